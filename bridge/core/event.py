@@ -1,0 +1,102 @@
+"""What moves through the bridge: a notification as it came, an event as it was understood, a record as it is kept.
+
+Plain frozen values. How one becomes the next is told in `codec` and `record`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bridge.core.application import Application
+
+Format = Literal["v3", "legacy"]
+DeliveryMode = Literal["push", "pull", "replay", "audit"]
+Verdict = Literal["succeeded", "failed", "partial", "in_progress", "unknown"]
+Conformance = Literal["conforming", "repaired", "nonconforming"]
+
+
+class Notification(Struct, frozen=True, kw_only=True):
+    """One delivery as a door took it.
+
+    ``body`` is decompressed where that was possible; ``received_ms`` is unix milliseconds;
+    ``query_sign`` and ``query_t`` are what the URL carried (empty: nothing). ``damage`` says why the bytes
+    cannot be a notification where the door already knows it (broken gzip): they are rejected as malformed.
+    """
+
+    application: Application
+    body: bytes
+    received_ms: int
+    mode: DeliveryMode = "push"
+    content_type: str = ""
+    query_sign: str = ""
+    query_t: str = ""
+    damage: str = ""
+
+
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that went wrong at the vendor. ``path`` is empty for the payload's own."""
+
+    path: str | UnsetType = UNSET
+    code: int | str | UnsetType = UNSET
+    code_ext: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """When two deliveries are the same event (contract 7).
+
+    ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content;
+    a ``recurring`` event is remembered for a minute only and its id carries ``@<ms>``; of the keys that
+    share a ``latest_of`` only a repeat of the latest one is a duplicate.
+    """
+
+    key: str
+    digest: str
+    recurring: bool = False
+    latest_of: str = ""
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """A notification understood: all of the canonical event that the bytes alone decide.
+
+    ``known`` tells whether the catalogue has a row for ``type``. Empty texts are absent. ``failures`` holds
+    at most 100, ``failures_more`` counts the rest; the same for ``repairs``. ``payload`` is JSON text in the
+    3.0 shape; ``original`` is the delivered body as JSON text without Sign, T and EventHandle, or UNSET.
+    """
+
+    type: str
+    known: bool
+    format: Format
+    identity: Identity
+    verdict: Verdict
+    payload: Raw
+    task_id: str = ""
+    file_id: str = ""
+    cast_id: str = ""
+    status: str = ""
+    failures: Sequence[Failure] = ()
+    failures_more: int = 0
+    session_id: str = ""
+    session_context: str = ""
+    conformance: Conformance = "conforming"
+    repairs: Sequence[str] = ()
+    repairs_more: int = 0
+    original: Raw | UnsetType = UNSET
+
+
+class Stamp(Struct, frozen=True, kw_only=True):
+    """What the memory adds to an event: its id, and whether it was checked for having been seen."""
+
+    id: str
+    deduplicated: bool = True
+    revision: bool = False
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """What is written to Kafka. ``key`` decides the partition, as Java's default partitioner would."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]

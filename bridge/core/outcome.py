@@ -1,0 +1,59 @@
+"""Every way a journey may end, and the two errors on the way there.
+
+Nothing else may end a delivery: the metric's label, the log line's word and the HTTP answer are all taken
+from `Ending`.
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Ending(StrEnum):
+    """How a delivery ended. Exactly one of these, always."""
+
+    PUBLISHED = "published"
+    DUPLICATE = "duplicate"
+    SPOOLED = "spooled"
+    REJECTED = "rejected"
+    UNAUTHORIZED = "unauthorized"
+    DEFERRED = "deferred"
+
+
+class Reason(StrEnum):
+    """Why bytes will never be an event."""
+
+    MALFORMED = "malformed"
+    NOT_AN_EVENT = "not_an_event"
+    NO_PAYLOAD = "no_payload"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+    INTERNAL = "internal"
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """The ending of one delivery and what an answer or a log line tells of it.
+
+    ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`, a word
+    for what was away for `Ending.DEFERRED`. ``detail`` never holds bytes of the body.
+    """
+
+    ending: Ending
+    event_id: str = ""
+    event_type: str = ""
+    topic: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+class Rejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """These bytes will never be an event."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Unavailable(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """The same bytes may do better later."""
