@@ -32,11 +32,13 @@ def verdict(application: Application, body_proof: Proof, query_proof: Proof, now
         return "missing" if application.signature_required else None
     if not (t.isascii() and t.isdigit() and len(t) <= _TIME_DIGITS_MAX):
         return "malformed"
-    if not _signed_by_any(application.sign_keys, sign, t):
-        return "wrong"
-    if int(t) < now_s - LATE_S:
+    return _out_of_date(int(t), now_s) if _signed_by_any(application.sign_keys, sign, t) else "wrong"
+
+
+def _out_of_date(t: int, now_s: int) -> str | None:
+    if t < now_s - LATE_S:
         return "expired"
-    return "too_far_ahead" if int(t) > now_s + EARLY_S else None
+    return "too_far_ahead" if t > now_s + EARLY_S else None
 
 
 def _signed_by_any(keys: tuple[str, ...], sign: str, t: str) -> bool:

@@ -1,0 +1,266 @@
+"""Every metric's name, kind and meaning, and how a log line looks. Nothing else names either.
+
+Labels are taken from closed lists: types that the catalogue does not know count as ``other``. Nothing here
+is told a body, a token or a key, so that no line can hold one.
+"""
+
+import logging
+import sys
+from collections import Counter as Tally
+from collections.abc import Collection
+from importlib.metadata import version
+from json import dumps
+from typing import Any, Literal, TextIO
+
+import structlog
+from msgspec import json
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client.exposition import generate_latest
+
+from bridge.core.event import Notification
+from bridge.core.outcome import Ending, Outcome
+
+Deliveries = Literal["all", "problems", "none"]
+LogFormat = Literal["json", "console", "auto"]
+
+# 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
+_DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
+_CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+_WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Telemetry:
+    """The metrics of one bridge, in a registry of its own, and its canonical log line.
+
+    ``types`` are the catalogue's event types, ``apps`` the configured applications: the labels' closed
+    lists. ``deliveries`` selects the endings that get a log line.
+    """
+
+    def __init__(
+        self, *, types: Collection[str] = (), apps: Collection[str] = (), deliveries: Deliveries = "problems"
+    ) -> None:
+        self.registry = CollectorRegistry()
+        self._types = frozenset(types)
+        self._apps = frozenset(apps)
+        self._deliveries = deliveries
+        self._since_summary: Tally[str] = Tally()
+        self._children: dict[tuple[str, ...], Any] = {}
+        self._name_delivery_metrics()
+        self._name_dependency_metrics()
+        ProcessCollector(registry=self.registry)
+        build = Gauge(
+            "bridge_build_info", "1, labelled with the version.", ["version"], registry=self.registry
+        )
+        build.labels(version("vod-event-bridge")).set(1)
+
+    def _name_delivery_metrics(self) -> None:
+        r = self.registry
+        self._total = Counter(
+            "bridge_deliveries",
+            "Deliveries by application, event type and ending.",
+            ["app", "type", "outcome"],
+            registry=r,
+        )
+        self._by_format = Counter(
+            "bridge_deliveries_by_format",
+            "Deliveries by the body's format (v3, legacy, none) and mode.",
+            ["format", "mode"],
+            registry=r,
+        )
+        self._refused = Counter(
+            "bridge_http_refused",
+            "Requests refused before they became a delivery; for a push sender each may be a lost event.",
+            ["reason"],
+            registry=r,
+        )
+        self._seconds = Histogram(
+            "bridge_delivery_seconds",
+            "From a delivery's arrival to its ending, in seconds.",
+            ["mode"],
+            buckets=_DELIVERY_BUCKETS,
+            registry=r,
+        )
+        self._conformance = Counter(
+            "bridge_events_conformance",
+            "Events by type and by how well their payload fits the catalogue.",
+            ["type", "conformance"],
+            registry=r,
+        )
+        self.in_flight = Gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.", registry=r)
+        self.held = Gauge(
+            "bridge_deliveries_held",
+            "Deliveries kept silent because nothing durable was reached.",
+            registry=r,
+        )
+        self.connections = Gauge("bridge_http_connections", "Open connections at the door.", registry=r)
+        self.internal_errors = Counter(
+            "bridge_internal_errors",
+            "Bugs of ours: each was logged with its traceback. Alert on it.",
+            registry=r,
+        )
+
+    def _name_dependency_metrics(self) -> None:
+        r = self.registry
+        self._ack_seconds = Histogram(
+            "bridge_kafka_ack_seconds",
+            "From handing a record to the producer to its acknowledgement, in seconds.",
+            ["mode"],
+            buckets=_DELIVERY_BUCKETS,
+            registry=r,
+        )
+        self._claims = Counter(
+            "bridge_dedup_claims",
+            "Claims by the memory's answer (fresh, held, seen, away).",
+            ["answer"],
+            registry=r,
+        )
+        self.dedup_degraded = Gauge(
+            "bridge_dedup_degraded", "1 while events are published without deduplication.", registry=r
+        )
+        self.dedup_call_seconds = Histogram(
+            "bridge_dedup_call_seconds",
+            "One batched call to Redis, in seconds.",
+            buckets=_CALL_BUCKETS,
+            registry=r,
+        )
+        self.producer_replaced = Counter(
+            "bridge_kafka_producer_replaced", "Producers replaced after a fatal error or silence.", registry=r
+        )
+        self.sends_unknown = Gauge(
+            "bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.", registry=r
+        )
+        self.breaker_open = Gauge(
+            "bridge_kafka_breaker_open", "1 while no record enters the producer.", registry=r
+        )
+
+    def delivered(
+        self,
+        notification: Notification,
+        outcome: Outcome,
+        *,
+        body_format: str,
+        seconds: float,
+        ack_seconds: float | None = None,
+    ) -> None:
+        """Count one delivery's ending, and log its canonical line where its ending is selected."""
+        app, mode, ending = notification.application.name, notification.mode, outcome.ending
+        label = self.label_of(outcome.event_type)
+        self._child(self._total, app if app in self._apps else "other", label, ending).inc()
+        self._child(self._by_format, body_format or "none", mode).inc()
+        self._child(self._seconds, mode).observe(seconds)
+        if ack_seconds is not None:
+            self._child(self._ack_seconds, mode).observe(ack_seconds)
+        self._since_summary[ending] += 1
+        if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
+            self._log_delivery(notification, outcome, seconds, ack_seconds)
+
+    def label_of(self, event_type: str) -> str:
+        """Turn a type into a label: itself, ``other`` where the catalogue has no row, ``none`` for none."""
+        if event_type in self._types:
+            return event_type
+        return "other" if event_type else "none"
+
+    def refused(self, reason: str) -> None:
+        """Count a request that got an answer without having become a delivery."""
+        self._child(self._refused, reason).inc()
+        self._since_summary["refused"] += 1
+
+    def claimed(self, answer: str) -> None:
+        """Count one answer of the memory."""
+        self._child(self._claims, answer).inc()
+
+    def read(self, event_type: str, conformance: str) -> None:
+        """Count how well an event's payload fits the catalogue."""
+        self._child(self._conformance, self.label_of(event_type), conformance).inc()
+
+    def summarise(self) -> None:
+        """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
+        counts, self._since_summary = self._since_summary, Tally()
+        log.info("summary", **{ending: counts[ending] for ending in (*Ending, "refused")})
+
+    def exposition(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _child(self, metric: Counter | Histogram, *labels: str) -> Any:  # noqa: ANN401 - Counter or Histogram, as given
+        # prometheus_client.labels() locks and converts at each call; that is half of a count's cost.
+        key = (metric._name, *labels)  # noqa: SLF001
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
+    @staticmethod
+    def _log_delivery(
+        notification: Notification, outcome: Outcome, seconds: float, ack_seconds: float | None
+    ) -> None:
+        line: dict[str, Any] = {
+            "app": notification.application.name,
+            "mode": notification.mode,
+            "outcome": str(outcome.ending),
+            "event_id": outcome.event_id,
+            "type": outcome.event_type,
+            "topic": outcome.topic,
+            "reason": outcome.reason,
+            "detail": outcome.detail,
+            "bytes": len(notification.body),
+            "duration_ms": round(seconds * 1000, 1),
+            "ack_ms": None if ack_seconds is None else round(ack_seconds * 1000, 1),
+        }
+        write = log.info if outcome.ending in _WELL else log.warning
+        write("delivery", **{key: value for key, value in line.items() if value not in ("", None)})
+
+
+def set_up_logging(
+    level: str = "info",
+    shape: LogFormat = "auto",
+    stream: TextIO | None = None,
+) -> None:
+    """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one shape.
+
+    ``auto`` is the console's shape on a terminal and JSON elsewhere. Called once, by the program.
+    """
+    target = stream or sys.stdout
+    console = shape == "console" or (shape == "auto" and target.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        # Tracebacks as text: structlog's dictionaries of them hold local variables, bodies and keys included.
+        structlog.processors.format_exc_info,
+    ]
+    last: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=target.isatty())
+        if console
+        else structlog.processors.JSONRenderer(serializer=_to_json)
+    )
+    structlog.configure(
+        processors=[*shared, last],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    _route_libraries(target, shared, last)
+
+
+def _route_libraries(
+    target: TextIO, shared: list[structlog.typing.Processor], last: structlog.typing.Processor
+) -> None:
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _to_json(line: Any, **_: Any) -> str:  # noqa: ANN401 - structlog's signature
+    try:
+        return json.encode(line, enc_hook=repr).decode()
+    except UnicodeEncodeError:  # a lone surrogate that came from outside: written as its escape
+        return dumps(line, default=repr)
