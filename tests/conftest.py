@@ -1,0 +1,81 @@
+"""What every test may ask for: real parts, made once a run, and how hypothesis looks for counterexamples.
+
+A part that this machine cannot run is skipped with one line that says why, or fails where
+BRIDGE_TEST_REQUIRE (``kafka,redis``) names it.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.rig.kafka import RealKafka
+from tests.rig.parts import Missing
+from tests.rig.redis import RealRedis
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+_HEAL = pytest.StashKey[list[Callable[[], None]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave by way of every clean-up when a runner's time limit sends SIGTERM."""
+    config.stash[_HEAL] = []
+
+    def leave(_number: int, _frame: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+@pytest.fixture(scope="session")
+def kafka(request: pytest.FixtureRequest) -> Iterator[RealKafka]:
+    """Start a real Kafka; whatever a test does to it is healed before the next one."""
+    broker = RealKafka()
+    try:
+        broker.start()
+    except Missing as missing:
+        _absent("kafka", missing)
+    request.config.stash[_HEAL].append(broker.heal)
+    yield broker
+    broker.remove()
+
+
+@pytest.fixture
+def own_kafka(kafka: RealKafka) -> RealKafka:
+    """Give the same for tests that freeze or kill it, which one that someone else runs must not suffer."""
+    if not kafka.ours:
+        _absent("kafka", Missing("no Kafka of our own to freeze: BRIDGE_TEST_KAFKA names one"))
+    return kafka
+
+
+@pytest.fixture(scope="session")
+def redis(request: pytest.FixtureRequest) -> Iterator[RealRedis]:
+    """Start a real Redis; whatever a test does to it is healed before the next one."""
+    server = RealRedis()
+    try:
+        server.start()
+    except Missing as missing:
+        _absent("redis", missing)
+    request.config.stash[_HEAL].append(server.heal)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(autouse=True)
+def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Thaw and restart what a test froze or killed, so that its failure stays its own."""
+    yield
+    for heal in request.config.stash[_HEAL]:
+        heal()
+
+
+def _absent(part: str, missing: Missing) -> NoReturn:
+    if part in os.environ.get("BRIDGE_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"required by BRIDGE_TEST_REQUIRE: {missing}", pytrace=False)
+    pytest.skip(str(missing))

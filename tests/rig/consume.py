@@ -1,0 +1,71 @@
+"""Reads topics from their beginning to their end, as a consumer that trusts nothing but Kafka would."""
+
+import time
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import Struct
+
+from tests.rig.waiting import TooLate
+
+
+class Consumed(Struct, frozen=True, kw_only=True):
+    """One record as it stands in Kafka; ``headers`` in their order."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+    def header(self, name: str) -> str:
+        """Give the header's text; KeyError where there is none."""
+        return dict(self.headers)[name].decode()
+
+
+async def read_all(bootstrap: str, topics: Iterable[str], within_s: float = 60.0) -> list[Consumed]:
+    """Read everything that stands in these topics now, ordered by topic, partition and offset.
+
+    A topic that does not exist holds nothing.
+    """
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        return await _read(consumer, sorted(set(topics)), time.monotonic() + within_s)
+    finally:
+        await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, topics: list[str], deadline: float) -> list[Consumed]:
+    cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - asking by name could make a topic
+    places = [
+        TopicPartition(topic, number)
+        for topic in topics
+        for number in sorted(cluster.partitions_for_topic(topic) or ())
+    ]
+    if not places:
+        return []
+    consumer.assign(places)
+    await consumer.seek_to_beginning(*places)
+    ends = await consumer.end_offsets(places)
+    found: list[Consumed] = []
+    while open_places := [place for place in places if await consumer.position(place) < ends[place]]:
+        if time.monotonic() > deadline:
+            raise TooLate(f"not read to the end in time: {open_places}")
+        for batch in (await consumer.getmany(*open_places, timeout_ms=500)).values():
+            found += [
+                Consumed(
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                    key=record.key,
+                    value=record.value or b"",
+                    headers=tuple(record.headers),
+                )
+                for record in batch
+                if record.offset < ends[TopicPartition(record.topic, record.partition)]
+            ]
+    return sorted(found, key=lambda record: (record.topic, record.partition, record.offset))

@@ -1,0 +1,248 @@
+"""A real Apache Kafka for tests: one node by Maven's jars and Java, or the one that BRIDGE_TEST_KAFKA names.
+
+Only starts, stops and freezes it and makes topics; reading is `tests.rig.consume`.
+"""
+
+import base64
+import hashlib
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.rig.parts import Missing, Process, cache_folder, free_port
+from tests.rig.proxy import Proxy
+from tests.rig.waiting import eventually_blocking
+
+VERSION = "4.1.1"
+STARTS_WITHIN_S = 90.0
+MAVEN_WITHIN_S = 600.0
+
+_POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>rig</groupId><artifactId>kafka</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>{VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+_MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
+_API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # size, key, version, correlation, no client id
+
+
+def java_command() -> tuple[str, str]:
+    """Give java and the class path of Kafka, resolving the jars once; `Missing` where that cannot be."""
+    java, maven = shutil.which("java"), shutil.which("mvn")
+    if java is None:
+        raise Missing("no Kafka: java (17 or later) is not on PATH; BRIDGE_TEST_KAFKA may name a running one")
+    mark = hashlib.blake2b(_POM.encode(), digest_size=4).hexdigest()
+    folder = cache_folder() / f"kafka-{VERSION}-{mark}"
+    listing = folder / "classpath.txt"
+    if not _complete(listing):
+        if maven is None:
+            raise Missing("no Kafka: mvn is not on PATH; BRIDGE_TEST_KAFKA may name a running one")
+        _resolve(maven, folder, listing)
+    return java, listing.read_text().strip()
+
+
+def _complete(listing: Path) -> bool:
+    if not listing.exists():
+        return False
+    jars = listing.read_text().strip().split(os.pathsep)
+    return all(Path(jar).exists() for jar in jars)
+
+
+def _resolve(maven: str, folder: Path, listing: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    pom = folder / "pom.xml"
+    pom.write_text(_POM)
+    fresh = folder / f"classpath.{os.getpid()}"
+    command = [maven, "-q", "-B", "-f", str(pom), _MAVEN_GOAL, "-DincludeScope=runtime"]
+    done = subprocess.run(  # noqa: S603 - the rig's own command
+        [*command, f"-Dmdep.outputFile={fresh}"],
+        capture_output=True,
+        text=True,
+        timeout=MAVEN_WITHIN_S,
+        check=False,
+    )
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip().splitlines()
+        raise Missing(f"no Kafka: mvn could not fetch its jars: {said[0] if said else done.returncode}")
+    fresh.replace(listing)
+
+
+class RealKafka:
+    """One broker in KRaft mode with its data in a temporary folder; a stopped one starts again with its data.
+
+    ``bootstrap`` is the direct address. ``proxied`` is a second one whose answers send clients to a port of
+    ours: what speaks to it goes through `open_proxy`. ``java_options`` and ``settings`` are for special runs.
+    """
+
+    def __init__(self, java_options: Iterable[str] = (), settings: Mapping[str, str] | None = None) -> None:
+        named = os.environ.get("BRIDGE_TEST_KAFKA", "")
+        self.ours = not named
+        self._java = list(java_options) or ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._settings = dict(settings or {})
+        self._process: Process | None = None
+        self._folder: Path | None = None
+        self._port, self._behind, self._front, self._controller = (free_port() for _ in range(4))
+        self.bootstrap = named or f"127.0.0.1:{self._port}"
+        self.proxied = f"127.0.0.1:{self._front}"
+
+    @property
+    def pid(self) -> int:
+        """The broker's process id."""
+        return self._running().pid
+
+    def start(self) -> None:
+        """Start it, or start it again after `stop` or `kill`, and wait (blocking) until it answers."""
+        if not self.ours:
+            return
+        java, jars = java_command()
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
+            self._format(java, jars)
+        command = [java, *self._java, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
+        self._process = process = Process(command, self._folder / "kafka.log")
+        eventually_blocking(
+            lambda: process.exit_code is not None or self._answers(),
+            "Kafka answers",
+            within_s=STARTS_WITHIN_S,
+            every_s=0.1,
+        )
+        if process.exit_code is not None:
+            raise RuntimeError(f"Kafka ended at its start: {process.log()[-2000:]}")
+
+    def stop(self) -> None:
+        """Stop it in good order (blocking)."""
+        if self._process is not None:
+            self._process.stop()
+
+    def kill(self) -> None:
+        """Kill it as a power cut would."""
+        self._running().kill()
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, nothing answers."""
+        self._running().pause()
+
+    def resume(self) -> None:
+        """Let a frozen one go on."""
+        self._running().resume()
+
+    def heal(self) -> None:
+        """Bring it back to life after whatever a test did to it."""
+        if not self.ours or self._process is None:
+            return
+        self._process.resume()
+        if self._process.exit_code is not None:
+            self.start()
+
+    def remove(self) -> None:
+        """Kill it and remove its data."""
+        if self._process is not None:
+            self._process.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def open_proxy(self) -> Proxy:
+        """Open the way behind ``proxied``; one at a time. Close it by ``with``."""
+        self._running()
+        return Proxy(target_port=self._behind, port=self._front)
+
+    async def create_topics(
+        self, names: Iterable[str], partitions: int = 4, configs: Mapping[str, str] | None = None
+    ) -> None:
+        """Create topics and wait until the broker has them."""
+        wanted = [
+            NewTopic(name, num_partitions=partitions, replication_factor=1, topic_configs=dict(configs or {}))
+            for name in names
+        ]
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=30_000)
+        await admin.start()
+        try:
+            answer = await admin.create_topics(wanted, timeout_ms=20_000)
+        finally:
+            await admin.close()
+        failed = [(name, code, message) for name, code, message in answer.topic_errors if code]
+        if failed:
+            raise RuntimeError(f"topics not created: {failed}")
+
+    async def delete_topics(self, names: Iterable[str]) -> None:
+        """Delete topics."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        await admin.start()
+        try:
+            await admin.delete_topics(list(names), timeout_ms=20_000)
+        finally:
+            await admin.close()
+
+    def _running(self) -> Process:
+        if self._process is None:
+            raise Missing("this Kafka is not ours to freeze or kill: BRIDGE_TEST_KAFKA names it")
+        return self._process
+
+    def _format(self, java: str, jars: str) -> None:
+        folder = self._folder
+        if folder is None:
+            raise RuntimeError("no data folder")
+        settings = self._properties(folder) | self._settings
+        properties = folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jars, "kafka.tools.StorageTool"]
+        subprocess.run(  # noqa: S603 - the rig's own command
+            [java, *quick, "format", "-t", cluster, "-c", str(properties)],
+            check=True,
+            capture_output=True,
+            timeout=STARTS_WITHIN_S,
+        )
+
+    def _properties(self, folder: Path) -> dict[str, str]:
+        listeners = {"DIRECT": self._port, "PROXIED": self._behind, "CONTROLLER": self._controller}
+        return {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "DIRECT",
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
+            "advertised.listeners": f"DIRECT://127.0.0.1:{self._port},PROXIED://127.0.0.1:{self._front}",
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "log.dirs": str(folder / "data"),
+            "offsets.topic.num.partitions": "1",
+            "offsets.topic.replication.factor": "1",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "min.insync.replicas": "1",
+            "default.replication.factor": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "auto.create.topics.enable": "false",
+            "message.max.bytes": str(16 * 1024 * 1024),
+            "log.message.timestamp.type": "CreateTime",
+        }
+
+    def _answers(self) -> bool:
+        try:
+            with socket.create_connection(("127.0.0.1", self._port), timeout=2) as line:
+                line.sendall(_API_VERSIONS)
+                return bool(line.recv(1))
+        except OSError:
+            return False

@@ -1,0 +1,114 @@
+"""What the parts of the rig share: free ports, child processes that never outlive us, and missing programs.
+
+Knows nothing of Kafka, Redis or the bridge.
+"""
+
+import atexit
+import os
+import random
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Missing(Exception):  # noqa: N818 - it says what is not there
+    """A part cannot run on this machine; the text is one line that says why and what would help."""
+
+
+def free_port() -> int:
+    """Give a port on loopback that nobody listens on.
+
+    Below the range from which systems take outgoing ports, so that it is still free a moment later.
+    """
+    for _ in range(200):
+        port = random.randint(15_000, 31_000)  # noqa: S311 - a port is no secret
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise Missing("no free port on loopback between 15000 and 31000")
+
+
+def cache_folder() -> Path:
+    """Give the folder in which downloads are kept between runs."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(base) / "vod-event-bridge"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Process:
+    """A child process with its output in a file; it is killed when we end, however we end.
+
+    ``pause`` stops it as a frozen machine would be (its connections stay open and silent).
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.log_path = log
+        self._paused = False
+        with log.open("ab") as sink:
+            self._child = subprocess.Popen(  # noqa: S603 - the rig's own commands
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd=ROOT,
+            )
+        atexit.register(self.kill)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._child.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code (negative: the signal), or None while it runs."""
+        return self._child.poll()
+
+    def log(self) -> str:
+        """Give everything written to stdout and stderr so far."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def pause(self) -> None:
+        """Freeze it."""
+        self._signal(signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+        self._paused = False
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM without waiting."""
+        self._signal(signal.SIGTERM)
+
+    def stop(self, within_s: float = 20.0) -> int:
+        """Send SIGTERM, wait (blocking), and give the exit code; what does not end in time is killed."""
+        if self._paused:
+            self.resume()
+        self.ask_to_end()
+        try:
+            return self._child.wait(within_s)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+
+    def kill(self) -> int:
+        """Send SIGKILL, wait for the end, and give the exit code."""
+        self._signal(signal.SIGKILL)
+        code = self._child.wait()
+        atexit.unregister(self.kill)
+        return code
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._child.poll() is None:
+            self._child.send_signal(number)

