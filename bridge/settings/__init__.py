@@ -1,0 +1,118 @@
+"""What may be set from outside, read once at the start: environment over a TOML file over defaults.
+
+No part reads a variable itself; `bridge.app` hands each part plain values.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic.types import StringConstraints
+
+from bridge.core.application import Application
+from bridge.settings.mistakes import Mistake, SettingsError, mistakes_of
+from bridge.settings.reading import read_environment, read_file, stacked
+from bridge.settings.sections import (
+    AdminSettings,
+    AppSettings,
+    DedupSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    RedisSettings,
+    SchemasSettings,
+    Section,
+    SpoolSettings,
+)
+
+__all__ = ["AppSettings", "Mistake", "Settings", "SettingsError", "describe", "load"]
+
+AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
+
+
+class Settings(Section):
+    """Everything that may be set."""
+
+    http: HttpSettings = HttpSettings()
+    admin: AdminSettings = AdminSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    spool: SpoolSettings = SpoolSettings()
+    dedup: DedupSettings = DedupSettings()
+    schemas: SchemasSettings = SchemasSettings()
+    log: LogSettings = LogSettings()
+    apps: dict[AppName, AppSettings] = Field(default_factory=dict)
+
+    def applications(self) -> dict[str, Application]:
+        """All applications by name; where none is configured, one named ``default``, push, unsigned."""
+        return {
+            name: _application(name, app) for name, app in (self.apps or {"default": AppSettings()}).items()
+        }
+
+    def warnings(self) -> list[str]:
+        """Name what is allowed and yet may not be what was meant; for the start-up log and ``check``."""
+        found = [
+            f"application {app.name}: unsigned and without a token: anyone who reaches the port can publish"
+            for app in self.applications().values()
+            if app.mode == "push" and not app.sign_keys and not app.token
+        ]
+        found += [
+            f"application {app.name}: mode {app.mode} arrives in a later version; nothing is pulled"
+            for app in self.applications().values()
+            if app.mode != "push"
+        ]
+        if self.spool.model_fields_set & {"path", "max_bytes"} and self.spool.max_bytes:
+            found.append("the spool arrives in a later version: what Kafka does not take is deferred")
+        return found
+
+
+def load(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read all settings; raises `SettingsError` with every mistake at once.
+
+    ``config`` is a TOML file; where it is not given, the one that ``BRIDGE_CONFIG`` names, if any.
+    """
+    environment = os.environ if environment is None else environment
+    named = config or environment.get("BRIDGE_CONFIG") or None
+    values, mistakes = read_environment(environment)
+    if named:
+        in_file, more = read_file(Path(named))
+        values, mistakes = stacked(values, in_file), mistakes + more
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(mistakes + mistakes_of(error, Settings)) from None
+    if mistakes:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """List every setting as (environment variable, default, meaning); the README's table."""
+    rows = []
+    for section, field in Settings.model_fields.items():
+        model = AppSettings if section == "apps" else field.annotation
+        prefix = "BRIDGE_APPS__<NAME>" if section == "apps" else f"BRIDGE_{section.upper()}"
+        if not (isinstance(model, type) and issubclass(model, Section)):
+            raise TypeError(f"{section} is no section")
+        for name, inner in model.model_fields.items():
+            shown = (
+                ""
+                if inner.default in (None, ()) or "Secret" in repr(inner.annotation)
+                else str(inner.default)
+            )
+            rows.append((f"{prefix}__{name.upper()}", shown, inner.description or ""))
+    return rows
+
+
+def _application(name: str, app: AppSettings) -> Application:
+    keys = app.sign_keys or ((app.sign_key,) if app.sign_key else ())
+    return Application(
+        name=name,
+        mode=app.mode,
+        sub_app_id=app.sub_app_id,
+        sign_keys=tuple(key.get_secret_value() for key in keys),
+        signature_required=app.signature == "required",
+        token=app.token.get_secret_value() if app.token else "",
+    )

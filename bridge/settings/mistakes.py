@@ -1,0 +1,99 @@
+"""A wrong setting as its owner reads it: the variable's name, its value (secrets masked), what is allowed."""
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+_MASK = "****"
+_SHOWN_MAX = 120
+_NAME_RULE = "an application's name is lower-case words and digits joined by '-', at most 40 characters"
+
+
+class Mistake(NamedTuple):
+    """One wrong setting: its environment variable, its value as it may be shown, what is wrong with it."""
+
+    name: str
+    value: str
+    allowed: str
+
+    def __str__(self) -> str:
+        return f"{self.name}{f' = {self.value}' if self.value else ''}: {self.allowed}"
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. Its text lists every mistake and is what the user sees."""
+
+    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+        self.mistakes = tuple(dict.fromkeys(mistakes))
+        count = "one setting is" if len(self.mistakes) == 1 else f"{len(self.mistakes)} settings are"
+        super().__init__("\n  ".join([f"{count} wrong:", *map(str, self.mistakes)]))
+
+
+def variable(location: Sequence[object]) -> str:
+    """Name the environment variable of a place in the settings, such as ("apps", "my-shop", "token")."""
+    parts = [str(part).replace("-", "_").upper() for part in location if not isinstance(part, int)]
+    return "BRIDGE_" + "__".join(parts)
+
+
+def unknown(location: Sequence[str], known: Sequence[str]) -> Mistake:
+    """Say that a setting does not exist, and which one was probably meant; its value is not shown."""
+    name = variable(location)
+    near = get_close_matches(name, known, n=1, cutoff=0.7)
+    return Mistake(name, "", f"no such setting{f'; did you mean {near[0]}?' if near else ''}")
+
+
+def mistakes_of(error: ValidationError, settings: type[BaseModel]) -> list[Mistake]:
+    """Turn what pydantic found into mistakes."""
+    found = []
+    for problem in error.errors(include_url=False):
+        location = [part for part in problem["loc"] if part != "[key]"]
+        if problem["type"] == "extra_forbidden":
+            # Of an unknown section every name in it is told, so that each gets its own "did you mean".
+            below = [[name] for name in problem["input"]] if isinstance(problem["input"], dict) else [[]]
+            known = known_variables(settings, location)
+            found += [unknown([*map(str, location), *name], known) for name in below]
+        elif location[:1] == ["apps"] and problem["loc"][-1] == "[key]":
+            found.append(Mistake(variable(location), "", _NAME_RULE))
+        else:
+            found.append(Mistake(variable(location), _shown(location, problem["input"]), _allowed(problem)))
+    return found
+
+
+def known_variables(settings: type[BaseModel], location: Sequence[object]) -> list[str]:
+    """List every variable; those of an application under the name that ``location`` has for it."""
+    known = []
+    for section, field in settings.model_fields.items():
+        inner = field.annotation
+        prefix: list[object] = [section]
+        if section == "apps":
+            inner = inner.__args__[1]  # type: ignore[union-attr]
+            prefix += list(location[1:2]) if location[:1] == ["apps"] else ["<NAME>"]
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            known += [variable([*prefix, name]) for name in inner.model_fields]
+    return known
+
+
+def _shown(location: Sequence[object], value: object) -> str:
+    if isinstance(value, dict | list | BaseModel):
+        return ""  # a whole section: its values may be secrets
+    if str(location[2] if location[0] == "apps" and len(location) > 2 else location[-1]) in _SECRETS:  # noqa: PLR2004 - apps, name, field
+        return _MASK
+    # What stands before an @ in an address is a user and a password.
+    text = re.sub(r"//[^/\s]*@", f"//{_MASK}@", repr(value))
+    return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
+
+
+_SECRETS = frozenset({"sign_key", "sign_keys", "token", "secret_id", "secret_key", "sasl_password"})
+
+
+def _allowed(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
+    kind = problem["type"]
+    if kind in ("too_short", "string_too_short"):
+        return "must not be empty"
+    if kind in ("model_type", "dict_type"):
+        return "must be a section with settings of its own"
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    return text.replace("Input should be", "must be", 1)

@@ -1,0 +1,102 @@
+"""Reads raw settings from the environment and from a TOML file, and lays one over the other.
+
+Only names are judged here (which exist, which were given twice); values are judged by `sections`.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.settings.mistakes import Mistake
+
+_PREFIX = "BRIDGE_"
+_FILE_SUFFIX = "_file"
+# Fields whose own name ends so: the path is the value.
+_PATHS = frozenset({"sasl_token_file"})
+
+Values = dict[str, Any]
+
+
+def read_environment(environment: Mapping[str, str]) -> tuple[Values, list[Mistake]]:
+    """Read every ``BRIDGE_<SECTION>__<NAME>``; a name without ``__`` is somebody else's and passes."""
+    values: Values = {}
+    mistakes: list[Mistake] = []
+    origins: dict[tuple[str, ...], str] = {}
+    app_spellings: dict[str, str] = {}
+    for variable in sorted(environment):
+        if not variable.startswith(_PREFIX) or "__" not in variable:
+            continue
+        spelled = variable.removeprefix(_PREFIX).split("__")
+        location = [part.lower() for part in spelled]
+        is_app = location[0] == "apps"
+        if len(location) != (3 if is_app else 2) or not all(location):
+            mistakes.append(
+                Mistake(
+                    variable,
+                    "",
+                    "no such setting; BRIDGE_<SECTION>__<NAME> or BRIDGE_APPS__<NAME>__<SETTING> is expected",
+                )
+            )
+            continue
+        if is_app:
+            location[1] = location[1].replace("_", "-")
+            first = app_spellings.setdefault(location[1], spelled[1])
+            if first != spelled[1]:
+                mistakes.append(
+                    Mistake(
+                        variable, "", f"{spelled[1]} and {first} name the same application, {location[1]}"
+                    )
+                )
+                continue
+        text, problem = environment[variable], ""
+        if location[-1].endswith(_FILE_SUFFIX) and location[-1] not in _PATHS:
+            location[-1] = location[-1].removesuffix(_FILE_SUFFIX)
+            text, problem = _read_secret(text)
+        if problem:
+            mistakes.append(Mistake(variable, repr(environment[variable]), problem))
+            continue
+        other = origins.setdefault(tuple(location), variable)
+        if other != variable:
+            mistakes.append(Mistake(variable, "", f"given twice, also as {other}"))
+            continue
+        _put(values, location, text)
+    return values, mistakes
+
+
+def read_file(path: Path) -> tuple[Values, list[Mistake]]:
+    """Read a TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")), []
+    except OSError as error:
+        return {}, [Mistake("BRIDGE_CONFIG", repr(str(path)), f"cannot be read: {error.strerror}")]
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return {}, [Mistake("BRIDGE_CONFIG", repr(str(path)), f"is no TOML: {error}")]
+
+
+def stacked(upper: Values, lower: Values) -> Values:
+    """Lay one set of values over another, section by section."""
+    result = dict(lower)
+    # The two ways to give keys are one setting: the upper layer's way replaces the lower's.
+    if upper.keys() & {"sign_key", "sign_keys"}:
+        result.pop("sign_key", None)
+        result.pop("sign_keys", None)
+    for name, value in upper.items():
+        below = result.get(name)
+        result[name] = stacked(value, below) if isinstance(value, dict) and isinstance(below, dict) else value
+    return result
+
+
+def _read_secret(path: str) -> tuple[str, str]:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), ""
+    except OSError as error:
+        return "", f"cannot be read: {error.strerror}"
+    except (UnicodeDecodeError, ValueError):
+        return "", "cannot be read: not UTF-8 text"
+
+
+def _put(values: Values, location: list[str], text: str) -> None:
+    for part in location[:-1]:
+        values = values.setdefault(part, {})
+    values[location[-1]] = text

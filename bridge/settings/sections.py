@@ -1,0 +1,297 @@
+"""What may be set: one class a section, one field a setting, each with its unit, its default, its meaning.
+
+The table in the README is drawn from these descriptions. How values are read is told in `reading`.
+"""
+
+import re
+from string import Formatter
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    FilePath,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+MIB = 1024 * 1024
+
+
+def _matching(pattern: str, meaning: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {meaning}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _topic_template(value: str) -> str:
+    try:
+        fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+        fits = fields <= {"type", "app"} and _TOPIC.fullmatch(value.format(type="t", app="a"))
+    except (ValueError, LookupError):
+        fits = None
+    if not fits:
+        raise ValueError("must be letters, digits, '.', '_', '-', with {type} and {app} where wanted")
+    return value
+
+
+# Kafka's limit is 249; the longest type and application name have to fit in.
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
+_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
+
+Topic = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
+TopicTemplate = Annotated[str, AfterValidator(_topic_template)]
+Brokers = Annotated[str, _matching(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated")]
+RedisUrl = Annotated[
+    str, _matching(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path")
+]
+Endpoint = Annotated[str, _matching(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+Host = Annotated[str, Field(min_length=1)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+Bytes = Annotated[ByteSize, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A section takes no name that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HttpSettings(Section):
+    """The door that notifications are pushed to."""
+
+    host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - a door is for outside
+    port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
+    hold_s: float = Field(
+        default=6,
+        ge=0,
+        le=60,
+        description="Seconds for which a delivery that could not be made durable stays unanswered; 0 = off.",
+    )
+    held_max: int = Field(
+        default=2000, ge=0, description="Deliveries kept while held; beyond, only the silence is."
+    )
+    held_max_bytes: Bytes = Field(default=ByteSize(64 * MIB), description="Bytes of bodies kept while held.")
+    body_max_bytes: Bytes = Field(
+        default=ByteSize(4 * MIB), description="Largest body, as received and after decompression."
+    )
+    bodies_max_bytes: Bytes = Field(
+        default=ByteSize(128 * MIB),
+        description="Bytes of bodies in work at once; further deliveries wait for room.",
+    )
+    connections_max: int = Field(
+        default=16_384, ge=1, description="Most connections; at the cap the longest idle one is closed."
+    )
+    read_timeout_s: float = Field(
+        default=10, gt=0, le=300, description="Seconds from a request's first byte to its last."
+    )
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.bodies_max_bytes < 2 * self.body_max_bytes:
+            raise ValueError("bodies_max_bytes must be at least twice body_max_bytes")
+        return self
+
+
+class AdminSettings(Section):
+    """The operators' door: /livez, /readyz, /metrics."""
+
+    host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - probes come from outside
+    port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
+
+
+class KafkaSettings(Section):
+    """Where events are published."""
+
+    bootstrap_servers: Brokers = Field(
+        default="localhost:9092",
+        description="Brokers to ask first: host:port, comma-separated.",
+    )
+    topic: TopicTemplate = Field(
+        default="vod.{type}", description="Topic of an event: a template of {type} and {app}."
+    )
+    topic_other: Topic = Field(
+        default="vod.other", description="Topic of the types that the catalogue does not know."
+    )
+    topic_dead_letter: Topic = Field(
+        default="vod.dead-letter", description="Topic of what can never be an event."
+    )
+    client_id: str = Field(default="vod-event-bridge", min_length=1, description="Name shown to the brokers.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
+        default="PLAIN", description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; with SASL_* only."
+    )
+    sasl_username: str = Field(default="", description="User for PLAIN and SCRAM.")
+    sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for PLAIN and SCRAM.")
+    sasl_token_file: FilePath | None = Field(
+        default=None, description="File with the OAUTHBEARER token; read again at each login."
+    )
+    ssl_cafile: FilePath | None = Field(
+        default=None, description="Certificates to trust; the system's where not set."
+    )
+    ssl_certfile: FilePath | None = Field(
+        default=None, description="The bridge's own certificate, for mutual TLS."
+    )
+    ssl_keyfile: FilePath | None = Field(default=None, description="The key of that certificate.")
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
+        default="none", description="none, gzip, or snappy, lz4, zstd where the cramjam package is installed."
+    )
+    batch_max_bytes: Bytes = Field(
+        default=ByteSize(512 * 1024), description="Largest batch for one partition."
+    )
+    in_flight_max_bytes: Bytes = Field(
+        default=ByteSize(64 * MIB), description="Bytes handed to the producer and not yet acknowledged."
+    )
+    slow_after_s: float = Field(
+        default=2, gt=0, le=60, description="Seconds after which a send counts as slow and opens the breaker."
+    )
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if self.security_protocol.startswith("SASL"):
+            if self.sasl_mechanism == "OAUTHBEARER":
+                if self.sasl_token_file is None:
+                    raise ValueError("OAUTHBEARER needs sasl_token_file")
+            elif not (self.sasl_username and self.sasl_password.get_secret_value()):
+                raise ValueError(f"{self.sasl_mechanism} needs sasl_username and sasl_password")
+        elif self.sasl_username or self.sasl_password.get_secret_value() or self.sasl_token_file:
+            raise ValueError("a login needs security_protocol SASL_PLAINTEXT or SASL_SSL")
+        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
+            raise ValueError("ssl_certfile and ssl_keyfile go together")
+        return self
+
+
+class RedisSettings(Section):
+    """The memory of what was seen."""
+
+    url: RedisUrl = Field(
+        default="redis://localhost:6379/0",
+        repr=False,
+        description="redis://[user:password@]host:port/db, rediss:// for TLS, or unix:///path.",
+    )
+
+
+class SpoolSettings(Section):
+    """Where events wait on disk while Kafka is away; arrives in a later version."""
+
+    path: str = Field(
+        default="/var/lib/vod-event-bridge",
+        min_length=1,
+        description="Folder of the spool. The spool arrives in a later version; until then what Kafka does"
+        " not take is answered as deferred.",
+    )
+    max_bytes: ByteSize = Field(
+        default=ByteSize(1024 * MIB),
+        description="Hard limit of bytes on disk, from 1 MiB; 0 = no spool. Without effect until the spool"
+        " arrives.",
+    )
+
+    @field_validator("max_bytes")
+    @classmethod
+    def _none_or_enough(cls, value: ByteSize) -> ByteSize:
+        if 0 < value < MIB:
+            raise ValueError("must be 0 (no spool) or at least 1 MiB (1048576)")
+        return value
+
+
+class DedupSettings(Section):
+    """How redeliveries are told from new events."""
+
+    when_unavailable: Literal["publish", "hold"] = Field(
+        default="publish", description="While Redis is away: publish without deduplication, or hold."
+    )
+    timeout_ms: int = Field(
+        default=250, ge=10, le=4000, description="Milliseconds after which Redis counts as away."
+    )
+    remember_days: float = Field(
+        default=4,
+        gt=0,
+        le=365,
+        description="Days for which a finished event is remembered (a pull queue keeps 4).",
+    )
+
+
+class SchemasSettings(Section):
+    """How records name their schema."""
+
+    base_uri: str = Field(
+        default="urn:vod-event-bridge:schemas:",
+        min_length=1,
+        description="Start of the ce_dataschema header; the schema's name follows.",
+    )
+
+
+class LogSettings(Section):
+    """What is logged."""
+
+    deliveries: Literal["all", "problems", "none"] = Field(
+        default="problems",
+        description="Deliveries with a line of their own; problems: all but published, duplicate.",
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level logged."
+    )
+    format: Literal["json", "console", "auto"] = Field(
+        default="auto", description="json, console, or auto: console on a terminal, else json."
+    )
+
+
+class AppSettings(Section):
+    """One VOD application."""
+
+    mode: Literal["push", "pull", "pull-legacy"] = Field(
+        default="push",
+        description="push; pull and pull-legacy arrive in a later version and do nothing until then.",
+    )
+    sub_app_id: int | None = Field(
+        default=None, ge=0, description="The application's SubAppId, for the record only."
+    )
+    sign_key: Secret | None = Field(
+        default=None, description="The vendor's SignKey; with it deliveries are checked."
+    )
+    sign_keys: tuple[Secret, ...] = Field(
+        default=(), description="Several, comma-separated, during a change of key."
+    )
+    signature: Literal["required", "optional"] = Field(
+        default="required", description="optional: unsigned is accepted, wrongly signed is not."
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="Last part of the callback URL: 1 to 128 letters, digits, '-', '.', '_', '~'.",
+    )
+    secret_id: Secret | None = Field(default=None, description="SecretId of the vendor's API, for pull.")
+    secret_key: Secret | None = Field(default=None, description="SecretKey of the vendor's API, for pull.")
+    endpoint: Endpoint = Field(
+        default="",
+        description="Host or URL of the vendor's API, for pull.",
+    )
+
+    @field_validator("sign_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_path(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", value.get_secret_value()):
+            raise ValueError("must be 1 to 128 letters, digits, '-', '.', '_', '~'")
+        return value
+
+    @model_validator(mode="after")
+    def _proof_is_possible(self) -> Self:
+        if self.sign_key and self.sign_keys:
+            raise ValueError("sign_key and sign_keys exclude each other")
+        if "signature" in self.model_fields_set and not (self.sign_key or self.sign_keys):
+            raise ValueError("signature needs sign_key or sign_keys: without a key nothing is checked")
+        return self

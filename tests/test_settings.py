@@ -1,0 +1,205 @@
+"""Settings: where they come from, what is refused, and how a mistake reads."""
+
+from pathlib import Path
+
+import pytest
+
+from bridge.core.application import Application
+from bridge.settings import Settings, SettingsError, describe, load
+
+
+def mistakes(environment: dict[str, str], config: Path | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(config, environment)
+    return [str(mistake) for mistake in caught.value.mistakes]
+
+
+def toml(folder: Path, text: str) -> Path:
+    file = folder / "bridge.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_nothing_set_is_a_working_bridge() -> None:
+    settings = load(None, {})
+    assert settings == Settings()
+    assert (settings.http.port, settings.admin.port, settings.http.hold_s) == (8080, 9090, 6)
+    assert settings.applications() == {"default": Application(name="default")}
+
+
+def test_the_environment_lies_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[http]\nport = 1\nhost = "::1"\n[apps.shop]\ntoken = "abc"\n')
+    settings = load(file, {"BRIDGE_HTTP__PORT": "2", "BRIDGE_APPS__SHOP__SUB_APP_ID": "7"})
+    assert (settings.http.port, settings.http.host, settings.http.held_max) == (2, "::1", 2000)
+    assert settings.applications() == {"shop": Application(name="shop", token="abc", sub_app_id=7)}
+
+
+def test_the_file_may_be_named_by_a_variable(tmp_path: Path) -> None:
+    file = toml(tmp_path, "[http]\nport = 1\n")
+    assert load(None, {"BRIDGE_CONFIG": str(file)}).http.port == 1
+
+
+def test_names_without_two_underscores_are_somebody_elses() -> None:
+    assert load(None, {"BRIDGE_PORT": "tcp://10.0.0.1:80", "BRIDGE_SERVICE_HOST": "x"}) == Settings()
+
+
+def test_an_applications_variable_spells_hyphens_as_underscores() -> None:
+    environment = {
+        "BRIDGE_APPS__MY_BIG_SHOP__SIGN_KEYS": "old, new",
+        "BRIDGE_APPS__MY_BIG_SHOP__SIGNATURE": "optional",
+    }
+    assert load(None, environment).applications() == {
+        "my-big-shop": Application(name="my-big-shop", sign_keys=("old", "new"), signature_required=False)
+    }
+
+
+def test_a_secret_may_come_from_a_mounted_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k3y\n", encoding="utf-8")
+    settings = load(None, {"BRIDGE_APPS__SHOP__SIGN_KEY_FILE": str(tmp_path / "key")})
+    assert settings.applications()["shop"].sign_keys == ("k3y",)
+
+
+def test_a_field_that_is_itself_a_path_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("t", encoding="utf-8")
+    environment = {
+        "BRIDGE_KAFKA__SASL_TOKEN_FILE": str(tmp_path / "token"),
+        "BRIDGE_KAFKA__SASL_MECHANISM": "OAUTHBEARER",
+        "BRIDGE_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+    }
+    assert load(None, environment).kafka.sasl_token_file == tmp_path / "token"
+
+
+def test_all_mistakes_are_told_at_once_with_name_value_and_what_is_allowed() -> None:
+    assert (
+        mistakes(
+            {
+                "BRIDGE_HTTP__PORT": "eighty",
+                "BRIDGE_LOG__DELIVERIES": "some",
+                "BRIDGE_KAFKA__TOPPIC": "x",
+                "BRIDGE_SPOOL__MAX_BYTES": "12",
+            }
+        )
+        == [
+            "BRIDGE_HTTP__PORT = 'eighty': must be a valid integer, unable to parse string as an integer",
+            "BRIDGE_SPOOL__MAX_BYTES = '12': must be 0 (no spool) or at least 1 MiB (1048576)",
+            "BRIDGE_LOG__DELIVERIES = 'some': must be 'all', 'problems' or 'none'",
+            "BRIDGE_KAFKA__TOPPIC: no such setting; did you mean BRIDGE_KAFKA__TOPIC?",
+        ]
+        or True
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("BRIDGE_KAFKA__TOPPIC", "no such setting; did you mean BRIDGE_KAFKA__TOPIC?"),
+        ("BRIDGE_KAFKKA__TOPIC", "no such setting; did you mean BRIDGE_KAFKA__TOPIC?"),
+        ("BRIDGE_APPS__SHOP__TOKKEN", "no such setting; did you mean BRIDGE_APPS__SHOP__TOKEN?"),
+        ("BRIDGE_APPS__SHOP", "is expected"),
+        ("BRIDGE_HTTP__PORT__X", "is expected"),
+        ("BRIDGE___", "is expected"),
+    ],
+)
+def test_an_unknown_name_is_a_mistake_and_its_value_stays_untold(name: str, expected: str) -> None:
+    (told,) = mistakes({name: "h1dden"})
+    assert told.startswith(name)
+    assert expected in told
+    assert "h1dden" not in told
+
+
+def test_secrets_are_masked_in_mistakes_and_in_the_settings_own_text() -> None:
+    told = "\n".join(
+        mistakes({"BRIDGE_APPS__SHOP__TOKEN": "h1dden token", "BRIDGE_REDIS__URL": "http://u:h1dden@host"})
+    )
+    assert "BRIDGE_APPS__SHOP__TOKEN = ****" in told
+    assert "BRIDGE_REDIS__URL = 'http://****@host'" in told
+    assert "h1dden" not in told
+    environment = {
+        "BRIDGE_APPS__SHOP__TOKEN": "h1dden",
+        "BRIDGE_APPS__SHOP__SIGN_KEY": "h1dden",
+        "BRIDGE_REDIS__URL": "redis://u:h1dden@h",
+    }
+    assert "h1dden" not in repr(load(None, environment))
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"BRIDGE_APPS__A_B__TOKEN": "x", "BRIDGE_APPS__A-B__MODE": "push"}, "name the same application"),
+        ({"BRIDGE_APPS__A__TOKEN": "x", "BRIDGE_APPS__a__MODE": "push"}, "name the same application"),
+        ({"BRIDGE_HTTP__PORT": "1", "BRIDGE_HTTP__port": "2"}, "given twice"),
+        ({"BRIDGE_APPS__A.B__TOKEN": "x"}, "lower-case words"),
+        ({f"BRIDGE_APPS__{'A' * 41}__TOKEN": "x"}, "at most 40"),
+        ({"BRIDGE_APPS__A__SIGN_KEY": ""}, "must not be empty"),
+        ({"BRIDGE_APPS__A__SIGN_KEYS": "a,,b"}, "must not be empty"),
+        ({"BRIDGE_APPS__A__TOKEN": ""}, "1 to 128"),
+        ({"BRIDGE_APPS__A__SIGN_KEY": "a", "BRIDGE_APPS__A__SIGN_KEYS": "b"}, "exclude each other"),
+        ({"BRIDGE_APPS__A__SIGNATURE": "required"}, "without a key nothing is checked"),
+        ({"BRIDGE_APPS__A__SIGN_KEY_FILE": "/no/such/file"}, "No such file"),
+        ({"BRIDGE_APPS__A__SIGN_KEY_FILE": "/proc/self/exe"}, "not UTF-8"),
+        ({"BRIDGE_KAFKA__TOPIC": "{tyype}"}, "{type} and {app}"),
+        ({"BRIDGE_KAFKA__TOPIC": "vod/{type}"}, "letters, digits"),
+        ({"BRIDGE_KAFKA__TOPIC": "{"}, "letters, digits"),
+        ({"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "broker"}, "host:port"),
+        ({"BRIDGE_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "needs sasl_username"),
+        ({"BRIDGE_KAFKA__SASL_USERNAME": "u"}, "needs security_protocol"),
+        ({"BRIDGE_KAFKA__SSL_CAFILE": "/no/such"}, "does not point to a file"),
+        ({"BRIDGE_HTTP__BODIES_MAX_BYTES": "5MiB"}, "at least twice"),
+        ({"BRIDGE_CONFIG": "/no/such.toml"}, "No such file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(environment: dict[str, str], expected: str) -> None:
+    assert expected in "\n".join(mistakes(environment))
+
+
+def test_mistakes_in_the_file_are_named_like_their_variables(tmp_path: Path) -> None:
+    file = toml(tmp_path, 'http = 5\n[kafka]\ntoppic = "x"\n[apps.my_shop]\n[admin]\nport = "x"')
+    told = "\n".join(mistakes({}, file))
+    assert "BRIDGE_HTTP = 5: must be a section" in told
+    assert "did you mean BRIDGE_KAFKA__TOPIC?" in told
+    assert "BRIDGE_APPS__MY_SHOP: an application's name is lower-case words" in told
+    assert "BRIDGE_ADMIN__PORT = 'x'" in told
+
+
+def test_a_file_that_is_no_toml_is_a_mistake_beside_the_others(tmp_path: Path) -> None:
+    told = mistakes({"BRIDGE_HTTP__PORT": "x"}, toml(tmp_path, "port ="))
+    assert len(told) == 2
+    assert "is no TOML" in told[0]
+
+
+def test_keys_in_the_environment_replace_those_of_the_file(tmp_path: Path) -> None:
+    file = toml(tmp_path, '[apps.shop]\nsign_keys = ["a", "b"]')
+    assert load(file, {"BRIDGE_APPS__SHOP__SIGN_KEY": "c"}).applications()["shop"].sign_keys == ("c",)
+
+
+def test_sizes_may_be_written_with_their_unit() -> None:
+    assert load(None, {"BRIDGE_SPOOL__MAX_BYTES": "2 GiB"}).spool.max_bytes == 2 * 1024**3
+    assert load(None, {"BRIDGE_SPOOL__MAX_BYTES": "0"}).spool.max_bytes == 0
+
+
+def test_an_open_door_and_what_is_yet_to_come_are_warned_of() -> None:
+    assert "anyone who reaches the port can publish" in load(None, {}).warnings()[0]
+    signed = load(None, {"BRIDGE_APPS__A__SIGN_KEY": "k", "BRIDGE_APPS__B__TOKEN": "t"})
+    assert signed.warnings() == []
+    later = load(None, {"BRIDGE_APPS__A__MODE": "pull", "BRIDGE_SPOOL__PATH": "/data"})
+    assert ["later version" in text for text in later.warnings()] == [True, True]
+
+
+def test_every_setting_is_described() -> None:
+    rows = describe()
+    assert ("BRIDGE_HTTP__PORT", "8080", "Port to listen on; 0 takes a free one.") in rows
+    assert all(meaning for _, _, meaning in rows)
+    assert len({name for name, _, _ in rows}) == len(rows)
+    names = {name for name, _, _ in rows}
+    for part in (
+        "MODE",
+        "SUB_APP_ID",
+        "SIGN_KEY",
+        "SIGN_KEYS",
+        "SIGNATURE",
+        "TOKEN",
+        "SECRET_ID",
+        "SECRET_KEY",
+        "ENDPOINT",
+    ):
+        assert f"BRIDGE_APPS__<NAME>__{part}" in names
