@@ -1,0 +1,108 @@
+"""The way in: a legacy type and its ``data``, as the 3.0 format would have said it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.core.legacy.apply import Findings, apply, joined
+from bridge.core.legacy.rules import Successor
+from bridge.core.legacy.successors import SUCCESSORS
+
+_NUMBER = re.compile("-?[0-9]+")
+
+
+class Translation(Struct, frozen=True, kw_only=True):
+    """A legacy notification in the 3.0 shape.
+
+    ``known`` is False for types without a successor: their ``payload`` is the data itself, and only they have
+    ``task_id`` and ``file_id``. ``unmapped`` are the paths of keys without a row, ``misfit`` tells that
+    a value could not be mapped. ``own_code`` and ``own_message`` are the notification's own result where the
+    3.0 shape has no place for it.
+    """
+
+    type: str
+    known: bool
+    payload: dict[str, Any]
+    task_id: str = ""
+    file_id: str = ""
+    unmapped: tuple[str, ...] = ()
+    misfit: bool = False
+    own_code: int | str | None = None
+    own_message: str = ""
+
+
+def translate(event_type: str, data: dict[str, Any]) -> Translation:
+    """Translate one notification; ``data`` is left as it is. Any JSON object gives a translation."""
+    successor = SUCCESSORS.get(event_type)
+    if successor is not None:
+        return _translated(successor, data)
+    code = _code(data, "status", "errCode")
+    return Translation(
+        type=event_type,
+        known=False,
+        payload=data,
+        task_id=_text(data, "vodTaskId", "TaskId"),
+        file_id=_text(data, "fileId", "FileId"),
+        own_code=code,
+        own_message=_message(data, code),
+    )
+
+
+def _translated(successor: Successor, data: Mapping[str, Any]) -> Translation:
+    findings = Findings()
+    payload = joined(apply(successor.place, data, "data", findings), successor.always)
+    placed = successor.place.rows.get("status") is not None
+    code = None if placed else _code(data, "status")
+    if successor.folded:
+        findings.misfit |= code is None and data.get("status") is not None
+        _fold(payload, successor.folded, code)
+    return Translation(
+        type=successor.type,
+        known=True,
+        payload=payload,
+        unmapped=tuple(findings.unmapped),
+        misfit=findings.misfit,
+        own_code=code,
+        own_message=_message(data, code),
+    )
+
+
+def _fold(payload: dict[str, Any], name: str, code: int | str | None) -> None:
+    """Give the code of all to each element that has none of its own."""
+    elements = payload.get(name)
+    if code is not None and isinstance(elements, list):
+        payload[name] = [
+            {**element, "ErrCode": code}
+            if isinstance(element, dict) and element.get("ErrCode") is None
+            else element
+            for element in elements
+        ]
+
+
+def _code(data: Mapping[str, object], *keys: str) -> int | str | None:
+    """Read the notification's own code. Words like PROCESSING are none: they tell no result."""
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            return value
+    return None
+
+
+def _message(data: Mapping[str, object], code: int | str | None) -> str:
+    message = data.get("message")
+    return message if code is not None and isinstance(message, str) else ""
+
+
+def _text(data: Mapping[str, object], *keys: str) -> str:
+    """Read an id: the first text that is not empty, or an integer's digits."""
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return ""
