@@ -1,0 +1,350 @@
+"""What a legacy notification becomes, rule by rule."""
+
+import copy
+from typing import Any
+
+import pytest
+from msgspec import Raw
+
+from bridge.core.legacy import Translation, translate
+
+
+def subtask(kind: object, **keys: object) -> Translation:
+    return translate("ProcedureStateChanged", {"processTaskList": [{"taskType": kind, **keys}]})
+
+
+def element_of(translation: Translation) -> dict[str, Any]:
+    element: dict[str, Any] = translation.payload["MediaProcessResultSet"][0]
+    return element
+
+
+# where two keys lead to one place
+
+
+def test_the_exact_duration_wins_over_the_whole_seconds_and_metadata_over_the_flat_variant() -> None:
+    data = {"duration": 1, "fileSize": 2, "metaData": {"duration": 3, "floatDuration": 3.5, "size": 4}}
+    translation = translate("NewFileUpload", data)
+    assert translation.payload == {"MetaData": {"Duration": 3.5, "Size": 4}}
+    assert translation.unmapped == ()
+
+
+def test_the_flat_variant_fills_what_the_metadata_lacks() -> None:
+    translation = translate("NewFileUpload", {"width": 640, "metaData": {"height": 480, "width": None}})
+    assert translation.payload == {"MetaData": {"Height": 480, "Width": 640}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "side", "newer", "older", "to"),
+    [
+        ("SnapshotByTimeOffset", "input", "timeOffset", "TimeOffsetList", "TimeOffsetSet"),
+        ("ImageSprites", "output", "urlList", "imageUrls", "ImageUrlSet"),
+    ],
+)
+def test_the_newer_spelling_of_a_list_wins(kind: str, side: str, newer: str, older: str, to: str) -> None:
+    task = {"SnapshotByTimeOffset": "SnapshotByTimeOffsetTask", "ImageSprites": "ImageSpriteTask"}[kind]
+    both = subtask(kind, **{side: {older: [1], newer: [2]}})
+    assert element_of(both)[task] == {side.capitalize(): {to: [2]}}
+    assert both.unmapped == ()
+    assert element_of(subtask(kind, **{side: {older: [1]}}))[task] == {side.capitalize(): {to: [1]}}
+
+
+def test_pictures_are_read_under_both_spellings_and_judged_in_both() -> None:
+    both = subtask(
+        "SnapshotByTimeOffset", output={"picInfoList": [{"url": "old", "x": 1}], "imgInfo": [{"url": "new"}]}
+    )
+    assert element_of(both)["SnapshotByTimeOffsetTask"] == {"Output": {"PicInfoSet": [{"Url": "new"}]}}
+    assert both.unmapped == ("data.processTaskList[0].output.picInfoList[0].x",)
+
+
+# names that are 3.0 already
+
+
+def test_3_0_names_pass_and_win() -> None:
+    data = {"TaskId": "new", "vodTaskId": "old", "MediaBasicInfo": {"Name": "n"}, "ErrCode": 0}
+    translation = translate("PullComplete", data)
+    assert translation.payload == {
+        "TaskId": "new",
+        "MediaBasicInfo": {"Name": "n"},
+        "ErrCode": 0,
+        "Status": "FINISH",
+    }
+    assert translation.unmapped == ()
+
+
+def test_an_empty_or_null_3_0_value_does_not_win() -> None:
+    translation = translate(
+        "TranscodeComplete", {"TaskId": "", "vodTaskId": "t", "FileId": None, "fileId": "f"}
+    )
+    assert translation.payload == {"TaskId": "t", "FileId": "f"}
+
+
+def test_a_3_0_status_stays_beside_the_implied_one() -> None:
+    assert translate("PullComplete", {"Status": "PROCESSING"}).payload == {"Status": "PROCESSING"}
+
+
+def test_3_0_names_pass_at_every_depth() -> None:
+    data = {
+        "MetaData": {"Size": 1},
+        "metaData": {"size": 2, "Width": 3, "videoStreamList": [{"Codec": "h264", "codec": "x"}]},
+    }
+    translation = translate("NewFileUpload", data)
+    assert translation.payload == {
+        "MetaData": {"Size": 1, "Width": 3, "VideoStreamSet": [{"Codec": "h264"}]},
+    }
+
+
+def test_3_0_names_pass_in_subtasks_at_the_old_level_and_at_the_new_one() -> None:
+    old = subtask(
+        "Transcode", ErrCodeExt="X", Input={"Definition": 5}, input={"definition": 6, "watermark": 1}
+    )
+    assert element_of(old) == {
+        "Type": "Transcode",
+        "TranscodeTask": {"ErrCodeExt": "X", "Input": {"Definition": 5}},
+    }
+    new = translate(
+        "ProcedureStateChanged",
+        {"processTaskList": [{"Type": "Transcode", "TranscodeTask": {"Status": "FAIL"}, "errCode": 1}]},
+    )
+    assert element_of(new) == {"Type": "Transcode", "TranscodeTask": {"Status": "FAIL", "ErrCode": 1}}
+    assert old.unmapped == new.unmapped == ()
+
+
+def test_a_3_0_name_of_another_place_is_unmapped() -> None:
+    translation = translate("FileDeleted", {"TaskId": "t", "FileIdSet": ["f"]})
+    assert translation.payload == {"FileIdSet": ["f"]}
+    assert translation.unmapped == ("data.TaskId",)
+
+
+# keys without a row
+
+
+def test_keys_without_a_row_are_named_by_their_path() -> None:
+    data = {"foo": 1, "playSet": [{"url": "u"}, {"foo": {"deep": 1}, "bar": None}]}
+    translation = translate("TranscodeComplete", data)
+    assert translation.payload == {"PlayInfoSet": [{"Url": "u"}, {}]}
+    assert translation.unmapped == ("data.playSet[1].foo", "data.foo")
+    assert not translation.misfit
+
+
+def test_null_is_absent() -> None:
+    translation = translate("ClipComplete", {"vodTaskId": None, "fileInfo": None, "foo": None})
+    assert translation == Translation(type="ClipComplete", known=True, payload={})
+
+
+def test_a_documented_key_that_no_row_names_is_unmapped() -> None:
+    translation = subtask("Transcode", input={"disableHigherBitrate": 0})
+    assert translation.unmapped == ("data.processTaskList[0].input.disableHigherBitrate",)
+
+
+# subtasks by kind
+
+
+def test_the_older_name_of_image_sprites_becomes_the_newer() -> None:
+    translation = subtask("ImageSprite", status="SUCCESS", output={"imageUrls": ["u"]})
+    assert element_of(translation) == {
+        "Type": "ImageSprites",
+        "ImageSpriteTask": {"Status": "SUCCESS", "Output": {"ImageUrlSet": ["u"]}},
+    }
+
+
+def test_an_unknown_kind_keeps_its_position_and_its_type() -> None:
+    data = {
+        "contentReviewList": [
+            {"taskType": "Terrorism", "status": "SUCCESS", "errCode": 0},
+            {"taskType": "Porn", "output": {"suggestion": "pass"}},
+            {"errCode": 0},
+        ]
+    }
+    translation = translate("ProcedureStateChanged", data)
+    assert translation.payload["AiContentReviewResultSet"] == [
+        {"Type": "Terrorism"},
+        {"Type": "Porn", "PornTask": {"Output": {"Suggestion": "pass"}}},
+        {},
+    ]
+    assert translation.unmapped == (
+        "data.contentReviewList[0].status",
+        "data.contentReviewList[0].errCode",
+        "data.contentReviewList[2].errCode",
+    )
+    assert not translation.misfit
+
+
+def test_a_pull_of_a_file_keeps_its_position_without_a_task_and_nothing_of_it_is_unmapped() -> None:
+    translation = subtask("PullFile", status="SUCCESS", input={"url": "u"}, anything=[1])
+    assert element_of(translation) == {"Type": "PullFile"}
+    assert translation.unmapped == ()
+
+
+@pytest.mark.parametrize("kind", [5, ["Transcode"], {"a": 1}, True])
+def test_a_kind_that_is_no_text_is_unknown(kind: object) -> None:
+    assert element_of(subtask(kind)) == {"Type": kind}
+
+
+# the named conversions
+
+
+@pytest.mark.parametrize(
+    ("legacy", "v3"), [("ClientUpload", "Upload"), ("ServerUpload", "Upload"), ("Record", "Record"), (7, 7)]
+)
+def test_the_two_ways_of_uploading_become_one(legacy: object, v3: object) -> None:
+    translation = translate("NewFileUpload", {"sourceType": legacy})
+    assert translation.payload == {"MediaBasicInfo": {"SourceInfo": {"SourceType": v3}}}
+
+
+@pytest.mark.parametrize(("legacy", "v3"), [("u", "u"), (["u"], "u"), ([], []), (["u", "v"], ["u", "v"])])
+def test_a_cover_is_a_text_or_an_array_of_one(legacy: object, v3: object) -> None:
+    translation = subtask("CoverBySnapshot", output={"imageUrl": legacy})
+    assert element_of(translation)["CoverBySnapshotTask"] == {"Output": {"CoverUrl": v3}}
+
+
+def test_watermarks_become_objects() -> None:
+    translation = subtask("SampleSnapshot", input={"definition": 1, "watermarkDefinition": [7, None, 8]})
+    assert element_of(translation)["SampleSnapshotTask"] == {
+        "Input": {"Definition": 1, "WatermarkSet": [{"Definition": 7}, {}, {"Definition": 8}]}
+    }
+
+
+def test_a_clip_is_an_object_or_an_array_of_one() -> None:
+    clip = {"fileId": "f", "status": 0}
+    for delivered in (clip, [clip]):
+        translation = translate("ClipComplete", {"fileInfo": delivered})
+        assert translation.payload == {"FileInfo": {"FileId": "f", "ErrCode": 0}}
+        assert not translation.misfit
+    for wrong in ([], [clip, clip], "f", [1]):
+        translation = translate("ClipComplete", {"fileInfo": wrong})
+        assert translation.payload == {}
+        assert translation.misfit
+
+
+def test_deleted_files_become_a_set_of_ids() -> None:
+    data = {"fileInfo": [{"fileId": "a"}, {"fileId": None}, {"fileId": 2, "foo": 1}]}
+    translation = translate("FileDeleted", data)
+    assert translation.payload == {"FileIdSet": ["a", 2]}
+    assert translation.unmapped == ("data.fileInfo[2].foo",)
+    assert translate("DeleteFile", {"fileId": "a"}).payload == {"FileIdSet": ["a"]}
+    assert translate("DeleteFile", {"fileId": "a"}).type == "FileDeleted"
+
+
+# values of a wrong kind
+
+
+@pytest.mark.parametrize("wrong", ["x", 1, True, {"a": 1}, 0.5, Raw(b"1e999")])
+def test_an_array_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: object) -> None:
+    translation = translate("TranscodeComplete", {"playSet": wrong, "vodTaskId": "t"})
+    assert translation.payload == {"TaskId": "t"}
+    assert translation.misfit
+
+
+@pytest.mark.parametrize("wrong", ["x", 1, True, [], [{}]])
+def test_an_object_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: object) -> None:
+    translation = translate("NewFileUpload", {"metaData": wrong, "duration": 4})
+    assert translation.payload == {"MetaData": {"Duration": 4}}
+    assert translation.misfit
+
+
+def test_an_element_that_is_no_object_keeps_its_position_with_nothing_in_it() -> None:
+    translation = translate("CreateSnapshotByTimeOffsetComplete", {"picInfo": ["x", {"status": -1}]})
+    assert translation.payload == {"SnapshotInfoSet": [{}, {"ErrCode": -1}]}
+    assert translation.misfit
+    translation = translate("CreateSnapshotByTimeOffsetComplete", {"picInfo": [None, {"status": -1}]})
+    assert translation.payload == {"SnapshotInfoSet": [{}, {"ErrCode": -1}]}
+    assert not translation.misfit
+
+
+def test_a_plain_value_goes_to_its_place_whatever_its_kind() -> None:
+    translation = translate("TranscodeComplete", {"status": "bad", "fileId": 2**70, "duration": [1]})
+    assert translation.payload == {"ErrCode": "bad", "FileId": 2**70, "Duration": [1]}
+    assert not translation.misfit  # the catalogue says so, with the path
+
+
+# a result without a place
+
+
+def test_the_code_of_a_concatenation_is_its_own_and_goes_to_elements_without_one() -> None:
+    data = {"status": -1, "message": "no", "fileInfo": [{"fileId": "a"}, {"fileId": "b", "status": 0}, 5]}
+    translation = translate("ConcatComplete", data)
+    assert translation.payload == {
+        "FileInfoSet": [{"FileId": "a", "ErrCode": -1}, {"FileId": "b", "ErrCode": 0}, {"ErrCode": -1}]
+    }
+    assert (translation.own_code, translation.own_message) == (-1, "no")
+
+
+def test_a_code_is_folded_only_into_objects_of_a_set() -> None:
+    assert translate("ConcatComplete", {"status": 4, "FileInfoSet": "x"}).payload == {"FileInfoSet": "x"}
+    assert translate("ConcatComplete", {"status": 4, "FileInfoSet": ["x"]}).payload == {"FileInfoSet": ["x"]}
+    assert translate("ConcatComplete", {"status": 4}).payload == {}
+
+
+def test_a_concatenations_code_of_a_wrong_kind_is_a_misfit() -> None:
+    translation = translate("ConcatComplete", {"status": [1], "message": "m"})
+    assert translation.misfit
+    assert (translation.own_code, translation.own_message) == (None, "")
+
+
+@pytest.mark.parametrize("event_type", ["ClipComplete", "CreateSnapshotByTimeOffsetComplete"])
+def test_a_code_that_no_page_names_is_the_notifications_own(event_type: str) -> None:
+    translation = translate(event_type, {"status": 30009, "message": ["m"]})
+    assert (translation.own_code, translation.own_message) == (30009, "")
+    assert translation.unmapped == ("data.status", "data.message")
+
+
+def test_a_code_with_a_place_is_not_the_notifications_own() -> None:
+    assert translate("TranscodeComplete", {"status": 1}).own_code is None
+    assert translate("ProcedureStateChanged", {"status": 1, "errCode": 1}).own_code is None
+
+
+# types without a successor
+
+
+def test_a_type_without_a_successor_keeps_its_name_and_its_data() -> None:
+    data = {"status": 7, "message": "m", "vodTaskId": "t", "fileId": "f", "new": None}
+    translation = translate("PorncheckComplete", data)
+    assert translation == Translation(
+        type="PorncheckComplete",
+        known=False,
+        payload=data,
+        task_id="t",
+        file_id="f",
+        own_code=7,
+        own_message="m",
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        ({"status": "12"}, "12"),
+        ({"status": "FINISH", "errCode": -3}, -3),
+        ({"status": "PROCESSING"}, None),
+        ({"status": True}, None),
+        ({"status": 0.0}, None),
+        ({}, None),
+    ],
+)
+def test_only_a_number_is_a_code(data: dict[str, Any], code: object) -> None:
+    assert translate("TestEvent", data).own_code == code
+
+
+@pytest.mark.parametrize(
+    ("data", "task_id"),
+    [
+        ({"vodTaskId": "", "TaskId": "t"}, "t"),
+        ({"vodTaskId": 2**60}, str(2**60)),
+        ({"vodTaskId": True, "TaskId": ["t"]}, ""),
+    ],
+)
+def test_an_id_is_a_text_or_an_integers_digits(data: dict[str, Any], task_id: str) -> None:
+    assert translate("TestEvent", data).task_id == task_id
+
+
+def test_what_was_delivered_is_left_as_it_is() -> None:
+    data = {
+        "status": 1,
+        "fileInfo": [{"fileId": "a"}],
+        "FileInfoSet": [{"FileId": "b"}],
+        "metaData": {"size": 1},
+    }
+    before = copy.deepcopy(data)
+    translate("ConcatComplete", data)
+    translate("NewFileUpload", data)
+    assert data == before

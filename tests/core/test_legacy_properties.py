@@ -1,0 +1,101 @@
+"""Any legacy body gives a translation, and nothing in it is made up."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.legacy import Translation, translate
+from bridge.core.legacy.rules import Object, Objects, Place, Plucked
+from bridge.core.legacy.successors import SUCCESSORS
+
+WORDS_OF_OURS = {"FINISH", "Upload", "ImageSprites"}
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def object_of(place: Place) -> st.SearchStrategy[dict[str, Any]]:
+    """Objects with the table's own keys, and wild values as well as fitting ones under each."""
+    keys: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(place.struct.__struct_fields__, VALUES)
+    for key, rule in place.rows.items():
+        match rule:
+            case Object(place=inner):
+                fitting: st.SearchStrategy[Any] = object_of(inner)
+                keys[key] = VALUES | fitting | st.lists(fitting, max_size=2)
+            case Objects(place=other, kinds=kinds):
+                elements = [element_of(kind, inner) for kind, inner in kinds.items()]
+                keys[key] = VALUES | st.lists(st.one_of(VALUES, object_of(other), *elements), max_size=3)
+            case Plucked(key=inner_key):
+                keys[key] = VALUES | st.lists(st.fixed_dictionaries({inner_key: SCALARS}), max_size=3)
+            case _:
+                keys[key] = VALUES | SCALARS
+    pairs = st.lists(
+        st.sampled_from(sorted(keys)).flatmap(lambda key: st.tuples(st.just(key), keys[key])), max_size=8
+    )
+    return st.builds(
+        lambda known, other: {**other, **dict(known)}, pairs, st.dictionaries(st.text(), SCALARS, max_size=2)
+    )
+
+
+def element_of(kind: str, place: Place) -> st.SearchStrategy[dict[str, Any]]:
+    return object_of(place).map(lambda element: {**element, "taskType": kind})
+
+
+BODIES = st.one_of(
+    st.tuples(
+        st.sampled_from([*SUCCESSORS, "PorncheckComplete", "Новое"]), st.dictionaries(st.text(), VALUES)
+    ),
+    *(
+        st.tuples(st.just(event_type), object_of(successor.place))
+        for event_type, successor in SUCCESSORS.items()
+    ),
+)
+
+
+def leaves(value: object) -> Iterator[str]:
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from leaves(inner)
+        case list():
+            for inner in value:
+                yield from leaves(inner)
+        case _:
+            yield repr(value)
+
+
+@given(BODIES)
+def test_any_body_gives_a_translation_and_stays_as_it_was(body: tuple[str, dict[str, Any]]) -> None:
+    event_type, data = body
+    before = copy.deepcopy(data)
+    translation = translate(event_type, data)
+    assert isinstance(translation, Translation)
+    assert data == before
+    assert all(path.startswith("data.") for path in translation.unmapped)
+
+
+@given(BODIES)
+def test_nothing_in_a_payload_is_made_up(body: tuple[str, dict[str, Any]]) -> None:
+    event_type, data = body
+    allowed = {*leaves(data), *map(repr, WORDS_OF_OURS)}
+    assert set(leaves(translate(event_type, data).payload)) <= allowed
+
+
+@given(BODIES)
+def test_every_top_level_key_is_mapped_or_named(body: tuple[str, dict[str, Any]]) -> None:
+    event_type, data = body
+    translation = translate(event_type, data)
+    if not translation.known:
+        assert translation.payload is data
+        return
+    place = SUCCESSORS[event_type].place
+    known = {*place.rows, *place.struct.__struct_fields__}
+    unmapped = [f"data.{key}" for key, value in data.items() if key not in known and value is not None]
+    assert set(unmapped) <= set(translation.unmapped)
