@@ -62,7 +62,7 @@ class Row(Struct, frozen=True):
             force_setattr(self, "field", f"{self.name}Event")
 
     def has(self, field: str) -> bool:
-        """Whether the type's payload has this field by the catalogue."""
+        """Tell whether the type's payload has this field by the catalogue."""
         return field in self.struct.__struct_fields__
 
 

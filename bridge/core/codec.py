@@ -1,0 +1,178 @@
+"""Bytes to event: the envelope, the format, and what a format's reader found put into one canonical event.
+
+Any bytes give an `Event` or `Rejected`. How an event is written stands in `record`.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bridge.core import legacy, v3
+from bridge.core.catalogue import BY_NAME, OTHER, Row
+from bridge.core.conformance import REPAIRS_MAX, Fitted, fit_value
+from bridge.core.content import canonical, decode, first_text, is_null, is_object, pick, text
+from bridge.core.event import Conformance, Event
+from bridge.core.identity import identify
+from bridge.core.outcome import Reason, Rejected
+from bridge.core.reading import Reading
+from bridge.core.result import OwnCode, judge
+
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+
+# One escape: a whole surrogate pair, half of one, or any other (which keeps the backslashes in step).
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+_INTEGER = re.compile(rb"-?[0-9]+")
+
+
+class Envelope(Struct, frozen=True):
+    """A body opened: its top-level members as they came, without what only concerns its delivery.
+
+    Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature's, empty where there is none.
+    """
+
+    members: dict[str, Raw]
+    sign: str = ""
+    t: str = ""
+    repairs: tuple[str, ...] = ()
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """Open a body. It is an object, or `Rejected`."""
+    repairs: tuple[str, ...] = ()
+    try:
+        body.decode()
+        try:
+            members = _members(body)
+        except msgspec.DecodeError:
+            mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
+            if mended == body:
+                raise
+            members = _members(mended)
+            repairs = ("lone surrogate: to U+FFFD",)
+    except UnicodeDecodeError as error:
+        raise Rejected(Reason.MALFORMED, f"not UTF-8 (byte {error.start})") from None
+    except msgspec.ValidationError:
+        raise Rejected(Reason.MALFORMED, "JSON, but no object") from None
+    except msgspec.DecodeError as error:
+        raise Rejected(Reason.MALFORMED, f"not JSON: {error}") from None
+    except RecursionError:
+        raise Rejected(Reason.MALFORMED, "too deep") from None
+    members.pop("EventHandle", None)
+    return Envelope(members, _proof(members.pop("Sign", None)), _proof(members.pop("T", None)), repairs)
+
+
+def _proof(raw: Raw | None) -> str:
+    """Take the text of a part of the signature; numbers as they are written."""
+    if raw is None:
+        return ""
+    if (written := bytes(raw)).startswith(b'"'):
+        return _text(raw)
+    return written.decode() if _INTEGER.fullmatch(written) else ""
+
+
+def read_event(envelope: Envelope) -> Event:
+    """Read an opened body as the event it is, or `Rejected`."""
+    try:
+        name = _event_type(envelope.members, "EventType")
+        if not name and (legacy_name := _event_type(envelope.members, "eventType")):
+            reading = _read_legacy(envelope.members, legacy_name)
+        else:
+            reading = v3.read(envelope.members, name)
+        return _event(reading, envelope)
+    except RecursionError:
+        raise Rejected(Reason.MALFORMED, "too deep") from None
+
+
+def _event_type(members: dict[str, Raw], key: str) -> str:
+    """Take the type that a body names; null and the empty text are none."""
+    raw = members.get(key)
+    if raw is None or is_null(raw):
+        return ""
+    try:
+        return _text(raw)
+    except msgspec.ValidationError:
+        raise Rejected(Reason.NOT_AN_EVENT, f"an {key} that is no text") from None
+
+
+def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
+    raw = members.get("data")
+    if raw is None or not is_object(raw):
+        raise Rejected(Reason.NO_PAYLOAD, "an eventType without data")
+    data: dict[str, Any] = decode(raw)
+    translation = legacy.translate(name, data)
+    row = BY_NAME[translation.type] if translation.known else OTHER
+    walked = fit_value(translation.payload, row)
+    fitted = Fitted(
+        value=walked.value,
+        payload=Raw(msgspec.json.encode(walked.value)) if translation.known else raw,
+        content=canonical(data),
+        repairs=walked.repairs,
+        repairs_more=walked.repairs_more,
+        misfit=walked.misfit or translation.misfit,
+    )
+    return Reading(
+        format="legacy",
+        type=translation.type,
+        known=translation.known,
+        row=row,
+        fitted=fitted,
+        content=fitted.content,
+        repairs=tuple(f"{path}: no 3.0 field" for path in translation.unmapped),
+        further=True,
+        own=OwnCode(translation.own_code, translation.own_message),
+        task_id=translation.task_id,
+        file_id=translation.file_id,
+    )
+
+
+def _event(reading: Reading, envelope: Envelope) -> Event:
+    row, fitted = reading.row, reading.fitted
+    value = fitted.value
+    repairs = envelope.repairs + reading.repairs + fitted.repairs
+    task_id = reading.task_id or _declared(value, row, "TaskId")
+    file_id = reading.file_id or _file_id(value, row)
+    cast_id = _declared(value, row, "CastId")
+    judgement = judge(value, row, reading.own)
+    conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
+    return Event(
+        type=reading.type,
+        known=reading.known,
+        format=reading.format,
+        identity=identify(reading.type, row, task_id or file_id or cast_id, value, reading.content),
+        verdict=judgement.verdict,
+        payload=fitted.payload,
+        task_id=task_id,
+        file_id=file_id,
+        cast_id=cast_id,
+        status=text(pick(value, "Status")),
+        failures=judgement.failures,
+        failures_more=judgement.failures_more,
+        session_id=text(pick(value, "SessionId")),
+        session_context=text(pick(value, "SessionContext")),
+        conformance=conformance,
+        repairs=repairs[:REPAIRS_MAX],
+        repairs_more=max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more,
+        original=_joined(envelope.members) if repairs or reading.further else UNSET,
+    )
+
+
+def _declared(value: Any, row: Row, name: str) -> str:  # noqa: ANN401 - a struct or a dict
+    """Take an id that the catalogue knows of the type (of a type without a row: any)."""
+    return text(pick(value, name)) if row is OTHER or row.has(name) else ""
+
+
+def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict
+    return next(filter(None, (first_text(value, path) for path in row.file_id)), "")
+
+
+def _joined(members: dict[str, Raw]) -> Raw | UnsetType:
+    """Join the body again from its members: the same JSON value, digits and all."""
+    return Raw(
+        b"{%b}" % b",".join(b"%b:%b" % (msgspec.json.encode(key), raw) for key, raw in members.items())
+    )

@@ -1,0 +1,99 @@
+"""JSON content as plain values: exact reading, the canonical bytes that digests are made of, reading by path.
+
+Nothing here knows an event type. A value is what `decode` gives, or a struct of the strict reading; both are
+read alike by `pick`.
+"""
+
+import json
+import math
+from collections.abc import Iterable
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+_NULL = Raw(b"null")
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def is_null(raw: Raw) -> bool:
+    """Tell whether the JSON text is null, which everywhere means the same as absent."""
+    return raw == _NULL
+
+
+def is_object(raw: Raw) -> bool:
+    """Tell whether the JSON text is an object."""
+    return memoryview(raw)[0] == ord("{")
+
+
+def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value is what it is for
+    """Read any JSON text as values. Numbers that no Python number holds stay the text they are, as `Raw`."""
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return json.loads(bytes(raw), parse_int=_integer, parse_float=_float)
+
+
+def _integer(literal: str) -> int | Raw:
+    try:
+        return int(literal)
+    except ValueError:  # more digits than Python converts
+        return Raw(literal.encode())
+
+
+def _float(literal: str) -> float | Raw:
+    number = float(literal)
+    return number if math.isfinite(number) else Raw(literal.encode())
+
+
+def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Spell a content the one way: no null members, keys sorted, compact, floats at their shortest."""
+    return _encode_sorted(_without_nulls(value))
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if type(value) is dict:
+        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+    if type(value) is list:
+        return [_without_nulls(element) for element in value]
+    return value
+
+
+def digest(content: bytes) -> str:
+    """Give the 16 hex digits that stand for a content."""
+    return blake2b(content, digest_size=8).hexdigest()
+
+
+def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Take a member of a dict or of a struct; None where there is none."""
+    return value.get(name) if type(value) is dict else getattr(value, name, None)
+
+
+def members(value: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    """List the members of an object, sorted by name; nothing for whatever is no object."""
+    if type(value) is dict:
+        return sorted(value.items(), key=lambda member: member[0])
+    if isinstance(value, Struct):
+        return [(name, getattr(value, name)) for name in value.__struct_fields__]
+    return ()
+
+
+def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Spell a value that can be part of an id: integers in decimal, other kinds are absent."""
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    return ""
+
+
+def first_text(value: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
+    """Take the text at a path like ``Input.FileInfos[].FileId``, of the first element that has one."""
+    step, _, rest = path.partition(".")
+    name = step.removesuffix("[]")
+    found = pick(value, name)
+    if step.endswith("[]") and type(found) is list:
+        texts = (first_text(element, rest) if rest else text(element) for element in found)
+        return next(filter(None, texts), "")
+    return first_text(found, rest) if rest else text(found)

@@ -1,0 +1,165 @@
+"""Event to record: the canonical event as it is written, and the one place that knows topics, keys and headers."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bridge.core.catalogue import ROWS
+from bridge.core.event import (
+    Conformance,
+    DeliveryMode,
+    Event,
+    Failure,
+    Format,
+    Notification,
+    Record,
+    Stamp,
+    Verdict,
+)
+
+Headers = list[tuple[str, bytes]]
+
+_encode = msgspec.json.encode
+
+
+class Routing(Struct, frozen=True):
+    """Where records go. ``topic`` may hold ``{type}`` and ``{app}``."""
+
+    topic: str = "vod.{type}"
+    topic_other: str = "vod.other"
+    topic_dead_letter: str = "vod.dead-letter"
+    schema_base_uri: str = "urn:vod-event-bridge:schemas:"
+
+    def topic_of(self, event: Event, app: str) -> str:
+        """The topic of an event of that application."""
+        return _fill(self.topic, event.type, app) if event.known else self.topic_other
+
+    def topics(self, apps: Sequence[str]) -> list[str]:
+        """Every topic that may be written to."""
+        named = {_fill(self.topic, row.name, app) for row in ROWS for app in apps}
+        return sorted(named | {self.topic_other, self.topic_dead_letter})
+
+
+@lru_cache(maxsize=1024)
+def _fill(template: str, event_type: str, app: str) -> str:
+    return template.replace("{type}", event_type).replace("{app}", app)
+
+
+class _Delivery(Struct, omit_defaults=True):
+    format: Format
+    mode: DeliveryMode
+    deduplicated: bool
+    revision: bool = False
+
+
+class _Canonical(Struct, omit_defaults=True):
+    """The canonical event: keys in the order in which they are written."""
+
+    id: str
+    type: str
+    app: str
+    sub_app_id: int | UnsetType
+    time: str
+    task_id: str | UnsetType
+    file_id: str | UnsetType
+    status: str | UnsetType
+    outcome: Verdict
+    errors: Sequence[Failure] | UnsetType
+    errors_truncated: int | UnsetType
+    session_id: str | UnsetType
+    session_context: str | UnsetType
+    delivery: _Delivery
+    conformance: Conformance
+    repairs: Sequence[str] | UnsetType
+    repairs_truncated: int | UnsetType
+    payload: Raw
+    original: Raw | UnsetType
+
+
+def event_record(event: Event, stamp: Stamp, notification: Notification, routing: Routing) -> Record:
+    """The record by which an event is published."""
+    app = notification.application
+    time = timestamp(notification.received_ms)
+    value = _Canonical(
+        id=stamp.id,
+        type=event.type,
+        app=app.name,
+        sub_app_id=UNSET if app.sub_app_id is None else app.sub_app_id,
+        time=time,
+        task_id=event.task_id or UNSET,
+        file_id=event.file_id or UNSET,
+        status=event.status or UNSET,
+        outcome=event.verdict,
+        errors=event.failures or UNSET,
+        errors_truncated=event.failures_more or UNSET,
+        session_id=event.session_id or UNSET,
+        session_context=event.session_context or UNSET,
+        delivery=_Delivery(event.format, notification.mode, stamp.deduplicated, stamp.revision),
+        conformance=event.conformance,
+        repairs=event.repairs or UNSET,
+        repairs_truncated=event.repairs_more or UNSET,
+        payload=event.payload,
+        original=event.original,
+    )
+    return Record(
+        topic=routing.topic_of(event, app.name),
+        key=(event.file_id or event.task_id or event.cast_id or app.name).encode(),
+        value=_encode(value),
+        headers=_event_headers(event, stamp.id, app.name, time, routing),
+    )
+
+
+def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Routing) -> Headers:
+    """CloudEvents 1.0, binary mode, and the outcome as an extension of ours."""
+    version, source, kind, schema, content_type = _fixed_headers(
+        event.type if event.known else "", event.type, app, routing.schema_base_uri
+    )
+    headers = [version, ("ce_id", event_id.encode()), source, kind, ("ce_time", time.encode())]
+    if subject := event.file_id or event.task_id:
+        headers.append(("ce_subject", subject.encode()))
+    headers += (schema, content_type, ("ce_outcome", event.verdict.encode()))
+    return headers
+
+
+@lru_cache(maxsize=1024)
+def _fixed_headers(known: str, event_type: str, app: str, base_uri: str) -> Headers:
+    """What is the same for all events of a type and an application; ``known`` is empty without a row."""
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_source", f"/vod/{app}".encode()),
+        ("ce_type", f"com.tencentcloud.vod.{event_type}".encode()),
+        ("ce_dataschema", f"{base_uri}{known or 'event'}.v1".encode()),
+        ("content-type", b"application/json"),
+    ]
+
+
+def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
+    """The record by which bytes are kept that will never be an event."""
+    app = notification.application.name
+    return Record(
+        topic=routing.topic_dead_letter,
+        key=app.encode(),
+        value=notification.body,
+        headers=[
+            ("reason", reason.encode()),
+            ("detail", detail.encode()),
+            ("app", app.encode()),
+            ("mode", notification.mode.encode()),
+            ("received_at", timestamp(notification.received_ms).encode()),
+            ("content-type", (notification.content_type or "application/octet-stream").encode()),
+        ],
+    )
+
+
+def timestamp(unix_ms: int) -> str:
+    """A time as RFC 3339, UTC, with milliseconds."""
+    second, ms = divmod(unix_ms, 1000)
+    return f"{_second(second)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix_s: int) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")

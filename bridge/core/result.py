@@ -1,0 +1,161 @@
+"""Succeeded, failed, partial: what the codes of a payload say, by the table of where its results stand.
+
+One vote per owner of result keys: the payload itself, each element of its result sets, each object inside
+such an element. What the vendor's codes mean is nowhere else.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import UNSET, Struct, UnsetType
+
+from bridge.core.catalogue import OTHER, Row, Word
+from bridge.core.content import members, pick
+from bridge.core.event import Failure, Verdict
+
+FAILURES_MAX = 100
+
+_UNDER_WAY = ("WAITING", "PROCESSING")
+_GOOD_CODES = ("0", "", "SUCCESS")
+
+
+class Judgement(Struct, frozen=True):
+    """What became of the event's task; the first hundred failures, and how many more."""
+
+    verdict: Verdict
+    failures: tuple[Failure, ...] = ()
+    failures_more: int = 0
+
+
+class OwnCode(Struct, frozen=True):
+    """A top-level code of a legacy delivery that has no place in the 3.0 shape."""
+
+    code: int | str | None = None
+    message: str = ""
+
+
+_NO_CODE = OwnCode()
+
+
+def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
+    """Let the payload's results vote."""
+    if row.fact:
+        return Judgement("succeeded")
+    tally = _Tally()
+    payload_says = _vote(value, row.word, own)
+    if payload_says is not None:
+        tally.note("", payload_says)
+    own_bad = payload_says is not None and payload_says.bad
+    for path, owner in _owners(value, row):
+        if (says := _vote(owner, None, _NO_CODE)) is not None:
+            tally.note(path, says)
+    verdict = _verdict(tally, own_bad=own_bad, own_good=payload_says is not None and not own_bad)
+    if pick(value, "Status") in _UNDER_WAY:
+        verdict = "in_progress"
+    return Judgement(verdict, tuple(tally.failures), tally.failures_more)
+
+
+class _Vote(Struct, frozen=True):
+    """What one owner says. ``code`` to ``message`` are what is told of it where it is bad."""
+
+    bad: bool
+    code: int | str | UnsetType = UNSET
+    code_ext: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class _Tally:
+    """Votes of elements counted, failures kept."""
+
+    def __init__(self) -> None:
+        self.good = 0
+        self.bad = 0
+        self.failures: list[Failure] = []
+        self.failures_more = 0
+
+    def note(self, path: str, vote: _Vote) -> None:
+        """Count an element's vote (the payload's own, with the empty path, is not one); keep a failure."""
+        if path:
+            self.good += not vote.bad
+            self.bad += vote.bad
+        if not vote.bad:
+            return
+        if len(self.failures) == FAILURES_MAX:
+            self.failures_more += 1
+            return
+        failure = Failure(path=path, code=vote.code, code_ext=vote.code_ext, message=vote.message)
+        self.failures.append(failure)
+
+
+def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
+    if own_bad:
+        return "failed"
+    if tally.bad:
+        return "partial" if tally.good else "failed"
+    return "succeeded" if tally.good or own_good else "unknown"
+
+
+def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
+    code, ext = pick(owner, "ErrCode"), pick(owner, "ErrCodeExt")
+    status = None if word and word.field == "Status" else pick(owner, "Status")
+    said = _said(owner, word)
+    bad_code, bad_ext = not _is_good(code), not _is_good(ext)
+    bad_own = not _is_good(own.code)
+    bad_word = word is not None and said is not None and said not in word.good
+    if bad_code or bad_ext or bad_own or bad_word or status == "FAIL":
+        told: Any = code if bad_code else own.code if bad_own else said if bad_word else UNSET
+        if told is UNSET and status == "FAIL":
+            told = "FAIL"
+        message = pick(owner, "Message") or own.message
+        return _Vote(
+            bad=True,
+            code=told if type(told) in (int, str) else UNSET,
+            code_ext=_ext(ext) if bad_ext else UNSET,
+            message=message if type(message) is str and message else UNSET,
+        )
+    informed = code is not None or ext is not None or own.code is not None or said is not None
+    return _Vote(bad=False) if informed or status == "SUCCESS" else None
+
+
+def _said(owner: Any, word: Word | None) -> int | str | None:  # noqa: ANN401 - a struct or a dict
+    """The type's own word, None where it says nothing."""
+    if word is None:
+        return None
+    said = pick(owner, word.field)
+    if type(said) not in (int, str) or said == "" or said in word.open:
+        return None
+    return said  # type: ignore[no-any-return]  # narrowed by the line above
+
+
+def _is_good(code: Any) -> bool:  # noqa: ANN401 - any JSON value
+    if type(code) is str:
+        return code in _GOOD_CODES
+    return code is None or (type(code) in (int, float) and code == 0)
+
+
+def _ext(ext: Any) -> str | UnsetType:  # noqa: ANN401 - any JSON value
+    return ext if type(ext) is str else str(ext) if type(ext) is int else UNSET
+
+
+def _owners(value: Any, row: Row) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a struct or a dict
+    """Every element of the result sets and every object in it, with its path."""
+    for name in row.results:
+        yield from _elements(name, pick(value, name))
+    if type(value) is dict:  # only then are there keys that the catalogue does not know
+        for name, member in members(value):
+            if type(member) is list and (row is OTHER or not row.has(name)):
+                yield from _elements(name, member)
+
+
+def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    if type(found) is list:
+        placed = [(f"{name}[{index}]", element) for index, element in enumerate(found)]
+    else:
+        placed = [(name, found)]
+    for path, element in placed:
+        if not isinstance(element, dict | Struct):
+            continue
+        yield path, element
+        for key, child in members(element):
+            if isinstance(child, dict | Struct):
+                yield f"{path}.{key}", child

@@ -1,0 +1,106 @@
+"""A 3.0 body: which type it is of, which sibling holds the payload, and what else stands beside it.
+
+Only the envelope is judged here; the payload is for `conformance`, what the codes say for `result`.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bridge.core.catalogue import BY_FIELD, BY_NAME, OTHER, Row
+from bridge.core.conformance import fit
+from bridge.core.content import canonical, decode, is_null, is_object
+from bridge.core.outcome import Reason, Rejected
+from bridge.core.reading import Reading
+
+Members = Mapping[str, Raw]
+
+
+class _Place(Struct, frozen=True):
+    """Where the payload stands, and what had to be assumed to find it."""
+
+    row: Row
+    key: str
+    repairs: tuple[str, ...] = ()
+
+
+def read(members: Members, name: str) -> Reading:
+    """Read a body whose EventType is ``name``; empty where it has none."""
+    row = BY_NAME.get(name)
+    if row is not None:
+        place = _placed(members, row)
+        if name != row.name:
+            place = _Place(row, place.key, (f"{name}: alias of {row.name}", *place.repairs))
+    elif name:
+        place = _Place(OTHER, _only_object(members))
+    else:
+        place = _typeless(members)
+    fitted = fit(members[place.key], place.row)
+    further = _further(members, place.key)
+    content = fitted.content
+    if further:
+        beside = {key: Raw(canonical(decode(raw))) for key, raw in further.items()}
+        content = canonical({place.key: Raw(content), **beside})
+    return Reading(
+        format="v3",
+        type=place.row.name or name,
+        known=place.row is not OTHER,
+        row=place.row,
+        fitted=fitted,
+        content=content,
+        repairs=place.repairs,
+        further=bool(further),
+    )
+
+
+def _placed(members: Members, row: Row) -> _Place:
+    """The payload of a known type: its own sibling, an alias, or the only one that looks like it."""
+    for field in (row.field, *row.fields):
+        if field in members and is_object(members[field]):
+            return _Place(row, field, _alias(row, field))
+    objects = _objects(members)
+    if any(key in BY_FIELD for key in objects):
+        raise Rejected(Reason.CONFLICT, f"an EventType {row.name} with the payload of another one")
+    if len(objects) == 1 and _resembles(members[objects[0]], row):
+        return _Place(row, objects[0], (f"{objects[0]}: read as {row.field}",))
+    raise Rejected(Reason.NO_PAYLOAD, f"an EventType {row.name} without its {row.field}")
+
+
+def _typeless(members: Members) -> _Place:
+    """A body without an EventType speaks through its only known sibling."""
+    fields = [key for key in _objects(members) if key in BY_FIELD]
+    if len(fields) != 1:
+        raise Rejected(Reason.NOT_AN_EVENT, "neither an EventType nor exactly one sibling that tells it")
+    row = BY_FIELD[fields[0]]
+    return _Place(row, fields[0], ("EventType: missing", *_alias(row, fields[0])))
+
+
+def _only_object(members: Members) -> str:
+    """The payload of an unknown type: its only object."""
+    objects = _objects(members)
+    if len(objects) != 1:
+        raise Rejected(Reason.NO_PAYLOAD, f"an unknown EventType with {len(objects)} objects instead of one")
+    return objects[0]
+
+
+def _objects(members: Members) -> list[str]:
+    return [key for key, raw in members.items() if is_object(raw)]
+
+
+def _alias(row: Row, field: str) -> tuple[str, ...]:
+    return () if field == row.field else (f"{field}: alias of {row.field}",)
+
+
+def _resembles(raw: Raw, row: Row) -> bool:
+    """Whether an object shares a key with the type's payload."""
+    keys = msgspec.json.decode(raw, type=dict[str, Raw])
+    names = {key[:1].upper() + key[1:] for key in keys} if row.lower_camel else keys.keys()
+    return not names.isdisjoint(row.struct.__struct_fields__)
+
+
+def _further(members: Members, key: str) -> dict[str, Raw]:
+    """What else at the top has a value."""
+    return {
+        name: raw for name, raw in members.items() if name != key and name != "EventType" and not is_null(raw)
+    }
