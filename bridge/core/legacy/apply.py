@@ -36,8 +36,17 @@ def apply(place: Place, data: Mapping[str, object], path: str, findings: Finding
     """Map one object. ``data`` is never changed, but values of it are taken over as they are."""
     mapped: dict[str, Any] = {}
     for key, rule in place.rows.items():
-        if rule is not None and data.get(key) is not None:
-            _map(mapped, rule, data[key], f"{path}.{key}", findings)
+        value = data.get(key)
+        if rule is None or value is None:
+            continue
+        if isinstance(rule, str):
+            _put(mapped, rule, value)
+            continue
+        converted = _converted(rule, value, f"{path}.{key}", findings)
+        if converted is UNSET:
+            findings.misfit = True
+        else:
+            _put(mapped, rule.to, converted)
     passed: dict[str, object] = {}
     for key, value in data.items():
         if value is None or key in place.rows:
@@ -62,20 +71,11 @@ def _preferred(first: object, second: object) -> object:
     return second if first is None or first == "" else first
 
 
-def _map(
-    mapped: dict[str, Any], rule: str | Conversion, value: object, path: str, findings: Findings
-) -> None:
-    if isinstance(rule, str):
-        to, converted = rule, value
-    else:
-        to, converted = rule.to, _converted(rule, value, path, findings)
-    if converted is UNSET:
-        findings.misfit = True
-        return
+def _put(mapped: dict[str, Any], to: str, value: object) -> None:
     *parents, name = to.split(".")
     for parent in parents:
         mapped = mapped.setdefault(parent, {})
-    mapped[name] = _preferred(mapped.get(name), converted)
+    mapped[name] = _preferred(mapped.get(name), value)
 
 
 def _converted(rule: Conversion, value: object, path: str, findings: Findings) -> object:
