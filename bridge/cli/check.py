@@ -1,0 +1,105 @@
+"""``vod-bridge check``: what is wrong with the set-up, and what to do about it."""
+
+import asyncio
+import os
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from bridge.cli.check_kafka import check_kafka
+from bridge.cli.check_redis import check_redis
+from bridge.cli.ending import FAILED, ConfigFile
+from bridge.cli.finding import Finding, failed, ok, warning
+from bridge.cli.kafka import client_options
+from bridge.cli.topics import expected_topics
+from bridge.settings import Settings, SettingsError, load
+
+_OTHER_FILES = 256  # connections to Kafka and Redis, and what else the process has open
+
+
+def check(
+    *,
+    config: ConfigFile = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
+) -> None:
+    """Check settings, connections, topics and permissions; say what is wrong and what to do.
+
+    Publishes nothing and leaves nothing behind. Ends with 1 if something failed.
+
+    Example: vod-bridge check --config bridge.toml
+    """
+    try:
+        findings = asyncio.run(_check(load(config)))
+    except SettingsError as error:
+        findings = [
+            failed("settings", str(mistake), "mend this setting; the rest is checked then")
+            for mistake in error.mistakes
+        ]
+    counts = {state: sum(found.state == state for found in findings) for state in ("ok", "warning", "failed")}
+    if as_json:
+        typer.echo(msgspec.json.encode({"findings": findings, **counts}).decode())
+    else:
+        _show(findings, counts)
+    if counts["failed"]:
+        raise typer.Exit(FAILED)
+
+
+async def _check(settings: Settings) -> list[Finding]:
+    here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), *_spool(settings)]
+    try:
+        options = client_options(settings.kafka)
+    except (OSError, ssl.SSLError) as error:
+        todo = "check BRIDGE_KAFKA__SSL_CAFILE, …SSL_CERTFILE and …SSL_KEYFILE"
+        return [*here, failed("kafka certificates", str(error), todo), *await check_redis(settings.redis.url)]
+    kafka, redis = await asyncio.gather(
+        check_kafka(options, expected_topics(settings)), check_redis(settings.redis.url)
+    )
+    return [*here, *kafka, *redis]
+
+
+def _told(settings: Settings) -> list[Finding]:
+    return [
+        warning(
+            "settings",
+            text,
+            "set a sign_key or a token for it (BRIDGE_APPS__<NAME>__SIGN_KEY, …__TOKEN)"
+            if "unsigned" in text
+            else "nothing, if that is what was meant",
+        )
+        for text in settings.warnings()
+    ]
+
+
+def _file_limit(settings: Settings) -> Finding:
+    try:
+        import resource  # noqa: PLC0415 - Unix has it, Windows has not
+    except ImportError:
+        return ok("open files", "no limit is known here")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = settings.http.connections_max + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        what = f"at most {hard}, so the door takes at most {max(0, hard - _OTHER_FILES)} connections"
+        return warning("open files", what, f"raise its hard limit (ulimit -Hn, LimitNOFILE) to {wanted}")
+    return ok("open files", f"{wanted} may be open")
+
+
+def _spool(settings: Settings) -> list[Finding]:
+    if "path" not in settings.spool.model_fields_set or not settings.spool.max_bytes:
+        return []
+    folder = Path(settings.spool.path)
+    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
+        return [ok("spool", f"{folder} can be written")]
+    return [warning("spool", f"{folder} cannot be written", "mend its owner or BRIDGE_SPOOL__PATH")]
+
+
+def _show(findings: Sequence[Finding], counts: dict[str, int]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for finding in findings:
+        console.print(finding.line())
+    console.print(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")

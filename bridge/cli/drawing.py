@@ -1,0 +1,180 @@
+"""How an event looks to a person: one line each, in colour where that is a terminal.
+
+What a record says is read from its headers and its canonical value; nothing here connects to anything.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+from rich.text import Text
+
+Paint = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
+
+_OUTCOMES: Mapping[str, Paint] = {
+    "succeeded": "green",
+    "failed": "red",
+    "partial": "yellow",
+    "in_progress": "cyan",
+    "unknown": "dim",
+}
+_ENDINGS: Mapping[str, Paint] = {
+    "published": "green",
+    "duplicate": "cyan",
+    "spooled": "yellow",
+    "rejected": "red",
+    "unauthorized": "red",
+    "deferred": "red",
+}
+_ERRORS_SHOWN = 3
+
+
+class _Error(Struct):
+    path: str = ""
+    code: int | str = ""
+    code_ext: str = ""
+    message: str = ""
+
+
+class _Canonical(Struct):
+    id: str = ""
+    type: str = ""
+    app: str = ""
+    time: str = ""
+    outcome: str = ""
+    task_id: str = ""
+    file_id: str = ""
+    errors: Sequence[_Error] = ()
+    errors_truncated: int = 0
+    conformance: str = ""
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """One record as a consumer sees it. ``reason`` is there for dead letters alone."""
+
+    topic: str
+    partition: int = 0
+    offset: int = 0
+    key: bytes = b""
+    headers: Mapping[str, str]
+    value: bytes
+
+    @property
+    def reason(self) -> str:
+        """Why the bytes are on the dead-letter topic; empty for an event."""
+        return "" if "ce_id" in self.headers else self.headers.get("reason", "")
+
+    @property
+    def app(self) -> str:
+        """The application: of a dead letter by its header, of an event by its source."""
+        return self.headers.get("app") or self.headers.get("ce_source", "").removeprefix("/vod/")
+
+    @property
+    def type(self) -> str:
+        """The event's type; empty for a dead letter."""
+        return self.headers.get("ce_type", "").removeprefix("com.tencentcloud.vod.")
+
+
+class _Line(Struct):
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    headers: Mapping[str, str]
+    value: msgspec.Raw | str
+
+
+def event_line(seen: Seen) -> Text:
+    """Draw one record: time, type, application, outcome, file or task, errors."""
+    if seen.reason or "ce_id" not in seen.headers:
+        return _dead_letter_line(seen)
+    try:
+        event = msgspec.json.decode(seen.value, type=_Canonical)
+    except msgspec.MsgspecError:
+        return Text.assemble((seen.topic, "red"), " a value that is no event of this bridge")
+    subject = " ".join(
+        f"{word} {name}" for word, name in (("file", event.file_id), ("task", event.task_id)) if name
+    )
+    line = Text.assemble(
+        (_clock(event.time), "dim"),
+        "  ",
+        (event.type, "bold"),
+        "  ",
+        (event.app, "magenta"),
+        "  ",
+        (event.outcome, _OUTCOMES.get(event.outcome, "dim")),
+        "  ",
+        plain(subject),
+    )
+    if event.conformance not in ("", "conforming"):
+        line.append(f"  {event.conformance}", "yellow")
+    for error in event.errors[:_ERRORS_SHOWN]:
+        line.append(f"  {plain(_error_text(error))}", "red")
+    more = len(event.errors) - _ERRORS_SHOWN + event.errors_truncated
+    if more > 0:
+        line.append(f"  and {more} more", "red")
+    return line
+
+
+def answer_line(status: int, body: bytes) -> Text:
+    """Draw one answer of the door: status, ending, id and topic or the reason."""
+    try:
+        said = msgspec.json.decode(body, type=dict[str, str])
+    except msgspec.MsgspecError:
+        said = {}
+    ending = said.get("outcome", "")
+    line = Text.assemble((f"{status} {ending or 'refused'}", _ENDINGS.get(ending, "red")))
+    for name in ("event_id", "topic", "reason", "detail", "error"):
+        if said.get(name):
+            line.append(f"  {plain(said[name])}", "bold" if name == "event_id" else "")
+    return line
+
+
+def json_line(seen: Seen) -> str:
+    """One record as one line of JSON: the value as it stands where that is JSON, else as text."""
+    value: msgspec.Raw | str
+    try:
+        msgspec.json.decode(seen.value)
+        value = msgspec.Raw(seen.value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        value = seen.value.decode("utf-8", "replace")
+    if isinstance(value, msgspec.Raw) and b"\n" in seen.value:
+        value = msgspec.Raw(msgspec.json.format(seen.value, indent=-1))
+    line = _Line(
+        topic=seen.topic,
+        partition=seen.partition,
+        offset=seen.offset,
+        key=seen.key.decode("utf-8", "replace"),
+        headers=seen.headers,
+        value=value,
+    )
+    return msgspec.json.encode(line).decode()
+
+
+def plain(text: str) -> str:
+    """Take control characters out: what a sender wrote must not steer the terminal it is shown on."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def _dead_letter_line(seen: Seen) -> Text:
+    said = seen.headers
+    return Text.assemble(
+        (_clock(said.get("received_at", "")), "dim"),
+        "  ",
+        ("dead letter", "bold red"),
+        "  ",
+        (plain(seen.app), "magenta"),
+        "  ",
+        (plain(seen.reason or "no reason given"), "red"),
+        f"  {plain(said.get('detail', ''))}  {len(seen.value)} bytes kept",
+    )
+
+
+def _error_text(error: _Error) -> str:
+    words = (error.path, str(error.code), error.code_ext, error.message)
+    return " ".join(word for word in words if word)
+
+
+def _clock(time: str) -> str:
+    return time[11:23] or "--:--:--.---"

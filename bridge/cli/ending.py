@@ -1,0 +1,40 @@
+"""How a command ends: the exit codes, and the one clear line that says why and what to do.
+
+No command shows a traceback for what a person can mend.
+"""
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from bridge.settings import Settings, SettingsError, load
+
+FAILED = 1
+USED_WRONGLY = 2
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="A TOML file with settings (also BRIDGE_CONFIG); BRIDGE_<SECTION>__<NAME> stand above it.",
+        show_default=False,
+    ),
+]
+
+
+def fail(message: str, code: int = FAILED) -> NoReturn:
+    """Say ``message`` on standard error and end the command with ``code``."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(f"error: {message}", style="red", markup=False)
+    raise typer.Exit(code)
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Load the settings, or say every mistake in them and end."""
+    try:
+        return load(config)
+    except SettingsError as error:
+        fail(str(error), USED_WRONGLY)

@@ -1,0 +1,253 @@
+"""What the commands ask of a Kafka cluster: what stands where, how a topic is set, and to make one.
+
+Each question goes over a connection of its own that is closed at once. Nothing here creates a topic by
+merely asking for it, and nothing publishes.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiokafka.abc import AbstractTokenProvider
+from aiokafka.conn import AIOKafkaConnection, create_conn
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.helpers import create_ssl_context
+from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
+from msgspec import Struct
+
+from bridge.settings.sections import KafkaSettings
+
+ANSWER_WITHIN_S = 5.0
+_OPERATIONS = {2: "all", 3: "read", 4: "write", 5: "create", 8: "describe", 12: "idempotent write"}
+_TOPIC, _BROKER = 2, 4  # kinds of resources, in Kafka's numbers
+
+Address = tuple[str, int]
+
+
+class Topic(Struct, frozen=True, kw_only=True):
+    """A topic as the cluster lists it; ``may`` is what this user may do with it, None where none says."""
+
+    partitions: int
+    replication: int
+    may: frozenset[str] | None = None
+
+
+class Cluster(Struct, frozen=True, kw_only=True):
+    """A cluster's full listing."""
+
+    brokers: Mapping[int, Address]
+    controller: int
+    topics: Mapping[str, Topic]
+    may: frozenset[str] | None = None
+
+    @property
+    def controller_address(self) -> Address:
+        """Where topics are made: the controller, else any broker (it passes the request on)."""
+        return self.brokers.get(self.controller) or next(iter(self.brokers.values()))
+
+
+class NewTopic(Struct, frozen=True, kw_only=True):
+    """A topic to be made."""
+
+    name: str
+    partitions: int
+    replication: int
+    settings: Mapping[str, str]
+
+
+class _FileToken(AbstractTokenProvider):  # type: ignore[misc] # the library asks for this base, and is untyped
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def token(self) -> str:
+        return (await asyncio.to_thread(self._path.read_text)).strip()
+
+
+class _ListingAnswer(Response):  # type: ignore[misc] # the library asks for this base, and is untyped
+    API_KEY = 3
+    API_VERSION = 8
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            Array(("node_id", Int32), ("host", String("utf-8")), ("port", Int32), ("rack", String("utf-8"))),
+        ),
+        ("cluster_id", String("utf-8")),
+        ("controller_id", Int32),
+        (
+            "topics",
+            Array(
+                ("error_code", Int16),
+                ("topic", String("utf-8")),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    Array(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", Array(Int32)),
+                        ("isr", Array(Int32)),
+                        ("offline_replicas", Array(Int32)),
+                    ),
+                ),
+                ("operations", Int32),
+            ),
+        ),
+        ("operations", Int32),
+    )
+
+
+class _ListingQuestion(RequestStruct):  # type: ignore[misc] # the library asks for this base, and is untyped
+    API_KEY = 3
+    API_VERSION = 8
+    RESPONSE_TYPE = _ListingAnswer
+    SCHEMA = Schema(
+        ("topics", Array(String("utf-8"))),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+    )
+
+
+class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library asks for this base, and is untyped
+    """Everything, with permissions: version 8 (Kafka 2.3) has them, the library's own stops at 5."""
+
+    API_KEY = 3
+
+    def build(self, request_struct_class: type[_ListingQuestion]) -> _ListingQuestion:
+        no, yes = False, True  # make nothing by asking; tell what this user may do
+        return request_struct_class(None, no, yes, yes)
+
+
+def client_options(kafka: KafkaSettings) -> dict[str, Any]:
+    """Give what every client of the library takes: address, name, TLS, login."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": kafka.bootstrap_servers,
+        "client_id": kafka.client_id,
+        "security_protocol": kafka.security_protocol,
+    }
+    if kafka.security_protocol.endswith("SSL"):
+        options["ssl_context"] = create_ssl_context(
+            cafile=_text(kafka.ssl_cafile),
+            certfile=_text(kafka.ssl_certfile),
+            keyfile=_text(kafka.ssl_keyfile),
+        )
+    if kafka.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = kafka.sasl_mechanism
+        if kafka.sasl_token_file:
+            options["sasl_oauth_token_provider"] = _FileToken(kafka.sasl_token_file)
+        else:
+            options["sasl_plain_username"] = kafka.sasl_username
+            options["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
+    return options
+
+
+def addresses_of(bootstrap_servers: str) -> list[Address]:
+    """Take ``host:port,host:port`` apart."""
+    pairs = (part.strip().rpartition(":") for part in bootstrap_servers.split(","))
+    return [(host.strip("[]"), int(port)) for host, _, port in pairs]
+
+
+@asynccontextmanager
+async def connection(address: Address, options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConnection]:
+    """Connect to one broker, logged in; everything is over after `ANSWER_WITHIN_S`."""
+    own = {name: value for name, value in options.items() if name != "bootstrap_servers"}
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        line = await create_conn(*address, request_timeout_ms=int(ANSWER_WITHIN_S * 1000), **own)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+async def read_cluster(options: Mapping[str, Any]) -> Cluster:
+    """List the cluster from the first address that answers; raises KafkaError or OSError of the last one."""
+    failure: Exception = OSError("no address")
+    for address in addresses_of(options["bootstrap_servers"]):
+        try:
+            return await list_from(address, options)
+        except (KafkaError, OSError) as error:
+            failure = error
+    raise failure
+
+
+async def list_from(address: Address, options: Mapping[str, Any]) -> Cluster:
+    """List the cluster from one broker."""
+    async with connection(address, options) as line:
+        answer = (await line.send(_Listing())).to_object()
+    topics = {
+        topic["topic"]: Topic(
+            partitions=len(topic["partitions"]),
+            replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
+            may=_operations(topic["operations"]),
+        )
+        for topic in answer["topics"]
+        if not topic["error_code"]
+    }
+    return Cluster(
+        brokers={broker["node_id"]: (broker["host"], broker["port"]) for broker in answer["brokers"]},
+        controller=answer["controller_id"],
+        topics=topics,
+        may=_operations(answer["operations"]),
+    )
+
+
+async def topic_settings(
+    address: Address, options: Mapping[str, Any], topics: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Read each topic's settings; a topic whose settings this user may not read is left out."""
+    return await _settings(address, options, [(_TOPIC, topic, None) for topic in topics])
+
+
+async def broker_settings(address: Address, options: Mapping[str, Any], broker: int) -> dict[str, str]:
+    """Read one broker's settings; empty where this user may not."""
+    found = await _settings(address, options, [(_BROKER, str(broker), None)])
+    return found.get(str(broker), {})
+
+
+async def create_topics(
+    address: Address, options: Mapping[str, Any], topics: Sequence[NewTopic]
+) -> dict[str, str]:
+    """Make ``topics``; give the refusal of each, empty where it was made or had been made meanwhile."""
+    wanted: list[tuple[Any, ...]] = [
+        (topic.name, topic.partitions, topic.replication, [], list(topic.settings.items()))
+        for topic in topics
+    ]
+    timeout_ms = int(ANSWER_WITHIN_S * 1000)
+    async with connection(address, options) as line:
+        answer = await line.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=False))
+    outcomes: dict[str, str] = {}
+    for name, code, message in (row[:3] for row in answer.topic_errors):
+        error = for_code(code)
+        fine = not code or error.__name__ == "TopicAlreadyExistsError"
+        outcomes[name] = "" if fine else (message or error.description or error.__name__)
+    return outcomes
+
+
+async def _settings(
+    address: Address, options: Mapping[str, Any], resources: Sequence[tuple[int, str, None]]
+) -> dict[str, dict[str, str]]:
+    async with connection(address, options) as line:
+        answer = await line.send(DescribeConfigsRequest(list(resources)))
+    # code, message, kind, name, entries; of an entry name and value come first in every version
+    return {
+        name: {entry[0]: entry[1] or "" for entry in entries}
+        for code, _, _, name, entries in answer.resources
+        if not code
+    }
+
+
+def _operations(bits: int) -> frozenset[str] | None:
+    if bits < 0:  # the broker has no opinion
+        return None
+    return frozenset(word for bit, word in _OPERATIONS.items() if bits >> bit & 1)
+
+
+def _text(path: Path | None) -> str | None:
+    return str(path) if path else None

@@ -1,0 +1,124 @@
+"""Files of notifications, taken apart into the bodies that a bridge is posted.
+
+A file is one JSON document or one a line. A whole answer of PullEvents or of the legacy PullEvent is split
+into its notifications; the bytes of each stay as they are, so that nothing is rounded or reordered.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+_SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
+_STDIN = Path("-")
+
+
+class Sourced(Struct, frozen=True):
+    """One body to post, and where it was found."""
+
+    origin: str
+    body: bytes
+
+
+class _EventSet(Struct):
+    EventSet: list[Raw] | None = None
+
+
+class _LegacyElement(Struct):
+    eventContent: Raw  # noqa: N815 - the vendor's spelling
+
+
+class _Answer(Struct):
+    EventType: Raw | UnsetType = UNSET
+    eventType: Raw | UnsetType = UNSET  # noqa: N815 - the vendor's spelling
+    Response: _EventSet | UnsetType = UNSET
+    EventSet: list[Raw] | UnsetType | None = UNSET
+    eventList: list[_LegacyElement] | UnsetType | None = UNSET  # noqa: N815 - the vendor's spelling
+
+
+def files_of(paths: Sequence[Path]) -> list[Path]:
+    """Every file that ``paths`` name, folders walked in the order of their names."""
+    found: list[Path] = []
+    for path in paths:
+        if path != _STDIN and path.is_dir():
+            found += sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
+        else:
+            found.append(path)
+    return found
+
+
+def size_of(files: Sequence[Path]) -> int | None:
+    """How many bytes there are to read; None where nobody can know."""
+    if any(file == _STDIN or not file.is_file() for file in files):
+        return None
+    return sum(file.stat().st_size for file in files)
+
+
+def notifications_of(files: Sequence[Path]) -> Iterator[Sourced]:
+    """Read ``files`` one after the other; of a long one never more than a line is in memory."""
+    for file in files:
+        number = 0
+        # Standard input by its number: a reader of our own does not hold the interpreter's lock on it.
+        source: Path | int = sys.stdin.fileno() if file == _STDIN else file
+        with open(source, "rb", closefd=file != _STDIN) as stream:
+            for document in documents(stream):
+                for body in split(document):
+                    number += 1
+                    yield Sourced(f"{'standard input' if file == _STDIN else file}#{number}", body)
+
+
+def documents(stream: IO[bytes]) -> Iterator[bytes]:
+    """One document a line where the first line is one, else all of it as one document."""
+    head: list[bytes] = []
+    for line in stream:
+        head.append(line)
+        if line.strip():
+            break
+    if not head or not head[-1].strip():
+        return
+    if _is_json(head[-1]):
+        yield head[-1].strip()
+        yield from (line.strip() for line in stream if line.strip())
+        return
+    rest = stream.read()
+    whole = b"".join((*head, rest))
+    lines = [line.strip() for line in whole.splitlines() if line.strip()]
+    if not _is_json(whole) and len(lines) > 1 and all(_is_json(line) for line in lines[1:]):
+        yield from lines  # only the first line is broken: it is for the bridge to refuse it
+    else:
+        yield whole
+
+
+def split(document: bytes) -> list[bytes]:
+    """Take a pull answer or an array apart into its notifications; anything else is one as it stands."""
+    try:
+        if document.lstrip()[:1] == b"[":
+            return [bytes(raw) for raw in msgspec.json.decode(document, type=list[Raw])]
+        elements = _elements(msgspec.json.decode(document, type=_Answer))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        elements = None
+    return [document] if elements is None else [bytes(raw) for raw in elements]
+
+
+def _elements(answer: _Answer) -> Sequence[Raw] | None:
+    """Give the elements of a pull answer, or None where it is none."""
+    if answer.EventType is not UNSET or answer.eventType is not UNSET:
+        return None
+    if isinstance(answer.Response, _EventSet):
+        return answer.Response.EventSet or ()
+    if answer.EventSet is not UNSET:
+        return answer.EventSet or ()
+    if answer.eventList is not UNSET:
+        return [element.eventContent for element in answer.eventList or ()]
+    return None
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=Raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

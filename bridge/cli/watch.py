@@ -1,0 +1,100 @@
+"""Reads topics as a consumer without a group: everything from now on, or from the beginning.
+
+Topics that are made later are noticed and read from their beginning. Nothing is committed anywhere, and no
+topic is made by asking for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from bridge.cli.drawing import Seen
+from bridge.cli.kafka import read_cluster
+
+_LOOK_AGAIN_S = 5.0
+_POLL_MS = 500
+
+
+class Watch:
+    """The topics of ``wanted`` that exist, and what arrives on them. Made by `watching`."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, options: Mapping[str, Any], wanted: Sequence[str]) -> None:
+        self._consumer = consumer
+        self._options = options
+        self._wanted = wanted
+        self._next: dict[TopicPartition, int] = {}
+        self._looked_at = 0.0
+
+    @property
+    def topics(self) -> set[str]:
+        """The topics that are read."""
+        return {place.topic for place in self._next}
+
+    async def look(self, *, from_beginning: bool) -> None:
+        """Take up partitions that are not read yet: from their beginning, or from their end."""
+        self._looked_at = asyncio.get_running_loop().time()
+        cluster = await read_cluster(self._options)
+        fresh = [
+            place
+            for name in self._wanted
+            if (topic := cluster.topics.get(name))
+            for place in (TopicPartition(name, number) for number in range(topic.partitions))
+            if place not in self._next
+        ]
+        if not fresh:
+            return
+        ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
+        self._next |= await ask(fresh)
+        self._consumer.assign(list(self._next))
+        for place, offset in self._next.items():
+            self._consumer.seek(place, offset)
+
+    async def records(self) -> AsyncIterator[Seen]:
+        """Give what arrives, for as long as it is asked."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if loop.time() - self._looked_at > _LOOK_AGAIN_S:
+                await self.look(from_beginning=True)
+            if not self._next:
+                await asyncio.sleep(_POLL_MS / 1000)
+                continue
+            found = await self._consumer.getmany(timeout_ms=_POLL_MS)
+            # Partitions come in no order; the time of their writing is the one a person expects.
+            arrived = sorted((record for records in found.values() for record in records), key=_written)
+            for record in arrived:
+                self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
+            for record in arrived:
+                yield _seen(record)
+
+
+@asynccontextmanager
+async def watching(
+    options: Mapping[str, Any], wanted: Sequence[str], *, from_beginning: bool = False
+) -> AsyncIterator[Watch]:
+    """Read ``wanted`` from here on; the consumer is stopped at the end."""
+    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        watch = Watch(consumer, options, wanted)
+        await watch.look(from_beginning=from_beginning)
+        yield watch
+    finally:
+        await consumer.stop()
+
+
+def _written(record: ConsumerRecord) -> tuple[int, int]:
+    return record.timestamp, record.offset
+
+
+def _seen(record: ConsumerRecord) -> Seen:
+    return Seen(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key or b"",
+        headers={name: (value or b"").decode("utf-8", "replace") for name, value in record.headers},
+        value=record.value or b"",
+    )
