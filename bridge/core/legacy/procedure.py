@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from bridge.core import payloads as v3
+from bridge.core import payloads
 from bridge.core.legacy.metadata import AUDIO_STREAM, METADATA, VIDEO_STREAM
 from bridge.core.legacy.rules import REST, Object, Objects, Place, Rule, Unwrapped, Words, Wrapped
 
@@ -35,18 +35,18 @@ _INPUT: Mapping[str, Rule] = {
 }
 
 _TRANSCODE = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "TranscodeTask",
-    v3.MediaProcessTaskTranscodeResult,
+    payloads.MediaProcessTaskTranscodeResult,
     Place(
-        v3.TranscodeTaskInput,
+        payloads.TranscodeTaskInput,
         {
             **_INPUT,
             "watermark": None,
             "mosaicList": Objects(
                 "MosaicSet",
                 Place(
-                    v3.MosaicInput,
+                    payloads.MosaicInput,
                     {
                         "left": "XPos",
                         "top": "YPos",
@@ -60,7 +60,7 @@ _TRANSCODE = _subtask(
         },
     ),
     Place(
-        v3.MediaTranscodeItem,
+        payloads.MediaTranscodeItem,
         {
             "url": "Url",
             "size": "Size",
@@ -77,15 +77,15 @@ _TRANSCODE = _subtask(
 )
 
 _ANIMATED_GRAPHICS = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "AnimatedGraphicTask",
-    v3.MediaProcessTaskAnimatedGraphicResult,
+    payloads.MediaProcessTaskAnimatedGraphicResult,
     Place(
-        v3.AnimatedGraphicTaskInput,
+        payloads.AnimatedGraphicTaskInput,
         {**_INPUT, "startTime": "StartTimeOffset", "endTime": "EndTimeOffset"},
     ),
     Place(
-        v3.MediaAnimatedGraphicsItem,
+        payloads.MediaAnimatedGraphicsItem,
         {
             "url": "Url",
             "container": "Container",
@@ -99,47 +99,47 @@ _ANIMATED_GRAPHICS = _subtask(
 )
 
 _SAMPLE_SNAPSHOT = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "SampleSnapshotTask",
-    v3.MediaProcessTaskSampleSnapshotResult,
-    Place(v3.SampleSnapshotTaskInput, _INPUT),
-    Place(v3.MediaSampleSnapshotItem, {"imageUrls": "ImageUrlSet"}),
+    payloads.MediaProcessTaskSampleSnapshotResult,
+    Place(payloads.SampleSnapshotTaskInput, _INPUT),
+    Place(payloads.MediaSampleSnapshotItem, {"imageUrls": "ImageUrlSet"}),
 )
 
-_PICTURE = Place(v3.MediaSnapshotByTimePicInfoItem, {"timeOffset": "TimeOffset", "url": "Url"})
+_PICTURE = Place(payloads.MediaSnapshotByTimePicInfoItem, {"timeOffset": "TimeOffset", "url": "Url"})
 
 _SNAPSHOT_BY_TIME_OFFSET = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "SnapshotByTimeOffsetTask",
-    v3.MediaProcessTaskSnapshotByTimeOffsetResult,
+    payloads.MediaProcessTaskSnapshotByTimeOffsetResult,
     Place(
-        v3.SnapshotByTimeOffsetTaskInput,
+        payloads.SnapshotByTimeOffsetTaskInput,
         {**_INPUT, "timeOffset": "TimeOffsetSet", "TimeOffsetList": "TimeOffsetSet"},
     ),
     Place(
-        v3.MediaSnapshotByTimeOffsetItem,
+        payloads.MediaSnapshotByTimeOffsetItem,
         {"imgInfo": Objects("PicInfoSet", _PICTURE), "picInfoList": Objects("PicInfoSet", _PICTURE)},
     ),
 )
 
 _COVER_BY_SNAPSHOT = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "CoverBySnapshotTask",
-    v3.MediaProcessTaskCoverBySnapshotResult,
+    payloads.MediaProcessTaskCoverBySnapshotResult,
     Place(
-        v3.CoverBySnapshotTaskInput,
+        payloads.CoverBySnapshotTaskInput,
         {**_INPUT, "positionType": "PositionType", "position": "PositionValue"},
     ),
-    Place(v3.CoverBySnapshotTaskOutput, {"imageUrl": Unwrapped("CoverUrl")}),
+    Place(payloads.CoverBySnapshotTaskOutput, {"imageUrl": Unwrapped("CoverUrl")}),
 )
 
 _IMAGE_SPRITES = _subtask(
-    v3.MediaProcessTaskResult,
+    payloads.MediaProcessTaskResult,
     "ImageSpriteTask",
-    v3.MediaProcessTaskImageSpriteResult,
-    Place(v3.ImageSpriteTaskInput, _INPUT),
+    payloads.MediaProcessTaskImageSpriteResult,
+    Place(payloads.ImageSpriteTaskInput, _INPUT),
     Place(
-        v3.MediaImageSpriteItem,
+        payloads.MediaImageSpriteItem,
         {
             "totalCount": "TotalCount",
             "urlList": "ImageUrlSet",
@@ -151,7 +151,7 @@ _IMAGE_SPRITES = _subtask(
 
 _MEDIA_PROCESS = Objects(
     "MediaProcessResultSet",
-    Place(v3.MediaProcessTaskResult, _TYPE),
+    Place(payloads.MediaProcessTaskResult, _TYPE),
     {
         "Transcode": _TRANSCODE,
         "AnimatedGraphics": _ANIMATED_GRAPHICS,
@@ -160,26 +160,26 @@ _MEDIA_PROCESS = Objects(
         "CoverBySnapshot": _COVER_BY_SNAPSHOT,
         "ImageSprites": _IMAGE_SPRITES,
         "ImageSprite": _IMAGE_SPRITES,
-        "PullFile": Place(v3.MediaProcessTaskResult, {**_TYPE, REST: None}),
+        "PullFile": Place(payloads.MediaProcessTaskResult, {**_TYPE, REST: None}),
     },
 )
 
 # contentReviewList and aIAnalysisList
 
 _PORN = _subtask(
-    v3.AiContentReviewResult,
+    payloads.AiContentReviewResult,
     "PornTask",
-    v3.AiReviewTaskPornResult,
-    Place(v3.AiReviewPornTaskInput, {"definition": "Definition"}),
+    payloads.AiReviewTaskPornResult,
+    Place(payloads.AiReviewPornTaskInput, {"definition": "Definition"}),
     Place(
-        v3.AiReviewPornTaskOutput,
+        payloads.AiReviewPornTaskOutput,
         {
             "confidence": "Confidence",
             "suggestion": "Suggestion",
             "segments": Objects(
                 "SegmentSet",
                 Place(
-                    v3.MediaContentReviewSegmentItem,
+                    payloads.MediaContentReviewSegmentItem,
                     {
                         "startTimeOffset": "StartTimeOffset",
                         "endTimeOffset": "EndTimeOffset",
@@ -195,17 +195,17 @@ _PORN = _subtask(
 )
 
 _CLASSIFICATION = _subtask(
-    v3.AiAnalysisResult,
+    payloads.AiAnalysisResult,
     "ClassificationTask",
-    v3.AiAnalysisTaskClassificationResult,
-    Place(v3.AiAnalysisTaskClassificationInput, {"definition": "Definition"}),
+    payloads.AiAnalysisTaskClassificationResult,
+    Place(payloads.AiAnalysisTaskClassificationInput, {"definition": "Definition"}),
     Place(
-        v3.AiAnalysisTaskClassificationOutput,
+        payloads.AiAnalysisTaskClassificationOutput,
         {
             "classifications": Objects(
                 "ClassificationSet",
                 Place(
-                    v3.MediaAiAnalysisClassificationItem,
+                    payloads.MediaAiAnalysisClassificationItem,
                     {"classification": "Classification", "confidence": "Confidence"},
                 ),
             ),
@@ -214,16 +214,16 @@ _CLASSIFICATION = _subtask(
 )
 
 _TAG = _subtask(
-    v3.AiAnalysisResult,
+    payloads.AiAnalysisResult,
     "TagTask",
-    v3.AiAnalysisTaskTagResult,
-    Place(v3.AiAnalysisTaskTagInput, {"definition": "Definition"}),
+    payloads.AiAnalysisTaskTagResult,
+    Place(payloads.AiAnalysisTaskTagInput, {"definition": "Definition"}),
     Place(
-        v3.AiAnalysisTaskTagOutput,
+        payloads.AiAnalysisTaskTagOutput,
         {
             "tags": Objects(
                 "TagSet",
-                Place(v3.MediaAiAnalysisTagItem, {"tag": "Tag", "confidence": "Confidence"}),
+                Place(payloads.MediaAiAnalysisTagItem, {"tag": "Tag", "confidence": "Confidence"}),
             ),
         },
     ),
@@ -232,7 +232,7 @@ _TAG = _subtask(
 # the event
 
 PROCEDURE = Place(
-    v3.ProcedureTask,
+    payloads.ProcedureTask,
     {
         "vodTaskId": "TaskId",
         "status": "Status",
@@ -245,11 +245,11 @@ PROCEDURE = Place(
         "aiReview": None,
         "processTaskList": _MEDIA_PROCESS,
         "contentReviewList": Objects(
-            "AiContentReviewResultSet", Place(v3.AiContentReviewResult, _TYPE), {"Porn": _PORN}
+            "AiContentReviewResultSet", Place(payloads.AiContentReviewResult, _TYPE), {"Porn": _PORN}
         ),
         "aIAnalysisList": Objects(
             "AiAnalysisResultSet",
-            Place(v3.AiAnalysisResult, _TYPE),
+            Place(payloads.AiAnalysisResult, _TYPE),
             {"Classification": _CLASSIFICATION, "Tag": _TAG},
         ),
     },

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from bridge.core import payloads as v3
+from bridge.core import payloads
 from bridge.core.legacy.metadata import METADATA
 from bridge.core.legacy.procedure import PROCEDURE
 from bridge.core.legacy.rules import Object, Objects, Place, Plucked, Single, Successor, Words
 
 _NEW_FILE_UPLOAD = Place(
-    v3.FileUploadTask,
+    payloads.FileUploadTask,
     {
         "fileId": "FileId",
         "fileName": "MediaBasicInfo.Name",
@@ -39,7 +39,7 @@ _NEW_FILE_UPLOAD = Place(
 )
 
 _PULL = Place(
-    v3.PullUploadTask,
+    payloads.PullUploadTask,
     {
         "vodTaskId": "TaskId",
         "status": "ErrCode",
@@ -52,7 +52,7 @@ _PULL = Place(
 )
 
 _TRANSCODE = Place(
-    v3.TranscodeTask2017,
+    payloads.TranscodeTask2017,
     {
         "vodTaskId": "TaskId",
         "status": "ErrCode",
@@ -64,7 +64,7 @@ _TRANSCODE = Place(
         "playSet": Objects(
             "PlayInfoSet",
             Place(
-                v3.TranscodePlayInfo2017,
+                payloads.TranscodePlayInfo2017,
                 {
                     "url": "Url",
                     "definition": "Definition",
@@ -78,13 +78,13 @@ _TRANSCODE = Place(
 )
 
 _CONCAT = Place(
-    v3.ConcatTask2017,
+    payloads.ConcatTask2017,
     {
         "vodTaskId": "TaskId",
         "fileInfo": Objects(
             "FileInfoSet",
             Place(
-                v3.ConcatFileInfo2017,
+                payloads.ConcatFileInfo2017,
                 {
                     "status": "ErrCode",
                     "message": "Message",
@@ -100,14 +100,14 @@ _CONCAT = Place(
 )
 
 _CLIP = Place(
-    v3.ClipTask2017,
+    payloads.ClipTask2017,
     {
         "vodTaskId": "TaskId",
         "srcFileId": "SrcFileId",
         "fileInfo": Object(
             "FileInfo",
             Place(
-                v3.ClipFileInfo2017,
+                payloads.ClipFileInfo2017,
                 {
                     "status": "ErrCode",
                     "message": "Message",
@@ -122,7 +122,7 @@ _CLIP = Place(
 )
 
 _IMAGE_SPRITE = Place(
-    v3.CreateImageSpriteTask2017,
+    payloads.CreateImageSpriteTask2017,
     {
         "status": "ErrCode",
         "message": "Message",
@@ -136,7 +136,7 @@ _IMAGE_SPRITE = Place(
 )
 
 _SNAPSHOT_BY_TIME_OFFSET = Place(
-    v3.SnapshotByTimeOffsetTask2017,
+    payloads.SnapshotByTimeOffsetTask2017,
     {
         "vodTaskId": "TaskId",
         "fileId": "FileId",
@@ -144,7 +144,7 @@ _SNAPSHOT_BY_TIME_OFFSET = Place(
         "picInfo": Objects(
             "SnapshotInfoSet",
             Place(
-                v3.SnapshotByTimeOffset2017,
+                payloads.SnapshotByTimeOffset2017,
                 {"status": "ErrCode", "timeOffset": "TimeOffset", "url": "Url"},
             ),
         ),
@@ -152,12 +152,12 @@ _SNAPSHOT_BY_TIME_OFFSET = Place(
 )
 
 _FILE_DELETED = Place(
-    v3.FileDeleteTask,
+    payloads.FileDeleteTask,
     {"fileInfo": Plucked("FileIdSet", "fileId"), "status": None, "message": None},
 )
 
 _DELETE_FILE = Place(
-    v3.FileDeleteTask,
+    payloads.FileDeleteTask,
     {"fileId": Single("FileIdSet"), "status": None, "message": None},
 )
 
