@@ -168,7 +168,10 @@ def _declared(value: Any, row: Row, name: str) -> str:  # noqa: ANN401 - a struc
 
 
 def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict
-    return next(filter(None, (first_text(value, path) for path in row.file_id)), "")
+    for path in row.file_id:
+        if found := first_text(value, path):
+            return found
+    return ""
 
 
 def _joined(members: dict[str, Raw]) -> Raw | UnsetType:

@@ -7,6 +7,7 @@ read alike by `pick`.
 import json
 import math
 from collections.abc import Iterable
+from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -90,10 +91,21 @@ def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 def first_text(value: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
     """Take the text at a path like ``Input.FileInfos[].FileId``, of the first element that has one."""
-    step, _, rest = path.partition(".")
-    name = step.removesuffix("[]")
-    found = pick(value, name)
-    if step.endswith("[]") and type(found) is list:
-        texts = (first_text(element, rest) if rest else text(element) for element in found)
-        return next(filter(None, texts), "")
-    return first_text(found, rest) if rest else text(found)
+    return _text_at(value, _steps(path))
+
+
+@cache
+def _steps(path: str) -> tuple[tuple[str, bool], ...]:
+    """Cut a path into names, each with whether it is a set. The paths are the catalogue's: few."""
+    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
+
+
+def _text_at(value: Any, steps: tuple[tuple[str, bool], ...]) -> str:  # noqa: ANN401 - any JSON value
+    for depth, (name, is_set) in enumerate(steps):
+        value = pick(value, name)
+        if is_set and type(value) is list:
+            for element in value:
+                if found := _text_at(element, steps[depth + 1 :]):
+                    return found
+            return ""
+    return text(value)

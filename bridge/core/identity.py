@@ -4,6 +4,7 @@
 """
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from bridge.core.catalogue import OTHER, Row
@@ -23,13 +24,17 @@ def part(plain: str) -> str:
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", plain)
 
 
+# Types and states are few, and cost as much as an id each time they are spelled.
+_word = lru_cache(maxsize=1024)(part)
+
+
 def identify(name: str, row: Row, who: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
     """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
     content_digest = digest(content)
     if row.anonymous or not who:
-        return Identity(key=f"{part(name)}#{content_digest}", digest=content_digest, recurring=True)
-    stem = f"{part(name)}:{part(who)}"
-    key = ":".join([stem, *_states(row, payload)])
+        return Identity(key=f"{_word(name)}#{content_digest}", digest=content_digest, recurring=True)
+    stem = f"{_word(name)}:{part(who)}"
+    key = stem + _states(row, payload) if row.states else stem
     return Identity(
         key=f"{key}#{content_digest}" if row.by_digest else key,
         digest=content_digest,
@@ -38,14 +43,12 @@ def identify(name: str, row: Row, who: str, payload: Any, content: bytes) -> Ide
     )
 
 
-def _states(row: Row, payload: Any) -> list[str]:  # noqa: ANN401 - a struct or a dict
-    """Take the states that tell occurrences apart: no Status means the end, a missing last one is left out."""
-    states = [text(pick(payload, name)) for name in row.states]
-    if row is not OTHER:
-        states = [
-            state or ("FINISH" if name == "Status" else "")
-            for name, state in zip(row.states, states, strict=True)
-        ]
-    while states and not states[-1]:
-        states.pop()
-    return [part(state) for state in states]
+def _states(row: Row, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
+    """Spell the states that tell occurrences apart: no Status is the end, a missing last one is left out."""
+    spelled = ""
+    for name in row.states:
+        state = text(pick(payload, name))
+        if not state and name == "Status" and row is not OTHER:
+            state = "FINISH"
+        spelled += f":{_word(state)}"
+    return spelled.rstrip(":")

@@ -1,4 +1,4 @@
-"""Event to record: the canonical event as it is written, and the one place that knows topics, keys and headers."""
+"""Event to record: the canonical event as it is written; the one place that knows topics, keys, headers."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -34,11 +34,11 @@ class Routing(Struct, frozen=True):
     schema_base_uri: str = "urn:vod-event-bridge:schemas:"
 
     def topic_of(self, event: Event, app: str) -> str:
-        """The topic of an event of that application."""
+        """Choose the topic of an event of that application."""
         return _fill(self.topic, event.type, app) if event.known else self.topic_other
 
     def topics(self, apps: Sequence[str]) -> list[str]:
-        """Every topic that may be written to."""
+        """List every topic that may be written to."""
         named = {_fill(self.topic, row.name, app) for row in ROWS for app in apps}
         return sorted(named | {self.topic_other, self.topic_dead_letter})
 
@@ -80,7 +80,7 @@ class _Canonical(Struct, omit_defaults=True):
 
 
 def event_record(event: Event, stamp: Stamp, notification: Notification, routing: Routing) -> Record:
-    """The record by which an event is published."""
+    """Write the record by which an event is published."""
     app = notification.application
     time = timestamp(notification.received_ms)
     value = _Canonical(
@@ -126,7 +126,7 @@ def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Ro
 
 @lru_cache(maxsize=1024)
 def _fixed_headers(known: str, event_type: str, app: str, base_uri: str) -> Headers:
-    """What is the same for all events of a type and an application; ``known`` is empty without a row."""
+    """Spell what all events of a type and an application share; ``known`` is empty without a row."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_source", f"/vod/{app}".encode()),
@@ -137,7 +137,7 @@ def _fixed_headers(known: str, event_type: str, app: str, base_uri: str) -> Head
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
-    """The record by which bytes are kept that will never be an event."""
+    """Write the record by which bytes are kept that will never be an event."""
     app = notification.application.name
     return Record(
         topic=routing.topic_dead_letter,
@@ -155,7 +155,7 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
 
 
 def timestamp(unix_ms: int) -> str:
-    """A time as RFC 3339, UTC, with milliseconds."""
+    """Spell a time as RFC 3339, UTC, with milliseconds."""
     second, ms = divmod(unix_ms, 1000)
     return f"{_second(second)}.{ms:03d}Z"
 

@@ -118,7 +118,7 @@ def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa:
 
 
 def _said(owner: Any, word: Word | None) -> int | str | None:  # noqa: ANN401 - a struct or a dict
-    """The type's own word, None where it says nothing."""
+    """Take the type's own word, None where it says nothing."""
     if word is None:
         return None
     said = pick(owner, word.field)

@@ -55,7 +55,7 @@ def read(members: Members, name: str) -> Reading:
 
 
 def _placed(members: Members, row: Row) -> _Place:
-    """The payload of a known type: its own sibling, an alias, or the only one that looks like it."""
+    """Find the payload of a known type: its own sibling, an alias, or the only one that looks like it."""
     for field in (row.field, *row.fields):
         if field in members and is_object(members[field]):
             return _Place(row, field, _alias(row, field))
@@ -68,7 +68,7 @@ def _placed(members: Members, row: Row) -> _Place:
 
 
 def _typeless(members: Members) -> _Place:
-    """A body without an EventType speaks through its only known sibling."""
+    """Find the payload of a body without an EventType: its only known sibling tells the type."""
     fields = [key for key in _objects(members) if key in BY_FIELD]
     if len(fields) != 1:
         raise Rejected(Reason.NOT_AN_EVENT, "neither an EventType nor exactly one sibling that tells it")
@@ -77,7 +77,7 @@ def _typeless(members: Members) -> _Place:
 
 
 def _only_object(members: Members) -> str:
-    """The payload of an unknown type: its only object."""
+    """Find the payload of an unknown type: its only object."""
     objects = _objects(members)
     if len(objects) != 1:
         raise Rejected(Reason.NO_PAYLOAD, f"an unknown EventType with {len(objects)} objects instead of one")
@@ -100,7 +100,5 @@ def _resembles(raw: Raw, row: Row) -> bool:
 
 
 def _further(members: Members, key: str) -> dict[str, Raw]:
-    """What else at the top has a value."""
-    return {
-        name: raw for name, raw in members.items() if name != key and name != "EventType" and not is_null(raw)
-    }
+    """Take what else at the top has a value."""
+    return {name: raw for name, raw in members.items() if name not in (key, "EventType") and not is_null(raw)}
