@@ -1,0 +1,135 @@
+"""What the memory answers, and the short texts in which it is asked (the two Lua scripts read them).
+
+Pure: no connection lives here. The scripts tell what the remembered value looks like.
+"""
+
+from collections import OrderedDict
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bridge.core.event import Format, Identity
+
+_MARKS: dict[Format, str] = {"v3": "v", "legacy": "l"}
+_ANSWER_WIDTH = 14
+
+
+class Answer(StrEnum):
+    """What is known of an occurrence (contract 7)."""
+
+    FRESH = "fresh"
+    HELD = "held"
+    SEEN = "seen"
+    REVISED = "revised"
+    AWAY = "away"
+
+
+_LETTERS = {"f": Answer.FRESH, "h": Answer.HELD, "s": Answer.SEEN, "r": Answer.REVISED}
+
+
+class Claim(Struct, frozen=True, kw_only=True):
+    """One delivery's hold on an occurrence, or its question for one.
+
+    ``token`` (16 characters) names the owner: nobody else may commit or release it. ``first_ms`` is when the
+    occurrence's first delivery was received (unix milliseconds), this one's own where it is the first. With
+    `Answer.REVISED` the same occurrence was seen with other content and nothing is held yet. An ``audit``
+    never makes a revision. ``revision`` tells that this is the claim of a revised content's own id.
+    """
+
+    app: str
+    identity: Identity
+    format: Format
+    first_ms: int
+    token: str
+    answer: Answer = Answer.AWAY
+    audit: bool = False
+    revision: bool = False
+
+    @property
+    def key(self) -> str:
+        """The key remembered; the braces put an application's keys into one slot of a cluster."""
+        return f"vod:{{{self.app}}}:{self.identity.key}"
+
+    @property
+    def group(self) -> str:
+        """The key under which the latest state of its kind is remembered; empty where there is none."""
+        return f"vod:{{{self.app}}}:{self.identity.latest_of}" if self.identity.latest_of else ""
+
+    @property
+    def event_id(self) -> str:
+        """The event's id: the key, and for a recurring type the time of its first delivery (§8)."""
+        return f"{self.identity.key}@{self.first_ms}" if self.identity.recurring else self.identity.key
+
+    @property
+    def mark(self) -> str:
+        """The delivered content, as remembered: a letter for the format and the digest."""
+        return _MARKS[self.format] + self.identity.digest
+
+    def differs_from(self, other: "Claim") -> bool:
+        """Tell whether this is a revised content of ``other``'s occurrence: same format, other digest."""
+        digests = (self.identity.digest, other.identity.digest)
+        return self.format == other.format and digests[0] != digests[1] and not self.audit
+
+    def question(self) -> str:
+        """Say this claim as claim.lua reads it."""
+        kind = "g" if self.identity.latest_of else "a" if self.audit else "-"
+        return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
+
+    def ending(self, what: str, remember_ms: int) -> str:
+        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as settle.lua reads it."""
+        return f"{what}{self.token}{self.mark}{self.first_ms:013d}{remember_ms}"
+
+    def revised(self) -> "Claim":
+        """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""
+        identity = replace(self.identity, key=f"{self.identity.key}#{self.identity.digest}")
+        return replace(self, identity=identity, revision=True)
+
+
+def answered(claims: list[Claim], text: str) -> list[Claim]:
+    """Read claim.lua's answer to ``claims``: a letter and a time for each, in their order."""
+    return [
+        replace(
+            claim,
+            answer=_LETTERS[text[at]],
+            first_ms=int(text[at + 1 : at + _ANSWER_WIDTH]),
+        )
+        for claim, at in zip(claims, range(0, len(text), _ANSWER_WIDTH), strict=True)
+    ]
+
+
+class Finished:
+    """What this process finished and the shared memory did not take yet; it answers meanwhile.
+
+    Bounded to ``most`` entries: the oldest is forgotten first, which repeats an event and never loses one.
+    """
+
+    def __init__(self, most: int = 20_000) -> None:
+        self._most = most
+        self._claims: OrderedDict[str, tuple[Claim, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def keep(self, claim: Claim, until_ms: int) -> None:
+        """Remember that ``claim``'s event is durable, until ``until_ms`` (unix milliseconds)."""
+        self._claims[claim.key] = (claim, until_ms)
+        if len(self._claims) > self._most:
+            self._claims.popitem(last=False)
+
+    def forget(self, claim: Claim) -> None:
+        """Forget ``claim``: the shared memory has it now."""
+        self._claims.pop(claim.key, None)
+
+    def answer(self, claim: Claim) -> Claim | None:
+        """Answer ``claim`` from what was finished here, or None where nothing is known."""
+        known, until_ms = self._claims.get(claim.key, (None, 0))
+        # Of a group only the latest state's repeat is a duplicate, and which one that is is not known here.
+        if known is None or claim.first_ms > until_ms or claim.identity.latest_of:
+            return None
+        answer = Answer.REVISED if claim.differs_from(known) else Answer.SEEN
+        return replace(claim, answer=answer, first_ms=known.first_ms)
+
+    def some(self, most: int) -> list[Claim]:
+        """List the oldest ``most`` entries, to be offered to the shared memory again."""
+        return [claim for claim, _ in list(self._claims.values())[:most]]

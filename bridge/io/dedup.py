@@ -1,0 +1,269 @@
+"""Remembers what was seen, in Redis: one Lua call for all that came since the last one.
+
+What the answers mean is told in `core.claim`, how they are found in the two scripts. Nothing here decides
+whether an event is published.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from hashlib import sha1
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, RedisError
+
+from bridge.core.claim import Answer, Claim, Finished, answered
+from bridge.telemetry import Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_BATCH = 256
+_MISSES_TO_OPEN = 3
+_TURNS_BEFORE_A_MISS = 3
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long things last, in milliseconds but for ``call_s`` and ``probe_s``.
+
+    ``call_s`` is how long a call may take before its events go on without an answer; ``lease_ms`` how long a
+    claim outlives its owner; ``keep_ms`` how long an unfinished claim's first time is known; ``window_ms``
+    in which another format's copy is the same delivery.
+    """
+
+    call_s: float = 0.25
+    probe_s: float = 1.0
+    lease_ms: int = 3_000
+    keep_ms: int = 60_000
+    window_ms: int = 900_000
+    remember_ms: int = 4 * 86_400_000
+    remember_recurring_ms: int = 60_000
+
+
+class Missed(Exception):  # noqa: N818 - it says what happened: Redis did not answer in time
+    """A call had no answer within its limit; it may still have been carried out."""
+
+
+Batch = list[tuple[Claim, str]]
+Carrier = Callable[[Batch], Coroutine[None, None, None]]
+
+
+class Script:
+    """One Lua script, loaded where it is not known yet."""
+
+    def __init__(self, redis: Redis, name: str) -> None:
+        self._redis = redis
+        self._text = (Path(__file__).parent / name).read_text("utf-8")
+        self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
+        """Run it on ``keys``, which share a slot."""
+        try:
+            answer = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            answer = await self._redis.eval(self._text, len(keys), *keys, *arguments)
+        return str(answer, "ascii")
+
+
+class Line:
+    """One application's line to one script: a call is under way, what comes meanwhile leaves with the next.
+
+    One call at a time keeps the order in which one process received its deliveries (contract 8).
+    """
+
+    def __init__(self, carry: Carrier) -> None:
+        self._carry = carry
+        self._waiting: Batch = []
+        self._call: asyncio.Task[None] | None = None
+        self._busy = False
+
+    def add(self, claim: Claim, text: str) -> None:
+        """Send ``text`` about ``claim`` with the next call."""
+        self._waiting.append((claim, text))
+        if not self._busy:
+            self._busy = True
+            # Deliveries read in the same turn of the loop leave together.
+            asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self, _: object = None) -> None:
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        self._busy = bool(batch)
+        if batch:
+            self._call = asyncio.create_task(self._carry(batch))
+            self._call.add_done_callback(self._leave)
+
+
+class Memory:
+    """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
+
+    ``now_ms`` is the wall clock in unix milliseconds.
+    """
+
+    def __init__(self, redis: Redis, telemetry: Telemetry, now_ms: Callable[[], int], limits: Limits) -> None:
+        self._redis = redis
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+        self._limits = limits
+        self._claim_script = Script(redis, "claim.lua")
+        self._settle_script = Script(redis, "settle.lua")
+        self._claim_lines: dict[str, Line] = {}
+        self._settle_lines: dict[str, Line] = {}
+        self._answers: dict[str, asyncio.Future[Claim]] = {}
+        self._told: dict[str, asyncio.Future[None]] = {}
+        self._finished = Finished()
+        self._misses = 0
+        self._calls: set[asyncio.Task[str | None]] = set()
+        self._prober: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis missed so often in a row that it is only probed."""
+        return self._misses >= _MISSES_TO_OPEN
+
+    def start(self) -> None:
+        """Begin to probe where Redis is away, and to offer again what it did not take."""
+        self._prober = asyncio.create_task(self._probe())
+
+    async def stop(self) -> None:
+        """End, offering once more what Redis did not take. Bounded by one call."""
+        if self._prober is not None:
+            self._prober.cancel()
+        if not self.away:
+            await self._offer_again()
+        await self._redis.aclose()
+
+    async def claim(self, claim: Claim) -> Claim:
+        """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
+        known = self._finished.answer(claim) if self._finished else None
+        if known is None and self.away:
+            known = replace(claim, answer=Answer.AWAY)
+        if known is None:
+            future = self._answers[claim.token] = asyncio.get_running_loop().create_future()
+            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.question())
+            known = await future
+        self._telemetry.claimed(known.answer)
+        return known
+
+    async def commit(self, claim: Claim) -> None:
+        """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
+        self._finished.keep(claim, self._now_ms() + self._remember_ms(claim))
+        # Between here and Redis' word a death repeats the event under the same id; it is never lost.
+        await self._settle(claim, "c")
+
+    async def release(self, claim: Claim) -> None:
+        """Let the next one try: the event is not durable and will not be by this owner."""
+        await self._settle(claim, "r")
+
+    async def renew(self, claims: Iterable[Claim]) -> None:
+        """Let nobody else take them: their owner still works."""
+        await asyncio.gather(*(self._settle(claim, "n") for claim in claims))
+
+    def _remember_ms(self, claim: Claim) -> int:
+        recurring = claim.identity.recurring
+        return self._limits.remember_recurring_ms if recurring else self._limits.remember_ms
+
+    async def _settle(self, claim: Claim, what: str) -> None:
+        if self.away:
+            return
+        text = claim.ending(what, self._remember_ms(claim))
+        told = self._told[text] = asyncio.get_running_loop().create_future()
+        self._line(self._settle_lines, claim.app, self._tell).add(claim, text)
+        await told
+
+    def _line(self, lines: dict[str, Line], app: str, carry: Carrier) -> Line:
+        line = lines.get(app)
+        if line is None:
+            line = lines[app] = Line(carry)
+        return line
+
+    async def _ask(self, batch: Batch) -> None:
+        claims = [claim for claim, _ in batch]
+        limits = self._limits
+        keys = [c.key for c in claims] + [c.group for c in claims if c.identity.latest_of]
+        heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
+        try:
+            text = await self._call(self._claim_script, keys, [*heads, *(text for _, text in batch)])
+            answers = answered(claims, text)
+        except Missed:
+            answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
+        for answer in answers:
+            self._answers.pop(answer.token).set_result(answer)
+
+    async def _tell(self, batch: Batch) -> None:
+        heads = (self._limits.lease_ms, self._limits.keep_ms)
+        try:
+            keys = [claim.key for claim, _ in batch]
+            await self._call(self._settle_script, keys, [*heads, *(text for _, text in batch)])
+        except Missed:
+            taken = False
+        else:
+            taken = True
+        for claim, text in batch:
+            if taken and text[0] == "c":
+                self._finished.forget(claim)
+            waiter = self._told.pop(text, None)
+            if waiter is not None:
+                waiter.set_result(None)
+
+    async def _call(self, script: Script, keys: list[str], arguments: list[str | int]) -> str:
+        """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        task = asyncio.create_task(self._run(script, keys, arguments))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        await asyncio.wait((task,), timeout=self._limits.call_s)
+        for _ in range(_TURNS_BEFORE_A_MISS):
+            if task.done():
+                break
+            # A stall of our own loop makes the timer fire before the socket is read: look once more.
+            await asyncio.sleep(0)
+        self._telemetry.dedup_call_seconds.observe(loop.time() - started)
+        answer = task.result() if task.done() else None
+        if answer is None:
+            self._miss()
+            raise Missed
+        self._answered()
+        return answer
+
+    async def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> str | None:
+        try:
+            return await script(keys, arguments)
+        except (RedisError, OSError, TimeoutError) as error:
+            log.debug("dedup_call_failed", error=str(error))
+            return None
+
+    def _miss(self) -> None:
+        self._misses += 1
+        if self._misses == _MISSES_TO_OPEN:
+            self._telemetry.dedup_degraded.set(1)
+            log.warning("dedup_away", meaning="Redis does not answer: events are published unchecked")
+
+    def _answered(self) -> None:
+        if self.away:
+            self._telemetry.dedup_degraded.set(0)
+            log.warning("dedup_back", unsettled=len(self._finished))
+        self._misses = 0
+
+    async def _probe(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.probe_s)
+            if self.away:
+                await self._knock()
+            elif self._finished:
+                await self._offer_again()
+
+    async def _knock(self) -> None:
+        try:
+            await self._call(self._settle_script, [], [self._limits.lease_ms, self._limits.keep_ms])
+        except Missed:
+            return
+
+    async def _offer_again(self) -> None:
+        by_app: dict[str, list[Claim]] = {}
+        for claim in self._finished.some(_BATCH):
+            by_app.setdefault(claim.app, []).append(claim)
+        for claims in by_app.values():
+            await self._tell([(c, c.ending("c", self._remember_ms(c))) for c in claims])

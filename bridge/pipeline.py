@@ -1,0 +1,245 @@
+"""The journey of one delivery, step by step: bytes in, one ending out.
+
+Nothing here knows HTTP, Redis or Kafka: what it needs of them stands in `Memory` and `Writer`. Every
+delivery ends as exactly one `Ending`; what is answered well is durable.
+"""
+
+import asyncio
+from secrets import token_hex
+from typing import Protocol
+
+import structlog
+from msgspec.structs import replace
+
+from bridge.core.claim import Answer, Claim
+from bridge.core.codec import Envelope, open_envelope, read_event
+from bridge.core.event import Event, Notification, Record, Stamp
+from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
+from bridge.core.record import Routing, dead_letter, event_record
+from bridge.core.signature import verdict
+from bridge.holding import Hold, Holding
+from bridge.journeys import Journey, Journeys, Memory
+from bridge.telemetry import Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Ticket(Protocol):
+    """A record on its way."""
+
+    @property
+    def acknowledged(self) -> "asyncio.Future[None]":
+        """Ends with None (durable), `Unavailable` (not written) or `Rejected` (too large)."""
+
+    def withdraw(self) -> bool:
+        """Take the record back; False where it may be written all the same."""
+
+
+class Writer(Protocol):
+    """What makes records durable, in the order given, key by key."""
+
+    @property
+    def flowing(self) -> bool:
+        """Whether records are taken now."""
+
+    def send(self, record: Record) -> Ticket:
+        """Send a record on its way; raises `Unavailable` where there is no room for it."""
+
+
+class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
+    """A send has no answer yet and can no longer be taken back."""
+
+
+class _Trip:
+    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
+
+    __slots__ = ("acked_s", "arrived", "deadline", "event", "notification", "pause", "size")
+
+    def __init__(self, notification: Notification, arrived: float, rule: Holding) -> None:
+        self.notification = notification
+        self.size = len(notification.body)
+        self.arrived = arrived
+        self.deadline = arrived + rule.wait_s
+        self.pause = rule.retry_s
+        self.event: Event | None = None
+        self.acked_s: float | None = None
+
+    def rest(self) -> float:
+        """Take the next pause before trying again: each twice the one before."""
+        pause, self.pause = self.pause, self.pause * 2
+        return pause
+
+
+class Pipeline:
+    """Takes deliveries to their ending. ``memory`` and ``writer`` are the world outside."""
+
+    def __init__(
+        self, memory: Memory, writer: Writer, routing: Routing, telemetry: Telemetry, rule: Holding
+    ) -> None:
+        self._writer = writer
+        self._routing = routing
+        self._telemetry = telemetry
+        self._rule = rule
+        self._hold = Hold(rule, telemetry)
+        self._journeys = Journeys(memory, self._hold, rule)
+        self._late: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Begin to keep the claims of what is under way."""
+        self._journeys.start()
+
+    async def stop(self, seconds: float) -> None:
+        """Wait for what is under way, for at most ``seconds``."""
+        await self._journeys.stop(seconds)
+
+    async def deliver(self, notification: Notification) -> Outcome:
+        """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""
+        trip = _Trip(notification, self._loop.time(), self._rule)
+        del notification  # while it is held, its body may be let go
+        self._telemetry.in_flight.inc()
+        try:
+            outcome = await self._travel(trip)
+        except Rejected as rejected:
+            outcome = await self._bury(trip, rejected)
+        except Exception:
+            log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
+            self._telemetry.internal_errors.inc()
+            outcome = await self._bury(trip, Rejected(Reason.INTERNAL, "a bug of the bridge; see its log"))
+        self._telemetry.in_flight.dec()
+        self._telemetry.delivered(
+            trip.notification,
+            outcome,
+            body_format=trip.event.format if trip.event else "",
+            seconds=self._loop.time() - trip.arrived,
+            ack_seconds=trip.acked_s,
+        )
+        return outcome
+
+    async def _travel(self, trip: _Trip) -> Outcome:
+        unauthorized = self._read(trip)
+        if trip.event is None:
+            return Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+        while True:
+            try:
+                return await self._attempt(trip, trip.event)
+            except _Unknown:
+                return await self._defer(trip, "Kafka has not answered yet")
+            except Unavailable as problem:
+                # What was not written may be tried again: by us while we hold, or by whoever comes next.
+                pause = trip.rest()
+                if self._loop.time() + pause >= trip.deadline:
+                    return await self._defer(trip, str(problem))
+                await asyncio.sleep(pause)
+
+    def _read(self, trip: _Trip) -> str:
+        """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
+        notification = trip.notification
+        application, now_s = notification.application, notification.received_ms // 1000
+        asked = (notification.query_sign, notification.query_t)
+        try:
+            envelope = _open(notification)
+        except Rejected:
+            # Nobody may fill the dead-letter topic of an application that asks for signatures.
+            unauthorized = verdict(application, ("", ""), asked, now_s)
+            if unauthorized:
+                return unauthorized
+            raise
+        unauthorized = verdict(application, (envelope.sign, envelope.t), asked, now_s)
+        if unauthorized:
+            return unauthorized
+        trip.event = event = read_event(envelope)
+        self._telemetry.read(event.type, event.conformance)
+        return ""
+
+    async def _attempt(self, trip: _Trip, event: Event) -> Outcome:
+        """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
+        question = _question(trip.notification, event)
+        claim, journey = await self._journeys.claim(question, trip.deadline, trip.size)
+        told = Outcome(
+            ending=Ending.PUBLISHED if journey else Ending.DUPLICATE,
+            event_id=claim.event_id,
+            event_type=event.type,
+            topic=self._routing.topic_of(event, claim.app),
+        )
+        if journey is None:
+            return told
+        deduplicated = claim.answer is not Answer.AWAY
+        stamp = Stamp(id=claim.event_id, deduplicated=deduplicated, revision=claim.revision)
+        try:
+            record = event_record(event, stamp, trip.notification, self._routing)
+            await self._publish(trip, record, journey)
+        except _Unknown:
+            raise  # its journey goes on, and keeps the claim
+        except BaseException:
+            await self._journeys.fail(journey)
+            raise
+        # A death between the acknowledgement and this commit repeats the event, under the same id.
+        await self._journeys.finish(journey)
+        return told
+
+    async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> None:
+        """Send ``record`` and wait until it is durable: one send, however long the wait."""
+        sent = self._loop.time()
+        ticket = self._writer.send(record)
+        slow = not self._writer.flowing
+        if not await self._hold.wait(ticket.acknowledged, trip.deadline, trip.size, slow=slow):
+            if ticket.withdraw():
+                raise Unavailable("Kafka does not take records")
+            if journey is not None:
+                self._go_on(journey, ticket)
+            raise _Unknown
+        ticket.acknowledged.result()
+        trip.acked_s = self._loop.time() - sent
+
+    def _go_on(self, journey: Journey, ticket: Ticket) -> None:
+        """Let a send whose outcome is unknown end by itself; redeliveries join its journey meanwhile."""
+
+        async def end() -> None:
+            try:
+                await ticket.acknowledged
+            except (Unavailable, Rejected):
+                await self._journeys.fail(journey)
+            else:
+                await self._journeys.finish(journey)
+            self._telemetry.sends_unknown.dec()
+
+        self._telemetry.sends_unknown.inc()
+        task = asyncio.create_task(end())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _bury(self, trip: _Trip, rejected: Rejected) -> Outcome:
+        """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
+        record = dead_letter(trip.notification, rejected.reason, rejected.detail, self._routing)
+        try:
+            await self._publish(trip, record, None)
+        except (Unavailable, Rejected, _Unknown) as problem:
+            return await self._defer(trip, str(problem))
+        return Outcome(
+            ending=Ending.REJECTED, topic=record.topic, reason=rejected.reason, detail=rejected.detail
+        )
+
+    async def _defer(self, trip: _Trip, detail: str) -> Outcome:
+        """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes."""
+        trip.notification = replace(trip.notification, body=b"")
+        await self._hold.silence(trip.deadline)
+        event = trip.event
+        return Outcome(ending=Ending.DEFERRED, event_type=event.type if event else "", detail=detail)
+
+
+def _open(notification: Notification) -> Envelope:
+    if notification.damage:
+        raise Rejected(Reason.MALFORMED, notification.damage)
+    return open_envelope(notification.body)
+
+
+def _question(notification: Notification, event: Event) -> Claim:
+    return Claim(
+        app=notification.application.name,
+        identity=event.identity,
+        format=event.format,
+        first_ms=notification.received_ms,
+        token=token_hex(8),
+        audit=notification.mode == "audit",
+    )

@@ -1,0 +1,148 @@
+"""Small stand-ins for the world outside: a memory and a writer in this process, with switches for faults.
+
+They pass the same suites as the real ones (`tests.contracts`).
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from bridge.core.claim import Answer, Claim
+from bridge.core.event import Record
+from bridge.core.outcome import Unavailable
+
+LEASE_MS = 3_000
+WINDOW_MS = 900_000
+
+
+class FakeMemory:
+    """A memory in a dictionary. ``away`` makes it answer as if Redis were; ``now_ms`` is its clock."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.now_ms = now_ms
+        self.away = False
+        self.renewed: list[Claim] = []
+        self._latest: dict[str, str] = {}
+        self._known: dict[str, dict[str, str | int]] = {}
+
+    async def claim(self, claim: Claim) -> Claim:
+        """Answer as claim.lua does."""
+        await asyncio.sleep(0)
+        if self.away:
+            return replace(claim, answer=Answer.AWAY)
+        known = self._known.get(claim.key)
+        if known and claim.group and self._latest.get(claim.group) != claim.key:
+            known = None
+        if known is None or int(known.get("forget", self.now_ms() + 1)) <= self.now_ms():
+            self._known[claim.key] = self._claimed(
+                claim, claim.first_ms, {claim.format: claim.identity.digest}
+            )
+            if claim.group:
+                self._latest[claim.group] = claim.key
+            return replace(claim, answer=Answer.FRESH)
+        return self._known_already(claim, known)
+
+    def _known_already(self, claim: Claim, known: dict[str, str | int]) -> Claim:
+        first = int(known["first"])
+        digest = known.get(claim.format)
+        if digest is not None and digest != claim.identity.digest:
+            answer = Answer.SEEN if claim.audit else Answer.REVISED
+        elif known["owner"] and known["owner"] != claim.token and int(known["lease"]) > self.now_ms():
+            answer = Answer.HELD
+        elif known["owner"]:
+            known.update(self._claimed(claim, first, {claim.format: claim.identity.digest}))
+            answer = Answer.FRESH
+        elif digest is not None or claim.first_ms - first <= WINDOW_MS:
+            known[claim.format] = claim.identity.digest
+            answer = Answer.SEEN
+        else:
+            answer = Answer.SEEN if claim.audit else Answer.REVISED
+        return replace(claim, answer=answer, first_ms=first)
+
+    async def commit(self, claim: Claim) -> None:
+        """Remember as settle.lua does: a foreign owner stops us, a missing key is written."""
+        await asyncio.sleep(0)
+        if self.away:
+            return
+        known = self._known.setdefault(
+            claim.key, self._claimed(claim, claim.first_ms, {claim.format: claim.identity.digest})
+        )
+        if known["owner"] == claim.token:
+            known["owner"] = ""
+            if claim.identity.recurring:
+                known["forget"] = self.now_ms() + 60_000
+
+    async def release(self, claim: Claim) -> None:
+        """Forget a claim of its owner's."""
+        if not self.away and self._known.get(claim.key, {}).get("owner") == claim.token:
+            del self._known[claim.key]
+
+    async def renew(self, claims: Iterable[Claim]) -> None:
+        """Lengthen the leases of their owners'."""
+        for claim in claims:
+            self.renewed.append(claim)
+            known = self._known.get(claim.key)
+            if known and known["owner"] == claim.token:
+                known["lease"] = self.now_ms() + LEASE_MS
+
+    def flush(self) -> None:
+        """Forget everything, as FLUSHALL would."""
+        self._known.clear()
+
+    def _claimed(self, claim: Claim, first_ms: int, digests: dict[str, str]) -> dict[str, str | int]:
+        return {"owner": claim.token, "lease": self.now_ms() + LEASE_MS, "first": first_ms, **digests}
+
+
+class FakeTicket:
+    """A record on its way to nowhere; the test decides its end."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.entered = True
+        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def withdraw(self) -> bool:
+        """Take it back, unless it has entered the producer."""
+        if self.entered or self.acknowledged.done():
+            return False
+        self.acknowledged.set_exception(Unavailable("withdrawn"))
+        self.acknowledged.exception()
+        return True
+
+
+class FakeWriter:
+    """A writer that keeps records in a list.
+
+    ``fate`` decides of each ticket: None acknowledges it, an error ends it so, ``...`` leaves it open (then
+    ``entered`` tells whether it can still be withdrawn). ``full`` refuses at once.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.tickets: list[FakeTicket] = []
+        self.fates: list[object] = []
+        self.flowing = True
+        self.full = False
+
+    def send(self, record: Record) -> FakeTicket:
+        """Send ``record`` to its fate: the next of ``fates``, well where there is none."""
+        if self.full:
+            raise Unavailable("no room")
+        ticket = FakeTicket(record)
+        self.tickets.append(ticket)
+        fate = self.fates.pop(0) if self.fates else None
+        if fate == "waits":
+            ticket.entered = False
+        elif fate is not ...:
+            self.end(ticket, fate)
+        return ticket
+
+    def end(self, ticket: FakeTicket, fate: object = None) -> None:
+        """End a ticket that was left open."""
+        if isinstance(fate, Exception):
+            ticket.acknowledged.set_exception(fate)
+            ticket.acknowledged.exception()
+        else:
+            self.records.append(ticket.record)
+            ticket.acknowledged.set_result(None)

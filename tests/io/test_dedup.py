@@ -1,0 +1,144 @@
+"""The memory against a real Redis: its contract, and Redis away, silent, flushed, forbidding."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from bridge.core.claim import Answer, Claim
+from bridge.io.dedup import Limits, Memory
+from bridge.links import redis_client
+from bridge.settings.sections import RedisSettings
+from bridge.telemetry import Telemetry
+from tests.contracts import NOW_MS, ONE, TWO, Clock, MemoryContract, question
+from tests.rig.redis import RealRedis
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+async def client(redis: RealRedis) -> AsyncIterator[Redis]:
+    """Give an empty Redis."""
+    client = redis_client(RedisSettings(url=redis.url), 8)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def memory(client: Redis) -> AsyncIterator[Memory]:
+    """Give a memory that was started; its clock stands still."""
+    memory = Memory(client, Telemetry(), Clock(), Limits(probe_s=0.05))
+    memory.start()
+    yield memory
+    await memory.stop()
+
+
+class TestContract(MemoryContract):
+    """The suite, on a real Redis."""
+
+    @pytest.fixture(autouse=True)
+    def _given(self, memory: Memory) -> None:
+        self.memory = memory
+
+
+async def test_claims_of_one_turn_travel_in_one_call(memory: Memory, client: Redis) -> None:
+    await memory.claim(question("warm", token=ONE))
+    before = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    claims = [question(f"Type:t{n}", token=f"{n:016d}") for n in range(200)]
+    answers = await asyncio.gather(*(memory.claim(claim) for claim in claims))
+    after = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
+    assert {answer.answer for answer in answers} == {Answer.FRESH}
+    assert after - before == 1
+
+
+async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client: Redis) -> None:
+    short = Limits(lease_ms=50, probe_s=9)
+    dead, alive = (Memory(client, Telemetry(), Clock(), short) for _ in range(2))
+    await dead.claim(question("FileDeleted#1", token=ONE, recurring=True))
+
+    async def taken() -> Claim | None:
+        claim = await alive.claim(question("FileDeleted#1", token=TWO, recurring=True, at_ms=NOW_MS + 77))
+        return claim if claim.answer is Answer.FRESH else None
+
+    over = await eventually(taken, "the lease runs out")
+    assert over is not None
+    assert over.first_ms == NOW_MS
+
+
+async def test_a_renewed_claim_stays(client: Redis) -> None:
+    memory = Memory(client, Telemetry(), Clock(), Limits(lease_ms=300_000))
+    held = await memory.claim(question(token=ONE))
+    await client.setrange(held.key, 15, f"{1:013d}")
+    await memory.renew([held])
+    await memory.commit(question("another", token=TWO))  # travels behind the renewal
+    assert (await memory.claim(question(token=TWO))).answer is Answer.HELD
+
+
+async def test_what_is_remembered_is_small_and_lasts_four_days(memory: Memory, client: Redis) -> None:
+    longest = (
+        "ProcedureStateChanged:1256768367-Procedure-475b7237438a39560b9879a4556cb177t1:FINISH#" + "a" * 16
+    )
+    held = await memory.claim(question(longest, token=ONE))
+    await memory.commit(held)
+    assert (await client.memory_usage(held.key) or 999) <= 240
+    assert 4 * 86_400_000 - 60_000 < await client.pttl(held.key) <= 4 * 86_400_000
+    rare = await memory.claim(question("FileDeleted#2", token=ONE, recurring=True))
+    await memory.commit(rare)
+    assert 0 < await client.pttl(rare.key) <= 60_000
+
+
+async def test_a_script_that_redis_forgot_is_loaded_again(memory: Memory, client: Redis) -> None:
+    await memory.claim(question("a", token=ONE))
+    await client.script_flush()
+    assert (await memory.claim(question("b", token=ONE))).answer is Answer.FRESH
+
+
+async def test_a_stopped_redis_costs_an_answer_away_and_what_was_finished_is_told_to_it_later(
+    redis: RealRedis, memory: Memory, client: Redis
+) -> None:
+    redis.stop()
+    claim = await memory.claim(question(token=ONE))
+    assert claim.answer is Answer.AWAY
+    await memory.commit(claim)
+    assert (await memory.claim(question(token=TWO))).answer is Answer.SEEN
+    redis.start()
+
+    async def told() -> bool:
+        return str(await client.get(claim.key)).startswith("b'1d")
+
+    await eventually(told, "Redis is told what was finished meanwhile")
+
+
+async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_when_it_answers(
+    redis: RealRedis, memory: Memory
+) -> None:
+    await memory.claim(question("before", token=ONE))
+    redis.pause()
+    loop = asyncio.get_running_loop()
+    for n in range(3):
+        assert (await memory.claim(question(f"t{n}", token=ONE))).answer is Answer.AWAY
+    assert memory.away
+    started = loop.time()
+    assert (await memory.claim(question("t4", token=ONE))).answer is Answer.AWAY
+    assert loop.time() - started < 0.1
+    redis.resume()
+    await eventually(lambda: not memory.away, "Redis is used again", within_s=5)
+    assert (await memory.claim(question("t5", token=ONE))).answer is Answer.FRESH
+
+
+async def test_a_stall_of_our_own_loop_is_no_miss(memory: Memory) -> None:
+    await memory.claim(question("warm", token=ONE))
+    loop = asyncio.get_running_loop()
+
+    def stall() -> None:
+        until = loop.time() + 0.3
+        while loop.time() < until:
+            pass
+
+    for n in range(10):
+        asking = asyncio.ensure_future(memory.claim(question(f"s{n}", token=ONE)))
+        loop.call_later(0.0005, stall)
+        assert (await asking).answer is Answer.FRESH
