@@ -1,0 +1,58 @@
+"""Compressed bytes in, plain bytes out, never more than a limit: a bomb costs what an honest body costs."""
+
+import zlib
+from typing import Literal
+
+from msgspec import Struct
+
+Coding = Literal["gzip", "deflate"]
+
+# A member each few bytes would cost a decompressor each; one is what senders send.
+_MEMBERS_MAX = 100
+_GZIP = 31
+_ZLIB = 15
+_BARE = -15
+
+
+class Inflated(Struct, frozen=True):
+    """What came of it: the plain body, or why the bytes are no whole stream, or that it is too large."""
+
+    body: bytes = b""
+    damage: str = ""
+    too_large: bool = False
+
+
+def inflate(body: bytes, coding: Coding, limit: int) -> Inflated:
+    """Decompress a whole body: gzip of one or several members, deflate with or without its zlib wrapper."""
+    if coding == "gzip":
+        return _inflate(body, _GZIP, limit, coding)
+    wrapped = _inflate(body, _ZLIB, limit, coding)
+    if not wrapped.damage:
+        return wrapped
+    bare = _inflate(body, _BARE, limit, coding)
+    return wrapped if bare.damage else bare
+
+
+def _inflate(body: bytes, window: int, limit: int, coding: Coding) -> Inflated:
+    parts: list[bytes] = []
+    size = 0
+    rest = body
+    for _ in range(_MEMBERS_MAX):
+        stream = zlib.decompressobj(window)
+        try:
+            part = stream.decompress(rest, limit - size + 1)
+        except zlib.error:
+            return Inflated(damage=f"{coding}: broken")
+        size += len(part)
+        if size > limit:
+            return Inflated(too_large=True)
+        if not stream.eof:
+            return Inflated(damage=f"{coding}: cut short")
+        parts.append(part)
+        # Zero bytes after a member are padding, as gzip itself has it.
+        rest = stream.unused_data.lstrip(b"\0")
+        if not rest:
+            return Inflated(body=b"".join(parts))
+        if window != _GZIP:
+            return Inflated(damage=f"{coding}: bytes after its end")
+    return Inflated(damage=f"{coding}: more than {_MEMBERS_MAX} members")

@@ -1,0 +1,139 @@
+"""Takes what is pushed to us: the HTTP door (contract 3).
+
+The order of a request's way: `connection` cuts bytes into requests, `intake` says what one means, `answers`
+writes what is told of it. `crowd` knows who is connected, `room` how many bytes are in work.
+"""
+
+import asyncio
+import resource
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+import structlog
+from msgspec import Struct
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import Outcome
+from bridge.io.ingress.answers import date_of
+from bridge.io.ingress.connection import Connection
+from bridge.io.ingress.crowd import Crowd
+from bridge.io.ingress.intake import Intake, Sizes
+from bridge.telemetry import Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_BACKLOG = 4096
+# Descriptors that are not the door's: Kafka, Redis, files, the operators' door.
+_DESCRIPTORS_BESIDE = 256
+_WATCH_EVERY_S = 0.25
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the door takes at most. ``hold_s`` is how long a delivery waits for room before it is put off."""
+
+    body_max_bytes: int = 4 * 1024 * 1024
+    bodies_max_bytes: int = 128 * 1024 * 1024
+    connections_max: int = 16_384
+    read_timeout_s: float = 10
+    hold_s: float = 6
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """The two clocks: unix milliseconds, and seconds that never go back."""
+
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+
+
+class Ingress:
+    """The door. ``deliver`` takes one notification and tells how it ended; it never raises."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Notification], Awaitable[Outcome]],
+        applications: Mapping[str, Application],
+        limits: Limits,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._telemetry = telemetry
+        self.monotonic = clock.monotonic
+        self.refused = telemetry.refused
+        self.draining = False
+        self.crowd = Crowd(limits.connections_max, limits.read_timeout_s)
+        self._intake = Intake(
+            deliver,
+            applications,
+            clock.now_ms,
+            Sizes(limits.body_max_bytes, limits.bodies_max_bytes, limits.hold_s),
+        )
+        self._server: asyncio.Server | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._work: set[asyncio.Task[None]] = set()
+        self._date = (0, b"")
+
+    async def start(self, host: str, port: int) -> int:
+        """Open the door; returns the port that is listened on."""
+        loop = asyncio.get_running_loop()
+        most = min(self._limits.connections_max, _descriptors(self._limits.connections_max))
+        if most < self._limits.connections_max:
+            log.warning("connections_capped", wanted=self._limits.connections_max, allowed=most)
+        self.crowd = Crowd(most, self._limits.read_timeout_s)
+        self._telemetry.connections.set_function(lambda: len(self.crowd))
+        self._server = await loop.create_server(
+            lambda: Connection(self, self._intake.answer, loop), host, port, backlog=_BACKLOG
+        )
+        self._watch = loop.create_task(self._cut_the_slow())
+        bound: int = self._server.sockets[0].getsockname()[1]
+        return bound
+
+    def drain(self) -> None:
+        """From now on every answer closes its connection."""
+        self.draining = True
+
+    async def stop(self, within_s: float = 8) -> None:
+        """Close the door, end what is under way, and leave nothing open after ``within_s``."""
+        self.draining = True
+        if self._server is not None:
+            self._server.close()
+        self.crowd.cut_idle()
+        if self._work:
+            await asyncio.wait(self._work, timeout=within_s)
+        for guest in self.crowd:
+            guest.cut("stopped")
+        for task in (*self._work, *([self._watch] if self._watch else [])):
+            task.cancel()
+            await asyncio.wait([task])
+
+    def date(self) -> bytes:
+        """Tell the time as a Date header has it."""
+        now = self._clock.now_ms() // 1000
+        if self._date[0] != now:
+            self._date = (now, date_of(now))
+        return self._date[1]
+
+    def employ(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a connection's work as a task, so that stopping can wait for it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _cut_the_slow(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            self.crowd.cut_slow(self._clock.monotonic())
+
+
+def _descriptors(wanted: int) -> int:
+    """Raise the limit of open files as far as wanted and allowed; tell how many connections it bears."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    aim = wanted + _DESCRIPTORS_BESIDE
+    if hard != resource.RLIM_INFINITY:
+        aim = min(aim, hard)
+    if soft != resource.RLIM_INFINITY and soft < aim:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
+        soft = aim
+    return wanted if soft == resource.RLIM_INFINITY else max(1, soft - _DESCRIPTORS_BESIDE)

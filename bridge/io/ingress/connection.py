@@ -1,0 +1,297 @@
+"""One connection: bytes in by aiohttp's parser, requests one after the other, answers out.
+
+aiohttp's own request handler is not used: it has no time-out for slow requests, logs tracebacks of hostile
+ones and costs a task, a request and a response object each. What a request means is told in `intake`.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.http_writer import HttpVersion10
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+
+from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer, rendered
+from bridge.io.ingress.crowd import Crowd
+
+HEADER_MAX = 16 * 1024
+# Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
+_READ_BUFFER = 32 * 1024
+_PIPELINED_MAX = 32
+# After a refusal of what was not read to its end: dropped for the client's sake, so that it reads the answer.
+_DISCARD_MAX = 16 * 1024 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+Request = tuple[RawRequestMessage | Answer, StreamReader]
+
+
+class House(Protocol):
+    """What a connection needs of the door it belongs to."""
+
+    crowd: Crowd
+    draining: bool
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    def date(self) -> bytes:
+        """Tell the time as a Date header has it."""
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal."""
+
+    def employ(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a connection's work as a task of the house."""
+
+
+class Connection(BaseProtocol):
+    """Serves one client. The work on a request is not cancelled when the client leaves."""
+
+    __slots__ = (
+        "_answer",
+        "_deaf",
+        "_discarded",
+        "_half_closed",
+        "_header_bytes",
+        "_house",
+        "_payload",
+        "_requests",
+        "_waiter",
+        "_was_cut",
+        "answering",
+    )
+
+    def __init__(
+        self,
+        house: House,
+        answer: Callable[[RawRequestMessage, StreamReader, "Connection"], Awaitable[Answer]],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        parser = HttpRequestParser(
+            self,
+            loop,
+            _READ_BUFFER,
+            max_line_size=HEADER_MAX,
+            max_field_size=HEADER_MAX,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=_PIPELINED_MAX,
+        )
+        super().__init__(loop, parser)
+        self._house = house
+        self._answer = answer
+        self._requests: deque[Request] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._payload: StreamReader = EMPTY_PAYLOAD
+        self._header_bytes = 0
+        self._discarded = 0
+        self._deaf = False
+        self._half_closed = False
+        self._was_cut = False
+        self.answering = False
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve."""
+        super().connection_made(transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            # An idle client that is gone without a word is found out by the kernel.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if self._house.crowd.join(self):
+            self._house.employ(self._serve())
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Let the work under way end, and whoever waits for more bytes know that none will come."""
+        super().connection_lost(exc)
+        self._deaf = True
+        self._house.crowd.leave(self)
+        self._break_payload()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Answer what came before a client closed its half."""
+        self._half_closed = True
+        self._break_payload()
+        self._wake()
+        return self.answering or bool(self._requests)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        """Read on, if reading was paused: aiohttp's parser asks for it after each request."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: into requests, or away where the connection is closing."""
+        if self._deaf or self._parser is None:
+            self._discard(len(data))
+            return
+        in_body = not self._payload.is_eof()
+        try:
+            messages, upgraded, _ = self._parser.feed_data(data)
+        except (HttpProcessingError, ValueError, LookupError, TypeError, AssertionError) as error:
+            self._take_broken(HEADER_TOO_LARGE if isinstance(error, LineTooLong) else NOT_HTTP)
+            return
+        if upgraded:
+            # Nothing is spoken here but HTTP/1: what follows such a request is dropped.
+            self._deaf = True
+        if messages:
+            self._take(messages, len(data))
+        elif not in_body:
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADER_MAX:
+                self._take_broken(HEADER_TOO_LARGE)
+                return
+        if self._header_bytes or not self._payload.is_eof():
+            self._house.crowd.arriving(self, self._house.monotonic())
+        else:
+            self._house.crowd.arrived(self)
+
+    def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], size: int) -> None:
+        if self._header_bytes + size > HEADER_MAX:
+            self._requests.extend((_judged(message), payload) for message, payload in messages)
+        else:
+            self._requests.extend(messages)
+        self._header_bytes = 0
+        self._payload = messages[-1][1]
+        self._house.crowd.busy(self)
+        if len(self._requests) >= _PIPELINED_MAX and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+        self._wake()
+
+    def _take_broken(self, answer: Answer) -> None:
+        self._deaf = True
+        if self._payload.is_eof():
+            self._requests.append((answer, EMPTY_PAYLOAD))
+            self._house.crowd.busy(self)
+            self._wake()
+        else:
+            self._break_payload()
+
+    def _break_payload(self) -> None:
+        if not self._payload.is_eof():
+            self._payload.set_exception(RequestPayloadError("the body ended early"))
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > _DISCARD_MAX and self.transport is not None:
+            self.transport.abort()
+
+    # What is done with it
+
+    async def _serve(self) -> None:
+        try:
+            while await self._next():
+                message, payload = self._requests.popleft()
+                self._refill()
+                if isinstance(message, Answer):
+                    answer = message
+                else:
+                    self.answering = payload.is_eof()
+                    answer = await self._answer(message, payload, self)
+                    self.answering = True
+                if not self._respond(message, payload, answer):
+                    break
+                self.answering = False
+                if self._paused:
+                    # Who does not read its answers may be closed when room is needed.
+                    self._house.crowd.idle(self)
+                    await self._drain_helper()
+        except ConnectionError:
+            pass  # the client left while its answer was written
+        finally:
+            self._end()
+
+    async def _next(self) -> bool:
+        if self._requests:
+            return True
+        if self._deaf or self._half_closed:
+            return False
+        self._house.crowd.idle(self)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        return bool(self._requests)
+
+    def _refill(self) -> None:
+        if self._parser is None:
+            return
+        self._parser.message_consumed()
+        if self._buffer_paused and len(self._requests) <= _PIPELINED_MAX // 2:
+            self.data_received(b"")
+            if len(self._requests) < _PIPELINED_MAX:
+                self._resume_reading_for_buffer()
+
+    def _respond(self, message: RawRequestMessage | Answer, payload: StreamReader, answer: Answer) -> bool:
+        """Write an answer; tell whether the connection goes on."""
+        transport = self.transport
+        gone = transport is None or transport.is_closing()
+        if answer.refusal and not (gone and self._was_cut):
+            self._house.refused("incomplete" if gone and answer is NOT_HTTP else answer.refusal)
+        if gone or transport is None:
+            return bool(self._requests)
+        old = False
+        keep = payload.is_eof() and not (self._house.draining or answer.closes or isinstance(message, Answer))
+        if keep and isinstance(message, RawRequestMessage):
+            old = message.version == HttpVersion10
+            last = (self._deaf or self._half_closed) and not self._requests
+            keep = not (message.should_close or message.upgrade or last)
+        connection = (b"keep-alive" if old else b"") if keep else b"close"
+        transport.write(rendered(answer, self._house.date(), connection))
+        return keep
+
+    def proceed(self) -> None:
+        """Tell a client that asked whether to send its body to send it."""
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(_CONTINUE)
+
+    def _end(self) -> None:
+        unread = self._deaf or not self._payload.is_eof()
+        self._deaf = True
+        self._requests.clear()
+        self._parser = None
+        self._payload = EMPTY_PAYLOAD
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if not unread or self._half_closed:
+            transport.close()
+            return
+        # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
+        if transport.can_write_eof():
+            transport.write_eof()
+        self.answering = False
+        self._house.crowd.arriving(self, self._house.monotonic())
+        self._reading_paused = False
+        self._resume_reading_for_buffer()
+
+    def cut(self, reason: str) -> None:
+        """Close it now, whatever is under way; ``reason`` is what is counted."""
+        if reason and not (self._deaf and not self.answering):
+            self._house.refused(reason)
+            self._was_cut = True
+        self._deaf = True
+        if self.transport is None:
+            return
+        if reason:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+
+def _judged(message: RawRequestMessage) -> RawRequestMessage | Answer:
+    size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
+    return HEADER_TOO_LARGE if size > HEADER_MAX else message

@@ -1,0 +1,217 @@
+"""What a request means: the order of work from its method to its answer (contract 3).
+
+Limits, application, token, body; what the body says is the pipeline's.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from hashlib import blake2b
+from hmac import compare_digest
+from urllib.parse import parse_qsl, unquote
+
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+from msgspec import Struct
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.inflate import Coding, inflate
+from bridge.core.outcome import Outcome
+from bridge.io.ingress.answers import (
+    ENCODING,
+    METHOD,
+    METHOD_HEAD,
+    NO_ROOM,
+    NOT_FOUND,
+    NOT_HTTP,
+    TOO_LARGE,
+    Answer,
+    answer_of,
+)
+from bridge.io.ingress.connection import Connection
+from bridge.io.ingress.room import Room
+
+_CODINGS: dict[str, Coding | None] = {
+    "": None,
+    "identity": None,
+    "gzip": "gzip",
+    "x-gzip": "gzip",
+    "deflate": "deflate",
+}
+# Of /callbacks, /callbacks/{app}, /callbacks/{app}/{token}, cut at each "/".
+_ROOT = ["", "callbacks"]
+_NAME, _TOKEN, _END = 2, 3, 4
+_QUERY_FIELDS_MAX = 100
+
+
+class Sizes(Struct, frozen=True):
+    """How large one body may be, how large all in work together, and how long one waits for room."""
+
+    body_max: int
+    bodies_max: int
+    patience_s: float
+
+
+class Place(Struct, frozen=True):
+    """An application and the digest of the token that its address ends with."""
+
+    application: Application | None
+    token: bytes
+
+
+class Asked(Struct, frozen=True):
+    """What a request's head asks for, where that can be had."""
+
+    application: Application
+    query: str
+    coding: Coding | None
+    content_type: str
+
+
+class Intake:
+    """Turns requests into notifications and outcomes into answers."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Notification], Awaitable[Outcome]],
+        applications: Mapping[str, Application],
+        now_ms: Callable[[], int],
+        sizes: Sizes,
+    ) -> None:
+        self._deliver = deliver
+        self._places = {
+            app.name: Place(app, _digest(app.token)) for app in applications.values() if app.mode == "push"
+        }
+        self._now_ms = now_ms
+        self._sizes = sizes
+        self._room = Room(sizes.bodies_max)
+
+    async def answer(self, message: RawRequestMessage, payload: StreamReader, client: Connection) -> Answer:
+        """Do the work of one request."""
+        asked = self._asked(message)
+        if isinstance(asked, Answer):
+            return asked
+        received_ms = self._now_ms()
+        taken = self._needed(message, payload, asked)
+        if not taken:
+            return TOO_LARGE
+        if not self._room.take(taken):
+            client.answering = True
+            if not await self._room.wait(taken, self._sizes.patience_s):
+                return NO_ROOM
+            client.answering = payload.is_eof()
+        try:
+            body = payload.read_nowait() if payload.is_eof() else await self._body(message, payload, client)
+            if isinstance(body, Answer):
+                return body
+            damage = ""
+            if asked.coding:
+                plain = inflate(body, asked.coding, self._sizes.body_max)
+                if plain.too_large:
+                    return TOO_LARGE
+                damage = plain.damage
+                body = body if damage else plain.body
+            self._room.give_back(taken - len(body))
+            taken = len(body)
+            client.answering = True
+            notification = _notification(asked, body, received_ms, damage)
+            return answer_of(await self._deliver(notification))
+        finally:
+            self._room.give_back(taken)
+
+    def _asked(self, message: RawRequestMessage) -> Asked | Answer:
+        if message.method != "POST":
+            return METHOD_HEAD if message.method == "HEAD" else METHOD
+        path, query = _target(message)
+        application = self._application_at(path)
+        if application is None:
+            return NOT_FOUND
+        headers = message.headers
+        coding: Coding | None = None
+        if "Content-Encoding" in headers:
+            named = ",".join(headers.getall("Content-Encoding")).strip().lower()
+            if named not in _CODINGS:
+                return ENCODING
+            coding = _CODINGS[named]
+        return Asked(application, query, coding, headers.get("Content-Type", ""))
+
+    def _application_at(self, path: str) -> Application | None:
+        parts = path.split("/")
+        if parts[:_NAME] != _ROOT or len(parts) > _END:
+            return None
+        if "%" in path:
+            parts = [unquote(part) for part in parts]
+        place = self._places.get(parts[_NAME] if len(parts) > _NAME else "default", _NOWHERE)
+        # An empty last part is no token but an address with a part too many.
+        given = (parts[_TOKEN] or "\0") if len(parts) > _TOKEN else ""
+        return (
+            place.application if compare_digest(_digest(given) if given else _NO_TOKEN, place.token) else None
+        )
+
+    def _needed(self, message: RawRequestMessage, payload: StreamReader, asked: Asked) -> int:
+        """Tell how much room the body may need: its size where known, else the most; 0: it is too large."""
+        most = self._sizes.body_max
+        size = payload.total_bytes if payload.is_eof() else int(message.headers.get("Content-Length", most))
+        if size > most:
+            return 0
+        # At least a byte, so that 0 is free to mean too large.
+        return (size + most if asked.coding else size) or 1
+
+    async def _body(
+        self, message: RawRequestMessage, payload: StreamReader, client: Connection
+    ) -> bytes | Answer:
+        if message.headers.get("Expect", "").lower() == "100-continue" and not payload.total_bytes:
+            client.proceed()
+        parts = []
+        size = 0
+        try:
+            while part := await payload.readany():
+                size += len(part)
+                if size > self._sizes.body_max:
+                    return TOO_LARGE
+                parts.append(part)
+        except RequestPayloadError:
+            return NOT_HTTP
+        return b"".join(parts)
+
+
+def _notification(asked: Asked, body: bytes, received_ms: int, damage: str) -> Notification:
+    sign, t = _proof(asked.query) if asked.query else ("", "")
+    return Notification(
+        application=asked.application,
+        body=body,
+        received_ms=received_ms,
+        content_type=asked.content_type,
+        query_sign=sign,
+        query_t=t,
+        damage=damage,
+    )
+
+
+def _digest(token: str) -> bytes:
+    # Digests have one length: comparing them tells nothing of the token's.
+    return blake2b(token.encode("utf-8", "replace"), digest_size=16).digest()
+
+
+_NO_TOKEN = _digest("")
+# What an unknown application's token is compared with: nothing that can be sent.
+_NOWHERE = Place(None, _digest("\0\0"))
+
+
+def _target(message: RawRequestMessage) -> tuple[str, str]:
+    target = message.path
+    if not target.startswith("/"):
+        return message.url.raw_path, message.url.raw_query_string
+    path, _, query = target.partition("#")[0].partition("?")
+    return path, query
+
+
+def _proof(query: str) -> tuple[str, str]:
+    try:
+        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
+    except ValueError:
+        return "", ""
+    found: dict[str, str] = {}
+    for name, value in fields:
+        found.setdefault(name.lower(), value)
+    return found.get("sign", ""), found.get("t", "")
