@@ -1,0 +1,152 @@
+# ruff: noqa: INP001 - a tool beside its data, no package
+"""Make `schemas/examples/<EventType>/<case>.out.json`: what the bridge makes of each `<case>.in.json`.
+
+    python schemas/goldens.py            write them, to be reviewed by eye
+    python schemas/goldens.py --check    fail if one is not what this writes
+
+A type of the catalogue without a published notification gets `made-01.in.json`, made of the vendor's
+catalogue with likely values. All are read as deliveries to the application `default` at one fixed time;
+cases that begin with `pull` as pulled ones.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bridge.core.application import Application
+from bridge.core.catalogue import ROWS, Row
+from bridge.core.codec import open_envelope, read_event
+from bridge.core.event import Notification, Stamp
+from bridge.core.outcome import Rejected
+from bridge.core.record import Routing, event_record
+
+ROOT = Path(__file__).resolve().parent
+EXAMPLES = ROOT / "examples"
+VENDOR = ROOT / "vendor" / "structs.json"
+RECEIVED_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+
+Field = dict[str, Any]
+
+# What stands at a key of that name, where the catalogue names no words for it and the kind is right.
+LIKELY: dict[str, Any] = {
+    "Bitrate": 2_125_120,
+    "Codec": "h264",
+    "Confidence": 95.5,
+    "Container": "mp4",
+    "Definition": 10,
+    "Duration": 60.5,
+    "ErrCodeExt": "",
+    "FileType": "mp4",
+    "Fps": 25,
+    "Height": 1080,
+    "Md5": "b3ae6ed07d9bf4efeeb94ed2d37ff3e3",
+    "Message": "SUCCESS",
+    "Progress": 100,
+    "SamplingRate": 44_100,
+    "SessionContext": "what the caller gave",
+    "Size": 10_485_760,
+    "Width": 1920,
+}
+ENDINGS: dict[str, Any] = {
+    "Url": "http://1256768367.vod2.myqcloud.com/xxx/xxx/f0.mp4",
+    "Time": "2026-01-01T00:00:00Z",
+    "Code": 0,
+}
+BY_TYPE: dict[str, Any] = {"integer": 1, "number": 0.5, "boolean": True}
+
+
+def golden(body: bytes, *, pulled: bool = False) -> bytes:
+    """Give the canonical event of a notification, or why there is none, laid out for the eye."""
+    notification = Notification(
+        application=Application(name="default"),
+        body=body,
+        received_ms=RECEIVED_MS,
+        mode="pull" if pulled else "push",
+    )
+    try:
+        event = read_event(open_envelope(body))
+    except Rejected as rejected:
+        written = msgspec.json.encode({"outcome": "rejected", "reason": rejected.reason})
+    else:
+        identity = event.identity
+        event_id = f"{identity.key}@{RECEIVED_MS}" if identity.recurring else identity.key
+        written = event_record(event, Stamp(id=event_id), notification, Routing()).value
+    return msgspec.json.format(written, indent=2) + b"\n"
+
+
+def made(row: Row, structs: dict[str, list[Field]]) -> bytes:
+    """Make a notification of a type, with every key that the catalogue has for it."""
+    ids = count(5285890784273533167)
+
+    def thing(struct: str) -> dict[str, Any]:
+        return {field["name"]: value(field) for field in structs[struct]}
+
+    def value(field: Field) -> Any:  # noqa: ANN401 - any JSON value
+        one: Any
+        if "struct" in field:
+            one = thing(field["struct"])
+        elif field["name"].endswith("FileId"):
+            one = str(next(ids))
+        else:
+            one = _likely(field)
+        return [one] if field.get("array") else one
+
+    payload = thing(row.struct.__name__)
+    if "TaskId" in payload:
+        payload["TaskId"] = (
+            f"1256768367-{row.name.removesuffix('Complete')}-f5ac8127b3b6b85cdc13f237c6005d8t0"
+        )
+    return json.dumps({"EventType": row.name, row.field: payload}, indent=2).encode() + b"\n"
+
+
+def _likely(field: Field) -> Any:  # noqa: ANN401 - any JSON value
+    name, kind, words = field["name"], field["type"], field.get("enum", [])
+    good = next((word for word in ("FINISH", "SUCCESS", "Pass") if word in words), None)
+    if good:
+        return good
+    likely = LIKELY.get(name, next((value for end, value in ENDINGS.items() if name.endswith(end)), None))
+    if kind == "string" and likely is not None:
+        return str(likely)
+    if kind in ("integer", "number") and isinstance(likely, int | float):
+        return int(likely) if kind == "integer" else float(likely)
+    if words:
+        return words[0]
+    return BY_TYPE.get(kind, field["meaning"])
+
+
+def missing() -> Iterator[tuple[Path, Row]]:
+    """List the types that have no notification in the 3.0 format, and where theirs would stand."""
+    for row in ROWS:
+        folder = EXAMPLES / row.name
+        if all(case.name.startswith("legacy") for case in folder.glob("*.in.json")):
+            yield folder / "made-01.in.json", row
+
+
+def main(arguments: list[str]) -> int:
+    """Write, or with `--check` compare; give the exit code."""
+    check = "--check" in arguments
+    wrong = [path for path, _ in missing()] if check else []
+    if not check:
+        structs = json.loads(VENDOR.read_text(encoding="utf-8"))["structs"]
+        for path, row in missing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(made(row, structs))
+    for case in sorted(EXAMPLES.glob("*/*.in.json")):
+        out = case.with_name(case.name.replace(".in.json", ".out.json"))
+        text = golden(case.read_bytes(), pulled=case.name.startswith("pull"))
+        if not check:
+            out.write_bytes(text)
+        elif not out.exists() or out.read_bytes() != text:
+            wrong.append(out)
+    for path in wrong:
+        sys.stderr.write(f"{path.relative_to(ROOT.parent)} is not what schemas/goldens.py writes: run it\n")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
