@@ -1,0 +1,69 @@
+# Everything a developer types. `make help` lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# What `make generate` writes and `make check` compares: each takes --check.
+GENERATORS := $(wildcard schemas/generate.py)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test gate check format generate bench clean python
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  ARGS=... is handed on: make bench ARGS=--quick, make test ARGS=tests/core"
+	@echo "  PYTHON=python3.12 makes the environment with another Python"
+
+run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show events passing
+	@$(BIN)/vod-bridge dev $(ARGS)
+
+test: $(VENV)/.test ## Run everything this machine can run, then the coverage gate
+	@$(BIN)/coverage erase
+	@$(BIN)/pytest --cov --cov-report= $(ARGS)
+	@$(if $(ARGS),,$(MAKE) --no-print-directory gate)
+
+gate: $(VENV)/.test ## Hold bridge/core and the pipeline to 100 % branch coverage (after make test)
+	@$(BIN)/coverage report --include='bridge/core/*,bridge/pipeline.py' --skip-covered --show-missing \
+		--fail-under=100
+
+check: $(VENV)/.test ## Lint, format, types, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@set -e; for generator in $(GENERATORS); do $(BIN)/python $$generator --check; done
+
+format: $(VENV)/.test ## Format, and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+generate: $(VENV)/.test ## Write the generated files anew
+	@set -e; for generator in $(GENERATORS); do $(BIN)/python $$generator; done
+
+bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafka and Redis
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+clean: ## Remove the environment and everything that was made
+	@rm -rf $(VENV) .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+
+# The environment is made again only where pyproject.toml or constraints.txt changed.
+# .run holds what `make run` needs, .test all of that and the checks.
+$(VENV)/.run: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory python
+	@echo "Installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt
+	@$(MAKE) --no-print-directory python
+	@echo "Installing into $(VENV), with what the checks need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $(VENV)/.run $@
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "vod-event-bridge needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)."; \
+		echo "Name another one: make PYTHON=python3.12 ..."; exit 1; } >&2
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2

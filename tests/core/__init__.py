@@ -1,0 +1,1 @@
+"""The core's tests: bytes in, values out."""

