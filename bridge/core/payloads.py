@@ -1047,7 +1047,7 @@ class AigcImageOutputConfig(Payload):
     MediaName: str | None = None  # output media name
     OutputComplianceCheck: str | None = None  # output compliance check; one of Enabled Disabled
     OutputFormat: str | None = None  # output format
-    OutputImageCount: int | None = None  # output image count; one of Kling OG
+    OutputImageCount: int | None = None  # output image count
     PersonGeneration: str | None = None  # person generation; one of AllowAdult Disallowed
     Resolution: str | None = None  # output resolution; one of OG
     StorageMode: str | None = None  # keep forever or temporarily; one of Temporary Permanent
@@ -2574,8 +2574,8 @@ class QualityInspectContainerDiagnoseResultItem(Payload):
 class QualityInspectItem(Payload):
     """Part of QualityInspectResultItem."""
 
-    AreaCoordSet: list[int] | None = None  # hit rectangle coordinates; one of BlackWhiteEdge Mosaic QRCode AppletCode BarCode
-    Confidence: int | None = None  # score of certainty; one of Mosaic QRCode AppletCode BarCode
+    AreaCoordSet: list[int] | None = None  # hit rectangle coordinates
+    Confidence: int | None = None  # score of certainty
     EndTimeOffset: int | float | None = None  # segment end
     StartTimeOffset: int | float | None = None  # segment start
 
