@@ -1,7 +1,5 @@
 """``vod-bridge serve``: the bridge itself, until it is told to stop."""
 
-import asyncio
-
 import typer
 
 from bridge.cli.ending import ConfigFile, fail, settings_of
@@ -15,11 +13,11 @@ def serve(*, config: ConfigFile = None) -> None:
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """
-    from bridge.app import Bridge  # noqa: PLC0415 - the other commands start without the bridge's parts
+    from bridge import app  # noqa: PLC0415 - the other commands start without the bridge's parts
 
     settings = settings_of(config)
     try:
-        code = asyncio.run(Bridge(settings).run())
+        code = app.serve(settings)
     except OSError as error:
         fail(f"cannot listen: {error.strerror or error}: check BRIDGE_HTTP__PORT and BRIDGE_ADMIN__PORT")
     raise typer.Exit(code)
