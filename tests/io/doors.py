@@ -1,0 +1,136 @@
+"""A real door on a free port, raw sockets to knock with, and a record of what came through it."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from msgspec import Struct, json
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import Ending, Outcome
+from bridge.io.ingress import Clock, Ingress, Limits
+from bridge.telemetry import Telemetry
+
+APPS = {
+    "default": Application(name="default"),
+    "shop": Application(name="shop", token="t0ken"),
+    "later": Application(name="later", mode="pull"),
+}
+PUBLISHED = Outcome(
+    ending=Ending.PUBLISHED, event_id="NewFileUpload:1", event_type="NewFileUpload", topic="vod.NewFileUpload"
+)
+
+
+class Response(Struct):
+    """One response as it stood on the wire."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    raw: bytes
+
+    @property
+    def told(self) -> object:
+        return json.decode(self.body)
+
+
+class Client:
+    """One raw connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def leave(self) -> None:
+        """Be gone with a reset, not with a mere end of what is sent."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+    async def response(self, *, bodiless: bool = False) -> Response:
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        first, *lines = head.decode().split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
+        body = b""
+        if not bodiless and int(first.split()[1]) >= 200:
+            body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 5)
+        return Response(int(first.split()[1]), headers, body, head + body)
+
+    async def ended(self) -> bool:
+        """Tell whether the door closes this connection without another byte."""
+        try:
+            return await asyncio.wait_for(self.reader.read(1), 5) == b""
+        except ConnectionError:
+            return True
+
+
+class Door:
+    """An ingress with a delivery of the test's own behind it, and a clock that the test moves."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.taken: list[Notification] = []
+        self.outcome = PUBLISHED
+        self.deliver: Callable[[Notification], Awaitable[Outcome]] = self._deliver
+        self.telemetry = Telemetry()
+        self.seconds = 0.0
+        clock = Clock(now_ms=lambda: 1_700_000_000_000, monotonic=lambda: self.seconds)
+        self.ingress = Ingress(self._pass_on, APPS, limits or Limits(), clock, self.telemetry)
+        self.port = 0
+
+    async def _pass_on(self, notification: Notification) -> Outcome:
+        return await self.deliver(notification)
+
+    async def _deliver(self, notification: Notification) -> Outcome:
+        self.taken.append(notification)
+        return self.outcome
+
+    def refused(self, reason: str) -> float:
+        return self.telemetry.registry.get_sample_value("bridge_http_refused_total", {"reason": reason}) or 0
+
+    def arriving(self) -> int:
+        """Tell how many requests have begun to arrive and not ended."""
+        return len(self.ingress.crowd._arriving)  # noqa: SLF001 - seen from outside only once it is too late
+
+    async def knock(self) -> Client:
+        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+
+    async def ask(self, data: bytes) -> Response:
+        client = await self.knock()
+        client.send(data)
+        try:
+            return await client.response(bodiless=data.startswith(b"HEAD"))
+        finally:
+            client.writer.close()
+
+    async def post(self, body: bytes, path: str = "/callbacks", **headers: str) -> Response:
+        return await self.ask(post(body, path, **headers))
+
+
+def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
+    """Write a POST request; header names with ``_`` for ``-``."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@contextlib.asynccontextmanager
+async def opened(limits: Limits | None = None) -> AsyncIterator[Door]:
+    """Open a door for a test."""
+    door = Door(limits)
+    door.port = await door.ingress.start("127.0.0.1", 0)
+    try:
+        yield door
+    finally:
+        await door.ingress.stop(within_s=0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until something has come about."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - conditions of all kinds; most have nothing to wait on
+            await asyncio.sleep(0.001)

@@ -1,0 +1,269 @@
+"""The door's table: which request gets which answer, and what reaches the pipeline."""
+
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec import json
+
+from bridge.core.outcome import Ending, Outcome
+from tests.io.doors import PUBLISHED, Door, opened, post
+
+BODY = b'{"EventType":"NewFileUpload"}'
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with opened() as one:
+        yield one
+
+
+async def test_a_notification_is_delivered_as_it_came(door: Door) -> None:
+    response = await door.post(BODY, "/callbacks?Sign=abc&T=17&t=18", Content_Type="text/x; charset=gbk")
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.told == {
+        "outcome": "published",
+        "event_id": "NewFileUpload:1",
+        "event_type": "NewFileUpload",
+        "topic": "vod.NewFileUpload",
+    }
+    (taken,) = door.taken
+    assert (taken.body, taken.application.name, taken.received_ms) == (BODY, "default", 1_700_000_000_000)
+    assert (taken.content_type, taken.query_sign, taken.query_t) == ("text/x; charset=gbk", "abc", "17")
+    assert (taken.mode, taken.damage) == ("push", "")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "told"),
+    [
+        (
+            Outcome(ending=Ending.DUPLICATE, event_id="a", event_type="b", topic="c"),
+            200,
+            {"outcome": "duplicate", "event_id": "a", "event_type": "b", "topic": "c"},
+        ),
+        (
+            Outcome(ending=Ending.SPOOLED, event_id="a", event_type="b", topic="c"),
+            202,
+            {"outcome": "spooled", "event_id": "a", "event_type": "b", "topic": "c"},
+        ),
+        (
+            Outcome(ending=Ending.REJECTED, reason="malformed", detail="not JSON", topic="d"),
+            422,
+            {"outcome": "rejected", "reason": "malformed", "detail": "not JSON"},
+        ),
+        (
+            Outcome(ending=Ending.UNAUTHORIZED, reason="expired", detail="x"),
+            401,
+            {"outcome": "unauthorized", "reason": "expired"},
+        ),
+        (
+            Outcome(ending=Ending.DEFERRED, reason="kafka", event_id="a", event_type="b"),
+            503,
+            {"outcome": "deferred", "reason": "kafka", "event_id": "a", "event_type": "b"},
+        ),
+    ],
+)
+async def test_each_ending_has_its_answer(
+    door: Door, outcome: Outcome, status: int, told: dict[str, str]
+) -> None:
+    door.outcome = outcome
+    response = await door.post(BODY)
+    assert (response.status, response.told) == (status, told)
+    assert ("retry-after" in response.headers) == (status == 503)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT"])
+async def test_other_methods_are_refused_before_the_address_is_judged(door: Door, method: str) -> None:
+    target = "x:443" if method == "CONNECT" else "/nowhere"
+    response = await door.ask(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert (response.status, response.headers["allow"]) == (405, "POST")
+    assert door.refused("method") == 1
+
+
+async def test_a_head_request_gets_no_body(door: Door) -> None:
+    client = await door.knock()
+    client.send(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + post(BODY))
+    assert (await client.response(bodiless=True)).status == 405
+    assert (await client.response()).status == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/callbacks",
+        "/callbacks/default",
+        "/callbacks/shop/t0ken",
+        "/callbacks/shop/t0%6ben?x=y",
+        "/callbacks#fragment",
+        "http://elsewhere:1/callbacks/shop/t0ken?sign=1",
+    ],
+)
+async def test_an_application_is_reached_by_its_address(door: Door, path: str) -> None:
+    assert (await door.post(BODY, path)).status == 200
+
+
+async def test_all_that_is_unknown_gets_the_very_same_bytes(door: Door) -> None:
+    paths = [
+        "/",
+        "/callback",
+        "/callbacks/",
+        "/callbacks/nobody",
+        "/callbacks/nobody/t0ken",
+        "/callbacks/shop",
+        "/callbacks/shop/",
+        "/callbacks/shop/wrong",
+        "/callbacks/shop/t0ken/",
+        "/callbacks/default/t0ken",
+        "/callbacks/default/",
+        "/callbacks/default/%00",
+        "/callbacks/nobody/%00%00",
+        "/callbacks/later",
+        "/Callbacks",
+        "//callbacks",
+        "/callbacks/shop/t0ken%2F",
+        "http://x/",
+        "/callbacks/%ED%A0%BD",
+    ]
+    answers = {(await door.ask(post(BODY, path))).raw for path in paths}
+    assert len(answers) == 1
+    assert answers.pop().startswith(b"HTTP/1.1 404 ")
+    assert door.refused("not_found") == len(paths)
+    assert door.taken == []
+
+
+def bare(body: bytes) -> bytes:
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(body) + stream.flush()
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("identity", BODY),
+        ("gzip", gzip.compress(BODY)),
+        ("X-GZIP", gzip.compress(BODY)),
+        ("gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", bare(BODY)),
+    ],
+)
+async def test_a_compressed_body_is_opened(door: Door, coding: str, body: bytes) -> None:
+    assert (await door.post(body, Content_Encoding=coding)).status == 200
+    assert door.taken[0].body == BODY
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "identity, gzip", "gzip;q=1"])
+async def test_an_unknown_coding_is_refused(door: Door, coding: str) -> None:
+    assert (await door.post(BODY, Content_Encoding=coding)).status == 415
+    assert door.refused("encoding") == 1
+
+
+async def test_two_codings_in_two_headers_are_refused(door: Door) -> None:
+    request = post(b"x").replace(
+        b"Host: x\r\n", b"Host: x\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n"
+    )
+    assert (await door.ask(request)).status == 415
+
+
+@pytest.mark.parametrize("body", [gzip.compress(BODY)[:-3], BODY, b""])
+async def test_damaged_compression_reaches_the_pipeline_with_its_received_bytes(
+    door: Door, body: bytes
+) -> None:
+    assert (await door.post(body, Content_Encoding="gzip")).status == 200
+    assert door.taken[0].body == body
+    assert door.taken[0].damage.startswith("gzip: ")
+
+
+async def test_a_chunked_body_is_joined(door: Door) -> None:
+    head = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    response = await door.ask(head + b"5\r\nhello\r\n6;x=y\r\n world\r\n0\r\nTrailer: x\r\n\r\n")
+    assert response.status == 200
+    assert door.taken[0].body == b"hello world"
+
+
+async def test_an_empty_body_is_delivered_too(door: Door) -> None:
+    await door.ask(b"POST /callbacks HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert door.taken[0].body == b""
+
+
+async def test_100_000_brackets_are_only_bytes_here(door: Door) -> None:
+    await door.post(b"[" * 100_000)
+    assert len(door.taken[0].body) == 100_000
+
+
+async def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
+    client = await door.knock()
+    client.send(b"".join(post(b"%d" % n) for n in range(200)))
+    for _ in range(200):
+        assert (await client.response()).status == 200
+    assert [n.body for n in door.taken] == [b"%d" % n for n in range(200)]
+
+
+async def test_a_request_in_single_bytes_is_one_request(door: Door) -> None:
+    client = await door.knock()
+    for byte in post(BODY) + post(BODY):
+        client.send(bytes([byte]))
+        await client.writer.drain()
+    assert [(await client.response()).status for _ in range(2)] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "goes_on"),
+    [("1.1", "", True), ("1.1", "close", False), ("1.0", "", False), ("1.0", "keep-alive", True)],
+)
+async def test_a_connection_goes_on_as_http_has_it(
+    door: Door, version: str, connection: str, *, goes_on: bool
+) -> None:
+    extra = f"Connection: {connection}\r\n" if connection else ""
+    request = f"POST /callbacks HTTP/{version}\r\nHost: x\r\n{extra}Content-Length: 2\r\n\r\n{{}}".encode()
+    client = await door.knock()
+    client.send(request)
+    response = await client.response()
+    if goes_on:
+        assert response.headers.get("connection") == (None if version == "1.1" else "keep-alive")
+        client.send(request)
+        assert (await client.response()).status == 200
+    else:
+        assert response.headers["connection"] == "close"
+        assert await client.ended()
+
+
+async def test_a_client_that_asks_first_is_told_to_go_on(door: Door) -> None:
+    client = await door.knock()
+    head, _, _ = post(BODY, Expect="100-Continue").partition(b"{")
+    client.send(head)
+    assert (await client.response()).status == 100
+    client.send(BODY)
+    assert (await client.response()).status == 200
+
+
+async def test_a_client_that_asks_first_with_too_much_is_told_no(door: Door) -> None:
+    client = await door.knock()
+    client.send(
+        b"POST /callbacks HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4194305\r\n\r\n"
+    )
+    assert (await client.response()).status == 413
+    assert await client.ended()
+
+
+async def test_a_client_that_closes_its_half_is_answered(door: Door) -> None:
+    client = await door.knock()
+    client.send(post(BODY))
+    client.writer.write_eof()
+    assert (await client.response()).status == 200
+    assert await client.ended()
+
+
+async def test_an_upgrade_is_not_followed(door: Door) -> None:
+    client = await door.knock()
+    client.send(post(BODY, Connection="Upgrade", Upgrade="websocket") + b"\x81\x00")
+    response = await client.response()
+    assert (response.status, response.headers["connection"]) == (200, "close")
+    assert await client.ended()
+
+
+async def test_the_answers_are_json_of_one_line(door: Door) -> None:
+    door.outcome = PUBLISHED
+    assert (await door.post(BODY)).body == json.encode((await door.post(BODY)).told)

@@ -1,0 +1,371 @@
+"""The door's limits: size, time, number; nothing that comes in breaks it or costs more than it may."""
+
+import asyncio
+import logging
+import resource
+import zlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.core.event import Notification
+from bridge.core.outcome import Outcome
+from bridge.io.ingress import Limits
+from tests.io.doors import PUBLISHED, Client, opened, post, until
+
+MIB = 1024 * 1024
+HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
+
+
+@pytest.mark.parametrize("size", [4 * MIB - 1, 4 * MIB])
+async def test_a_body_of_4_mib_is_taken(size: int) -> None:
+    async with opened() as door:
+        assert (await door.post(b"x" * size)).status == 200
+        assert len(door.taken[0].body) == size
+
+
+async def test_a_byte_more_is_refused_before_it_is_sent() -> None:
+    async with opened() as door:
+        response = await door.ask(HEAD + b"Content-Length: 4194305\r\n\r\n")
+        assert (response.status, response.headers["connection"]) == (413, "close")
+        assert door.refused("too_large") == 1
+
+
+async def test_a_client_that_sends_its_too_large_body_first_still_reads_the_answer() -> None:
+    async with opened() as door:
+        client = await door.knock()
+        client.send(post(b"x" * (8 * MIB)))
+        await client.writer.drain()
+        assert (await client.response()).status == 413
+        assert await client.ended()
+
+
+async def test_a_chunked_body_without_end_is_refused_at_the_limit() -> None:
+    async with opened() as door:
+        client = await door.knock()
+        chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+        client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 65)
+        assert (await client.response()).status == 413
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(flood(client, chunk), 10)
+
+
+def peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+async def flood(client: Client, data: bytes) -> None:
+    while True:
+        client.send(data)
+        await client.writer.drain()
+
+
+async def test_a_bomb_is_refused_and_costs_no_memory() -> None:
+    stream = zlib.compressobj(wbits=31)
+    bomb = b"".join(stream.compress(b"\0" * MIB) for _ in range(200)) + stream.flush()
+    async with opened() as door:
+        before = peak_bytes()
+        for _ in range(5):
+            assert (await door.post(bomb, Content_Encoding="gzip")).status == 413
+        assert peak_bytes() - before < 30 * MIB
+
+
+async def test_a_slow_header_and_a_slow_body_are_cut() -> None:
+    async with opened() as door:
+        header, body, idle = [await door.knock() for _ in range(3)]
+        header.send(b"POST /callbacks HT")
+        body.send(HEAD + b"Content-Length: 10\r\n\r\n12")
+        await until(lambda: door.arriving() == 2)
+        door.seconds = 9.9
+        header.send(b"TP/1.1\r\n")
+        body.send(b"34")
+        await asyncio.sleep(0)
+        door.seconds = 10.1
+        assert await header.ended()
+        assert await body.ended()
+        assert door.refused("timeout") == 2
+        idle.send(post(b"{}"))
+        assert (await idle.response()).status == 200
+
+
+async def test_time_spent_on_a_request_is_not_held_against_the_one_behind_it() -> None:
+    async with opened() as door:
+        begun, end = asyncio.Event(), asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            begun.set()
+            await end.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        client = await door.knock()
+        second = post(b"{}")
+        client.send(post(b"{}"))
+        await begun.wait()
+        client.send(second[:30])
+        await until(door.arriving)
+        door.seconds = 11
+        door.ingress.crowd.cut_slow(11)
+        end.set()
+        client.send(second[30:])
+        assert [(await client.response()).status for _ in range(2)] == [200, 200]
+
+
+async def test_a_delivery_without_room_waits_silently_and_goes_on_when_there_is_some() -> None:
+    async with opened(Limits(body_max_bytes=60, bodies_max_bytes=100)) as door:
+        ends: list[asyncio.Future[None]] = []
+
+        async def deliver(_: Notification) -> Outcome:
+            ends.append(asyncio.get_running_loop().create_future())
+            await ends[-1]
+            return PUBLISHED
+
+        door.deliver = deliver
+        first, second = await door.knock(), await door.knock()
+        first.send(post(b"x" * 60))
+        await until(lambda: len(ends) == 1)
+        second.send(post(b"x" * 60))
+        await asyncio.sleep(0.01)
+        assert len(ends) == 1
+        ends[0].set_result(None)
+        await until(lambda: len(ends) == 2)
+        ends[1].set_result(None)
+        assert [(await client.response()).status for client in (first, second)] == [200, 200]
+
+
+async def test_a_delivery_that_finds_no_room_in_time_is_put_off() -> None:
+    async with opened(Limits(body_max_bytes=60, bodies_max_bytes=100, hold_s=0.05)) as door:
+        hold = asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            await hold.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        first = await door.knock()
+        first.send(post(b"x" * 60))
+        began = asyncio.get_running_loop().time()
+        response = await door.post(b"x" * 60)
+        assert asyncio.get_running_loop().time() - began >= 0.05
+        assert (response.status, response.headers["retry-after"]) == (503, "5")
+        assert response.told == {"outcome": "deferred", "reason": "busy"}
+        hold.set()
+        assert (await first.response()).status == 200
+        assert (await door.post(b"x" * 60)).status == 200
+
+
+async def test_at_the_cap_the_longest_idle_connection_makes_room() -> None:
+    async with opened(Limits(connections_max=3)) as door:
+        clients = []
+        for _ in range(3):
+            clients.append(await door.knock())
+            await until(lambda: len(door.ingress.crowd) == len(clients))
+        clients[0].send(post(b"{}"))
+        assert (await clients[0].response()).status == 200
+        fourth = await door.knock()
+        fourth.send(post(b"{}"))
+        assert (await fourth.response()).status == 200
+        assert await clients[1].ended()
+        clients[0].send(post(b"{}"))
+        assert (await clients[0].response()).status == 200
+
+
+async def test_who_is_being_answered_is_never_closed_for_room() -> None:
+    async with opened(Limits(connections_max=1)) as door:
+        begun, end = asyncio.Event(), asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            begun.set()
+            await end.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        client = await door.knock()
+        client.send(post(b"{}"))
+        await begun.wait()
+        assert await (await door.knock()).ended()
+        assert door.refused("connections") == 1
+        end.set()
+        assert (await client.response()).status == 200
+
+
+async def test_the_work_goes_on_when_the_client_leaves() -> None:
+    async with opened() as door:
+        begun, end, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            begun.set()
+            await end.wait()
+            ended.set()
+            return PUBLISHED
+
+        door.deliver = deliver
+        client = await door.knock()
+        client.send(post(b"{}"))
+        await begun.wait()
+        client.leave()
+        await until(lambda: not len(door.ingress.crowd))
+        end.set()
+        await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_body_cut_by_its_client_is_counted_and_not_delivered() -> None:
+    async with opened() as door:
+        client = await door.knock()
+        client.send(HEAD + b"Content-Length: 10\r\n\r\n12")
+        await until(door.arriving)
+        client.leave()
+        await until(lambda: door.refused("incomplete"))
+        assert door.taken == []
+
+
+@pytest.mark.parametrize(
+    ("garbage", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+        (b"hello\r\n\r\n", 400),
+        (b"POST /callbacks HTTP/1.1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: -1\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
+        (HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (HEAD + b"Content-Length: 9223372036854775807\r\n\r\n", 413),
+        (b"POST http://[::1 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST //[ HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"POST * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"POST /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 431),
+        (HEAD + b"A: " + b"a" * 20_000 + b"\r\n\r\n", 431),
+        (HEAD + b"".join(b"A%d: %b\r\n" % (n, b"a" * 900) for n in range(20)) + b"\r\n", 431),
+        (HEAD + b"".join(b"A%d: a\r\n" % n for n in range(500)) + b"\r\n", 400),
+    ],
+)
+async def test_what_is_no_request_gets_a_clear_answer_and_the_end(garbage: bytes, status: int) -> None:
+    async with opened() as door:
+        client = await door.knock()
+        client.send(garbage)
+        response = await client.response()
+        assert response.status == status
+        if status != 404:
+            assert response.headers["connection"] == "close"
+            assert await client.ended()
+        assert door.taken == []
+
+
+async def test_a_header_that_grows_in_small_bytes_is_refused_too() -> None:
+    async with opened() as door:
+        client = await door.knock()
+        client.send(HEAD)
+        for n in range(100):
+            client.send(b"A%d: %b\r\n" % (n, b"a" * 200))
+            await asyncio.sleep(0)
+        assert (await client.response()).status == 431
+
+
+async def test_a_header_of_15_kib_is_taken() -> None:
+    async with opened() as door:
+        assert (await door.post(b"{}", X="a" * 15_000)).status == 200
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=60),
+            st.sampled_from(
+                [
+                    HEAD,
+                    b"POST ",
+                    b"/callbacks",
+                    b" HTTP/1.1\r\n",
+                    b"Host: x\r\n",
+                    b"\r\n",
+                    b"Content-Length: 3\r\n",
+                    b"Transfer-Encoding: chunked\r\n",
+                    b"Content-Encoding: gzip\r\n",
+                    b"Expect: 100-continue\r\n",
+                    b"Upgrade: websocket\r\nConnection: upgrade\r\n",
+                    b"3\r\nabc\r\n0\r\n\r\n",
+                    b"abc",
+                ]
+            ),
+        ),
+        max_size=12,
+    )
+)
+def test_no_bytes_cause_a_5xx_or_a_traceback(pieces: list[bytes]) -> None:
+    problems: list[object] = []
+
+    async def scene() -> bytes:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+        async with opened() as door:
+            client = await door.knock()
+            for piece in pieces:
+                client.send(piece)
+                await asyncio.sleep(0)
+            client.writer.write_eof()
+            return await asyncio.wait_for(client.reader.read(), 5)
+
+    heard = asyncio.run(scene())
+    assert problems == []
+    assert b"HTTP/1.1 5" not in heard
+
+
+async def test_nothing_is_logged_of_garbage(caplog: pytest.LogCaptureFixture) -> None:
+    async with opened() as door:
+        with caplog.at_level(logging.DEBUG):
+            await door.ask(b"\0\1\2\r\n\r\n")
+            await door.ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert [r for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+async def test_a_draining_door_still_answers_and_closes_behind_each_answer() -> None:
+    async with opened() as door:
+        client = await door.knock()
+        door.ingress.drain()
+        client.send(post(b"{}"))
+        response = await client.response()
+        assert (response.status, response.headers["connection"]) == (200, "close")
+        assert await client.ended()
+        assert (await door.post(b"{}")).status == 200
+
+
+async def test_stopping_ends_what_is_under_way_and_lets_nobody_in() -> None:
+    async with opened() as door:
+        begun, end = asyncio.Event(), asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            begun.set()
+            await end.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        idle, client = await door.knock(), await door.knock()
+        client.send(post(b"{}"))
+        await begun.wait()
+        stopping = asyncio.create_task(door.ingress.stop())
+        assert await idle.ended()
+        with pytest.raises(OSError, match=r".*"):
+            await door.knock()
+        end.set()
+        assert (await client.response()).status == 200
+        await asyncio.wait_for(stopping, 5)
+
+
+async def test_stopping_is_bounded_whatever_is_under_way() -> None:
+    async with opened() as door:
+        begun = asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            begun.set()
+            await asyncio.Event().wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        client = await door.knock()
+        client.send(post(b"{}"))
+        await begun.wait()
+        await asyncio.wait_for(door.ingress.stop(within_s=0.05), 5)
+        assert await client.ended()
