@@ -5,6 +5,7 @@ delivery ends as exactly one `Ending`; what is answered well is durable.
 """
 
 import asyncio
+from math import inf
 from secrets import token_hex
 from typing import Protocol
 
@@ -68,6 +69,10 @@ class _Trip:
         """Take the next pause before trying again: each twice the one before."""
         pause, self.pause = self.pause, self.pause * 2
         return pause
+
+    def give_up(self) -> None:
+        """Try no more: the time is over, or there is no room to hold the body any longer."""
+        self.pause = inf
 
 
 class Pipeline:
@@ -185,6 +190,7 @@ class Pipeline:
         slow = not self._writer.flowing
         if not await self._hold.wait(ticket.acknowledged, trip.deadline, trip.size, slow=slow):
             if ticket.withdraw():
+                trip.give_up()
                 raise Unavailable("Kafka does not take records")
             if journey is not None:
                 self._go_on(journey, ticket)

@@ -1,0 +1,151 @@
+"""The writer against a real Kafka: acknowledged, refused, paused, restarted, missing topics."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from bridge.core.event import Record
+from bridge.core.outcome import Reason, Rejected, Unavailable
+from bridge.core.partition import partition_of
+from bridge.io.publisher import Limits, Publisher
+from bridge.telemetry import Telemetry
+from tests.rig.consume import Consumed, read_all
+from tests.rig.kafka import RealKafka
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.fixture
+async def topic(kafka: RealKafka) -> str:
+    """Give a new topic of four partitions."""
+    name = f"t-{uuid4().hex[:12]}"
+    await kafka.create_topics([name])
+    return name
+
+
+@pytest.fixture
+async def publisher(kafka: RealKafka, topic: str) -> AsyncIterator[Publisher]:
+    """Give a started publisher that has seen ``topic``."""
+    publisher = Publisher(
+        {"bootstrap_servers": kafka.bootstrap, "max_batch_size": 512 * 1024, "request_timeout_ms": 10_000},
+        Telemetry(),
+        Limits(slow_after=0.5),
+    )
+    publisher.start()
+    await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
+    yield publisher
+    await publisher.stop(5)
+
+
+def record(topic: str, key: str, value: bytes = b"{}") -> Record:
+    return Record(topic=topic, key=key.encode(), value=value, headers=[("ce_id", key.encode())])
+
+
+async def consumed(kafka: RealKafka, topic: str) -> list[Consumed]:
+    return await read_all(kafka.bootstrap, [topic])
+
+
+async def test_acknowledged_records_stand_on_their_keys_partition_in_order(
+    kafka: RealKafka, topic: str, publisher: Publisher
+) -> None:
+    sent = [record(topic, f"k{n % 7}", b"%d" % n) for n in range(2_000)]
+    tickets = [publisher.send(one) for one in sent]
+    await asyncio.gather(*(ticket.acknowledged for ticket in tickets))
+    found = await consumed(kafka, topic)
+    assert len(found) == len(sent)
+    for key in {one.key for one in sent}:
+        assert [f.value for f in found if f.key == key] == [s.value for s in sent if s.key == key]
+    assert all(f.partition == partition_of(f.key or b"", 4) for f in found)
+    assert found[0].header("ce_id").startswith("k")
+
+
+async def test_a_record_larger_than_a_batch_is_taken(
+    kafka: RealKafka, topic: str, publisher: Publisher
+) -> None:
+    await kafka.create_topics([f"{topic}-wide"], configs={"max.message.bytes": str(16 * 1024 * 1024)})
+    big = record(f"{topic}-wide", "k", b"x" * 6_000_000)
+    await publisher.send(big).acknowledged
+    assert [len(f.value or b"") for f in await consumed(kafka, f"{topic}-wide")] == [6_000_000]
+
+
+async def test_one_record_too_large_among_good_ones_is_rejected_alone(
+    kafka: RealKafka, publisher: Publisher
+) -> None:
+    narrow = f"narrow-{uuid4().hex[:12]}"
+    await kafka.create_topics([narrow], partitions=1, configs={"max.message.bytes": "100000"})
+    sizes = [1_000] * 150 + [200_000] + [1_000] * 150
+    tickets = [publisher.send(record(narrow, f"k{n}", b"x" * size)) for n, size in enumerate(sizes)]
+    endings = await asyncio.gather(*(t.acknowledged for t in tickets), return_exceptions=True)
+    assert [n for n, ending in enumerate(endings) if ending is not None] == [150]
+    assert isinstance(endings[150], Rejected)
+    assert endings[150].reason is Reason.TOO_LARGE
+    await publisher.send(record(narrow, "after")).acknowledged
+    found = await consumed(kafka, narrow)
+    assert [f.key for f in found] == [f"k{n}".encode() for n in range(301) if n != 150] + [b"after"]
+
+
+async def test_what_waits_for_a_missing_topic_can_be_withdrawn_and_goes_out_when_it_appears(
+    kafka: RealKafka, publisher: Publisher
+) -> None:
+    late = f"late-{uuid4().hex[:12]}"
+    given_up, kept = publisher.send(record(late, "a")), publisher.send(record(late, "b"))
+    assert publisher.missing([late]) == [late]
+    assert given_up.withdraw()
+    assert not given_up.withdraw()
+    with pytest.raises(Unavailable):
+        given_up.acknowledged.result()
+    await kafka.create_topics([late])
+    await kept.acknowledged
+    assert [f.key for f in await consumed(kafka, late)] == [b"b"]
+
+
+async def test_a_paused_kafka_is_waited_for_and_nothing_stands_twice(
+    own_kafka: RealKafka, topic: str, publisher: Publisher
+) -> None:
+    await publisher.send(record(topic, "before")).acknowledged
+    own_kafka.pause()
+    inside = [publisher.send(record(topic, f"in{n}")) for n in range(50)]
+    await eventually(lambda: not publisher.flowing, "the broker's silence is noticed")
+    outside = [publisher.send(record(topic, f"out{n}")) for n in range(50)]
+    assert not inside[0].withdraw()
+    assert outside[0].withdraw()
+    own_kafka.resume()
+    await asyncio.gather(*(t.acknowledged for t in inside + outside[1:]))
+    assert publisher.flowing
+    keys = [f.key or b"" for f in await consumed(own_kafka, topic)]
+    expected = ["before", *(f"in{n}" for n in range(50)), *(f"out{n}" for n in range(1, 50))]
+    assert sorted(keys) == sorted(key.encode() for key in expected)
+
+
+async def test_a_restarted_kafka_is_used_again(
+    own_kafka: RealKafka, topic: str, publisher: Publisher
+) -> None:
+    own_kafka.stop()
+    ticket = publisher.send(record(topic, "k"))
+    await eventually(lambda: not publisher.flowing, "Kafka is noticed to be gone")
+    own_kafka.start()
+    await asyncio.wait_for(ticket.acknowledged, 30)
+    assert publisher.flowing
+    assert [f.key for f in await consumed(own_kafka, topic)] == [b"k"]
+
+
+async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> None:
+    publisher = Publisher({"bootstrap_servers": kafka.bootstrap}, Telemetry(), Limits(in_flight_bytes=10_000))
+    ticket = publisher.send(record("nowhere", "k", b"x" * 8_000))
+    with pytest.raises(Unavailable):
+        publisher.send(record("nowhere", "k", b"x" * 8_000))
+    assert ticket.withdraw()
+    assert publisher.send(record("nowhere", "k", b"x" * 8_000))
+
+
+async def test_a_kafka_that_is_away_does_not_hold_up_the_start_or_the_stop() -> None:
+    publisher = Publisher({"bootstrap_servers": "127.0.0.1:1"}, Telemetry(), Limits())
+    publisher.start()
+    ticket = publisher.send(record("t", "k"))
+    assert not publisher.flowing
+    assert not publisher.listed
+    await publisher.stop(1)
+    assert ticket.withdraw()
