@@ -4,6 +4,7 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -28,6 +29,12 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _INTEGER = re.compile(rb"-?[0-9]+")
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+
+# Any value this deep can be walked, whatever the interpreter and however deep the caller stands.
+DEPTH_MAX = 256
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 
 class Envelope(Struct, frozen=True):
@@ -63,8 +70,16 @@ def open_envelope(body: bytes) -> Envelope:
         raise Rejected(Reason.MALFORMED, f"not JSON: {error}") from None
     except RecursionError:
         raise Rejected(Reason.MALFORMED, "too deep") from None
+    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
+        raise Rejected(Reason.MALFORMED, "too deep")
     members.pop("EventHandle", None)
     return Envelope(members, _proof(members.pop("Sign", None)), _proof(members.pop("T", None)), repairs)
+
+
+def _depth(body: bytes) -> int:
+    """Measure how deep a body nests, which is valid JSON."""
+    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def _proof(raw: Raw | None) -> str:
@@ -78,15 +93,12 @@ def _proof(raw: Raw | None) -> str:
 
 def read_event(envelope: Envelope) -> Event:
     """Read an opened body as the event it is, or `Rejected`."""
-    try:
-        name = _event_type(envelope.members, "EventType")
-        if not name and (legacy_name := _event_type(envelope.members, "eventType")):
-            reading = _read_legacy(envelope.members, legacy_name)
-        else:
-            reading = v3.read(envelope.members, name)
-        return _event(reading, envelope)
-    except RecursionError:
-        raise Rejected(Reason.MALFORMED, "too deep") from None
+    name = _event_type(envelope.members, "EventType")
+    if not name and (legacy_name := _event_type(envelope.members, "eventType")):
+        reading = _read_legacy(envelope.members, legacy_name)
+    else:
+        reading = v3.read(envelope.members, name)
+    return _event(reading, envelope)
 
 
 def _event_type(members: dict[str, Raw], key: str) -> str:

@@ -1,0 +1,141 @@
+"""Notifications made up from the catalogue: right types with wild values, and whatever else a sender may do.
+
+Made from a seed and not by hypothesis' own strategies: those take a hundred times as long for the vendor's
+1,664 fields. A failing seed is all it takes to see the same body again.
+"""
+
+import json
+from random import Random
+from typing import Any
+
+from bridge.core.catalogue import BY_FIELD, ROWS, Row
+from bridge.core.conformance import Kind, Shape, shape_of
+
+# Numbers that no Python number holds stand in the text as these, and are put in afterwards.
+LITERALS = {"<digits>": "9" * 5000, "<infinite>": "1e999", "<exponent>": "-1E-400"}
+
+TEXTS = (
+    "",
+    "FINISH",
+    "PROCESSING",
+    "FAIL",
+    "SUCCESS",
+    "0",
+    "70000",
+    "a:b#c@d{e}f%g\x00\x7f",
+    "中文😀",
+    "x" * 300,
+)
+LONE = ("\ud800", "a\udfffb", "\ud83d x \\", "\\\ud800")
+NUMBERS = (
+    0,
+    -1,
+    1,
+    2**53 + 1,
+    2**63,
+    2**64 - 1,
+    2**64,
+    -(2**63) - 1,
+    10**40,
+    0.0,
+    -0.0,
+    60.0,
+    1e22,
+    0.1,
+    1e-7,
+)
+
+
+class Bodies:
+    """One made-up notification after the other; ``wild`` is the share of values of a wrong kind."""
+
+    def __init__(self, seed: int, wild: float | None = None) -> None:
+        self.random = Random(seed)  # noqa: S311 - no secret hangs on it
+        self.wild = self.random.choice((0.003, 0.03, 0.2)) if wild is None else wild
+        self.lone = self.random.random() < 0.05
+
+    def text(self) -> str:
+        """Give a text, now and then with half a surrogate pair where this body is to have some."""
+        if self.lone and self.random.random() < 0.3:
+            return self.random.choice(LONE)
+        return self.random.choice((*TEXTS, f"id-{self.random.randrange(10**6)}"))
+
+    def anything(self, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+        """Give any JSON value."""
+        kind = self.random.randrange(8 if depth < 3 else 6)
+        if kind == 6:
+            return [self.anything(depth + 1) for _ in range(self.random.randrange(4))]
+        if kind == 7:
+            keys = ("ErrCode", "ErrCodeExt", "Status", "Message", "FileId", "Foo", self.text())
+            return {
+                self.random.choice(keys): self.anything(depth + 1) for _ in range(self.random.randrange(4))
+            }
+        if kind == 5:
+            return self.random.choice(list(LITERALS))
+        return self.random.choice((None, True, False, self.random.choice(NUMBERS), self.text(), self.text()))
+
+    def value(self, kind: Kind) -> Any:  # noqa: ANN401 - any JSON value
+        """Give a value for a key of the catalogue."""
+        if self.random.random() < self.wild:
+            return self.anything()
+        if kind.array:
+            element = Kind(kind.type, shape=kind.shape)
+            return [self.value(element) for _ in range(self.random.randrange(3))]
+        if kind.shape:
+            return self.thing(kind.shape)
+        if kind.type is str:
+            return self.text()
+        if kind.type is bool:
+            return self.random.random() < 0.5
+        numbers = [number for number in NUMBERS if -(2**63) <= number < 2**64]
+        return self.random.choice([number for number in numbers if kind.type is float or type(number) is int])
+
+    def thing(self, shape: Shape) -> dict[str, Any]:
+        """Give an object of the catalogue with some of its keys, in any order, and some of its own."""
+        share = self.random.choice((0.2, 0.5, 1.0))
+        names = [name for name in shape.kinds if self.random.random() < share]
+        self.random.shuffle(names)
+        made = {
+            name: None if self.random.random() < 0.05 else self.value(shape.kinds[name]) for name in names
+        }
+        if self.wild and self.random.random() < 0.1:
+            made[self.random.choice(("Unknown", "UnknownSet", "fileId", "status", "MediaBasicInfo"))] = (
+                self.anything()
+            )
+        return made
+
+    def notification(self) -> tuple[Row, dict[str, Any]]:
+        """Give a notification of a known type as a sender may send it, and the row it was made from."""
+        row = self.random.choice(ROWS)
+        body: dict[str, Any] = {}
+        if self.random.random() < 0.97:
+            body["EventType"] = self.random.choice((row.name, *row.names))
+        body[self.random.choice((row.field, *row.fields))] = self.thing(shape_of(row.struct))
+        if self.random.random() < 0.2:
+            body |= dict.fromkeys(field for field in BY_FIELD if field not in body)
+        if self.wild and self.random.random() < 0.2:
+            body[self.random.choice(("Further", "version", "EventType", "eventType", row.field))] = (
+                self.anything()
+            )
+        if self.random.random() < 0.2:
+            body |= {"Sign": "0123", "T": 1767225600, "EventHandle": "handle"}
+        return row, body
+
+
+def spelled(body: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Write a body as JSON, with the numbers that no Python number holds."""
+    text = json.dumps(body)
+    for name, literal in LITERALS.items():
+        text = text.replace(f'"{name}"', literal) if f'"{name}":' not in text else text
+    return text.encode()
+
+
+def shuffled(value: Any, random: Random) -> Any:  # noqa: ANN401 - any JSON value
+    """Put the keys of every object into another order."""
+    if isinstance(value, dict):
+        keys = list(value)
+        random.shuffle(keys)
+        return {key: shuffled(value[key], random) for key in keys}
+    if isinstance(value, list):
+        return [shuffled(element, random) for element in value]
+    return value

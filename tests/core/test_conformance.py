@@ -1,0 +1,153 @@
+"""What fits the catalogue, what is repaired, what is passed on as it is although it fits nowhere."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from bridge.core.catalogue import BY_NAME
+from bridge.core.conformance import Fitted, fit
+
+
+def fitted(name: str, payload: Any) -> Fitted:  # noqa: ANN401 - any JSON value
+    return fit(Raw(payload if isinstance(payload, bytes) else msgspec.json.encode(payload)), BY_NAME[name])
+
+
+def payload_of(read: Fitted) -> Any:  # noqa: ANN401 - any JSON value
+    return msgspec.json.decode(read.payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"TaskId": None, "Status": "A_NEW_WORD", "Unknown": [{"x": 1}], "Progress": 2**64 - 1},
+        {"Unknown": 10**40, "Output": {"FileId": "f", "Unknown": 1e300}},
+        {"Progress": -(2**63), "Input": {"Tracks": []}},
+        b'{"Unknown":1e999}',
+        b'{"TaskId":5,"TaskId":"t"}',
+    ],
+)
+def test_unknown_keys_words_and_nulls_are_conforming(payload: Any) -> None:  # noqa: ANN401 - any JSON value
+    read = fitted("ComposeMediaComplete", payload)
+    assert (read.repairs, read.misfit) == ((), False)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"Progress": 2**64},
+        {"Progress": -(2**63) - 1},
+        {"Progress": "7"},
+        {"Progress": 60.0},
+        {"Progress": True},
+        {"TaskId": 1.5},
+        {"TaskId": False},
+        {"TaskId": ["t"]},
+        {"Output": "text"},
+        {"Output": [{}]},
+        {"Input": {"Tracks": {}}},
+        {"Input": {"Tracks": [None]}},
+        {"Input": {"Tracks": ["x"]}},
+        {"MetaData": {"Duration": "60"}},
+        {"MetaData": {"Duration": 2**64}},
+        b'{"Progress":1e2}',
+        b'{"MetaData":{"Duration":1e999}}',
+    ],
+)
+def test_what_fits_nowhere_is_noted_and_kept_as_it_came(payload: Any) -> None:  # noqa: ANN401 - any JSON value
+    read = fitted("ComposeMediaComplete", payload)
+    assert read.misfit
+    assert read.repairs == ()
+    assert bytes(read.payload) == (payload if isinstance(payload, bytes) else msgspec.json.encode(payload))
+
+
+def test_integers_become_texts_where_the_catalogue_has_texts_and_the_rest_stays() -> None:
+    payload = {
+        "FileIdSet": ["a", 2, 10**30],
+        "FileDeleteResultInfo": [{"FileId": 7, "New": None}, {}],
+        "New": 1,
+    }
+    read = fitted("FileDeleted", payload)
+    assert payload_of(read) == {
+        "FileIdSet": ["a", "2", str(10**30)],
+        "FileDeleteResultInfo": [{"FileId": "7", "New": None}, {}],
+        "New": 1,
+    }
+    assert read.repairs == (
+        "FileIdSet[1]: number to string",
+        "FileIdSet[2]: number to string",
+        "FileDeleteResultInfo[0].FileId: number to string",
+    )
+    assert msgspec.json.decode(read.content)["FileIdSet"] == ["a", 2, 10**30]
+
+
+def test_repairs_are_made_beside_what_fits_nowhere() -> None:
+    read = fitted("ComposeMediaComplete", {"TaskId": 1, "Progress": "x"})
+    assert read.misfit
+    assert payload_of(read) == {"TaskId": "1", "Progress": "x"}
+
+
+def test_nested_media_basic_info_is_unnested_and_the_inner_value_wins() -> None:
+    nested = {
+        "FileId": "f",
+        "Name": "outer",
+        "Vid": "v",
+        "MediaBasicInfo": {"Name": "inner", "Vid": None, "Type": None, "MediaBasicInfo": {"ClassName": 3}},
+    }
+    read = fitted("PullComplete", {"MediaBasicInfo": nested})
+    assert payload_of(read)["MediaBasicInfo"] == {
+        "FileId": "f",
+        "Name": "inner",
+        "Vid": "v",
+        "Type": None,
+        "ClassName": "3",
+    }
+    assert read.repairs == (
+        "MediaBasicInfo: unnested",
+        "MediaBasicInfo: unnested",
+        "MediaBasicInfo.ClassName: number to string",
+    )
+
+
+def test_media_basic_info_that_nests_no_object_is_left_alone() -> None:
+    payload = {"MediaBasicInfo": {"Name": "n", "MediaBasicInfo": None}}
+    assert fitted("PullComplete", payload).repairs == ()
+
+
+def test_lower_camel_keys_are_raised_and_the_vendors_own_spelling_wins() -> None:
+    payload = {"fileId": "a", "FileId": "b", "status": 0, "Status": None, "message": None, "other": 1}
+    read = fitted("RestoreMediaComplete", payload)
+    assert payload_of(read) == {"FileId": "b", "Status": 0, "message": None, "other": 1}
+    assert read.repairs == ("fileId: to FileId", "status: to Status")
+
+
+def test_lower_camel_keys_of_other_types_are_unknown_keys() -> None:
+    assert fitted("PullComplete", {"taskId": 1}).repairs == ()
+
+
+def test_very_many_repairs_are_counted() -> None:
+    read = fitted("FileDeleted", {"FileIdSet": list(range(1000))})
+    assert (len(read.repairs), read.repairs_more) == (100, 900)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"MetaData":{"Size":1,"Duration":60,"Rotate":null},"FileId":"\\u4e2d"}',
+        '{"FileId":"中","MetaData":{"Duration":6e1,"Size":1}}'.encode(),
+    ],
+)
+def test_the_canonical_bytes_are_the_same_both_ways(payload: bytes) -> None:
+    short = fitted("NewFileUpload", payload)
+    long = fitted("NewFileUpload", payload[:-1] + b',"Unknown":null}')
+    assert short.content == long.content
+
+
+def test_the_canonical_bytes_keep_integers_floats_and_empty_elements_apart() -> None:
+    def content(payload: bytes) -> bytes:
+        return fitted("NewFileUpload", payload).content
+
+    assert content(b'{"b":[null,{"c":null}],"a":60}') == b'{"a":60,"b":[null,{}]}'
+    assert content(b'{"a":60.0}') == b'{"a":60.0}'
+    assert content(b'{"a":12345678901234567890123}') == b'{"a":12345678901234567890123}'

@@ -1,0 +1,157 @@
+"""What must hold for any input: an event or one clear refusal, and nothing delivered is ever missing."""
+
+import json
+import os
+import re
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from bridge.core import conformance
+from bridge.core.application import Application
+from bridge.core.codec import open_envelope, read_event
+from bridge.core.event import Event, Notification, Stamp
+from bridge.core.outcome import Rejected
+from bridge.core.record import Routing, event_record
+from tests.core.bodies import Bodies, shuffled, spelled
+
+BODIES = int(os.environ.get("BRIDGE_TEST_BODIES", "2000"))
+SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,
+)
+NAMES = st.sampled_from(
+    ["EventType", "eventType", "data", "FileUploadEvent", "EditMediaComplete", "Sign", "T", "X"]
+)
+TYPES = st.sampled_from(
+    ["NewFileUpload", "EditMediaComplete", "RestoreCompleteEvent", "TranscodeComplete", "New"]
+)
+
+
+def read(body: bytes) -> Event | Rejected:
+    try:
+        return read_event(open_envelope(body))
+    except Rejected as rejected:
+        return rejected
+
+
+def exactly(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Read JSON without what the bridge reads with: numbers as they are written, surrogates mended."""
+    mend = re.compile("[\ud800-\udfff]")
+
+    def plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        return {mend.sub("\ufffd", key): texts(value) for key, value in pairs}
+
+    def texts(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+        if isinstance(value, str):
+            return mend.sub("\ufffd", value)
+        return [texts(element) for element in value] if isinstance(value, list) else value
+
+    def number(literal: str) -> tuple[str]:
+        return (literal,)
+
+    return json.loads(text, object_pairs_hook=plain, parse_int=number, parse_float=number)
+
+
+def assert_nothing_is_missing(body: bytes, event: Event) -> None:
+    delivered = {
+        key: value for key, value in exactly(body).items() if key not in ("Sign", "T", "EventHandle")
+    }
+    if isinstance(event.original, msgspec.Raw):
+        assert exactly(bytes(event.original)) == delivered
+        return
+    assert event.conformance != "repaired"
+    assert delivered.pop("EventType") == event.type
+    assert [value for value in delivered.values() if value is not None] == [exactly(bytes(event.payload))]
+
+
+def assert_written_well(event: Event) -> None:
+    notification = Notification(application=Application(name="default"), body=b"", received_ms=0)
+    written = event_record(event, Stamp(id=event.identity.key), notification, Routing())
+    assert written == event_record(event, Stamp(id=event.identity.key), notification, Routing())
+    value = json.loads(written.value.decode(), parse_int=str)
+    assert value["id"] == event.identity.key
+    assert all(value[key] not in (None, "", []) for key in value if key != "payload")
+
+
+@given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
+@example(b"")
+@example(b"\xef\xbb\xbf{}")
+@example(b"[" * 100_000)
+@example(b'{"a":' * 100_000)
+@example(b'{"EventType":"X","a":{"b":' + b"[" * 900 + b"]" * 900 + b"}}")
+def test_any_bytes_give_an_event_or_a_refusal(body: bytes) -> None:
+    read(body)
+
+
+@given(st.dictionaries(NAMES, JSON | TYPES | st.dictionaries(NAMES, JSON)))
+def test_any_object_with_known_names_gives_an_event_or_a_refusal(body: dict[str, Any]) -> None:
+    text = json.dumps(body).encode()
+    event = read(text)
+    if isinstance(event, Event):
+        assert_nothing_is_missing(text, event)
+        assert_written_well(event)
+
+
+@settings(max_examples=BODIES)
+@given(SEEDS)
+def test_nothing_delivered_is_missing_whatever_the_values(seed: int) -> None:
+    bodies = Bodies(seed)
+    _, body = bodies.notification()
+    text = spelled(body)
+    event = read(text)
+    if isinstance(event, Event):
+        assert_nothing_is_missing(text, event)
+        assert_written_well(event)
+
+
+@given(SEEDS)
+def test_right_values_are_conforming_and_passed_on_untouched(seed: int) -> None:
+    bodies = Bodies(seed, wild=0)
+    bodies.lone = False
+    row, body = bodies.notification()
+    body = {"EventType": row.name, row.field: next(v for v in body.values() if isinstance(v, dict))}
+    event = read(spelled(body))
+    assert isinstance(event, Event)
+    assert event.conformance == "conforming"
+    assert bytes(event.payload) == json.dumps(body[row.field]).encode()
+    assert event.original is msgspec.UNSET
+
+
+@given(SEEDS)
+def test_the_short_way_and_the_long_way_see_the_same_event(seed: int) -> None:
+    def refuse(_struct: object) -> Any:  # noqa: ANN401 - stands for a decoder
+        def decode(_raw: object) -> None:
+            raise msgspec.ValidationError
+
+        return decode
+
+    text = spelled(Bodies(seed, wild=0.002).notification()[1])
+    short = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conformance, "_strict_decode", refuse)
+        long = read(text)
+    if isinstance(short, Event) and isinstance(long, Event):
+        assert short == long
+    else:
+        assert str(short) == str(long)
+
+
+@given(SEEDS)
+def test_the_order_of_keys_does_not_change_the_identity(seed: int) -> None:
+    bodies = Bodies(seed)
+    bodies.lone = False  # mended keys may meet, and then the last one counts
+    _, body = bodies.notification()
+    one, other = read(spelled(body)), read(spelled(shuffled(body, Random(seed))))  # noqa: S311 - no secret hangs on it
+    if isinstance(one, Event) and isinstance(other, Event):
+        assert one.identity == other.identity
+        assert one.verdict == other.verdict
+    else:
+        assert str(one) == str(other)

@@ -1,0 +1,188 @@
+"""Succeeded, failed, partial: the votes of a payload's results."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+
+from bridge.core.catalogue import BY_NAME, OTHER, ROWS
+from bridge.core.conformance import fit
+from bridge.core.result import Judgement, OwnCode, judge
+
+
+def judged(name: str, payload: dict[str, Any], own: OwnCode | None = None) -> Judgement:
+    row = BY_NAME.get(name, OTHER)
+    return judge(fit(Raw(msgspec.json.encode(payload)), row).value, row, own or OwnCode())
+
+
+def told(judgement: Judgement) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(failure) for failure in judgement.failures]
+
+
+def task(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    return {"Type": "Transcode", "TranscodeTask": keys}
+
+
+GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000, Message="no")
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "verdict"),
+    [
+        # in progress
+        ("EditMediaComplete", {"Status": "PROCESSING", "ErrCode": 0}, "in_progress"),
+        ("EditMediaComplete", {"Status": "WAITING", "ErrCode": 1}, "in_progress"),
+        ("ProcedureStateChanged", {"Status": "PROCESSING", "MediaProcessResultSet": [BAD]}, "in_progress"),
+        ("RestoreMediaComplete", {"Status": "PROCESSING"}, "in_progress"),
+        ("New", {"Status": "WAITING"}, "in_progress"),
+        # the payload's own codes
+        ("EditMediaComplete", {"Status": "FINISH", "ErrCode": 0}, "succeeded"),
+        ("EditMediaComplete", {"Status": "FINISH", "ErrCode": 70000}, "failed"),
+        ("EditMediaComplete", {"Status": "FINISH", "ErrCode": 0, "ErrCodeExt": "TaskTimeout"}, "failed"),
+        ("EditMediaComplete", {"Status": "FINISH"}, "unknown"),
+        ("EditMediaComplete", {"Status": "FAIL"}, "failed"),
+        ("DescribeFileAttributesComplete", {"Status": "SUCCESS"}, "succeeded"),
+        ("ReviewAudioVideoComplete", {"Status": "FINISH", "ErrCodeExt": ""}, "succeeded"),
+        ("ReviewAudioVideoComplete", {"Status": "FINISH", "ErrCodeExt": "SUCCESS"}, "succeeded"),
+        ("ReviewAudioVideoComplete", {"Status": "FINISH", "ErrCodeExt": None}, "unknown"),
+        ("TranscodeComplete", {"ErrCode": "0"}, "succeeded"),
+        ("TranscodeComplete", {"ErrCode": 0.0}, "succeeded"),
+        ("TranscodeComplete", {"ErrCode": False}, "failed"),
+        ("TranscodeComplete", {"ErrCode": []}, "failed"),
+        # the types' own words
+        ("WechatPublishComplete", {"Status": "FINISH", "ErrCode": 0, "WechatStatus": "SUCCESS"}, "succeeded"),
+        ("WechatPublishComplete", {"Status": "FINISH", "WechatStatus": "SUCCESS"}, "succeeded"),
+        ("WechatPublishComplete", {"ErrCode": 0, "WechatStatus": "NOTTRIGGERED"}, "failed"),
+        ("WechatPublishComplete", {"ErrCode": 0, "WechatStatus": ""}, "succeeded"),
+        ("WechatPublishComplete", {"Status": "FINISH", "WechatStatus": ""}, "unknown"),
+        ("WechatMiniProgramPublishComplete", {"PublishResult": "Pass"}, "succeeded"),
+        ("WechatMiniProgramPublishComplete", {"ErrCode": 0, "PublishResult": "Rejected"}, "failed"),
+        ("RestoreMediaComplete", {"Status": 0}, "succeeded"),
+        ("RestoreMediaComplete", {"Status": 5}, "failed"),
+        ("RestoreMediaComplete", {"status": -1}, "failed"),
+        ("RestoreMediaComplete", {"Status": "FINISH"}, "unknown"),
+        ("RestoreMediaComplete", {"Status": "FAIL"}, "failed"),
+        ("RestoreMediaComplete", {"FileId": "f"}, "unknown"),
+        ("MediaCastStatusChanged", {"CastId": "c", "Status": "Idle"}, "unknown"),
+        # facts
+        ("NewFileUpload", {"FileId": "f", "ErrCode": 5}, "succeeded"),
+        ("FileDeleted", {}, "succeeded"),
+        ("PersistenceComplete", {"FileId": "f"}, "succeeded"),
+        # result sets
+        ("ClipComplete", {"FileInfo": {"ErrCode": 0}}, "succeeded"),
+        ("ClipComplete", {"FileInfo": {"ErrCode": 5}}, "failed"),
+        ("ClipComplete", {"FileInfo": "x"}, "unknown"),
+        ("ConcatComplete", {"FileInfoSet": [{"ErrCode": 0}, {"ErrCode": 4}]}, "partial"),
+        ("ConcatComplete", {"FileInfoSet": [{"ErrCode": 4}, {"FileId": "f"}]}, "failed"),
+        ("ConcatComplete", {"FileInfoSet": []}, "unknown"),
+        ("CreateSnapshotByTimeOffsetComplete", {"SnapshotInfoSet": [{"ErrCode": 0}]}, "succeeded"),
+        (
+            "ProcessMediaByMPSComplete",
+            {"ErrCode": 0, "SubTaskSet": [{"ErrCode": "0", "Status": "SUCCESS"}]},
+            "succeeded",
+        ),
+        ("ProcessMediaByMPSComplete", {"ErrCode": 0, "SubTaskSet": [{"ErrCode": "30010"}]}, "failed"),
+        ("ProcedureStateChanged", {"ErrCode": 0, "MediaProcessResultSet": [GOOD, GOOD]}, "succeeded"),
+        ("ProcedureStateChanged", {"ErrCode": 0, "MediaProcessResultSet": [GOOD, BAD]}, "partial"),
+        ("ProcedureStateChanged", {"ErrCode": 0, "MediaProcessResultSet": [BAD]}, "failed"),
+        ("ProcedureStateChanged", {"ErrCode": 5, "MediaProcessResultSet": [GOOD]}, "failed"),
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [{"Type": "Transcode"}, None, "x"]}, "unknown"),
+        # what the catalogue does not know
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [{"NewTask": {"ErrCode": 9}}, GOOD]}, "partial"),
+        (
+            "ProcedureStateChanged",
+            {"ErrCode": 0, "NewResultSet": [{"NewTask": {"Status": "FAIL"}}]},
+            "failed",
+        ),
+        ("TranscodeComplete", {"ErrCode": 0, "PlayInfoSet": [{"ErrCode": 9}]}, "succeeded"),
+        ("New", {"ErrCode": 0}, "succeeded"),
+        ("New", {"Set": [{"ErrCode": 0}, {"Task": {"Status": "FAIL"}}]}, "partial"),
+        ("New", {"Task": {"ErrCode": 1}}, "unknown"),
+    ],
+)
+def test_the_results_vote(name: str, payload: dict[str, Any], verdict: str) -> None:
+    assert judged(name, payload).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "failures"),
+    [
+        (
+            "EditMediaComplete",
+            {"ErrCode": 70000, "ErrCodeExt": "InternalError", "Message": "m"},
+            [{"path": "", "code": 70000, "code_ext": "InternalError", "message": "m"}],
+        ),
+        (
+            "EditMediaComplete",
+            {"ErrCode": 0, "ErrCodeExt": "X", "Message": ""},
+            [{"path": "", "code_ext": "X"}],
+        ),
+        (
+            "EditMediaComplete",
+            {"ErrCode": 0, "Status": "FAIL", "Message": 5.5},
+            [{"path": "", "code": "FAIL"}],
+        ),
+        ("EditMediaComplete", {"ErrCode": 1.5}, [{"path": ""}]),
+        ("EditMediaComplete", {"ErrCode": "text"}, [{"path": "", "code": "text"}]),
+        ("EditMediaComplete", {"ErrCode": 1, "ErrCodeExt": {}}, [{"path": "", "code": 1}]),
+        ("New", {"Set": [{"ErrCodeExt": 7}]}, [{"path": "Set[0]", "code_ext": "7"}]),
+        (
+            "WechatPublishComplete",
+            {"ErrCode": 0, "WechatStatus": "NOTTRIGGERED", "Message": "m"},
+            [{"path": "", "code": "NOTTRIGGERED", "message": "m"}],
+        ),
+        ("WechatPublishComplete", {"ErrCode": 3, "WechatStatus": "FAIL"}, [{"path": "", "code": 3}]),
+        ("RestoreMediaComplete", {"Status": 5}, [{"path": "", "code": 5}]),
+        ("ClipComplete", {"FileInfo": {"ErrCode": 5}}, [{"path": "FileInfo", "code": 5}]),
+        (
+            "ProcedureStateChanged",
+            {
+                "Status": "PROCESSING",
+                "ErrCode": 1,
+                "AiAnalysisResultSet": [{"TagTask": {"Status": "FAIL"}}],
+                "MediaProcessResultSet": [
+                    GOOD,
+                    {**BAD, "ImageSpriteTask": {"ErrCode": 2}, "ATask": {"ErrCode": 3}},
+                ],
+                "ZSet": [{"ErrCode": 5}],
+                "ASet": [{"ErrCode": 4}],
+            },
+            [
+                {"path": "", "code": 1},
+                {"path": "MediaProcessResultSet[1].ATask", "code": 3},
+                {"path": "MediaProcessResultSet[1].ImageSpriteTask", "code": 2},
+                {"path": "MediaProcessResultSet[1].TranscodeTask", "code": 40000, "message": "no"},
+                {"path": "AiAnalysisResultSet[0].TagTask", "code": "FAIL"},
+                {"path": "ASet[0]", "code": 4},
+                {"path": "ZSet[0]", "code": 5},
+            ],
+        ),
+        ("NewFileUpload", {"ErrCode": 5}, []),
+    ],
+)
+def test_each_failure_tells_where_and_what(
+    name: str, payload: dict[str, Any], failures: list[dict[str, Any]]
+) -> None:
+    assert told(judged(name, payload)) == failures
+
+
+def test_a_legacy_code_without_a_place_votes_as_the_payloads_own() -> None:
+    elements = {"FileInfoSet": [{"ErrCode": 0}]}
+    judgement = judged("ConcatComplete", elements, OwnCode(-1, "broken"))
+    assert judgement.verdict == "failed"
+    assert told(judgement) == [{"path": "", "code": -1, "message": "broken"}]
+    assert judged("ConcatComplete", {}, OwnCode(0)).verdict == "succeeded"
+    assert judged("FileDeleted", {}, OwnCode(5)).verdict == "succeeded"
+
+
+def test_of_very_many_failures_a_hundred_are_told() -> None:
+    judgement = judged("ConcatComplete", {"FileInfoSet": [{"ErrCode": 1}] * 130})
+    assert (len(judgement.failures), judgement.failures_more) == (100, 30)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_every_type_can_fail_unless_it_states_a_fact(row: Any) -> None:  # noqa: ANN401 - a row
+    payload: dict[str, Any] = {"ErrCode": 70000}
+    expected = "succeeded" if row.fact else "failed"
+    assert judged(row.name, payload).verdict == expected
