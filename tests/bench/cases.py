@@ -141,8 +141,10 @@ def _samples() -> tuple[str, ...]:
 
 def _varied(file: Path) -> str:
     notification = json.loads(file.read_bytes())
-    payloads = [part for part in notification.values() if isinstance(part, dict)] if notification else []
-    if len(payloads) != 1 or "EventType" not in notification:
+    if not isinstance(notification, dict) or "EventType" not in notification:
+        return ""
+    payloads = [part for part in notification.values() if isinstance(part, dict)]
+    if len(payloads) != 1:
         return ""
     for name in ("TaskId", "FileId"):
         if isinstance(payloads[0].get(name), str):
