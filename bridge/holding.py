@@ -4,6 +4,8 @@ The vendor ignores what we answer; only its own time-out makes it send again. Si
 """
 
 import asyncio
+from collections import deque
+from functools import partial
 
 from msgspec import Struct
 
@@ -37,25 +39,51 @@ class Holding(Struct, frozen=True, kw_only=True):
         return self.hold_s or self.patience_s
 
 
-async def settled(future: "asyncio.Future[None] | asyncio.Future[bool]", seconds: float) -> bool:
+Awaited = asyncio.Future[None] | asyncio.Future[bool]
+
+
+async def settled(future: Awaited, seconds: float) -> bool:
     """Wait for ``future`` for at most ``seconds``, never cancelling it. Tell whether it is done."""
-    if future.done() or seconds <= 0:
-        return future.done()
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[None] = loop.create_future()
-
-    def wake(_: object = None) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    timer = loop.call_later(seconds, wake)
-    future.add_done_callback(wake)
-    try:
-        await waiter
-    finally:
-        timer.cancel()
-        future.remove_done_callback(wake)
+    if seconds > 0:
+        await asyncio.wait((future,), timeout=seconds)
     return future.done()
+
+
+class Patience:
+    """Waits of one and the same length, with one timer for all: a timer for each costs more than the wait."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    async def settled(self, future: Awaited) -> bool:
+        """Wait for ``future``, never cancelling it. Tell whether it is done."""
+        if future.done():
+            return True
+        waiter: asyncio.Future[None] = self._loop.create_future()
+        future.add_done_callback(partial(_wake, waiter))
+        waiters = self._waiters
+        while waiters and waiters[0][1].done():
+            waiters.popleft()
+        waiters.append((self._loop.time() + self._seconds, waiter))
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._seconds, self._ring)
+        await waiter
+        return future.done()
+
+    def _ring(self) -> None:
+        now = self._loop.time()
+        waiters = self._waiters
+        while waiters and (waiters[0][1].done() or waiters[0][0] <= now):
+            _wake(waiters.popleft()[1])
+        self._timer = self._loop.call_at(waiters[0][0], self._ring) if waiters else None
+
+
+def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class Hold:
@@ -64,18 +92,16 @@ class Hold:
     def __init__(self, rule: Holding, telemetry: Telemetry) -> None:
         self._rule = rule
         self._telemetry = telemetry
+        self._patience = Patience(min(rule.slow_s, rule.wait_s))
         self._deliveries = 0
         self._bytes = 0
 
-    async def wait(
-        self, future: "asyncio.Future[None] | asyncio.Future[bool]", deadline: float, size: int, *, slow: bool
-    ) -> bool:
+    async def wait(self, future: Awaited, deadline: float, size: int, *, slow: bool) -> bool:
         """Wait for ``future`` until ``deadline`` (monotonic), or while there is room to hold ``size`` bytes.
 
         ``slow`` says that nothing is expected soon: the delivery is held from the start.
         """
-        loop = asyncio.get_running_loop()
-        if not slow and await settled(future, min(self._rule.slow_s, deadline - loop.time())):
+        if not slow and await self._patience.settled(future):
             return True
         if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:
             return future.done()
@@ -83,7 +109,7 @@ class Hold:
         self._bytes += size
         self._telemetry.held.inc()
         try:
-            return await settled(future, deadline - loop.time())
+            return await settled(future, deadline - asyncio.get_running_loop().time())
         finally:
             self._deliveries -= 1
             self._bytes -= size

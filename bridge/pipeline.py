@@ -87,6 +87,8 @@ class Pipeline:
         self._rule = rule
         self._hold = Hold(rule, telemetry)
         self._journeys = Journeys(memory, self._hold, rule)
+        self._process = token_hex(4)
+        self._asked = 0
         self._late: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -159,7 +161,7 @@ class Pipeline:
 
     async def _attempt(self, trip: _Trip, event: Event) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
-        question = _question(trip.notification, event)
+        question = self._question(trip.notification, event)
         claim, journey = await self._journeys.claim(question, trip.deadline, trip.size)
         told = Outcome(
             ending=Ending.PUBLISHED if journey else Ending.DUPLICATE,
@@ -182,6 +184,17 @@ class Pipeline:
         # A death between the acknowledgement and this commit repeats the event, under the same id.
         await self._journeys.finish(journey)
         return told
+
+    def _question(self, notification: Notification, event: Event) -> Claim:
+        self._asked += 1
+        return Claim(
+            app=notification.application.name,
+            identity=event.identity,
+            format=event.format,
+            first_ms=notification.received_ms,
+            token=f"{self._process}{self._asked & 0xFFFFFFFF:08x}",
+            audit=notification.mode == "audit",
+        )
 
     async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> None:
         """Send ``record`` and wait until it is durable: one send, however long the wait."""
@@ -238,14 +251,3 @@ def _open(notification: Notification) -> Envelope:
     if notification.damage:
         raise Rejected(Reason.MALFORMED, notification.damage)
     return open_envelope(notification.body)
-
-
-def _question(notification: Notification, event: Event) -> Claim:
-    return Claim(
-        app=notification.application.name,
-        identity=event.identity,
-        format=event.format,
-        first_ms=notification.received_ms,
-        token=token_hex(8),
-        audit=notification.mode == "audit",
-    )
