@@ -6,13 +6,12 @@ read alike by `pick`.
 
 import json
 import math
-from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 _NULL = Raw(b"null")
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
@@ -71,13 +70,11 @@ def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
     return value.get(name) if type(value) is dict else getattr(value, name, None)
 
 
-def members(value: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    """List the members of an object, sorted by name; nothing for whatever is no object."""
+def members(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - a dict or a struct
+    """List the members of a dict or of a struct, sorted by name."""
     if type(value) is dict:
         return sorted(value.items(), key=lambda member: member[0])
-    if isinstance(value, Struct):
-        return [(name, getattr(value, name)) for name in value.__struct_fields__]
-    return ()
+    return [(name, getattr(value, name)) for name in value.__struct_fields__]
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -1,0 +1,156 @@
+"""Records as consumers see them: topics, keys, headers, and the canonical event key by key."""
+
+import json
+from typing import Any
+
+from bridge.core.application import Application
+from bridge.core.catalogue import ROWS
+from bridge.core.codec import open_envelope, read_event
+from bridge.core.event import Notification, Record, Stamp
+from bridge.core.record import Routing, dead_letter, event_record, timestamp
+
+BODY = {
+    "EventType": "EditMediaComplete",
+    "EditMediaCompleteEvent": {
+        "TaskId": 5,
+        "Status": "FINISH",
+        "ErrCode": 1,
+        "SessionId": "s",
+        "SessionContext": "中",
+        "Output": {"FileId": "f"},
+    },
+}
+
+
+def recorded(body: Any, routing: Routing | None = None, **stamp: Any) -> Record:  # noqa: ANN401 - any JSON value
+    text = json.dumps(body).encode()
+    app = Application(name="live-eu", sub_app_id=1500000000)
+    notification = Notification(application=app, body=text, received_ms=1_767_225_600_007, mode="pull")
+    event = read_event(open_envelope(text))
+    return event_record(event, Stamp(id="the-id", **stamp), notification, routing or Routing())
+
+
+def test_the_canonical_event_stands_in_the_contracts_order() -> None:
+    value = json.loads(recorded(BODY).value)
+    assert list(value.items()) == [
+        ("id", "the-id"),
+        ("type", "EditMediaComplete"),
+        ("app", "live-eu"),
+        ("sub_app_id", 1500000000),
+        ("time", "2026-01-01T00:00:00.007Z"),
+        ("task_id", "5"),
+        ("file_id", "f"),
+        ("status", "FINISH"),
+        ("outcome", "failed"),
+        ("errors", [{"path": "", "code": 1}]),
+        ("session_id", "s"),
+        ("session_context", "中"),
+        ("delivery", {"format": "v3", "mode": "pull", "deduplicated": True}),
+        ("conformance", "repaired"),
+        ("repairs", ["TaskId: number to string"]),
+        ("payload", {**BODY["EditMediaCompleteEvent"], "TaskId": "5"}),  # type: ignore[dict-item]
+        ("original", BODY),
+    ]
+
+
+def test_what_does_not_apply_is_left_out() -> None:
+    value = json.loads(recorded({"EventType": "New", "Some": {}}).value)
+    assert list(value) == [
+        "id",
+        "type",
+        "app",
+        "sub_app_id",
+        "time",
+        "outcome",
+        "delivery",
+        "conformance",
+        "payload",
+    ]
+
+
+def test_truncated_lists_say_how_many_more_directly_after_them() -> None:
+    body = {
+        "EventType": "ConcatComplete",
+        "ConcatCompleteEvent": {"FileInfoSet": [{"ErrCode": 1, "FileId": 2}] * 150},
+    }
+    keys = list(value := json.loads(recorded(body).value))
+    assert keys[keys.index("errors") + 1] == "errors_truncated"
+    assert keys[keys.index("repairs") + 1] == "repairs_truncated"
+    assert (value["errors_truncated"], value["repairs_truncated"]) == (50, 50)
+
+
+def test_the_stamp_tells_what_the_memory_knew() -> None:
+    value = json.loads(recorded(BODY, deduplicated=False, revision=True).value)
+    assert value["delivery"] == {"format": "v3", "mode": "pull", "deduplicated": False, "revision": True}
+
+
+def test_the_headers_are_cloudevents() -> None:
+    assert recorded(BODY).headers == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"the-id"),
+        ("ce_source", b"/vod/live-eu"),
+        ("ce_type", b"com.tencentcloud.vod.EditMediaComplete"),
+        ("ce_time", b"2026-01-01T00:00:00.007Z"),
+        ("ce_subject", b"f"),
+        ("ce_dataschema", b"urn:vod-event-bridge:schemas:EditMediaComplete.v1"),
+        ("content-type", b"application/json"),
+        ("ce_outcome", b"failed"),
+    ]
+
+
+def test_an_unknown_type_has_its_topic_and_the_schema_of_others() -> None:
+    record = recorded({"EventType": "New", "Some": {}}, Routing(schema_base_uri="https://schemas.example/"))
+    assert record.topic == "vod.other"
+    headers = dict(record.headers)
+    assert headers["ce_type"] == b"com.tencentcloud.vod.New"
+    assert headers["ce_dataschema"] == b"https://schemas.example/event.v1"
+    assert "ce_subject" not in headers
+
+
+def test_the_key_is_the_file_else_the_task_else_the_cast_else_the_application() -> None:
+    def key(payload: dict[str, Any]) -> bytes:
+        return recorded({"EventType": "New", "Some": payload}).key
+
+    assert key({"FileId": "f", "TaskId": "t", "CastId": "c"}) == b"f"
+    assert key({"TaskId": "t", "CastId": "c"}) == b"t"
+    assert key({"CastId": "中"}) == "中".encode()
+    assert key({"TaskId": ""}) == b"live-eu"
+    subjects = dict(recorded({"EventType": "New", "Some": {"TaskId": "t"}}).headers)
+    assert subjects["ce_subject"] == b"t"
+
+
+def test_the_topic_is_filled_in_from_the_template() -> None:
+    routing = Routing(topic="{app}.vod.{type}")
+    assert recorded(BODY, routing).topic == "live-eu.vod.EditMediaComplete"
+
+
+def test_every_topic_that_may_be_written_is_listed() -> None:
+    assert len(Routing().topics(["a", "b"])) == len(ROWS) + 2
+    listed = Routing(topic="{app}.{type}", topic_other="o", topic_dead_letter="d").topics(["a", "b"])
+    assert len(listed) == 2 * len(ROWS) + 2
+    assert listed == sorted(listed)
+    assert {"o", "d", "a.FileDeleted", "b.FileDeleted"} <= set(listed)
+
+
+def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
+    app = Application(name="default")
+    notification = Notification(application=app, body=b"\xff", received_ms=999, content_type="text/plain")
+    record = dead_letter(notification, "malformed", "not UTF-8", Routing())
+    assert (record.topic, record.key, record.value) == ("vod.dead-letter", b"default", b"\xff")
+    assert record.headers == [
+        ("reason", b"malformed"),
+        ("detail", b"not UTF-8"),
+        ("app", b"default"),
+        ("mode", b"push"),
+        ("received_at", b"1970-01-01T00:00:00.999Z"),
+        ("content-type", b"text/plain"),
+    ]
+    unnamed = Notification(application=app, body=b"", received_ms=0)
+    assert (
+        dict(dead_letter(unnamed, "r", "", Routing()).headers)["content-type"] == b"application/octet-stream"
+    )
+
+
+def test_times_have_their_milliseconds() -> None:
+    assert timestamp(1_700_000_000_000) == "2023-11-14T22:13:20.000Z"
+    assert timestamp(-1) == "1969-12-31T23:59:59.999Z"
