@@ -99,6 +99,8 @@ class Pipeline:
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
         await self._journeys.stop(seconds)
+        if self._late:
+            await asyncio.wait(self._late, timeout=seconds)
 
     async def deliver(self, notification: Notification) -> Outcome:
         """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""

@@ -28,6 +28,15 @@ async def test_patience_ends_for_each_in_its_turn_and_cancels_nothing() -> None:
     assert await again == [False, True, False]
 
 
+async def test_waits_that_are_over_are_not_kept() -> None:
+    loop = asyncio.get_running_loop()
+    patience = Patience(60)
+    for _ in range(3):
+        future: asyncio.Future[None] = loop.create_future()
+        loop.call_soon(future.set_result, None)
+        assert await patience.settled(future)
+
+
 async def test_nothing_is_waited_for_when_no_time_is_left() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     assert not await settled(future, 0)
