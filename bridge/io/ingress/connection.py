@@ -208,6 +208,7 @@ class Connection(BaseProtocol):
                     # Who does not read its answers may be closed when room is needed.
                     self._house.crowd.idle(self)
                     await self._drain_helper()
+                    self._house.crowd.busy(self)
         except ConnectionError:
             pass  # the client left while its answer was written
         finally:

@@ -38,7 +38,7 @@ class Crowd:
         False where every other one is being answered: then the new one goes.
         """
         if len(self._present) >= self._most:
-            victim = next(iter(self._idle), None) or next(iter(self._arriving), None)
+            victim = next(iter(self._idle), None) or self._longest_arriving()
             if victim is None:
                 guest.cut("connections")
                 return False
@@ -47,6 +47,9 @@ class Crowd:
         self._present.add(guest)
         self._idle[guest] = None
         return True
+
+    def _longest_arriving(self) -> Guest | None:
+        return next((guest for guest in self._arriving if not guest.answering), None)
 
     def leave(self, guest: Guest) -> None:
         """Forget a connection."""

@@ -102,22 +102,39 @@ class Intake:
             client.answering = payload.is_eof()
         try:
             body = payload.read_nowait() if payload.is_eof() else await self._body(message, payload, client)
-            if isinstance(body, Answer):
-                return body
-            damage = ""
-            if asked.coding:
-                plain = inflate(body, asked.coding, self._sizes.body_max)
-                if plain.too_large:
-                    return TOO_LARGE
-                damage = plain.damage
-                body = body if damage else plain.body
-            self._room.give_back(taken - len(body))
-            taken = len(body)
+            notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
+            del body
+            if isinstance(notification, Answer):
+                return notification
+            self._room.give_back(taken - len(notification.body))
+            taken = len(notification.body)
             client.answering = True
-            notification = _notification(asked, body, received_ms, damage)
-            return answer_of(await self._deliver(notification))
+            # Handed over and not kept: who holds a delivery may drop its body before it has ended.
+            box = [notification]
+            del notification
+            return answer_of(await self._deliver(box.pop()))
         finally:
             self._room.give_back(taken)
+
+    def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
+        damage = ""
+        if asked.coding:
+            plain = inflate(body, asked.coding, self._sizes.body_max)
+            if plain.too_large:
+                return TOO_LARGE
+            damage = plain.damage
+            # Of what cannot be opened the received bytes are kept.
+            body = body if damage else plain.body
+        sign, t = _proof(asked.query) if asked.query else ("", "")
+        return Notification(
+            application=asked.application,
+            body=body,
+            received_ms=received_ms,
+            content_type=asked.content_type,
+            query_sign=sign,
+            query_t=t,
+            damage=damage,
+        )
 
     def _asked(self, message: RawRequestMessage) -> Asked | Answer:
         if message.method != "POST":
@@ -173,19 +190,6 @@ class Intake:
         except RequestPayloadError:
             return NOT_HTTP
         return b"".join(parts)
-
-
-def _notification(asked: Asked, body: bytes, received_ms: int, damage: str) -> Notification:
-    sign, t = _proof(asked.query) if asked.query else ("", "")
-    return Notification(
-        application=asked.application,
-        body=body,
-        received_ms=received_ms,
-        content_type=asked.content_type,
-        query_sign=sign,
-        query_t=t,
-        damage=damage,
-    )
 
 
 def _digest(token: str) -> bytes:
