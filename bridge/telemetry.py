@@ -7,7 +7,7 @@ is told a body, a token or a key, so that no line can hold one.
 import logging
 import sys
 from collections import Counter as Tally
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib.metadata import version
 from json import dumps
 from typing import Any, Literal, TextIO
@@ -26,6 +26,7 @@ LogFormat = Literal["json", "console", "auto"]
 # 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
 _CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+_Count = Callable[[float, float | None], None]
 _WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -46,7 +47,9 @@ class Telemetry:
         self._apps = frozenset(apps)
         self._deliveries = deliveries
         self._since_summary: Tally[str] = Tally()
-        self._children: dict[tuple[str, ...], Any] = {}
+        self._lines: dict[tuple[str, ...], _Count] = {}
+        self._read_counts: dict[tuple[str, str], Callable[[], None]] = {}
+        self._claim_counts: dict[str, Callable[[], None]] = {}
         self._name_delivery_metrics()
         self._name_dependency_metrics()
         ProcessCollector(registry=self.registry)
@@ -145,13 +148,10 @@ class Telemetry:
         ack_seconds: float | None = None,
     ) -> None:
         """Count one delivery's ending, and log its canonical line where its ending is selected."""
-        app, mode, ending = notification.application.name, notification.mode, outcome.ending
-        label = self.label_of(outcome.event_type)
-        self._child(self._total, app if app in self._apps else "other", label, ending).inc()
-        self._child(self._by_format, body_format or "none", mode).inc()
-        self._child(self._seconds, mode).observe(seconds)
-        if ack_seconds is not None:
-            self._child(self._ack_seconds, mode).observe(ack_seconds)
+        ending = outcome.ending
+        line = (notification.application.name, outcome.event_type, ending, body_format, notification.mode)
+        count = self._lines.get(line) or self._line(*line)
+        count(seconds, ack_seconds)
         self._since_summary[ending] += 1
         if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
             self._log_delivery(notification, outcome, seconds, ack_seconds)
@@ -164,16 +164,25 @@ class Telemetry:
 
     def refused(self, reason: str) -> None:
         """Count a request that got an answer without having become a delivery."""
-        self._child(self._refused, reason).inc()
+        self._refused.labels(reason).inc()
         self._since_summary["refused"] += 1
 
     def claimed(self, answer: str) -> None:
         """Count one answer of the memory."""
-        self._child(self._claims, answer).inc()
+        count = self._claim_counts.get(answer)
+        if count is None:
+            count = self._claim_counts[answer] = self._claims.labels(answer).inc
+        count()
 
     def read(self, event_type: str, conformance: str) -> None:
         """Count how well an event's payload fits the catalogue."""
-        self._child(self._conformance, self.label_of(event_type), conformance).inc()
+        key = (event_type, conformance)
+        count = self._read_counts.get(key)
+        if count is None:
+            count = self._conformance.labels(self.label_of(event_type), conformance).inc
+            if event_type in self._types:  # what comes from outside must not fill the cache
+                self._read_counts[key] = count
+        count()
 
     def summarise(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
@@ -184,13 +193,22 @@ class Telemetry:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _child(self, metric: Counter | Histogram, *labels: str) -> Any:  # noqa: ANN401 - Counter or Histogram, as given
-        # prometheus_client.labels() locks and converts at each call; that is half of a count's cost.
-        key = (metric._name, *labels)  # noqa: SLF001
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return child
+    def _line(self, app: str, event_type: str, ending: str, body_format: str, mode: str) -> _Count:
+        """Bind one combination of labels once: finding them again is most of what counting costs."""
+        total = self._total.labels(app if app in self._apps else "other", self.label_of(event_type), ending)
+        by_format = self._by_format.labels(body_format or "none", mode)
+        delivery, ack = self._seconds.labels(mode), self._ack_seconds.labels(mode)
+
+        def count(seconds: float, ack_seconds: float | None) -> None:
+            total.inc()
+            by_format.inc()
+            delivery.observe(seconds)
+            if ack_seconds is not None:
+                ack.observe(ack_seconds)
+
+        if event_type in self._types and app in self._apps:
+            self._lines[app, event_type, ending, body_format, mode] = count
+        return count
 
     @staticmethod
     def _log_delivery(
