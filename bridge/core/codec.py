@@ -176,7 +176,8 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
 
 def _declared(value: Any, row: Row, name: str) -> str:  # noqa: ANN401 - a struct or a dict
     """Take an id that the catalogue knows of the type (of a type without a row: any)."""
-    return text(pick(value, name)) if row is OTHER or row.has(name) else ""
+    found = text(pick(value, name))
+    return found if found and (row is OTHER or row.has(name)) else ""
 
 
 def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict

@@ -21,19 +21,26 @@ def part(plain: str) -> str:
     """Spell one part of an id: the grammar's characters percent-encoded, a long text as its digest."""
     if len(plain) > PART_MAX:
         return digest(plain.encode())
+    if not _SPECIAL.search(plain):
+        return plain
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", plain)
 
 
-# Types and states are few, and cost as much as an id each time they are spelled.
-_word = lru_cache(maxsize=1024)(part)
+# Types and states are few words, so spelling each once is enough; what is no word is not worth keeping.
+_word = lru_cache(maxsize=256)(part)
+_WORD_MAX = 64
+
+
+def _spelled(plain: str) -> str:
+    return _word(plain) if len(plain) <= _WORD_MAX else part(plain)
 
 
 def identify(name: str, row: Row, who: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
     """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
     content_digest = digest(content)
     if row.anonymous or not who:
-        return Identity(key=f"{_word(name)}#{content_digest}", digest=content_digest, recurring=True)
-    stem = f"{_word(name)}:{part(who)}"
+        return Identity(key=f"{_spelled(name)}#{content_digest}", digest=content_digest, recurring=True)
+    stem = f"{_spelled(name)}:{part(who)}"
     key = stem + _states(row, payload) if row.states else stem
     return Identity(
         key=f"{key}#{content_digest}" if row.by_digest else key,
@@ -50,5 +57,5 @@ def _states(row: Row, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
         state = text(pick(payload, name))
         if not state and name == "Status" and row is not OTHER:
             state = "FINISH"
-        spelled += f":{_word(state)}"
+        spelled += f":{_spelled(state)}"
     return spelled.rstrip(":")

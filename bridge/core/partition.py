@@ -11,7 +11,6 @@ _SEED = 0x9747B28C
 _WORD = 0xFFFFFFFF
 
 
-@lru_cache(maxsize=8192)
 def murmur2(key: bytes) -> int:
     """Hash a key to an unsigned 32-bit number."""
     length = len(key)
@@ -29,4 +28,10 @@ def murmur2(key: bytes) -> int:
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Choose the partition of a key on a topic of so many."""
-    return (murmur2(key) & 0x7FFFFFFF) % partitions
+    hashed = _murmur2_of_an_id(key) if len(key) <= _ID_MAX else murmur2(key)
+    return (hashed & 0x7FFFFFFF) % partitions
+
+
+# One id is often a key several times within a short while; what is longer than an id is not worth keeping.
+_murmur2_of_an_id = lru_cache(maxsize=8192)(murmur2)
+_ID_MAX = 128

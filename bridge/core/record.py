@@ -114,9 +114,11 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
 
 def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Routing) -> Headers:
     """CloudEvents 1.0, binary mode, and the outcome as an extension of ours."""
-    version, source, kind, schema, content_type = _fixed_headers(
-        event.type if event.known else "", event.type, app, routing.schema_base_uri
-    )
+    if event.known:
+        fixed = _headers_of_a_type(event.type, event.type, app, routing.schema_base_uri)
+    else:  # whose names are the sender's, of any number and length: not worth keeping
+        fixed = _fixed_headers(event.type, "event", app, routing.schema_base_uri)
+    version, source, kind, schema, content_type = fixed
     headers = [version, ("ce_id", event_id.encode()), source, kind, ("ce_time", time.encode())]
     if subject := event.file_id or event.task_id:
         headers.append(("ce_subject", subject.encode()))
@@ -124,21 +126,24 @@ def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Ro
     return headers
 
 
-@lru_cache(maxsize=1024)
-def _fixed_headers(known: str, event_type: str, app: str, base_uri: str) -> Headers:
-    """Spell what all events of a type and an application share; ``known`` is empty without a row."""
+def _fixed_headers(event_type: str, schema: str, app: str, base_uri: str) -> Headers:
+    """Spell what all events of a type and an application share."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_source", f"/vod/{app}".encode()),
         ("ce_type", f"com.tencentcloud.vod.{event_type}".encode()),
-        ("ce_dataschema", f"{base_uri}{known or 'event'}.v1".encode()),
+        ("ce_dataschema", f"{base_uri}{schema}.v1".encode()),
         ("content-type", b"application/json"),
     ]
+
+
+_headers_of_a_type = lru_cache(maxsize=1024)(_fixed_headers)
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
     """Write the record by which bytes are kept that will never be an event."""
     app = notification.application.name
+    content_type = notification.content_type or "application/octet-stream"
     return Record(
         topic=routing.topic_dead_letter,
         key=app.encode(),
@@ -149,7 +154,7 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
             ("app", app.encode()),
             ("mode", notification.mode.encode()),
             ("received_at", timestamp(notification.received_ms).encode()),
-            ("content-type", (notification.content_type or "application/octet-stream").encode()),
+            ("content-type", content_type.encode(errors="surrogateescape")),  # as received, whatever it is
         ],
     )
 

@@ -128,3 +128,5 @@ def test_a_long_part_is_replaced_by_its_digest() -> None:
     assert part("a" * 256) == "a" * 256
     assert part("中" * 257) == digest("中" * 257)
     assert part(":" * 256) == "%3A" * 256
+    long = "S" * 300
+    assert identity("New", {"TaskId": long, "Status": long}).key == f"New:{digest(long)}:{digest(long)}"

@@ -145,6 +145,8 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
         ("received_at", b"1970-01-01T00:00:00.999Z"),
         ("content-type", b"text/plain"),
     ]
+    odd = Notification(application=app, body=b"", received_ms=0, content_type="text/\udcff")
+    assert dict(dead_letter(odd, "r", "", Routing()).headers)["content-type"] == b"text/\xff"
     unnamed = Notification(application=app, body=b"", received_ms=0)
     assert (
         dict(dead_letter(unnamed, "r", "", Routing()).headers)["content-type"] == b"application/octet-stream"
