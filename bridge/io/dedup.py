@@ -6,8 +6,10 @@ whether an event is published.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import structlog
 from msgspec import Struct
@@ -46,8 +48,9 @@ class Missed(Exception):  # noqa: N818 - it says what happened: Redis did not an
     """A call had no answer within its limit; it may still have been carried out."""
 
 
-Batch = list[tuple[Claim, str]]
-Carrier = Callable[[Batch], Coroutine[None, None, None]]
+T = TypeVar("T")
+Batch = list[tuple[Claim, str, asyncio.Future[T]]]
+Carrier = Callable[[Batch[T]], Coroutine[None, None, None]]
 
 
 class Script:
@@ -67,21 +70,21 @@ class Script:
         return str(answer, "ascii")
 
 
-class Line:
+class Line(Generic[T]):
     """One application's line to one script: a call is under way, what comes meanwhile leaves with the next.
 
     One call at a time keeps the order in which one process received its deliveries (contract 8).
     """
 
-    def __init__(self, carry: Carrier) -> None:
+    def __init__(self, carry: Carrier[T]) -> None:
         self._carry = carry
-        self._waiting: Batch = []
+        self._waiting: Batch[T] = []
         self._call: asyncio.Task[None] | None = None
         self._busy = False
 
-    def add(self, claim: Claim, text: str) -> None:
-        """Send ``text`` about ``claim`` with the next call."""
-        self._waiting.append((claim, text))
+    def add(self, claim: Claim, text: str, answer: "asyncio.Future[T]") -> None:
+        """Send ``text`` about ``claim`` with the next call, which ends ``answer``."""
+        self._waiting.append((claim, text, answer))
         if not self._busy:
             self._busy = True
             # Deliveries read in the same turn of the loop leave together.
@@ -108,10 +111,8 @@ class Memory:
         self._limits = limits
         self._claim_script = Script(redis, "claim.lua")
         self._settle_script = Script(redis, "settle.lua")
-        self._claim_lines: dict[str, Line] = {}
-        self._settle_lines: dict[str, Line] = {}
-        self._answers: dict[str, asyncio.Future[Claim]] = {}
-        self._told: dict[str, asyncio.Future[None]] = {}
+        self._claim_lines: dict[str, Line[Claim]] = {}
+        self._settle_lines: dict[str, Line[bool]] = {}
         self._finished = Finished()
         self._misses = 0
         self._calls: set[asyncio.Task[str | None]] = set()
@@ -140,17 +141,17 @@ class Memory:
         if known is None and self.away:
             known = replace(claim, answer=Answer.AWAY)
         if known is None:
-            future = self._answers[claim.token] = asyncio.get_running_loop().create_future()
-            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.question())
+            future: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
+            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.question(), future)
             known = await future
         self._telemetry.claimed(known.answer)
         return known
 
     async def commit(self, claim: Claim) -> None:
         """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
-        self._finished.keep(claim, self._now_ms() + self._remember_ms(claim))
         # Between here and Redis' word a death repeats the event under the same id; it is never lost.
-        await self._settle(claim, "c")
+        if not await self._settle(claim, "c"):
+            self._finished.keep(claim, self._now_ms() + self._remember_ms(claim))
 
     async def release(self, claim: Claim) -> None:
         """Let the next one try: the event is not durable and will not be by this owner."""
@@ -164,51 +165,49 @@ class Memory:
         recurring = claim.identity.recurring
         return self._limits.remember_recurring_ms if recurring else self._limits.remember_ms
 
-    async def _settle(self, claim: Claim, what: str) -> None:
+    async def _settle(self, claim: Claim, what: str) -> bool:
+        """Tell Redis how ``claim`` ends; False where it was not heard."""
         if self.away:
-            return
+            return False
+        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         text = claim.ending(what, self._remember_ms(claim))
-        told = self._told[text] = asyncio.get_running_loop().create_future()
-        self._line(self._settle_lines, claim.app, self._tell).add(claim, text)
-        await told
+        self._line(self._settle_lines, claim.app, self._tell).add(claim, text, told)
+        return await told
 
-    def _line(self, lines: dict[str, Line], app: str, carry: Carrier) -> Line:
+    def _line(self, lines: dict[str, Line[T]], app: str, carry: Carrier[T]) -> Line[T]:
         line = lines.get(app)
         if line is None:
             line = lines[app] = Line(carry)
         return line
 
-    async def _ask(self, batch: Batch) -> None:
-        claims = [claim for claim, _ in batch]
+    async def _ask(self, batch: Batch[Claim]) -> None:
+        claims = [claim for claim, _, _ in batch]
         limits = self._limits
         keys = [c.key for c in claims] + [c.group for c in claims if c.identity.latest_of]
         heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
         try:
-            text = await self._call(self._claim_script, keys, [*heads, *(text for _, text in batch)])
+            text = await self._call(self._claim_script, keys, [*heads, *(text for _, text, _ in batch)])
             answers = answered(claims, text)
         except Missed:
             answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
-        for answer in answers:
-            self._answers.pop(answer.token).set_result(answer)
+        for (_, _, future), answer in zip(batch, answers, strict=True):
+            future.set_result(answer)
 
-    async def _tell(self, batch: Batch) -> None:
+    async def _tell(self, batch: Batch[bool]) -> None:
+        keys = [claim.key for claim, _, _ in batch]
         heads = (self._limits.lease_ms, self._limits.keep_ms)
         try:
-            keys = [claim.key for claim, _ in batch]
-            await self._call(self._settle_script, keys, [*heads, *(text for _, text in batch)])
+            await self._call(self._settle_script, keys, [*heads, *(text for _, text, _ in batch)])
+            heard = True
         except Missed:
-            taken = False
-        else:
-            taken = True
-        for claim, text in batch:
-            if taken and text[0] == "c":
-                self._finished.forget(claim)
-            waiter = self._told.pop(text, None)
-            if waiter is not None:
-                waiter.set_result(None)
+            heard = False
+        for _, _, told in batch:
+            told.set_result(heard)
 
     async def _call(self, script: Script, keys: list[str], arguments: list[str | int]) -> str:
         """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
+        if self.away and keys:
+            raise Missed  # only the probe's empty call goes out
         loop = asyncio.get_running_loop()
         started = loop.time()
         task = asyncio.create_task(self._run(script, keys, arguments))
@@ -251,19 +250,15 @@ class Memory:
         while True:
             await asyncio.sleep(self._limits.probe_s)
             if self.away:
-                await self._knock()
-            elif self._finished:
+                with suppress(Missed):
+                    await self._call(self._settle_script, [], [self._limits.lease_ms, self._limits.keep_ms])
+            while self._finished and not self.away:
                 await self._offer_again()
 
-    async def _knock(self) -> None:
-        try:
-            await self._call(self._settle_script, [], [self._limits.lease_ms, self._limits.keep_ms])
-        except Missed:
-            return
-
     async def _offer_again(self) -> None:
-        by_app: dict[str, list[Claim]] = {}
-        for claim in self._finished.some(_BATCH):
-            by_app.setdefault(claim.app, []).append(claim)
-        for claims in by_app.values():
-            await self._tell([(c, c.ending("c", self._remember_ms(c))) for c in claims])
+        """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
+        claims = self._finished.some(_BATCH)
+        heard = await asyncio.gather(*(self._settle(claim, "c") for claim in claims))
+        for claim, taken in zip(claims, heard, strict=True):
+            if taken:
+                self._finished.forget(claim)
