@@ -114,8 +114,8 @@ class FakeTicket:
 class FakeWriter:
     """A writer that keeps records in a list.
 
-    ``fate`` decides of each ticket: None acknowledges it, an error ends it so, ``...`` leaves it open (then
-    ``entered`` tells whether it can still be withdrawn). ``full`` refuses at once.
+    ``fates`` decide of the next tickets: None acknowledges, an error ends it, ``...`` leaves it open in the
+    producer, "waits" before it (as every record for one of the ``missing`` topics). ``full`` refuses at once.
     """
 
     def __init__(self) -> None:
@@ -123,6 +123,7 @@ class FakeWriter:
         self.tickets: list[FakeTicket] = []
         self.fates: list[object] = []
         self.flowing = True
+        self.missing = {"waiting"}
         self.full = False
 
     def send(self, record: Record) -> FakeTicket:
@@ -131,7 +132,7 @@ class FakeWriter:
             raise Unavailable("no room")
         ticket = FakeTicket(record)
         self.tickets.append(ticket)
-        fate = self.fates.pop(0) if self.fates else None
+        fate = self.fates.pop(0) if self.fates else "waits" if record.topic in self.missing else None
         if fate == "waits":
             ticket.entered = False
         elif fate is not ...:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.contracts import Clock, MemoryContract
-from tests.fakes import FakeMemory
+from tests.contracts import Clock, MemoryContract, WriterContract
+from tests.fakes import FakeMemory, FakeWriter
 
 
 class TestFakeMemory(MemoryContract):
@@ -12,3 +12,11 @@ class TestFakeMemory(MemoryContract):
     @pytest.fixture(autouse=True)
     def _given(self) -> None:
         self.memory = FakeMemory(Clock())
+
+
+class TestFakeWriter(WriterContract):
+    """The writer's suite, on the fake."""
+
+    @pytest.fixture(autouse=True)
+    async def _given(self) -> None:
+        self.writer = FakeWriter()

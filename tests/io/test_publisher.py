@@ -11,6 +11,7 @@ from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import partition_of
 from bridge.io.publisher import Limits, Publisher
 from bridge.telemetry import Telemetry
+from tests.contracts import WriterContract
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
@@ -38,6 +39,15 @@ async def publisher(kafka: RealKafka, topic: str) -> AsyncIterator[Publisher]:
     await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
     yield publisher
     await publisher.stop(5)
+
+
+class TestContract(WriterContract):
+    """The suite, on a real Kafka."""
+
+    @pytest.fixture(autouse=True)
+    async def _given(self, publisher: Publisher, topic: str) -> None:
+        self.writer = publisher
+        self.taking, self.waiting = topic, f"{topic}-missing"
 
 
 def record(topic: str, key: str, value: bytes = b"{}") -> Record:
