@@ -47,6 +47,12 @@ class Client:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
+    async def send_all(self, data: bytes) -> None:
+        """Send at the pace of the other side."""
+        for start in range(0, len(data), 50_000):
+            self.send(data[start : start + 50_000])
+            await self.writer.drain()
+
     def leave(self) -> None:
         """Be gone with a reset, not with a mere end of what is sent."""
         sock = self.writer.get_extra_info("socket")

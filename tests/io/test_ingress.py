@@ -1,5 +1,6 @@
 """The door's table: which request gets which answer, and what reaches the pipeline."""
 
+import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ import pytest
 from msgspec import json
 
 from bridge.core.outcome import Ending, Outcome
-from tests.io.doors import PUBLISHED, Door, opened, post
+from tests.io.doors import PUBLISHED, Door, opened, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
 
@@ -199,6 +200,26 @@ async def test_pipelined_requests_are_answered_in_order(door: Door) -> None:
     for _ in range(200):
         assert (await client.response()).status == 200
     assert [n.body for n in door.taken] == [b"%d" % n for n in range(200)]
+
+
+async def test_large_requests_behind_each_other_are_all_answered(door: Door) -> None:
+    client = await door.knock()
+    requests = b"".join(post(b"x" * 100_000) + post(b"y") for _ in range(60))
+    sending = asyncio.create_task(client.send_all(requests))
+    assert {(await client.response()).status for _ in range(120)} == {200}
+    await sending
+    assert len(door.taken) == 120
+
+
+async def test_bodies_that_come_late_do_not_stop_what_is_pipelined_later(door: Door) -> None:
+    client = await door.knock()
+    for _ in range(40):
+        client.send(post(b"{}")[:-1])
+        await until(door.arriving)
+        client.send(b"}")
+        assert (await client.response()).status == 200
+    client.send(post(b"1") + post(b"2"))
+    assert [(await client.response()).status for _ in range(2)] == [200, 200]
 
 
 async def test_a_request_in_single_bytes_is_one_request(door: Door) -> None:

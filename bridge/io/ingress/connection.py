@@ -7,8 +7,7 @@ ones and costs a task, a request and a response object each. What a request mean
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
@@ -18,7 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
 from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer, rendered
-from bridge.io.ingress.crowd import Crowd
+from bridge.io.ingress.crowd import House
 
 HEADER_MAX = 16 * 1024
 # Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
@@ -29,25 +28,6 @@ _DISCARD_MAX = 16 * 1024 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Request = tuple[RawRequestMessage | Answer, StreamReader]
-
-
-class House(Protocol):
-    """What a connection needs of the door it belongs to."""
-
-    crowd: Crowd
-    draining: bool
-
-    def monotonic(self) -> float:
-        """Seconds of a clock that never goes back."""
-
-    def date(self) -> bytes:
-        """Tell the time as a Date header has it."""
-
-    def refused(self, reason: str) -> None:
-        """Count a refusal."""
-
-    def employ(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's work as a task of the house."""
 
 
 class Connection(BaseProtocol):
@@ -62,6 +42,7 @@ class Connection(BaseProtocol):
         "_house",
         "_payload",
         "_requests",
+        "_unread",
         "_waiter",
         "_was_cut",
         "answering",
@@ -94,6 +75,7 @@ class Connection(BaseProtocol):
         self._deaf = False
         self._half_closed = False
         self._was_cut = False
+        self._unread = False
         self.answering = False
 
     # What the transport tells
@@ -162,7 +144,7 @@ class Connection(BaseProtocol):
         self._header_bytes = 0
         self._payload = messages[-1][1]
         self._house.crowd.busy(self)
-        if len(self._requests) >= _PIPELINED_MAX and not self._buffer_paused:
+        if len(self._requests) + self._unread >= _PIPELINED_MAX and not self._buffer_paused:
             self._pause_reading_for_buffer()
         self._wake()
 
@@ -194,7 +176,9 @@ class Connection(BaseProtocol):
         try:
             while await self._next():
                 message, payload = self._requests.popleft()
-                self._refill()
+                self._unread = not payload.is_eof()
+                if not self._unread:
+                    self._consumed()
                 if isinstance(message, Answer):
                     answer = message
                 else:
@@ -204,6 +188,8 @@ class Connection(BaseProtocol):
                 if not self._respond(message, payload, answer):
                     break
                 self.answering = False
+                if self._unread:
+                    self._consumed()
                 if self._paused:
                     # Who does not read its answers may be closed when room is needed.
                     self._house.crowd.idle(self)
@@ -227,7 +213,9 @@ class Connection(BaseProtocol):
             self._waiter = None
         return bool(self._requests)
 
-    def _refill(self) -> None:
+    def _consumed(self) -> None:
+        # The parser counts a request when its body is whole: told of it earlier, it would stop for good.
+        self._unread = False
         if self._parser is None:
             return
         self._parser.message_consumed()

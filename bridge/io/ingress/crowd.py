@@ -1,7 +1,7 @@
 """All connections of the door, and which of them may be closed: the slow, and the idle for room."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Coroutine, Iterator
+from typing import Any, Protocol
 
 
 class Guest(Protocol):
@@ -94,3 +94,22 @@ class Crowd:
         """Close every connection on which nothing is asked of us."""
         for guest in tuple(self._idle):
             guest.cut("")
+
+
+class House(Protocol):
+    """What a connection needs of the door it belongs to."""
+
+    crowd: Crowd
+    draining: bool
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    def date(self) -> bytes:
+        """Tell the time as a Date header has it."""
+
+    def refused(self, reason: str) -> None:
+        """Count a refusal."""
+
+    def employ(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a connection's work as a task of the house."""
