@@ -15,8 +15,9 @@ from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
 from bridge.cli.ending import FAILED, ConfigFile
 from bridge.cli.finding import Finding, failed, ok, warning
-from bridge.cli.kafka import client_options
 from bridge.cli.topics import expected_topics
+from bridge.cli.trouble import hush_library
+from bridge.links import kafka_options
 from bridge.settings import Settings, SettingsError, load
 
 _OTHER_FILES = 256  # connections to Kafka and Redis, and what else the process has open
@@ -33,6 +34,7 @@ def check(
 
     Example: vod-bridge check --config bridge.toml
     """
+    hush_library()
     try:
         findings = asyncio.run(_check(load(config)))
     except SettingsError as error:
@@ -52,7 +54,7 @@ def check(
 async def _check(settings: Settings) -> list[Finding]:
     here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), *_spool(settings)]
     try:
-        options = client_options(settings.kafka)
+        options = kafka_options(settings.kafka)
     except (OSError, ssl.SSLError) as error:
         todo = "check BRIDGE_KAFKA__SSL_CAFILE, …SSL_CERTFILE and …SSL_KEYFILE"
         return [*here, failed("kafka certificates", str(error), todo), *await check_redis(settings.redis.url)]

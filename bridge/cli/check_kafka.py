@@ -1,6 +1,6 @@
 """Checks of the Kafka cluster: its addresses, the topics, how they are set, what this user may do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka.errors import KafkaError
@@ -27,15 +27,16 @@ async def check_kafka(options: Options, expected: Sequence[str]) -> list[Finding
             found.append(failed("kafka address", trouble.what, trouble.todo))
             continue
         found.append(ok("kafka address", f"{address[0]}:{address[1]} answers"))
-        cluster = cluster or await list_from(address, options)
+        cluster = cluster or await list_from(address, options, expected)
     if cluster is None:
         return found
     found += await _advertised(cluster, options)
     if any(finding.check == "kafka listener" and finding.state == "failed" for finding in found):
         return found  # everything further would ask the brokers that cannot be reached
     found.append(_present(expected, cluster))
-    found.append(_permitted(expected, cluster))
     there = [name for name in expected if name in cluster.topics]
+    if there or cluster.hidden:
+        found.append(_permitted(there, cluster))
     return found + await _settings(there, cluster, options)
 
 
@@ -54,21 +55,23 @@ async def _advertised(cluster: Cluster, options: Options) -> list[Finding]:
 
 
 def _present(expected: Sequence[str], cluster: Cluster) -> Finding:
-    missing = [name for name in expected if name not in cluster.topics]
-    if not missing:
-        return ok("kafka topics", f"all {len(expected)} are there")
-    return failed(
-        "kafka topics",
-        f"{len(missing)} of {len(expected)} are missing, or hidden from this user: {', '.join(missing)}",
-        "`vod-bridge topics --create`, and grant Describe and Write",
-    )
+    missing = [name for name in expected if name not in cluster.topics and name not in cluster.hidden]
+    if missing:
+        what = f"{len(missing)} of {len(expected)} are missing: {', '.join(missing)}"
+        return failed("kafka topics", what, "`vod-bridge topics --create` makes them")
+    return ok("kafka topics", f"none of the {len(expected)} is missing")
 
 
-def _permitted(expected: Sequence[str], cluster: Cluster) -> Finding:
-    topics = {name: cluster.topics[name] for name in expected if name in cluster.topics}
+def _permitted(there: Sequence[str], cluster: Cluster) -> Finding:
+    topics = {name: cluster.topics[name] for name in there}
+    if cluster.hidden:
+        what = f"may not see {_some(sorted(cluster.hidden), there)}"
+        return failed("kafka permission", what, "grant Describe and Write on these topics")
     refused = [name for name, topic in topics.items() if topic.may is not None and "write" not in topic.may]
     if refused:
-        return failed("kafka permission", f"may not write to {_some(refused)}", "grant Write on these topics")
+        return failed(
+            "kafka permission", f"may not write to {_some(refused, topics)}", "grant Write on these topics"
+        )
     if any(topic.may is None for topic in topics.values()):
         return warning(
             "kafka permission", "the brokers do not tell permissions", "watch the first deliveries"
@@ -77,18 +80,24 @@ def _permitted(expected: Sequence[str], cluster: Cluster) -> Finding:
 
 
 async def _settings(names: Sequence[str], cluster: Cluster, options: Options) -> list[Finding]:
+    if not names:
+        return []
     address = cluster.controller_address
     try:
-        values = await topic_settings(address, options, names) if names else {}
+        values = await topic_settings(address, options, names)
         broker = await broker_settings(address, options, _broker_at(address, cluster))
     except (KafkaError, OSError) as error:
         return [
             warning("kafka settings", f"cannot be read ({type(error).__name__})", "grant DescribeConfigs")
         ]
-    found = [_not_compacted(values), _replicated(names, cluster), _in_sync(values, cluster), _large(values)]
+    found = [_replicated(names, cluster)]
+    if values:
+        found += [_not_compacted(values), _in_sync(values, cluster), _large(values)]
     unread = [name for name in names if name not in values]
     if unread:
-        found.append(warning("kafka settings", f"of {_some(unread)} cannot be read", "grant DescribeConfigs"))
+        found.append(
+            warning("kafka settings", f"of {_some(unread, names)} cannot be read", "grant DescribeConfigs")
+        )
     if broker.get("auto.create.topics.enable") == "true":
         what = "auto.create.topics.enable is true: a consumer's typing error makes a topic"
         found.append(
@@ -103,7 +112,7 @@ def _not_compacted(values: Values) -> Finding:
         return ok("kafka cleanup", "no topic is compacted")
     return failed(
         "kafka cleanup",
-        f"compacted, which deletes all but a file's latest event: {_some(compacted)}",
+        f"compacted, which deletes all but a file's latest event: {_some(compacted, values)}",
         "set cleanup.policy=delete",
     )
 
@@ -112,7 +121,7 @@ def _replicated(names: Sequence[str], cluster: Cluster) -> Finding:
     few = [name for name in names if cluster.topics[name].replication < _REPLICATION]
     if not few:
         return ok("kafka replication", f"{_REPLICATION} or more everywhere")
-    what = f"below {_REPLICATION}: {_some(few)}; a lost disk loses events"
+    what = f"below {_REPLICATION}: {_some(few, names)}; a lost disk loses events"
     return warning("kafka replication", what, f"use {_REPLICATION} brokers and replicas in production")
 
 
@@ -121,7 +130,7 @@ def _in_sync(values: Values, cluster: Cluster) -> Finding:
     if not few:
         return ok("kafka in-sync", f"min.insync.replicas is {_IN_SYNC} or more everywhere")
     more = "" if len(cluster.brokers) >= _IN_SYNC else " once there are three brokers"
-    what = f"min.insync.replicas is below {_IN_SYNC}: {_some(few)}; one broker alone may acknowledge"
+    what = f"min.insync.replicas is below {_IN_SYNC}: {_some(few, values)}; one broker alone may acknowledge"
     return warning("kafka in-sync", what, f"set it to {_IN_SYNC}{more}")
 
 
@@ -133,7 +142,7 @@ def _large(values: Values) -> Finding:
     ]
     if not small:
         return ok("kafka size", "every topic takes 16 MiB")
-    what = f"max.message.bytes is below 16 MiB: {_some(small)}; larger events become dead letters"
+    what = f"max.message.bytes is below 16 MiB: {_some(small, values)}; larger events become dead letters"
     return warning("kafka size", what, f"set max.message.bytes={MAX_MESSAGE_BYTES}")
 
 
@@ -141,6 +150,8 @@ def _broker_at(address: tuple[str, int], cluster: Cluster) -> int:
     return next(number for number, found in cluster.brokers.items() if found == address)
 
 
-def _some(names: Sequence[str]) -> str:
+def _some(names: Sequence[str], among: Collection[str]) -> str:
+    if len(names) == len(among):
+        return f"all {len(names)} topics"
     more = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

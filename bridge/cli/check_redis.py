@@ -68,7 +68,11 @@ def _unreachable(error: Exception, place: str) -> Finding:
         )
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         what = f"{place}: no answer within {_ANSWER_WITHIN_S:.0f} s"
-        return failed("redis address", what, "check the address and firewalls; rediss:// where it speaks TLS")
+        return failed(
+            "redis address",
+            what,
+            "check the address, firewalls, and redis:// or rediss:// (TLS) as it speaks",
+        )
     todo = "check BRIDGE_REDIS__URL; rediss:// where it speaks TLS, redis:// where it does not"
     return failed("redis address", f"{place}: {text or type(error).__name__}", todo)
 

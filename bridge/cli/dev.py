@@ -7,27 +7,30 @@ Kafka that a variable happens to name.
 import asyncio
 import errno
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from importlib.resources import files
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import aiohttp
+import msgspec
 import typer
 from msgspec import Struct
 from rich.console import Console
 
-from bridge.cli.drawing import Seen, answer_line, event_line
+from bridge.app import Bridge
+from bridge.cli.drawing import Seen, answer_line, event_line, event_lines
 from bridge.cli.ending import FAILED, fail
-from bridge.cli.kafka import client_options
 from bridge.cli.topics import expected_topics
+from bridge.cli.trouble import hush_library
 from bridge.cli.watch import watching
 from bridge.embedded import NotInstalled, embedded_kafka, embedded_redis
+from bridge.links import kafka_options
 from bridge.settings import Settings, load
+from bridge.telemetry import set_up_logging
 
-if TYPE_CHECKING:
-    from bridge.app import Bridge
-
+_AGAIN = 2  # the step that repeats the first
 _HOST = "127.0.0.1"
 _WITHIN_S = 15.0
 
@@ -71,11 +74,14 @@ def dev(
 
     Example: vod-bridge dev --port 0
     """
+    hush_library()
+    set_up_logging("error", "console")
     console = Console(highlight=False, soft_wrap=True)
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # what is started here ends with this process, however it is told to end
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
+        _port_is_free(port)
         with ExitStack() as parts:
             settings = _settings(port, parts)
             asyncio.run(_demonstrate(settings, console, once=once))
@@ -89,6 +95,13 @@ def dev(
         fail(f"port {port} is in use: end what listens there, or `vod-bridge dev --port 0` takes a free one")
     except KeyboardInterrupt:
         console.print("stopped; nothing of it is left", style="dim")
+
+
+def _port_is_free(port: int) -> None:
+    """Raise OSError where somebody listens, before anything is started that would have to be ended."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((_HOST, port))
 
 
 def _settings(port: int, parts: ExitStack) -> Settings:
@@ -111,7 +124,7 @@ def _settings(port: int, parts: ExitStack) -> Settings:
 async def _demonstrate(settings: Settings, console: Console, *, once: bool) -> None:
     async with (
         _running(settings) as bridge,
-        watching(client_options(settings.kafka), expected_topics(settings)) as watch,
+        watching(kafka_options(settings.kafka), expected_topics(settings)) as watch,
     ):
         url = f"http://{_HOST}:{bridge.http_port}/callbacks"
         console.print(
@@ -119,8 +132,9 @@ async def _demonstrate(settings: Settings, console: Console, *, once: bool) -> N
         )
         arriving = watch.records()
         async with aiohttp.ClientSession() as session:
-            for step in _STEPS:
-                await _take(step, session, url, arriving, console)
+            ids = [await _take(step, session, url, arriving, console) for step in _STEPS]
+        if ids[_AGAIN] != ids[0]:
+            raise Unexpected(f"the redelivery's id is {ids[_AGAIN]}, the first one's {ids[0]}")
         _say_how_to_go_on(console, url, bridge.admin_port, once=once)
         if not once:
             async for seen in arriving:
@@ -129,41 +143,46 @@ async def _demonstrate(settings: Settings, console: Console, *, once: bool) -> N
 
 async def _take(
     step: _Step, session: aiohttp.ClientSession, url: str, arriving: AsyncIterator[Seen], console: Console
-) -> None:
+) -> str:
     console.print(f"\n[bold]posted[/bold]  {step.words}")
     body = files("bridge").joinpath("samples", step.sample).read_bytes()
-    async with session.post(url, data=body) as response:
+    async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as response:
         answer = await response.read()
     line = answer_line(response.status, answer)
     console.print("[dim]answer[/dim] ", line)
     if response.status != step.status or step.ending not in line.plain:
         raise Unexpected(f"{step.words} was answered {line.plain}, not {step.status} {step.ending}")
+    event_id = _id_in(answer)
     if not step.arrives:
-        return
+        return event_id
     try:
         async with asyncio.timeout(_WITHIN_S):
             seen = await anext(arriving)
     except TimeoutError:
         raise Unexpected(f"of {step.words} nothing reached a consumer within {_WITHIN_S:.0f} s") from None
     _show_event(console, seen)
-    if bool(seen.reason) != (step.ending == "rejected"):
+    if bool(seen.reason) != (step.ending == "rejected") or seen.headers.get("ce_id", "") != event_id:
         raise Unexpected(f"{step.words} reached consumers as {event_line(seen).plain}")
+    return event_id
 
 
 @asynccontextmanager
-async def _running(settings: Settings) -> AsyncIterator["Bridge"]:
-    from bridge.app import Bridge  # noqa: PLC0415 - the other commands start without the bridge's parts
-
+async def _running(settings: Settings) -> AsyncIterator[Bridge]:
     bridge = Bridge(settings)
-    await bridge.start()
     try:
+        await bridge.start()
         yield bridge
     finally:
         await bridge.stop()
 
 
+def _id_in(answer: bytes) -> str:
+    return msgspec.json.decode(answer, type=dict[str, str]).get("event_id", "")
+
+
 def _show_event(console: Console, seen: Seen) -> None:
-    console.print(f"[dim]on[/dim]      [blue]{seen.topic}[/blue]\n       ", event_line(seen))
+    console.print("[dim]event[/dim]  ", event_line(seen))
+    console.print("[dim]on[/dim]     ", event_lines(seen))
 
 
 def _say_how_to_go_on(console: Console, url: str, admin_port: int, *, once: bool) -> None:

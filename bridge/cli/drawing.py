@@ -28,6 +28,7 @@ _ENDINGS: Mapping[str, Paint] = {
     "deferred": "red",
 }
 _ERRORS_SHOWN = 3
+_BRIEF = 100  # characters of an object that still fit a line
 
 
 class _Error(Struct):
@@ -117,6 +118,20 @@ def event_line(seen: Seen) -> Text:
     return line
 
 
+def event_lines(seen: Seen) -> Text:
+    """Draw one record as it stands: topic, key, each member of the value; of an object its keys alone."""
+    text = Text.assemble((seen.topic, "blue"), "  key ", (plain(seen.key.decode("utf-8", "replace")), "bold"))
+    try:
+        members = msgspec.json.decode(seen.value, type=dict[str, msgspec.Raw])
+    except msgspec.MsgspecError:
+        for name, value in seen.headers.items():
+            text.append(f"\n  {plain(name)}: ", "cyan").append(plain(value))
+        return text.append("\n  value: ", "cyan").append(f"the {len(seen.value)} bytes as they came")
+    for name, raw in members.items():
+        text.append(f"\n  {plain(name)}: ", "cyan").append(plain(_brief(raw)))
+    return text
+
+
 def answer_line(status: int, body: bytes) -> Text:
     """Draw one answer of the door: status, ending, id and topic or the reason."""
     try:
@@ -169,6 +184,16 @@ def _dead_letter_line(seen: Seen) -> Text:
         (plain(seen.reason or "no reason given"), "red"),
         f"  {plain(said.get('detail', ''))}  {len(seen.value)} bytes kept",
     )
+
+
+def _brief(raw: msgspec.Raw) -> str:
+    try:
+        value = msgspec.json.decode(raw)
+    except (msgspec.MsgspecError, RecursionError):  # JSON that no machine number or stack can hold
+        return bytes(raw[:_BRIEF]).decode("utf-8", "replace") + "…"
+    if isinstance(value, dict) and len(raw) > _BRIEF:
+        return f"{{ {', '.join(value)} }}"
+    return msgspec.json.encode(value).decode()
 
 
 def _error_text(error: _Error) -> str:

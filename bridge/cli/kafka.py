@@ -7,22 +7,18 @@ merely asking for it, and nothing publishes.
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
-from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import AIOKafkaConnection, create_conn
-from aiokafka.errors import KafkaError, for_code
-from aiokafka.helpers import create_ssl_context
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from msgspec import Struct
 
-from bridge.settings.sections import KafkaSettings
-
 ANSWER_WITHIN_S = 5.0
 _OPERATIONS = {2: "all", 3: "read", 4: "write", 5: "create", 8: "describe", 12: "idempotent write"}
+_NOT_AUTHORISED = TopicAuthorizationFailedError.errno
 _TOPIC, _BROKER = 2, 4  # kinds of resources, in Kafka's numbers
 
 Address = tuple[str, int]
@@ -37,11 +33,12 @@ class Topic(Struct, frozen=True, kw_only=True):
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
-    """A cluster's full listing."""
+    """A cluster as it lists itself; ``hidden`` are topics that were asked for and this user may not see."""
 
     brokers: Mapping[int, Address]
     controller: int
     topics: Mapping[str, Topic]
+    hidden: frozenset[str] = frozenset()
     may: frozenset[str] | None = None
 
     @property
@@ -57,14 +54,6 @@ class NewTopic(Struct, frozen=True, kw_only=True):
     partitions: int
     replication: int
     settings: Mapping[str, str]
-
-
-class _FileToken(AbstractTokenProvider):  # type: ignore[misc] # the library asks for this base, and is untyped
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    async def token(self) -> str:
-        return (await asyncio.to_thread(self._path.read_text)).strip()
 
 
 class _ListingAnswer(Response):  # type: ignore[misc] # the library asks for this base, and is untyped
@@ -116,36 +105,16 @@ class _ListingQuestion(RequestStruct):  # type: ignore[misc] # the library asks 
 
 
 class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library asks for this base, and is untyped
-    """Everything, with permissions: version 8 (Kafka 2.3) has them, the library's own stops at 5."""
+    """All topics, or those named, with permissions, which version 8 has; the library's own stops at 5."""
 
     API_KEY = 3
 
+    def __init__(self, topics: Sequence[str] | None) -> None:
+        self._topics = None if topics is None else list(topics)
+
     def build(self, request_struct_class: type[_ListingQuestion]) -> _ListingQuestion:
         no, yes = False, True  # make nothing by asking; tell what this user may do
-        return request_struct_class(None, no, yes, yes)
-
-
-def client_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Give what every client of the library takes: address, name, TLS, login."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": kafka.bootstrap_servers,
-        "client_id": kafka.client_id,
-        "security_protocol": kafka.security_protocol,
-    }
-    if kafka.security_protocol.endswith("SSL"):
-        options["ssl_context"] = create_ssl_context(
-            cafile=_text(kafka.ssl_cafile),
-            certfile=_text(kafka.ssl_certfile),
-            keyfile=_text(kafka.ssl_keyfile),
-        )
-    if kafka.security_protocol.startswith("SASL"):
-        options["sasl_mechanism"] = kafka.sasl_mechanism
-        if kafka.sasl_token_file:
-            options["sasl_oauth_token_provider"] = _FileToken(kafka.sasl_token_file)
-        else:
-            options["sasl_plain_username"] = kafka.sasl_username
-            options["sasl_plain_password"] = kafka.sasl_password.get_secret_value()
-    return options
+        return request_struct_class(self._topics, no, yes, yes)
 
 
 def addresses_of(bootstrap_servers: str) -> list[Address]:
@@ -177,11 +146,13 @@ async def read_cluster(options: Mapping[str, Any]) -> Cluster:
     raise failure
 
 
-async def list_from(address: Address, options: Mapping[str, Any]) -> Cluster:
-    """List the cluster from one broker."""
+async def list_from(
+    address: Address, options: Mapping[str, Any], topics: Sequence[str] | None = None
+) -> Cluster:
+    """List the cluster from one broker: all topics that this user may see, or those named."""
     async with connection(address, options) as line:
-        answer = (await line.send(_Listing())).to_object()
-    topics = {
+        answer = (await line.send(_Listing(topics))).to_object()
+    found = {
         topic["topic"]: Topic(
             partitions=len(topic["partitions"]),
             replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
@@ -193,7 +164,10 @@ async def list_from(address: Address, options: Mapping[str, Any]) -> Cluster:
     return Cluster(
         brokers={broker["node_id"]: (broker["host"], broker["port"]) for broker in answer["brokers"]},
         controller=answer["controller_id"],
-        topics=topics,
+        topics=found,
+        hidden=frozenset(
+            topic["topic"] for topic in answer["topics"] if topic["error_code"] == _NOT_AUTHORISED
+        ),
         may=_operations(answer["operations"]),
     )
 
@@ -247,7 +221,3 @@ def _operations(bits: int) -> frozenset[str] | None:
     if bits < 0:  # the broker has no opinion
         return None
     return frozenset(word for bit, word in _OPERATIONS.items() if bits >> bit & 1)
-
-
-def _text(path: Path | None) -> str | None:
-    return str(path) if path else None

@@ -1,7 +1,10 @@
 """``vod-bridge serve``: the bridge itself, until it is told to stop."""
 
+import errno
+
 import typer
 
+from bridge import app
 from bridge.cli.ending import ConfigFile, fail, settings_of
 
 
@@ -13,11 +16,11 @@ def serve(*, config: ConfigFile = None) -> None:
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """
-    from bridge import app  # noqa: PLC0415 - the other commands start without the bridge's parts
-
     settings = settings_of(config)
     try:
         code = app.serve(settings)
     except OSError as error:
-        fail(f"cannot listen: {error.strerror or error}: check BRIDGE_HTTP__PORT and BRIDGE_ADMIN__PORT")
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+            fail(str(error))
+        fail(f"cannot listen ({error.strerror}): check host and port of BRIDGE_HTTP__ and BRIDGE_ADMIN__")
     raise typer.Exit(code)

@@ -11,10 +11,10 @@ from rich.console import Console
 
 from bridge.cli.drawing import Seen, event_line, json_line
 from bridge.cli.ending import ConfigFile, fail, settings_of
-from bridge.cli.kafka import client_options
 from bridge.cli.topics import expected_topics
-from bridge.cli.trouble import trouble_of
+from bridge.cli.trouble import hush_library, trouble_of
 from bridge.cli.watch import watching
+from bridge.links import kafka_options
 
 
 class _Wish(Struct, frozen=True, kw_only=True):
@@ -52,8 +52,9 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge tail --type TranscodeComplete --from-beginning --max 20
     """
+    hush_library()
     settings = settings_of(config)
-    options = client_options(settings.kafka)
+    options = kafka_options(settings.kafka)
     wish = _Wish(types=types or (), apps=apps or (), from_beginning=from_beginning, most=most)
     console = Console(highlight=False, soft_wrap=True)
 

@@ -6,28 +6,19 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
+from bridge.app import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
-from bridge.cli.kafka import Cluster, NewTopic, client_options, create_topics, read_cluster
-from bridge.cli.trouble import trouble_of
-from bridge.core.record import Routing
+from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
+from bridge.cli.trouble import hush_library, trouble_of
+from bridge.links import kafka_options
 from bridge.settings import Settings
 
 PARTITIONS = 4
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 _ENOUGH_BROKERS = 3
 _DEAD_LETTERS_KEPT_MS = 30 * 24 * 60 * 60 * 1000
-
-
-def routing_of(settings: Settings) -> Routing:
-    """Give the routing as the settings have it."""
-    return Routing(
-        topic=settings.kafka.topic,
-        topic_other=settings.kafka.topic_other,
-        topic_dead_letter=settings.kafka.topic_dead_letter,
-        schema_base_uri=settings.schemas.base_uri,
-    )
 
 
 def expected_topics(settings: Settings) -> list[str]:
@@ -50,8 +41,9 @@ def topics(
 
     Example: vod-bridge topics --create
     """
+    hush_library()
     settings = settings_of(config)
-    options = client_options(settings.kafka)
+    options = kafka_options(settings.kafka)
     expected = expected_topics(settings)
     try:
         cluster = asyncio.run(read_cluster(options))
@@ -105,13 +97,15 @@ def _plan(missing: Sequence[str], cluster: Cluster, settings: Settings) -> str:
 
 
 def _show(expected: Sequence[str], cluster: Cluster) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("topic", "state", "partitions", "replication"):
-        table.add_column(column, no_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    width = max(map(len, expected))
     for name in expected:
         found = cluster.topics.get(name)
+        line = Text(name.ljust(width + 2))
         if found is None:
-            table.add_row(name, "[red]missing[/red]", "", "")
+            line.append("missing", "red")
         else:
-            table.add_row(name, "[green]there[/green]", str(found.partitions), str(found.replication))
-    Console(highlight=False).print(table)
+            line.append("there", "green").append(
+                f"    {found.partitions} partitions, replication {found.replication}"
+            )
+        console.print(line)

@@ -5,6 +5,7 @@ library says "connection error" to all of them.
 """
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Mapping
@@ -27,6 +28,11 @@ class Trouble(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.todo}"
+
+
+def hush_library() -> None:
+    """Keep the client library's own lines out of a person's sight: they say less than ours."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 async def trouble_of(options: Mapping[str, Any], error: Exception) -> Trouble:

@@ -16,6 +16,7 @@ from bridge.cli.kafka import read_cluster
 
 _LOOK_AGAIN_S = 5.0
 _POLL_MS = 500
+_WAIT_MS = 100  # how long a broker may hold its answer back: a person is waiting
 
 
 class Watch:
@@ -46,9 +47,10 @@ class Watch:
         ]
         if not fresh:
             return
+        # Assigned first: the library learns about all topics at once then, else about one every 100 ms.
+        self._consumer.assign([*self._next, *fresh])
         ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
         self._next |= await ask(fresh)
-        self._consumer.assign(list(self._next))
         for place, offset in self._next.items():
             self._consumer.seek(place, offset)
 
@@ -75,9 +77,11 @@ async def watching(
     options: Mapping[str, Any], wanted: Sequence[str], *, from_beginning: bool = False
 ) -> AsyncIterator[Watch]:
     """Read ``wanted`` from here on; the consumer is stopped at the end."""
-    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
-    await consumer.start()
+    consumer = AIOKafkaConsumer(
+        **options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=_WAIT_MS
+    )
     try:
+        await consumer.start()
         watch = Watch(consumer, options, wanted)
         await watch.look(from_beginning=from_beginning)
         yield watch
