@@ -20,6 +20,7 @@ from tests.rig.parts import ROOT, Missing
 
 # A load average above which a measurement is said to be disturbed.
 BUSY = 0.5
+WIDTH = 110
 
 
 def main() -> int:
@@ -44,6 +45,7 @@ def main() -> int:
 
 async def _run(names: list[str], *, quick: bool) -> dict[str, Table]:
     console = Console()
+    console.width = max(console.width, WIDTH)
     found: dict[str, Table] = {}
     busy = os.getloadavg()[0]
     if busy > BUSY:

@@ -115,8 +115,9 @@ class RealKafka:
             return
         java, jars = java_command()
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
-            self._format(java, jars)
+            folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
+            self._format(java, jars, folder)
+            self._folder = folder
         command = [java, *self._java, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
         self._process = process = Process(command, self._folder / "kafka.log")
         eventually_blocking(
@@ -197,21 +198,22 @@ class RealKafka:
             raise Missing("this Kafka is not ours to freeze or kill: BRIDGE_TEST_KAFKA names it")
         return self._process
 
-    def _format(self, java: str, jars: str) -> None:
-        folder = self._folder
-        if folder is None:
-            raise RuntimeError("no data folder")
+    def _format(self, java: str, jars: str, folder: Path) -> None:
         settings = self._properties(folder) | self._settings
         properties = folder / "server.properties"
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
+        cluster = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jars, "kafka.tools.StorageTool"]
-        subprocess.run(  # noqa: S603 - the rig's own command
+        done = subprocess.run(  # noqa: S603 - the rig's own command
             [java, *quick, "format", "-t", cluster, "-c", str(properties)],
-            check=True,
+            check=False,
             capture_output=True,
+            text=True,
             timeout=STARTS_WITHIN_S,
         )
+        if done.returncode:
+            raise RuntimeError(f"Kafka's storage was not formatted: {(done.stdout + done.stderr)[-2000:]}")
 
     def _properties(self, folder: Path) -> dict[str, str]:
         listeners = {"DIRECT": self._port, "PROXIED": self._behind, "CONTROLLER": self._controller}
