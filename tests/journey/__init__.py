@@ -1,1 +1,1 @@
-"""The real program, a real Kafka, a real Redis."""
+"""The real program between a real Kafka and a real Redis: what the contract promises, seen from outside."""

@@ -1,0 +1,82 @@
+"""Where one test's program lives: topics of its own, and what stands in them at the end.
+
+Starting and stopping parts is the rig's.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from tests.rig.consume import Consumed, read_all
+from tests.rig.kafka import RealKafka
+from tests.rig.program import Program
+from tests.rig.redis import RealRedis
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """One topic for the events of all types, one for others, one for dead letters."""
+
+    kafka: RealKafka
+    redis: RealRedis
+    name: str
+
+    @property
+    def events(self) -> str:
+        """The topic of every known type's events."""
+        return f"{self.name}.events"
+
+    @property
+    def other(self) -> str:
+        """The topic of unknown types."""
+        return f"{self.name}.other"
+
+    @property
+    def dead_letters(self) -> str:
+        """The topic of what can never be an event."""
+        return f"{self.name}.dead-letters"
+
+    @property
+    def topics(self) -> list[str]:
+        """All three."""
+        return [self.events, self.other, self.dead_letters]
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a program here has to be told."""
+        return {
+            "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap,
+            "BRIDGE_KAFKA__TOPIC": self.events,
+            "BRIDGE_KAFKA__TOPIC_OTHER": self.other,
+            "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": self.dead_letters,
+            "BRIDGE_REDIS__URL": self.redis.url,
+        }
+
+    async def published(self) -> list[dict[str, Any]]:
+        """Read the canonical events that stand in Kafka now."""
+        return [json.loads(record.value) for record in await self.records(self.events)]
+
+    async def ids(self) -> list[str]:
+        """Read their ids, sorted."""
+        return sorted(event["id"] for event in await self.published())
+
+    async def buried(self) -> list[Consumed]:
+        """Read the dead letters."""
+        return await self.records(self.dead_letters)
+
+    async def records(self, *topics: str) -> list[Consumed]:
+        """Read these topics as they stand now."""
+        return await read_all(self.kafka.bootstrap, topics)
+
+
+@asynccontextmanager
+async def running(
+    place: Place, settings: Mapping[str, str] | None = None, *, wait_for: str = "/readyz"
+) -> AsyncIterator[Program]:
+    """Run a program here; at the end its log must tell of no bug of ours."""
+    async with Program(place.settings | dict(settings or {}), wait_for=wait_for) as program:
+        yield program
+        assert "Traceback" not in program.log()
+        program.kill()  # an orderly end takes its time; what it promises stands in test_stopping

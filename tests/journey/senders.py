@@ -1,0 +1,84 @@
+"""Those who post: one post with its time taken, the vendor's habit of sending again, and a load of many."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
+
+import aiohttp
+from msgspec import Struct
+
+from tests.journey.notifications import edited, new_task
+from tests.rig.program import Program
+
+T = TypeVar("T")
+
+VENDOR_WAITS_S = 5.0
+VENDOR_SENDS = 3
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """One send and what was heard of it. ``status`` is 0 where no answer came (in time); times monotonic."""
+
+    task: str
+    begun: float
+    ended: float
+    status: int = 0
+    outcome: str = ""
+    closing: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the sender waited."""
+        return self.ended - self.begun
+
+    @property
+    def good(self) -> bool:
+        """Whether the answer promised that the event is durable."""
+        return 200 <= self.status < 300
+
+
+async def send(program: Program, task: str, *, patience_s: float = 30.0, path: str = "/callbacks") -> Sent:
+    """Post the end of an edit once. A broken connection and silence are no answer."""
+    begun = time.monotonic()
+    try:
+        answer = await asyncio.wait_for(program.post(edited(task), path), patience_s)
+    except (aiohttp.ClientError, TimeoutError):
+        return Sent(task=task, begun=begun, ended=time.monotonic())
+    return Sent(
+        task=task,
+        begun=begun,
+        ended=time.monotonic(),
+        status=answer.status,
+        outcome=answer.json.get("outcome", ""),
+        closing=answer.headers.get("connection", "") == "close",
+    )
+
+
+async def send_as_the_vendor(program: Program, task: str) -> list[Sent]:
+    """Post as the vendor does: 5 s without an answer, and it sends again, three times in all."""
+    sends: list[Sent] = []
+    while len(sends) < VENDOR_SENDS and not (sends and sends[-1].status):
+        sends.append(await send(program, task, patience_s=VENDOR_WAITS_S))
+    return sends
+
+
+async def load(
+    tasks: Iterable[str], one: Callable[[str], Awaitable[T]], *, at_once: int, heard: list[T] | None = None
+) -> list[T]:
+    """Let ``at_once`` senders work through ``tasks``; ``heard`` fills up while they do."""
+    found = [] if heard is None else heard
+    rest = iter(tasks)
+
+    async def work() -> None:
+        for task in rest:
+            found.append(await one(task))
+
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    return found
+
+
+def tasks_until(told: asyncio.Event) -> Iterator[str]:
+    """Give new tasks until told otherwise."""
+    while not told.is_set():
+        yield new_task()

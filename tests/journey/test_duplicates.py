@@ -1,0 +1,99 @@
+"""One occurrence, however often, by whomever and in whatever format it is told: one record."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.journey.notifications import EXAMPLES, edited, edited_id, new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import send
+from tests.rig.waiting import eventually
+
+
+async def test_200_concurrent_posts_of_one_notification_give_one_record_and_200_good_answers(
+    place: Place,
+) -> None:
+    task = new_task()
+    async with running(place) as program:
+        heard = await asyncio.gather(*(send(program, task) for _ in range(200)))
+
+    assert {sent.status for sent in heard} == {200}
+    assert sorted(sent.outcome for sent in heard) == ["duplicate"] * 199 + ["published"]
+    assert await place.ids() == [edited_id(task)]
+
+
+async def test_two_programs_on_one_redis_publish_what_both_are_told_once(place: Place) -> None:
+    tasks = [new_task() for _ in range(100)]
+    async with running(place) as one, running(place) as other:
+        heard = await asyncio.gather(
+            *(send(program, task) for task in tasks for program in (one, other, other, one))
+        )
+
+    assert {sent.status for sent in heard} == {200}
+    assert max(sent.seconds for sent in heard) < 4
+    assert sum(sent.outcome == "published" for sent in heard) == len(tasks)
+    assert await place.ids() == sorted(map(edited_id, tasks))
+
+
+def told_twice(task: str) -> tuple[bytes, bytes]:
+    """Write one finished pull as both formats tell it."""
+    folder = EXAMPLES / "PullComplete"
+    v3 = json.loads((folder / "push-01.in.json").read_bytes())
+    legacy = json.loads((folder / "legacy-01.in.json").read_bytes())
+    v3["PullCompleteEvent"]["TaskId"] = legacy["data"]["vodTaskId"] = task
+    return json.dumps(v3).encode(), json.dumps(legacy).encode()
+
+
+@pytest.mark.parametrize("order", [tuple, reversed], ids=["v3 first", "legacy first"])
+async def test_legacy_and_v3_deliveries_of_one_occurrence_give_one_record(
+    place: Place, order: Callable[[Any], Any]
+) -> None:
+    task = new_task()
+    async with running(place) as program:
+        answers = [await program.post(body) for body in order(told_twice(task))]
+        again = [await program.post(body) for body in order(told_twice(task))]
+
+    assert [answer.json["outcome"] for answer in answers] == ["published", "duplicate"]
+    assert [answer.json["outcome"] for answer in again] == ["duplicate", "duplicate"]
+    assert await place.ids() == [f"PullComplete:{task}:FINISH"]
+
+
+async def test_legacy_and_v3_deliveries_at_the_same_time_give_one_record(place: Place) -> None:
+    tasks = [new_task() for _ in range(50)]
+    async with running(place) as program:
+        answers = await asyncio.gather(*(program.post(body) for task in tasks for body in told_twice(task)))
+
+    assert {answer.status for answer in answers} == {200}
+    assert await place.ids() == sorted(f"PullComplete:{task}:FINISH" for task in tasks)
+
+
+async def test_a_task_done_again_is_a_revision_with_an_id_of_its_own(place: Place) -> None:
+    task = new_task()
+    bodies = [edited(task), edited(task, url="http://example.com/redone.mp4")]
+    async with running(place) as program:
+        answers = [await program.post(body) for body in bodies]
+        again = [await program.post(body) for body in bodies]
+
+    first, revised = (answer.json["event_id"] for answer in answers)
+    assert first == edited_id(task)
+    assert revised[:-16] == f"{first}#"
+    assert [answer.json["outcome"] for answer in answers + again] == ["published"] * 2 + ["duplicate"] * 2
+    events = {event["id"]: event["delivery"].get("revision", False) for event in await place.published()}
+    assert events == {first: False, revised: True}
+
+
+async def test_a_second_delivery_takes_over_where_the_first_ones_publish_fails(place: Place) -> None:
+    await place.kafka.delete_topics([place.events])
+    task = new_task()
+    async with running(place, wait_for="/livez") as program:
+        first = asyncio.create_task(send(program, task))
+        await eventually(lambda: program.metric("bridge_deliveries_held"), "the first delivery is held")
+        second = asyncio.create_task(send(program, task))
+        assert (await first).status == 503
+        await place.kafka.create_topics([place.events])
+        assert (await second).outcome == "published"
+
+    assert await place.ids() == [edited_id(task)]

@@ -1,0 +1,65 @@
+"""Kafka frozen under load: what was answered well stands there, once; the rest was met with silence."""
+
+import asyncio
+import time
+
+from tests.journey.notifications import edited_id, new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import Sent, load, send, send_as_the_vendor, tasks_until
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+AT_ONCE = 64
+PATIENT = 40
+
+
+async def pause_under_load(place: Place, program: Program, seconds: float) -> list[list[Sent]]:
+    """Freeze Kafka for so long amid vendor-like senders; give their sends."""
+    enough, heard = asyncio.Event(), list[list[Sent]]()
+    passing = asyncio.create_task(
+        load(
+            tasks_until(enough), lambda task: send_as_the_vendor(program, task), at_once=AT_ONCE, heard=heard
+        )
+    )
+    await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
+    place.kafka.pause()
+    thawed = time.monotonic() + seconds
+    asyncio.get_running_loop().call_later(seconds, place.kafka.resume)
+    await eventually(
+        lambda: sum(sends[-1].good and sends[-1].ended > thawed for sends in heard) > 3 * AT_ONCE,
+        "events pass again",
+        within_s=seconds + 15,
+    )
+    enough.set()
+    await passing
+    return heard
+
+
+async def test_kafka_paused_for_4_s_under_load_costs_nobody_a_second_send(own_place: Place) -> None:
+    async with running(own_place) as program:
+        heard = await pause_under_load(own_place, program, 4)
+
+    assert {(len(sends), sends[-1].status) for sends in heard} == {(1, 200)}
+    assert max(sends[-1].seconds for sends in heard) > 3.5
+    assert await own_place.ids() == sorted(edited_id(sends[0].task) for sends in heard)
+
+
+async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_doubles_nothing(
+    own_place: Place,
+) -> None:
+    async with running(own_place) as program:
+        pausing = asyncio.create_task(pause_under_load(own_place, program, 20))
+        await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held", within_s=30)
+        patient = await asyncio.gather(*(send(program, new_task()) for _ in range(PATIENT)))
+        heard = await pausing
+        unanswered = [sends[0].task for sends in heard if not sends[-1].good]
+        unanswered += [sent.task for sent in patient]
+        again = await load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
+
+    assert {sent.status for sent in patient} == {503}
+    assert all(6 <= sent.seconds < 7 for sent in patient)
+    assert any(len(sends) > 1 for sends in heard)
+    assert {sent.status for sends in heard for sent in sends} == {0, 200}
+    assert {sent.status for sent in again} == {200}
+    tasks = {sends[0].task for sends in heard} | {sent.task for sent in patient}
+    assert await own_place.ids() == sorted(map(edited_id, tasks))

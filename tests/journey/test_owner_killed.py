@@ -1,0 +1,51 @@
+"""The bridge that claimed an event dies before it published it: the dead block nobody."""
+
+import asyncio
+import time
+
+from tests.journey.notifications import edited_id, new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import VENDOR_WAITS_S, send
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+
+async def claimed_by_the_dead(place: Place, task: str) -> None:
+    """Let a program claim the event, and die while Kafka does not answer it."""
+    key = f"vod:{{default}}:{edited_id(task)}"
+    with place.kafka.open_proxy() as network:
+        settings = place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": place.kafka.proxied}
+        async with Program(settings) as owner:
+            network.stall()
+            sending = asyncio.create_task(send(owner, task))
+            await eventually(lambda: place.redis.command("EXISTS", key) == b":1", "the event is claimed")
+            owner.kill()
+            assert not (await sending).good
+
+
+async def test_what_a_killed_owner_claimed_is_published_by_the_senders_next_send_5_s_later(
+    own_place: Place,
+) -> None:
+    task, begun = new_task(), time.monotonic()
+    async with running(own_place) as heir:
+        await claimed_by_the_dead(own_place, task)
+        assert await own_place.ids() == []
+        await eventually(lambda: time.monotonic() > begun + VENDOR_WAITS_S, "the vendor sends again")
+        sent = await send(heir, task)
+
+    assert (sent.status, sent.outcome) == (200, "published")
+    assert sent.seconds < 1
+    assert await own_place.ids() == [edited_id(task)]
+
+
+async def test_a_delivery_that_comes_while_the_dead_owners_lease_stands_takes_over_when_it_runs_out(
+    own_place: Place,
+) -> None:
+    task = new_task()
+    async with running(own_place) as heir:
+        await claimed_by_the_dead(own_place, task)
+        heard = await asyncio.gather(*(send(heir, task) for _ in range(5)))
+
+    assert sorted(sent.outcome for sent in heard) == ["duplicate"] * 4 + ["published"]
+    assert max(sent.seconds for sent in heard) < 4
+    assert await own_place.ids() == [edited_id(task)]

@@ -1,0 +1,94 @@
+"""Kafka, Redis or a topic away at the start: the program starts, says what is missing, and catches up."""
+
+import asyncio
+
+from tests.journey.notifications import edited_id, new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import send
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+
+async def is_ready(program: Program) -> bool:
+    return (await program.admin("/readyz")).status == 200
+
+
+async def test_without_kafka_it_lives_unready_and_publishes_what_it_held_once_kafka_comes(
+    own_place: Place,
+) -> None:
+    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    given_up, held = new_task(), new_task()
+    with own_place.kafka.open_proxy() as network:
+        network.refuse()
+        async with running(own_place, settings, wait_for="/livez") as program:
+            readiness = await program.admin("/readyz")
+            silence = await send(program, given_up)
+            sending = asyncio.create_task(send(program, held))
+            await eventually(
+                lambda: program.metric("bridge_deliveries_held"), "the delivery is held", within_s=4
+            )
+            network.resume()
+            sent = await sending
+            await eventually(lambda: is_ready(program), "ready")
+            again = await send(program, given_up)
+
+    assert readiness.status == 503
+    assert readiness.json["degraded"]
+    assert silence.status == 503
+    assert 6 <= silence.seconds < 7
+    assert (sent.status, sent.outcome) == (200, "published")
+    assert (again.status, again.outcome) == (200, "published")
+    assert await own_place.ids() == sorted(map(edited_id, (given_up, held)))
+
+
+async def test_without_redis_it_is_ready_and_publishes_unchecked_until_redis_comes(place: Place) -> None:
+    unchecked, checked = new_task(), new_task()
+    place.redis.stop()
+    async with running(place) as program:
+        assert (await send(program, unchecked)).outcome == "published"
+        place.redis.start()
+
+        async def whole() -> bool:
+            await send(program, new_task())
+            return not (await program.admin("/readyz")).json["degraded"]
+
+        await eventually(whole, "Redis is asked", within_s=6, every_s=0.2)
+        assert [(await send(program, checked)).outcome for _ in range(2)] == ["published", "duplicate"]
+
+    stamps = {event["task_id"]: event["delivery"]["deduplicated"] for event in await place.published()}
+    assert (stamps[unchecked], stamps[checked]) == (False, True)
+
+
+async def test_an_event_without_its_topic_is_held_and_published_once_the_topic_is_there(
+    place: Place,
+) -> None:
+    await place.kafka.delete_topics([place.events])
+    given_up, held = new_task(), new_task()
+    async with running(place, wait_for="/livez") as program:
+        silence = await send(program, given_up)
+        readiness = await program.admin("/readyz")
+        sending = asyncio.create_task(send(program, held))
+        await eventually(lambda: program.metric("bridge_deliveries_held"), "the delivery is held", within_s=4)
+        await place.kafka.create_topics([place.events])
+        sent = await sending
+        await eventually(lambda: is_ready(program), "ready")
+        buried = await program.post(b"no notification")
+
+    assert silence.status == 503
+    assert 6 <= silence.seconds < 7
+    assert readiness.status == 503
+    assert any(place.events in trouble for trouble in readiness.json["degraded"])
+    assert (sent.status, sent.outcome) == (200, "published")
+    assert sent.seconds < 6
+    assert buried.status == 422
+    assert await place.ids() == [edited_id(held)]
+
+
+async def test_a_missing_topic_holds_up_no_other(place: Place) -> None:
+    await place.kafka.delete_topics([place.dead_letters])
+    async with running(place, wait_for="/livez") as program:
+        lost = asyncio.create_task(program.post(b"no notification"))
+        heard = [await send(program, new_task()) for _ in range(20)]
+        assert (await lost).status == 503
+
+    assert {sent.outcome for sent in heard} == {"published"}

@@ -1,0 +1,90 @@
+"""SIGTERM: the door stays open for 5 s, nothing that was answered well is lost, and the end comes in time."""
+
+import asyncio
+import time
+
+from tests.journey.notifications import edited_id, new_task
+from tests.journey.places import Place
+from tests.journey.senders import Sent, load, send, tasks_until
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+AT_ONCE = 32
+STILL_ACCEPTING_S = 5.0
+ENDS_WITHIN_S = 20.0
+
+
+async def stopped_under_load(program: Program) -> tuple[list[Sent], float]:
+    """Send SIGTERM while events pass; give all sends and when it was told to end."""
+    enough, heard = asyncio.Event(), list[Sent]()
+    passing = asyncio.create_task(
+        load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+    )
+    await eventually(lambda: len(heard) > 10 * AT_ONCE, "events pass")
+    told = time.monotonic()
+    ending = asyncio.create_task(program.terminate(ENDS_WITHIN_S))
+    await eventually(lambda: says_stopping(program), "it says that it stops", within_s=2)
+    assert await ending == 0
+    enough.set()
+    await passing
+    assert time.monotonic() - told < ENDS_WITHIN_S
+    assert "Traceback" not in program.log()
+    return heard, told
+
+
+async def says_stopping(program: Program) -> bool:
+    answer = await program.admin("/readyz")
+    return answer.status == 503 and answer.json["status"] == "stopping"
+
+
+async def test_sigterm_under_load_answers_everyone_for_5_s_and_loses_nothing(place: Place) -> None:
+    async with Program(place.settings) as program:
+        heard, told = await stopped_under_load(program)
+
+    early = [sent for sent in heard if sent.begun < told + STILL_ACCEPTING_S - 0.5]
+    assert {sent.status for sent in early} == {200}
+    after = [sent for sent in early if sent.begun > told + 0.5]
+    assert after
+    assert all(sent.closing for sent in after)
+    ids = await place.ids()
+    assert len(ids) == len(set(ids))
+    assert {edited_id(sent.task) for sent in heard if sent.good} <= set(ids)
+
+
+async def test_sigterm_while_kafka_is_frozen_ends_in_time_and_says_yes_to_nothing_that_is_lost(
+    own_place: Place,
+) -> None:
+    tasks = [new_task() for _ in range(100)]
+    async with Program(own_place.settings) as program:
+        before = [await send(program, new_task()) for _ in range(10)]
+        own_place.kafka.pause()
+        sending = asyncio.gather(*(send(program, task) for task in tasks))
+        await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held")
+        told = time.monotonic()
+        assert await program.terminate(ENDS_WITHIN_S) == 0
+        assert time.monotonic() - told < ENDS_WITHIN_S
+        heard = await sending
+        assert "Traceback" not in program.log()
+        own_place.kafka.resume()
+
+    assert {sent.status for sent in heard} == {503}
+    assert all(sent.seconds >= 6 for sent in heard)
+    ids = await own_place.ids()
+    assert len(ids) == len(set(ids))
+    assert {edited_id(sent.task) for sent in before} <= set(ids)
+
+
+async def test_a_new_program_publishes_once_what_the_stopped_one_could_not(own_place: Place) -> None:
+    task = new_task()
+    with own_place.kafka.open_proxy() as network:
+        settings = own_place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+        async with Program(settings) as program:
+            network.stall()
+            assert not (await send(program, task, patience_s=5)).good
+            assert await program.terminate(ENDS_WITHIN_S) == 0
+    async with Program(own_place.settings) as heir:
+        sent = await send(heir, task)
+        heir.kill()
+
+    assert (sent.status, sent.outcome) == (200, "published")
+    assert await own_place.ids() == [edited_id(task)]
