@@ -75,6 +75,11 @@ async def test_each_ending_has_its_answer(
     assert ("retry-after" in response.headers) == (status == 503)
 
 
+async def test_a_query_of_too_many_fields_proves_nothing(door: Door) -> None:
+    assert (await door.post(BODY, "/callbacks?" + "sign=a&" * 101)).status == 200
+    assert door.taken[0].query_sign == ""
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT"])
 async def test_other_methods_are_refused_before_the_address_is_judged(door: Door, method: str) -> None:
     target = "x:443" if method == "CONNECT" else "/nowhere"

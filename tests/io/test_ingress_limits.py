@@ -168,6 +168,19 @@ async def test_at_the_cap_the_longest_idle_connection_makes_room() -> None:
         assert (await clients[0].response()).status == 200
 
 
+async def test_who_does_not_read_its_answers_makes_room_too() -> None:
+    async with opened(Limits(connections_max=1)) as door:
+        deaf = await door.knock()
+        flooding = asyncio.create_task(flood(deaf, post(b"{}") * 1000))
+        size = -1
+        while size != len(door.taken):
+            size = len(door.taken)
+            await asyncio.sleep(0.1)
+        assert (await door.post(b"{}")).status == 200
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(flooding, 5)
+
+
 async def test_who_is_being_answered_is_never_closed_for_room() -> None:
     async with opened(Limits(connections_max=1)) as door:
         begun, end = asyncio.Event(), asyncio.Event()

@@ -250,20 +250,21 @@ class Connection(BaseProtocol):
     def _end(self) -> None:
         unread = self._deaf or not self._payload.is_eof()
         self._deaf = True
+        self.answering = False
         self._requests.clear()
         self._parser = None
         self._payload = EMPTY_PAYLOAD
         transport = self.transport
         if transport is None or transport.is_closing():
             return
+        # Watched until it is closed: its client may neither read the answer nor stop sending.
+        self._house.crowd.arriving(self, self._house.monotonic())
         if not unread or self._half_closed:
             transport.close()
             return
         # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
         if transport.can_write_eof():
             transport.write_eof()
-        self.answering = False
-        self._house.crowd.arriving(self, self._house.monotonic())
         self._reading_paused = False
         self._resume_reading_for_buffer()
 
@@ -275,7 +276,7 @@ class Connection(BaseProtocol):
         self._deaf = True
         if self.transport is None:
             return
-        if reason:
+        if reason or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             self.transport.close()

@@ -27,10 +27,6 @@ class Room:
         timer = loop.call_later(seconds, _give_up, turn)
         try:
             return await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.result():
-                self.give_back(size)
-            raise
         finally:
             timer.cancel()
             if place in self._line:
