@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import Answer, Claim, question
 from bridge.core.codec import Envelope, open_envelope, read_event
 from bridge.core.event import Event, Notification, Record, Stamp
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
@@ -163,8 +163,8 @@ class Pipeline:
 
     async def _attempt(self, trip: _Trip, event: Event) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
-        question = self._question(trip.notification, event)
-        claim, journey = await self._journeys.claim(question, trip.deadline, trip.size)
+        asked = self._question(trip.notification, event)
+        claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
         told = Outcome(
             ending=Ending.PUBLISHED if journey else Ending.DUPLICATE,
             event_id=claim.event_id,
@@ -189,14 +189,10 @@ class Pipeline:
 
     def _question(self, notification: Notification, event: Event) -> Claim:
         self._asked += 1
-        return Claim(
-            app=notification.application.name,
-            identity=event.identity,
-            format=event.format,
-            first_ms=notification.received_ms,
-            token=f"{self._process}{self._asked & 0xFFFFFFFF:08x}",
-            audit=notification.mode == "audit",
-        )
+        token = f"{self._process}{self._asked & 0xFFFFFFFF:08x}"
+        app, at_ms = notification.application.name, notification.received_ms
+        asked = question(app, event.identity, event.format, at_ms, token)
+        return replace(asked, audit=True) if notification.mode == "audit" else asked
 
     async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> None:
         """Send ``record`` and wait until it is durable: one send, however long the wait."""

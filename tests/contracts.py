@@ -3,8 +3,9 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import Answer, Claim, question
 from bridge.core.event import Format, Identity, Record
 from bridge.core.outcome import Unavailable
 from bridge.journeys import Memory
@@ -24,7 +25,7 @@ class Clock:
         return self.now_ms
 
 
-def question(  # noqa: PLR0913 - a test names the one it means
+def asked(  # noqa: PLR0913 - a test names the one it means
     key: str = "EditMediaComplete:t1:FINISH",
     digest: str = "0" * 16,
     *,
@@ -37,7 +38,7 @@ def question(  # noqa: PLR0913 - a test names the one it means
 ) -> Claim:
     """Make a claim's question."""
     identity = Identity(key=key, digest=digest, recurring=recurring, latest_of=latest_of)
-    return Claim(app="shop", identity=identity, format=format, first_ms=at_ms, token=token, audit=audit)
+    return replace(question("shop", identity, format, at_ms, token), audit=audit)
 
 
 ONE, TWO = "1" * 16, "2" * 16
@@ -59,90 +60,88 @@ class MemoryContract:
         return held
 
     async def test_the_first_is_fresh_and_a_repeat_of_what_is_durable_is_seen(self) -> None:
-        await self._finish(question(token=ONE))
-        assert await self._answer(question(token=TWO)) is Answer.SEEN
+        await self._finish(asked(token=ONE))
+        assert await self._answer(asked(token=TWO)) is Answer.SEEN
 
     async def test_what_another_works_on_is_held(self) -> None:
-        assert await self._answer(question(token=ONE)) is Answer.FRESH
-        assert await self._answer(question(token=TWO)) is Answer.HELD
+        assert await self._answer(asked(token=ONE)) is Answer.FRESH
+        assert await self._answer(asked(token=TWO)) is Answer.HELD
 
     async def test_an_owner_that_asks_again_is_still_the_owner(self) -> None:
-        assert await self._answer(question(token=ONE)) is Answer.FRESH
-        assert await self._answer(question(token=ONE)) is Answer.FRESH
+        assert await self._answer(asked(token=ONE)) is Answer.FRESH
+        assert await self._answer(asked(token=ONE)) is Answer.FRESH
 
     async def test_what_was_released_is_fresh_again(self) -> None:
-        held = await self.memory.claim(question(token=ONE))
+        held = await self.memory.claim(asked(token=ONE))
         await self.memory.release(held)
-        assert await self._answer(question(token=TWO)) is Answer.FRESH
+        assert await self._answer(asked(token=TWO)) is Answer.FRESH
 
     async def test_nobody_releases_what_another_owns(self) -> None:
-        await self.memory.claim(question(token=ONE))
-        await self.memory.release(question(token=TWO))
-        assert await self._answer(question(token=TWO)) is Answer.HELD
+        await self.memory.claim(asked(token=ONE))
+        await self.memory.release(asked(token=TWO))
+        assert await self._answer(asked(token=TWO)) is Answer.HELD
 
     async def test_nobody_commits_what_another_owns(self) -> None:
-        await self.memory.claim(question(token=ONE))
-        await self.memory.commit(question(token=TWO))
-        assert await self._answer(question(token=OTHER)) is Answer.HELD
+        await self.memory.claim(asked(token=ONE))
+        await self.memory.commit(asked(token=TWO))
+        assert await self._answer(asked(token=OTHER)) is Answer.HELD
 
     async def test_a_commit_of_what_was_forgotten_is_written(self) -> None:
-        await self.memory.commit(question(token=ONE))
-        assert await self._answer(question(token=TWO)) is Answer.SEEN
+        await self.memory.commit(asked(token=ONE))
+        assert await self._answer(asked(token=TWO)) is Answer.SEEN
 
     async def test_other_content_is_a_revision_whether_finished_or_not(self) -> None:
-        held = await self.memory.claim(question(token=ONE))
-        assert await self._answer(question(token=TWO, digest=OTHER)) is Answer.REVISED
+        held = await self.memory.claim(asked(token=ONE))
+        assert await self._answer(asked(token=TWO, digest=OTHER)) is Answer.REVISED
         await self.memory.commit(held)
-        assert await self._answer(question(token=TWO, digest=OTHER)) is Answer.REVISED
-        assert await self._answer(question(token=TWO)) is Answer.SEEN
+        assert await self._answer(asked(token=TWO, digest=OTHER)) is Answer.REVISED
+        assert await self._answer(asked(token=TWO)) is Answer.SEEN
 
     async def test_a_revision_is_remembered_under_its_own_id(self) -> None:
-        await self._finish(question(token=ONE))
-        revised = question(token=TWO, digest=OTHER).revised()
+        await self._finish(asked(token=ONE))
+        revised = asked(token=TWO, digest=OTHER).revised()
         assert revised.event_id == f"EditMediaComplete:t1:FINISH#{OTHER}"
         await self._finish(revised)
-        assert await self._answer(question(token=ONE, digest=OTHER).revised()) is Answer.SEEN
+        assert await self._answer(asked(token=ONE, digest=OTHER).revised()) is Answer.SEEN
 
     async def test_an_audit_never_makes_a_revision(self) -> None:
-        await self._finish(question(token=ONE))
-        assert await self._answer(question(token=TWO, digest=OTHER, audit=True)) is Answer.SEEN
+        await self._finish(asked(token=ONE))
+        assert await self._answer(asked(token=TWO, digest=OTHER, audit=True)) is Answer.SEEN
 
     async def test_the_other_formats_first_copy_is_a_duplicate_within_a_quarter_of_an_hour(self) -> None:
-        await self._finish(question(token=ONE))
+        await self._finish(asked(token=ONE))
         soon = NOW_MS + 900_000
-        legacy = question(token=TWO, format="legacy", digest=OTHER, at_ms=soon)
+        legacy = asked(token=TWO, format="legacy", digest=OTHER, at_ms=soon)
         assert await self._answer(legacy) is Answer.SEEN
-        later = question(token=TWO, format="legacy", digest=OTHER, at_ms=soon + 900_000)
+        later = asked(token=TWO, format="legacy", digest=OTHER, at_ms=soon + 900_000)
         assert await self._answer(later) is Answer.SEEN
-        changed = question(token=TWO, format="legacy", digest="e" * 16, at_ms=soon)
+        changed = asked(token=TWO, format="legacy", digest="e" * 16, at_ms=soon)
         assert await self._answer(changed) is Answer.REVISED
 
     async def test_the_other_formats_first_copy_is_a_revision_later(self) -> None:
-        await self._finish(question(token=ONE))
-        legacy = question(token=TWO, format="legacy", digest=OTHER, at_ms=NOW_MS + 900_001)
+        await self._finish(asked(token=ONE))
+        legacy = asked(token=TWO, format="legacy", digest=OTHER, at_ms=NOW_MS + 900_001)
         assert await self._answer(legacy) is Answer.REVISED
 
     async def test_the_other_format_waits_for_what_is_under_way(self) -> None:
-        await self.memory.claim(question(token=ONE))
-        assert await self._answer(question(token=TWO, format="legacy", digest=OTHER)) is Answer.HELD
+        await self.memory.claim(asked(token=ONE))
+        assert await self._answer(asked(token=TWO, format="legacy", digest=OTHER)) is Answer.HELD
 
     async def test_a_redelivery_is_told_the_first_ones_time(self) -> None:
-        await self._finish(question("FileDeleted#0", token=ONE, recurring=True))
-        again = await self.memory.claim(
-            question("FileDeleted#0", token=TWO, recurring=True, at_ms=NOW_MS + 5)
-        )
+        await self._finish(asked("FileDeleted#0", token=ONE, recurring=True))
+        again = await self.memory.claim(asked("FileDeleted#0", token=TWO, recurring=True, at_ms=NOW_MS + 5))
         assert again.answer is Answer.SEEN
         assert again.event_id == f"FileDeleted#0@{NOW_MS}"
 
     async def test_of_a_group_only_a_repeat_of_the_latest_state_is_a_duplicate(self) -> None:
-        working = question("Cast:c:Working", token=ONE, recurring=True, latest_of="Cast:c")
-        idle = question("Cast:c:Idle", token=ONE, recurring=True, latest_of="Cast:c")
+        working = asked("Cast:c:Working", token=ONE, recurring=True, latest_of="Cast:c")
+        idle = asked("Cast:c:Idle", token=ONE, recurring=True, latest_of="Cast:c")
         await self._finish(working)
         await self._finish(idle)
-        assert await self._answer(question("Cast:c:Idle", token=TWO, recurring=True, latest_of="Cast:c")) is (
+        assert await self._answer(asked("Cast:c:Idle", token=TWO, recurring=True, latest_of="Cast:c")) is (
             Answer.SEEN
         )
-        again = question("Cast:c:Working", token=TWO, recurring=True, latest_of="Cast:c", at_ms=NOW_MS + 9)
+        again = asked("Cast:c:Working", token=TWO, recurring=True, latest_of="Cast:c", at_ms=NOW_MS + 9)
         held = await self.memory.claim(again)
         assert (held.answer, held.first_ms) == (Answer.FRESH, NOW_MS + 9)
 

@@ -29,51 +29,41 @@ _LETTERS = {"f": Answer.FRESH, "h": Answer.HELD, "s": Answer.SEEN, "r": Answer.R
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """One delivery's hold on an occurrence, or its question for one.
+    """One delivery's hold on an occurrence, or its question for one; made by `question`.
 
-    ``token`` (16 characters) names the owner: nobody else may commit or release it. ``first_ms`` is when the
-    occurrence's first delivery was received (unix milliseconds), this one's own where it is the first. With
-    `Answer.REVISED` the same occurrence was seen with other content and nothing is held yet. An ``audit``
-    never makes a revision. ``revision`` tells that this is the claim of a revised content's own id.
+    ``key`` is the key remembered, ``group`` the one under which the latest state of its kind is (empty where
+    there is none): the braces put an application's keys into one slot of a cluster. ``token`` (16
+    characters) names the owner: nobody else may commit or release it. ``first_ms`` is when the occurrence's
+    first delivery was received (unix milliseconds), this one's own where it is the first. ``mark`` is the
+    delivered content as remembered: a letter for the format and the digest. With `Answer.REVISED` the same
+    occurrence was seen with other content and nothing is held yet. An ``audit`` never makes a revision.
+    ``revision`` tells that this is the claim of a revised content's own id.
     """
 
     app: str
+    key: str
     identity: Identity
     format: Format
+    mark: str
     first_ms: int
     token: str
+    group: str = ""
     answer: Answer = Answer.AWAY
     audit: bool = False
     revision: bool = False
-
-    @property
-    def key(self) -> str:
-        """The key remembered; the braces put an application's keys into one slot of a cluster."""
-        return f"vod:{{{self.app}}}:{self.identity.key}"
-
-    @property
-    def group(self) -> str:
-        """The key under which the latest state of its kind is remembered; empty where there is none."""
-        return f"vod:{{{self.app}}}:{self.identity.latest_of}" if self.identity.latest_of else ""
 
     @property
     def event_id(self) -> str:
         """The event's id: the key, and for a recurring type the time of its first delivery (§8)."""
         return f"{self.identity.key}@{self.first_ms}" if self.identity.recurring else self.identity.key
 
-    @property
-    def mark(self) -> str:
-        """The delivered content, as remembered: a letter for the format and the digest."""
-        return _MARKS[self.format] + self.identity.digest
-
     def differs_from(self, other: "Claim") -> bool:
         """Tell whether this is a revised content of ``other``'s occurrence: same format, other digest."""
-        digests = (self.identity.digest, other.identity.digest)
-        return self.format == other.format and digests[0] != digests[1] and not self.audit
+        return self.format == other.format and self.mark != other.mark and not self.audit
 
-    def question(self) -> str:
+    def asked(self) -> str:
         """Say this claim as claim.lua reads it."""
-        kind = "g" if self.identity.latest_of else "a" if self.audit else "-"
+        kind = "g" if self.group else "a" if self.audit else "-"
         return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
     def ending(self, what: str, remember_ms: int) -> str:
@@ -82,8 +72,23 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     def revised(self) -> "Claim":
         """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""
-        identity = replace(self.identity, key=f"{self.identity.key}#{self.identity.digest}")
-        return replace(self, identity=identity, revision=True)
+        suffix = f"#{self.identity.digest}"
+        identity = replace(self.identity, key=self.identity.key + suffix)
+        return replace(self, key=self.key + suffix, identity=identity, revision=True)
+
+
+def question(app: str, identity: Identity, body_format: Format, first_ms: int, token: str) -> Claim:
+    """Ask for the occurrence that ``identity`` names, on behalf of an application."""
+    return Claim(
+        app=app,
+        key=f"vod:{{{app}}}:{identity.key}",
+        group=f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else "",
+        identity=identity,
+        format=body_format,
+        mark=_MARKS[body_format] + identity.digest,
+        first_ms=first_ms,
+        token=token,
+    )
 
 
 def answered(claims: list[Claim], text: str) -> list[Claim]:
@@ -125,7 +130,7 @@ class Finished:
         """Answer ``claim`` from what was finished here, or None where nothing is known."""
         known, until_ms = self._claims.get(claim.key, (None, 0))
         # Of a group only the latest state's repeat is a duplicate, and which one that is is not known here.
-        if known is None or claim.first_ms > until_ms or claim.identity.latest_of:
+        if known is None or claim.first_ms > until_ms or claim.group:
             return None
         answer = Answer.REVISED if claim.differs_from(known) else Answer.SEEN
         return replace(claim, answer=answer, first_ms=known.first_ms)

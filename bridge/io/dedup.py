@@ -142,7 +142,7 @@ class Memory:
             known = replace(claim, answer=Answer.AWAY)
         if known is None:
             future: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
-            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.question(), future)
+            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.asked(), future)
             known = await future
         self._telemetry.claimed(known.answer)
         return known
@@ -183,7 +183,7 @@ class Memory:
     async def _ask(self, batch: Batch[Claim]) -> None:
         claims = [claim for claim, _, _ in batch]
         limits = self._limits
-        keys = [c.key for c in claims] + [c.group for c in claims if c.identity.latest_of]
+        keys = [c.key for c in claims] + [c.group for c in claims if c.group]
         heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
         try:
             text = await self._call(self._claim_script, keys, [*heads, *(text for _, text, _ in batch)])

@@ -11,7 +11,7 @@ from bridge.io.dedup import Limits, Memory
 from bridge.links import redis_client
 from bridge.settings.sections import RedisSettings
 from bridge.telemetry import Telemetry
-from tests.contracts import NOW_MS, ONE, TWO, Clock, MemoryContract, question
+from tests.contracts import NOW_MS, ONE, TWO, Clock, MemoryContract, asked
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -45,9 +45,9 @@ class TestContract(MemoryContract):
 
 
 async def test_claims_of_one_turn_travel_in_one_call(memory: Memory, client: Redis) -> None:
-    await memory.claim(question("warm", token=ONE))
+    await memory.claim(asked("warm", token=ONE))
     before = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
-    claims = [question(f"Type:t{n}", token=f"{n:016d}") for n in range(200)]
+    claims = [asked(f"Type:t{n}", token=f"{n:016d}") for n in range(200)]
     answers = await asyncio.gather(*(memory.claim(claim) for claim in claims))
     after = (await client.info("commandstats"))["cmdstat_evalsha"]["calls"]
     assert {answer.answer for answer in answers} == {Answer.FRESH}
@@ -57,10 +57,10 @@ async def test_claims_of_one_turn_travel_in_one_call(memory: Memory, client: Red
 async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client: Redis) -> None:
     short = Limits(lease_ms=50, probe_s=9)
     dead, alive = (Memory(client, Telemetry(), Clock(), short) for _ in range(2))
-    await dead.claim(question("FileDeleted#1", token=ONE, recurring=True))
+    await dead.claim(asked("FileDeleted#1", token=ONE, recurring=True))
 
     async def taken() -> Claim | None:
-        claim = await alive.claim(question("FileDeleted#1", token=TWO, recurring=True, at_ms=NOW_MS + 77))
+        claim = await alive.claim(asked("FileDeleted#1", token=TWO, recurring=True, at_ms=NOW_MS + 77))
         return claim if claim.answer is Answer.FRESH else None
 
     over = await eventually(taken, "the lease runs out")
@@ -70,40 +70,40 @@ async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client
 
 async def test_a_renewed_claim_stays(client: Redis) -> None:
     memory = Memory(client, Telemetry(), Clock(), Limits(lease_ms=300_000))
-    held = await memory.claim(question(token=ONE))
+    held = await memory.claim(asked(token=ONE))
     await client.setrange(held.key, 15, f"{1:013d}")
     await memory.renew([held])
-    await memory.commit(question("another", token=TWO))  # travels behind the renewal
-    assert (await memory.claim(question(token=TWO))).answer is Answer.HELD
+    await memory.commit(asked("another", token=TWO))  # travels behind the renewal
+    assert (await memory.claim(asked(token=TWO))).answer is Answer.HELD
 
 
 async def test_what_is_remembered_is_small_and_lasts_four_days(memory: Memory, client: Redis) -> None:
     longest = (
         "ProcedureStateChanged:1256768367-Procedure-475b7237438a39560b9879a4556cb177t1:FINISH#" + "a" * 16
     )
-    held = await memory.claim(question(longest, token=ONE))
+    held = await memory.claim(asked(longest, token=ONE))
     await memory.commit(held)
     assert (await client.memory_usage(held.key) or 999) <= 240
     assert 4 * 86_400_000 - 60_000 < await client.pttl(held.key) <= 4 * 86_400_000
-    rare = await memory.claim(question("FileDeleted#2", token=ONE, recurring=True))
+    rare = await memory.claim(asked("FileDeleted#2", token=ONE, recurring=True))
     await memory.commit(rare)
     assert 0 < await client.pttl(rare.key) <= 60_000
 
 
 async def test_a_script_that_redis_forgot_is_loaded_again(memory: Memory, client: Redis) -> None:
-    await memory.claim(question("a", token=ONE))
+    await memory.claim(asked("a", token=ONE))
     await client.script_flush()
-    assert (await memory.claim(question("b", token=ONE))).answer is Answer.FRESH
+    assert (await memory.claim(asked("b", token=ONE))).answer is Answer.FRESH
 
 
 async def test_a_stopped_redis_costs_an_answer_away_and_what_was_finished_is_told_to_it_later(
     redis: RealRedis, memory: Memory, client: Redis
 ) -> None:
     redis.stop()
-    claim = await memory.claim(question(token=ONE))
+    claim = await memory.claim(asked(token=ONE))
     assert claim.answer is Answer.AWAY
     await memory.commit(claim)
-    assert (await memory.claim(question(token=TWO))).answer is Answer.SEEN
+    assert (await memory.claim(asked(token=TWO))).answer is Answer.SEEN
     redis.start()
 
     async def told() -> bool:
@@ -115,22 +115,22 @@ async def test_a_stopped_redis_costs_an_answer_away_and_what_was_finished_is_tol
 async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_when_it_answers(
     redis: RealRedis, memory: Memory
 ) -> None:
-    await memory.claim(question("before", token=ONE))
+    await memory.claim(asked("before", token=ONE))
     redis.pause()
     loop = asyncio.get_running_loop()
     for n in range(3):
-        assert (await memory.claim(question(f"t{n}", token=ONE))).answer is Answer.AWAY
+        assert (await memory.claim(asked(f"t{n}", token=ONE))).answer is Answer.AWAY
     assert memory.away
     started = loop.time()
-    assert (await memory.claim(question("t4", token=ONE))).answer is Answer.AWAY
+    assert (await memory.claim(asked("t4", token=ONE))).answer is Answer.AWAY
     assert loop.time() - started < 0.1
     redis.resume()
     await eventually(lambda: not memory.away, "Redis is used again", within_s=5)
-    assert (await memory.claim(question("t5", token=ONE))).answer is Answer.FRESH
+    assert (await memory.claim(asked("t5", token=ONE))).answer is Answer.FRESH
 
 
 async def test_a_stall_of_our_own_loop_is_no_miss(memory: Memory) -> None:
-    await memory.claim(question("warm", token=ONE))
+    await memory.claim(asked("warm", token=ONE))
     loop = asyncio.get_running_loop()
 
     def stall() -> None:
@@ -139,6 +139,6 @@ async def test_a_stall_of_our_own_loop_is_no_miss(memory: Memory) -> None:
             pass
 
     for n in range(10):
-        asking = asyncio.ensure_future(memory.claim(question(f"s{n}", token=ONE)))
+        asking = asyncio.ensure_future(memory.claim(asked(f"s{n}", token=ONE)))
         loop.call_later(0.0005, stall)
         assert (await asking).answer is Answer.FRESH
