@@ -100,11 +100,11 @@ def event_line(seen: Seen) -> Text:
     line = Text.assemble(
         (_clock(event.time), "dim"),
         "  ",
-        (event.type, "bold"),
+        (plain(event.type), "bold"),
         "  ",
-        (event.app, "magenta"),
+        (plain(event.app), "magenta"),
         "  ",
-        (event.outcome, _OUTCOMES.get(event.outcome, "dim")),
+        (plain(event.outcome), _OUTCOMES.get(event.outcome, "dim")),
         "  ",
         plain(subject),
     )
@@ -202,4 +202,4 @@ def _error_text(error: _Error) -> str:
 
 
 def _clock(time: str) -> str:
-    return time[11:23] or "--:--:--.---"
+    return plain(time[11:23]) or "--:--:--.---"

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bridge.cli.drawing import answer_line, plain
 from bridge.cli.ending import FAILED, USED_WRONGLY, fail
-from bridge.cli.sources import Sourced, files_of, notifications_of, size_of
+from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of, size_of
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
 _ANSWER_WITHIN_S = 30
@@ -67,8 +67,6 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
         list[Path],
         typer.Argument(
             help="Files, folders (their *.json, *.jsonl, *.ndjson), or - for standard input.",
-            exists=True,
-            allow_dash=True,
             show_default=False,
         ),
     ],
@@ -92,6 +90,9 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     """
     if not url.startswith(("http://", "https://")):
         fail(f"--url {url}: must begin with http:// or https://", USED_WRONGLY)
+    absent = [path for path in paths if path != STDIN and not path.exists()]
+    if absent:
+        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
     files = files_of(paths)
     if not files:
         fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 _SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
-_STDIN = Path("-")
+STDIN = Path("-")
 
 
 class Sourced(Struct, frozen=True):
@@ -43,7 +43,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     """Every file that ``paths`` name, folders walked in the order of their names."""
     found: list[Path] = []
     for path in paths:
-        if path != _STDIN and path.is_dir():
+        if path != STDIN and path.is_dir():
             found += sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
         else:
             found.append(path)
@@ -52,7 +52,7 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
 
 def size_of(files: Sequence[Path]) -> int | None:
     """How many bytes there are to read; None where nobody can know."""
-    if any(file == _STDIN or not file.is_file() for file in files):
+    if any(file == STDIN or not file.is_file() for file in files):
         return None
     return sum(file.stat().st_size for file in files)
 
@@ -62,12 +62,12 @@ def notifications_of(files: Sequence[Path]) -> Iterator[Sourced]:
     for file in files:
         number = 0
         # Standard input by its number: a reader of our own does not hold the interpreter's lock on it.
-        source: Path | int = sys.stdin.fileno() if file == _STDIN else file
-        with open(source, "rb", closefd=file != _STDIN) as stream:
+        source: Path | int = sys.stdin.fileno() if file == STDIN else file
+        with open(source, "rb", closefd=file != STDIN) as stream:
             for document in documents(stream):
                 for body in split(document):
                     number += 1
-                    yield Sourced(f"{'standard input' if file == _STDIN else file}#{number}", body)
+                    yield Sourced(f"{'standard input' if file == STDIN else file}#{number}", body)
 
 
 def documents(stream: IO[bytes]) -> Iterator[bytes]:

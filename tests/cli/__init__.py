@@ -1,1 +1,1 @@
-"""Tests of the words a person types."""
+"""The words a person types, as a person types them: real processes where it matters."""

@@ -1,0 +1,44 @@
+"""Runs the command line as a process of its own and gives what it said."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+WITHIN_S = 60
+
+
+class Said(Struct, frozen=True):
+    """How a command ended and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give this process's environment without the bridge's settings, and with ``settings``."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    return {**own, **(settings or {})}
+
+
+async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typed: bytes = b"") -> Said:
+    """Run ``vod-bridge`` with these words; ``typed`` is its standard input."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bridge",
+        *words,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(settings),
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
+    except TimeoutError:
+        process.kill()
+        raise
+    return Said(process.returncode or 0, out.decode(), err.decode())

@@ -1,0 +1,89 @@
+"""How records and answers look to a person."""
+
+import msgspec
+import pytest
+
+from bridge.cli.drawing import Seen, answer_line, event_line, event_lines, json_line
+
+HEADERS = {
+    "ce_id": "TranscodeComplete:t",
+    "ce_source": "/vod/my-shop",
+    "ce_type": "com.tencentcloud.vod.TranscodeComplete",
+}
+
+
+def _event(**members: object) -> Seen:
+    value = {
+        "id": "TranscodeComplete:t",
+        "type": "TranscodeComplete",
+        "app": "my-shop",
+        "time": "2026-11-21T12:30:45.678Z",
+        "outcome": "failed",
+        **members,
+    }
+    return Seen(topic="vod.TranscodeComplete", key=b"f", headers=HEADERS, value=msgspec.json.encode(value))
+
+
+def test_an_event_is_one_line_of_time_type_app_outcome_subject_and_errors() -> None:
+    errors = [{"path": "PlayInfoSet[0]", "code": 40000, "message": "no"}, *({"code": "FAIL"},) * 4]
+    line = event_line(
+        _event(file_id="f", task_id="t", errors=errors, errors_truncated=7, conformance="repaired")
+    )
+    assert line.plain == (
+        "12:30:45.678  TranscodeComplete  my-shop  failed  file f task t  repaired"
+        "  PlayInfoSet[0] 40000 no  FAIL  FAIL  and 9 more"
+    )
+
+
+def test_an_events_application_and_type_are_known_from_its_headers() -> None:
+    seen = _event()
+    assert (seen.app, seen.type, seen.reason) == ("my-shop", "TranscodeComplete", "")
+
+
+def test_a_dead_letter_tells_its_reason() -> None:
+    headers = {
+        "reason": "malformed",
+        "detail": "not JSON",
+        "app": "a",
+        "received_at": "2026-11-21T12:30:45.678Z",
+    }
+    seen = Seen(topic="vod.dead-letter", headers=headers, value=b"{")
+    assert event_line(seen).plain == "12:30:45.678  dead letter  a  malformed  not JSON  1 bytes kept"
+    assert (seen.app, seen.reason, seen.type) == ("a", "malformed", "")
+    assert "the 1 bytes as they came" in event_lines(seen).plain
+
+
+def test_what_a_sender_wrote_does_not_steer_the_terminal() -> None:
+    seen = _event(type="T\x1b[2J", app="\x9b31m", file_id="\x07bell", errors=[{"message": "\r\x1b]0;t\x07"}])
+    for text in (event_line(seen).plain, event_lines(seen).plain.replace("\n", "")):
+        assert all(sign.isprintable() for sign in text)
+    answer = msgspec.json.encode({"outcome": "rejected", "detail": "\x1b[31m"})
+    assert all(sign.isprintable() for sign in answer_line(422, answer).plain)
+
+
+@pytest.mark.parametrize("value", [b"", b"[]", b"{", b"\xff", b'{"errors":7}'])
+def test_a_foreign_value_is_called_so(value: bytes) -> None:
+    seen = Seen(topic="vod.other", headers=HEADERS, value=value)
+    assert event_line(seen).plain == "vod.other a value that is no event of this bridge"
+    assert event_lines(seen).plain.startswith("vod.other")
+
+
+def test_of_a_large_object_the_keys_alone_are_shown() -> None:
+    lines = event_lines(_event(payload={"TaskId": "t", "Long": "x" * 200})).plain
+    assert "payload: { TaskId, Long }" in lines
+
+
+def test_as_json_a_value_is_the_same_json_and_bytes_that_are_none_are_text() -> None:
+    seen = Seen(
+        topic="t", partition=1, offset=2, key=b"k", headers={}, value=b'{"big": 123456789012345678901}'
+    )
+    assert json_line(seen) == (
+        '{"topic":"t","partition":1,"offset":2,"key":"k","headers":{},"value":{"big": 123456789012345678901}}'
+    )
+    assert json_line(Seen(topic="t", headers={}, value=b"{\xff")).endswith('"value":"{\ufffd"}')
+    assert "\n" not in json_line(Seen(topic="t", headers={}, value=b'{\n"a": 1\n}'))
+
+
+def test_a_refusal_is_shown_with_its_words() -> None:
+    assert answer_line(404, b'{"error":"not found"}').plain == "404 refused  not found"
+    assert answer_line(502, b"<html>").plain == "502 refused"

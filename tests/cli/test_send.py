@@ -1,0 +1,108 @@
+"""``vod-bridge send`` against a small server that answers as it is told."""
+
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.cli.running import vod_bridge
+from tests.rig.parts import free_port
+
+
+class Door:
+    """Takes what is posted; ``answer`` tells the status and the words for each body."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.bodies: list[bytes] = []
+        self.queries: list[dict[str, str]] = []
+        self.answer: Callable[[bytes], tuple[int, dict[str, str]]] = lambda _: (200, {"outcome": "published"})
+
+    async def take(self, request: web.Request) -> web.Response:
+        """Keep the body and answer."""
+        body = await request.read()
+        self.bodies.append(body)
+        self.queries.append(dict(request.query))
+        status, words = self.answer(body)
+        return web.json_response(words, status=status)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    taking = Door()
+    app = web.Application()
+    app.router.add_post("/callbacks", taking.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    taking.url = f"http://127.0.0.1:{port}/callbacks"
+    yield taking
+    await runner.cleanup()
+
+
+async def test_each_notification_is_posted_once_and_the_endings_are_summed_up(door: Door) -> None:
+    said = await vod_bridge("send", "-", "--url", door.url, typed=b'{"EventType":"A"}\n{"EventType":"B"}\n')
+    assert sorted(door.bodies) == [b'{"EventType":"A"}', b'{"EventType":"B"}']
+    assert said.code == 0
+    assert said.out.startswith("2 posted in ")
+    assert "2 published" in said.out
+    assert said.err == ""
+
+
+async def test_a_rejected_one_is_named_and_the_command_fails(door: Door, tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text('{"EventType":"A"}')
+    (tmp_path / "bad.json").write_text("{")
+    door.answer = lambda body: (
+        (422, {"outcome": "rejected", "reason": "malformed"})
+        if body == b"{"
+        else (200, {"outcome": "duplicate"})
+    )
+    said = await vod_bridge("send", str(tmp_path), "--url", door.url, "--json")
+    assert said.code == 1
+    assert json.loads(said.out)["endings"] == {"rejected": 1, "duplicate": 1}
+    assert f"{tmp_path}/bad.json#1: 422 rejected  malformed" in said.err
+
+
+async def test_a_spooled_one_is_well_and_a_refused_one_is_not(door: Door) -> None:
+    door.answer = lambda _: (202, {"outcome": "spooled"})
+    assert (await vod_bridge("send", "-", "--url", door.url, typed=b"{}")).code == 0
+    door.answer = lambda _: (404, {"error": "unknown"})
+    said = await vod_bridge("send", "-", "--url", door.url, typed=b"{}")
+    assert (said.code, "refused 404" in said.out) == (1, True)
+
+
+async def test_a_signature_in_the_body_leaves_the_rest_of_the_bytes_alone(door: Door) -> None:
+    body = b'{"EventType": "A", "n": 1.50, "Sign": "old", "T": 1}'
+    await vod_bridge("send", "-", "--url", door.url, "--sign-key", "k3y", typed=body)
+    (posted,) = door.bodies
+    read = json.loads(posted)
+    assert posted.startswith(body[:-1])
+    assert isinstance(read["T"], int)
+    assert 0 < read["T"] - time.time() <= 900
+    assert read["Sign"] == hashlib.md5(f"k3y{read['T']}".encode(), usedforsecurity=False).hexdigest()
+
+
+async def test_a_signature_in_the_query_leaves_the_body_alone(door: Door) -> None:
+    await vod_bridge(
+        "send", "-", "--url", door.url, "--sign-key", "k", "--sign-in", "query", typed=b'{"a":1}'
+    )
+    (query,) = door.queries
+    assert door.bodies == [b'{"a":1}']
+    assert query["sign"] == hashlib.md5(f"k{query['t']}".encode(), usedforsecurity=False).hexdigest()
+
+
+async def test_where_nothing_listens_one_line_says_so() -> None:
+    said = await vod_bridge("send", "-", "--url", f"http://127.0.0.1:{free_port()}/callbacks", typed=b"{}")
+    assert said.code == 1
+    assert said.err.startswith("error: nothing answers at http://127.0.0.1:")
+    assert said.err.count("\n") == 1
+
+
+async def test_a_folder_without_notifications_is_used_wrongly(tmp_path: Path) -> None:
+    said = await vod_bridge("send", str(tmp_path))
+    assert (said.code, said.err) == (2, f"error: {tmp_path}: no *.json, *.jsonl or *.ndjson file in it\n")

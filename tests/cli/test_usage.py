@@ -1,0 +1,62 @@
+"""What every command has in common: help with an example, exit codes, one clear line for a mistake."""
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from bridge import __version__
+from bridge.cli import app
+
+COMMANDS = ("serve", "dev", "check", "topics", "send", "tail")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_commands_help_shows_an_example(command: str) -> None:
+    said = CliRunner().invoke(app, [command, "--help"])
+    assert said.exit_code == 0
+    assert "Example: " in _plain(said.output)
+    assert f"vod-bridge {command}" in _plain(said.output)
+
+
+def test_the_version_is_told() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output) == (0, f"vod-bridge {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no-such-command"],
+        ["tail", "--no-such-option"],
+        ["tail", "--max", "-1"],
+        ["dev", "--port", "70000"],
+        ["send"],
+        ["send", "/no/such/file"],
+        ["send", "-", "--url", "localhost:8080"],
+        ["send", "-", "--sign-in", "header"],
+    ],
+)
+def test_used_wrongly_ends_with_2(words: list[str]) -> None:
+    assert CliRunner().invoke(app, words).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ["serve", "topics", "tail"])
+def test_wrong_settings_are_listed_all_at_once(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_HTTP__PORT", "eighty")
+    monkeypatch.setenv("BRIDGE_KAFKA__NIX", "1")
+    said = CliRunner().invoke(app, [command])
+    assert said.exit_code == 2
+    assert "BRIDGE_HTTP__PORT = 'eighty'" in said.output
+    assert "BRIDGE_KAFKA__NIX" in said.output
+
+
+def test_check_counts_wrong_settings_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRIDGE_REDIS__URL", "http://nowhere")
+    said = CliRunner().invoke(app, ["check"])
+    assert said.exit_code == 1
+    assert said.output.startswith("failed  settings: BRIDGE_REDIS__URL")
