@@ -4,7 +4,6 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
-from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bridge.core import legacy, v3
 from bridge.core.catalogue import BY_NAME, OTHER, Row
 from bridge.core.conformance import REPAIRS_MAX, Fitted, fit_value
-from bridge.core.content import canonical, decode, first_text, is_null, is_object, pick, text
+from bridge.core.content import canonical, decode, first_text, is_null, is_object, pick, refuse_depth, text
 from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
@@ -29,12 +28,6 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 _INTEGER = re.compile(rb"-?[0-9]+")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-
-# Any value this deep can be walked, whatever the interpreter and however deep the caller stands.
-DEPTH_MAX = 256
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
-_NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 
 class Envelope(Struct, frozen=True):
@@ -70,16 +63,8 @@ def open_envelope(body: bytes) -> Envelope:
         raise Rejected(Reason.MALFORMED, f"not JSON: {error}") from None
     except RecursionError:
         raise Rejected(Reason.MALFORMED, "too deep") from None
-    if body.count(b"[") + body.count(b"{") > DEPTH_MAX and _depth(body) > DEPTH_MAX:
-        raise Rejected(Reason.MALFORMED, "too deep")
     members.pop("EventHandle", None)
     return Envelope(members, _proof(members.pop("Sign", None)), _proof(members.pop("T", None)), repairs)
-
-
-def _depth(body: bytes) -> int:
-    """Measure how deep a body nests, which is valid JSON."""
-    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)))
 
 
 def _proof(raw: Raw | None) -> str:
@@ -116,6 +101,8 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     raw = members.get("data")
     if raw is None or not is_object(raw):
         raise Rejected(Reason.NO_PAYLOAD, "an eventType without data")
+    for beside in members.values():
+        refuse_depth(beside)
     data: dict[str, Any] = decode(raw)
     translation = legacy.translate(name, data)
     row = BY_NAME[translation.type] if translation.known else OTHER

@@ -161,11 +161,19 @@ class _Walk:
 
     def unnest(self, value: dict[str, Any], path: str) -> dict[str, Any]:
         """Join MediaBasicInfo inside MediaBasicInfo, as the vendor sent it from 2019 to 2021."""
-        while type(inner := value.get("MediaBasicInfo")) is dict:
-            value = {key: member for key, member in value.items() if key != "MediaBasicInfo"}
-            value |= {key: member for key, member in inner.items() if member is not None or key not in value}
+        layers = [value]
+        while type(inner := layers[-1].get("MediaBasicInfo")) is dict:
+            layers.append(inner)
             self.note(f"{path.removesuffix('.')}: unnested")
-        return value
+        if len(layers) == 1:
+            return value
+        joined: dict[str, Any] = {}
+        for layer in layers:
+            for key, member in layer.items():
+                nests = key == "MediaBasicInfo" and type(member) is dict
+                if not nests and (member is not None or key not in joined):
+                    joined[key] = member
+        return joined
 
     def object(self, value: dict[str, Any], shape: Shape, path: str) -> dict[str, Any]:
         """Repair the known keys of an object; ``path`` ends with a dot where it is not empty."""
@@ -178,7 +186,8 @@ class _Walk:
                 continue
             put = self.array(member, kind, path + key) if kind.array else self.one(member, kind, path + key)
             if put is not member:
-                fitted = {**fitted, key: put}
+                fitted = dict(value) if fitted is value else fitted
+                fitted[key] = put
         return fitted
 
     def array(self, value: Any, kind: Kind, path: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,15 +6,25 @@ read alike by `pick`.
 
 import json
 import math
+import re
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
+from bridge.core.outcome import Reason, Rejected
+
 _NULL = Raw(b"null")
-_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+
+# Any value this deep can be walked, whatever the interpreter and however deep the caller stands.
+DEPTH_MAX = 256
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 
 def is_null(raw: Raw) -> bool:
@@ -29,10 +39,21 @@ def is_object(raw: Raw) -> bool:
 
 def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value is what it is for
     """Read any JSON text as values. Numbers that no Python number holds stay the text they are, as `Raw`."""
+    refuse_depth(raw)
     try:
         return msgspec.json.decode(raw)
     except msgspec.ValidationError:
         return json.loads(bytes(raw), parse_int=_integer, parse_float=_float)
+
+
+def refuse_depth(raw: Raw) -> None:
+    """Refuse what nests deeper than can be walked. What the catalogue knows all of never does."""
+    written = bytes(raw)
+    if written.count(b"[") + written.count(b"{") <= DEPTH_MAX:
+        return
+    brackets = _STRING.sub(b"", written).translate(None, _NO_BRACKETS)
+    if max(accumulate(map(_STEPS.__getitem__, brackets))) > DEPTH_MAX:
+        raise Rejected(Reason.MALFORMED, "too deep")
 
 
 def _integer(literal: str) -> int | Raw:
@@ -49,14 +70,17 @@ def _float(literal: str) -> float | Raw:
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Spell a content the one way: no null members, keys sorted, compact, floats at their shortest."""
-    return _encode_sorted(_without_nulls(value))
+    return msgspec.json.encode(_put_in_order(value))
 
 
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _put_in_order(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Sort here and not in msgspec, whose own sorting ends the process on some orders of many keys."""
+    if not value:
+        return value
     if type(value) is dict:
-        return {key: _without_nulls(member) for key, member in value.items() if member is not None}
+        return {key: _put_in_order(value[key]) for key in sorted(value) if value[key] is not None}
     if type(value) is list:
-        return [_without_nulls(element) for element in value]
+        return [_put_in_order(element) for element in value]
     return value
 
 
@@ -70,11 +94,9 @@ def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
     return value.get(name) if type(value) is dict else getattr(value, name, None)
 
 
-def members(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - a dict or a struct
-    """List the members of a dict or of a struct, sorted by name."""
-    if type(value) is dict:
-        return sorted(value.items(), key=lambda member: member[0])
-    return [(name, getattr(value, name)) for name in value.__struct_fields__]
+def names(value: Any) -> Iterable[str]:  # noqa: ANN401 - a dict or a struct
+    """List the names of a dict's or of a struct's members, sorted."""
+    return sorted(value) if type(value) is dict else value.__struct_fields__
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import UNSET, Struct, UnsetType
 
 from bridge.core.catalogue import OTHER, Row, Word
-from bridge.core.content import members, pick
+from bridge.core.content import names, pick
 from bridge.core.event import Failure, Verdict
 
 FAILURES_MAX = 100
@@ -138,24 +138,29 @@ def _ext(ext: Any) -> str | UnsetType:  # noqa: ANN401 - any JSON value
 
 
 def _owners(value: Any, row: Row) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a struct or a dict
-    """Every element of the result sets and every object in it, with its path."""
+    """Give every element of the result sets and every object in it, with its path."""
     for name in row.results:
         yield from _elements(name, pick(value, name))
     if type(value) is dict:  # only then are there keys that the catalogue does not know
-        for name, member in members(value):
-            if type(member) is list and (row is OTHER or not row.has(name)):
-                yield from _elements(name, member)
+        for name in sorted(key for key, member in value.items() if type(member) is list):
+            if row is OTHER or not row.has(name):
+                yield from _elements(name, value[name])
 
 
 def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    if type(found) is list:
-        placed = [(f"{name}[{index}]", element) for index, element in enumerate(found)]
-    else:
-        placed = [(name, found)]
-    for path, element in placed:
-        if not isinstance(element, dict | Struct):
-            continue
-        yield path, element
-        for key, child in members(element):
-            if isinstance(child, dict | Struct):
-                yield f"{path}.{key}", child
+    if type(found) is not list:
+        yield from _with_children(name, found)
+        return
+    for index, element in enumerate(found):
+        if element:  # not a word wasted on {}
+            yield from _with_children(f"{name}[{index}]", element)
+
+
+def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+    if not isinstance(element, dict | Struct):
+        return
+    yield path, element
+    for name in names(element):
+        child = pick(element, name)
+        if isinstance(child, dict | Struct):
+            yield f"{path}.{name}", child

@@ -68,13 +68,18 @@ def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
     assert refusal(body) == "malformed"
 
 
-@pytest.mark.parametrize(("deep", "good"), [(254, True), (255, False), (999, False)])
+@pytest.mark.parametrize(("deep", "good"), [(255, True), (256, False), (900, False)])
 def test_nesting_deeper_than_anything_sent_is_malformed(deep: int, good: bool) -> None:  # noqa: FBT001 - a column of the table
     body = b'{"EventType":"New","Some":{"[":' + b"[" * deep + b"]" * deep + b',"b":"\\"[{"}}'
     if good:
         assert read(body).type == "New"
+        assert read(body[:-1] + b',"Beside":' + b"[" * deep + b"]" * deep + b"}").type == "New"
     else:
         assert refusal(body) == "malformed"
+
+
+def test_what_stands_deep_beside_legacy_data_is_malformed() -> None:
+    assert refusal(b'{"eventType":"X","data":{},"x":' + b"[" * 300 + b"]" * 300 + b"}") == "malformed"
 
 
 def test_many_brackets_are_not_deep() -> None:

@@ -144,6 +144,13 @@ def test_the_canonical_bytes_are_the_same_both_ways(payload: bytes) -> None:
     assert short.content == long.content
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_very_many_keys_in_any_order_are_sorted(turn: int) -> None:
+    keys = [f"{number:06d}" for number in range(200_000)][::turn]
+    read = fitted("NewFileUpload", {"X": 1, **dict.fromkeys(keys, 1)})
+    assert list(msgspec.json.decode(read.content)) == [*sorted(keys), "X"]
+
+
 def test_the_canonical_bytes_keep_integers_floats_and_empty_elements_apart() -> None:
     def content(payload: bytes) -> bytes:
         return fitted("NewFileUpload", payload).content
