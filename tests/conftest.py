@@ -6,12 +6,13 @@ BRIDGE_TEST_REQUIRE (``kafka,redis``) names it.
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.deliveries import Rig
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import Missing
 from tests.rig.redis import RealRedis
@@ -73,6 +74,15 @@ def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for heal in request.config.stash[_HEAL]:
         heal()
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    """Give a started pipeline."""
+    rig = Rig()
+    rig.pipeline.start()
+    yield rig
+    await rig.pipeline.stop(0.1)
 
 
 def _absent(part: str, missing: Missing) -> NoReturn:

@@ -51,7 +51,7 @@ ROOMS = {
     "journeys": _room("holding core"),
     "holding": _room("core telemetry", "msgspec"),
     "telemetry": _room("core", "prometheus_client msgspec structlog"),
-    "settings": _room("core", "pydantic pydantic_settings"),
+    "settings": _room("core", "pydantic"),
     "core": _room("", "msgspec"),
     "io": _room(),  # the folder itself
     "__init__": _room(),  # the package itself

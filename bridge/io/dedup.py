@@ -191,7 +191,8 @@ class Memory:
         except Missed:
             answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
         for (_, _, future), answer in zip(batch, answers, strict=True):
-            future.set_result(answer)
+            if not future.done():  # whoever asked may be gone
+                future.set_result(answer)
 
     async def _tell(self, batch: Batch[bool]) -> None:
         keys = [claim.key for claim, _, _ in batch]
@@ -202,7 +203,8 @@ class Memory:
         except Missed:
             heard = False
         for _, _, told in batch:
-            told.set_result(heard)
+            if not told.done():
+                told.set_result(heard)
 
     async def _call(self, script: Script, keys: list[str], arguments: list[str | int]) -> str:
         """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""

@@ -100,8 +100,11 @@ class Ingress:
         if self._server is not None:
             self._server.close()
         self.crowd.cut_idle()
-        if self._work:
-            await asyncio.wait(self._work, timeout=within_s)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        while self._work and (rest := until - loop.time()) > 0:
+            # Again and again: a connection may have been accepted before the door was shut, and begin now.
+            await asyncio.wait(self._work, timeout=rest)
         for guest in self.crowd:
             guest.cut("stopped")
         for task in (*self._work, *([self._watch] if self._watch else [])):

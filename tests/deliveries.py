@@ -1,0 +1,53 @@
+"""Deliveries for the tests of a journey: a pipeline on a memory and a writer that do as the test says."""
+
+import asyncio
+
+import msgspec
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import Outcome
+from bridge.core.record import Routing
+from bridge.holding import Holding
+from bridge.pipeline import Pipeline
+from bridge.telemetry import Telemetry
+from tests.contracts import Clock
+from tests.fakes import FakeMemory, FakeWriter
+
+RULE = Holding(hold_s=0.3, slow_s=0.05, retry_s=0.02, renew_s=0.02, unknown_s=5)
+APP = Application(name="shop")
+
+
+class Rig:
+    """A pipeline and its two fakes."""
+
+    def __init__(self, rule: Holding = RULE) -> None:
+        self.clock = Clock()
+        self.memory = FakeMemory(self.clock)
+        self.writer = FakeWriter()
+        self.pipeline = Pipeline(self.memory, self.writer, Routing(), Telemetry(), rule)
+
+    def deliver(self, body: bytes, **changes: object) -> "asyncio.Task[Outcome]":
+        """Deliver ``body`` now."""
+        notification = Notification(application=APP, body=body, received_ms=self.clock())
+        return asyncio.ensure_future(self.pipeline.deliver(msgspec.structs.replace(notification, **changes)))
+
+    def values(self) -> list[dict[str, object]]:
+        """Read what stands in Kafka."""
+        return [msgspec.json.decode(record.value) for record in self.writer.records]
+
+
+def edited(task: str = "t1", message: str = "SUCCESS") -> bytes:
+    payload = {"TaskId": task, "Status": "FINISH", "ErrCode": 0, "Message": message}
+    return msgspec.json.encode({"EventType": "EditMediaComplete", "EditMediaCompleteEvent": payload})
+
+
+def deleted() -> bytes:
+    return b'{"EventType":"FileDeleted","FileDeleteEvent":{"FileIdSet":["f1"]}}'
+
+
+def cast(status: str) -> bytes:
+    payload = {"CastId": "c", "Status": status}
+    return msgspec.json.encode(
+        {"EventType": "MediaCastStatusChanged", "MediaCastStatusChangedEvent": payload}
+    )
