@@ -103,6 +103,9 @@ async def _misunderstood(address: Address, options: Mapping[str, Any], error: Ex
             what=f"{name}: does not speak TLS, and {_PROTOCOL} is {ours}",
             todo=f"set it to {'SASL_PLAINTEXT' if login else 'PLAINTEXT'}, or use the broker's TLS port",
         )
+    if isinstance(error, TimeoutError):
+        what = f"{name}: takes the connection and says nothing for {ANSWER_WITHIN_S:.0f} s"
+        return Trouble(what=what, todo="look at the broker's load and log; it may be no Kafka")
     if login:
         return Trouble(what=f"{name}: {_said(error)}", todo="check the port, the login and the broker's log")
     return Trouble(
