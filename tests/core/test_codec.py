@@ -1,4 +1,4 @@
-"""Bodies opened and read: what the envelope holds, which sibling is the payload, what is refused and why."""
+"""Bodies read: which sibling is the payload, what is refused and why, what becomes of a legacy one."""
 
 import json
 from typing import Any
@@ -26,103 +26,6 @@ def refusal(body: Any) -> str:  # noqa: ANN401 - any JSON value, or bytes
     with pytest.raises(Rejected) as caught:
         read(body)
     return caught.value.reason
-
-
-# the envelope
-
-
-@pytest.mark.parametrize(
-    ("body", "sign", "t"),
-    [
-        (b'{"Sign":"AbC","T":1700000000}', "AbC", "1700000000"),
-        (b'{"Sign":"\\u0041","T":"17"}', "A", "17"),
-        (b'{"Sign":5,"T":-1}', "5", "-1"),
-        (b'{"Sign":null,"T":1.5}', "", ""),
-        (b'{"Sign":{"a":1},"T":true}', "", ""),
-        (b"{}", "", ""),
-    ],
-)
-def test_the_signature_is_taken_out_of_the_body(body: bytes, sign: str, t: str) -> None:
-    envelope = open_envelope(body)
-    assert (envelope.sign, envelope.t) == (sign, t)
-    assert envelope.members == {}
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"\xff",
-        b"{",
-        b"[]",
-        b"null",
-        b'"text"',
-        b'{"a":NaN}',
-        b'{"a":1}x',
-        b'{"EventType":"\\ud800',
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-    ],
-)
-def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
-    assert refusal(body) == "malformed"
-
-
-@pytest.mark.parametrize(("deep", "good"), [(255, True), (256, False), (900, False)])
-def test_nesting_deeper_than_anything_sent_is_malformed(deep: int, good: bool) -> None:  # noqa: FBT001 - a column of the table
-    body = b'{"EventType":"New","Some":{"[":' + b"[" * deep + b"]" * deep + b',"b":"\\"[{"}}'
-    if good:
-        assert read(body).type == "New"
-        assert read(body[:-1] + b',"Beside":' + b"[" * deep + b"]" * deep + b"}").type == "New"
-    else:
-        assert refusal(body) == "malformed"
-
-
-def test_what_stands_deep_beside_legacy_data_is_malformed() -> None:
-    assert refusal(b'{"eventType":"X","data":{},"x":' + b"[" * 300 + b"]" * 300 + b"}") == "malformed"
-
-
-def test_many_brackets_are_not_deep() -> None:
-    assert read({"EventType": "New", "Some": {"a": [[{}]] * 1000, "b": "[" * 1000}}).type == "New"
-
-
-def test_a_refusal_tells_nothing_of_the_body() -> None:
-    with pytest.raises(Rejected) as caught:
-        open_envelope(b'{"secret":"\xff"}')
-    assert caught.value.detail == "not UTF-8 (byte 11)"
-
-
-def test_signature_and_handle_reach_no_part_of_the_event() -> None:
-    plain = read({"EventType": "TranscodeComplete", "TranscodeCompleteEvent": TRANSCODE, "More": 1})
-    signed = read(
-        {
-            "EventType": "TranscodeComplete",
-            "TranscodeCompleteEvent": TRANSCODE,
-            "More": 1,
-            "EventHandle": "secret",
-            "Sign": "secret",
-            "T": 1,
-        }
-    )
-    assert signed == plain
-
-
-# half a surrogate pair
-
-
-def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
-    event = read(
-        rb'{"EventType":"NewFileUpload","FileUploadEvent":'
-        rb'{"FileId":"a\ud800\\ud800\udc00","MediaBasicInfo":{"Name":"\ud83d\ude00"}}}'
-    )
-    assert event.file_id == "a\ufffd\\ud800\ufffd"
-    assert event.conformance == "repaired"
-    assert event.repairs == ("lone surrogate: to U+FFFD",)
-    assert original(event)["FileUploadEvent"]["MediaBasicInfo"]["Name"] == "😀"
-
-
-def test_half_a_surrogate_pair_in_a_broken_body_is_malformed() -> None:
-    assert refusal(rb'{"a":"\ud800"') == "malformed"
 
 
 # which format, which type
