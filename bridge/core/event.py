@@ -1,4 +1,4 @@
-"""What moves through the bridge: a notification as it came, an event understood, a record as it is kept.
+"""What moves through the bridge: a notification as it came, an event as understood, a record as it is kept.
 
 Plain frozen values. How one becomes the next is told in `codec` and `record`.
 """
