@@ -5,7 +5,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from enum import StrEnum
@@ -97,9 +97,13 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     if not files:
         fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
     posting = _Posting(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency)
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    size = size_of(files)
     began = time.monotonic()
+    tally = _run(posting, files)
+    _conclude(tally, time.monotonic() - began, as_json=as_json)
+
+
+def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
     tally = _Tally()
     with Progress(
         TextColumn("{task.description}"),
@@ -109,7 +113,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("", total=size)
+        task = progress.add_task("", total=size_of(files))
 
         def posted(notification: Sourced, status: int, answer: bytes) -> None:
             _count(tally, console, notification, status, answer)
@@ -122,7 +126,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
             tally.stopped = str(stopped.exceptions[0])
         except* KeyboardInterrupt:
             tally.stopped = "interrupted"
-    _conclude(tally, time.monotonic() - began, as_json=as_json)
+    return tally
 
 
 class _Stopped(Exception):  # noqa: N818 - it says what happened, not that something broke
