@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := schemas/generate.py schemas/goldens.py
+GENERATORS := schemas/generate.py schemas/goldens.py schemas/readme.py
 
 .DEFAULT_GOAL := help
 .PHONY: help run test gate check format generate bench clean python

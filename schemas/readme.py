@@ -1,0 +1,75 @@
+# ruff: noqa: INP001 - a tool beside its data, no package
+"""Draw the tables of README.md that other places know: settings, metrics, topics.
+
+python schemas/readme.py            write them between their markers
+python schemas/readme.py --check    fail if one is not what this writes
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bridge.core.catalogue import ROWS
+from bridge.settings import describe
+from bridge.telemetry import Telemetry
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+
+
+def settings() -> str:
+    """One row a setting."""
+    rows = [
+        (f"`{name}`", f"`{default}`" if default else "", meaning) for name, default, meaning in describe()
+    ]
+    return _table(("variable", "default", "meaning"), rows)
+
+
+def metrics() -> str:
+    """One row a metric; counters as Prometheus spells them."""
+    rows = [
+        (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
+        for family in Telemetry().registry.collect()
+        if family.name.startswith("bridge_")
+    ]
+    return _table(("metric", "kind", "meaning"), sorted(rows))
+
+
+def types() -> str:
+    """Every type of the catalogue, in its order."""
+    return ", ".join(f"`{row.name}`" for row in ROWS)
+
+
+TABLES = {"settings": settings, "metrics": metrics, "types": types}
+
+
+def drawn(text: str) -> str:
+    """Give the page with what stands between its markers drawn anew."""
+    for name, draw in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+        place = pattern.search(text)
+        if place is None:
+            raise SystemExit(f"README.md has no place for {name}")
+        text = f"{text[: place.end(1)]}{draw()}\n{text[place.start(2) :]}"
+    return text
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write, or with `--check` compare; give the exit code."""
+    text = README.read_text(encoding="utf-8")
+    wanted = drawn(text)
+    if "--check" not in arguments:
+        README.write_text(wanted, encoding="utf-8")
+    elif text != wanted:
+        sys.stderr.write("README.md is not what schemas/readme.py writes: run it\n")
+        return 1
+    return 0
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
