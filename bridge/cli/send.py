@@ -83,8 +83,9 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 ) -> None:
     """Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.
 
-    A PullEvents answer is split into its notifications, each with its bytes as they are. Ends with 1 when
-    something was neither published, duplicate nor spooled.
+    A PullEvents answer is split into its notifications, each with its bytes as they are.
+
+    Ends with 1 when something was neither published, duplicate nor spooled.
 
     Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key "$KEY"
     """

@@ -11,8 +11,9 @@ from bridge.cli.ending import ConfigFile, fail, settings_of
 def serve(*, config: ConfigFile = None) -> None:
     """Run the bridge until SIGTERM or Ctrl-C.
 
-    A wrong setting stops the start (exit 2) with all mistakes listed. Kafka and Redis may be away at the
-    start: /readyz says so.
+    A wrong setting stops the start (exit 2) with all mistakes listed.
+
+    Kafka and Redis may be away at the start: /readyz says so.
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """

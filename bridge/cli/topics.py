@@ -36,8 +36,9 @@ def topics(
 ) -> None:
     """List the topics that the bridge writes to, and create the missing ones.
 
-    New ones get 4 partitions, replication 3 and min.insync.replicas 2 where there are three brokers,
-    cleanup.policy delete, 16 MiB messages; dead letters are kept 30 days.
+    New ones get 4 partitions, cleanup.policy delete, 16 MiB messages; dead letters are kept 30 days.
+
+    Replication is 3 and min.insync.replicas 2 where there are three brokers, else what the brokers allow.
 
     Example: vod-bridge topics --create
     """
