@@ -30,6 +30,7 @@ def out() -> Iterator[io.StringIO]:
     stream = io.StringIO()
     root = logging.getLogger()
     kept, level = root.handlers[:], root.level
+    logging.captureWarnings(capture=False)  # an earlier test's set-up may have been undone behind its back
     set_up_logging("info", "json", stream)
     yield stream
     structlog.reset_defaults()
