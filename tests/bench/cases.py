@@ -133,7 +133,8 @@ def _samples() -> tuple[str, ...]:
     """Take the sample pairs as texts in which what names the occurrence is ``@``."""
     texts = []
     for file in sorted((ROOT / "schemas" / "examples").glob("*/*.in.json")):
-        text = _varied(file)
+        expected = json.loads(file.with_name(file.name.replace(".in.", ".out.")).read_bytes())
+        text = _varied(file) if "id" in expected else ""  # not those that are rejected
         if text:
             texts.append(text)
     return tuple(texts)
