@@ -106,3 +106,19 @@ async def test_what_was_published_while_redis_was_away_is_a_duplicate_once_it_is
         await eventually(lambda: place.redis.command("EXISTS", key) == b":1", "Redis was told later")
 
     assert (await place.ids()).count(edited_id(task)) == 1
+
+
+async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unchecked(place: Place) -> None:
+    given_up, held = new_task(), new_task()
+    async with running(place, {"BRIDGE_DEDUP__WHEN_UNAVAILABLE": "hold"}) as program:
+        place.redis.stop()
+        silence = await send(program, given_up)
+        sending = asyncio.create_task(send(program, held))
+        await eventually(lambda: program.metric("bridge_deliveries_in_flight"), "the delivery waits")
+        place.redis.start()
+        sent = await sending
+
+    assert silence.status == 503
+    assert 6 <= silence.seconds < 7
+    assert sent.outcome == "published"
+    assert [event["delivery"]["deduplicated"] for event in await place.published()] == [True]

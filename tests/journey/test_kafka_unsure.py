@@ -1,0 +1,87 @@
+"""Kafka took it, or not, and cannot tell: lost answers, broken lines, a crash. Each event stands once."""
+
+import asyncio
+
+from tests.journey.notifications import edited_id, new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import Sent, load, send, send_as_the_vendor, tasks_until
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+AT_ONCE = 32
+
+
+async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_8_s(own_place: Place) -> None:
+    tasks = [new_task() for _ in range(30)]
+    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    with own_place.kafka.open_proxy() as network:
+        async with running(own_place, settings) as program:
+            await send(program, new_task())
+            network.stall_answers()
+            asyncio.get_running_loop().call_later(8, network.resume)
+            heard = await asyncio.gather(*(send_as_the_vendor(program, task) for task in tasks))
+            later = await send(program, new_task())
+
+    assert {(len(sends), sends[-1].status) for sends in heard} == {(2, 200)}
+    assert later.outcome == "published"
+    ids = await own_place.ids()
+    assert len(ids) == len(set(ids)) == len(tasks) + 2
+    assert {edited_id(task) for task in tasks} < set(ids)
+
+
+async def more(heard: list[Sent]) -> None:
+    so_far = len(heard)
+    await eventually(lambda: len(heard) > so_far + 2 * AT_ONCE, "events pass")
+
+
+async def all_wait(program: Program) -> bool:
+    return await program.metric("bridge_deliveries_in_flight") == AT_ONCE
+
+
+async def test_answers_lost_with_their_connections_double_nothing(own_place: Place) -> None:
+    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    enough, heard = asyncio.Event(), list[Sent]()
+    with own_place.kafka.open_proxy() as network:
+        async with running(own_place, settings) as program:
+            passing = asyncio.create_task(
+                load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+            )
+            for _ in range(5):
+                await more(heard)
+                network.stall_answers()
+                await eventually(lambda: all_wait(program), "all are sent")
+                network.cut()
+                network.resume()
+            enough.set()
+            await passing
+
+    assert {sent.status for sent in heard} == {200}
+    assert max(sent.seconds for sent in heard) < 4
+    assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
+
+
+async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(own_place: Place) -> None:
+    enough, heard = asyncio.Event(), list[list[Sent]]()
+    kafka = own_place.kafka
+    async with running(own_place) as program:
+        passing = asyncio.create_task(
+            load(
+                tasks_until(enough),
+                lambda task: send_as_the_vendor(program, task),
+                at_once=AT_ONCE,
+                heard=heard,
+            )
+        )
+        await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
+        kafka.kill()
+        await asyncio.to_thread(kafka.start)
+        so_far = len(heard)
+        await eventually(lambda: len(heard) > so_far + 5 * AT_ONCE, "events pass again", within_s=20)
+        enough.set()
+        await passing
+        unanswered = [sends[0].task for sends in heard if not sends[-1].good]
+        again = await load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
+
+    assert {sends[-1].status for sends in heard} <= {0, 200}
+    assert {sent.status for sent in again} <= {200}
+    assert await own_place.ids() == sorted(edited_id(sends[0].task) for sends in heard)
