@@ -106,7 +106,7 @@ class Pipeline:
         """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""
         trip = _Trip(notification, self._loop.time(), self._rule)
         del notification  # while it is held, its body may be let go
-        self._telemetry.in_flight.inc()
+        self._telemetry.in_flight += 1
         try:
             outcome = await self._travel(trip)
         except Rejected as rejected:
@@ -115,7 +115,7 @@ class Pipeline:
             log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
             self._telemetry.internal_errors.inc()
             outcome = await self._bury(trip, Rejected(Reason.INTERNAL, "a bug of the bridge; see its log"))
-        self._telemetry.in_flight.dec()
+        self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification,
             outcome,

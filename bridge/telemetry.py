@@ -7,7 +7,7 @@ is told a body, a token or a key, so that no line can hold one.
 import logging
 import sys
 from collections import Counter as Tally
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from importlib.metadata import version
 from json import dumps
 from typing import Any, Literal, TextIO
@@ -19,6 +19,7 @@ from prometheus_client.exposition import generate_latest
 
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
+from bridge.tally import CounterTally, HistogramTally
 
 Deliveries = Literal["all", "problems", "none"]
 LogFormat = Literal["json", "console", "auto"]
@@ -26,7 +27,6 @@ LogFormat = Literal["json", "console", "auto"]
 # 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
 _CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
-_Count = Callable[[float, float | None], None]
 _WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -47,9 +47,6 @@ class Telemetry:
         self._apps = frozenset(apps)
         self._deliveries = deliveries
         self._since_summary: Tally[str] = Tally()
-        self._lines: dict[tuple[str, ...], _Count] = {}
-        self._read_counts: dict[tuple[str, str], Callable[[], None]] = {}
-        self._claim_counts: dict[str, Callable[[], None]] = {}
         self._name_delivery_metrics()
         self._name_dependency_metrics()
         ProcessCollector(registry=self.registry)
@@ -60,17 +57,17 @@ class Telemetry:
 
     def _name_delivery_metrics(self) -> None:
         r = self.registry
-        self._total = Counter(
+        self._total = CounterTally(
             "bridge_deliveries",
             "Deliveries by application, event type and ending.",
             ["app", "type", "outcome"],
-            registry=r,
+            r,
         )
-        self._by_format = Counter(
+        self._by_format = CounterTally(
             "bridge_deliveries_by_format",
             "Deliveries by the body's format (v3, legacy, none) and mode.",
             ["format", "mode"],
-            registry=r,
+            r,
         )
         self._refused = Counter(
             "bridge_http_refused",
@@ -78,20 +75,22 @@ class Telemetry:
             ["reason"],
             registry=r,
         )
-        self._seconds = Histogram(
+        self._seconds = HistogramTally(
             "bridge_delivery_seconds",
             "From a delivery's arrival to its ending, in seconds.",
-            ["mode"],
-            buckets=_DELIVERY_BUCKETS,
-            registry=r,
+            "mode",
+            _DELIVERY_BUCKETS,
+            r,
         )
-        self._conformance = Counter(
+        self._conformance = CounterTally(
             "bridge_events_conformance",
             "Events by type and by how well their payload fits the catalogue.",
             ["type", "conformance"],
-            registry=r,
+            r,
         )
-        self.in_flight = Gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.", registry=r)
+        self.in_flight = 0
+        in_flight = Gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.", registry=r)
+        in_flight.set_function(lambda: self.in_flight)
         self.held = Gauge(
             "bridge_deliveries_held",
             "Deliveries kept silent because nothing durable was reached.",
@@ -106,18 +105,18 @@ class Telemetry:
 
     def _name_dependency_metrics(self) -> None:
         r = self.registry
-        self._ack_seconds = Histogram(
+        self._ack_seconds = HistogramTally(
             "bridge_kafka_ack_seconds",
             "From handing a record to the producer to its acknowledgement, in seconds.",
-            ["mode"],
-            buckets=_DELIVERY_BUCKETS,
-            registry=r,
+            "mode",
+            _DELIVERY_BUCKETS,
+            r,
         )
-        self._claims = Counter(
+        self._claims = CounterTally(
             "bridge_dedup_claims",
             "Claims by the memory's answer (fresh, held, seen, away).",
             ["answer"],
-            registry=r,
+            r,
         )
         self.dedup_degraded = Gauge(
             "bridge_dedup_degraded", "1 while events are published without deduplication.", registry=r
@@ -148,10 +147,13 @@ class Telemetry:
         ack_seconds: float | None = None,
     ) -> None:
         """Count one delivery's ending, and log its canonical line where its ending is selected."""
-        ending = outcome.ending
-        line = (notification.application.name, outcome.event_type, ending, body_format, notification.mode)
-        count = self._lines.get(line) or self._line(*line)
-        count(seconds, ack_seconds)
+        app, mode, ending = notification.application.name, notification.mode, outcome.ending
+        label = self.label_of(outcome.event_type)
+        self._total.counts[app if app in self._apps else "other", label, ending] += 1
+        self._by_format.counts[body_format or "none", mode] += 1
+        self._seconds.observe(mode, seconds)
+        if ack_seconds is not None:
+            self._ack_seconds.observe(mode, ack_seconds)
         self._since_summary[ending] += 1
         if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
             self._log_delivery(notification, outcome, seconds, ack_seconds)
@@ -169,20 +171,11 @@ class Telemetry:
 
     def claimed(self, answer: str) -> None:
         """Count one answer of the memory."""
-        count = self._claim_counts.get(answer)
-        if count is None:
-            count = self._claim_counts[answer] = self._claims.labels(answer).inc
-        count()
+        self._claims.counts[answer,] += 1
 
     def read(self, event_type: str, conformance: str) -> None:
         """Count how well an event's payload fits the catalogue."""
-        key = (event_type, conformance)
-        count = self._read_counts.get(key)
-        if count is None:
-            count = self._conformance.labels(self.label_of(event_type), conformance).inc
-            if event_type in self._types:  # what comes from outside must not fill the cache
-                self._read_counts[key] = count
-        count()
+        self._conformance.counts[self.label_of(event_type), conformance] += 1
 
     def summarise(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
@@ -192,23 +185,6 @@ class Telemetry:
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
-
-    def _line(self, app: str, event_type: str, ending: str, body_format: str, mode: str) -> _Count:
-        """Bind one combination of labels once: finding them again is most of what counting costs."""
-        total = self._total.labels(app if app in self._apps else "other", self.label_of(event_type), ending)
-        by_format = self._by_format.labels(body_format or "none", mode)
-        delivery, ack = self._seconds.labels(mode), self._ack_seconds.labels(mode)
-
-        def count(seconds: float, ack_seconds: float | None) -> None:
-            total.inc()
-            by_format.inc()
-            delivery.observe(seconds)
-            if ack_seconds is not None:
-                ack.observe(ack_seconds)
-
-        if event_type in self._types and app in self._apps:
-            self._lines[app, event_type, ending, body_format, mode] = count
-        return count
 
     @staticmethod
     def _log_delivery(

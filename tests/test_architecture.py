@@ -50,7 +50,8 @@ ROOMS = {
     "pipeline": _room("journeys holding core telemetry", "msgspec structlog"),
     "journeys": _room("holding core"),
     "holding": _room("core telemetry", "msgspec"),
-    "telemetry": _room("core", "prometheus_client msgspec structlog"),
+    "telemetry": _room("core tally", "prometheus_client msgspec structlog"),
+    "tally": _room("", "prometheus_client"),
     "settings": _room("core", "pydantic"),
     "core": _room("", "msgspec"),
     "io": _room(),  # the folder itself

@@ -89,6 +89,18 @@ def test_two_bridges_in_one_process_count_apart() -> None:
     assert sample(other, "bridge_deliveries_held") == 0
 
 
+def test_a_histogram_counts_what_lies_at_or_below_each_edge() -> None:
+    counted = telemetry()
+    for seconds in (0.001, 4.0, 4.5, 99.0):
+        counted.delivered(PUSH, PUBLISHED, body_format="v3", seconds=seconds)
+    at_most = {
+        edge: sample(counted, "bridge_delivery_seconds_bucket", mode="push", le=edge)
+        for edge in ("0.002", "4.0", "5.0", "+Inf")
+    }
+    assert at_most == {"0.002": 1, "4.0": 2, "5.0": 3, "+Inf": 4}
+    assert sample(counted, "bridge_delivery_seconds_sum", mode="push") == 107.501
+
+
 def test_the_exposition_tells_the_version_and_the_process() -> None:
     text = telemetry().exposition().decode()
     assert 'bridge_build_info{version="' in text
