@@ -63,3 +63,18 @@ async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_do
     assert {sent.status for sent in again} == {200}
     tasks = {sends[0].task for sends in heard} | {sent.task for sent in patient}
     assert await own_place.ids() == sorted(map(edited_id, tasks))
+
+
+async def test_more_deliveries_than_are_kept_are_met_with_silence_all_the_same(own_place: Place) -> None:
+    async with running(own_place, {"BRIDGE_HTTP__HELD_MAX": "100"}) as program:
+        await send(program, new_task())
+        own_place.kafka.pause()
+        heard = await asyncio.gather(*(send(program, new_task()) for _ in range(500)))
+        own_place.kafka.resume()
+        later = await send(program, new_task())
+
+    assert {sent.status for sent in heard} == {503}
+    assert all(6 <= sent.seconds < 8 for sent in heard)
+    assert later.outcome == "published"
+    ids = await own_place.ids()
+    assert len(ids) == len(set(ids))

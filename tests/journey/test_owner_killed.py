@@ -1,4 +1,4 @@
-"""The bridge that claimed an event dies before it published it: the dead block nobody."""
+"""The bridge that claimed an event dies before it published it, or only takes its time."""
 
 import asyncio
 import time
@@ -9,16 +9,21 @@ from tests.journey.senders import VENDOR_WAITS_S, send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
+LEASE_S = 3.0
+
+
+def is_claimed(place: Place, task: str) -> bool:
+    return place.redis.command("EXISTS", f"vod:{{default}}:{edited_id(task)}") == b":1"
+
 
 async def claimed_by_the_dead(place: Place, task: str) -> None:
     """Let a program claim the event, and die while Kafka does not answer it."""
-    key = f"vod:{{default}}:{edited_id(task)}"
     with place.kafka.open_proxy() as network:
         settings = place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": place.kafka.proxied}
         async with Program(settings) as owner:
             network.stall()
             sending = asyncio.create_task(send(owner, task))
-            await eventually(lambda: place.redis.command("EXISTS", key) == b":1", "the event is claimed")
+            await eventually(lambda: is_claimed(place, task), "the event is claimed")
             owner.kill()
             assert not (await sending).good
 
@@ -48,4 +53,21 @@ async def test_a_delivery_that_comes_while_the_dead_owners_lease_stands_takes_ov
 
     assert sorted(sent.outcome for sent in heard) == ["duplicate"] * 4 + ["published"]
     assert max(sent.seconds for sent in heard) < 4
+    assert await own_place.ids() == [edited_id(task)]
+
+
+async def test_a_claim_outlives_its_lease_while_its_owner_waits_for_kafka(own_place: Place) -> None:
+    task = new_task()
+    stalled = own_place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    with own_place.kafka.open_proxy() as network:
+        async with running(own_place, stalled) as owner, running(own_place) as other:
+            network.stall()
+            asyncio.get_running_loop().call_later(LEASE_S + 1.5, network.resume)
+            first = asyncio.create_task(send(owner, task))
+            await eventually(lambda: is_claimed(own_place, task), "the event is claimed")
+            second = await send(other, task)
+            sent = await first
+
+    assert (sent.outcome, second.outcome) == ("published", "duplicate")
+    assert second.seconds > LEASE_S
     assert await own_place.ids() == [edited_id(task)]
