@@ -17,9 +17,16 @@ def new_task() -> str:
 
 
 def edited(
-    task: str, *, url: str = "http://example.com/f0.mp4", sign: tuple[str, Any] | None = None
+    task: str,
+    *,
+    url: str = "http://example.com/f0.mp4",
+    file: str = "",
+    sign: tuple[str, Any] | None = None,
 ) -> bytes:
-    """Write the end of an edit, as format 3.0 tells it. Each task has a file, and so a key, of its own."""
+    """Write the end of an edit, as format 3.0 tells it.
+
+    Each task has a file, and so a key, of its own unless ``file`` names one.
+    """
     body: dict[str, Any] = {
         "EventType": "EditMediaComplete",
         "EditMediaCompleteEvent": {
@@ -27,7 +34,7 @@ def edited(
             "Status": "FINISH",
             "ErrCode": 0,
             "Message": "SUCCESS",
-            "Input": {"InputType": "File", "FileInfoSet": [{"FileId": f"file-of-{task}"}]},
+            "Input": {"InputType": "File", "FileInfoSet": [{"FileId": file or f"file-of-{task}"}]},
             "Output": {"FileType": "mp4", "FileId": f"made-by-{task}", "FileUrl": url},
         },
     }

@@ -1,0 +1,69 @@
+"""Events of one key stand in Kafka in the order in which the bridge received them, whatever happens."""
+
+import asyncio
+
+import pytest
+
+from tests.journey.notifications import edited, edited_id, new_task
+from tests.journey.places import Place, running
+from tests.rig.program import Answer, Program
+from tests.rig.waiting import eventually
+
+FILE = "one-file"
+
+
+async def post_in_order(program: Program, bodies: list[bytes]) -> list["asyncio.Task[Answer]"]:
+    """Post one after the other without waiting for answers, each once the one before is under way."""
+    posts: list[asyncio.Task[Answer]] = []
+    for body in bodies:
+        posts.append(asyncio.create_task(program.post(body)))
+        await eventually(lambda: under_way(program, len(posts)), "it is under way")
+    return posts
+
+
+async def under_way(program: Program, many: int) -> bool:
+    return await program.metric("bridge_deliveries_in_flight") == many
+
+
+async def in_kafka(place: Place) -> list[str]:
+    """List the ids as they stand; all of one key, so all on one partition."""
+    return [event["id"] for event in await place.published()]
+
+
+@pytest.mark.parametrize("frozen", [["kafka"], ["redis", "kafka"]], ids=" and ".join)
+async def test_events_of_one_file_that_had_to_wait_stand_in_their_order(
+    own_place: Place, frozen: list[str]
+) -> None:
+    tasks = [new_task() for _ in range(40)]
+    async with running(own_place) as program:
+        await program.post(edited(new_task()))
+        own_place.kafka.pause()
+        if "redis" in frozen:
+            own_place.redis.pause()
+        posts = await post_in_order(program, [edited(task, file=FILE) for task in tasks])
+        own_place.kafka.resume()
+        answers = await asyncio.gather(*posts)
+        own_place.redis.resume()
+
+    assert {answer.status for answer in answers} == {200}
+    of_the_file = [one for one in await in_kafka(own_place) if one in set(map(edited_id, tasks))]
+    assert of_the_file == list(map(edited_id, tasks))
+
+
+async def test_events_around_one_that_is_too_large_keep_their_order(own_place: Place) -> None:
+    narrow = Place(kafka=own_place.kafka, redis=own_place.redis, name=f"{own_place.name}-narrow")
+    await narrow.kafka.create_topics([narrow.events], configs={"max.message.bytes": "100000"})
+    await narrow.kafka.create_topics([narrow.other, narrow.dead_letters])
+    tasks = [new_task() for _ in range(30)]
+    bodies = [edited(task, file=FILE) for task in tasks]
+    bodies[15] = edited(tasks[15], file=FILE, url="x" * 200_000)
+    async with running(narrow) as program:
+        await program.post(edited(new_task()))
+        narrow.kafka.pause()
+        posts = await post_in_order(program, bodies)
+        narrow.kafka.resume()
+        answers = await asyncio.gather(*posts)
+
+    assert [answer.status for answer in answers] == [200] * 15 + [422] + [200] * 14
+    good = [edited_id(task) for task in tasks if task != tasks[15]]
+    assert [one for one in await in_kafka(narrow) if one in set(good)] == good
