@@ -6,7 +6,7 @@ it needs of it stands in `Memory`) or Kafka.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Protocol
 
 from bridge.core.claim import Answer, Claim
@@ -17,13 +17,13 @@ from bridge.holding import Hold, Holding
 class Memory(Protocol):
     """What remembers occurrences. It answers always, and in time."""
 
-    async def claim(self, claim: Claim) -> Claim:
+    def claim(self, claim: Claim) -> Awaitable[Claim]:
         """Ask for an occurrence."""
 
-    async def commit(self, claim: Claim) -> None:
+    def commit(self, claim: Claim) -> Awaitable[object]:
         """Remember that the event is durable."""
 
-    async def release(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> Awaitable[object]:
         """Let the next one try."""
 
     async def renew(self, claims: Iterable[Claim]) -> None:
@@ -100,10 +100,14 @@ class Journeys:
         self._end(journey, durable=False)
 
     async def _ask(self, question: Claim, deadline: float) -> tuple[Claim, Journey | None]:
-        """Ask the memory; while another process holds the occurrence again, at growing intervals."""
+        """Begin a journey and ask the memory; it ends at once where the event is known."""
         journey = self._begin(question)
         try:
-            claim = await self._answer(question, deadline)
+            claim = await self._memory.claim(question)
+            if claim.answer is Answer.HELD:
+                claim = await self._outwait(question, deadline)
+            if claim.answer is Answer.AWAY:
+                self._may_publish_unchecked()
         except BaseException:
             self._end(journey, durable=False)
             raise
@@ -114,16 +118,20 @@ class Journeys:
             return claim, None
         return claim, journey
 
-    async def _answer(self, question: Claim, deadline: float) -> Claim:
+    async def _outwait(self, question: Claim, deadline: float) -> Claim:
+        """Ask again with the next batches, at growing intervals, until the other process is done."""
         pause = self._rule.retry_s / 2
-        while (claim := await self._memory.claim(question)).answer is Answer.HELD:
-            if self._loop.time() + pause >= deadline:
-                raise Unavailable("another bridge is still at work on this event")
+        while self._loop.time() + pause < deadline:
             await asyncio.sleep(pause)
+            claim = await self._memory.claim(question)
+            if claim.answer is not Answer.HELD:
+                return claim
             pause = min(2 * pause, 1.0)
-        if claim.answer is Answer.AWAY and not self._rule.publish_unchecked:
+        raise Unavailable("another bridge is still at work on this event")
+
+    def _may_publish_unchecked(self) -> None:
+        if not self._rule.publish_unchecked:
             raise Unavailable("Redis is away, and events are held meanwhile")
-        return claim
 
     def _begin(self, claim: Claim) -> Journey:
         journey = self._by_key[claim.key] = Journey(claim, self._loop.time())

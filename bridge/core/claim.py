@@ -66,9 +66,10 @@ class Claim(Struct, frozen=True, kw_only=True):
         kind = "g" if self.group else "a" if self.audit else "-"
         return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
-    def ending(self, what: str, remember_ms: int) -> str:
+    def ending(self, what: str) -> str:
         """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as settle.lua reads it."""
-        return f"{what}{self.token}{self.mark}{self.first_ms:013d}{remember_ms}"
+        kind = "r" if self.identity.recurring else "-"
+        return f"{what}{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
     def revised(self) -> "Claim":
         """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""

@@ -2,12 +2,14 @@
 --
 -- KEYS[1..n]: one key an event; then, for the events marked 'g', their group's key, in the same order.
 -- ARGV: n, lease ms, ms an unfinished claim is kept, ms in which another format's copy is the same delivery;
---       then per event: token(16) format(1) digest(16) received(13, unix ms) mark(1: '-', 'a' audit, 'g' grouped)
+--       then one text of 47 characters an event: token(16) format(1) digest(16) received(13, unix ms)
+--       kind(1: '-', 'a' audit, 'g' grouped)
 -- Returns one text, 14 characters an event: f(resh) h(eld) s(een) r(evised), then the first delivery's time.
 --
 -- Value: '1' (version), then 'd' (done) first(13) digests, or 'c' (claimed) first(13) lease-until(13) token(16)
 -- digests; a digest is format(1) and 16 hex digits, one for each format.
 local n, lease, keep, window = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local asked = ARGV[5]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local sub = string.sub
@@ -15,8 +17,9 @@ local grouped = n
 local out = {}
 
 for i = 1, n do
-  local arg = ARGV[4 + i]
-  local token, mark, received, kind = sub(arg, 1, 16), sub(arg, 17, 33), sub(arg, 34, 46), sub(arg, 47, 47)
+  local at = 47 * (i - 1)
+  local token, mark = sub(asked, at + 1, at + 16), sub(asked, at + 17, at + 33)
+  local received, kind = sub(asked, at + 34, at + 46), sub(asked, at + 47, at + 47)
   local value = redis.call('GET', KEYS[i])
   local group
   if kind == 'g' then

@@ -5,7 +5,7 @@ whether an event is published.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
@@ -25,6 +25,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _BATCH = 256
 _MISSES_TO_OPEN = 3
 _TURNS_BEFORE_A_MISS = 3
+_STALLED_S = 0.02
+_COMMIT, _RELEASE, _RENEW = "crn"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ class Memory:
         self._settle_script = Script(redis, "settle.lua")
         self._claim_lines: dict[str, Line[Claim]] = {}
         self._settle_lines: dict[str, Line[bool]] = {}
+        self._terms = (limits.lease_ms, limits.keep_ms, limits.remember_ms, limits.remember_recurring_ms)
         self._finished = Finished()
         self._misses = 0
         self._calls: set[asyncio.Task[str | None]] = set()
@@ -135,44 +138,37 @@ class Memory:
             await self._offer_again()
         await self._redis.aclose()
 
-    async def claim(self, claim: Claim) -> Claim:
+    def claim(self, claim: Claim) -> Awaitable[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
         if known is None and self.away:
             known = replace(claim, answer=Answer.AWAY)
+        answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
         if known is None:
-            future: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
-            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.asked(), future)
-            known = await future
-        self._telemetry.claimed(known.answer)
-        return known
+            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.asked(), answer)
+        else:
+            self._telemetry.claimed(known.answer)
+            answer.set_result(known)
+        return answer
 
-    async def commit(self, claim: Claim) -> None:
+    def commit(self, claim: Claim) -> Awaitable[bool]:
         """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
         # Between here and Redis' word a death repeats the event under the same id; it is never lost.
-        if not await self._settle(claim, "c"):
-            self._finished.keep(claim, self._now_ms() + self._remember_ms(claim))
+        return self._settle(claim, _COMMIT)
 
-    async def release(self, claim: Claim) -> None:
+    def release(self, claim: Claim) -> Awaitable[bool]:
         """Let the next one try: the event is not durable and will not be by this owner."""
-        await self._settle(claim, "r")
+        return self._settle(claim, _RELEASE)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Let nobody else take them: their owner still works."""
-        await asyncio.gather(*(self._settle(claim, "n") for claim in claims))
+        await asyncio.gather(*(self._settle(claim, _RENEW) for claim in claims))
 
-    def _remember_ms(self, claim: Claim) -> int:
-        recurring = claim.identity.recurring
-        return self._limits.remember_recurring_ms if recurring else self._limits.remember_ms
-
-    async def _settle(self, claim: Claim, what: str) -> bool:
+    def _settle(self, claim: Claim, what: str) -> Awaitable[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""
-        if self.away:
-            return False
-        told: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        text = claim.ending(what, self._remember_ms(claim))
-        self._line(self._settle_lines, claim.app, self._tell).add(claim, text, told)
-        return await told
+        heard: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._line(self._settle_lines, claim.app, self._tell).add(claim, claim.ending(what), heard)
+        return heard
 
     def _line(self, lines: dict[str, Line[T]], app: str, carry: Carrier[T]) -> Line[T]:
         line = lines.get(app)
@@ -184,27 +180,35 @@ class Memory:
         claims = [claim for claim, _, _ in batch]
         limits = self._limits
         keys = [c.key for c in claims] + [c.group for c in claims if c.group]
+        asked = "".join([text for _, text, _ in batch])
         heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
         try:
-            text = await self._call(self._claim_script, keys, [*heads, *(text for _, text, _ in batch)])
-            answers = answered(claims, text)
+            answers = answered(claims, await self._call(self._claim_script, keys, [*heads, asked]))
         except Missed:
             answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
         for (_, _, future), answer in zip(batch, answers, strict=True):
+            self._telemetry.claimed(answer.answer)
             if not future.done():  # whoever asked may be gone
                 future.set_result(answer)
 
     async def _tell(self, batch: Batch[bool]) -> None:
         keys = [claim.key for claim, _, _ in batch]
-        heads = (self._limits.lease_ms, self._limits.keep_ms)
+        told = "".join([text for _, text, _ in batch])
         try:
-            await self._call(self._settle_script, keys, [*heads, *(text for _, text, _ in batch)])
+            await self._call(self._settle_script, keys, [*self._terms, told])
             heard = True
         except Missed:
             heard = False
-        for _, _, told in batch:
-            if not told.done():
-                told.set_result(heard)
+        for claim, text, future in batch:
+            if not heard and text[0] == _COMMIT:
+                self._keep(claim)
+            if not future.done():
+                future.set_result(heard)
+
+    def _keep(self, claim: Claim) -> None:
+        terms = self._limits
+        remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
+        self._finished.keep(claim, self._now_ms() + remember_ms)
 
     async def _call(self, script: Script, keys: list[str], arguments: list[str | int]) -> str:
         """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
@@ -215,11 +219,15 @@ class Memory:
         task = asyncio.create_task(self._run(script, keys, arguments))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-        await asyncio.wait((task,), timeout=self._limits.call_s)
+        limit = self._limits.call_s
+        await asyncio.wait((task,), timeout=limit)
+        late = loop.time() - started - limit
+        if not task.done() and late > _STALLED_S:
+            # Our own loop stood still, so that the timer fired before a socket was read: look as long again.
+            await asyncio.wait((task,), timeout=min(late, limit))
         for _ in range(_TURNS_BEFORE_A_MISS):
             if task.done():
                 break
-            # A stall of our own loop makes the timer fire before the socket is read: look once more.
             await asyncio.sleep(0)
         self._telemetry.dedup_call_seconds.observe(loop.time() - started)
         answer = task.result() if task.done() else None
@@ -253,14 +261,14 @@ class Memory:
             await asyncio.sleep(self._limits.probe_s)
             if self.away:
                 with suppress(Missed):
-                    await self._call(self._settle_script, [], [self._limits.lease_ms, self._limits.keep_ms])
+                    await self._call(self._settle_script, [], [*self._terms, ""])
             while self._finished and not self.away:
                 await self._offer_again()
 
     async def _offer_again(self) -> None:
         """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
         claims = self._finished.some(_BATCH)
-        heard = await asyncio.gather(*(self._settle(claim, "c") for claim in claims))
+        heard = await asyncio.gather(*(self._settle(claim, _COMMIT) for claim in claims))
         for claim, taken in zip(claims, heard, strict=True):
             if taken:
                 self._finished.forget(claim)
