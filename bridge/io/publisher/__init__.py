@@ -31,6 +31,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     slow_after: float = 2.0
     settle: float = 1.0
     start: float = 10.0
+    stop: float = 3.0
     tick: float = 0.1
     retry: float = 0.5
     ask_again: float = 1.0
@@ -77,6 +78,8 @@ class Publisher:
         await self._settle(seconds)
         for task in self._tasks:
             task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._limits.stop)
         producer, self._producer = self._producer, None
         if producer is not None:
             await self._let_go(producer)
@@ -125,6 +128,9 @@ class Publisher:
             await self._let_go(producer)
             await asyncio.sleep(self._limits.retry)
             return
+        except asyncio.CancelledError:  # stopped meanwhile
+            await self._let_go(producer)
+            raise
         self._producer, self._away = producer, False
         self._learn()
         self._slow = False
@@ -191,7 +197,7 @@ class Publisher:
         if producer is None:
             return
         self._learn()
-        wanted = self._lanes.homeless or (self._slow and not self._lanes.under_way)
+        wanted = any(self._lanes.homeless.values()) or (self._slow and not self._lanes.under_way)
         if wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
             self._asked_at = self._loop.time()
             producer.client.force_metadata_update().add_done_callback(self._listed)
