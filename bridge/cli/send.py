@@ -6,10 +6,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,8 +29,8 @@ _PROBLEMS_SHOWN = 20
 _JSON = {"Content-Type": "application/json"}
 _WELL = frozenset({"published", "duplicate", "spooled"})
 
-
 _Posted = Callable[[Sourced, int, bytes], None]
+_Waiting = asyncio.Queue[Sourced | OSError | None]  # None: there are no more
 
 
 class SignIn(StrEnum):
@@ -135,11 +133,16 @@ class _Stopped(Exception):  # noqa: N818 - it says what happened, not that somet
 
 
 async def _post_all(posting: _Posting, found: Iterator[Sourced], posted: _Posted) -> None:
-    waiting: asyncio.Queue[Sourced | OSError | None] = asyncio.Queue(posting.concurrency)
+    waiting: _Waiting = asyncio.Queue()
+    room = threading.Semaphore(posting.concurrency)
     loop = asyncio.get_running_loop()
 
+    def put(item: Sourced | OSError | None) -> None:
+        room.acquire()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
+            loop.call_soon_threadsafe(waiting.put_nowait, item)
+
     def read() -> None:
-        put = partial(_put_from_outside, waiting, loop)
         try:
             for notification in found:
                 put(notification)
@@ -156,16 +159,18 @@ async def _post_all(posting: _Posting, found: Iterator[Sourced], posted: _Posted
         asyncio.TaskGroup() as all_,
     ):
         for _ in range(posting.concurrency):
-            all_.create_task(_post_each(posting, session, waiting, posted))
+            all_.create_task(_post_each(posting, session, waiting, room, posted))
 
 
 async def _post_each(
     posting: _Posting,
     session: aiohttp.ClientSession,
-    waiting: "asyncio.Queue[Sourced | OSError | None]",
+    waiting: _Waiting,
+    room: threading.Semaphore,
     posted: _Posted,
 ) -> None:
     while (notification := await waiting.get()) is not None:
+        room.release()
         if isinstance(notification, OSError):
             raise _Stopped(f"cannot read {notification.filename}: {notification.strerror}")
         body, query = _signed(posting, notification.body)
@@ -181,16 +186,7 @@ async def _post_each(
             raise _Stopped(f"--url {posting.url}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             posted(notification, 0, str(error).encode())
-    await waiting.put(None)  # the next one ends too
-
-
-def _put_from_outside(
-    waiting: "asyncio.Queue[Sourced | OSError | None]",
-    loop: asyncio.AbstractEventLoop,
-    item: Sourced | OSError | None,
-) -> None:
-    with suppress(RuntimeError, CancelledError):  # the loop is gone: so is everybody who waited for this
-        asyncio.run_coroutine_threadsafe(waiting.put(item), loop).result()
+    waiting.put_nowait(None)  # the next one ends too
 
 
 def _signed(posting: _Posting, body: bytes) -> tuple[bytes, dict[str, str]]:
