@@ -39,11 +39,11 @@ class Journey:
 
     __slots__ = ("began", "claim", "ended", "ours")
 
-    def __init__(self, claim: Claim, began: float) -> None:
+    def __init__(self, claim: Claim, loop: asyncio.AbstractEventLoop) -> None:
         self.claim = claim
-        self.began = began
+        self.began = loop.time()
         self.ours = False
-        self.ended: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[bool] = loop.create_future()
 
 
 class Journeys:
@@ -134,7 +134,7 @@ class Journeys:
             raise Unavailable("Redis is away, and events are held meanwhile")
 
     def _begin(self, claim: Claim) -> Journey:
-        journey = self._by_key[claim.key] = Journey(claim, self._loop.time())
+        journey = self._by_key[claim.key] = Journey(claim, self._loop)
         if claim.group:
             self._latest[claim.group] = claim.key
         return journey

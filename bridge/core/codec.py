@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bridge.core import legacy, v3
 from bridge.core.catalogue import BY_NAME, OTHER, Row
 from bridge.core.conformance import REPAIRS_MAX, Fitted, fit_value
-from bridge.core.content import canonical, decode, first_text, is_null, is_object, pick, refuse_depth, text
+from bridge.core.content import canonical, decode, first_text, is_null, is_object, refuse_depth, text
 from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
@@ -134,9 +134,9 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
     row, fitted = reading.row, reading.fitted
     value = fitted.value
     repairs = envelope.repairs + reading.repairs + fitted.repairs
-    task_id = reading.task_id or _declared(value, row, "TaskId")
+    task_id, cast_id, status, session_id, session_context = _named(value, row)
+    task_id = reading.task_id or task_id
     file_id = reading.file_id or _file_id(value, row)
-    cast_id = _declared(value, row, "CastId")
     judgement = judge(value, row, reading.own)
     conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
     return Event(
@@ -149,11 +149,11 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
         task_id=task_id,
         file_id=file_id,
         cast_id=cast_id,
-        status=text(pick(value, "Status")),
+        status=status,
         failures=judgement.failures,
         failures_more=judgement.failures_more,
-        session_id=text(pick(value, "SessionId")),
-        session_context=text(pick(value, "SessionContext")),
+        session_id=session_id,
+        session_context=session_context,
         conformance=conformance,
         repairs=repairs[:REPAIRS_MAX],
         repairs_more=max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more,
@@ -161,10 +161,18 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
     )
 
 
-def _declared(value: Any, row: Row, name: str) -> str:  # noqa: ANN401 - a struct or a dict
-    """Take an id that the catalogue knows of the type (of a type without a row: any)."""
-    found = text(pick(value, name))
-    return found if found and (row is OTHER or row.has(name)) else ""
+# The fields that the event repeats; an id only where the catalogue knows it of the type.
+_IDS = ("TaskId", "CastId")
+_NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
+
+
+def _named(value: Any, row: Row) -> list[str]:  # noqa: ANN401 - a struct or a dict
+    if type(value) is not dict:  # a strict struct has no field that the catalogue does not know
+        return [text(getattr(value, name, None)) for name in _NAMED]
+    found = [text(value.get(name)) for name in _NAMED]
+    if row is not OTHER:
+        found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]
+    return found
 
 
 def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict

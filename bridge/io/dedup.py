@@ -118,6 +118,7 @@ class Memory:
         self._terms = (limits.lease_ms, limits.keep_ms, limits.remember_ms, limits.remember_recurring_ms)
         self._finished = Finished()
         self._misses = 0
+        self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._calls: set[asyncio.Task[str | None]] = set()
         self._prober: asyncio.Task[None] | None = None
 
@@ -143,7 +144,7 @@ class Memory:
         known = self._finished.answer(claim) if self._finished else None
         if known is None and self.away:
             known = replace(claim, answer=Answer.AWAY)
-        answer: asyncio.Future[Claim] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Claim] = self._loop.create_future()
         if known is None:
             self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.asked(), answer)
         else:
@@ -166,7 +167,7 @@ class Memory:
 
     def _settle(self, claim: Claim, what: str) -> Awaitable[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""
-        heard: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        heard: asyncio.Future[bool] = self._loop.create_future()
         self._line(self._settle_lines, claim.app, self._tell).add(claim, claim.ending(what), heard)
         return heard
 
@@ -214,7 +215,7 @@ class Memory:
         """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
         if self.away and keys:
             raise Missed  # only the probe's empty call goes out
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         started = loop.time()
         task = asyncio.create_task(self._run(script, keys, arguments))
         self._calls.add(task)

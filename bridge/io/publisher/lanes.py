@@ -43,7 +43,7 @@ class Ticket:
         self._lanes = lanes
         self.record = record
         self.size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
-        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.acknowledged: asyncio.Future[None] = lanes.loop.create_future()
         self.queue: Queue = {}
         self.entered = False
         self.alone = False
@@ -83,6 +83,7 @@ class Lanes:
     def __init__(
         self, most_bytes: int, on_answer: Callable[[], None], on_failure: Callable[[], None]
     ) -> None:
+        self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._most_bytes = most_bytes
         self._on_answer = on_answer
         self._on_failure = on_failure
@@ -185,7 +186,7 @@ class Lanes:
         except (KafkaError, AssertionError) as error:
             self._failed(lane, error)
             return
-        lane.answer, lane.sent_at = answer, asyncio.get_running_loop().time()
+        lane.answer, lane.sent_at = answer, self.loop.time()
         answer.add_done_callback(partial(self._answered, lane))
 
     def _answered(self, lane: Lane, answer: asyncio.Future[object]) -> None:
