@@ -34,8 +34,8 @@ class Reason(StrEnum):
 class Outcome(Struct, frozen=True, kw_only=True):
     """The ending of one delivery and what an answer or a log line tells of it.
 
-    ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`, a word
-    for what was away for `Ending.DEFERRED`. ``detail`` never holds bytes of the body.
+    ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`.
+    ``detail`` tells a person more of these and of `Ending.DEFERRED`; it never holds bytes of the body.
     """
 
     ending: Ending

@@ -60,9 +60,9 @@ async def test_a_notification_is_delivered_as_it_came(door: Door) -> None:
             {"outcome": "unauthorized", "reason": "expired"},
         ),
         (
-            Outcome(ending=Ending.DEFERRED, reason="kafka", event_id="a", event_type="b"),
+            Outcome(ending=Ending.DEFERRED, event_type="b", detail="Kafka has not answered yet"),
             503,
-            {"outcome": "deferred", "reason": "kafka", "event_id": "a", "event_type": "b"},
+            {"outcome": "deferred", "detail": "Kafka has not answered yet"},
         ),
     ],
 )

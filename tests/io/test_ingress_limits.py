@@ -146,7 +146,7 @@ async def test_a_delivery_that_finds_no_room_in_time_is_put_off() -> None:
         response = await door.post(b"x" * 60)
         assert asyncio.get_running_loop().time() - began >= 0.05
         assert (response.status, response.headers["retry-after"]) == (503, "5")
-        assert response.told == {"outcome": "deferred", "reason": "busy"}
+        assert response.told == {"outcome": "deferred", "detail": "no room for another body"}
         hold.set()
         assert (await first.response()).status == 200
         assert (await door.post(b"x" * 60)).status == 200

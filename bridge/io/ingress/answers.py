@@ -1,4 +1,4 @@
-"""What the door answers: an ending or a refusal as the bytes of an HTTP response (contract 3's table).
+"""What the door answers: an ending or a refusal as the bytes of an HTTP response (the README's table).
 
 Answers that never change are made once; no header tells anything of the request.
 """
@@ -49,7 +49,7 @@ ENCODING = _refusal(
 )
 NO_ROOM = Answer(
     _STATUS[Ending.DEFERRED],
-    json.encode({"outcome": Ending.DEFERRED, "reason": "busy"}),
+    json.encode({"outcome": Ending.DEFERRED, "detail": "no room for another body"}),
     _RETRY_AFTER,
     refusal="busy",
 )
@@ -69,10 +69,7 @@ def answer_of(outcome: Outcome) -> Answer:
             told["detail"] = outcome.detail
         return Answer(_STATUS[ending], json.encode(told))
     if ending is Ending.DEFERRED:
-        told["reason"] = outcome.reason
-        if outcome.event_id:
-            told["event_id"] = outcome.event_id
-            told["event_type"] = outcome.event_type
+        told["detail"] = outcome.detail
         return Answer(_STATUS[ending], json.encode(told), _RETRY_AFTER)
     told["event_id"] = outcome.event_id
     told["event_type"] = outcome.event_type
