@@ -1,7 +1,7 @@
 """Every metric's name, kind and meaning, and how a log line looks. Nothing else names either.
 
-Labels are taken from closed lists: types that the catalogue does not know count as ``other``. Nothing here
-is told a body, a token or a key, so that no line can hold one.
+Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No
+line holds a body, a token or a key.
 """
 
 import logging
@@ -114,7 +114,7 @@ class Telemetry:
         )
         self._claims = CounterTally(
             "bridge_dedup_claims",
-            "Claims by the memory's answer (fresh, held, seen, away).",
+            "Claims by the memory's answer (fresh, held, seen, revised, away).",
             ["answer"],
             r,
         )

@@ -16,7 +16,7 @@ _ANSWER_WIDTH = 14
 
 
 class Answer(StrEnum):
-    """What is known of an occurrence (contract 7)."""
+    """What is known of an occurrence."""
 
     FRESH = "fresh"
     HELD = "held"
@@ -54,7 +54,7 @@ class Claim(Struct, frozen=True, kw_only=True):
 
     @property
     def event_id(self) -> str:
-        """The event's id: the key, and for a recurring type the time of its first delivery (§8)."""
+        """The event's id: the key, and for a recurring type the time of its first delivery."""
         return f"{self.identity.key}@{self.first_ms}" if self.identity.recurring else self.identity.key
 
     def differs_from(self, other: "Claim") -> bool:

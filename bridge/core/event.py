@@ -44,7 +44,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """When two deliveries are the same event (contract 7).
+    """When two deliveries are the same event.
 
     ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content;
     a ``recurring`` event is remembered for a minute only and its id carries ``@<ms>``; of the keys that

@@ -1,4 +1,4 @@
-"""Answers the operators: /livez, /readyz, /metrics (contract 13). Nothing of the vendor's passes here."""
+"""Answers the operators: /livez, /readyz, /metrics. Nothing of the vendor's passes here."""
 
 import asyncio
 from collections.abc import Callable

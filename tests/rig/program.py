@@ -38,7 +38,7 @@ class Program:
 
     ``settings`` are environment variables (``BRIDGE_...``); ports are free ones unless given. ``wait_for`` is
     the operators' path that must answer 200 before the test goes on: ``/readyz``, ``/livez``, or "" for none.
-    Leaving ends it with SIGTERM, or SIGKILL if that takes longer than contract 10 allows.
+    Leaving ends it with SIGTERM, or SIGKILL if that takes longer than the 20 s it promises.
     """
 
     def __init__(

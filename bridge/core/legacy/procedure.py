@@ -1,4 +1,4 @@
-"""The tables for ProcedureStateChanged: its subtasks by kind (vod-domain §4.1)."""
+"""The tables for ProcedureStateChanged: its subtasks by kind."""
 
 from collections.abc import Mapping
 

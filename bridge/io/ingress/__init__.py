@@ -1,4 +1,4 @@
-"""Takes what is pushed to us: the HTTP door (contract 3).
+"""Takes what is pushed to us: the HTTP door.
 
 The order of a request's way: `connection` cuts bytes into requests, `intake` says what one means, `answers`
 writes what is told of it. `crowd` knows who is connected, `room` how many bytes are in work.

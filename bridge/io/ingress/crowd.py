@@ -1,4 +1,7 @@
-"""All connections of the door, and which of them may be closed: the slow, and the idle for room."""
+"""All connections of the door, and which of them may be closed: the slow, and the idle for room.
+
+The end of the file says what a connection may ask of the house that it is in.
+"""
 
 from collections.abc import Coroutine, Iterator
 from typing import Any, Protocol

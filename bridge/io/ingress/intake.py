@@ -1,4 +1,4 @@
-"""What a request means: the order of work from its method to its answer (contract 3).
+"""What a request means: the order of work from its method to its answer.
 
 Limits, application, token, body; what the body says is the pipeline's.
 """
