@@ -14,7 +14,7 @@ import uvloop
 
 from bridge import __version__
 from bridge.core.catalogue import BY_NAME
-from bridge.core.record import Routing
+from bridge.core.record import RECORD_MAX_BYTES, Routing
 from bridge.holding import Holding
 from bridge.io.admin import Admin, Readiness
 from bridge.io.dedup import Limits as MemoryLimits
@@ -30,14 +30,14 @@ from bridge.telemetry import Telemetry, set_up_logging
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-# The stop's time budget, in seconds; together they stay under the 20 that contract 10 promises.
+# The stop's time budget, in seconds; together they stay under the 20 that the README promises.
 _STILL_ACCEPTING_S = 5.0
 _DOOR_S = 7.0
 _UNDER_WAY_S = 1.0
 _WRITER_S = 2.0
 
 _SUMMARY_EVERY_S = 60
-_MAX_REQUEST_BYTES = 16 * 1024 * 1024
+_TOPICS_NAMED = 5
 _MILLISECONDS_A_DAY = 86_400_000
 _COLLECT_SELDOM = (20_000, 50, 100)
 
@@ -134,9 +134,11 @@ class Bridge:
         if not self._writer.flowing:
             degraded.append("kafka: not answering")
         if missing and self._writer.listed:
-            degraded.append(f"kafka: {len(missing)} topics missing ({', '.join(missing[:5])}, …)")
+            named = ", ".join(missing[:_TOPICS_NAMED]) + (", …" if len(missing) > _TOPICS_NAMED else "")
+            degraded.append(f"kafka: {len(missing)} topics missing ({named})")
         if self._memory.away:
-            degraded.append("redis: away, events are published without deduplication")
+            unchecked = self._settings.dedup.when_unavailable == "publish"
+            degraded.append(f"redis: away, events are {'published unchecked' if unchecked else 'held'}")
         return Readiness(
             ready=self._writer.flowing and not missing, stopping=self._stopping, degraded=degraded
         )
@@ -169,7 +171,7 @@ class Bridge:
         kafka = self._settings.kafka
         options = kafka_options(kafka) | {
             "max_batch_size": int(kafka.batch_max_bytes),
-            "max_request_size": _MAX_REQUEST_BYTES,
+            "max_request_size": RECORD_MAX_BYTES,
             "compression_type": None if kafka.compression == "none" else kafka.compression,
             "request_timeout_ms": 10_000,
         }

@@ -119,7 +119,7 @@ class Telemetry:
             r,
         )
         self.dedup_degraded = Gauge(
-            "bridge_dedup_degraded", "1 while events are published without deduplication.", registry=r
+            "bridge_dedup_degraded", "1 while Redis is away and nothing is deduplicated.", registry=r
         )
         self.dedup_call_seconds = Histogram(
             "bridge_dedup_call_seconds",

@@ -7,8 +7,8 @@ from aiokafka.errors import KafkaError
 
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.kafka import Cluster, addresses_of, broker_settings, list_from, topic_settings
-from bridge.cli.topics import MAX_MESSAGE_BYTES
 from bridge.cli.trouble import trouble_at
+from bridge.core.record import RECORD_MAX_BYTES
 
 _REPLICATION, _IN_SYNC = 3, 2
 _NAMES_SHOWN = 8
@@ -138,12 +138,12 @@ def _large(values: Values) -> Finding:
     small = [
         name
         for name, own in values.items()
-        if int(own.get("max.message.bytes") or MAX_MESSAGE_BYTES) < MAX_MESSAGE_BYTES
+        if int(own.get("max.message.bytes") or RECORD_MAX_BYTES) < RECORD_MAX_BYTES
     ]
     if not small:
         return ok("kafka size", "every topic takes 16 MiB")
     what = f"max.message.bytes is below 16 MiB: {_some(small, values)}; larger events become dead letters"
-    return warning("kafka size", what, f"set max.message.bytes={MAX_MESSAGE_BYTES}")
+    return warning("kafka size", what, f"set max.message.bytes={RECORD_MAX_BYTES}")
 
 
 def _broker_at(address: tuple[str, int], cluster: Cluster) -> int:

@@ -12,11 +12,11 @@ from bridge.app import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
 from bridge.cli.trouble import hush_library, trouble_of
+from bridge.core.record import RECORD_MAX_BYTES
 from bridge.links import kafka_options
 from bridge.settings import Settings
 
-PARTITIONS = 4
-MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+_PARTITIONS = 4
 _ENOUGH_BROKERS = 3
 _DEAD_LETTERS_KEPT_MS = 30 * 24 * 60 * 60 * 1000
 
@@ -79,12 +79,12 @@ def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, 
 
 def _new(name: str, cluster: Cluster, settings: Settings) -> NewTopic:
     replication = min(len(cluster.brokers), _ENOUGH_BROKERS)
-    values = {"cleanup.policy": "delete", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    values = {"cleanup.policy": "delete", "max.message.bytes": str(RECORD_MAX_BYTES)}
     if replication == _ENOUGH_BROKERS:
         values["min.insync.replicas"] = "2"
     if name == settings.kafka.topic_dead_letter:
         values["retention.ms"] = str(_DEAD_LETTERS_KEPT_MS)
-    return NewTopic(name=name, partitions=PARTITIONS, replication=replication, settings=values)
+    return NewTopic(name=name, partitions=_PARTITIONS, replication=replication, settings=values)
 
 
 def _plan(missing: Sequence[str], cluster: Cluster, settings: Settings) -> str:

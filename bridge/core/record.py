@@ -22,6 +22,9 @@ from bridge.core.event import (
 
 Headers = list[tuple[str, bytes]]
 
+# Topics are made to take it and the producer may send it: the largest body twice over, and room beside.
+RECORD_MAX_BYTES = 16 * 1024 * 1024
+
 _encode = msgspec.json.encode
 
 
