@@ -1,7 +1,5 @@
 """``vod-bridge serve``: the bridge itself, until it is told to stop."""
 
-import errno
-
 import typer
 
 from bridge import app
@@ -21,7 +19,5 @@ def serve(*, config: ConfigFile = None) -> None:
     try:
         code = app.serve(settings)
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
-            fail(str(error))
         fail(f"cannot listen ({error.strerror}): check host and port of BRIDGE_HTTP__ and BRIDGE_ADMIN__")
     raise typer.Exit(code)

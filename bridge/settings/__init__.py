@@ -6,9 +6,10 @@ No part reads a variable itself; `bridge.app` hands each part plain values.
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from ssl import create_default_context
 from typing import Annotated
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
@@ -44,6 +45,18 @@ class Settings(Section):
     schemas: SchemasSettings = SchemasSettings()
     log: LogSettings = LogSettings()
     apps: dict[AppName, AppSettings] = Field(default_factory=dict)
+
+    @field_validator("kafka")
+    @classmethod
+    def _certificates_can_be_used(cls, kafka: KafkaSettings) -> KafkaSettings:
+        if kafka.security_protocol.endswith("SSL"):
+            try:
+                context = create_default_context(cafile=kafka.ssl_cafile)
+                if kafka.ssl_certfile:
+                    context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile)
+            except OSError as error:  # what ssl itself raises is one too
+                raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None
+        return kafka
 
     def applications(self) -> dict[str, Application]:
         """All applications by name; where none is configured, one named ``default``, push, unsigned."""
