@@ -77,9 +77,9 @@ def dev(
     hush_library()
     set_up_logging("error", "console")
     console = Console(highlight=False, soft_wrap=True)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):  # what is started here ends with this process, however it is told to end
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # What is started here ends with this process, however it is told to end.
+        signal.signal(number, signal.default_int_handler)
     try:
         _port_is_free(port)
         with ExitStack() as parts:
