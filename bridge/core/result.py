@@ -17,6 +17,7 @@ FAILURES_MAX = 100
 
 _UNDER_WAY = ("WAITING", "PROCESSING")
 _GOOD_CODES = ("0", "", "SUCCESS")
+_PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
 class Judgement(Struct, frozen=True):
@@ -151,6 +152,8 @@ def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN4
     if type(found) is not list:
         yield from _with_children(name, found)
         return
+    if all(map(_PLAIN.__contains__, map(type, found))):
+        return  # however many numbers and texts there are, they own no result
     for index, element in enumerate(found):
         if element:  # not a word wasted on {}
             yield from _with_children(f"{name}[{index}]", element)
