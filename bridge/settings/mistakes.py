@@ -69,7 +69,7 @@ def known_variables(settings: type[BaseModel], location: Sequence[object]) -> li
         inner = field.annotation
         prefix: list[object] = [section]
         if section == "apps":
-            inner = inner.__args__[1]  # type: ignore[union-attr]
+            inner = inner.__args__[1]  # type: ignore[union-attr] # a dict's annotation has arguments
             prefix += list(location[1:2]) if location[:1] == ["apps"] else ["<NAME>"]
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             known += [variable([*prefix, name]) for name in inner.model_fields]

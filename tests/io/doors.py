@@ -13,6 +13,7 @@ from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.io.ingress import Clock, Ingress, Limits
 from bridge.telemetry import Telemetry
+from tests.rig.waiting import eventually
 
 APPS = {
     "default": Application(name="default"),
@@ -137,6 +138,4 @@ async def opened(limits: Limits | None = None) -> AsyncIterator[Door]:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until something has come about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - conditions of all kinds; most have nothing to wait on
-            await asyncio.sleep(0.001)
+    await eventually(condition, "it comes about", within_s=5, every_s=0.001)
