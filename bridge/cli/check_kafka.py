@@ -67,12 +67,12 @@ def _permitted(there: Sequence[str], cluster: Cluster) -> Finding:
     if cluster.hidden:
         what = f"may not see {_some(sorted(cluster.hidden), there)}"
         return failed("kafka permission", what, "grant Describe and Write on these topics")
-    refused = [name for name, topic in topics.items() if topic.may is not None and "write" not in topic.may]
+    refused = [name for name, topic in topics.items() if topic.may_write is False]
     if refused:
         return failed(
             "kafka permission", f"may not write to {_some(refused, topics)}", "grant Write on these topics"
         )
-    if any(topic.may is None for topic in topics.values()):
+    if any(topic.may_write is None for topic in topics.values()):
         return warning(
             "kafka permission", "the brokers do not tell permissions", "watch the first deliveries"
         )

@@ -17,7 +17,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from msgspec import Struct
 
 ANSWER_WITHIN_S = 5.0
-_OPERATIONS = {2: "all", 3: "read", 4: "write", 5: "create", 8: "describe", 12: "idempotent write"}
+_WRITE = 4  # the operation, in Kafka's numbers
 _NOT_AUTHORISED = TopicAuthorizationFailedError.errno
 _TOPIC, _BROKER = 2, 4  # kinds of resources, in Kafka's numbers
 
@@ -25,11 +25,11 @@ Address = tuple[str, int]
 
 
 class Topic(Struct, frozen=True, kw_only=True):
-    """A topic as the cluster lists it; ``may`` is what this user may do with it, None where none says."""
+    """A topic as the cluster lists it; ``may_write`` is None where the brokers do not tell permissions."""
 
     partitions: int
     replication: int
-    may: frozenset[str] | None = None
+    may_write: bool | None = None
 
 
 class Cluster(Struct, frozen=True, kw_only=True):
@@ -39,7 +39,6 @@ class Cluster(Struct, frozen=True, kw_only=True):
     controller: int
     topics: Mapping[str, Topic]
     hidden: frozenset[str] = frozenset()
-    may: frozenset[str] | None = None
 
     @property
     def controller_address(self) -> Address:
@@ -113,8 +112,8 @@ class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library a
         self._topics = None if topics is None else list(topics)
 
     def build(self, request_struct_class: type[_ListingQuestion]) -> _ListingQuestion:
-        no, yes = False, True  # make nothing by asking; tell what this user may do
-        return request_struct_class(self._topics, no, yes, yes)
+        no, yes = False, True  # make nothing by asking; of each topic tell what this user may do
+        return request_struct_class(self._topics, no, no, yes)
 
 
 def addresses_of(bootstrap_servers: str) -> list[Address]:
@@ -156,7 +155,7 @@ async def list_from(
         topic["topic"]: Topic(
             partitions=len(topic["partitions"]),
             replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
-            may=_operations(topic["operations"]),
+            may_write=_may_write(topic["operations"]),
         )
         for topic in answer["topics"]
         if not topic["error_code"]
@@ -168,7 +167,6 @@ async def list_from(
         hidden=frozenset(
             topic["topic"] for topic in answer["topics"] if topic["error_code"] == _NOT_AUTHORISED
         ),
-        may=_operations(answer["operations"]),
     )
 
 
@@ -217,7 +215,7 @@ async def _settings(
     }
 
 
-def _operations(bits: int) -> frozenset[str] | None:
-    if bits < 0:  # the broker has no opinion
+def _may_write(operations: int) -> bool | None:
+    if operations < 0:  # the broker has no opinion
         return None
-    return frozenset(word for bit, word in _OPERATIONS.items() if bits >> bit & 1)
+    return bool(operations >> _WRITE & 1)
