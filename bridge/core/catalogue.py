@@ -17,11 +17,12 @@ from bridge.core import payloads as vod
 class Word(Struct, frozen=True, kw_only=True):
     """A field of the payload by which a type says, in its own words, how it ended.
 
-    A value in ``good`` is a success, one in ``open`` says nothing, any other one is a failure.
+    A value in ``good`` is a success (what is good in a code is good here), one in ``open`` says nothing, any
+    other one is a failure.
     """
 
     field: str
-    good: tuple[int | str, ...]
+    good: tuple[int | str, ...] = (0, "0", "SUCCESS")
     open: tuple[str, ...] = ()
 
 
@@ -142,7 +143,7 @@ ROWS: tuple[Row, ...] = (
         fields=("WechatPublishComplete",),  # every published sample
         file_id=("FileId",),
         states=("Status", "WechatStatus"),
-        word=Word(field="WechatStatus", good=("SUCCESS",)),
+        word=Word(field="WechatStatus"),
     ),
     Row(
         "WechatMiniProgramPublishComplete",
@@ -150,7 +151,7 @@ ROWS: tuple[Row, ...] = (
         fields=("WechatMiniProgramPublishEvent",),  # a captured push, and the vendor's demo server
         file_id=("FileId",),
         states=("Status", "PublishResult"),
-        word=Word(field="PublishResult", good=("Pass",)),
+        word=Word(field="PublishResult", good=(0, "0", "SUCCESS", "Pass")),
     ),
     Row(
         "RemoveWatermark",
@@ -169,7 +170,7 @@ ROWS: tuple[Row, ...] = (
         states=(),
         by_digest=True,
         recurring=True,  # a temporary restore expires and can be asked for again
-        word=Word(field="Status", good=(0, "0", "SUCCESS"), open=("FINISH", "WAITING", "PROCESSING")),
+        word=Word(field="Status", open=("FINISH", "WAITING", "PROCESSING")),
     ),
     Row("RebuildMediaComplete", vod.RebuildMediaTask, file_id=("Input.FileId", "Output.FileId")),
     Row("ExtractTraceWatermarkComplete", vod.ExtractTraceWatermarkTask, file_id=("Input.FileId",)),
