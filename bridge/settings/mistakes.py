@@ -81,8 +81,9 @@ def _shown(location: Sequence[object], value: object) -> str:
         return ""  # a whole section: its values may be secrets
     if str(location[2] if location[0] == "apps" and len(location) > 2 else location[-1]) in _SECRETS:  # noqa: PLR2004 - apps, name, field
         return _MASK
-    # What stands before an @ in an address is a user and a password.
-    text = re.sub(r"//[^/\s]*@", f"//{_MASK}@", repr(value))
+    # What stands before the last @ of an address is a user and a password, however it is written.
+    text = re.sub(r"^('?(?:[^:/@]*:)?//|'?).*@", rf"\1{_MASK}@", repr(value), flags=re.DOTALL)
+    text = re.sub(r"((?:username|password)=)[^&#'\"]*", rf"\1{_MASK}", text, flags=re.IGNORECASE)
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
 
 
