@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from bridge.core.application import Mode
+
 MIB = 1024 * 1024
 
 
@@ -249,7 +251,7 @@ class LogSettings(Section):
 class AppSettings(Section):
     """One VOD application."""
 
-    mode: Literal["push", "pull", "pull-legacy"] = Field(
+    mode: Mode = Field(
         default="push",
         description="push; pull and pull-legacy arrive in a later version and do nothing until then.",
     )
