@@ -45,7 +45,7 @@ bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafk
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## Remove the environment and everything that was made
-	@rm -rf $(VENV) .cache .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
 
 # The environment is made again only where pyproject.toml or constraints.txt changed.
 # .run holds what `make run` needs, .test all of that and the checks.
