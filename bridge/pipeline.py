@@ -5,11 +5,14 @@ delivery ends as exactly one `Ending`; what is answered well is durable.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from math import inf
 from secrets import token_hex
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim, question
@@ -47,6 +50,9 @@ class Writer(Protocol):
         """Send a record on its way; raises `Unavailable` where there is no room for it."""
 
 
+_ASIDE_BYTES = 256 * 1024
+
+
 class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
     """A send has no answer yet and can no longer be taken back."""
 
@@ -54,7 +60,7 @@ class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journe
 class _Trip:
     """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
 
-    __slots__ = ("acked_s", "arrived", "deadline", "event", "notification", "pause", "size")
+    __slots__ = ("acked_s", "arrived", "deadline", "event", "notification", "pause", "refusal", "size")
 
     def __init__(self, notification: Notification, arrived: float, rule: Holding) -> None:
         self.notification = notification
@@ -63,6 +69,7 @@ class _Trip:
         self.deadline = arrived + rule.wait_s
         self.pause = rule.retry_s
         self.event: Event | None = None
+        self.refusal: tuple[str, str] = ("", "")
         self.acked_s: float | None = None
 
     def rest(self) -> float:
@@ -89,6 +96,7 @@ class Pipeline:
         self._journeys = Journeys(memory, self._hold, rule)
         self._process = token_hex(4)
         self._asked = 0
+        self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
         self._late: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -101,6 +109,7 @@ class Pipeline:
         await self._journeys.stop(seconds)
         if self._late:
             await asyncio.wait(self._late, timeout=seconds)
+        self._aside.shutdown(wait=False, cancel_futures=True)
 
     async def deliver(self, notification: Notification) -> Outcome:
         """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""
@@ -110,11 +119,13 @@ class Pipeline:
         try:
             outcome = await self._travel(trip)
         except Rejected as rejected:
-            outcome = await self._bury(trip, rejected)
+            trip.refusal = (rejected.reason, rejected.detail)
+            outcome = await self._until_durable(trip, self._bury)
         except Exception:
             log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
             self._telemetry.internal_errors.inc()
-            outcome = await self._bury(trip, Rejected(Reason.INTERNAL, "a bug of the bridge; see its log"))
+            trip.refusal = (Reason.INTERNAL, "a bug of the bridge; see its log")
+            outcome = await self._until_durable(trip, self._bury)
         self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification,
@@ -126,20 +137,31 @@ class Pipeline:
         return outcome
 
     async def _travel(self, trip: _Trip) -> Outcome:
-        unauthorized = self._read(trip)
+        if trip.size <= _ASIDE_BYTES:
+            unauthorized = self._read(trip)
+        else:
+            # A large body of small parts takes seconds: it is read aside, so that everybody else is served.
+            # Events of one key keep their order but for those that overtake such a one while it is read.
+            unauthorized = await self._loop.run_in_executor(self._aside, self._read, trip)
         if trip.event is None:
             return Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+        self._telemetry.read(trip.event.type, trip.event.conformance)
+        return await self._until_durable(trip, self._attempt)
+
+    async def _until_durable(self, trip: _Trip, attempt: Callable[[_Trip], Awaitable[Outcome]]) -> Outcome:
+        """Attempt until it is done or the hold is over: what was not written may be written yet."""
         while True:
             try:
-                return await self._attempt(trip, trip.event)
+                return await attempt(trip)
             except _Unknown:
-                return await self._defer(trip, "Kafka has not answered yet")
+                trip.give_up()
+                why = "Kafka has not answered yet"
             except Unavailable as problem:
-                # What was not written may be tried again: by us while we hold, or by whoever comes next.
-                pause = trip.rest()
-                if self._loop.time() + pause >= trip.deadline:
-                    return await self._defer(trip, str(problem))
-                await asyncio.sleep(pause)
+                why = str(problem)
+            pause = trip.rest()
+            if self._loop.time() + pause >= trip.deadline:
+                return await self._defer(trip, why)
+            await asyncio.sleep(pause)
 
     def _read(self, trip: _Trip) -> str:
         """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
@@ -157,12 +179,12 @@ class Pipeline:
         unauthorized = verdict(application, (envelope.sign, envelope.t), asked, now_s)
         if unauthorized:
             return unauthorized
-        trip.event = event = read_event(envelope)
-        self._telemetry.read(event.type, event.conformance)
+        trip.event = read_event(envelope)
         return ""
 
-    async def _attempt(self, trip: _Trip, event: Event) -> Outcome:
+    async def _attempt(self, trip: _Trip) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
+        event = cast("Event", trip.event)
         asked = self._question(trip.notification, event)
         claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
         told = Outcome(
@@ -226,23 +248,28 @@ class Pipeline:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _bury(self, trip: _Trip, rejected: Rejected) -> Outcome:
+    async def _bury(self, trip: _Trip) -> Outcome:
         """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
-        record = dead_letter(trip.notification, rejected.reason, rejected.detail, self._routing)
+        reason, detail = trip.refusal
+        record = dead_letter(trip.notification, reason, detail, self._routing)
         try:
             await self._publish(trip, record, None)
-        except (Unavailable, Rejected, _Unknown) as problem:
-            return await self._defer(trip, str(problem))
-        return Outcome(
-            ending=Ending.REJECTED, topic=record.topic, reason=rejected.reason, detail=rejected.detail
-        )
+        except Rejected as rejected:
+            raise Unavailable(rejected.detail) from None  # no topic is left for it
+        return Outcome(ending=Ending.REJECTED, topic=record.topic, reason=reason, detail=detail)
 
-    async def _defer(self, trip: _Trip, detail: str) -> Outcome:
-        """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes."""
+    async def _defer(self, trip: _Trip, why: str) -> Outcome:
+        """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes.
+
+        The body is let go of meanwhile, and with it what was read from it, which are views of its bytes.
+        """
         trip.notification = replace(trip.notification, body=b"")
+        event_type = ""
+        if trip.event is not None:
+            event_type = trip.event.type
+            trip.event = replace(trip.event, payload=Raw(), original=UNSET)
         await self._hold.silence(trip.deadline)
-        event = trip.event
-        return Outcome(ending=Ending.DEFERRED, event_type=event.type if event else "", detail=detail)
+        return Outcome(ending=Ending.DEFERRED, event_type=event_type, reason=why, detail=why)
 
 
 def _open(notification: Notification) -> Envelope:

@@ -27,6 +27,7 @@ LogFormat = Literal["json", "console", "auto"]
 # 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
 _CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+_TYPE_MAX = 256  # characters of a type that the sender made up
 _WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -195,7 +196,7 @@ class Telemetry:
             "mode": notification.mode,
             "outcome": str(outcome.ending),
             "event_id": outcome.event_id,
-            "type": outcome.event_type,
+            "type": outcome.event_type[:_TYPE_MAX],
             "topic": outcome.topic,
             "reason": outcome.reason,
             "detail": outcome.detail,
@@ -250,6 +251,8 @@ def _route_libraries(
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    # While Kafka is away it warns twenty times a second; the publisher says once when it goes and comes back.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
 
 

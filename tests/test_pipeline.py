@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from bridge.core.application import Application
-from bridge.core.outcome import Ending, Outcome, Reason, Rejected
+from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from tests.contracts import NOW_MS
 from tests.deliveries import Rig, edited
 
@@ -43,6 +43,13 @@ async def test_a_rejection_that_cannot_be_kept_is_deferred(rig: Rig) -> None:
     rig.writer.end(rig.writer.tickets[0])
 
 
+async def test_a_rejection_that_was_not_written_is_tried_again_while_it_is_held(rig: Rig) -> None:
+    rig.writer.fates = [Unavailable("no")]
+    assert (await rig.deliver(b"nonsense")).ending is Ending.REJECTED
+    rig.writer.fates = [Rejected(Reason.TOO_LARGE, "no topic takes it")] * 9
+    assert (await rig.deliver(b"nonsense")).ending is Ending.DEFERRED
+
+
 async def test_an_event_too_large_for_its_topic_is_kept_as_it_came(rig: Rig) -> None:
     rig.writer.fates = [Rejected(Reason.TOO_LARGE, "the topic refuses it")]
     outcome = await rig.deliver(edited())
@@ -71,3 +78,24 @@ async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig)
     assert (await rig.deliver(b"nonsense", application=app)).ending is Ending.UNAUTHORIZED
     by_query = await rig.deliver(b"nonsense", application=app, query_sign=sign, query_t=t)
     assert by_query.ending is Ending.REJECTED
+
+
+async def test_half_a_proof_of_another_kind_is_no_unsigned_delivery(rig: Rig) -> None:
+    app = Application(name="shop", sign_keys=("secret",), signature_required=False)
+    assert (await rig.deliver(edited(), application=app)).ending is Ending.PUBLISHED
+    odd = edited("t2")[:-1] + b',"Sign":{},"T":[]}'
+    assert (await rig.deliver(odd, application=app)).ending is Ending.UNAUTHORIZED
+
+
+async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
+    many = b",".join([b"{}"] * 300_000)
+    large = (
+        b'{"EventType":"ProcedureStateChanged","ProcedureStateChangeEvent":{"TaskId":"big","Status":"FINISH",'
+    )
+    large += b'"MediaProcessResultSet":[' + many + b"]}}"
+    first = rig.deliver(large)
+    second = rig.deliver(edited())
+    assert (await second).ending is Ending.PUBLISHED
+    assert not first.done()
+    assert (await first).ending is Ending.PUBLISHED
+    assert (await rig.deliver(b"x" * 300_000)).reason == "malformed"

@@ -27,7 +27,6 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
-_INTEGER = re.compile(rb"-?[0-9]+")
 
 
 class Envelope(Struct, frozen=True):
@@ -68,12 +67,11 @@ def open_envelope(body: bytes) -> Envelope:
 
 
 def _proof(raw: Raw | None) -> str:
-    """Take the text of a part of the signature; numbers as they are written."""
-    if raw is None:
+    """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
+    if raw is None or is_null(raw):
         return ""
-    if (written := bytes(raw)).startswith(b'"'):
-        return _text(raw)
-    return written.decode() if _INTEGER.fullmatch(written) else ""
+    written = bytes(raw)
+    return _text(raw) if written.startswith(b'"') else written.decode()
 
 
 def read_event(envelope: Envelope) -> Event:
