@@ -119,6 +119,45 @@ def test_an_addresss_password_is_masked_however_it_is_written(url: str, shown: s
     assert told.startswith(f"BRIDGE_REDIS__URL = {shown}: ")
 
 
+LOGIN = "db, username, password, client_name"
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("redis://host:eighty/0", "must have a port from 1 to 65535"),
+        ("redis://host:65536", "must have a port from 1 to 65535"),
+        ("redis://host:0", "must have a port from 1 to 65535"),
+        ("redis://host/shop", "must have a database number after the host, or nothing"),
+        ("redis://host?db=shop", "must have a number as db"),
+        (
+            "redis://host?decode_responses=true",
+            f"may have after the '?' only {LOGIN}",
+        ),
+        (
+            "redis://host?ssl_cert_reqs=none",
+            f"may have after the '?' only {LOGIN}",
+        ),
+    ],
+)
+def test_an_address_that_redis_cannot_be_reached_by_is_a_mistake(url: str, allowed: str) -> None:
+    assert mistakes({"BRIDGE_REDIS__URL": url}) == [f"BRIDGE_REDIS__URL = {url!r}: {allowed}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "redis://host:6379/",
+        "redis://u:p%40w@[::1]:6379/15",
+        "unix:///run/redis.sock?db=2",
+        "rediss://:p@host/0?ssl_cert_reqs=none&ssl_ca_certs=/ca.pem",
+    ],
+)
+def test_every_spelling_of_an_address_is_taken(url: str) -> None:
+    assert load(None, {"BRIDGE_REDIS__URL": url}).redis.url == url
+
+
 def test_secrets_are_masked_in_mistakes_and_in_the_settings_own_text() -> None:
     told = "\n".join(
         mistakes({"BRIDGE_APPS__SHOP__TOKEN": "h1dden token", "BRIDGE_REDIS__URL": "http://u:h1dden@host"})

@@ -4,11 +4,9 @@ The table in the README is drawn from these descriptions. How values are read is
 """
 
 import re
-from string import Formatter
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ByteSize,
     ConfigDict,
@@ -20,45 +18,19 @@ from pydantic import (
 )
 
 from bridge.core.application import Mode
+from bridge.settings.kinds import (
+    Brokers,
+    Bytes,
+    Endpoint,
+    Host,
+    Port,
+    RedisUrl,
+    Secret,
+    Topic,
+    TopicTemplate,
+)
 
 MIB = 1024 * 1024
-
-
-def _matching(pattern: str, meaning: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(f"must be {meaning}")
-        return value
-
-    return AfterValidator(check)
-
-
-def _topic_template(value: str) -> str:
-    try:
-        fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
-        fits = fields <= {"type", "app"} and _TOPIC.fullmatch(value.format(type="t", app="a"))
-    except (ValueError, LookupError):
-        fits = None
-    if not fits:
-        raise ValueError("must be letters, digits, '.', '_', '-', with {type} and {app} where wanted")
-    return value
-
-
-# Kafka's limit is 249; the longest type and application name have to fit in.
-_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
-_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
-
-Topic = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
-TopicTemplate = Annotated[str, AfterValidator(_topic_template)]
-Brokers = Annotated[str, _matching(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated")]
-RedisUrl = Annotated[
-    str, _matching(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path")
-]
-Endpoint = Annotated[str, _matching(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
-Host = Annotated[str, Field(min_length=1)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Secret = Annotated[SecretStr, Field(min_length=1)]
-Bytes = Annotated[ByteSize, Field(ge=1)]
 
 
 class Section(BaseModel):
