@@ -41,9 +41,12 @@ _NO_CODE = OwnCode()
 def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
     """Let the payload's results vote."""
     if row.fact:
-        return Judgement("succeeded")
-    tally = _Tally()
+        return _SUCCEEDED
     payload_says = _vote(value, row.word, own)
+    if not row.results and payload_says is _GOOD and type(value) is not dict:
+        # The common case: nothing else could vote. A strict struct holds no set that the catalogue lacks.
+        return _IN_PROGRESS if pick(value, "Status") in _UNDER_WAY else _SUCCEEDED
+    tally = _Tally()
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
@@ -63,6 +66,10 @@ class _Vote(Struct, frozen=True):
     code: int | str | UnsetType = UNSET
     code_ext: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
+
+
+_GOOD = _Vote(bad=False)
+_SUCCEEDED, _IN_PROGRESS = Judgement("succeeded"), Judgement("in_progress")
 
 
 class _Tally:
@@ -115,7 +122,7 @@ def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa:
             message=message if type(message) is str and message else UNSET,
         )
     informed = code is not None or ext is not None or own.code is not None or said is not None
-    return _Vote(bad=False) if informed or status == "SUCCESS" else None
+    return _GOOD if informed or status == "SUCCESS" else None
 
 
 def _said(owner: Any, word: Word | None) -> int | str | None:  # noqa: ANN401 - a struct or a dict

@@ -16,6 +16,8 @@ from bridge.core.reading import Reading
 
 Members = Mapping[str, Raw]
 
+_TYPE_AND_PAYLOAD = 2
+
 
 class _Place(Struct, frozen=True):
     """Where the payload stands, and what had to be assumed to find it."""
@@ -101,4 +103,6 @@ def _resembles(raw: Raw, row: Row) -> bool:
 
 def _further(members: Members, key: str) -> dict[str, Raw]:
     """Take what else at the top has a value."""
+    if len(members) == _TYPE_AND_PAYLOAD and "EventType" in members:
+        return {}
     return {name: raw for name, raw in members.items() if name not in (key, "EventType") and not is_null(raw)}
