@@ -1,4 +1,4 @@
-"""How long a delivery that nothing durable took yet is kept silent, and how many are (contract 3).
+"""How long a delivery that nothing durable took yet is kept silent, and how many are.
 
 The vendor ignores what we answer; only its own time-out makes it send again. Silence is the only "no".
 """

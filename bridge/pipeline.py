@@ -106,9 +106,10 @@ class Pipeline:
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
+        until = self._loop.time() + seconds
         await self._journeys.stop(seconds)
         if self._late:
-            await asyncio.wait(self._late, timeout=seconds)
+            await asyncio.wait(self._late, timeout=max(0.0, until - self._loop.time()))
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     async def deliver(self, notification: Notification) -> Outcome:
@@ -269,7 +270,7 @@ class Pipeline:
             event_type = trip.event.type
             trip.event = replace(trip.event, payload=Raw(), original=UNSET)
         await self._hold.silence(trip.deadline)
-        return Outcome(ending=Ending.DEFERRED, event_type=event_type, reason=why, detail=why)
+        return Outcome(ending=Ending.DEFERRED, event_type=event_type, detail=why)
 
 
 def _open(notification: Notification) -> Envelope:

@@ -1,4 +1,4 @@
-"""The table of event types: one row each, and everything the bridge knows about a type by name.
+"""The table of event types: one row each, and all the bridge knows about a type by name (§3).
 
 Reading, identity, outcome, topics and schemas all go by these rows; no other list of types exists. A row
 added here needs its struct in `schemas/vendor` and its sample pair in `schemas/examples`. How a column is

@@ -1,4 +1,4 @@
-"""Whether a payload is what the catalogue says, and the repair of what is known to come otherwise.
+"""Whether a payload is what the catalogue says, and the repair of what comes otherwise (§3.1).
 
 The common case costs one strict decode: it is the check, and its result gives the canonical bytes. What it
 refuses is walked key by key here; both ways see the same event. The strict structs are derived from the

@@ -1,4 +1,4 @@
-"""When two deliveries are the same event: ids by the catalogue's columns, one grammar for all types.
+"""When two deliveries are the same event: ids by the catalogue's columns, one grammar (§8).
 
 ``Type:who:state#digest``, and ``@ms`` for what may truly happen again. Who remembers ids is not told here.
 """

@@ -1,4 +1,4 @@
-"""Succeeded, failed, partial: what the codes of a payload say, by the table of where its results stand.
+"""Succeeded, failed, partial: what the codes of a payload say, by the table of where they stand (§3.2).
 
 One vote per owner of result keys: the payload itself, each element of its result sets, each object inside
 such an element. What the vendor's codes mean is nowhere else.

@@ -1,4 +1,4 @@
-"""Whether a delivery is from whom it claims: the vendor's `Sign` and `T`.
+"""Whether a delivery is from whom it claims: the vendor's `Sign` and `T` (§5).
 
 The signature proves knowledge of the key for a time, not the body's integrity: one captured pair signs any
 body until it is out of date, which is why its time is bounded on both sides. No clock here: the time is an

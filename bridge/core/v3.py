@@ -1,4 +1,4 @@
-"""A 3.0 body: which type it is of, which sibling holds the payload, and what else stands beside it.
+"""A 3.0 body: which type it is of, which sibling holds the payload, what stands beside it (§2, §3.1).
 
 Only the envelope is judged here; the payload is for `conformance`, what the codes say for `result`.
 """

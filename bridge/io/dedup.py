@@ -75,7 +75,7 @@ class Script:
 class Line(Generic[T]):
     """One application's line to one script: a call is under way, what comes meanwhile leaves with the next.
 
-    One call at a time keeps the order in which one process received its deliveries (contract 8).
+    One call at a time keeps the order in which one process received its deliveries.
     """
 
     def __init__(self, carry: Carrier[T]) -> None:
@@ -249,7 +249,9 @@ class Memory:
         self._misses += 1
         if self._misses == _MISSES_TO_OPEN:
             self._telemetry.dedup_degraded.set(1)
-            log.warning("dedup_away", meaning="Redis does not answer: events are published unchecked")
+            log.warning(
+                "dedup_away", meaning="Redis does not answer: nothing is checked for having been seen"
+            )
 
     def _answered(self) -> None:
         if self.away:

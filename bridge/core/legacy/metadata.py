@@ -1,4 +1,4 @@
-"""The table for media metadata, which several legacy types share: ``data.metaData``."""
+"""The table for media metadata, which several legacy types share: ``data.metaData`` (§4.1)."""
 
 from bridge.core.legacy.rules import Objects, Place
 from bridge.core.payloads import MediaAudioStreamItem, MediaMetaData, MediaVideoStreamItem

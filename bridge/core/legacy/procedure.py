@@ -1,4 +1,4 @@
-"""The tables for ProcedureStateChanged: its subtasks by kind."""
+"""The tables for ProcedureStateChanged: its subtasks by kind (§4.1)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The table of legacy types that have a successor, and the tables of all but ProcedureStateChanged."""
+"""The table of legacy types that have a successor, and the tables of all but ProcedureStateChanged (§4.1)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -31,7 +31,6 @@ class Limits(Struct, frozen=True, kw_only=True):
     slow_after: float = 2.0
     settle: float = 1.0
     start: float = 10.0
-    stop: float = 3.0
     tick: float = 0.1
     retry: float = 0.5
     ask_again: float = 1.0
@@ -75,11 +74,11 @@ class Publisher:
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
-        await self._settle(seconds)
+        await self._settle(seconds if self.flowing else 0)
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=self._limits.stop)
+            await asyncio.wait(self._tasks, timeout=2 * self._limits.settle)
         producer, self._producer = self._producer, None
         if producer is not None:
             await self._let_go(producer)
