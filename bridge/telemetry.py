@@ -129,7 +129,7 @@ class Telemetry:
             registry=r,
         )
         self.producer_replaced = Counter(
-            "bridge_kafka_producer_replaced", "Producers replaced after a fatal error or silence.", registry=r
+            "bridge_kafka_producer_replaced", "Producers replaced after a fatal error.", registry=r
         )
         self.sends_unknown = Gauge(
             "bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.", registry=r
