@@ -30,10 +30,10 @@ for i = 1, n do
   end
 
   local answer, first, marks = 'f', received, mark
-  if value and sub(value, 1, 1) == '1' then
+  if value and sub(value, 1, 1) == '1' and tonumber(sub(value, 3, 15)) and #value > 31 then
     first = sub(value, 3, 15)
     local claimed = sub(value, 2, 2) == 'c'
-    local open = claimed and tonumber(sub(value, 16, 28)) > now and sub(value, 29, 44) ~= token
+    local open = claimed and (tonumber(sub(value, 16, 28)) or 0) > now and sub(value, 29, 44) ~= token
     local known = sub(value, claimed and 45 or 16)
     local at = string.find(known, sub(mark, 1, 1), 1, true)
     if at and sub(known, at, at + 16) ~= mark then

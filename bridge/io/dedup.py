@@ -15,7 +15,7 @@ import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from bridge.core.claim import Answer, Claim, Finished, answered
 from bridge.telemetry import Telemetry
@@ -119,7 +119,7 @@ class Memory:
         self._finished = Finished()
         self._misses = 0
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._calls: set[asyncio.Task[str | None]] = set()
+        self._calls: set[asyncio.Task[str]] = set()
         self._prober: asyncio.Task[None] | None = None
 
     @property
@@ -185,7 +185,7 @@ class Memory:
         heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
         try:
             answers = answered(claims, await self._call(self._claim_script, keys, [*heads, asked]))
-        except Missed:
+        except (Missed, LookupError, ValueError):  # no answer, or one that nothing of ours wrote
             answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
         for (_, _, future), answer in zip(batch, answers, strict=True):
             self._telemetry.claimed(answer.answer)
@@ -217,9 +217,9 @@ class Memory:
             raise Missed  # only the probe's empty call goes out
         loop = self._loop
         started = loop.time()
-        task = asyncio.create_task(self._run(script, keys, arguments))
+        task = asyncio.create_task(script(keys, arguments))
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        task.add_done_callback(self._over)
         limit = self._limits.call_s
         await asyncio.wait((task,), timeout=limit)
         late = loop.time() - started - limit
@@ -231,19 +231,17 @@ class Memory:
                 break
             await asyncio.sleep(0)
         self._telemetry.dedup_call_seconds.observe(loop.time() - started)
-        answer = task.result() if task.done() else None
-        if answer is None:
+        # Whatever went wrong with it, known or never heard of, is no answer.
+        if not task.done() or task.cancelled() or task.exception() is not None:
             self._miss()
             raise Missed
         self._answered()
-        return answer
+        return task.result()
 
-    async def _run(self, script: Script, keys: list[str], arguments: list[str | int]) -> str | None:
-        try:
-            return await script(keys, arguments)
-        except (RedisError, OSError, TimeoutError) as error:
-            log.debug("dedup_call_failed", error=str(error))
-            return None
+    def _over(self, call: asyncio.Task[str]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()) is not None:
+            log.debug("dedup_call_failed", error=str(error) or type(error).__name__)
 
     def _miss(self) -> None:
         self._misses += 1

@@ -19,7 +19,7 @@ from bridge.core.outcome import Rejected
 from bridge.core.record import Routing, event_record
 from tests.core.bodies import Bodies, shuffled, spelled
 
-BODIES = int(os.environ.get("BRIDGE_TEST_BODIES", "2000"))
+BODIES = int(os.environ.get("BRIDGE_TEST_BODIES", "20000"))
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
 
 JSON = st.recursive(

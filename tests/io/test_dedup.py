@@ -142,3 +142,22 @@ async def test_a_stall_of_our_own_loop_is_no_miss(memory: Memory) -> None:
         asking = asyncio.ensure_future(memory.claim(asked(f"s{n}", token=ONE)))
         loop.call_later(0.0005, stall)
         assert (await asking).answer is Answer.FRESH
+
+
+async def test_whatever_goes_wrong_with_a_call_is_no_answer_and_leaves_nobody_waiting(client: Redis) -> None:
+    class Broken(Redis):
+        async def evalsha(self, *_: object) -> bytes:
+            return answers.pop()
+
+    answers = [b"nonsense", b""]  # and then an IndexError
+    memory = Memory(Broken(connection_pool=client.connection_pool), Telemetry(), Clock(), Limits())
+    for _ in range(3):
+        assert (await memory.claim(asked(token=ONE))).answer is Answer.AWAY
+    await memory.commit(asked(token=ONE))
+
+
+async def test_a_value_that_nothing_of_ours_wrote_is_as_good_as_none(memory: Memory, client: Redis) -> None:
+    for value in (b"", b"1", b"1c", b"1d123", b"1cxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", b"2d" + b"1" * 40):
+        claim = asked(f"Odd:{value[:3]!r}{len(value)}", token=ONE)
+        await client.set(claim.key, value)
+        assert (await memory.claim(claim)).answer is Answer.FRESH
