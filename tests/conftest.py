@@ -16,6 +16,7 @@ from tests.deliveries import Rig
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import Missing
 from tests.rig.redis import RealRedis
+from tests.rig.redis_sets import RealCluster, RealSentinel
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
@@ -66,6 +67,30 @@ def redis(request: pytest.FixtureRequest) -> Iterator[RealRedis]:
     request.config.stash[_HEAL].append(server.heal)
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_sentinel(redis: RealRedis) -> Iterator[RealSentinel]:
+    """Start a master, a replica and their sentinel, where there is a Redis at all."""
+    assert redis.pid
+    servers = RealSentinel()
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.remove()
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(redis: RealRedis) -> Iterator[RealCluster]:
+    """Start a cluster of three masters, where there is a Redis at all."""
+    assert redis.pid
+    servers = RealCluster()
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.remove()
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from bridge.cli.check_redis import check_redis
 from bridge.settings import load
+from bridge.settings.sections import RedisSettings
 from tests.cli.running import vod_bridge
 from tests.rig.redis import RealRedis
+from tests.rig.redis_sets import RealCluster
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,3 +68,16 @@ async def test_its_redis_user_may_do_what_the_bridge_does() -> None:
     states = re.findall(r"^(\w+) +(redis \w+|clock):", said.out, re.MULTILINE)
     assert len(states) == 5, said.out
     assert {state for state, _ in states} == {"ok"}, said.out
+
+
+async def test_its_redis_user_may_do_what_the_bridge_does_in_a_cluster(redis_cluster: RealCluster) -> None:
+    alone = re.search(r"`(\+ping [^`]*)` on `(~vod:\*)`", README)
+    more = re.search(r"in a cluster also\s+`([^`]*)`", README)
+    assert alone
+    assert more
+    rules = f"on >pw {alone[2]} {alone[1]} +info {more[1]}".split()
+    for node in redis_cluster.nodes:
+        assert node.command("ACL", "SETUSER", "bridge", *rules) == b"+OK"
+    url = redis_cluster.url.replace("//", "//bridge:pw@")
+    found = await check_redis(RedisSettings(url=url, cluster=True))
+    assert [finding.state for finding in found] == ["ok"] * 5, found

@@ -145,6 +145,42 @@ def test_an_address_that_redis_cannot_be_reached_by_is_a_mistake(url: str, allow
 
 
 @pytest.mark.parametrize(
+    ("more", "allowed"),
+    [
+        ({"URL": "redis://a,b"}, "several hosts in url need sentinel_service or cluster"),
+        ({"URL": "redis://a,b", "CLUSTER": "true", "SENTINEL_SERVICE": "m"}, "exclude each other"),
+        ({"URL": "unix:///run/redis.sock", "CLUSTER": "true"}, "need redis:// or rediss:// as url"),
+        ({"URL": "redis://a/1", "CLUSTER": "true"}, "a cluster has only database 0"),
+        ({"URL": "redis://a?db=1", "CLUSTER": "true"}, "a cluster has only database 0"),
+        (
+            {"URL": "rediss://a?ssl_password=h1dden", "CLUSTER": "true"},
+            "may not have ssl_ca_path or ssl_password",
+        ),
+        ({"URL": "redis://a,,b", "CLUSTER": "true"}, "must have a host before and after each comma"),
+        ({"URL": "redis://a:1,b:x", "CLUSTER": "true"}, "must have a port from 1 to 65535"),
+        ({"SENTINEL_PASSWORD": "h1dden"}, "need sentinel_service"),
+        ({"SENTINEL_SERVICE": "m", "SENTINEL_USERNAME": "u"}, "sentinel_username needs sentinel_password"),
+    ],
+)
+def test_what_leads_to_no_redis_is_a_mistake(more: dict[str, str], allowed: str) -> None:
+    (told,) = mistakes({f"BRIDGE_REDIS__{name}": value for name, value in more.items()})
+    assert allowed in told
+    assert "h1dden" not in told
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"URL": "redis://u:p@a:26379,[::1],c/3", "SENTINEL_SERVICE": "m", "SENTINEL_PASSWORD": "p"},
+        {"URL": "rediss://u:p@a,b:7000/0?db=0&ssl_ca_certs=/ca.pem", "CLUSTER": "true"},
+    ],
+)
+def test_several_hosts_may_be_sentinels_or_nodes(more: dict[str, str]) -> None:
+    settings = load(None, {f"BRIDGE_REDIS__{name}": value for name, value in more.items()}).redis
+    assert (settings.url, settings.cluster) == (more["URL"], "CLUSTER" in more)
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "redis://host",

@@ -54,7 +54,7 @@ def check(
 async def _check(settings: Settings) -> list[Finding]:
     here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), *_spool(settings)]
     kafka, redis = await asyncio.gather(
-        check_kafka(kafka_options(settings.kafka), expected_topics(settings)), check_redis(settings.redis.url)
+        check_kafka(kafka_options(settings.kafka), expected_topics(settings)), check_redis(settings.redis)
     )
     return [*here, *kafka, *redis]
 

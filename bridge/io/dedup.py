@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
-from redis.asyncio import Redis
-from redis.exceptions import NoScriptError
+from redis.asyncio import Redis, RedisCluster
+from redis.exceptions import NoScriptError, ResponseError
 
 from bridge.core.claim import Answer, Claim, Finished, answered
 from bridge.telemetry import Telemetry
@@ -58,7 +58,7 @@ Carrier = Callable[[Batch[T]], Coroutine[None, None, None]]
 class Script:
     """One Lua script, loaded where it is not known yet."""
 
-    def __init__(self, redis: Redis, name: str) -> None:
+    def __init__(self, redis: Redis | RedisCluster, name: str) -> None:
         self._redis = redis
         self._text = (Path(__file__).parent / name).read_text("utf-8")
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
@@ -66,9 +66,14 @@ class Script:
     async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
         """Run it on ``keys``, which share a slot."""
         try:
-            answer = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
-        except NoScriptError:
-            answer = await self._redis.eval(self._text, len(keys), *keys, *arguments)
+            try:
+                answer = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                answer = await self._redis.eval(self._text, len(keys), *keys, *arguments)
+        except ResponseError as error:
+            if "READONLY" in str(error):  # before Redis 7 in the midst of the text
+                await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
+            raise
         return str(answer, "ascii")
 
 
@@ -106,7 +111,13 @@ class Memory:
     ``now_ms`` is the wall clock in unix milliseconds.
     """
 
-    def __init__(self, redis: Redis, telemetry: Telemetry, now_ms: Callable[[], int], limits: Limits) -> None:
+    def __init__(
+        self,
+        redis: Redis | RedisCluster,
+        telemetry: Telemetry,
+        now_ms: Callable[[], int],
+        limits: Limits,
+    ) -> None:
         self._redis = redis
         self._telemetry = telemetry
         self._now_ms = now_ms
@@ -118,6 +129,7 @@ class Memory:
         self._terms = (limits.lease_ms, limits.keep_ms, limits.remember_ms, limits.remember_recurring_ms)
         self._finished = Finished()
         self._misses = 0
+        self._missed: list[str] = []
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._calls: set[asyncio.Task[str]] = set()
         self._prober: asyncio.Task[None] | None = None
@@ -211,10 +223,12 @@ class Memory:
         remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
         self._finished.keep(claim, self._now_ms() + remember_ms)
 
-    async def _call(self, script: Script, keys: list[str], arguments: list[str | int]) -> str:
+    async def _call(
+        self, script: Script, keys: list[str], arguments: list[str | int], *, probing: bool = False
+    ) -> str:
         """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
-        if self.away and keys:
-            raise Missed  # only the probe's empty call goes out
+        if self.away and not probing:
+            raise Missed
         loop = self._loop
         started = loop.time()
         task = asyncio.create_task(script(keys, arguments))
@@ -233,6 +247,7 @@ class Memory:
         self._telemetry.dedup_call_seconds.observe(loop.time() - started)
         # Whatever went wrong with it, known or never heard of, is no answer.
         if not task.done() or task.cancelled() or task.exception() is not None:
+            self._missed = keys[:1]
             self._miss()
             raise Missed
         self._answered()
@@ -262,7 +277,8 @@ class Memory:
             await asyncio.sleep(self._limits.probe_s)
             if self.away:
                 with suppress(Missed):
-                    await self._call(self._settle_script, [], [*self._terms, ""])
+                    # Told nothing it writes nothing; the key leads to where an answer was missed.
+                    await self._call(self._settle_script, self._missed, [*self._terms, ""], probing=True)
             while self._finished and not self.away:
                 await self._offer_again()
 

@@ -87,7 +87,9 @@ def _shown(location: Sequence[object], value: object) -> str:
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
 
 
-_SECRETS = frozenset({"sign_key", "sign_keys", "token", "secret_id", "secret_key", "sasl_password"})
+_SECRETS = frozenset(
+    {"sign_key", "sign_keys", "token", "secret_id", "secret_key", "sasl_password", "sentinel_password"}
+)
 
 
 def _allowed(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

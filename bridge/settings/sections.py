@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from bridge.core.application import Mode
+from bridge.settings.addresses import fitting
 from bridge.settings.kinds import (
     Brokers,
     Bytes,
@@ -151,8 +152,31 @@ class RedisSettings(Section):
     url: RedisUrl = Field(
         default="redis://localhost:6379/0",
         repr=False,
-        description="redis://[user:password@]host:port/db, rediss:// for TLS, or unix:///path.",
+        description="redis://[user:password@]host:port/db, rediss:// for TLS, or unix:///path. Of sentinels"
+        " or a cluster several: host:port,host:port.",
     )
+    sentinel_service: str = Field(
+        default="",
+        description="The master's name at the sentinels; with it the URL's hosts are sentinels, its login and"
+        " db the master's.",
+    )
+    sentinel_username: str = Field(default="", description="User at the sentinels, where they ask for one.")
+    sentinel_password: SecretStr = Field(
+        default=SecretStr(""), description="Password at the sentinels, where they ask for one."
+    )
+    cluster: bool = Field(
+        default=False, description="Whether the URL's hosts are nodes of a Redis Cluster; one is enough."
+    )
+
+    @model_validator(mode="after")
+    def _one_way_leads_there(self) -> Self:
+        fitting(self.url, sentinels=bool(self.sentinel_service), cluster=self.cluster)
+        at_sentinels = (self.sentinel_username, self.sentinel_password.get_secret_value())
+        if any(at_sentinels) and not self.sentinel_service:
+            raise ValueError("sentinel_username and sentinel_password need sentinel_service")
+        if at_sentinels[0] and not at_sentinels[1]:
+            raise ValueError("sentinel_username needs sentinel_password")
+        return self
 
 
 class SpoolSettings(Section):

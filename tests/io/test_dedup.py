@@ -22,6 +22,7 @@ pytestmark = pytest.mark.asyncio
 async def client(redis: RealRedis) -> AsyncIterator[Redis]:
     """Give an empty Redis."""
     client = redis_client(RedisSettings(url=redis.url), 8)
+    assert isinstance(client, Redis)
     await client.flushall()
     yield client
     await client.aclose()

@@ -28,11 +28,14 @@ class RealRedis:
     (``"bridge on >secret ~vod:* +@all"``).
     """
 
-    def __init__(self, settings: Mapping[str, str] | None = None, users: Sequence[str] = ()) -> None:
-        self.port = free_port()
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, users: Sequence[str] = (), port: int = 0
+    ) -> None:
+        self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._settings = dict(settings or {})
         self._users = list(users)
+        self._words = ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
         self._folder: Path | None = None
         self._process: Process | None = None
 
@@ -51,10 +54,15 @@ class RealRedis:
         lines |= {"appendonly": "no", "protected-mode": "no"} | self._settings
         text = [f"{name} {value}" for name, value in lines.items()] + [f"user {user}" for user in self._users]
         config.write_text("\n".join(text) + "\n")
-        self._process = process = Process([server, str(config)], self._folder / "redis.log")
+        command = [server, str(config), *self._words]
+        self._process = process = Process(command, self._folder / "redis.log")
         eventually_blocking(lambda: process.exit_code is not None or self._answers(), "Redis answers")
         if process.exit_code is not None:
             raise RuntimeError(f"Redis ended at its start: {process.log()[-2000:]}")
+
+    def kill(self) -> None:
+        """End it at once: connections are broken, new ones refused."""
+        self._running().kill()
 
     def stop(self) -> None:
         """Stop it: connections are closed, new ones refused, what it remembered is gone."""
@@ -96,6 +104,15 @@ class RealRedis:
             line.sendall(request)
             with line.makefile("rb") as answer:
                 return answer.readline().rstrip(b"\r\n")
+
+    def ask(self, *words: str) -> str:
+        """Send one command and give the text of the answer."""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), timeout=2.0) as line,
+            line.makefile("rb") as answer,
+        ):
+            line.sendall(" ".join(words).encode() + b"\r\n")
+            return answer.read(int(answer.readline()[1:])).decode()
 
     def open_proxy(self) -> Proxy:
         """Open a way to it that can be disturbed; close it by ``with``."""

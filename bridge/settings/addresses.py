@@ -1,0 +1,74 @@
+"""Where Redis is: what an address may look like, alone and beside the settings that say what stands there.
+
+Nothing connects here.
+"""
+
+import re
+from urllib.parse import parse_qsl, urlsplit
+
+
+def addresses(url: str) -> list[str]:
+    """Give one URL for each of the hosts that ``url`` lists, all else the same."""
+    scheme, _, rest = url.partition("://")
+    place, end = re.split(r"(?=[/?#]|$)", rest, maxsplit=1)
+    login, at, hosts = place.rpartition("@")
+    return [f"{scheme}://{login}{at}{host}{end}" for host in hosts.split(",")]
+
+
+def reachable(url: str) -> str:
+    """Refuse what the client library would refuse only when it connects, or read as something else."""
+    each = addresses(url)
+    for one in each:
+        _one_reachable(one)
+    if len(each) > 1 and not all(urlsplit(one).hostname for one in each):
+        raise ValueError("must have a host before and after each comma")
+    return url
+
+
+def _one_reachable(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ValueError("must have a port from 1 to 65535") from None
+    if port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
+        raise ValueError("must have a database number after the host, or nothing")
+    options = parse_qsl(parts.query, keep_blank_values=True)
+    allowed = _URL_OPTIONS + (_TLS_OPTIONS if parts.scheme == "rediss" else ())
+    if any(name not in allowed for name, _ in options):
+        raise ValueError(f"may have after the '?' only {', '.join(allowed)}")
+    if any(name == "db" and not value.isdecimal() for name, value in options):
+        raise ValueError("must have a number as db")
+
+
+# What remains of the client library's options is chosen here and not from outside.
+_URL_OPTIONS = ("db", "username", "password", "client_name")
+_TLS_OPTIONS = (
+    "ssl_ca_certs",
+    "ssl_ca_path",
+    "ssl_certfile",
+    "ssl_keyfile",
+    "ssl_password",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+)
+# The client of a cluster does not know these.
+_NOT_IN_A_CLUSTER = ("ssl_ca_path", "ssl_password")
+
+
+def fitting(url: str, *, sentinels: bool, cluster: bool) -> None:
+    """Refuse what cannot be meant together."""
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    if sentinels and cluster:
+        raise ValueError("sentinel_service and cluster exclude each other")
+    if not (sentinels or cluster) and len(addresses(url)) > 1:
+        raise ValueError("several hosts in url need sentinel_service or cluster")
+    if (sentinels or cluster) and parts.scheme == "unix":
+        raise ValueError("sentinel_service and cluster need redis:// or rediss:// as url")
+    if cluster and int(options.get("db") or parts.path.strip("/") or 0):
+        raise ValueError("a cluster has only database 0")
+    if cluster and any(name in options for name in _NOT_IN_A_CLUSTER):
+        raise ValueError(f"with cluster url may not have {' or '.join(_NOT_IN_A_CLUSTER)}")

@@ -1,0 +1,101 @@
+"""Several real Redis together, for tests: a master with a replica and a sentinel, and a cluster of three."""
+
+import socket
+from collections.abc import Sequence
+
+from tests.rig.parts import free_port
+from tests.rig.redis import RealRedis
+from tests.rig.waiting import eventually_blocking
+
+SERVICE = "events"
+_SLOTS = 16_384
+_BUS = 10_000  # a node of a cluster listens on this many ports higher, too
+
+
+class RealSentinel:
+    """A master, a replica that has all of it, and a sentinel that makes the one the other within seconds."""
+
+    def __init__(self) -> None:
+        self.master = RealRedis({"repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0"})
+        self.replica = RealRedis({"replicaof": f"127.0.0.1 {self.master.port}"})
+        self.sentinel = RealRedis(
+            {
+                f"sentinel monitor {SERVICE}": f"127.0.0.1 {self.master.port} 1",
+                f"sentinel down-after-milliseconds {SERVICE}": "300",
+                f"sentinel failover-timeout {SERVICE}": "3000",
+            }
+        )
+        self.url = self.sentinel.url
+
+    def start(self) -> None:
+        """Start them and wait (blocking) until a failover is possible."""
+        self.master.start()
+        self.replica.start()
+        eventually_blocking(lambda: _told(self.replica, "master_link_status:up"), "the replica has all of it")
+        self.sentinel.start()
+        eventually_blocking(lambda: _told(self.sentinel, "slaves=1"), "the sentinel knows of the replica")
+
+    def change_over(self) -> bool:
+        """Tell the sentinel to make the replica the master; not at once it knows the replica well enough."""
+        return self.sentinel.command("SENTINEL", "FAILOVER", SERVICE) == b"+OK"
+
+    def promoted(self) -> bool:
+        """Tell whether the replica is a master by now."""
+        return _told(self.replica, "role:master")
+
+    def remove(self) -> None:
+        """Kill them and remove their folders."""
+        for server in (self.sentinel, self.replica, self.master):
+            server.remove()
+
+
+class RealCluster:
+    """Three masters that share the slots."""
+
+    def __init__(self) -> None:
+        settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
+        self.nodes = [RealRedis(settings, port=port) for port in _ports(3)]
+        self.url = self.nodes[0].url
+
+    def start(self) -> None:
+        """Start them and wait (blocking) until each takes commands."""
+        share = -(-_SLOTS // len(self.nodes))
+        for index, node in enumerate(self.nodes):
+            node.start()
+            slots = range(index * share, min((index + 1) * share, _SLOTS))
+            node.command("CLUSTER", "ADDSLOTS", *map(str, slots))
+            node.command("CLUSTER", "MEET", "127.0.0.1", str(self.nodes[0].port))
+        eventually_blocking(lambda: all(map(_agreed, self.nodes)), "the cluster is whole")
+
+    def flush(self) -> None:
+        """Forget everything."""
+        for node in self.nodes:
+            node.flush()
+
+    def remove(self) -> None:
+        """Kill them and remove their folders."""
+        for node in self.nodes:
+            node.remove()
+
+
+def _ports(count: int) -> Sequence[int]:
+    found: set[int] = set()
+    while len(found) < count:
+        port = free_port()
+        if port + _BUS < 2**16 and _free(port + _BUS):
+            found.add(port)
+    return sorted(found)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def _told(server: RealRedis, line: str) -> bool:
+    return line in server.ask("INFO")
+
+
+def _agreed(node: RealRedis) -> bool:
+    told = node.ask("CLUSTER", "INFO")
+    return "cluster_state:ok" in told and "cluster_known_nodes:3" in told
