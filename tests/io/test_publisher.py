@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
@@ -140,6 +141,30 @@ async def test_a_restarted_kafka_is_used_again(
     await asyncio.wait_for(ticket.acknowledged, 30)
     assert publisher.flowing
     assert [f.key for f in await consumed(own_kafka, topic)] == [b"k"]
+
+
+async def test_a_topic_that_never_answers_does_not_hold_up_the_others(
+    kafka: RealKafka, topic: str, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, send_batch = f"{topic}-stuck", AIOKafkaProducer.send_batch
+    await kafka.create_topics([stuck], partitions=1)
+    loop = asyncio.get_running_loop()
+    entered: list[float] = []
+
+    async def sent(producer: AIOKafkaProducer, batch: object, name: str, *, partition: int) -> object:
+        if name == stuck:  # as where replicas are lacking: tried again for as long as that lasts
+            entered.append(loop.time())
+            return loop.create_future()
+        return await send_batch(producer, batch, name, partition=partition)
+
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", sent)
+    never = publisher.send(record(stuck, "k"))
+    await eventually(lambda: entered and loop.time() > entered[0] + 1, "nothing is answered for a while")
+    for n in range(3):
+        await asyncio.wait_for(publisher.send(record(topic, f"k{n}")).acknowledged, 3)
+    assert publisher.flowing
+    assert not never.acknowledged.done()
+    assert not never.withdraw()
 
 
 async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> None:

@@ -191,18 +191,20 @@ class Publisher:
         self._poisoned = True
 
     def _look_around(self) -> None:
-        """Ask for a new listing where a topic is wanted that no listing held, or nothing else would probe."""
+        """Ask for a new listing where a topic is wanted that no listing held, or the broker is silent."""
         producer = self._producer
         if producer is None:
             return
         self._learn()
-        wanted = any(self._lanes.homeless.values()) or (self._slow and not self._lanes.under_way)
+        wanted = any(self._lanes.homeless.values()) or self._slow
         if wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
             self._asked_at = self._loop.time()
             producer.client.force_metadata_update().add_done_callback(self._listed)
 
     def _listed(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result() and self._slow:
+            # A partition that cannot be written, for as long as that lasts, does not hold up the others.
+            self._lanes.expect_nothing()
             self._answered()
 
     def _learn(self) -> None:

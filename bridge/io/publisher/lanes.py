@@ -7,6 +7,7 @@ producer lives, and when it is fed, is told in the package's own file.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from math import inf
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -141,6 +142,11 @@ class Lanes:
         for lane in hungry:
             if not lane.under_way and lane.waiting:
                 await self._send_batch(producer, lane)
+
+    def expect_nothing(self) -> None:
+        """Let what is under way no longer count as a broker's silence: it answers, but not these."""
+        for lane in self.under_way:
+            lane.sent_at = inf
 
     def reclaim(self) -> None:
         """Take back what a producer holds that will not answer: it is sent again, under the same ids."""
