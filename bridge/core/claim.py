@@ -136,6 +136,11 @@ class Finished:
         answer = Answer.REVISED if claim.differs_from(known) else Answer.SEEN
         return replace(claim, answer=answer, first_ms=known.first_ms)
 
-    def some(self, most: int) -> list[Claim]:
-        """List the oldest ``most`` entries, to be offered to the shared memory again."""
+    def some(self, most: int, now_ms: int) -> list[Claim]:
+        """List the oldest ``most`` entries, to be offered to the shared memory again.
+
+        Those whose time is over are forgotten: offered, they would be remembered anew, for what recurs.
+        """
+        for key in [key for key, (_, until_ms) in self._claims.items() if until_ms < now_ms]:
+            del self._claims[key]
         return [claim for claim, _ in list(self._claims.values())[:most]]

@@ -284,7 +284,7 @@ class Memory:
 
     async def _offer_again(self) -> None:
         """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
-        claims = self._finished.some(_BATCH)
+        claims = self._finished.some(_BATCH, self._now_ms())
         heard = await asyncio.gather(*(self._settle(claim, _COMMIT) for claim in claims))
         for claim, taken in zip(claims, heard, strict=True):
             if taken:

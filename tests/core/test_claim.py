@@ -105,4 +105,11 @@ def test_over_its_bound_the_oldest_is_forgotten(finished: Finished) -> None:
     for claim in later:
         finished.keep(claim, NOW_MS + DAY_MS)
     assert finished.answer(asked()) is None
-    assert (len(finished), finished.some(10), finished.some(1)) == (2, later, later[:1])
+    assert (len(finished), finished.some(10, NOW_MS), finished.some(1, NOW_MS)) == (2, later, later[:1])
+
+
+def test_what_is_over_is_forgotten_instead_of_offered(finished: Finished) -> None:
+    finished.keep(WORKING, NOW_MS + 60_000)
+    assert finished.some(10, NOW_MS + 60_000) == [asked(token=ONE), WORKING]
+    assert finished.some(10, NOW_MS + 60_001) == [asked(token=ONE)]
+    assert len(finished) == 1

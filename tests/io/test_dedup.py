@@ -113,6 +113,23 @@ async def test_a_stopped_redis_costs_an_answer_away_and_what_was_finished_is_tol
     await eventually(told, "Redis is told what was finished meanwhile")
 
 
+async def test_what_recurs_after_redis_was_away_is_not_taken_for_what_was_finished_long_before(
+    redis: RealRedis, client: Redis
+) -> None:
+    clock = Clock()
+    memory = Memory(client, Telemetry(), clock, Limits(probe_s=0.05))
+    memory.start()
+    redis.stop()
+    await memory.commit(asked("FileDeleted#0", token=ONE, recurring=True))
+    await memory.commit(asked("EditMediaComplete:t1:FINISH", token=ONE))
+    clock.now_ms += 60_001
+    redis.start()
+    await eventually(lambda: client.exists(asked().key), "Redis is told what was finished meanwhile")
+    again = await memory.claim(asked("FileDeleted#0", token=TWO, recurring=True, at_ms=clock.now_ms))
+    assert (again.answer, again.first_ms) == (Answer.FRESH, clock.now_ms)
+    await memory.stop()
+
+
 async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_when_it_answers(
     redis: RealRedis, memory: Memory
 ) -> None:
