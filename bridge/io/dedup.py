@@ -87,19 +87,19 @@ class Line(Generic[T]):
         self._carry = carry
         self._waiting: Batch[T] = []
         self._call: asyncio.Task[None] | None = None
-        self._busy = False
+        self.busy = False
 
     def add(self, claim: Claim, text: str, answer: "asyncio.Future[T]") -> None:
         """Send ``text`` about ``claim`` with the next call, which ends ``answer``."""
         self._waiting.append((claim, text, answer))
-        if not self._busy:
-            self._busy = True
+        if not self.busy:
+            self.busy = True
             # Deliveries read in the same turn of the loop leave together.
             asyncio.get_running_loop().call_soon(self._leave)
 
     def _leave(self, _: object = None) -> None:
         batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        self._busy = bool(batch)
+        self.busy = bool(batch)
         if batch:
             self._call = asyncio.create_task(self._carry(batch))
             self._call.add_done_callback(self._leave)
@@ -154,11 +154,12 @@ class Memory:
     def claim(self, claim: Claim) -> Awaitable[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
-        if known is None and self.away:
+        line = self._line(self._claim_lines, claim.app, self._ask)
+        if known is None and self.away and not line.busy:  # nobody overtakes those that wait in line
             known = replace(claim, answer=Answer.AWAY)
         answer: asyncio.Future[Claim] = self._loop.create_future()
         if known is None:
-            self._line(self._claim_lines, claim.app, self._ask).add(claim, claim.asked(), answer)
+            line.add(claim, claim.asked(), answer)
         else:
             self._telemetry.claimed(known.answer)
             answer.set_result(known)

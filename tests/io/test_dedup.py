@@ -174,6 +174,19 @@ async def test_whatever_goes_wrong_with_a_call_is_no_answer_and_leaves_nobody_wa
     await memory.commit(asked(token=ONE))
 
 
+async def test_nobody_overtakes_those_that_wait_in_line_when_redis_is_given_up(client: Redis) -> None:
+    class Refusing(Redis):
+        async def evalsha(self, *_: object) -> bytes:
+            raise ConnectionError
+
+    memory = Memory(Refusing(connection_pool=client.connection_pool), Telemetry(), Clock(), Limits())
+    claims = [memory.claim(asked(f"Type:t{n}", token=ONE)) for n in range(4 * 256)]
+    await claims[3 * 256 - 1]
+    assert memory.away
+    await memory.claim(asked("Type:later", token=ONE))
+    assert all(asyncio.isfuture(claim) and claim.done() for claim in claims)
+
+
 async def test_a_value_that_nothing_of_ours_wrote_is_as_good_as_none(memory: Memory, client: Redis) -> None:
     for value in (b"", b"1", b"1c", b"1d123", b"1cxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", b"2d" + b"1" * 40):
         claim = asked(f"Odd:{value[:3]!r}{len(value)}", token=ONE)
