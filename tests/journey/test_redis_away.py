@@ -1,7 +1,6 @@
 """Redis stopped, silent, emptied and back again under load: nothing is lost, nobody waits for it."""
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 
@@ -79,24 +78,22 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
 
 
 async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> None:
-    # Reading millions of numbers keeps the program's only thread busy for longer than Redis is waited for.
-    heavy = [
-        json.dumps({"EventType": "New", "What": {"TaskId": new_task(), "Numbers": [number] * 1_200_000}})
-        for number in range(4)
-    ]
     enough, heard = asyncio.Event(), list[Sent]()
     async with running(place) as program:
         passing = asyncio.create_task(
             load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
         )
-        await eventually(lambda: len(heard) >= BEFORE, "events pass")
-        answers = await asyncio.gather(*(program.post(body) for body in heavy))
+        for stall in range(1, 6):
+            await eventually(lambda reached=stall * BEFORE: len(heard) >= reached, "events pass")  # type: ignore[misc]
+            # Frozen for longer than Redis is waited for: its answers lie unread when the timers fire.
+            program.process.pause()
+            await asyncio.sleep(2 * REDIS_IS_WAITED_FOR_S)
+            program.process.resume()
         enough.set()
         await passing
         missed = await program.metric("bridge_dedup_claims_total", answer="away")
 
-    assert max(sent.seconds for sent in heard) > 2 * REDIS_IS_WAITED_FOR_S
-    assert {answer.status for answer in answers} == {200}
+    assert max(sent.seconds for sent in heard) > REDIS_IS_WAITED_FOR_S
     assert missed == 0
     assert all(event["delivery"]["deduplicated"] for event in await place.published())
 

@@ -12,6 +12,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.rig.waiting import eventually_blocking
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -79,14 +81,23 @@ class Process:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def pause(self) -> None:
-        """Freeze it."""
+        """Freeze it, and wait until all of its threads stand still: a busy one takes a moment."""
         self._signal(signal.SIGSTOP)
         self._paused = True
+        eventually_blocking(self._stands_still, "every thread is stopped")
 
     def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
         self._paused = False
+
+    def _stands_still(self) -> bool:
+        tasks = Path(f"/proc/{self.pid}/task")
+        if not tasks.is_dir():  # a system without /proc: take its word
+            return True
+        stats = [(task / "stat").read_text(encoding="utf-8") for task in tasks.iterdir()]
+        states = [stat.rpartition(")")[2].split()[0] for stat in stats]
+        return all(state in "TtZX" for state in states)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM without waiting."""
