@@ -6,11 +6,13 @@ from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import partition_of
 from bridge.io.publisher import Limits, Publisher
+from bridge.io.publisher.lanes import Lanes
 from bridge.telemetry import Telemetry
 from tests.contracts import WriterContract
 from tests.rig.consume import Consumed, read_all
@@ -29,11 +31,17 @@ async def topic(kafka: RealKafka) -> str:
 
 
 @pytest.fixture
-async def publisher(kafka: RealKafka, topic: str) -> AsyncIterator[Publisher]:
+def telemetry() -> Telemetry:
+    """Give what the publisher counts with."""
+    return Telemetry()
+
+
+@pytest.fixture
+async def publisher(kafka: RealKafka, topic: str, telemetry: Telemetry) -> AsyncIterator[Publisher]:
     """Give a started publisher that has seen ``topic``."""
     publisher = Publisher(
         {"bootstrap_servers": kafka.bootstrap, "max_batch_size": 512 * 1024, "request_timeout_ms": 10_000},
-        Telemetry(),
+        telemetry,
         Limits(slow_after=0.5),
     )
     publisher.start()
@@ -167,6 +175,33 @@ async def test_a_topic_that_never_answers_does_not_hold_up_the_others(
     assert not never.withdraw()
 
 
+async def test_a_refusal_while_a_producer_is_let_go_of_costs_no_second_one(
+    kafka: RealKafka, topic: str, telemetry: Telemetry, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, send_batch = AIOKafkaProducer.stop, AIOKafkaProducer.send_batch
+    answers: dict[str, asyncio.Future[None]] = {}
+
+    async def sent(producer: AIOKafkaProducer, batch: object, name: str, *, partition: int) -> object:
+        if name in answers:
+            return await send_batch(producer, batch, name, partition=partition)
+        answers[name] = asyncio.get_running_loop().create_future()
+        return answers[name]
+
+    async def stopped(producer: AIOKafkaProducer) -> None:
+        if not (late := answers[f"{topic}-late"]).done():
+            late.set_exception(KafkaError())
+        await stop(producer)
+
+    await kafka.create_topics([f"{topic}-late"], partitions=1)
+    monkeypatch.setattr(AIOKafkaProducer, "send_batch", sent)
+    monkeypatch.setattr(AIOKafkaProducer, "stop", stopped)
+    tickets = [publisher.send(record(name, "k")) for name in (topic, f"{topic}-late")]
+    await eventually(lambda: len(answers) == len(tickets), "both are under way")
+    answers[topic].set_exception(KafkaError())
+    await asyncio.gather(*(ticket.acknowledged for ticket in tickets))
+    assert b"bridge_kafka_producer_replaced_total 1.0" in telemetry.exposition()
+
+
 async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> None:
     publisher = Publisher({"bootstrap_servers": kafka.bootstrap}, Telemetry(), Limits(in_flight_bytes=10_000))
     ticket = publisher.send(record("nowhere", "k", b"x" * 8_000))
@@ -174,6 +209,21 @@ async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> N
         publisher.send(record("nowhere", "k", b"x" * 8_000))
     assert ticket.withdraw()
     assert publisher.send(record("nowhere", "k", b"x" * 8_000))
+
+
+async def test_what_waits_for_a_topic_that_is_gone_waits_for_its_return() -> None:
+    lanes = Lanes(10_000, on_answer=lambda: None, on_failure=lambda: None)
+    lanes.learn({"t": 4})
+    first = lanes.send(record("t", "a"))
+    lanes.learn({})
+    second = lanes.send(record("t", "a"))
+    assert list(lanes.homeless["t"]) == [first, second]
+    lanes.hungry.clear()
+    lanes.learn({"t": 1})
+    assert lanes.hungry.is_set()
+    assert not lanes.homeless
+    assert first.withdraw()
+    assert second.withdraw()
 
 
 async def test_a_kafka_that_is_away_does_not_hold_up_the_start_or_the_stop() -> None:

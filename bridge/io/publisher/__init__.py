@@ -143,11 +143,11 @@ class Publisher:
         producer, self._producer = self._producer, None
         self._telemetry.producer_replaced.inc()
         await self._settle(self._limits.settle)
-        self._poisoned = False
         if producer is not None:
             await self._let_go(producer)
         # What it held without an answer may stand in Kafka twice: under the same ids.
         self._lanes.reclaim()
+        self._poisoned = False
 
     async def _settle(self, seconds: float) -> None:
         answers = [lane.answer for lane in self._lanes.under_way if lane.answer is not None]

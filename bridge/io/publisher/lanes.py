@@ -124,8 +124,19 @@ class Lanes:
             ticket.acknowledged.exception()  # whoever waits gets it; nobody need
 
     def learn(self, partitions: Mapping[str, int]) -> None:
-        """Take note of a full listing; what waited for a topic that has appeared gets its lane."""
+        """Take note of a full listing; what waited for a topic that has appeared gets its lane.
+
+        What waits in the lanes of a topic that is gone waits for its return, before what came since.
+        """
         self.partitions = dict(partitions)
+        for lane in [lane for lane in self._lanes.values() if lane.topic not in partitions]:
+            homeless: Queue = {}
+            for ticket in (*lane.waiting, *self.homeless.get(lane.topic, ())):
+                ticket.wait_in(homeless)
+            self.homeless[lane.topic] = homeless
+            lane.waiting = {}
+            if not lane.under_way:
+                del self._lanes[lane.topic, lane.partition]
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
                 self._line_up(ticket)
