@@ -53,7 +53,7 @@ class Patience:
     """Waits of one and the same length, with one timer for all: a timer for each costs more than the wait."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -67,9 +67,9 @@ class Patience:
         waiters = self._waiters
         while waiters and waiters[0][1].done():
             waiters.popleft()
-        waiters.append((self._loop.time() + self._seconds, waiter))
+        waiters.append((self._loop.time() + self.seconds, waiter))
         if self._timer is None:
-            self._timer = self._loop.call_later(self._seconds, self._ring)
+            self._timer = self._loop.call_later(self.seconds, self._ring)
         await waiter
         return future.done()
 
@@ -92,7 +92,8 @@ class Hold:
     def __init__(self, rule: Holding, telemetry: Telemetry) -> None:
         self._rule = rule
         self._telemetry = telemetry
-        self._patience = Patience(min(rule.slow_s, rule.wait_s))
+        self._patience = Patience(min(rule.slow_s, rule.wait_s / 2))
+        self._loop = asyncio.get_running_loop()
         self._deliveries = 0
         self._bytes = 0
 
@@ -101,7 +102,8 @@ class Hold:
 
         ``slow`` says that nothing is expected soon: the delivery is held from the start.
         """
-        if not slow and await self._patience.settled(future):
+        patient = not slow and deadline - self._loop.time() > self._patience.seconds
+        if patient and await self._patience.settled(future):
             return True
         if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:
             return future.done()
@@ -109,7 +111,7 @@ class Hold:
         self._bytes += size
         self._telemetry.held.inc()
         try:
-            return await settled(future, deadline - asyncio.get_running_loop().time())
+            return await settled(future, deadline - self._loop.time())
         finally:
             self._deliveries -= 1
             self._bytes -= size
@@ -117,7 +119,7 @@ class Hold:
 
     async def silence(self, deadline: float) -> None:
         """Say nothing until ``deadline``; the caller keeps no body. Returns at once where holding is off."""
-        rest = deadline - asyncio.get_running_loop().time()
+        rest = deadline - self._loop.time()
         if self._rule.hold_s and rest > 0:
             self._telemetry.held.inc()
             await asyncio.sleep(rest)

@@ -28,6 +28,20 @@ async def test_what_nothing_takes_is_deferred_not_before_the_hold_is_over(rig: R
     assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
 
 
+async def test_a_second_try_is_waited_for_until_the_hold_is_over_and_no_longer() -> None:
+    rig = Rig(msgspec.structs.replace(RULE, slow_s=0.25))
+    rig.writer.fates = [..., ...]
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    post = rig.deliver(edited())
+    await eventually(lambda: rig.writer.tickets and loop.time() > started + 0.2, "most of the time is over")
+    rig.writer.end(rig.writer.tickets[0], Unavailable("not written"))
+    assert (await post).ending is Ending.DEFERRED
+    assert len(rig.writer.tickets) == 2
+    assert loop.time() - started < 0.4
+    await rig.pipeline.stop(0)
+
+
 async def test_without_holding_the_answer_comes_once_patience_is_over() -> None:
     rig = Rig(Holding(hold_s=0, patience_s=0.05, retry_s=0.02))
     rig.writer.fates = ["waits"]
