@@ -19,7 +19,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.rig.parts import Missing, Process, cache_folder, free_port
 from tests.rig.proxy import Proxy
-from tests.rig.waiting import eventually_blocking
+from tests.rig.waiting import eventually, eventually_blocking
 
 VERSION = "4.1.1"
 STARTS_WITHIN_S = 90.0
@@ -178,11 +178,17 @@ class RealKafka:
         await admin.start()
         try:
             answer = await admin.create_topics(wanted, timeout_ms=20_000)
+            failed = [(name, code, message) for name, code, message in answer.topic_errors if code]
+            if failed:
+                raise RuntimeError(f"topics not created: {failed}")
+            made = {topic.name for topic in wanted}
+
+            async def listed() -> bool:
+                return made <= set(await admin.list_topics())
+
+            await eventually(listed, "the broker lists what it made")
         finally:
             await admin.close()
-        failed = [(name, code, message) for name, code, message in answer.topic_errors if code]
-        if failed:
-            raise RuntimeError(f"topics not created: {failed}")
 
     async def delete_topics(self, names: Iterable[str]) -> None:
         """Delete topics."""
