@@ -123,7 +123,9 @@ async def test_a_delivery_without_room_waits_silently_and_goes_on_when_there_is_
         first.send(post(b"x" * 60))
         await until(lambda: len(ends) == 1)
         second.send(post(b"x" * 60))
-        await asyncio.sleep(0.01)
+        other = await door.knock()
+        other.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
+        assert (await other.response()).status == 405  # the door has read on since
         assert len(ends) == 1
         ends[0].set_result(None)
         await until(lambda: len(ends) == 2)
