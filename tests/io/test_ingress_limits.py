@@ -52,6 +52,19 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+class Held:
+    """A deliver that tells when it has begun, and ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: Notification) -> Outcome:
+        """Take one delivery, and keep it."""
+        self.begun.set()
+        await self.end.wait()
+        return PUBLISHED
+
+
 async def flood(client: Client, data: bytes) -> None:
     while True:
         client.send(data)
@@ -88,23 +101,16 @@ async def test_a_slow_header_and_a_slow_body_are_cut() -> None:
 
 async def test_time_spent_on_a_request_is_not_held_against_the_one_behind_it() -> None:
     async with opened() as door:
-        begun, end = asyncio.Event(), asyncio.Event()
-
-        async def deliver(_: Notification) -> Outcome:
-            begun.set()
-            await end.wait()
-            return PUBLISHED
-
-        door.deliver = deliver
+        door.deliver = held = Held()
         client = await door.knock()
         second = post(b"{}")
         client.send(post(b"{}"))
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), 5)
         client.send(second[:30])
         await until(door.arriving)
         door.seconds = 11
         door.ingress.crowd.cut_slow(11)
-        end.set()
+        held.end.set()
         client.send(second[30:])
         assert [(await client.response()).status for _ in range(2)] == [200, 200]
 
@@ -185,20 +191,13 @@ async def test_who_does_not_read_its_answers_makes_room_too() -> None:
 
 async def test_who_is_being_answered_is_never_closed_for_room() -> None:
     async with opened(Limits(connections_max=1)) as door:
-        begun, end = asyncio.Event(), asyncio.Event()
-
-        async def deliver(_: Notification) -> Outcome:
-            begun.set()
-            await end.wait()
-            return PUBLISHED
-
-        door.deliver = deliver
+        door.deliver = held = Held()
         client = await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), 5)
         assert await (await door.knock()).ended()
         assert door.refused("connections") == 1
-        end.set()
+        held.end.set()
         assert (await client.response()).status == 200
 
 
@@ -245,22 +244,15 @@ async def test_a_draining_door_still_answers_and_closes_behind_each_answer() -> 
 
 async def test_stopping_ends_what_is_under_way_and_lets_nobody_in() -> None:
     async with opened() as door:
-        begun, end = asyncio.Event(), asyncio.Event()
-
-        async def deliver(_: Notification) -> Outcome:
-            begun.set()
-            await end.wait()
-            return PUBLISHED
-
-        door.deliver = deliver
+        door.deliver = held = Held()
         idle, client = await door.knock(), await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), 5)
         stopping = asyncio.create_task(door.ingress.stop())
         assert await idle.ended()
         with pytest.raises(OSError, match=r".*"):
             await door.knock()
-        end.set()
+        held.end.set()
         assert (await client.response()).status == 200
         await asyncio.wait_for(stopping, 5)
 
