@@ -1,29 +1,27 @@
-"""Builds every part, ties them, starts and stops them in order. It alone knows both sides.
-
-Parts get plain values; none of them reads a setting.
-"""
+"""Ties all parts, starts and stops them in order. Of what each is built is told in `build`."""
 
 import asyncio
 import gc
 import signal
-import time
 from contextlib import suppress
 
 import structlog
 import uvloop
 
 from bridge import __version__
+from bridge.build import (
+    build_door,
+    build_drain,
+    build_memory,
+    build_spool,
+    build_writer,
+    holding_rule,
+    now_ms,
+    routing_of,
+)
 from bridge.core.catalogue import BY_NAME
-from bridge.core.record import RECORD_MAX_BYTES, Routing
-from bridge.holding import Holding
 from bridge.io.admin import Admin, Readiness
-from bridge.io.dedup import Limits as MemoryLimits
-from bridge.io.dedup import Memory
-from bridge.io.ingress import Clock, Ingress
-from bridge.io.ingress import Limits as DoorLimits
-from bridge.io.publisher import Limits as WriterLimits
-from bridge.io.publisher import Publisher
-from bridge.links import kafka_options, redis_client
+from bridge.keeping import Keeper
 from bridge.pipeline import Pipeline
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry, set_up_logging
@@ -34,28 +32,12 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _STILL_ACCEPTING_S = 5.0
 _DOOR_S = 7.0
 _UNDER_WAY_S = 1.0
+_DRAIN_S = 3.0
 _WRITER_S = 2.0
 
 _SUMMARY_EVERY_S = 60
 _TOPICS_NAMED = 5
-_MILLISECONDS_A_DAY = 86_400_000
 _COLLECT_SELDOM = (20_000, 50, 100)
-
-
-def now_ms() -> int:
-    """Tell the wall clock's time in unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-def routing_of(settings: Settings) -> Routing:
-    """Say which topics events go to."""
-    kafka = settings.kafka
-    return Routing(
-        topic=kafka.topic,
-        topic_other=kafka.topic_other,
-        topic_dead_letter=kafka.topic_dead_letter,
-        schema_base_uri=settings.schemas.base_uri,
-    )
 
 
 class Bridge:
@@ -69,12 +51,14 @@ class Bridge:
         self.telemetry = Telemetry(
             types=BY_NAME, apps=list(self._applications), deliveries=settings.log.deliveries
         )
-        self._memory = self._build_memory()
-        self._writer = self._build_writer()
-        self._pipeline = Pipeline(
-            self._memory, self._writer, self._routing, self.telemetry, self._holding_rule()
-        )
-        self._door = self._build_door()
+        self._memory = build_memory(settings, self.telemetry)
+        self._writer = build_writer(settings, self.telemetry)
+        self._spool = build_spool(settings, self.telemetry)
+        self._drain = build_drain(settings, self._writer, self._spool, self.telemetry)
+        keeper = Keeper(self._writer, self._spool)
+        rule = holding_rule(settings)
+        self._pipeline = Pipeline(self._memory, keeper, self._routing, self.telemetry, rule)
+        self._door = build_door(settings, self._pipeline.deliver, self.telemetry)
         self._admin = Admin(self._readiness, self.telemetry.exposition)
         self._stopping = False
         self._summaries: asyncio.Task[None] | None = None
@@ -82,25 +66,33 @@ class Bridge:
         self.admin_port = 0
 
     async def start(self) -> None:
-        """Listen, and begin to connect. Kafka and Redis may be away; raises OSError where a port is taken."""
+        """Listen, and begin to connect. Kafka and Redis may be away, and the disk may refuse.
+
+        Raises OSError where a port is taken, `InUse` where another process has the spool's folder.
+        """
         for warning in self._settings.warnings():
             log.warning("settings", warning=warning)
+        self._spool.start()
         self._memory.start()
         self._writer.start()
         self._pipeline.start()
+        self._drain.start()
         self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
         self.http_port = await self._door.start(self._settings.http.host, self._settings.http.port)
         self._summaries = asyncio.create_task(self._summarise())
         log.info("listening", version=__version__, http_port=self.http_port, admin_port=self.admin_port)
 
     async def stop(self) -> None:
-        """End in order: the door, what is under way, the writer, the memory. Each within its time."""
+        """End in order: door, what is under way, drain, writer, spool, memory. Each within its time."""
         self._stopping = True
         if self._summaries is not None:
             self._summaries.cancel()
         await self._door.stop(_DOOR_S)
         await self._pipeline.stop(_UNDER_WAY_S)
+        await self._drain.stop(_DRAIN_S if self._settings.spool.drain_on_stop else 0)
+        # What the writer does not bring to its end it hands to the spool, which is left whole.
         await self._writer.stop(_WRITER_S)
+        await self._spool.stop()
         await self._memory.stop()
         await self._admin.stop()
         self.telemetry.summarise()
@@ -136,63 +128,26 @@ class Bridge:
         if missing and self._writer.listed:
             named = ", ".join(missing[:_TOPICS_NAMED]) + (", …" if len(missing) > _TOPICS_NAMED else "")
             degraded.append(f"kafka: {len(missing)} topics missing ({named})")
+        if self._spool.trouble:
+            degraded.append(f"spool: {self._spool.trouble}")
+        if self._spool.records:
+            degraded.append(self._waiting())
         if self._memory.away:
             unchecked = self._settings.dedup.when_unavailable == "publish"
             degraded.append(f"redis: away, events are {'published unchecked' if unchecked else 'held'}")
-        return Readiness(
-            ready=self._writer.flowing and not missing, stopping=self._stopping, degraded=degraded
+        ready = (self._writer.flowing and not missing) or self._spool.takes(0)
+        return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
+
+    def _waiting(self) -> str:
+        age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000
+        return (
+            f"spool: {self._spool.records} records wait ({self._spool.bytes} bytes, the oldest for {age_s} s)"
         )
 
     async def _summarise(self) -> None:
         while True:
             await asyncio.sleep(_SUMMARY_EVERY_S)
             self.telemetry.summarise()
-
-    def _holding_rule(self) -> Holding:
-        http = self._settings.http
-        return Holding(
-            hold_s=http.hold_s,
-            slow_s=self._settings.kafka.slow_after_s,
-            most=http.held_max,
-            most_bytes=http.held_max_bytes,
-            publish_unchecked=self._settings.dedup.when_unavailable == "publish",
-        )
-
-    def _build_memory(self) -> Memory:
-        dedup = self._settings.dedup
-        limits = MemoryLimits(
-            call_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MILLISECONDS_A_DAY)
-        )
-        # Two lines an application, and what a silent Redis still holds while it is probed.
-        redis = redis_client(self._settings.redis, 2 * len(self._applications) + 8)
-        return Memory(redis, self.telemetry, now_ms, limits)
-
-    def _build_writer(self) -> Publisher:
-        kafka = self._settings.kafka
-        options = kafka_options(kafka) | {
-            "max_batch_size": int(kafka.batch_max_bytes),
-            "max_request_size": RECORD_MAX_BYTES,
-            "compression_type": None if kafka.compression == "none" else kafka.compression,
-            "request_timeout_ms": 10_000,
-        }
-        limits = WriterLimits(in_flight_bytes=kafka.in_flight_max_bytes, slow_after=kafka.slow_after_s)
-        return Publisher(options, self.telemetry, limits)
-
-    def _build_door(self) -> Ingress:
-        http = self._settings.http
-        return Ingress(
-            self._pipeline.deliver,
-            self._applications,
-            DoorLimits(
-                body_max_bytes=http.body_max_bytes,
-                bodies_max_bytes=http.bodies_max_bytes,
-                connections_max=http.connections_max,
-                read_timeout_s=http.read_timeout_s,
-                hold_s=http.hold_s,
-            ),
-            Clock(now_ms=now_ms, monotonic=time.monotonic),
-            self.telemetry,
-        )
 
 
 def serve(settings: Settings) -> int:

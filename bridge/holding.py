@@ -9,6 +9,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from bridge.core.outcome import Ending
 from bridge.telemetry import Telemetry
 
 
@@ -39,7 +40,7 @@ class Holding(Struct, frozen=True, kw_only=True):
         return self.hold_s or self.patience_s
 
 
-Awaited = asyncio.Future[None] | asyncio.Future[bool]
+Awaited = asyncio.Future[None] | asyncio.Future[bool] | asyncio.Future[Ending]
 
 
 async def settled(future: Awaited, seconds: float) -> bool:

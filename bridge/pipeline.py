@@ -32,11 +32,11 @@ class Ticket(Protocol):
     """A record on its way."""
 
     @property
-    def acknowledged(self) -> "asyncio.Future[None]":
-        """Ends with None (durable), `Unavailable` (not written) or `Rejected` (too large)."""
+    def durable(self) -> "asyncio.Future[Ending]":
+        """Ends with where it is (published, spooled), `Unavailable` (nowhere) or `Rejected` (too large)."""
 
     def withdraw(self) -> bool:
-        """Take the record back; False where it may be written all the same."""
+        """Take the record back; False where it may become durable all the same."""
 
 
 class Writer(Protocol):
@@ -44,7 +44,7 @@ class Writer(Protocol):
 
     @property
     def flowing(self) -> bool:
-        """Whether records are taken now."""
+        """Whether records become durable at once."""
 
     def send(self, record: Record) -> Ticket:
         """Send a record on its way; raises `Unavailable` where there is no room for it."""
@@ -156,7 +156,7 @@ class Pipeline:
                 return await attempt(trip)
             except _Unknown:
                 trip.give_up()
-                why = "Kafka has not answered yet"
+                why = "Kafka has not answered yet, and the spool did not take it"
             except Unavailable as problem:
                 why = str(problem)
             pause = trip.rest()
@@ -188,19 +188,13 @@ class Pipeline:
         event = cast("Event", trip.event)
         asked = self._question(trip.notification, event)
         claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
-        told = Outcome(
-            ending=Ending.PUBLISHED if journey else Ending.DUPLICATE,
-            event_id=claim.event_id,
-            event_type=event.type,
-            topic=self._routing.topic_of(event, claim.app),
-        )
         if journey is None:
-            return told
+            return self._told(event, claim, Ending.DUPLICATE)
         deduplicated = claim.answer is not Answer.AWAY
         stamp = Stamp(id=claim.event_id, deduplicated=deduplicated, revision=claim.revision)
         try:
             record = event_record(event, stamp, trip.notification, self._routing)
-            await self._publish(trip, record, journey)
+            ending = await self._publish(trip, record, journey)
         except _Unknown:
             raise  # its journey goes on, and keeps the claim
         except BaseException:
@@ -208,7 +202,11 @@ class Pipeline:
             raise
         # A death between the acknowledgement and this commit repeats the event, under the same id.
         await self._journeys.finish(journey)
-        return told
+        return self._told(event, claim, ending)
+
+    def _told(self, event: Event, claim: Claim, ending: Ending) -> Outcome:
+        topic = self._routing.topic_of(event, claim.app)
+        return Outcome(ending=ending, event_id=claim.event_id, event_type=event.type, topic=topic)
 
     def _question(self, notification: Notification, event: Event) -> Claim:
         self._asked += 1
@@ -217,27 +215,29 @@ class Pipeline:
         asked = question(app, event.identity, event.format, at_ms, token)
         return replace(asked, audit=True) if notification.mode == "audit" else asked
 
-    async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> None:
+    async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> Ending:
         """Send ``record`` and wait until it is durable: one send, however long the wait."""
         sent = self._loop.time()
         ticket = self._writer.send(record)
         slow = not self._writer.flowing
-        if not await self._hold.wait(ticket.acknowledged, trip.deadline, trip.size, slow=slow):
+        if not await self._hold.wait(ticket.durable, trip.deadline, trip.size, slow=slow):
             if ticket.withdraw():
                 trip.give_up()
-                raise Unavailable("Kafka does not take records")
+                raise Unavailable("neither Kafka nor the spool takes records")
             if journey is not None:
                 self._go_on(journey, ticket)
             raise _Unknown
-        ticket.acknowledged.result()
-        trip.acked_s = self._loop.time() - sent
+        ending = ticket.durable.result()
+        if ending is Ending.PUBLISHED:
+            trip.acked_s = self._loop.time() - sent
+        return ending
 
     def _go_on(self, journey: Journey, ticket: Ticket) -> None:
         """Let a send whose outcome is unknown end by itself; redeliveries join its journey meanwhile."""
 
         async def end() -> None:
             try:
-                await ticket.acknowledged
+                await ticket.durable
             except (Unavailable, Rejected):
                 await self._journeys.fail(journey)
             else:

@@ -50,6 +50,7 @@ class Telemetry:
         self._since_summary: Tally[str] = Tally()
         self._name_delivery_metrics()
         self._name_dependency_metrics()
+        self._name_spool_metrics()
         ProcessCollector(registry=self.registry)
         build = Gauge(
             "bridge_build_info", "1, labelled with the version.", ["version"], registry=self.registry
@@ -136,6 +137,34 @@ class Telemetry:
         )
         self.breaker_open = Gauge(
             "bridge_kafka_breaker_open", "1 while no record enters the producer.", registry=r
+        )
+
+    def _name_spool_metrics(self) -> None:
+        r = self.registry
+        self.spool_records = Gauge("bridge_spool_records", "Records that wait in the spool.", registry=r)
+        self.spool_bytes = Gauge("bridge_spool_bytes", "Bytes of the spool on disk.", registry=r)
+        self.spool_oldest = Gauge(
+            "bridge_spool_oldest_seconds", "Age of the oldest record in the spool, in seconds.", registry=r
+        )
+        self.spool_failing = Gauge(
+            "bridge_spool_failing",
+            "1 while the spool takes no record: full, or the disk refuses.",
+            registry=r,
+        )
+        self.spool_commit_seconds = Histogram(
+            "bridge_spool_commit_seconds",
+            "One group commit: write and fdatasync, in seconds.",
+            buckets=_CALL_BUCKETS,
+            registry=r,
+        )
+        self.spool_damaged = Counter(
+            "bridge_spool_damaged",
+            "Damage found in the spool (record, segment): bytes are kept in *.damaged. Alert on it.",
+            ["what"],
+            registry=r,
+        )
+        self.spool_drained = Counter(
+            "bridge_spool_drained", "Records that left the spool for Kafka.", registry=r
         )
 
     def delivered(

@@ -1,15 +1,10 @@
-"""What every memory and every writer must do, fake or real. A suite is a class; each makes one of it."""
+"""What every memory must do, fake or real. A suite is a class; each makes one of it."""
 
-import asyncio
-
-import pytest
 from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim, question
-from bridge.core.event import Format, Identity, Record
-from bridge.core.outcome import Unavailable
+from bridge.core.event import Format, Identity
 from bridge.journeys import Memory
-from bridge.pipeline import Writer
 
 NOW_MS = 1_763_700_000_000
 
@@ -144,26 +139,3 @@ class MemoryContract:
         again = asked("Cast:c:Working", token=TWO, recurring=True, latest_of="Cast:c", at_ms=NOW_MS + 9)
         held = await self.memory.claim(again)
         assert (held.answer, held.first_ms) == (Answer.FRESH, NOW_MS + 9)
-
-
-class WriterContract:
-    """What every writer must do. ``taking`` names a topic that it takes, ``waiting`` one that it does not."""
-
-    writer: Writer
-    taking: str = "taking"
-    waiting: str = "waiting"
-
-    async def test_what_is_taken_is_acknowledged_and_cannot_be_withdrawn(self) -> None:
-        ticket = self.writer.send(Record(topic=self.taking, key=b"k", value=b"{}", headers=[]))
-        await asyncio.wait_for(ticket.acknowledged, 10)
-        assert not ticket.withdraw()
-
-    async def test_what_only_waits_can_be_withdrawn_once(self) -> None:
-        ticket = self.writer.send(Record(topic=self.waiting, key=b"k", value=b"{}", headers=[]))
-        assert ticket.withdraw()
-        with pytest.raises(Unavailable):
-            await ticket.acknowledged
-        assert not ticket.withdraw()
-
-    async def test_it_says_that_records_are_taken(self) -> None:
-        assert self.writer.flowing

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim
 from bridge.core.event import Record
-from bridge.core.outcome import Unavailable
+from bridge.core.outcome import Ending, Unavailable
 
 LEASE_MS = 3_000
 WINDOW_MS = 900_000
@@ -100,21 +100,21 @@ class FakeTicket:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.entered = True
-        self.acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.durable: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def withdraw(self) -> bool:
         """Take it back, unless it has entered the producer."""
-        if self.entered or self.acknowledged.done():
+        if self.entered or self.durable.done():
             return False
-        self.acknowledged.set_exception(Unavailable("withdrawn"))
-        self.acknowledged.exception()
+        self.durable.set_exception(Unavailable("withdrawn"))
+        self.durable.exception()
         return True
 
 
 class FakeWriter:
     """A writer that keeps records in a list.
 
-    ``fates`` decide of the next tickets: None acknowledges, an error ends it, ``...`` leaves it open in the
+    ``fates`` decide of the next tickets: an ending or an error ends it, ``...`` leaves it open in the
     producer, "waits" before it (as every record for one of the ``missing`` topics). ``full`` refuses at once.
     """
 
@@ -132,18 +132,19 @@ class FakeWriter:
             raise Unavailable("no room")
         ticket = FakeTicket(record)
         self.tickets.append(ticket)
-        fate = self.fates.pop(0) if self.fates else "waits" if record.topic in self.missing else None
+        well = "waits" if record.topic in self.missing else Ending.PUBLISHED
+        fate = self.fates.pop(0) if self.fates else well
         if fate == "waits":
             ticket.entered = False
         elif fate is not ...:
             self.end(ticket, fate)
         return ticket
 
-    def end(self, ticket: FakeTicket, fate: object = None) -> None:
+    def end(self, ticket: FakeTicket, fate: object = Ending.PUBLISHED) -> None:
         """End a ticket that was left open."""
-        if isinstance(fate, Exception):
-            ticket.acknowledged.set_exception(fate)
-            ticket.acknowledged.exception()
-        else:
+        if isinstance(fate, Ending):
             self.records.append(ticket.record)
-            ticket.acknowledged.set_result(None)
+            ticket.durable.set_result(fate)
+        elif isinstance(fate, Exception):
+            ticket.durable.set_exception(fate)
+            ticket.durable.exception()

@@ -2,8 +2,10 @@
 
 import pytest
 
-from tests.contracts import Clock, MemoryContract, WriterContract
+from tests.contracts import Clock, MemoryContract
 from tests.fakes import FakeMemory, FakeWriter
+from tests.keeping_contracts import ProducerContract, StoreContract, WriterContract
+from tests.keeping_fakes import FakeProducer, FakeStore
 
 
 class TestFakeMemory(MemoryContract):
@@ -20,3 +22,20 @@ class TestFakeWriter(WriterContract):
     @pytest.fixture(autouse=True)
     async def _given(self) -> None:
         self.writer = FakeWriter()
+
+
+class TestFakeProducer(ProducerContract):
+    """The producer's suite, on the fake."""
+
+    @pytest.fixture(autouse=True)
+    async def _given(self) -> None:
+        self.producer = FakeProducer()
+        self.producer.at_once = True
+
+
+class TestFakeStore(StoreContract):
+    """The store's suite, on the fake."""
+
+    @pytest.fixture(autouse=True)
+    async def _given(self) -> None:
+        self.store = FakeStore()

@@ -53,7 +53,7 @@ async def test_a_record_that_only_waited_is_withdrawn_and_its_claim_let_go(rig: 
     rig.writer.fates = ["waits"]
     rig.writer.flowing = False
     assert (await rig.deliver(edited())).ending is Ending.DEFERRED
-    assert rig.writer.tickets[0].acknowledged.exception()
+    assert rig.writer.tickets[0].durable.exception()
     assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
 
 
@@ -105,8 +105,8 @@ async def test_only_so_many_are_held_and_the_rest_stay_silent_all_the_same() -> 
     started = asyncio.get_running_loop().time()
     held, let_go = rig.deliver(edited("a")), rig.deliver(edited("b"))
     await eventually(lambda: len(rig.writer.tickets) == 2, "both are on their way")
-    await eventually(rig.writer.tickets[1].acknowledged.done, "there is no room for the second")
-    assert not rig.writer.tickets[0].acknowledged.done()
+    await eventually(rig.writer.tickets[1].durable.done, "there is no room for the second")
+    assert not rig.writer.tickets[0].durable.done()
     assert {(await held).ending, (await let_go).ending} == {Ending.DEFERRED}
     assert asyncio.get_running_loop().time() - started >= RULE.hold_s
     await rig.pipeline.stop(0)

@@ -11,6 +11,7 @@ import typer
 from bridge import __version__
 from bridge.cli.check import check
 from bridge.cli.dev import dev
+from bridge.cli.drain import drain
 from bridge.cli.send import send
 from bridge.cli.serve import serve
 from bridge.cli.tail import tail
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, dev, check, topics, send, tail):
+for command in (serve, dev, check, topics, send, tail, drain):
     app.command()(command)
 
 

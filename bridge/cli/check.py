@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -52,7 +53,7 @@ def check(
 
 
 async def _check(settings: Settings) -> list[Finding]:
-    here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), *_spool(settings)]
+    here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), _spool(settings)]
     kafka, redis = await asyncio.gather(
         check_kafka(kafka_options(settings.kafka), expected_topics(settings)), check_redis(settings.redis)
     )
@@ -81,14 +82,23 @@ def _file_limit(settings: Settings) -> Finding:
     return ok("open files", f"{wanted} may be open")
 
 
-def _spool(settings: Settings) -> list[Finding]:
-    if "path" not in settings.spool.model_fields_set or not settings.spool.max_bytes:
-        return []
-    folder = Path(settings.spool.path)
+def _spool(settings: Settings) -> Finding:
+    spool = settings.spool
+    if not spool.max_bytes:
+        return warning(
+            "spool",
+            "there is none: what Kafka does not take is held, and lost after the vendor's third send",
+            "set BRIDGE_SPOOL__MAX_BYTES and give it a volume",
+        )
+    folder = Path(spool.path)
     nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK):
-        return [ok("spool", f"{folder} can be written")]
-    return [warning("spool", f"{folder} cannot be written", "mend its owner or BRIDGE_SPOOL__PATH")]
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        return warning("spool", f"{folder} cannot be written", "mend its owner or BRIDGE_SPOOL__PATH")
+    free, wanted = shutil.disk_usage(nearest).free, spool.max_bytes + spool.free_min_bytes
+    if free < wanted:
+        what = f"the volume of {folder} has {free} bytes free, {wanted} may be wanted"
+        return warning("spool", what, "a larger volume, or a smaller BRIDGE_SPOOL__MAX_BYTES")
+    return ok("spool", f"{folder} can be written, and has room")
 
 
 def _show(findings: Sequence[Finding], counts: dict[str, int]) -> None:

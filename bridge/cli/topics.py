@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from bridge.app import routing_of
+from bridge.build import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
 from bridge.cli.trouble import hush_library, trouble_of

@@ -26,9 +26,13 @@ def murmur2(key: bytes) -> int:
     return h ^ h >> 15
 
 
-def partition_of(key: bytes, partitions: int) -> int:
-    """Choose the partition of a key on a topic of so many."""
-    hashed = _murmur2_of_an_id(key) if len(key) <= _ID_MAX else murmur2(key)
+def hash_of(key: bytes) -> int:
+    """Hash a key as `murmur2` does, from memory where it was an id of late."""
+    return _murmur2_of_an_id(key) if len(key) <= _ID_MAX else murmur2(key)
+
+
+def partition_of(hashed: int, partitions: int) -> int:
+    """Choose the partition of a key with that hash on a topic of so many."""
     return (hashed & 0x7FFFFFFF) % partitions
 
 

@@ -162,6 +162,42 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
     )
 
 
+def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routing) -> Record | None:
+    """Write the dead letter for a canonical event whose topic refuses it; None where it is one itself.
+
+    The delivered body is no longer at hand: the value is the event, which holds all of it (§5's payload and
+    original).
+    """
+    if record.topic == routing.topic_dead_letter:
+        return None
+    headers = dict(record.headers)
+    app = headers.get("ce_source", b"").rpartition(b"/")[2]
+    return Record(
+        topic=routing.topic_dead_letter,
+        key=app,
+        value=record.value,
+        headers=[
+            ("reason", reason.encode()),
+            ("detail", detail.encode()),
+            ("app", app),
+            ("mode", _decode_mode(record.value).delivery.mode.encode()),
+            ("received_at", headers.get("ce_time", b"")),
+            ("content-type", b"application/json"),
+        ],
+    )
+
+
+class _ModeOfDelivery(Struct):
+    mode: str = "push"
+
+
+class _OfEvent(Struct):
+    delivery: _ModeOfDelivery
+
+
+_decode_mode = msgspec.json.Decoder(_OfEvent).decode
+
+
 def timestamp(unix_ms: int) -> str:
     """Spell a time as RFC 3339, UTC, with milliseconds."""
     second, ms = divmod(unix_ms, 1000)

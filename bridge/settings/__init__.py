@@ -76,8 +76,6 @@ class Settings(Section):
             for app in self.applications().values()
             if app.mode != "push"
         ]
-        if self.spool.model_fields_set & {"path", "max_bytes"} and self.spool.max_bytes:
-            found.append("the spool arrives in a later version: what Kafka does not take is deferred")
         return found
 
 

@@ -180,18 +180,22 @@ class RedisSettings(Section):
 
 
 class SpoolSettings(Section):
-    """Where events wait on disk while Kafka is away; arrives in a later version."""
+    """Where events wait on disk while Kafka does not take them."""
 
     path: str = Field(
         default="/var/lib/vod-event-bridge",
         min_length=1,
-        description="Folder of the spool. The spool arrives in a later version; until then what Kafka does"
-        " not take is answered as deferred.",
+        description="Folder of the spool, on a volume of this process' own.",
     )
     max_bytes: ByteSize = Field(
-        default=ByteSize(1024 * MIB),
-        description="Hard limit of bytes on disk, from 1 MiB; 0 = no spool. Without effect until the spool"
-        " arrives.",
+        default=ByteSize(1024 * MIB), description="Hard limit of bytes on disk, from 1 MiB; 0 = no spool."
+    )
+    free_min_bytes: ByteSize = Field(
+        default=ByteSize(64 * MIB), description="Bytes left free on the volume: the spool takes no more then."
+    )
+    drain_on_stop: bool = Field(
+        default=False,
+        description="Whether a stop empties the spool in the time it has, for volumes that do not last.",
     )
 
     @field_validator("max_bytes")

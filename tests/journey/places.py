@@ -15,6 +15,9 @@ from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 
+NO_SPOOL = {"BRIDGE_SPOOL__MAX_BYTES": "0"}
+"""For what is promised where nothing but Kafka can make a record durable."""
+
 
 class Place(Struct, frozen=True, kw_only=True):
     """One topic for the events of all types, one for others, one for dead letters."""

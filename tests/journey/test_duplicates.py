@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.journey.notifications import EXAMPLES, edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -89,7 +89,7 @@ async def test_a_task_done_again_is_a_revision_with_an_id_of_its_own(place: Plac
 async def test_a_second_delivery_takes_over_where_the_first_ones_publish_fails(place: Place) -> None:
     await place.kafka.delete_topics([place.events])
     task = new_task()
-    async with running(place, wait_for="/livez") as program:
+    async with running(place, NO_SPOOL, wait_for="/livez") as program:
         # Before Kafka is met a delivery is held from its arrival, and the two would end together.
         await eventually(lambda: names_missing_topics(program), "it says that the topic is missing")
         first = asyncio.create_task(send(program, task))

@@ -1,10 +1,10 @@
-"""Kafka frozen under load: what was answered well stands there, once; the rest was met with silence."""
+"""Kafka frozen, without a spool: what was answered well stands there, once; the rest met with silence."""
 
 import asyncio
 import time
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import Sent, load, send, send_as_the_vendor, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -36,7 +36,7 @@ async def pause_under_load(place: Place, program: Program, seconds: float) -> li
 
 
 async def test_kafka_paused_for_4_s_under_load_costs_nobody_a_second_send(own_place: Place) -> None:
-    async with running(own_place) as program:
+    async with running(own_place, NO_SPOOL) as program:
         heard = await pause_under_load(own_place, program, 4)
 
     assert {(len(sends), sends[-1].status) for sends in heard} == {(1, 200)}
@@ -47,7 +47,7 @@ async def test_kafka_paused_for_4_s_under_load_costs_nobody_a_second_send(own_pl
 async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_doubles_nothing(
     own_place: Place,
 ) -> None:
-    async with running(own_place) as program:
+    async with running(own_place, NO_SPOOL) as program:
         pausing = asyncio.create_task(pause_under_load(own_place, program, 20))
         await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held", within_s=30)
         patient = await asyncio.gather(*(send(program, new_task()) for _ in range(PATIENT)))
@@ -66,7 +66,7 @@ async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_do
 
 
 async def test_more_deliveries_than_are_kept_are_met_with_silence_all_the_same(own_place: Place) -> None:
-    async with running(own_place, {"BRIDGE_HTTP__HELD_MAX": "100"}) as program:
+    async with running(own_place, NO_SPOOL | {"BRIDGE_HTTP__HELD_MAX": "100"}) as program:
         await send(program, new_task())
         own_place.kafka.pause()
         heard = await asyncio.gather(*(send(program, new_task()) for _ in range(500)))

@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import Sent, load, send, send_as_the_vendor, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -13,7 +13,7 @@ AT_ONCE = 32
 
 async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_8_s(own_place: Place) -> None:
     tasks = [new_task() for _ in range(30)]
-    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
             await send(program, new_task())
@@ -39,7 +39,7 @@ async def all_wait(program: Program) -> bool:
 
 
 async def test_answers_lost_with_their_connections_double_nothing(own_place: Place) -> None:
-    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
     enough, heard = asyncio.Event(), list[Sent]()
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
@@ -63,7 +63,7 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
 async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(own_place: Place) -> None:
     enough, heard = asyncio.Event(), list[list[Sent]]()
     kafka = own_place.kafka
-    async with running(own_place) as program:
+    async with running(own_place, NO_SPOOL) as program:
         passing = asyncio.create_task(
             load(
                 tasks_until(enough),

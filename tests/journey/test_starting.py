@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -16,7 +16,7 @@ async def is_ready(program: Program) -> bool:
 async def test_without_kafka_it_lives_unready_and_publishes_what_it_held_once_kafka_comes(
     own_place: Place,
 ) -> None:
-    settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
     given_up, held = new_task(), new_task()
     with own_place.kafka.open_proxy() as network:
         network.refuse()
@@ -64,7 +64,7 @@ async def test_an_event_without_its_topic_is_held_and_published_once_the_topic_i
 ) -> None:
     await place.kafka.delete_topics([place.events])
     given_up, held = new_task(), new_task()
-    async with running(place, wait_for="/livez") as program:
+    async with running(place, NO_SPOOL, wait_for="/livez") as program:
         silence = await send(program, given_up)
         readiness = await program.admin("/readyz")
         sending = asyncio.create_task(send(program, held))
@@ -86,7 +86,7 @@ async def test_an_event_without_its_topic_is_held_and_published_once_the_topic_i
 
 async def test_a_missing_topic_holds_up_no_other(place: Place) -> None:
     await place.kafka.delete_topics([place.dead_letters])
-    async with running(place, wait_for="/livez") as program:
+    async with running(place, NO_SPOOL, wait_for="/livez") as program:
         lost = asyncio.create_task(program.post(b"no notification"))
         heard = [await send(program, new_task()) for _ in range(20)]
         assert (await lost).status == 503

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import Sent, load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -56,7 +56,9 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
 ) -> None:
     tasks = [new_task() for _ in range(100)]
     with own_place.kafka.open_proxy() as network:
-        settings = own_place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+        settings = (
+            own_place.settings | NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+        )
         async with Program(settings) as program:
             before = [await send(program, new_task()) for _ in range(10)]
             network.stall()

@@ -10,7 +10,7 @@ from tests.rig.waiting import TooLate
 
 
 class Consumed(Struct, frozen=True, kw_only=True):
-    """One record as it stands in Kafka; ``headers`` in their order."""
+    """One record as it stands in Kafka; ``headers`` in their order, ``timestamp_ms`` the topic's."""
 
     topic: str
     partition: int
@@ -18,6 +18,7 @@ class Consumed(Struct, frozen=True, kw_only=True):
     key: bytes | None
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int = 0
 
     def header(self, name: str) -> str:
         """Give the header's text; KeyError where there is none."""
@@ -64,6 +65,7 @@ async def _read(consumer: AIOKafkaConsumer, topics: list[str], deadline: float) 
                     key=record.key,
                     value=record.value or b"",
                     headers=tuple(record.headers),
+                    timestamp_ms=record.timestamp,
                 )
                 for record in batch
                 if record.offset < ends[TopicPartition(record.topic, record.partition)]

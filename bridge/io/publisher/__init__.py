@@ -14,21 +14,28 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.io.publisher.lanes import Lanes, Ticket
+from bridge.core.outcome import Unavailable
+from bridge.core.partition import hash_of
+from bridge.io.publisher.lanes import Lanes
+from bridge.io.publisher.tickets import Lane, Owner, Room, Ticket
 from bridge.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """``in_flight_bytes`` of records at most; all else in seconds.
+    """``in_flight_bytes`` and ``in_flight_records`` are on their way at most; all else in seconds.
 
     ``slow_after`` is how long the broker may be silent with work in hand before nothing more enters the
-    producer. ``settle`` is how long a dying producer's healthy batches are waited for.
+    producer. A lane that is silent for ``silent`` although the broker answers otherwise costs the producer;
+    the pauses between such replacements double. ``settle`` is how long a dying producer's healthy batches
+    are waited for.
     """
 
     in_flight_bytes: int = 64 * 1024 * 1024
+    in_flight_records: int = 50_000
     slow_after: float = 2.0
+    silent: float = 10.0
     settle: float = 1.0
     start: float = 10.0
     tick: float = 0.1
@@ -44,11 +51,13 @@ class Publisher:
         self._options = options
         self._telemetry = telemetry
         self._limits = limits
-        self._lanes = Lanes(limits.in_flight_bytes, self._answered, self._poison)
+        room = Room(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
+        self._lanes = Lanes(room, self._answered, self._poison)
         self._producer: AIOKafkaProducer | None = None
-        self._slow = False
+        self._slow = True  # until a first producer lives
         self._poisoned = False
         self._away = False
+        self._gone_at = 0.0
         self._answered_at = 0.0
         self._asked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
@@ -56,13 +65,23 @@ class Publisher:
 
     @property
     def flowing(self) -> bool:
-        """Whether Kafka takes records now: a producer lives, and the broker answers it."""
-        return self._producer is not None and not self._slow
+        """Whether Kafka takes records now: it answers, or its producer is replaced and not missed yet."""
+        return not self._slow
 
     @property
     def listed(self) -> bool:
         """Whether Kafka's topics were ever listed."""
         return bool(self._lanes.partitions) or self._producer is not None
+
+    @property
+    def era(self) -> int:
+        """A number that grows whenever more is taken than before."""
+        return self._lanes.era
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The topics that records are for and no listing held."""
+        return frozenset(self._lanes.wanted)
 
     def missing(self, topics: Iterable[str]) -> list[str]:
         """Those of ``topics`` that the last full listing does not hold."""
@@ -70,11 +89,13 @@ class Publisher:
 
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be away."""
-        self._tasks = [asyncio.create_task(self._supervise()), asyncio.create_task(self._feed())]
+        work = (self._supervise(), self._feed(), self._watch())
+        self._tasks = [asyncio.create_task(one) for one in work]
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
         await self._settle(seconds if self.flowing else 0)
+        self._lanes.stick_all()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -83,9 +104,23 @@ class Publisher:
         if producer is not None:
             await self._let_go(producer)
 
-    def send(self, record: Record) -> Ticket:
-        """Send ``record`` on its way; raises `Unavailable` where there is no room for it."""
-        return self._lanes.send(record)
+    def takes(self, topic: str, hashed: int) -> bool:
+        """Whether records of that topic and hash of a key leave now, as far as is known."""
+        return not self._slow and self._lanes.takes(topic, hashed)
+
+    def offer(self, record: Record, owner: Owner) -> Ticket | None:
+        """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
+        hashed = hash_of(record.key)
+        if not self.takes(record.topic, hashed):
+            return None
+        try:
+            return self._lanes.send(record, hashed, owner)
+        except Unavailable:
+            return None
+
+    def send(self, record: Record, owner: Owner) -> Ticket:
+        """Send ``record`` on its way, however long that is; raises `Unavailable` where there is no room."""
+        return self._lanes.send(record, hash_of(record.key), owner)
 
     async def _feed(self) -> None:
         hungry = self._lanes.hungry
@@ -103,9 +138,14 @@ class Publisher:
                 await self._retire()
             if self._producer is None:
                 await self._begin()
+            await asyncio.sleep(self._limits.tick)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.tick)
+            await asyncio.sleep(0)  # answers that came while our own loop stood still are heard first
             self._judge()
             self._look_around()
-            await asyncio.sleep(self._limits.tick)
 
     async def _begin(self) -> None:
         """Start a producer, and learn the topics by one full listing (naming one might create it)."""
@@ -131,16 +171,15 @@ class Publisher:
             await self._let_go(producer)
             raise
         self._producer, self._away = producer, False
-        self._learn()
-        self._slow = False
         self._answered_at = self._loop.time()
-        self._telemetry.breaker_open.set(0)
+        self._learn()
         self._lanes.wake()
-        log.info("kafka_ready", topics=len(self._lanes.partitions))
+        self._open("kafka_ready", topics=len(self._lanes.partitions))
 
     async def _retire(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
         producer, self._producer = self._producer, None
+        self._gone_at = self._loop.time()
         self._telemetry.producer_replaced.inc()
         await self._settle(self._limits.settle)
         if producer is not None:
@@ -170,45 +209,71 @@ class Publisher:
         await asyncio.wait((closing,), timeout=self._limits.settle)
 
     def _judge(self) -> None:
-        """Let nothing more in where the broker is silent with work in hand."""
-        now = self._loop.time()
-        oldest = min((lane.sent_at for lane in self._lanes.under_way), default=now)
-        if not self._slow and now - max(oldest, self._answered_at) > self._limits.slow_after:
-            self._slow = True
-            self._telemetry.breaker_open.set(1)
-            pending = sum(len(lane.under_way) for lane in self._lanes.under_way)
-            log.warning("kafka_silent", pending=pending)
+        """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
+        now, after = self._loop.time(), self._limits.slow_after
+        late = self._lanes.late(now, after)
+        if now - self._heard_at(late, now) > after:
+            self._close("kafka_silent", pending=sum(len(lane.under_way) for lane in late))
+        elif late:
+            self._lanes.stick(late)
+        if not self._poisoned and self._lanes.silent(now, self._limits.silent):
+            log.warning("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
+            self._poison()
 
-    def _answered(self) -> None:
-        self._answered_at = self._loop.time()
+    def _heard_at(self, late: Iterable[Lane], now: float) -> float:
+        """Tell when Kafka was last known to be well."""
+        if self._producer is None:
+            return max(self._gone_at, self._answered_at)
+        waited = [lane.sent_at for lane in late if lane.under_way and not lane.stuck]
+        return max(min(waited), self._answered_at) if waited else now
+
+    def _close(self, what: str, **facts: object) -> None:
+        """Open the breaker: nothing enters the producer, and who can keeps elsewhere what is on its way."""
         if self._slow:
+            return
+        self._slow = True
+        self._telemetry.breaker_open.set(1)
+        log.warning(what, **facts)
+        self._lanes.stick_all()
+
+    def _open(self, what: str, **facts: object) -> None:
+        """Shut the breaker: Kafka answers."""
+        if self._slow and self._producer is not None:
             self._slow = False
             self._telemetry.breaker_open.set(0)
             self._lanes.wake()
-            log.warning("kafka_answers")
+            log.warning(what, **facts)
+
+    def _answered(self) -> None:
+        self._answered_at = self._loop.time()
+        self._open("kafka_answers")
 
     def _poison(self) -> None:
         self._poisoned = True
 
     def _look_around(self) -> None:
-        """Ask for a new listing where a topic is wanted that no listing held, or the broker is silent."""
-        producer = self._producer
-        if producer is None:
-            return
+        """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""
+        self._lanes.look(self._loop.time())
         self._learn()
-        wanted = any(self._lanes.homeless.values()) or self._slow
-        if wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
+        wanted = self._slow or self._lanes.wants_news
+        if self._producer and wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
             self._asked_at = self._loop.time()
-            producer.client.force_metadata_update().add_done_callback(self._listed)
+            self._producer.client.force_metadata_update().add_done_callback(self._listed)
 
     def _listed(self, update: asyncio.Future[bool]) -> None:
-        if not update.cancelled() and update.exception() is None and update.result() and self._slow:
-            # A partition that cannot be written, for as long as that lasts, does not hold up the others.
-            self._lanes.expect_nothing()
-            self._answered()
+        if not update.cancelled() and update.exception() is None and update.result():
+            self._lanes.met(self._loop.time())
+            # A partition that is silent, for as long as that lasts, does not hold up the others.
+            self._open("kafka_answers")
 
     def _learn(self) -> None:
-        if self._producer is not None:
-            cluster = self._producer.client.cluster
-            partitions = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in cluster.topics()}
-            self._lanes.learn({topic: count for topic, count in partitions.items() if count})
+        if self._producer is None:
+            return
+        cluster = self._producer.client.cluster
+        found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
+        headless = [
+            (topic, partition)
+            for topic, partitions in found.items()
+            for partition in partitions - (cluster.available_partitions_for_topic(topic) or set())
+        ]
+        self._lanes.learn({topic: len(parts) for topic, parts in found.items() if parts}, headless)

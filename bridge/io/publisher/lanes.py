@@ -1,13 +1,11 @@
 """What waits for Kafka and what is under way there: a lane for each partition, one batch of it at a time.
 
-A record that waits can be withdrawn; one that has entered the producer cannot: the broker may have it. Which
-producer lives, and when it is fed, is told in the package's own file.
+Which producer lives, and when it is fed, is told in the package's own file.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from math import inf
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -22,127 +20,107 @@ from aiokafka.errors import (
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
-from bridge.core.partition import partition_of
+from bridge.core.partition import hash_of, partition_of
+from bridge.io.publisher.refusals import Refusals
+from bridge.io.publisher.tickets import Lane, Owner, Queue, Room, Ticket
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 _REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
 _ATTEMPTS = 5
-_RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
-
-# What waits, in order; a dictionary, because whoever gives up leaves from the middle.
-Queue = dict["Ticket", None]
-
-
-class Ticket:
-    """A record on its way. ``acknowledged`` ends with None, `Unavailable` (not written) or `Rejected`."""
-
-    __slots__ = ("_lanes", "acknowledged", "alone", "attempts", "entered", "queue", "record", "size")
-
-    def __init__(self, lanes: "Lanes", record: Record) -> None:
-        self._lanes = lanes
-        self.record = record
-        self.size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
-        self.acknowledged: asyncio.Future[None] = lanes.loop.create_future()
-        self.queue: Queue = {}
-        self.entered = False
-        self.alone = False
-        self.attempts = 0
-
-    def wait_in(self, queue: Queue) -> None:
-        """Stand at the end of ``queue``."""
-        queue[self] = None
-        self.queue = queue
-
-    def withdraw(self) -> bool:
-        """Take the record back. False where it has entered the producer: Kafka may have it or get it yet."""
-        if self.entered or self.acknowledged.done():
-            return False
-        del self.queue[self]
-        self._lanes.end(self, Unavailable("withdrawn"))
-        return True
-
-
-class Lane:
-    """One partition: what waits for it in order, and the batch under way."""
-
-    __slots__ = ("answer", "partition", "sent_at", "topic", "under_way", "waiting")
-
-    def __init__(self, topic: str, partition: int) -> None:
-        self.topic = topic
-        self.partition = partition
-        self.waiting: Queue = {}
-        self.under_way: list[Ticket] = []
-        self.answer: asyncio.Future[object] | None = None
-        self.sent_at = 0.0
+_SILENCES_MAX = 5
 
 
 class Lanes:
-    """All lanes. ``on_answer`` is told of each good answer, ``on_failure`` of each batch not written."""
+    """All lanes. ``on_answer`` is told of each good answer, ``on_failure`` of each batch not written.
 
-    def __init__(
-        self, most_bytes: int, on_answer: Callable[[], None], on_failure: Callable[[], None]
-    ) -> None:
+    ``era`` grows whenever a lane takes records again that did not: who passed over some looks again.
+    """
+
+    def __init__(self, room: Room, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._most_bytes = most_bytes
+        self._room = room
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._hungry: dict[Lane, None] = {}
         self._bytes = 0
+        self._records = 0
+        self._leaderless: frozenset[tuple[str, int]] = frozenset()
+        self.wanted: set[str] = set()
+        self._refusals = Refusals()
         self.partitions: dict[str, int] = {}
         self.homeless: dict[str, Queue] = {}
         self.hungry = asyncio.Event()
+        self.era = 0
 
     @property
     def under_way(self) -> list[Lane]:
         """The lanes with a batch in the producer."""
         return [lane for lane in self._lanes.values() if lane.answer is not None]
 
-    def send(self, record: Record) -> Ticket:
-        """Put ``record`` in its lane. Raises `Unavailable` where the bytes in flight are used up."""
-        ticket = Ticket(self, record)
-        if self._bytes + ticket.size > self._most_bytes:
-            raise Unavailable("too many bytes are on their way to Kafka")
+    @property
+    def wants_news(self) -> bool:
+        """Whether a new listing may let more records leave."""
+        return bool(self.wanted or self._leaderless or any(lane.stuck for lane in self._lanes.values()))
+
+    def takes(self, topic: str, hashed: int) -> bool:
+        """Whether records of that topic and hash of a key leave now, as far as is known."""
+        partitions = self.partitions.get(topic)
+        if partitions is None:
+            self.wanted.add(topic)
+            return False
+        if topic in self._refusals:
+            return False
+        where = (topic, partition_of(hashed, partitions))
+        lane = self._lanes.get(where)
+        return (lane is None or not lane.stuck) and where not in self._leaderless
+
+    def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
+        """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
+        ticket = Ticket(record, owner, self.loop.time(), self.end)
+        if self._bytes + ticket.size > self._room.most_bytes or self._records >= self._room.most_records:
+            raise Unavailable("too much is on its way to Kafka")
         self._bytes += ticket.size
+        self._records += 1
         if record.topic in self.partitions:
-            self._line_up(ticket)
+            self._line_up(ticket, hashed)
         else:
+            self.wanted.add(record.topic)
             ticket.wait_in(self.homeless.setdefault(record.topic, {}))
         return ticket
 
-    def end(self, ticket: Ticket, error: Exception | None) -> None:
-        """Tell whoever waits for ``ticket`` how it ended, once, and make room."""
-        if ticket.acknowledged.done():
-            return
+    def end(self, ticket: Ticket) -> None:
+        """Make room: ``ticket`` is no longer ours."""
+        ticket.queue = None
         self._bytes -= ticket.size
-        if error is None:
-            ticket.acknowledged.set_result(None)
-        else:
-            ticket.acknowledged.set_exception(error)
-            ticket.acknowledged.exception()  # whoever waits gets it; nobody need
+        self._records -= 1
 
-    def learn(self, partitions: Mapping[str, int]) -> None:
+    def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
         """Take note of a full listing; what waited for a topic that has appeared gets its lane.
 
         What waits in the lanes of a topic that is gone waits for its return, before what came since.
         """
-        self.partitions = dict(partitions)
+        headless = frozenset(leaderless)
+        news = self._leaderless - headless or partitions.keys() - self.partitions.keys()
+        self.partitions, self._leaderless = dict(partitions), headless
+        self.wanted -= partitions.keys()
         for lane in [lane for lane in self._lanes.values() if lane.topic not in partitions]:
-            homeless: Queue = {}
-            for ticket in (*lane.waiting, *self.homeless.get(lane.topic, ())):
-                ticket.wait_in(homeless)
-            self.homeless[lane.topic] = homeless
-            lane.waiting = {}
-            if not lane.under_way:
-                del self._lanes[lane.topic, lane.partition]
+            self._make_homeless(lane)
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
-                self._line_up(ticket)
+                self._line_up(ticket, hash_of(ticket.record.key))
+        if news:
+            self.wake()
+
+    def look(self, now: float) -> None:
+        """Let topics be tried again that refused a while ago."""
+        if self._refusals.over(now):
+            self.wake()
 
     def wake(self) -> None:
-        """Feed every lane in which something waits."""
+        """Feed every lane in which something waits: more may leave than before."""
+        self.era += 1
         for lane in self._lanes.values():
             if lane.waiting:
                 self._feed_soon(lane)
@@ -151,30 +129,80 @@ class Lanes:
         """Send a batch of each lane that asked for it and has none under way."""
         hungry, self._hungry = self._hungry, {}
         for lane in hungry:
-            if not lane.under_way and lane.waiting:
+            closed = (lane.topic, lane.partition) in self._leaderless or lane.topic in self._refusals
+            if lane.waiting and not lane.under_way and not closed:
                 await self._send_batch(producer, lane)
 
-    def expect_nothing(self) -> None:
-        """Let what is under way no longer count as a broker's silence: it answers, but not these."""
-        for lane in self.under_way:
-            lane.sent_at = inf
+    def late(self, now: float, after_s: float) -> list[Lane]:
+        """List the lanes whose batch, or whose longest waiting record, is older than ``after_s``."""
+        return [
+            lane
+            for lane in self._lanes.values()
+            if (lane.under_way and now - lane.sent_at > after_s)
+            or (lane.waiting and now - next(iter(lane.waiting)).since > after_s)
+        ]
+
+    def stick(self, lanes: Iterable[Lane]) -> None:
+        """Let nothing more into these lanes until they answer, and tell the owners of what is in them."""
+        for lane in lanes:
+            lane.stuck = bool(lane.under_way)
+            for ticket in (*lane.under_way, *lane.waiting):
+                ticket.owner.stuck()
+
+    def stick_all(self) -> None:
+        """Do so with all that is on its way."""
+        self.stick(list(self._lanes.values()))
+
+    def met(self, now: float) -> None:
+        """Note that Kafka answered something, though not what is stuck."""
+        for lane in self._lanes.values():
+            if lane.stuck and not lane.met_at:
+                lane.met_at = now
+
+    def silent(self, now: float, after_s: float) -> bool:
+        """Whether a lane stayed silent for ``after_s`` and longer each time, with Kafka answering."""
+        lanes = self._lanes.values()
+        silent = [one for one in lanes if one.met_at and now - one.met_at > after_s * 2**one.silences]
+        for lane in silent:
+            lane.silences = min(lane.silences + 1, _SILENCES_MAX)
+        return bool(silent)
 
     def reclaim(self) -> None:
-        """Take back what a producer holds that will not answer: it is sent again, under the same ids."""
-        for lane in self.under_way:
-            lane.answer = None
+        """Take back what a producer holds that will not answer: it is sent again, under the same ids.
+
+        Unless its owner keeps it elsewhere.
+        """
+        for lane in self._lanes.values():
+            lane.answer, lane.stuck, lane.met_at = None, False, 0.0
             tickets, lane.under_way = lane.under_way, []
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
-            self._return(lane, tickets)
+            again = []
+            for ticket in tickets:
+                if ticket.owner.lost():
+                    self.end(ticket)
+                else:
+                    again.append(ticket)
+            self._return(lane, again)
 
-    def _line_up(self, ticket: Ticket) -> None:
+    def _line_up(self, ticket: Ticket, hashed: int) -> None:
         topic = ticket.record.topic
-        where = (topic, partition_of(ticket.record.key, self.partitions[topic]))
+        where = (topic, partition_of(hashed, self.partitions[topic]))
         lane = self._lanes.get(where)
         if lane is None:
             lane = self._lanes[where] = Lane(*where)
         ticket.wait_in(lane.waiting)
         self._feed_soon(lane)
+
+    def _make_homeless(self, lane: Lane) -> None:
+        homeless: Queue = {}
+        for ticket in (*lane.waiting, *self.homeless.get(lane.topic, ())):
+            ticket.wait_in(homeless)
+        self.homeless[lane.topic] = homeless
+        lane.waiting = {}
+        if not lane.under_way:
+            del self._lanes[lane.topic, lane.partition]
+        for ticket in tuple(homeless):
+            ticket.owner.stuck()
 
     def _feed_soon(self, lane: Lane) -> None:
         self._hungry[lane] = None
@@ -198,13 +226,16 @@ class Lanes:
         for ticket in lane.under_way:
             ticket.entered = True
             del lane.waiting[ticket]
+        batch, lane.sent_at = lane.under_way, self.loop.time()
         try:
             answer = await producer.send_batch(builder, lane.topic, partition=lane.partition)
         except (KafkaError, AssertionError) as error:
-            self._failed(lane, error)
+            if lane.under_way is batch:
+                self._failed(lane, error)
             return
-        lane.answer, lane.sent_at = answer, self.loop.time()
-        answer.add_done_callback(partial(self._answered, lane))
+        if lane.under_way is batch:  # else it was taken back meanwhile, to be sent by another producer
+            lane.answer = answer
+            answer.add_done_callback(partial(self._answered, lane))
 
     def _answered(self, lane: Lane, answer: asyncio.Future[object]) -> None:
         error = KafkaError("the producer was closed") if answer.cancelled() else answer.exception()
@@ -216,7 +247,12 @@ class Lanes:
             return
         tickets, lane.under_way = lane.under_way, []
         for ticket in tickets:
-            self.end(ticket, None)
+            self.end(ticket)
+            ticket.owner.written()
+        self._refusals.taken(lane.topic)
+        if lane.stuck:
+            lane.stuck, lane.met_at, lane.silences = False, 0.0, 0
+            self.era += 1
         if lane.waiting:
             self._feed_soon(lane)
         self._on_answer()
@@ -225,23 +261,39 @@ class Lanes:
         """Judge a batch that was not written."""
         tickets, lane.under_way = lane.under_way, []
         log.warning("kafka_refused", topic=lane.topic, error=type(error).__name__, records=len(tickets))
-        too_large = isinstance(error, _TOO_LARGE)
-        again = []
-        for ticket in tickets:
-            ticket.attempts += 1
-            if too_large and len(tickets) == 1:
-                self.end(ticket, Rejected(Reason.TOO_LARGE, f"the topic {lane.topic} refuses its size"))
-            elif isinstance(error, _REFUSED) or ticket.attempts >= _ATTEMPTS:
-                self.end(ticket, Unavailable(f"{lane.topic}: {type(error).__name__}"))
-            else:
-                # The broker limits the batch, not the record: whoever is too large shows when sent alone.
-                ticket.alone = ticket.alone or too_large
-                again.append(ticket)
-        self._return(lane, again)
+        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+            self._too_large(lane, tickets)
+        else:
+            for ticket in tickets:
+                ticket.attempts += 1
+            tired = isinstance(error, _REFUSED) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
+            self._return(lane, tickets)
+            if tired:
+                self._refuse(lane, Unavailable(f"{lane.topic}: {type(error).__name__}"))
         self._on_failure()
+
+    def _too_large(self, lane: Lane, tickets: list[Ticket]) -> None:
+        if len(tickets) == 1:
+            self.end(tickets[0])
+            why = f"the topic {lane.topic} refuses its size"
+            tickets[0].owner.refused(Rejected(Reason.TOO_LARGE, why))
+            return
+        for ticket in tickets:
+            # The broker limits the batch, not the record: whoever is too large shows when sent alone.
+            ticket.alone = True
+        self._return(lane, tickets)
+
+    def _refuse(self, lane: Lane, error: Unavailable) -> None:
+        """Send nothing to a topic that refuses for a while. All that waits there is told, in order."""
+        self._refusals.refused(lane.topic, self.loop.time())
+        tickets, lane.waiting = lane.waiting, {}
+        for ticket in tickets:
+            self.end(ticket)
+            ticket.owner.refused(error)
 
     def _return(self, lane: Lane, tickets: Iterable[Ticket]) -> None:
         behind, lane.waiting = lane.waiting, {}
         for ticket in (*tickets, *behind):
             ticket.wait_in(lane.waiting)
-        self._feed_soon(lane)
+        if lane.waiting:
+            self._feed_soon(lane)

@@ -1,0 +1,116 @@
+"""Settings to parts: what each part is built from. Nothing is started here, and nothing tied together.
+
+Parts get plain values; none of them reads a setting.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bridge.core.event import Notification, Record
+from bridge.core.outcome import Outcome, Rejected
+from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_instead
+from bridge.drain import Drain, Pace
+from bridge.holding import Holding
+from bridge.io.dedup import Limits as MemoryLimits
+from bridge.io.dedup import Memory
+from bridge.io.ingress import Clock, Ingress
+from bridge.io.ingress import Limits as DoorLimits
+from bridge.io.publisher import Limits as WriterLimits
+from bridge.io.publisher import Publisher
+from bridge.io.spool import Limits as SpoolLimits
+from bridge.io.spool import Spool
+from bridge.links import kafka_options, redis_client
+from bridge.settings import Settings
+from bridge.telemetry import Telemetry
+
+_MILLISECONDS_A_DAY = 86_400_000
+
+
+def now_ms() -> int:
+    """Tell the wall clock's time in unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def routing_of(settings: Settings) -> Routing:
+    """Say which topics events go to."""
+    kafka = settings.kafka
+    return Routing(
+        topic=kafka.topic,
+        topic_other=kafka.topic_other,
+        topic_dead_letter=kafka.topic_dead_letter,
+        schema_base_uri=settings.schemas.base_uri,
+    )
+
+
+def holding_rule(settings: Settings) -> Holding:
+    """Say how long what is not durable is kept silent."""
+    http = settings.http
+    return Holding(
+        hold_s=http.hold_s,
+        slow_s=settings.kafka.slow_after_s,
+        most=http.held_max,
+        most_bytes=http.held_max_bytes,
+        publish_unchecked=settings.dedup.when_unavailable == "publish",
+    )
+
+
+def build_memory(settings: Settings, telemetry: Telemetry) -> Memory:
+    """Build what remembers occurrences."""
+    dedup = settings.dedup
+    limits = MemoryLimits(
+        call_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MILLISECONDS_A_DAY)
+    )
+    # Two lines an application, and what a silent Redis still holds while it is probed.
+    redis = redis_client(settings.redis, 2 * len(settings.applications()) + 8)
+    return Memory(redis, telemetry, now_ms, limits)
+
+
+def build_writer(settings: Settings, telemetry: Telemetry) -> Publisher:
+    """Build what writes to Kafka."""
+    kafka = settings.kafka
+    options = kafka_options(kafka) | {
+        "max_batch_size": int(kafka.batch_max_bytes),
+        "max_request_size": RECORD_MAX_BYTES,
+        "compression_type": None if kafka.compression == "none" else kafka.compression,
+        "request_timeout_ms": 10_000,
+    }
+    limits = WriterLimits(in_flight_bytes=kafka.in_flight_max_bytes, slow_after=kafka.slow_after_s)
+    return Publisher(options, telemetry, limits)
+
+
+def build_spool(settings: Settings, telemetry: Telemetry) -> Spool:
+    """Build what keeps records on disk."""
+    spool = settings.spool
+    limits = SpoolLimits(max_bytes=int(spool.max_bytes), free_min_bytes=int(spool.free_min_bytes))
+    return Spool(Path(spool.path), limits, telemetry, now_ms)
+
+
+def build_drain(settings: Settings, writer: Publisher, spool: Spool, telemetry: Telemetry) -> Drain:
+    """Build the way back from the spool to Kafka."""
+    routing = routing_of(settings)
+
+    def buried(record: Record, rejected: Rejected) -> Record | None:
+        return dead_letter_instead(record, rejected.reason, rejected.detail, routing)
+
+    return Drain(writer, spool, buried, telemetry, Pace())
+
+
+def build_door(
+    settings: Settings, deliver: Callable[[Notification], Awaitable[Outcome]], telemetry: Telemetry
+) -> Ingress:
+    """Build what takes pushed notifications, and hands them to ``deliver``."""
+    http = settings.http
+    return Ingress(
+        deliver,
+        settings.applications(),
+        DoorLimits(
+            body_max_bytes=http.body_max_bytes,
+            bodies_max_bytes=http.bodies_max_bytes,
+            connections_max=http.connections_max,
+            read_timeout_s=http.read_timeout_s,
+            hold_s=http.hold_s,
+        ),
+        Clock(now_ms=now_ms, monotonic=time.monotonic),
+        telemetry,
+    )

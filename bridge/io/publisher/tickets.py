@@ -1,0 +1,103 @@
+"""A record on its way to Kafka, whom it belongs to, and the lane it stands in.
+
+A record that waits can be withdrawn; one that has entered the producer cannot: the broker may have it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from bridge.core.event import Record
+from bridge.core.outcome import Rejected, Unavailable
+
+_RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
+
+
+class Owner(Protocol):
+    """Who sent a record. It is told of its record's end once, by one of the first three."""
+
+    def written(self) -> None:
+        """Kafka has it."""
+
+    def refused(self, error: Unavailable | Rejected) -> None:
+        """Kafka does not have it, and we do not try again."""
+
+    def lost(self) -> bool:
+        """Its producer is gone without an answer. True: it is kept elsewhere; else it is sent again."""
+
+    def stuck(self) -> None:
+        """Nothing is heard of it, or it does not leave: who can keeps it elsewhere. May be told again."""
+
+
+# What waits, in order; a dictionary, because whoever gives up leaves from the middle.
+Queue = dict["Ticket", None]
+
+
+class Ticket:
+    """A record on its way since ``since`` (monotonic). ``leave`` is told when it is withdrawn."""
+
+    __slots__ = ("_leave", "alone", "attempts", "entered", "owner", "queue", "record", "since", "size")
+
+    def __init__(self, record: Record, owner: Owner, since: float, leave: Callable[["Ticket"], None]) -> None:
+        self._leave = leave
+        self.record = record
+        self.owner = owner
+        self.since = since
+        self.size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
+        self.queue: Queue | None = {}  # None once it has ended
+        self.entered = False
+        self.alone = False
+        self.attempts = 0
+
+    def wait_in(self, queue: Queue) -> None:
+        """Stand at the end of ``queue``."""
+        queue[self] = None
+        self.queue = queue
+
+    def withdraw(self) -> bool:
+        """Take the record back. False where it has entered the producer: Kafka may have it or get it yet."""
+        if self.entered or self.queue is None:
+            return False
+        del self.queue[self]
+        self._leave(self)
+        return True
+
+
+class Lane:
+    """One partition: what waits for it in order, and the batch under way.
+
+    It is ``stuck`` while the batch under way is not answered in time; ``met_at`` is when, meanwhile, Kafka
+    answered something else (0: it did not), ``silences`` how many producers that has cost in a row.
+    """
+
+    __slots__ = (
+        "answer",
+        "met_at",
+        "partition",
+        "sent_at",
+        "silences",
+        "stuck",
+        "topic",
+        "under_way",
+        "waiting",
+    )
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.waiting: Queue = {}
+        self.under_way: list[Ticket] = []
+        self.answer: asyncio.Future[object] | None = None
+        self.sent_at = 0.0
+        self.stuck = False
+        self.met_at = 0.0
+        self.silences = 0
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """How much may be on its way at once."""
+
+    most_bytes: int
+    most_records: int

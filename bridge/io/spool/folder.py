@@ -1,0 +1,204 @@
+"""The spool's folder: its lock, its files by name, and what is done to each. It knows no records.
+
+A segment is `<number>-<salt>.log` and, beside it, `.ack`; what was damaged is kept in `.<offset>.damaged` and
+`.ack.damaged`. Anything else in the folder is somebody else's and is left alone.
+"""
+
+import errno
+import fcntl
+import os
+import re
+from collections import defaultdict
+from contextlib import suppress
+from mmap import mmap
+from pathlib import Path
+
+from bridge.io.spool.frames import ACK_BYTES
+
+LOG, ACK = "log", "ack"
+
+_SEGMENT_FILE = re.compile(r"(\d{16}-[0-9a-f]{16})\.(log|ack)")
+_DAMAGED_FILE = re.compile(r"(\d{16})-[0-9a-f]{16}\.(\d+|ack)\.damaged")
+_PAGE = 4096
+_PROBE = "probe"
+_PROBE_BYTES = 64 * 1024
+
+
+class InUse(Exception):  # noqa: N818 - it says what happened
+    """Another process has the folder."""
+
+
+class Folder:
+    """One folder of segments. Whatever the disk refuses is an `OSError`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+
+    def enter(self) -> None:
+        """Create the folder where it is not there, and lock it. Raises `InUse`."""
+        if not self.path.is_dir():
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync(self.path.parent)
+        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            # Two processes would write the same names; the lock dies with its holder, however that dies.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(lock)
+            if isinstance(error, BlockingIOError):
+                raise InUse(f"the spool {self.path} is in use by another process") from None
+            raise
+        self._lock = lock
+        with suppress(OSError):  # for people only; a full disk must not keep us from emptying it
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+            (self.path / _PROBE).unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        """Let others have it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def segments(self) -> dict[str, set[str]]:
+        """Every segment's name, oldest first, with the files it has."""
+        found: defaultdict[str, set[str]] = defaultdict(set)
+        for file in sorted(self.path.iterdir()):
+            if match := _SEGMENT_FILE.fullmatch(file.name):
+                found[match[1]].add(match[2])
+        return found
+
+    def damaged(self) -> dict[str, int]:
+        """Every file of damaged bytes that was kept, with its size."""
+        files = [file for file in self.path.iterdir() if _DAMAGED_FILE.fullmatch(file.name)]
+        return {file.name: file.stat().st_size for file in files}
+
+    def file(self, segment: str, kind: str) -> Path:
+        """Name one of a segment's files."""
+        return self.path / f"{segment}.{kind}"
+
+    def sync(self) -> None:
+        """Make the names in the folder durable."""
+        _sync(self.path)
+
+    def create(self, segment: str) -> int:
+        """Create a segment's files; the log's descriptor."""
+        log = os.open(self.file(segment, LOG), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # The log's name is durable before there is an .ack: an .ack alone always means a lost log.
+            self.sync()
+            os.close(os.open(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT, 0o600))
+            self.sync()
+        except OSError:
+            os.close(log)
+            raise
+        return log
+
+    def read(self, segment: str, kind: str) -> tuple[mmap | bytes, bool]:
+        """Read a file whole; where a page of it cannot be read there are zeros, and False."""
+        with self.file(segment, kind).open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            # Memory of its own goes back at once, the heap would keep it. (A mapped file kills who touches
+            # a page that the disk does not give.)
+            data = mmap(-1, size) if size else b""
+            return data, not size or _read(file.fileno(), memoryview(data), 0)
+
+    def append_acks(self, segment: str, entries: bytes, *, lasting: bool = False) -> None:
+        """Add to a segment's acknowledgements: all of ``entries`` or, as far as the disk lets us, none."""
+        file = os.open(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # Behind the last whole entry: what a death tore is written over, and shifts nothing.
+            end = os.fstat(file).st_size // ACK_BYTES * ACK_BYTES
+            try:
+                write(file, entries, end)
+            except OSError:
+                os.ftruncate(file, end)
+                raise
+            if lasting:
+                os.fdatasync(file)
+        finally:
+            os.close(file)
+
+    def delete(self, segment: str, done: bytes) -> None:
+        """Delete a segment, all of which is acknowledged; ``done`` is the entry that says so."""
+        with suppress(OSError):  # a full disk: deleting makes room. A death before the last unlink raises a
+            # false alarm then. Otherwise the word lasts before the log goes: no loss can look like this.
+            if self.file(segment, ACK).exists():
+                self.append_acks(segment, done, lasting=True)
+        # A death here leaves both, one a line later the .ack alone: either says that it is done.
+        self.file(segment, LOG).unlink(missing_ok=True)
+        self.file(segment, ACK).unlink(missing_ok=True)
+
+    def size(self, segment: str, kind: str) -> int:
+        """How long one of a segment's files is, 0 where it is not there."""
+        file = self.file(segment, kind)
+        return file.stat().st_size if file.exists() else 0
+
+    def keep_aside(self, segment: str, offset: int, length: int, most_bytes: int) -> int:
+        """Keep damaged bytes of a log in a file of their own; tells by how much the folder grew."""
+        path = self.path / f"{segment}.{offset}.damaged"
+        if path.exists() and path.stat().st_size == length:
+            return 0  # an earlier start kept them
+        if length > most_bytes:
+            raise OSError(errno.EDQUOT, "the spool is full")
+        with self.file(segment, LOG).open("rb", buffering=0) as log:
+            data = os.pread(log.fileno(), length, offset)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            write(file, data, 0)
+            # The log may be deleted once this returns: the bytes and their name must last before.
+            os.fsync(file)
+        except OSError:
+            path.unlink()
+            raise
+        finally:
+            os.close(file)
+        self.sync()
+        return len(data)
+
+    def bury_acks(self, segment: str) -> None:
+        """Put aside the acknowledgements of a log that is lost, so that it is told once."""
+        self.file(segment, ACK).rename(self.path / f"{segment}.ack.damaged")
+
+    def free(self) -> int:
+        """How many bytes the volume has left for us."""
+        volume = os.statvfs(self.path)
+        return volume.f_bavail * volume.f_frsize
+
+    def probe(self, most_bytes: int) -> None:
+        """See whether the disk takes writes again, as many as a record may need."""
+        path = self.path / _PROBE
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            write(file, bytes(min(most_bytes, _PROBE_BYTES)), 0)
+            os.fdatasync(file)
+        finally:
+            os.close(file)
+            path.unlink()
+
+
+def write(file: int, data: bytes, at: int) -> None:
+    """Write all of ``data``: the kernel may take a part and refuse the rest only when asked again."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, at)
+        view, at = view[written:], at + written
+
+
+def _read(file: int, data: memoryview, at: int) -> bool:
+    try:
+        return os.preadv(file, [data], at) == len(data)
+    except OSError:
+        if len(data) <= _PAGE:
+            return False
+    well = [_read(file, data[page : page + _PAGE], at + page) for page in range(0, len(data), _PAGE)]
+    return all(well)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,180 @@
+"""How a record stands in a file, and an acknowledgement beside it: bytes in, values out.
+
+A frame, little-endian: salt 8 | crc32c 4 | length 4 | version 1 | key hash 4 | put at, unix ms 8 | body. The
+checksum is over all that follows it, the length is the body's, the body is msgpack: topic, key, value,
+headers. Later versions only add at the end of the body, so that either of two releases reads the other's.
+
+The salt is drawn for each file and never leaves the bridge: no bytes in an event can pass for a frame when
+the next good one is searched behind damage. Nothing here opens a file.
+"""
+
+from collections.abc import Iterator
+from mmap import mmap
+from struct import Struct as Layout
+from typing import NamedTuple
+
+from crc32c import crc32c
+from msgspec import DecodeError, Struct, msgpack
+
+from bridge.core.event import Record
+
+SALT_BYTES = 8
+ACK_BYTES = 8
+VERSION = 1
+
+_HEAD = Layout("<8sIIBIQ")
+_CHECKED = Layout("<IBIQ")
+HEAD_BYTES = _HEAD.size
+_CHECKED_FROM = SALT_BYTES + 4
+_ACK = Layout("<II")
+_DONE = 0xFFFFFFFF
+_SEALED = b"sealed"
+
+
+class Damaged(Exception):  # noqa: N818 - it says what happened
+    """These bytes are not the frame that was written."""
+
+
+class Mark(NamedTuple):
+    """A good frame: where it stands, and what the index keeps of it."""
+
+    offset: int
+    length: int
+    key_hash: int
+    put_ms: int
+    topic: str
+
+
+class Gap(NamedTuple):
+    """Bytes that are no frame. ``torn``: one's beginning, cut by the file's end, as a death leaves it."""
+
+    offset: int
+    length: int
+    torn: bool
+
+
+class Acks(NamedTuple):
+    """What a segment's acknowledgements say.
+
+    ``sealed`` is how long the log was when the last record had been written, -1 where nobody said;
+    ``damaged`` counts entries that say nothing any more.
+    """
+
+    offsets: set[int]
+    done: bool = False
+    sealed: int = -1
+    damaged: int = 0
+
+
+class _Body(Struct, array_like=True, frozen=True):
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class _Beginning(Struct, array_like=True, frozen=True):
+    topic: str
+
+
+_encode = msgpack.Encoder().encode
+_decode = msgpack.Decoder(_Body).decode
+_decode_beginning = msgpack.Decoder(_Beginning).decode
+
+
+def body_of(record: Record) -> bytes:
+    """Write ``record`` as a frame's body."""
+    return _encode((record.topic, record.key, record.value, record.headers))
+
+
+def frame_of(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
+    """Frame a body."""
+    checked = _CHECKED.pack(len(body), VERSION, key_hash, put_ms) + body
+    return salt + crc32c(checked).to_bytes(4, "little") + checked
+
+
+def record_of(frame: memoryview, salt: bytes) -> Record:
+    """Read a frame again. Raises `Damaged`."""
+    if _mark(frame, 0, salt) is None:
+        raise Damaged("its checksum does not hold")
+    try:
+        body = _decode(frame[HEAD_BYTES:])
+    except DecodeError as error:
+        raise Damaged(str(error)) from error
+    return Record(topic=body.topic, key=body.key, value=body.value, headers=body.headers)
+
+
+def walk(data: mmap | bytes, salt: bytes) -> Iterator[Mark | Gap]:
+    """Find every good frame of a segment, and what lies between them."""
+    view = memoryview(data)
+    at = 0
+    while at < len(data):
+        mark = _mark(view, at, salt)
+        if mark is None:
+            start, at = at, _next_frame(data, view, at, salt)
+            yield Gap(start, at - start, torn=at == len(data) and _is_torn(data[start:], salt))
+        else:
+            yield mark
+            at += mark.length
+
+
+def _mark(view: memoryview, at: int, salt: bytes) -> Mark | None:
+    if at + HEAD_BYTES > len(view):
+        return None
+    found, crc, length, _, key_hash, put_ms = _HEAD.unpack_from(view, at)
+    end = at + HEAD_BYTES + length
+    if found != salt or end > len(view) or crc32c(view[at + _CHECKED_FROM : end]) != crc:
+        return None
+    try:
+        topic = _decode_beginning(view[at + HEAD_BYTES : end]).topic
+    except DecodeError:
+        return None
+    return Mark(at, end - at, key_hash, put_ms, topic)
+
+
+def _next_frame(data: mmap | bytes, view: memoryview, at: int, salt: bytes) -> int:
+    while (at := data.find(salt, at + 1)) >= 0:
+        if _mark(view, at, salt) is not None:
+            return at
+    return len(data)
+
+
+def _is_torn(rest: bytes, salt: bytes) -> bool:
+    if len(rest) < HEAD_BYTES:
+        return rest[:SALT_BYTES] == salt[: len(rest)]
+    found, _, length, *_ = _HEAD.unpack_from(rest)
+    return bool(found == salt and HEAD_BYTES + length > len(rest))
+
+
+def ack_of(salt: bytes, offset: int) -> bytes:
+    """Acknowledge the record at ``offset``. The salt in the checksum ties it to this segment alone."""
+    return _ACK.pack(offset, crc32c(offset.to_bytes(4, "little"), crc32c(salt)))
+
+
+def done_of(salt: bytes) -> bytes:
+    """Say that all of a segment is acknowledged and that it is about to be deleted."""
+    return ack_of(salt, _DONE)
+
+
+def seal_of(salt: bytes, length: int) -> bytes:
+    """Say that nothing is ever written behind ``length``, so that a cut shows even between two frames."""
+    return _ACK.pack(length, _seal_crc(length, crc32c(salt)))
+
+
+def acks_of(data: mmap | bytes, salt: bytes) -> Acks:
+    """Read a segment's acknowledgements. A torn or damaged one acknowledges nothing: its record repeats."""
+    salt_crc = crc32c(salt)
+    offsets: set[int] = set()
+    sealed, damaged = -1, 0
+    for offset, crc in _ACK.iter_unpack(data[: len(data) // ACK_BYTES * ACK_BYTES]):
+        if crc == crc32c(offset.to_bytes(4, "little"), salt_crc):
+            offsets.add(offset)
+        elif crc == _seal_crc(offset, salt_crc):
+            sealed = offset
+        else:
+            damaged += 1
+    return Acks(offsets, _DONE in offsets, sealed, damaged)
+
+
+def _seal_crc(length: int, salt_crc: int) -> int:
+    return crc32c(length.to_bytes(4, "little") + _SEALED, salt_crc)

@@ -1,0 +1,213 @@
+"""Where a record becomes durable: in Kafka, or in the spool while Kafka does not take it.
+
+Nothing here knows Kafka's client or the disk: what it needs of them stands in `Producer` and `Store`. The way
+back, from the spool to Kafka, is told in `drain`.
+"""
+
+import asyncio
+from typing import Protocol
+
+from bridge.core.event import Record
+from bridge.core.outcome import Ending, Rejected, Unavailable
+
+
+class Sent(Protocol):
+    """A record on its way to Kafka."""
+
+    def withdraw(self) -> bool:
+        """Take the record back; False where it may be written all the same."""
+
+
+class Bearer(Protocol):
+    """Who sent a record, and is told what becomes of it: its end, once, by one of the first three."""
+
+    def written(self) -> None:
+        """Kafka has it."""
+
+    def refused(self, error: Unavailable | Rejected) -> None:
+        """Kafka does not have it and will not."""
+
+    def lost(self) -> bool:
+        """Nobody will ever know. True: it is kept elsewhere; else it is sent again."""
+
+    def stuck(self) -> None:
+        """Nothing is heard of it, or it does not leave; its end may come yet."""
+
+
+class Producer(Protocol):
+    """What writes to Kafka, in the order given, key by key."""
+
+    @property
+    def flowing(self) -> bool:
+        """Whether records are taken now."""
+
+    def offer(self, record: Record, owner: Bearer) -> Sent | None:
+        """Send ``record`` if it leaves now."""
+
+    def send(self, record: Record, owner: Bearer) -> Sent:
+        """Send ``record``, however long it has to wait; raises `Unavailable` where there is no room."""
+
+
+class Kept(Protocol):
+    """A record in the spool."""
+
+    @property
+    def kept(self) -> "asyncio.Future[None]":
+        """Ends with None once it is durable, or with `Unavailable`."""
+
+    def free(self) -> None:
+        """Let it be drained: Kafka does not have it, or nobody will ever know."""
+
+    def remove(self) -> None:
+        """Let it go: it is in Kafka."""
+
+
+class Store(Protocol):
+    """What keeps records on disk, in the order given."""
+
+    def takes(self, size: int) -> bool:
+        """Whether a record of so many bytes would be tried."""
+
+    def holds(self, record: Record) -> bool:
+        """Whether anything of its key waits there: what comes later must wait behind it."""
+
+    def put(self, record: Record, *, pending: bool = False) -> Kept:
+        """Keep ``record``; a pending one is not drained, because Kafka may have it."""
+
+
+class Passage:
+    """One record until it is durable: ``durable`` ends with how, or with `Unavailable` or `Rejected`.
+
+    It may be in Kafka's producer and in the spool at once: whichever ends first decides.
+    """
+
+    __slots__ = ("_entry", "_keeper", "_record", "_sent", "durable")
+
+    def __init__(self, keeper: "Keeper", record: Record) -> None:
+        self._keeper = keeper
+        self._record = record
+        self._sent: Sent | None = None
+        self._entry: Kept | None = None
+        self.durable: asyncio.Future[Ending] = keeper.loop.create_future()
+
+    def begin(self) -> None:
+        """Set out: to Kafka where it takes the record now, else to the spool."""
+        keeper, record = self._keeper, self._record
+        # What came earlier of this key is in the spool: past it, the order would be lost.
+        if not keeper.store.holds(record):
+            self._sent = keeper.producer.offer(record, self)
+        if self._sent is None and not self._spool():
+            self._wait()
+
+    def withdraw(self) -> bool:
+        """Take the record back; False where it may become durable all the same."""
+        if self.durable.done() or self._entry is not None:
+            return False
+        if self._sent is None or not self._sent.withdraw():
+            return False
+        self._end(Unavailable("withdrawn"))
+        return True
+
+    # What the producer tells
+
+    def written(self) -> None:
+        """Kafka has it: the spool need not."""
+        self._sent = None
+        if self._entry is not None:
+            self._entry.remove()
+        self._end(Ending.PUBLISHED)
+
+    def refused(self, error: Unavailable | Rejected) -> None:
+        """Kafka does not have it: the spool does, or is asked to, unless it will never be taken."""
+        self._sent = None
+        if self._entry is not None:
+            self._entry.free()
+        elif isinstance(error, Rejected) or not self._spool():
+            self._end(error)
+
+    def lost(self) -> bool:
+        """Nobody will ever know whether Kafka has it: drained from the spool, it may stand there twice."""
+        if self._entry is None:
+            return False
+        self._sent = None
+        self._entry.free()
+        return True
+
+    def stuck(self) -> None:
+        """Keep it in the spool as well, or instead where it has not reached the producer."""
+        if self._entry is not None:
+            return
+        if self._keeper.takes(self._record):
+            withdrawn = self._sent is not None and self._sent.withdraw()
+            if withdrawn:
+                self._sent = None
+            self._spool(pending=not withdrawn)
+        elif self._keeper.store.holds(self._record) and self._sent is not None and self._sent.withdraw():
+            # Left where it is, it would overtake those of its key that are in the spool.
+            self._end(Unavailable("the spool has no room for it behind others of its key"))
+
+    # What the spool tells
+
+    def _spool(self, *, pending: bool = False) -> bool:
+        """Ask the spool to keep it; False where it does not take it."""
+        if not self._keeper.takes(self._record):
+            return False
+        self._entry = self._keeper.store.put(self._record, pending=pending)
+        self._entry.kept.add_done_callback(self._spooled)
+        return True
+
+    def _spooled(self, kept: "asyncio.Future[None]") -> None:
+        if kept.exception() is None:
+            # From here on it may be told: whatever becomes of this process, it is on the disk.
+            self._end(Ending.SPOOLED)
+            return
+        self._entry = None
+        if self._sent is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait for Kafka: nothing else takes the record. Behind others of its key it must not."""
+        if self.durable.done():
+            return
+        if self._keeper.store.holds(self._record):
+            self._end(Unavailable("the spool does not take what comes behind others of its key"))
+            return
+        try:
+            self._sent = self._keeper.producer.send(self._record, self)
+        except Unavailable as error:
+            self._end(error)
+
+    def _end(self, ending: Ending | Unavailable | Rejected) -> None:
+        if isinstance(ending, Exception):
+            self._sent = None
+        if self.durable.done():
+            return
+        if isinstance(ending, Ending):
+            self.durable.set_result(ending)
+        else:
+            self.durable.set_exception(ending)
+            self.durable.exception()  # whoever waits gets it; nobody need
+
+
+class Keeper:
+    """Makes records durable, in the order given, key by key."""
+
+    def __init__(self, producer: Producer, store: Store) -> None:
+        self.producer = producer
+        self.store = store
+        self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
+
+    @property
+    def flowing(self) -> bool:
+        """Whether records become durable at once."""
+        return self.producer.flowing or self.store.takes(0)
+
+    def takes(self, record: Record) -> bool:
+        """Whether the spool would try ``record``."""
+        return self.store.takes(len(record.value) + len(record.key))
+
+    def send(self, record: Record) -> Passage:
+        """Set ``record`` on its way to where it is durable."""
+        passage = Passage(self, record)
+        passage.begin()
+        return passage

@@ -1,0 +1,190 @@
+"""The spool and what lies beneath it: a process that is killed, a disk that is full or read-only."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bridge.core.outcome import Unavailable
+from bridge.io.spool.folder import Folder
+from tests.io.spools import (
+    SMALL,
+    bytes_in,
+    damage_told,
+    die,
+    fill,
+    keep,
+    logs,
+    number_of,
+    numbers_after_restart,
+    numbers_in,
+    read_all,
+    record,
+    spool_in,
+)
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_after_a_death_at_any_moment_all_that_was_kept_is_there(tmp_path: Path) -> None:
+    script = """if True:
+        import asyncio, sys
+        from pathlib import Path
+        from tests.io.spools import SMALL, record, spool_in
+        async def put() -> None:
+            spool = spool_in(Path(sys.argv[1]), SMALL)
+            for first in range(0, 1_000_000, 10):
+                entries = [spool.put(record(number)) for number in range(first, first + 10)]
+                for entry in entries:
+                    await entry.kept
+                    print("kept", flush=True)
+        asyncio.run(put())"""
+    for lines in (1, 57, 300):
+        folder = tmp_path / str(lines)
+        command = [sys.executable, "-c", script, str(folder)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:  # noqa: ASYNC220, S603 - it is ours
+            assert child.stdout is not None
+            for _ in range(lines):
+                assert child.stdout.readline()
+            child.send_signal(signal.SIGKILL)
+            kept = lines + len(child.stdout.readlines())
+        found = await numbers_after_restart(folder, SMALL)
+        assert found == list(range(len(found)))
+        assert len(found) >= kept
+
+
+@pytest.fixture
+def tiny_volume(tmp_path: Path) -> Iterator[Path]:
+    """Give a volume of 1 MiB."""
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(volume)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 - the system's own
+        pytest.skip("a small volume cannot be mounted here: it takes root and CAP_SYS_ADMIN")
+    yield volume
+    subprocess.run(["umount", "-l", str(volume)], check=True)  # noqa: S603, S607 - the system's own
+
+
+async def test_a_full_disk_refuses_and_recovers_by_itself(tiny_volume: Path) -> None:
+    spool = spool_in(tiny_volume / "spool")
+    await keep(spool, range(10))
+    ballast = fill(tiny_volume)  # the spool's last look saw a free disk
+    refused = [spool.put(record(number, 100_000)) for number in range(10, 12)]
+    for entry in refused:
+        with pytest.raises(Unavailable, match=r"No space|disk floor"):
+            await entry.kept
+    assert not spool.takes(100)
+    assert spool.trouble
+    ballast.unlink()
+    await eventually(lambda: spool.takes(100), "the disk takes records again")
+    await keep(spool, range(20, 30))
+    assert await numbers_in(spool) == [*range(10), *range(20, 30)]
+    die(spool)
+    assert await numbers_after_restart(tiny_volume / "spool") == [*range(10), *range(20, 30)]
+
+
+async def test_a_volume_turned_read_only_refuses_and_recovers_by_itself(tiny_volume: Path) -> None:
+    spool = spool_in(tiny_volume / "spool")
+    await keep(spool, range(3))
+    spool._commits._active = None  # noqa: SLF001 - the next record begins a segment
+    # A log that is open for writing keeps a volume writable.
+    await spool._loop.run_in_executor(spool._commits._thread, spool._commits._writer.close)  # noqa: SLF001
+    spool._folder.leave()  # noqa: SLF001 - as does the lock
+    remount(tiny_volume, "ro")
+    with pytest.raises(Unavailable, match="Read-only file system"):
+        await spool.put(record(3)).kept
+    assert "Read-only file system" in spool.trouble
+    remount(tiny_volume, "rw")
+    await eventually(lambda: not spool.trouble, "the disk takes records again")
+    await keep(spool, range(4, 6))
+    assert await numbers_in(spool) == [0, 1, 2, 4, 5]
+    assert bytes_in(tiny_volume / "spool") <= spool.bytes + 16
+    await spool.stop()
+
+
+def remount(volume: Path, how: str) -> None:
+    """Change how a volume may be used."""
+    subprocess.run(["mount", "-o", f"remount,{how}", str(volume)], check=True)  # noqa: S603, S607
+
+
+async def test_a_failed_commit_refuses_all_that_came_meanwhile_and_the_next_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    await keep(spool, range(3))
+    refusing = True
+
+    def create(folder: Folder, segment: str) -> int:
+        if refusing:
+            raise OSError(28, "No space left on device")
+        return real(folder, segment)
+
+    real = Folder.create
+    monkeypatch.setattr(Folder, "create", create)
+    spool._commits._active = None  # noqa: SLF001 - the next record begins a segment
+    entries = [spool.put(record(number)) for number in (3, 4)]
+    refused = await asyncio.gather(*(entry.kept for entry in entries), return_exceptions=True)
+    assert [str(error) for error in refused] == ["spool: [Errno 28] No space left on device"] * 2
+    assert (spool.records, spool.holds(record(3)), spool.takes(1)) == (3, False, False)
+    refusing = False
+    await eventually(lambda: not spool.trouble, "the disk is tried again")
+    await keep(spool, range(5, 6))
+    assert await numbers_in(spool) == [0, 1, 2, 5]
+    await spool.stop()
+    assert await numbers_after_restart(tmp_path) == [0, 1, 2, 5]
+
+
+async def test_a_block_that_cannot_be_read_costs_its_record_until_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    await keep(spool, range(10))
+    length = logs(tmp_path)[0].stat().st_size // 10
+    real = os.pread
+
+    def pread(file: int, size: int, at: int) -> bytes:
+        if at <= 4 * length < at + size:
+            raise OSError(5, "Input/output error")
+        return real(file, size, at)
+
+    monkeypatch.setattr(os, "pread", pread)
+    taken = await read_all(spool)
+    assert [number_of(found) for _, found in taken] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert (damage_told(spool), spool.records) == ({"unreadable": 1}, 9)
+    for entry, _ in taken:
+        entry.remove()
+    await spool.stop()
+    monkeypatch.undo()
+    assert await numbers_after_restart(tmp_path) == [4]
+
+
+async def test_a_page_that_a_start_cannot_read_costs_its_records_until_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    await keep(spool, range(100), size=500)
+    await spool.stop()
+    real = os.preadv
+
+    def preadv(file: int, buffers: list[memoryview], at: int) -> int:
+        if at <= 9_000 < at + len(buffers[0]):
+            raise OSError(5, "Input/output error")
+        return real(file, buffers, at)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    spool = spool_in(tmp_path)
+    found = await numbers_in(spool)
+    assert (85 < len(found) < 99, found == sorted(found), damage_told(spool)) == (
+        True,
+        True,
+        {"unreadable": 1},
+    )
+    await spool.stop()
+    monkeypatch.undo()
+    assert await numbers_after_restart(tmp_path) == list(range(100))

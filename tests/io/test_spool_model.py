@@ -1,0 +1,159 @@
+"""The spool against a list: whatever is put, drained, killed, damaged and restarted, in any order."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from bridge.io.spool import Entry, Spool
+from tests.io.spools import (
+    SMALL,
+    bytes_in,
+    damage_told,
+    die,
+    flip,
+    logs,
+    number_of,
+    numbers_in,
+    read_all,
+    record,
+    spool_in,
+)
+from tests.rig.waiting import eventually
+
+_ANY = st.integers(0, 1 << 30)
+
+
+class SpoolModel(RuleBasedStateMachine):
+    """``expected`` is the list: what is here and ready, in order. A pending record is here and not ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.folder = Path(tempfile.mkdtemp())
+        self.next = 0
+        self.expected: list[int] = []
+        self.pending: dict[int, Entry] = {}
+        self.hit: set[tuple[str, int]] = set()
+        self.spool = self._start()
+
+    def _start(self) -> Spool:
+        async def start() -> Spool:
+            return spool_in(self.folder, SMALL)
+
+        return self.runner.run(start())
+
+    @rule(count=st.integers(1, 40), size=st.sampled_from([0, 50, 5_000]), pending=st.booleans())
+    def put(self, count: int, size: int, *, pending: bool) -> None:
+        async def put() -> None:
+            numbers = range(self.next, self.next + count)
+            entries = [self.spool.put(record(number, size), pending=pending) for number in numbers]
+            for number, entry in zip(numbers, entries, strict=True):
+                assert self.spool.holds(record(number))
+                await entry.kept
+                self.expected.append(number)
+                if pending:
+                    self.pending[number] = entry
+
+        self.runner.run(put())
+        self.next += count
+
+    @rule(which=_ANY, free=st.booleans())
+    @precondition(lambda self: self.pending)
+    def free_or_remove_a_pending_one(self, which: int, *, free: bool) -> None:
+        number = sorted(self.pending)[which % len(self.pending)]
+        entry = self.pending.pop(number)
+        if free:
+            entry.free()
+        else:
+            self.runner.run(self._remove([(number, entry)]))
+
+    @rule(most_bytes=st.integers(1, 5_000), keep_every=st.integers(1, 4))
+    def drain_some(self, most_bytes: int, keep_every: int) -> None:
+        async def drain() -> None:
+            self.spool.rewind()
+            taken = await self.spool.read(most_bytes, lambda _topic, _key: False)
+            ready = [number for number in self.expected if number not in self.pending]
+            assert [number_of(found) for _, found in taken] == ready[: len(taken)]
+            for entry, _ in taken[::keep_every]:
+                entry.free()
+            gone = [pair for place, pair in enumerate(taken) if place % keep_every]
+            await self._remove([(number_of(found), entry) for entry, found in gone])
+
+        self.runner.run(drain())
+
+    @rule()
+    def drain_all(self) -> None:
+        async def drain() -> None:
+            self.spool.rewind()
+            await self._remove([(number_of(found), entry) for entry, found in await read_all(self.spool)])
+
+        self.runner.run(drain())
+
+    @rule()
+    def stop_and_restart(self) -> None:
+        self.runner.run(self.spool.stop())
+        self._restart()
+
+    @rule()
+    def die_and_restart(self) -> None:
+        async def death() -> None:
+            die(self.spool)
+
+        self.runner.run(death())
+        self._restart()
+
+    @rule(which=_ANY, where=_ANY)
+    @precondition(lambda self: self.expected)
+    def damage_a_byte_and_restart(self, which: int, where: int) -> None:
+        self.runner.run(self.spool.stop())
+        files = logs(self.folder)
+        file = files[which % len(files)]
+        place = (file.name, where % file.stat().st_size)
+        if place not in self.hit:  # a second blow would heal it
+            self.hit.add(place)
+            flip(file, place[1])
+        self._restart(losses=1)
+
+    def _restart(self, losses: int = 0) -> None:
+        self.pending.clear()  # nobody delivers them any more
+        self.spool = self._start()
+        self.runner.run(self._settled())
+        found = self.runner.run(numbers_in(self.spool))
+        missing = set(self.expected) - set(found)
+        assert found == [number for number in self.expected if number not in missing]
+        assert len(missing) <= losses
+        if missing:
+            assert {"record", "tail"} & damage_told(self.spool).keys()
+        self.expected = found
+
+    async def _remove(self, gone: list[tuple[int, Entry]]) -> None:
+        for number, entry in gone:
+            entry.remove()
+            self.expected.remove(number)
+        await self._settled()
+
+    async def _settled(self) -> None:
+        """Let the disk know all that memory knows, so that a run can be repeated."""
+        commits = self.spool._commits  # noqa: SLF001 - nobody else needs to know
+        await eventually(lambda: not commits._task and not commits._timer, "nothing is under way", every_s=0)  # noqa: SLF001
+
+    @invariant()
+    def counts_agree(self) -> None:
+        assert self.spool.records == len(self.expected)
+        assert self.spool.pending == len(self.pending)
+        assert not self.spool.trouble
+        assert bytes_in(self.folder) <= self.spool.bytes + 16
+
+    def teardown(self) -> None:
+        self.runner.run(self.spool.stop())
+        self.runner.close()
+        shutil.rmtree(self.folder)
+
+
+TestSpoolModel = SpoolModel.TestCase
+TestSpoolModel.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

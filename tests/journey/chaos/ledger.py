@@ -1,0 +1,131 @@
+"""What was sent, what was heard, and what was done to the processes meanwhile: the audit's one source.
+
+Only notes. Times are unix seconds, so that they can be held against the bridge's and the broker's.
+"""
+
+from enum import StrEnum
+from math import inf
+
+from msgspec import Struct
+
+
+class Kind(StrEnum):
+    """What a notification is."""
+
+    EVENT = "event"
+    LEGACY = "legacy"
+    BROKEN = "broken"
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """One notification. Those of one ``key`` are numbered in the order in which they are told."""
+
+    task: str
+    kind: Kind
+    key: str = ""
+    sequence: int = 0
+
+    @property
+    def event_id(self) -> str:
+        """The id that the bridge has to give it (contract 7); none where it can never be an event."""
+        if self.kind is Kind.EVENT:
+            return f"EditMediaComplete:{self.task}:FINISH"
+        return f"TranscodeComplete:{self.task}" if self.kind is Kind.LEGACY else ""
+
+    @property
+    def mark(self) -> str:
+        """What stands in its body, and so must stand in its record."""
+        return f"{self.key}~{self.sequence}~{self.task}"
+
+
+class Send(Struct, frozen=True, kw_only=True):
+    """One send and what was heard. ``status`` is 0 where nothing was: in time, or because the line broke."""
+
+    task: str
+    begun: float
+    ended: float
+    replica: int = 0
+    again: bool = False  # a redelivery that nobody asked for
+    status: int = 0
+    outcome: str = ""
+    event_id: str = ""
+    broken: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long the vendor waited."""
+        return self.ended - self.begun
+
+    @property
+    def good(self) -> bool:
+        """Whether the answer promised that the event is durable."""
+        return 200 <= self.status < 300
+
+    @property
+    def promised(self) -> bool:
+        """Whether it promised that something stands in Kafka: an event, or a dead letter."""
+        return self.good or self.status == 422
+
+
+class Cause(StrEnum):
+    """What was done, or seen to happen."""
+
+    KILLED = "killed"
+    ENDED = "ended"
+    REPLACED = "producer replaced"
+    REDIS_AWAY = "redis away"
+    REDIS_FORGOT = "redis forgot"
+    KAFKA = "kafka"
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """Something that happened, to all or to one replica.
+
+    Of a bridge that was killed or ended: until its next life listens. ``held_until`` is for what ends a
+    producer: only what was received by then can have been in it.
+    """
+
+    cause: Cause
+    begun: float
+    ended: float = inf
+    replica: int = -1
+    held_until: float = -inf
+
+    def covers(self, at: float, before_s: float = 0.0, after_s: float = 0.0) -> bool:
+        """Whether ``at`` lies within it, or so near to it."""
+        return self.begun - before_s <= at <= self.ended + after_s
+
+
+class Ledger:
+    """Everything that was noted in one run."""
+
+    def __init__(self) -> None:
+        self.notices: dict[str, Notice] = {}
+        self.sends: list[Send] = []
+        self.marks: list[Mark] = []
+        self.held_back = 0  # notifications that the vendor could not begin: every key was waited for
+        self.complaints: list[str] = []  # what is wrong whatever the records say
+
+    def of_task(self) -> dict[str, list[Send]]:
+        """Give the sends of each task, in the order in which they were begun."""
+        found: dict[str, list[Send]] = {}
+        for send in sorted(self.sends, key=lambda send: send.begun):
+            found.setdefault(send.task, []).append(send)
+        return found
+
+    def marked(self, *causes: Cause) -> list[Mark]:
+        """Give the marks of these causes."""
+        return [mark for mark in self.marks if mark.cause in causes]
+
+    def begin(self, cause: Cause, at: float) -> None:
+        """Note that something has begun."""
+        self.marks.append(Mark(cause=cause, begun=at))
+
+    def end(self, cause: Cause, at: float) -> None:
+        """Note that it is over."""
+        self.marks = [
+            Mark(cause=cause, begun=mark.begun, ended=at)
+            if mark.cause is cause and mark.ended == inf
+            else mark
+            for mark in self.marks
+        ]
