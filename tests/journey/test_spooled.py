@@ -173,7 +173,8 @@ async def test_sigterm_leaves_the_spool_whole_or_empties_it_where_that_is_set(
             await emptied(heir)
 
     assert {sent.outcome for sent in heard} == {"spooled"}
-    assert await own_place.ids() == sorted(map(edited_id, tasks))
+    # What the producer held when it was ended may stand there twice.
+    assert set(await own_place.ids()) == set(map(edited_id, tasks))
     assert logs(tmp_path) == []
 
 

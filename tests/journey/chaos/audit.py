@@ -171,11 +171,18 @@ def _reason(ledger: Ledger, first: Landed, again: Landed) -> Reason | None:
         return Reason.REDIS
     for mark in ledger.marked(*_FATAL):
         held = first.received <= mark.held_until + BLUR_S
-        late = first.appended >= min(mark.begun, mark.held_until) - COMMITS_WITHIN_S
+        unsure = first.appended >= _all_known_by(ledger, mark)
         after = again.appended >= mark.begun - BLUR_S
-        if held and late and after and (same or mark.cause is Cause.KILLED):
+        if held and unsure and after and (same or mark.cause is Cause.KILLED):
             return _FATAL[mark.cause]
     return None
+
+
+def _all_known_by(ledger: Ledger, mark: Mark) -> float:
+    """Tell until when all that Kafka took was committed before this end. Away, Kafka tells nothing."""
+    by = min(mark.begun, mark.held_until)
+    away = [kafka.begun for kafka in ledger.marked(Cause.KAFKA) if kafka.covers(by, after_s=COMMITS_WITHIN_S)]
+    return min([by, *away]) - COMMITS_WITHIN_S
 
 
 _FATAL = {Cause.KILLED: Reason.KILLED, Cause.ENDED: Reason.ENDED, Cause.REPLACED: Reason.REPLACED}

@@ -149,6 +149,16 @@ def test_one_delivery_is_written_twice_only_where_a_producer_was_lost_that_held_
     assert sum(found.repeats.values()) == explains
 
 
+@pytest.mark.parametrize(("begun", "explains"), [(10.5, True), (16, False)])
+def test_what_kafka_took_and_could_not_tell_before_a_kill_may_stand_there_again(
+    begun: float, *, explains: bool
+) -> None:
+    kafka = Mark(cause=Cause.KAFKA, begun=begun, ended=21)
+    run = ledger(told(1, 10, status=0), told(1, 22), marks=(kafka, killed(20)))
+    found = audit(run, [record(1, 10, 0), record(1, 22, 1)], WHOLE)
+    assert (not found.findings) is explains
+
+
 def test_what_was_delivered_without_redis_may_stand_there_again() -> None:
     run = ledger(told(1, 10), told(1, 20, again=True))
     unsure = replace(record(1, 20, 1), deduplicated=False)

@@ -81,7 +81,7 @@ class Vendor:
             self._ledger.held_back += 1
         elif chance < load.again and self._settled:
             self._begin(session, self._random.choice(self._settled), again=True)
-        elif chance < load.again + load.broken:
+        elif load.again <= chance < load.again + load.broken:
             self._begin(session, self._notice(Kind.BROKEN, "none"), again=False)
         elif self._idle:
             old = chance > 1 - load.legacy
