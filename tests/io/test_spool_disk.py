@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bridge.core.outcome import Unavailable
+from bridge.io.spool import Limits
 from bridge.io.spool.folder import Folder
 from tests.io.spools import (
     SMALL,
@@ -188,3 +190,27 @@ async def test_a_page_that_a_start_cannot_read_costs_its_records_until_the_next_
     await spool.stop()
     monkeypatch.undo()
     assert await numbers_after_restart(tmp_path) == list(range(100))
+
+
+async def test_a_disk_that_does_not_answer_takes_nothing_until_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path, Limits(free_min_bytes=0, retry_s=0.02, stalled_s=0.05))
+    answers, fdatasync = threading.Event(), os.fdatasync
+
+    def slow(file: int) -> None:
+        answers.wait(10)
+        fdatasync(file)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    waiting = spool.put(record(1))
+    await eventually(lambda: not spool.takes(0), "the spool takes nothing")
+    assert spool.trouble == "the disk does not answer"
+    with pytest.raises(Unavailable):
+        await spool.put(record(2)).kept
+    assert not waiting.kept.done()
+    answers.set()
+    await waiting.kept
+    await eventually(lambda: spool.takes(0), "the spool takes records again")
+    assert await numbers_in(spool) == [1]
+    await spool.stop()

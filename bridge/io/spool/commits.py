@@ -41,6 +41,7 @@ class Commits:
         self._last = 0
         self._waiting: deque[Batch] = deque()
         self._under_way: list[Batch] = []
+        self._busy_since = 0.0
         self._asides: list[Place] = []
         self._dirty: dict[Segment, None] = {}
         self._over: dict[Segment, None] = {}
@@ -48,6 +49,10 @@ class Commits:
         self._stopped = False
         self.ledger = Ledger()
         self.wake = asyncio.Event()
+
+    def stalled(self, seconds: float) -> bool:
+        """Whether the disk has been at one job for longer than that."""
+        return bool(self._busy_since) and self._loop.time() - self._busy_since > seconds
 
     def adopt(self, found: Recovery) -> None:
         """Go on from what a start found: no log of that is ever written to again."""
@@ -137,13 +142,16 @@ class Commits:
         try:
             while (job := self._next()) is not None:
                 done = Done(error="the writer failed", stray=True)
+                self._busy_since = self._loop.time()
                 try:
                     # A death while this waits: nobody was told yet that the batch is durable.
                     done = await self._loop.run_in_executor(self._thread, self._writer.carry, job)
                 finally:
+                    self._busy_since = 0.0
                     self._settle(job, done)
-                # Who was just told may put again at once: those records leave with this commit, not the next.
-                await asyncio.sleep(0)
+                if not self._waiting:
+                    # Who was just told may put again at once: those records leave with the next commit.
+                    await asyncio.sleep(0)
         finally:
             self._task = None
 

@@ -16,13 +16,15 @@ class Limits(Struct, frozen=True, kw_only=True):
     """What the spool may use.
 
     ``max_bytes`` is the hard cap of bytes on disk of everything in the folder that is ours (0: no spool at
-    all), ``free_min_bytes`` what stays free on the volume, ``retry_s`` how often a failing disk is tried.
+    all), ``free_min_bytes`` what stays free on the volume, ``retry_s`` how often a failing disk is tried,
+    ``stalled_s`` after how long a disk that does not answer counts as failing.
     """
 
     max_bytes: int = 1024 * _MIB
     free_min_bytes: int = 64 * _MIB
     segment_bytes: int = 16 * _MIB
     retry_s: float = 1.0
+    stalled_s: float = 2.0
 
     @property
     def segment(self) -> int:

@@ -29,6 +29,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _BESIDE = HEAD_BYTES + 3 * ACK_BYTES  # what a record takes beside its body, where it begins a segment
 _ABOUT = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
+_STALLED = "the disk does not answer"
 _NORMAL = frozenset({"tail", "ack"})  # what a death may leave behind
 
 
@@ -56,7 +57,7 @@ class Spool:
     @property
     def trouble(self) -> str:
         """Why no record is taken now, for people; empty where they are."""
-        return self._room.trouble
+        return self._room.trouble or (_STALLED if self._commits.stalled(self._limits.stalled_s) else "")
 
     @property
     def records(self) -> int:
@@ -105,7 +106,7 @@ class Spool:
 
     def takes(self, size: int) -> bool:
         """Whether a record of about ``size`` bytes would be tried now."""
-        return not self._room.refuses(size + _BESIDE + _ABOUT)
+        return not self._refuses(size + _BESIDE + _ABOUT)
 
     def holds(self, record: Record) -> bool:
         """Whether anything of the record's topic and key is here, durable or not: it must queue behind."""
@@ -117,7 +118,7 @@ class Spool:
         """Keep ``record``; `Entry.kept` tells when it is. ``pending``: not to be read before it is freed."""
         entry = Entry(self, self._loop.create_future())
         body = body_of(record)
-        why = self._room.refuses(len(body) + _BESIDE)
+        why = self._refuses(len(body) + _BESIDE)
         if why:
             entry.refuse(why)
             self._room.tell()
@@ -174,6 +175,10 @@ class Spool:
     def rewind(self) -> None:
         """Let `read` begin again with the oldest."""
         self._ledger.rewind()
+
+    def _refuses(self, size: int) -> str:
+        # Behind a job that does not end, what is put would gather in memory for as long as that lasts.
+        return _STALLED if self._commits.stalled(self._limits.stalled_s) else self._room.refuses(size)
 
     def _sorted(
         self, places: list[Place], found: list[Record | Damaged | OSError]
