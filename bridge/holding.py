@@ -5,12 +5,12 @@ The vendor ignores what we answer; only its own time-out makes it send again. Si
 
 import asyncio
 from collections import deque
-from functools import partial
 
 from msgspec import Struct
 
 from bridge.core.outcome import Ending
 from bridge.telemetry import Telemetry
+from bridge.telling import Told, wake
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -40,14 +40,21 @@ class Holding(Struct, frozen=True, kw_only=True):
         return self.hold_s or self.patience_s
 
 
-Awaited = asyncio.Future[None] | asyncio.Future[bool] | asyncio.Future[Ending]
+Awaited = Told[bool] | Told[Ending]
 
 
-async def settled(future: Awaited, seconds: float) -> bool:
-    """Wait for ``future`` for at most ``seconds``, never cancelling it. Tell whether it is done."""
-    if seconds > 0:
-        await asyncio.wait((future,), timeout=seconds)
-    return future.done()
+async def settled(told: Awaited, seconds: float) -> bool:
+    """Wait for ``told`` for at most ``seconds``. Tell whether it is done."""
+    if seconds > 0 and not told.done():
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        told.wakes(waiter)
+        timer = loop.call_later(seconds, wake, waiter)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+    return told.done()
 
 
 class Patience:
@@ -59,12 +66,12 @@ class Patience:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def settled(self, future: Awaited) -> bool:
-        """Wait for ``future``, never cancelling it. Tell whether it is done."""
-        if future.done():
+    async def settled(self, told: Awaited) -> bool:
+        """Wait for ``told``. Tell whether it is done."""
+        if told.done():
             return True
         waiter: asyncio.Future[None] = self._loop.create_future()
-        future.add_done_callback(partial(_wake, waiter))
+        told.wakes(waiter)
         waiters = self._waiters
         while waiters and waiters[0][1].done():
             waiters.popleft()
@@ -72,19 +79,14 @@ class Patience:
         if self._timer is None:
             self._timer = self._loop.call_later(self.seconds, self._ring)
         await waiter
-        return future.done()
+        return told.done()
 
     def _ring(self) -> None:
         now = self._loop.time()
         waiters = self._waiters
         while waiters and (waiters[0][1].done() or waiters[0][0] <= now):
-            _wake(waiters.popleft()[1])
+            wake(waiters.popleft()[1])
         self._timer = self._loop.call_at(waiters[0][0], self._ring) if waiters else None
-
-
-def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 class Hold:
@@ -98,21 +100,21 @@ class Hold:
         self._deliveries = 0
         self._bytes = 0
 
-    async def wait(self, future: Awaited, deadline: float, size: int, *, slow: bool) -> bool:
-        """Wait for ``future`` until ``deadline`` (monotonic), or while there is room to hold ``size`` bytes.
+    async def wait(self, told: Awaited, deadline: float, size: int, *, slow: bool) -> bool:
+        """Wait for ``told`` until ``deadline`` (monotonic), or while there is room to hold ``size`` bytes.
 
         ``slow`` says that nothing is expected soon: the delivery is held from the start.
         """
         patient = not slow and deadline - self._loop.time() > self._patience.seconds
-        if patient and await self._patience.settled(future):
+        if patient and await self._patience.settled(told):
             return True
         if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:
-            return future.done()
+            return told.done()
         self._deliveries += 1
         self._bytes += size
         self._telemetry.held.inc()
         try:
-            return await settled(future, deadline - self._loop.time())
+            return await settled(told, deadline - self._loop.time())
         finally:
             self._deliveries -= 1
             self._bytes -= size

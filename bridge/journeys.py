@@ -11,7 +11,8 @@ from typing import Protocol
 
 from bridge.core.claim import Answer, Claim
 from bridge.core.outcome import Unavailable
-from bridge.holding import Hold, Holding
+from bridge.holding import Hold, Holding, settled
+from bridge.telling import Told
 
 
 class Memory(Protocol):
@@ -39,11 +40,11 @@ class Journey:
 
     __slots__ = ("began", "claim", "ended", "ours")
 
-    def __init__(self, claim: Claim, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, claim: Claim, began: float) -> None:
         self.claim = claim
-        self.began = loop.time()
+        self.began = began
         self.ours = False
-        self.ended: asyncio.Future[bool] = loop.create_future()
+        self.ended = Told[bool]()
 
 
 class Journeys:
@@ -64,9 +65,9 @@ class Journeys:
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
-        under_way = [journey.ended for journey in self._by_key.values()]
-        if under_way:
-            await asyncio.wait(under_way, timeout=seconds)
+        until = self._loop.time() + seconds
+        for journey in list(self._by_key.values()):
+            await settled(journey.ended, until - self._loop.time())
         if self._keeper is not None:
             self._keeper.cancel()
 
@@ -134,7 +135,7 @@ class Journeys:
             raise Unavailable("Redis is away, and events are held meanwhile")
 
     def _begin(self, claim: Claim) -> Journey:
-        journey = self._by_key[claim.key] = Journey(claim, self._loop)
+        journey = self._by_key[claim.key] = Journey(claim, self._loop.time())
         if claim.group:
             self._latest[claim.group] = claim.key
         return journey
@@ -152,7 +153,7 @@ class Journeys:
             if claim.group and self._latest.get(claim.group) == claim.key:
                 del self._latest[claim.group]
         if not journey.ended.done():
-            journey.ended.set_result(durable)
+            journey.ended.tell(durable)
 
     async def _keep_claims(self) -> None:
         """Renew the claims of what is under way; give up on sends unknown for too long."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
+from bridge.telling import Told
 
 
 class Sent(Protocol):
@@ -88,7 +89,7 @@ class Passage:
         self._record = record
         self._sent: Sent | None = None
         self._entry: Kept | None = None
-        self.durable: asyncio.Future[Ending] = keeper.loop.create_future()
+        self.durable = Told[Ending]()
 
     def begin(self) -> None:
         """Set out: to Kafka where it takes the record now, else to the spool."""
@@ -183,10 +184,9 @@ class Passage:
         if self.durable.done():
             return
         if isinstance(ending, Ending):
-            self.durable.set_result(ending)
+            self.durable.tell(ending)
         else:
-            self.durable.set_exception(ending)
-            self.durable.exception()  # whoever waits gets it; nobody need
+            self.durable.fail(ending)
 
 
 class Keeper:
@@ -195,7 +195,6 @@ class Keeper:
     def __init__(self, producer: Producer, store: Store) -> None:
         self.producer = producer
         self.store = store
-        self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
 
     @property
     def flowing(self) -> bool:

@@ -24,6 +24,7 @@ from bridge.core.signature import verdict
 from bridge.holding import Hold, Holding
 from bridge.journeys import Journey, Journeys, Memory
 from bridge.telemetry import Telemetry
+from bridge.telling import Told
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -32,7 +33,7 @@ class Ticket(Protocol):
     """A record on its way."""
 
     @property
-    def durable(self) -> "asyncio.Future[Ending]":
+    def durable(self) -> Told[Ending]:
         """Ends with where it is (published, spooled), `Unavailable` (nowhere) or `Rejected` (too large)."""
 
     def withdraw(self) -> bool:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from bridge.core.claim import Answer, Claim
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Unavailable
+from bridge.telling import Told
 
 LEASE_MS = 3_000
 WINDOW_MS = 900_000
@@ -100,14 +101,13 @@ class FakeTicket:
     def __init__(self, record: Record) -> None:
         self.record = record
         self.entered = True
-        self.durable: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.durable = Told[Ending]()
 
     def withdraw(self) -> bool:
         """Take it back, unless it has entered the producer."""
         if self.entered or self.durable.done():
             return False
-        self.durable.set_exception(Unavailable("withdrawn"))
-        self.durable.exception()
+        self.durable.fail(Unavailable("withdrawn"))
         return True
 
 
@@ -144,7 +144,6 @@ class FakeWriter:
         """End a ticket that was left open."""
         if isinstance(fate, Ending):
             self.records.append(ticket.record)
-            ticket.durable.set_result(fate)
+            ticket.durable.tell(fate)
         elif isinstance(fate, Exception):
-            ticket.durable.set_exception(fate)
-            ticket.durable.exception()
+            ticket.durable.fail(fate)

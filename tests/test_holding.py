@@ -7,6 +7,7 @@ import pytest
 
 from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.holding import Holding, Patience, settled
+from bridge.telling import Told
 from tests.deliveries import RULE, Rig, edited
 from tests.rig.waiting import eventually
 
@@ -53,7 +54,8 @@ async def test_a_record_that_only_waited_is_withdrawn_and_its_claim_let_go(rig: 
     rig.writer.fates = ["waits"]
     rig.writer.flowing = False
     assert (await rig.deliver(edited())).ending is Ending.DEFERRED
-    assert rig.writer.tickets[0].durable.exception()
+    with pytest.raises(Unavailable):
+        rig.writer.tickets[0].durable.result()
     assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
 
 
@@ -143,33 +145,35 @@ async def test_stopping_waits_for_what_is_under_way(rig: Rig) -> None:
 
 
 async def test_what_is_done_is_not_waited_for() -> None:
-    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    done.set_result(None)
+    done = Told[Ending]()
+    done.tell(Ending.PUBLISHED)
     assert await Patience(60).settled(done)
     assert await settled(done, 60)
 
 
-async def test_patience_ends_for_each_in_its_turn_and_cancels_nothing() -> None:
-    loop = asyncio.get_running_loop()
+async def test_patience_ends_for_each_in_its_turn_and_ends_nothing_else() -> None:
     patience = Patience(0.05)
-    futures: list[asyncio.Future[None]] = [loop.create_future() for _ in range(3)]
-    first = asyncio.gather(*(patience.settled(future) for future in futures))
-    futures[1].set_result(None)
+    words = [Told[Ending]() for _ in range(3)]
+    first = asyncio.gather(*(patience.settled(word) for word in words))
+    await asyncio.sleep(0)
+    words[1].tell(Ending.PUBLISHED)
     assert await first == [False, True, False]
-    assert not futures[0].done()
-    again = asyncio.gather(*(patience.settled(future) for future in futures))
+    assert not words[0].done()
+    again = asyncio.gather(*(patience.settled(word) for word in words))
     assert await again == [False, True, False]
 
 
 async def test_waits_that_are_over_are_not_kept() -> None:
-    loop = asyncio.get_running_loop()
     patience = Patience(60)
     for _ in range(3):
-        future: asyncio.Future[None] = loop.create_future()
-        loop.call_soon(future.set_result, None)
-        assert await patience.settled(future)
+        word = Told[Ending]()
+        asyncio.get_running_loop().call_soon(word.tell, Ending.PUBLISHED)
+        assert await patience.settled(word)
 
 
-async def test_nothing_is_waited_for_when_no_time_is_left() -> None:
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    assert not await settled(future, 0)
+async def test_a_wait_ends_when_it_is_told_or_the_time_is_over() -> None:
+    word = Told[Ending]()
+    assert not await settled(word, 0)
+    assert not await settled(word, 0.01)
+    asyncio.get_running_loop().call_soon(word.tell, Ending.SPOOLED)
+    assert await settled(word, 60)

@@ -14,9 +14,11 @@ from tests.rig.waiting import TooLate, eventually
 Deed = Callable[[Stage], Awaitable[None]]
 
 SLOW_S = 3.0  # one way: beyond the 2 s that Kafka is waited for
+SLUGGISH_S = 0.5  # one way: not as long as that
 KILLS = 4
 ENDS_WITHIN_S = 20.0
 SPOOLED_BEFORE_DAMAGE = 100
+SPOOLED_BEFORE_KILL = 500
 
 
 class Act(Struct, frozen=True, kw_only=True):
@@ -65,9 +67,24 @@ async def kill_with_kafka_away(stage: Stage) -> None:
     await stage.restart()
     await asyncio.sleep(stage.random.uniform(2.5, 4.0))
     await stage.resume_kafka()
-    await asyncio.sleep(stage.random.uniform(0.0, 0.5))
+    await asyncio.sleep(stage.random.uniform(0.0, 0.2))
     await stage.kill()
     await stage.restart()
+
+
+async def kill_while_it_drains(stage: Stage) -> None:
+    """Let the spool fill, let it drain over a slow line, and kill it with much on its way; twice."""
+    for _ in range(2):
+        await stage.pause_kafka()
+        await spool_fills(stage, SPOOLED_BEFORE_KILL, 10)
+        stage.slow_line(SLUGGISH_S)
+        await stage.resume_kafka()
+        await eventually(lambda: not stage.bridge.look.breaker_open, "Kafka answers", within_s=20)
+        await asyncio.sleep(stage.random.uniform(0.0, SLUGGISH_S))
+        await stage.kill()
+        stage.slow_line(0.0)
+        await stage.restart()
+        await stage.calm()
 
 
 async def kill_the_second(stage: Stage) -> None:
@@ -147,6 +164,9 @@ FAULTS: dict[str, Fault] = {
     "spool damaged": Fault(strike=damage_the_spool, heal=Stage.start_kafka, seconds=2, short_s=0.5),
     "sigterm with kafka away": Fault(strike=end_with_kafka_away, heal=Stage.start_kafka, seconds=2),
     "kafka slow": Fault(strike=slow_kafka, heal=quick_kafka, act="slow line", seconds=15),
+    "killed while it drains": Fault(
+        strike=kill_while_it_drains, heal=nothing, act="slow line", seconds=1, short_s=0.5
+    ),
     "spool full": Fault(strike=Stage.stop_kafka, heal=Stage.start_kafka, act="small spool", seconds=20),
     "one of two killed": Fault(strike=kill_the_second, heal=restart_the_second, act="two replicas"),
     "kafka paused for two": Fault(strike=Stage.pause_kafka, heal=Stage.resume_kafka, act="two replicas"),

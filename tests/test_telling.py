@@ -1,0 +1,41 @@
+"""A word told once is heard by all who wait, before or after."""
+
+import asyncio
+
+import pytest
+
+from bridge.core.outcome import Ending, Unavailable
+from bridge.telling import Told
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_value_is_heard_by_all_who_wait_and_by_who_comes_later() -> None:
+    word = Told[int]()
+
+    async def heard() -> int:
+        return await word
+
+    waiting = asyncio.gather(heard(), heard())
+    await asyncio.sleep(0)
+    assert not word.done()
+    word.tell(7)
+    assert list(await waiting) == [7, 7]
+    assert (await word, word.result()) == (7, 7)
+
+
+async def test_an_error_is_raised_to_all() -> None:
+    word = Told[int]()
+    asyncio.get_running_loop().call_soon(word.fail, Unavailable("no"))
+    with pytest.raises(Unavailable):
+        await word
+    assert word.done()
+
+
+async def test_who_gave_up_waiting_is_left_alone() -> None:
+    word = Told[Ending]()
+    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    word.wakes(waiter)
+    waiter.set_result(None)
+    word.tell(Ending.SPOOLED)
+    assert word.result() is Ending.SPOOLED
