@@ -1,7 +1,7 @@
 """A word that is told once, later, to whoever waits for it.
 
-asyncio's future does the same at several times the cost: each of its callbacks takes a turn of the event loop,
-and a wait with a limit needs a second future. Every event waits, so that is felt.
+asyncio's future does the same at several times the cost: each of its callbacks takes a turn of the event
+loop, and a wait with a limit needs a second future. Every event waits, so that is felt.
 """
 
 import asyncio
