@@ -13,9 +13,10 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Drawing
 
-from tests.bench.cases import CASES, QUICK, Table
+from tests.bench.cases import CASES, QUICK
 from tests.bench.load import wrk_command
 from tests.bench.stage import open_stage
+from tests.bench.table import Table
 from tests.rig.parts import ROOT, Missing
 
 # A load average above which a measurement is said to be disturbed.

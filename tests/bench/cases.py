@@ -10,24 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import redis as redis_library
-from msgspec import Struct
 
 from tests.bench.load import Load
+from tests.bench.siege import siege
+from tests.bench.spooling import outage, spool
 from tests.bench.stage import Cost, Stage, Target, median, rss_bytes
+from tests.bench.table import Cell, Table
 from tests.rig.parts import ROOT
 
-Cell = str | int | float
 KEYS_SAMPLED = 1_000
-
-
-class Table(Struct, frozen=True, kw_only=True):
-    """What a case found: rows of named cells, and numbers worth a line of their own with their bars."""
-
-    title: str
-    rows: list[dict[str, Cell]]
-    results: dict[str, float]
-    bars: dict[str, float]
-
 
 Case = Callable[[Stage], Awaitable[Table]]
 
@@ -75,8 +66,16 @@ async def memory(stage: Stage) -> Table:
     )
 
 
-CASES: dict[str, Case] = {"cost": cost, "spread": spread, "crowd": crowd, "memory": memory}
-QUICK = ("cost", "memory")
+CASES: dict[str, Case] = {
+    "cost": cost,
+    "spread": spread,
+    "crowd": crowd,
+    "memory": memory,
+    "spool": spool,
+    "outage": outage,
+    "siege": siege,
+}
+QUICK = ("cost", "memory", "spool")
 
 
 async def _against_bare(stage: Stage, load: Load, title: str) -> Table:

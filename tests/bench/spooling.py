@@ -1,0 +1,161 @@
+"""The spool measured: beside a raw group commit of the same bytes, and what an outage leaves to a start."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from bridge.core.event import Record
+from bridge.core.partition import hash_of
+from bridge.io.spool import Limits, Spool
+from bridge.telemetry import Telemetry
+from tests.bench.stage import Stage, rss_bytes
+from tests.bench.table import Cell, Table
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+KEYS = 4_000
+VALUE_BYTES = 1_300
+SENDERS = (16, 64, 256)
+NOBODY = "127.0.0.1:1"
+
+
+class Filled(Struct, frozen=True):
+    """How long so many records took, in how many commits and bytes."""
+
+    records: int
+    commits: int
+    size: int
+    seconds: float
+
+
+async def spool(stage: Stage) -> Table:
+    """Measure the spool beside a raw group commit: the same bytes in as many writes, each synced."""
+    wanted = 20_000 if stage.quick else 100_000
+    rows: list[dict[str, Cell]] = []
+    ratios = {}
+    for senders in SENDERS:
+        ours = await _fill(stage.folder / "spool", wanted, senders)
+        raw_s = await asyncio.to_thread(_write_raw, stage.folder / "raw", ours)
+        ratios[f"raw_to_spool_{senders}_senders"] = round(ours.seconds / raw_s, 2)
+        rows.append(
+            {
+                "senders": senders,
+                "records/s": round(ours.records / ours.seconds),
+                "MB/s": round(ours.size / ours.seconds / 1e6),
+                "records a commit": round(ours.records / ours.commits),
+                "raw MB/s": round(ours.size / raw_s / 1e6),
+                "spool to raw": round(raw_s / ours.seconds, 2),
+            }
+        )
+    return Table(
+        title=f"{wanted:,} records of {VALUE_BYTES} bytes and headers",
+        rows=rows,
+        results=ratios,
+        bars=dict.fromkeys(ratios, 2.5),
+    )
+
+
+async def outage(stage: Stage) -> Table:
+    """Measure a start with 100,000 records in the spool, Kafka away."""
+    folder = stage.folder / "outage"
+    await _fill(folder, 100_000, 256, leave=True)
+    settings = {
+        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": NOBODY,
+        "BRIDGE_REDIS__URL": stage.redis.url,
+        "BRIDGE_SPOOL__PATH": str(folder),
+    }
+    started = time.monotonic()
+    async with Program(settings, wait_for="/livez") as program:
+        await eventually(lambda: _found(program), "it has found them", within_s=30)
+        start_s, rss_mb = time.monotonic() - started, rss_bytes(program.process.pid) / 1e6
+        program.kill()
+    shutil.rmtree(folder)
+    results = {"start_s": round(start_s, 2), "rss_mb": round(rss_mb, 1)}
+    return Table(
+        title="100,000 records wait",
+        rows=[dict(results)],
+        results=results,
+        bars={"start_s": 3, "rss_mb": 150},
+    )
+
+
+async def _found(program: Program) -> bool:
+    return await program.metric("bridge_spool_records") == 100_000
+
+
+async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False) -> Filled:
+    """Let so many senders each put the next record as soon as its last one is durable."""
+    telemetry = Telemetry()
+    store = Spool(folder, Limits(max_bytes=4 * 1024**3, free_min_bytes=0), telemetry, _now_ms)
+    store.start()
+    rest = _records(wanted)
+    over = asyncio.Event()
+    left = wanted
+
+    def go_on(_: object = None) -> None:
+        nonlocal left
+        record = next(rest, None)
+        if record is not None:
+            store.put(record).kept.add_done_callback(kept)
+
+    def kept(_: object) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            over.set()
+        go_on()
+
+    started = time.perf_counter()
+    for _ in range(senders):
+        go_on()
+    await over.wait()
+    seconds = time.perf_counter() - started
+    commits = int(_sample(telemetry, "bridge_spool_commit_seconds_count"))
+    size = store.bytes
+    await store.stop()
+    if not leave:
+        shutil.rmtree(folder)
+    return Filled(wanted, commits, size, seconds)
+
+
+def _write_raw(file: Path, like: Filled) -> float:
+    """Write as many bytes in as many writes, each synced; tells the seconds."""
+    piece = secrets.token_bytes(like.size // like.commits)
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    try:
+        started = time.perf_counter()
+        for _ in range(like.commits):
+            os.write(handle, piece)
+            os.fdatasync(handle)
+        return time.perf_counter() - started
+    finally:
+        os.close(handle)
+        file.unlink()
+
+
+def _records(wanted: int) -> Iterator[Record]:
+    """Make records as events are: a value, an id as key, nine headers."""
+    value = secrets.token_bytes(VALUE_BYTES)
+    headers = [(f"ce_header{n}", b"x" * 24) for n in range(9)]
+    keys = [b"52858907%012d" % n for n in range(KEYS)]
+    for key in keys:
+        hash_of(key)  # as where a record was offered to Kafka first
+    for n in range(wanted):
+        yield Record(topic="vod.TranscodeComplete", key=keys[n % KEYS], value=value, headers=headers)
+
+
+def _sample(telemetry: Telemetry, name: str) -> float:
+    value = telemetry.registry.get_sample_value(name)
+    if value is None:
+        raise LookupError(name)
+    return value
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
