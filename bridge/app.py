@@ -2,7 +2,10 @@
 
 import asyncio
 import gc
+import os
 import signal
+import sys
+import threading
 from contextlib import suppress
 
 import structlog
@@ -34,6 +37,7 @@ _DOOR_S = 7.0
 _UNDER_WAY_S = 1.0
 _DRAIN_S = 3.0
 _WRITER_S = 2.0
+_THREAD_S = 0.5
 
 _SUMMARY_EVERY_S = 60
 _TOPICS_NAMED = 5
@@ -135,7 +139,8 @@ class Bridge:
         if self._memory.away:
             unchecked = self._settings.dedup.when_unavailable == "publish"
             degraded.append(f"redis: away, events are {'published unchecked' if unchecked else 'held'}")
-        ready = (self._writer.flowing and not missing) or self._spool.takes(0)
+        # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
+        ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
         return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
 
     def _waiting(self) -> str:
@@ -161,4 +166,17 @@ def serve(settings: Settings) -> int:
         return await Bridge(settings).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
+        code = runner.run(run())
+    _leave_no_thread_behind(code)
+    return code
+
+
+def _leave_no_thread_behind(code: int) -> None:
+    """End the process here where a disk that does not answer has one of our threads: nobody waits for it."""
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join(_THREAD_S)
+            if thread.is_alive():
+                log.warning("thread_left", thread=thread.name)
+                sys.stdout.flush()
+                os._exit(code)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
@@ -76,3 +77,23 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
     assert all(sent.seconds >= 6 for sent in heard)
     assert {sent.outcome for sent in again} == {"published"}
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in before + again)
+
+
+async def test_a_disk_that_hangs_says_yes_to_nothing_and_does_not_hold_up_the_end(
+    own_place: Place, tmp_path: Path
+) -> None:
+    hang = "import os, threading\nos.fdatasync = lambda _: threading.Event().wait()\n"
+    await asyncio.to_thread((tmp_path / "sitecustomize.py").write_text, hang)
+    async with Program(own_place.settings | {"PYTHONPATH": str(tmp_path)}) as program:
+        own_place.kafka.pause()
+        heard = await asyncio.gather(*(send(program, new_task()) for _ in range(10)))
+        late = await send(program, new_task())
+        readiness = await program.admin("/readyz")
+        told = time.monotonic()
+        assert await program.terminate(ENDS_WITHIN_S) == 0
+        assert time.monotonic() - told < ENDS_WITHIN_S
+        assert "Traceback" not in program.log()
+
+    assert {sent.status for sent in (*heard, late)} == {503}
+    assert all(sent.seconds >= 6 for sent in (*heard, late))
+    assert any("the disk does not answer" in word for word in readiness.json["degraded"])

@@ -74,6 +74,12 @@ class Publisher:
         return bool(self._lanes.partitions) or self._producer is not None
 
     @property
+    def judged(self) -> bool:
+        """Whether it is known how Kafka is: it answered, it refused, or it had its time to answer."""
+        late = self._loop.time() - self._gone_at > self._limits.slow_after
+        return self._producer is not None or self._away or late
+
+    @property
     def era(self) -> int:
         """A number that grows whenever more is taken than before."""
         return self._lanes.era
@@ -89,6 +95,7 @@ class Publisher:
 
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be away."""
+        self._gone_at = self._loop.time()
         work = (self._supervise(), self._feed(), self._watch())
         self._tasks = [asyncio.create_task(one) for one in work]
 
