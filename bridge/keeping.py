@@ -116,7 +116,8 @@ class Passage:
         self._sent = None
         if self._entry is not None:
             self._entry.remove()
-        self._end(Ending.PUBLISHED)
+        if not self.durable.done():
+            self.durable.tell(Ending.PUBLISHED)
 
     def refused(self, error: Unavailable | Rejected) -> None:
         """Kafka does not have it: the spool does, or is asked to, unless it will never be taken."""

@@ -21,7 +21,7 @@ class Told(Generic[T]):
     def __init__(self) -> None:
         self._value: object = _NOT_YET
         self._error: Exception | None = None
-        self._waiters: list[asyncio.Future[None]] = []
+        self._waiters: list[asyncio.Future[None]] | None = None  # nearly always there is one or none
 
     def __await__(self) -> Generator[object, None, T]:
         """Wait for the word; raises it where it is an error."""
@@ -53,12 +53,15 @@ class Told(Generic[T]):
 
     def wakes(self, waiter: "asyncio.Future[None]") -> None:
         """End ``waiter`` when it is told, unless somebody else has ended it by then."""
-        self._waiters.append(waiter)
+        if self._waiters is None:
+            self._waiters = [waiter]
+        else:
+            self._waiters.append(waiter)
 
     def _wake(self) -> None:
-        for waiter in self._waiters:
+        waiters, self._waiters = self._waiters, None
+        for waiter in waiters or ():
             wake(waiter)
-        self._waiters = []
 
 
 def wake(waiter: "asyncio.Future[None]") -> None:

@@ -70,7 +70,7 @@ class Lanes:
         if partitions is None:
             self.wanted.add(topic)
             return False
-        if topic in self._refusals:
+        if topic in self._refusals.closed:
             return False
         where = (topic, partition_of(hashed, partitions))
         lane = self._lanes.get(where)
@@ -129,7 +129,7 @@ class Lanes:
         """Send a batch of each lane that asked for it and has none under way."""
         hungry, self._hungry = self._hungry, {}
         for lane in hungry:
-            closed = (lane.topic, lane.partition) in self._leaderless or lane.topic in self._refusals
+            closed = (lane.topic, lane.partition) in self._leaderless or lane.topic in self._refusals.closed
             if lane.waiting and not lane.under_way and not closed:
                 await self._send_batch(producer, lane)
 

@@ -46,7 +46,7 @@ class Ticket:
         self.owner = owner
         self.since = since
         self.size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
-        self.queue: Queue | None = {}  # None once it has ended
+        self.queue: Queue | None = None  # where it waits
         self.entered = False
         self.alone = False
         self.attempts = 0

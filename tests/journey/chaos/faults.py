@@ -5,6 +5,8 @@ All strike under load; calm follows each. ``act`` names the bridges that stand o
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from random import Random
 
 from msgspec import Struct
 
@@ -111,27 +113,35 @@ async def damage_the_spool(stage: Stage) -> None:
     """Let the spool fill, kill the bridge, turn one bit of the spool round, and start it again."""
     await stage.stop_kafka()
     await spool_fills(stage, SPOOLED_BEFORE_DAMAGE, 10)
+    await asyncio.sleep(1.0)  # so that most of it is answered, and would be missed
     await stage.kill()
-    turned = turn_a_bit(stage)
-    stage.notes.append(turned or "no spool to damage")
-    before = stage.damaged
-    await stage.restart()
-    await stage.watch()
-    if turned and stage.damaged == before:
-        stage.ledger.complaints.append(f"damage that the spool did not tell of: {turned}")
-
-
-def turn_a_bit(stage: Stage) -> str:
-    """Turn one bit round at any place of a spool; tell where, or nothing where no spool holds anything."""
     segments = stage.segments()
     if not segments:
-        return ""
-    file = stage.random.choice(segments)
-    data = bytearray(file.read_bytes())
-    place = stage.random.randrange(len(data))
-    data[place] ^= 1 << stage.random.randrange(8)
-    file.write_bytes(data)
-    return f"bit turned in byte {place} of {len(data)} of {file.name}"
+        stage.notes.append("no spool to damage")
+        await stage.restart()
+        return
+    log = stage.random.choice(segments)
+    place = turn_a_bit(log, stage.random)
+    stage.notes.append(f"bit turned in byte {place} of {log.stat().st_size} of {log.name}")
+    await stage.restart()
+    await stage.watch()
+    if not stage.bridge.look.damaged or not is_kept(log, place):
+        stage.ledger.complaints.append(f"damage not told of or not kept: byte {place} of {log.name}")
+
+
+def turn_a_bit(log: Path, random: Random) -> int:
+    """Turn one bit round at any place of a segment; tell in which byte."""
+    data = bytearray(log.read_bytes())
+    place = random.randrange(len(data))
+    data[place] ^= 1 << random.randrange(8)
+    log.write_bytes(data)
+    return place
+
+
+def is_kept(log: Path, place: int) -> bool:
+    """Whether the bytes around ``place`` are kept, in a file that tells by its name where they began."""
+    begins = {file: int(file.name.split(".")[-2]) for file in log.parent.glob(f"{log.stem}.[0-9]*.damaged")}
+    return any(begin <= place < begin + file.stat().st_size for file, begin in begins.items())
 
 
 async def end_with_kafka_away(stage: Stage) -> None:
