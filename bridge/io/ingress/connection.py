@@ -247,6 +247,16 @@ class Connection(BaseProtocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(_CONTINUE)
 
+    def hold_back(self) -> None:
+        """Take no more bytes: what a client sends meanwhile stays with it, not with us."""
+        if not self._buffer_paused:
+            self._pause_reading_for_buffer()
+
+    def go_on(self) -> None:
+        """Take bytes again."""
+        if len(self._requests) < _PIPELINED_MAX:
+            self._resume_reading_for_buffer()
+
     def _end(self) -> None:
         unread = self._deaf or not self._payload.is_eof()
         self._deaf = True

@@ -29,7 +29,7 @@ from bridge.io.ingress.answers import (
     answer_of,
 )
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.room import Room
+from bridge.io.ingress.room import Rooms
 
 _CODINGS: dict[str, Coding | None] = {
     "": None,
@@ -84,7 +84,8 @@ class Intake:
         }
         self._now_ms = now_ms
         self._sizes = sizes
-        self._room = Room(sizes.bodies_max)
+        # A compressed body may need its own size and the largest one's.
+        self._rooms = Rooms(sizes.bodies_max, 2 * sizes.body_max)
 
     async def answer(self, message: RawRequestMessage, payload: StreamReader, client: Connection) -> Answer:
         """Do the work of one request."""
@@ -95,10 +96,13 @@ class Intake:
         taken = self._needed(message, payload, asked)
         if not taken:
             return TOO_LARGE
-        if not self._room.take(taken):
+        room = self._rooms.for_body(taken)
+        if not room.take(taken):
             client.answering = True
-            if not await self._room.wait(taken, self._sizes.patience_s):
+            client.hold_back()
+            if not await room.wait(taken, self._sizes.patience_s):
                 return NO_ROOM
+            client.go_on()
             client.answering = payload.is_eof()
         try:
             body = payload.read_nowait() if payload.is_eof() else await self._body(message, payload, client)
@@ -106,7 +110,7 @@ class Intake:
             del body
             if isinstance(notification, Answer):
                 return notification
-            self._room.give_back(taken - len(notification.body))
+            room.give_back(taken - len(notification.body))
             taken = len(notification.body)
             client.answering = True
             # Handed over and not kept: who holds a delivery may drop its body before it has ended.
@@ -114,7 +118,7 @@ class Intake:
             del notification
             return answer_of(await self._deliver(box.pop()))
         finally:
-            self._room.give_back(taken)
+            room.give_back(taken)
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
         damage = ""

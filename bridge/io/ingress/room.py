@@ -1,7 +1,26 @@
-"""Room for bodies: how many bytes may be in work at once. Who finds none waits in line, silently."""
+"""Room for bodies: how many bytes may be in work at once. Who finds none waits in line, silently.
+
+Common callbacks are small. They have a room of their own, so that none stands in line behind large bodies.
+"""
 
 import asyncio
 from collections import deque
+
+
+_SMALL = 64 * 1024
+
+
+class Rooms:
+    """The whole budget: ``size`` bytes, of which ``most`` may be asked for at once."""
+
+    def __init__(self, size: int, most: int) -> None:
+        apart = min(size // 4, size - most)
+        self._large = Room(size - apart if apart >= _SMALL else size)
+        self._small = Room(apart) if apart >= _SMALL else self._large
+
+    def for_body(self, size: int) -> "Room":
+        """Choose the room for a body that may need ``size`` bytes."""
+        return self._small if size <= _SMALL else self._large
 
 
 class Room:
