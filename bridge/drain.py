@@ -15,6 +15,7 @@ from bridge.core.event import Record
 from bridge.core.outcome import Rejected, Unavailable
 from bridge.keeping import Bearer, Kept, Sent
 from bridge.telemetry import Telemetry
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -59,9 +60,6 @@ class Store(Protocol):
     async def read(self, most_bytes: int, skip: Callable[[str, int], bool]) -> Sequence[tuple[Taken, Record]]:
         """Take the next ones that may be drained, in order, but those that ``skip`` says are not wanted."""
 
-    def put(self, record: Record, *, pending: bool = False) -> Kept:
-        """Keep ``record``."""
-
 
 class Pace(Struct, frozen=True, kw_only=True):
     """How much is read and on its way at once (bytes, records), and the pauses between passes, in seconds.
@@ -102,11 +100,13 @@ class Draining:
 
     def refused(self, error: Unavailable | Rejected) -> None:
         """Kafka does not have it: another time, or never where the topic refuses its size."""
-        if isinstance(error, Rejected):
-            self._drain.bury(self._entry, self._record, error)
-        else:
-            self._entry.free()
-        self._over()
+        try:
+            if isinstance(error, Rejected):
+                self._drain.bury(self._entry, self._record, error)
+            else:
+                self._entry.free()
+        finally:
+            self._over()
 
     def lost(self) -> bool:
         """Nobody will ever know: it is sent once more, under the same id."""
@@ -145,6 +145,7 @@ class Drain:
         self._buried = buried
         self._telemetry = telemetry
         self._pace = pace
+        self._letters: list[tuple[Taken, Record]] = []
         self._bytes = 0
         self._records = 0
         self._room = asyncio.Event()
@@ -154,7 +155,7 @@ class Drain:
 
     def start(self) -> None:
         """Begin."""
-        self._task = asyncio.create_task(self._run())
+        self._task = asyncio.create_task(tended(self._run, self._telemetry))
 
     async def stop(self, seconds: float = 0) -> None:
         """Read no more; with ``seconds``, go on until the spool is empty, for that long at most."""
@@ -177,25 +178,21 @@ class Drain:
         self._room.set()
 
     def bury(self, entry: Taken, record: Record, error: Rejected) -> None:
-        """Put a dead letter in the place of what its topic refuses; it is drained like all others."""
+        """Send a dead letter in the place of what its topic refuses; only its ending lets that leave."""
         letter = self._buried(record, error)
         if letter is None:
             entry.set_aside(error.detail)
             return
 
-        def then(kept: "asyncio.Future[None]") -> None:
-            if kept.exception() is None:
-                entry.remove()
-            else:  # no room for the letter: the record stays, and is tried again
-                entry.free()
-
-        self.store.put(letter).kept.add_done_callback(then)
+        # Sent again as it is, it would be refused again, and each refusal costs a producer.
+        self._letters.append((entry, letter))
+        self.store.wake.set()
 
     async def _run(self) -> None:
         seen, idle_s = -1, self._pace.rest_s
         while True:
             news = self.store.wake.is_set() or seen != self.producer.era
-            if news and self.store.records and self.producer.flowing:
+            if (news or self._letters) and self.store.records and self.producer.flowing:
                 self.store.wake.clear()
                 seen = self.producer.era
                 sent = await self._pass()
@@ -210,7 +207,7 @@ class Drain:
         before, the pass begins anew.
         """
         self.store.rewind()
-        era, sent = self.producer.era, False
+        era, sent = self.producer.era, self._send_letters()
         while self.producer.flowing:
             found = await self.store.read(self._pace.read_bytes, self._unwanted)
             if self.producer.era != era:
@@ -225,6 +222,13 @@ class Drain:
             await self._until_there_is_room()
         return sent
 
+    def _send_letters(self) -> bool:
+        letters, self._letters = self._letters, []
+        for entry, letter in letters:
+            if not self._begin(entry, letter):
+                self._letters.append((entry, letter))
+        return len(self._letters) < len(letters)
+
     def _put_back(self, found: Sequence[tuple[Taken, Record]]) -> None:
         for entry, _ in found:
             entry.free()
@@ -236,12 +240,17 @@ class Drain:
     def _send(self, found: Sequence[tuple[Taken, Record]]) -> bool:
         """Send them in order; False where one was not taken: it goes back, and all behind it."""
         for at, (entry, record) in enumerate(found):
-            one = Draining(self, entry, record)
-            if not one.begin():
+            if not self._begin(entry, record):
                 self._put_back(found[at:])
                 return False
-            self._bytes += one.size
-            self._records += 1
+        return True
+
+    def _begin(self, entry: Taken, record: Record) -> bool:
+        one = Draining(self, entry, record)
+        if not one.begin():
+            return False
+        self._bytes += one.size
+        self._records += 1
         return True
 
     async def _until_there_is_room(self) -> None:

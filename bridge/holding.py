@@ -95,7 +95,8 @@ class Hold:
     def __init__(self, rule: Holding, telemetry: Telemetry) -> None:
         self._rule = rule
         self._telemetry = telemetry
-        self._patience = Patience(min(rule.slow_s, rule.wait_s / 2))
+        # A little longer than Kafka is given: what it did not take is in the spool by then, and not held.
+        self._patience = Patience(min(1.25 * rule.slow_s, rule.wait_s / 2))
         self._loop = asyncio.get_running_loop()
         self._deliveries = 0
         self._bytes = 0

@@ -4,7 +4,7 @@ Nothing here knows Kafka's client or the disk: what it needs of them stands in `
 back, from the spool to Kafka, is told in `drain`.
 """
 
-import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from bridge.core.event import Record
@@ -45,6 +45,9 @@ class Producer(Protocol):
     def offer(self, record: Record, owner: Bearer) -> Sent | None:
         """Send ``record`` if it leaves now."""
 
+    def give_way(self, record: Record) -> None:
+        """Tell those that went before ``record``, which now goes elsewhere, that they are stuck."""
+
     def send(self, record: Record, owner: Bearer) -> Sent:
         """Send ``record``, however long it has to wait; raises `Unavailable` where there is no room."""
 
@@ -52,9 +55,8 @@ class Producer(Protocol):
 class Kept(Protocol):
     """A record in the spool."""
 
-    @property
-    def kept(self) -> "asyncio.Future[None]":
-        """Ends with None once it is durable, or with `Unavailable`."""
+    def when_kept(self, then: Callable[[Unavailable | None], None]) -> None:
+        """Call ``then`` in the moment in which it is durable, or known not to become so."""
 
     def free(self) -> None:
         """Let it be drained: Kafka does not have it, or nobody will ever know."""
@@ -97,6 +99,9 @@ class Passage:
         # What came earlier of this key is in the spool: past it, the order would be lost.
         if not keeper.store.holds(record):
             self._sent = keeper.producer.offer(record, self)
+            if self._sent is None and keeper.takes(record):
+                # What came earlier of this key waits for Kafka: in the spool it must stand before this one.
+                keeper.producer.give_way(record)
         if self._sent is None and not self._spool():
             self._wait()
 
@@ -129,10 +134,16 @@ class Passage:
 
     def lost(self) -> bool:
         """Nobody will ever know whether Kafka has it: drained from the spool, it may stand there twice."""
-        if self._entry is None:
+        if self._entry is not None:
+            self._sent = None
+            self._entry.free()
+            return True
+        if not self._keeper.store.holds(self._record):
             return False
+        # Sent again, it would overtake those of its key that are in the spool.
         self._sent = None
-        self._entry.free()
+        if not self._spool():
+            self._end(Unavailable("the spool has no room for it behind others of its key"))
         return True
 
     def stuck(self) -> None:
@@ -143,23 +154,26 @@ class Passage:
             withdrawn = self._sent is not None and self._sent.withdraw()
             if withdrawn:
                 self._sent = None
-            self._spool(pending=not withdrawn)
+            self._put(pending=not withdrawn)
         elif self._keeper.store.holds(self._record) and self._sent is not None and self._sent.withdraw():
             # Left where it is, it would overtake those of its key that are in the spool.
             self._end(Unavailable("the spool has no room for it behind others of its key"))
 
     # What the spool tells
 
-    def _spool(self, *, pending: bool = False) -> bool:
+    def _spool(self) -> bool:
         """Ask the spool to keep it; False where it does not take it."""
         if not self._keeper.takes(self._record):
             return False
-        self._entry = self._keeper.store.put(self._record, pending=pending)
-        self._entry.kept.add_done_callback(self._spooled)
+        self._put()
         return True
 
-    def _spooled(self, kept: "asyncio.Future[None]") -> None:
-        if kept.exception() is None:
+    def _put(self, *, pending: bool = False) -> None:
+        self._entry = self._keeper.store.put(self._record, pending=pending)
+        self._entry.when_kept(self._spooled)
+
+    def _spooled(self, error: Unavailable | None) -> None:
+        if error is None:
             # From here on it may be told: whatever becomes of this process, it is on the disk.
             self._end(Ending.SPOOLED)
             return

@@ -159,7 +159,8 @@ class Telemetry:
         )
         self.spool_damaged = Counter(
             "bridge_spool_damaged",
-            "Damage found in the spool (record, segment): bytes are kept in *.damaged. Alert on it.",
+            "Damage in the spool: record, segment, cut, unreadable, not_kept_aside are to be alerted on;"
+            " tail and ack are what a killed process leaves. What can be kept is kept in *.damaged.",
             ["what"],
             registry=r,
         )

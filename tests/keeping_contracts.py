@@ -15,8 +15,19 @@ class Producer(keeping.Producer, drain.Producer, Protocol):
     """A producer as all who use it need it."""
 
 
+class Entry(drain.Taken, Protocol):
+    """A record in a store."""
+
+    @property
+    def kept(self) -> "asyncio.Future[None]":
+        """Ends once it is decided."""
+
+
 class Store(keeping.Store, drain.Store, Protocol):
     """A store as all who use it need it."""
+
+    def put(self, record: Record, *, pending: bool = False) -> Entry:
+        """Keep ``record``."""
 
 
 def written_to(topic: str, key: str = "k", value: bytes = b"{}") -> Record:
@@ -99,6 +110,13 @@ class ProducerContract:
         assert self.producer.offer(written_to(self.waiting), Heard()) is None
         assert not self.producer.takes(self.waiting, 0)
 
+    async def test_who_is_in_the_way_of_what_goes_elsewhere_is_told_that_it_is_stuck(self) -> None:
+        first = Heard()
+        sent = self.producer.send(written_to(self.waiting), first)
+        self.producer.give_way(written_to(self.waiting))
+        assert first.words == ["stuck"]
+        assert sent.withdraw()
+
     async def test_what_is_sent_all_the_same_waits_and_can_be_withdrawn_once(self) -> None:
         owner = Heard()
         sent = self.producer.send(written_to(self.waiting), owner)
@@ -124,6 +142,15 @@ class StoreContract:
         assert await self._read() == []
         entries[1].free()
         assert await self._read() == [b"1"]
+
+    async def test_whoever_put_it_is_called_in_the_moment_in_which_it_is_kept(self) -> None:
+        heard: list[Unavailable | None] = []
+        entry = self.store.put(written_to("t"))
+        entry.when_kept(heard.append)
+        await asyncio.wait_for(entry.kept, 10)
+        assert heard == [None]
+        entry.when_kept(heard.append)
+        assert heard == [None, None]
 
     async def test_what_is_pending_is_not_read_before_it_is_free(self) -> None:
         entry = self.store.put(written_to("t"), pending=True)

@@ -54,6 +54,12 @@ class FakeProducer:
             return None
         return self.send(record, owner)
 
+    def give_way(self, record: Record) -> None:
+        """Tell those of the same topic and key that they are stuck."""
+        for sent in tuple(self.sent):
+            if (sent.record.topic, sent.record.key) == (record.topic, record.key):
+                sent.owner.stuck()
+
     def send(self, record: Record, owner: Bearer) -> FakeSent:
         """Take it, however long it has to wait."""
         if len(self.sent) >= self.room:
@@ -104,6 +110,25 @@ class FakeEntry:
         self.record = record
         self.state = state
         self.kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._then: Callable[[Unavailable | None], None] | None = None
+
+    def when_kept(self, then: Callable[[Unavailable | None], None]) -> None:
+        """Call ``then`` in the moment in which it is decided."""
+        if self.kept.done():
+            error = self.kept.exception()
+            then(error if isinstance(error, Unavailable) else None)
+        else:
+            self._then = then
+
+    def settle(self, error: Unavailable | None = None) -> None:
+        """Decide it."""
+        if error is None:
+            self.kept.set_result(None)
+        else:
+            self.kept.set_exception(error)
+            self.kept.exception()
+        if self._then is not None:
+            self._then(error)
 
     def free(self) -> None:
         """Let it be read again."""
@@ -161,14 +186,13 @@ class FakeStore:
 
     def commit(self, entry: FakeEntry) -> None:
         """Make it durable."""
-        entry.kept.set_result(None)
         self.wake.set()
+        entry.settle()
 
     def fail(self, entry: FakeEntry) -> None:
         """Say that it is not kept."""
         self.leave(entry)
-        entry.kept.set_exception(Unavailable("full"))
-        entry.kept.exception()
+        entry.settle(Unavailable("full"))
 
     def leave(self, entry: FakeEntry) -> None:
         """Let it go."""

@@ -106,7 +106,9 @@ async def test_an_answer_that_comes_before_the_disks_is_the_ending(parts: Parts)
     (sent,) = parts.producer.sent
     sent.entered = True
     parts.producer.stick()
+    (entry,) = parts.store.entries
     parts.producer.write(sent)
+    parts.store.commit(entry)
     assert await ending(passage) is Ending.PUBLISHED
     assert parts.store.records == 0
 
@@ -146,6 +148,52 @@ async def test_what_a_lost_producer_held_is_drained_where_it_is_spooled_and_sent
     assert await ending(spooled) is Ending.SPOOLED
     assert [entry.state for entry in parts.store.entries] == ["ready"]
     assert parts.sent() == [b"2"]
+
+
+async def test_what_waits_for_kafka_is_spooled_before_what_comes_later_of_its_key(parts: Parts) -> None:
+    first, other = parts.send("1"), parts.send("2", key="other")
+    parts.producer.flowing = False
+    second = parts.send("3")
+    assert parts.store.values == [b"1", b"3"]
+    assert [await ending(passage) for passage in (first, second)] == [Ending.SPOOLED] * 2
+    assert parts.sent() == [b"2"]
+    assert not other.durable.done()
+
+
+async def test_what_the_spool_refused_for_a_moment_is_there_before_what_comes_later(parts: Parts) -> None:
+    parts.producer.flowing, parts.store.full = False, True
+    first = parts.send("1")
+    parts.store.full = False
+    second = parts.send("2")
+    assert parts.store.values == [b"1", b"2"]
+    assert [await ending(passage) for passage in (first, second)] == [Ending.SPOOLED] * 2
+
+
+async def test_what_a_lost_producer_held_does_not_overtake_others_of_its_key_in_the_spool(
+    parts: Parts,
+) -> None:
+    parts.send("1")
+    parts.store.full = True
+    waits = parts.send("2")
+    for sent in parts.producer.sent:
+        sent.entered = True
+    parts.store.full = False
+    parts.producer.sent[0].owner.stuck()
+    first, second = tuple(parts.producer.sent)
+    assert parts.store.values == [b"1"]
+    assert parts.producer.lose(first)
+    assert parts.producer.lose(second)
+    assert parts.store.values == [b"1", b"2"]
+    assert await ending(waits) is Ending.SPOOLED
+
+    third = parts.send("3", key="3")
+    parts.producer.sent[0].entered = True
+    parts.producer.flowing = False
+    parts.store.put(written_to("t", "3"))
+    parts.store.full = True
+    assert parts.producer.lose(parts.producer.sent[0])
+    with pytest.raises(Unavailable):
+        await ending(third)
 
 
 async def test_without_a_spool_it_waits_for_kafka_and_can_be_withdrawn(parts: Parts) -> None:
@@ -204,8 +252,7 @@ async def test_a_disk_that_fails_after_kafkas_answer_does_not_matter(parts: Part
     parts.producer.stick()
     (entry,) = parts.store.entries
     parts.producer.write(sent)
-    entry.kept.set_exception(Unavailable("the disk"))
-    await asyncio.sleep(0)
+    entry.settle(Unavailable("the disk"))
     assert await ending(passage) is Ending.PUBLISHED
     assert parts.sent() == []
 

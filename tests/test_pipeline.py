@@ -26,6 +26,14 @@ async def test_a_new_event_is_published_and_its_repeat_is_a_duplicate(rig: Rig) 
     assert len(rig.writer.records) == 1
 
 
+async def test_an_event_that_waits_in_the_spool_is_told_so_and_its_repeat_is_a_duplicate(rig: Rig) -> None:
+    rig.writer.fates = [Ending.SPOOLED, Ending.SPOOLED]
+    first = await rig.deliver(edited())
+    assert (first.ending, first.event_id) == (Ending.SPOOLED, "EditMediaComplete:t1:FINISH")
+    assert (await rig.deliver(edited())).ending is Ending.DUPLICATE
+    assert (await rig.deliver(b"nonsense")).ending is Ending.REJECTED
+
+
 async def test_bytes_that_are_no_event_are_kept_and_told(rig: Rig) -> None:
     outcome = await rig.deliver(b"nonsense")
     assert (outcome.ending, outcome.reason, outcome.topic) == ("rejected", "malformed", "vod.dead-letter")

@@ -13,10 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge.build import build_drain, build_spool, build_writer
 from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
 from bridge.cli.trouble import hush_library
+from bridge.io.publisher import Publisher
 from bridge.io.spool import InUse, Spool
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry, set_up_logging
 
+_MOST = 1 << 40
 _LOOK_S = 0.1
 _STOP_S = 2.0
 
@@ -41,36 +43,52 @@ def drain(
     hush_library()
     set_up_logging("error", "console")
     settings = settings_of(config)
-    own = settings.spool.model_copy(update={"path": str(spool), "max_bytes": settings.spool.max_bytes or 1})
+    # Nothing new is kept here: room is only for what is found damaged.
+    own = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _MOST, "free_min_bytes": 0})
     try:
-        left, why = asyncio.run(_empty(settings.model_copy(update={"spool": own}), patience))
+        why = asyncio.run(_empty(settings.model_copy(update={"spool": own}), patience))
     except InUse as error:
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
-    if left:
-        fail(f"{left} records are left in {spool}: {why}", FAILED)
+    damaged = sorted(spool.glob("*.damaged"))
+    if damaged:
+        aside = f"{len(damaged)} files of damaged records are kept aside for a person: {damaged[0]}, …"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(aside, style="yellow", markup=False)
+    if not why and any(spool.glob("*.log")):
+        why = "some of it could not be read; the lines above say what"
+    if why:
+        fail(f"{spool} is not empty: {why}", FAILED)
     Console(highlight=False, soft_wrap=True).print(f"{spool} is empty")
 
 
-async def _empty(settings: Settings, patience: float) -> tuple[int, str]:
-    """Drain until the folder is empty or nothing moves; tell how many records are left, and why."""
+async def _empty(settings: Settings, patience: float) -> str:
+    """Drain until the folder is empty or nothing moves; tell why something is left, if so."""
     telemetry = Telemetry()
     store = build_spool(settings, telemetry)
     store.start()
+    if not store.opened:
+        why = store.trouble
+        await store.stop()
+        return f"it cannot be read: {why}"
     writer = build_writer(settings, telemetry)
     way_back = build_drain(settings, writer, store, telemetry)
     writer.start()
     way_back.start()
     try:
         told = await _watch(store, patience)
-        if not told and store.records:
-            missing = sorted(set(writer.wanted))
-            told = "Kafka does not answer" if not writer.flowing else "Kafka does not take them"
-            told += f"; missing topics: {', '.join(missing)} (vod-bridge topics --create)" if missing else ""
+        if store.records:
+            told = f"{store.records} records are left; {told or _reason(writer)}"
     finally:
         await way_back.stop()
         await writer.stop(_STOP_S)
         await store.stop()
-    return store.records, told
+    return told if store.records else ""
+
+
+def _reason(writer: Publisher) -> str:
+    if not writer.flowing:
+        return "Kafka does not answer"
+    missing = ", ".join(sorted(writer.wanted))
+    return f"topics are missing: {missing} (vod-bridge topics --create)" if missing else "Kafka refuses them"
 
 
 async def _watch(store: Spool, patience: float) -> str:

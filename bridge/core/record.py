@@ -163,12 +163,16 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
 
 
 def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routing) -> Record | None:
-    """Write the dead letter for a canonical event whose topic refuses it; None where it is one itself.
+    """Write the dead letter for a canonical event whose topic refuses it; None where it is no such event.
 
     The delivered body is no longer at hand: the value is the event, which holds all of it (§5's payload and
     original).
     """
     if record.topic == routing.topic_dead_letter:
+        return None
+    try:
+        mode = _decode_mode(record.value).delivery.mode
+    except msgspec.DecodeError:  # a dead letter of a time in which they had another topic
         return None
     headers = dict(record.headers)
     app = headers.get("ce_source", b"").rpartition(b"/")[2]
@@ -180,7 +184,7 @@ def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routi
             ("reason", reason.encode()),
             ("detail", detail.encode()),
             ("app", app),
-            ("mode", _decode_mode(record.value).delivery.mode.encode()),
+            ("mode", mode.encode()),
             ("received_at", headers.get("ce_time", b"")),
             ("content-type", b"application/json"),
         ],

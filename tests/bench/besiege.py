@@ -1,4 +1,4 @@
-"""A crowd at the door, in a process of its own: ``python -m tests.bench.besiege PORT IDLE SLOW HELD SECONDS``.
+"""A crowd at the door, as a process: ``python -m tests.bench.besiege PORT IDLE SLOW HELD SECONDS``.
 
 Idle connections, slow senders, and large bodies of the application ``held``; at the end it prints what the
 last were answered, as JSON: pairs of seconds and status (0: no answer).

@@ -13,7 +13,7 @@ from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.core.partition import murmur2, partition_of
 from bridge.io.publisher import Limits, Publisher
 from bridge.io.publisher.lanes import Lanes
-from bridge.io.publisher.tickets import Room
+from bridge.io.publisher.tickets import Limits as InFlight
 from bridge.keeping import Keeper
 from bridge.telemetry import Telemetry
 from tests.keeping_contracts import Heard, ProducerContract, WriterContract
@@ -229,8 +229,8 @@ async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> N
 
 
 async def test_what_waits_for_a_topic_that_is_gone_waits_for_its_return() -> None:
-    room = Room(most_bytes=10_000, most_records=10)
-    lanes = Lanes(room, on_answer=lambda: None, on_failure=lambda: None)
+    limits = InFlight(most_bytes=10_000, most_records=10)
+    lanes = Lanes(limits, on_answer=lambda: None, on_failure=lambda: None)
     owner = Heard()
     lanes.learn({"t": 4})
     first = lanes.send(record("t", "a"), 1, owner)

@@ -157,13 +157,83 @@ async def test_a_block_that_cannot_be_read_costs_its_record_until_the_next_start
 
     monkeypatch.setattr(os, "pread", pread)
     taken = await read_all(spool)
-    assert [number_of(found) for _, found in taken] == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    assert [number_of(found) for _, found in taken] == [0, 1, 2, 3]
+    assert "cannot be read" in spool.trouble
+
+    async def rest() -> bool:
+        taken.extend(await read_all(spool))
+        return len(taken) == 9
+
+    await eventually(rest, "the others are read")
+    assert [number_of(found) for _, found in taken[4:]] == [5, 6, 7, 8, 9]
+    assert spool.trouble == ""
     assert (damage_told(spool), spool.records) == ({"unreadable": 1}, 9)
     for entry, _ in taken:
         entry.remove()
     await spool.stop()
     monkeypatch.undo()
     assert await numbers_after_restart(tmp_path) == [4]
+
+
+async def test_a_disk_that_cannot_be_read_for_a_while_keeps_everything_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    await keep(spool, range(10))
+    real = Path.open
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Path, "open", refused)
+    for _ in range(20):
+        assert await read_all(spool) == []
+        await eventually(spool.wake.is_set, "it says that it may be tried again")
+        spool.wake.clear()
+    assert "Too many open files" in spool.trouble
+    assert (spool.records, spool.holds(record(3))) == (10, True)
+    monkeypatch.setattr(Path, "open", real)
+
+    async def all_read() -> bool:
+        return await numbers_in(spool) == list(range(10))
+
+    await eventually(all_read, "all are read")
+    assert spool.trouble == ""
+    await spool.stop()
+
+
+async def test_a_failed_commit_leaves_nothing_of_the_batches_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = spool_in(tmp_path)
+    await keep(spool, range(3))
+    before = spool.bytes
+    goes_on, real = threading.Event(), os.fdatasync
+
+    def fails_late(file: int) -> None:
+        if goes_on.is_set():
+            real(file)
+        else:
+            goes_on.wait(10)
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "fdatasync", fails_late)
+    first = spool.put(record(3))
+    await eventually(lambda: spool._commits._under_way, "the first is at the disk")  # noqa: SLF001
+    second = spool.put(record(4))
+    held: list[bool] = []
+    for entry in (first, second):
+        entry.when_kept(lambda _: held.append(spool.holds(record(4))))
+    goes_on.set()
+    refused = await asyncio.gather(first.kept, second.kept, return_exceptions=True)
+    assert [type(error) for error in refused] == [Unavailable, Unavailable]
+    assert held == [False, False]  # in that moment already
+    assert (spool.records, spool.bytes, spool.holds(record(4))) == (3, before, False)
+    await eventually(lambda: spool.takes(1), "the disk is tried again")
+    await keep(spool, range(5, 6))
+    assert await numbers_in(spool) == [0, 1, 2, 5]
+    await spool.stop()
+    assert await numbers_after_restart(tmp_path) == [0, 1, 2, 5]
 
 
 async def test_a_page_that_a_start_cannot_read_costs_its_records_until_the_next_one(

@@ -145,7 +145,6 @@ class SpoolModel(RuleBasedStateMachine):
     @invariant()
     def counts_agree(self) -> None:
         assert self.spool.records == len(self.expected)
-        assert self.spool.pending == len(self.pending)
         assert not self.spool.trouble
         assert bytes_in(self.folder) <= self.spool.bytes + 16
 

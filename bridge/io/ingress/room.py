@@ -6,7 +6,6 @@ Common callbacks are small. They have a room of their own, so that none stands i
 import asyncio
 from collections import deque
 
-
 _SMALL = 64 * 1024
 
 

@@ -17,8 +17,10 @@ from bridge.core.event import Record
 from bridge.core.outcome import Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.lanes import Lanes
-from bridge.io.publisher.tickets import Lane, Owner, Room, Ticket
+from bridge.io.publisher.tickets import Lane, Owner, Ticket
+from bridge.io.publisher.tickets import Limits as InFlight
 from bridge.telemetry import Telemetry
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -51,8 +53,8 @@ class Publisher:
         self._options = options
         self._telemetry = telemetry
         self._limits = limits
-        room = Room(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
-        self._lanes = Lanes(room, self._answered, self._poison)
+        in_flight = InFlight(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
+        self._lanes = Lanes(in_flight, self._answered, self._poison)
         self._producer: AIOKafkaProducer | None = None
         self._slow = True  # until a first producer lives
         self._poisoned = False
@@ -71,7 +73,7 @@ class Publisher:
     @property
     def listed(self) -> bool:
         """Whether Kafka's topics were ever listed."""
-        return bool(self._lanes.partitions) or self._producer is not None
+        return bool(self._lanes.topics.partitions) or self._producer is not None
 
     @property
     def judged(self) -> bool:
@@ -87,17 +89,17 @@ class Publisher:
     @property
     def wanted(self) -> frozenset[str]:
         """The topics that records are for and no listing held."""
-        return frozenset(self._lanes.wanted)
+        return frozenset(self._lanes.topics.wanted)
 
     def missing(self, topics: Iterable[str]) -> list[str]:
         """Those of ``topics`` that the last full listing does not hold."""
-        return [topic for topic in topics if topic not in self._lanes.partitions]
+        return [topic for topic in topics if topic not in self._lanes.topics.partitions]
 
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be away."""
         self._gone_at = self._loop.time()
-        work = (self._supervise(), self._feed(), self._watch())
-        self._tasks = [asyncio.create_task(one) for one in work]
+        work = (self._supervise, self._feed, self._watch)
+        self._tasks = [asyncio.create_task(tended(one, self._telemetry)) for one in work]
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
@@ -124,6 +126,10 @@ class Publisher:
             return self._lanes.send(record, hashed, owner)
         except Unavailable:
             return None
+
+    def give_way(self, record: Record) -> None:
+        """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
+        self._lanes.give_way(record.topic, hash_of(record.key))
 
     def send(self, record: Record, owner: Owner) -> Ticket:
         """Send ``record`` on its way, however long that is; raises `Unavailable` where there is no room."""
@@ -181,7 +187,7 @@ class Publisher:
         self._answered_at = self._loop.time()
         self._learn()
         self._lanes.wake()
-        self._open("kafka_ready", topics=len(self._lanes.partitions))
+        self._open("kafka_ready", topics=len(self._lanes.topics.partitions))
 
     async def _retire(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
@@ -221,8 +227,9 @@ class Publisher:
         late = self._lanes.late(now, after)
         if now - self._heard_at(late, now) > after:
             self._close("kafka_silent", pending=sum(len(lane.under_way) for lane in late))
-        elif late:
-            self._lanes.stick(late)
+        # Told again and again: the spool may take now what it did not take before.
+        self._lanes.stick(late)
+        self._lanes.stick_homeless()
         if not self._poisoned and self._lanes.silent(now, self._limits.silent):
             log.warning("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
             self._poison()

@@ -20,9 +20,9 @@ from aiokafka.errors import (
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
-from bridge.core.partition import hash_of, partition_of
-from bridge.io.publisher.refusals import Refusals
-from bridge.io.publisher.tickets import Lane, Owner, Queue, Room, Ticket
+from bridge.core.partition import hash_of
+from bridge.io.publisher.tickets import Lane, Limits, Owner, Queue, Room, Ticket
+from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -37,19 +37,15 @@ class Lanes:
     ``era`` grows whenever a lane takes records again that did not: who passed over some looks again.
     """
 
-    def __init__(self, room: Room, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def __init__(self, limits: Limits, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._room = room
+        self._room = Room(limits)
+        self._room_of_the_homeless = Room(limits)  # who waits for a topic takes no room from the others
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._hungry: dict[Lane, None] = {}
-        self._bytes = 0
-        self._records = 0
-        self._leaderless: frozenset[tuple[str, int]] = frozenset()
-        self.wanted: set[str] = set()
-        self._refusals = Refusals()
-        self.partitions: dict[str, int] = {}
+        self.topics = Topics()
         self.homeless: dict[str, Queue] = {}
         self.hungry = asyncio.Event()
         self.era = 0
@@ -62,60 +58,48 @@ class Lanes:
     @property
     def wants_news(self) -> bool:
         """Whether a new listing may let more records leave."""
-        return bool(self.wanted or self._leaderless or any(lane.stuck for lane in self._lanes.values()))
+        return self.topics.want_news or any(lane.stuck for lane in self._lanes.values())
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        partitions = self.partitions.get(topic)
-        if partitions is None:
-            self.wanted.add(topic)
+        where = self.topics.find(topic, hashed)
+        if where is None or self.topics.closed(where):
             return False
-        if topic in self._refusals.closed:
-            return False
-        where = (topic, partition_of(hashed, partitions))
         lane = self._lanes.get(where)
-        return (lane is None or not lane.stuck) and where not in self._leaderless
+        return lane is None or not lane.stuck
 
     def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
         """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
-        ticket = Ticket(record, owner, self.loop.time(), self.end)
-        if self._bytes + ticket.size > self._room.most_bytes or self._records >= self._room.most_records:
+        where = self.topics.find(record.topic, hashed)
+        room = self._room_of_the_homeless if where is None else self._room
+        ticket = Ticket(record, owner, self.loop.time(), room)
+        if not room.take(ticket.size):
             raise Unavailable("too much is on its way to Kafka")
-        self._bytes += ticket.size
-        self._records += 1
-        if record.topic in self.partitions:
-            self._line_up(ticket, hashed)
-        else:
-            self.wanted.add(record.topic)
+        if where is None:
             ticket.wait_in(self.homeless.setdefault(record.topic, {}))
+        else:
+            self._line_up(ticket, where)
         return ticket
-
-    def end(self, ticket: Ticket) -> None:
-        """Make room: ``ticket`` is no longer ours."""
-        ticket.queue = None
-        self._bytes -= ticket.size
-        self._records -= 1
 
     def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
         """Take note of a full listing; what waited for a topic that has appeared gets its lane.
 
         What waits in the lanes of a topic that is gone waits for its return, before what came since.
         """
-        headless = frozenset(leaderless)
-        news = self._leaderless - headless or partitions.keys() - self.partitions.keys()
-        self.partitions, self._leaderless = dict(partitions), headless
-        self.wanted -= partitions.keys()
+        news = self.topics.learn(partitions, leaderless)
         for lane in [lane for lane in self._lanes.values() if lane.topic not in partitions]:
             self._make_homeless(lane)
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
-                self._line_up(ticket, hash_of(ticket.record.key))
+                where = self.topics.find(topic, hash_of(ticket.record.key))
+                if where is not None:
+                    self._line_up(ticket, where)
         if news:
             self.wake()
 
     def look(self, now: float) -> None:
         """Let topics be tried again that refused a while ago."""
-        if self._refusals.over(now):
+        if self.topics.refusals.over(now):
             self.wake()
 
     def wake(self) -> None:
@@ -129,7 +113,7 @@ class Lanes:
         """Send a batch of each lane that asked for it and has none under way."""
         hungry, self._hungry = self._hungry, {}
         for lane in hungry:
-            closed = (lane.topic, lane.partition) in self._leaderless or lane.topic in self._refusals.closed
+            closed = self.topics.closed((lane.topic, lane.partition))
             if lane.waiting and not lane.under_way and not closed:
                 await self._send_batch(producer, lane)
 
@@ -145,13 +129,27 @@ class Lanes:
     def stick(self, lanes: Iterable[Lane]) -> None:
         """Let nothing more into these lanes until they answer, and tell the owners of what is in them."""
         for lane in lanes:
-            lane.stuck = bool(lane.under_way)
-            for ticket in (*lane.under_way, *lane.waiting):
+            lane.stuck = lane.stuck or bool(lane.under_way)
+            lane.tell_stuck()
+
+    def stick_homeless(self) -> None:
+        """Tell the owners of what waits for a topic that is missing."""
+        for queue in self.homeless.values():
+            for ticket in tuple(queue):
                 ticket.owner.stuck()
+
+    def give_way(self, topic: str, hashed: int) -> None:
+        """Tell the owners of what is in a key's lane: what comes now goes elsewhere, and not before it."""
+        where = self.topics.find(topic, hashed)
+        if where is None:
+            for ticket in tuple(self.homeless.get(topic, ())):
+                ticket.owner.stuck()
+        elif lane := self._lanes.get(where):
+            lane.tell_stuck()
 
     def stick_all(self) -> None:
         """Do so with all that is on its way."""
-        self.stick(list(self._lanes.values()))
+        self.stick(self._lanes.values())
 
     def met(self, now: float) -> None:
         """Note that Kafka answered something, though not what is stuck."""
@@ -179,14 +177,16 @@ class Lanes:
             again = []
             for ticket in tickets:
                 if ticket.owner.lost():
-                    self.end(ticket)
+                    ticket.end()
                 else:
                     again.append(ticket)
+            if len(again) < len(tickets):
+                lane.tell_stuck()  # what waits behind those that are kept elsewhere must not overtake them
             self._return(lane, again)
+        # What was handed back stands behind whoever is reading on: he begins anew.
+        self.era += 1
 
-    def _line_up(self, ticket: Ticket, hashed: int) -> None:
-        topic = ticket.record.topic
-        where = (topic, partition_of(hashed, self.partitions[topic]))
+    def _line_up(self, ticket: Ticket, where: Where) -> None:
         lane = self._lanes.get(where)
         if lane is None:
             lane = self._lanes[where] = Lane(*where)
@@ -226,7 +226,7 @@ class Lanes:
         for ticket in lane.under_way:
             ticket.entered = True
             del lane.waiting[ticket]
-        batch, lane.sent_at = lane.under_way, self.loop.time()
+        batch, lane.sent_at, lane.told = lane.under_way, self.loop.time(), False
         try:
             answer = await producer.send_batch(builder, lane.topic, partition=lane.partition)
         except (KafkaError, AssertionError) as error:
@@ -247,9 +247,10 @@ class Lanes:
             return
         tickets, lane.under_way = lane.under_way, []
         for ticket in tickets:
-            self.end(ticket)
+            ticket.end()
             ticket.owner.written()
-        self._refusals.taken(lane.topic)
+        if self.topics.refusals.taken(lane.topic):
+            self.era += 1
         if lane.stuck:
             lane.stuck, lane.met_at, lane.silences = False, 0.0, 0
             self.era += 1
@@ -274,7 +275,7 @@ class Lanes:
 
     def _too_large(self, lane: Lane, tickets: list[Ticket]) -> None:
         if len(tickets) == 1:
-            self.end(tickets[0])
+            tickets[0].end()
             why = f"the topic {lane.topic} refuses its size"
             tickets[0].owner.refused(Rejected(Reason.TOO_LARGE, why))
             return
@@ -285,10 +286,10 @@ class Lanes:
 
     def _refuse(self, lane: Lane, error: Unavailable) -> None:
         """Send nothing to a topic that refuses for a while. All that waits there is told, in order."""
-        self._refusals.refused(lane.topic, self.loop.time())
+        self.topics.refusals.refused(lane.topic, self.loop.time())
         tickets, lane.waiting = lane.waiting, {}
         for ticket in tickets:
-            self.end(ticket)
+            ticket.end()
             ticket.owner.refused(error)
 
     def _return(self, lane: Lane, tickets: Iterable[Ticket]) -> None:

@@ -21,10 +21,9 @@ class Refusals:
             self._pauses[topic] = pause
             self.closed[topic] = now + pause
 
-    def taken(self, topic: str) -> None:
-        """Note that the topic takes records: forgiven and forgotten."""
-        if self._pauses.pop(topic, None):
-            self.closed.pop(topic, None)
+    def taken(self, topic: str) -> bool:
+        """Note that the topic takes records: forgiven and forgotten. Tells whether it was closed."""
+        return bool(self._pauses.pop(topic, None) and self.closed.pop(topic, None))
 
     def over(self, now: float) -> bool:
         """Let those be tried again whose pause is over. Tells whether there are any."""

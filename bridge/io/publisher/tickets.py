@@ -4,7 +4,6 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -36,12 +35,12 @@ Queue = dict["Ticket", None]
 
 
 class Ticket:
-    """A record on its way since ``since`` (monotonic). ``leave`` is told when it is withdrawn."""
+    """A record on its way since ``since`` (monotonic), for which there is ``room``."""
 
-    __slots__ = ("_leave", "alone", "attempts", "entered", "owner", "queue", "record", "since", "size")
+    __slots__ = ("_room", "alone", "attempts", "entered", "owner", "queue", "record", "since", "size")
 
-    def __init__(self, record: Record, owner: Owner, since: float, leave: Callable[["Ticket"], None]) -> None:
-        self._leave = leave
+    def __init__(self, record: Record, owner: Owner, since: float, room: "Room") -> None:
+        self._room = room
         self.record = record
         self.owner = owner
         self.since = since
@@ -61,8 +60,13 @@ class Ticket:
         if self.entered or self.queue is None:
             return False
         del self.queue[self]
-        self._leave(self)
+        self.end()
         return True
+
+    def end(self) -> None:
+        """Make room: it is no longer ours."""
+        self.queue = None
+        self._room.give_back(self.size)
 
 
 class Lane:
@@ -70,6 +74,7 @@ class Lane:
 
     It is ``stuck`` while the batch under way is not answered in time; ``met_at`` is when, meanwhile, Kafka
     answered something else (0: it did not), ``silences`` how many producers that has cost in a row.
+    ``told`` says that the owners of the batch under way know that nothing is heard of it.
     """
 
     __slots__ = (
@@ -79,6 +84,7 @@ class Lane:
         "sent_at",
         "silences",
         "stuck",
+        "told",
         "topic",
         "under_way",
         "waiting",
@@ -92,12 +98,42 @@ class Lane:
         self.answer: asyncio.Future[object] | None = None
         self.sent_at = 0.0
         self.stuck = False
+        self.told = False
         self.met_at = 0.0
         self.silences = 0
 
+    def tell_stuck(self) -> None:
+        """Tell the owners of what is here, in order, that it does not leave; those under way once."""
+        told, self.told = self.told, True
+        for ticket in (*(() if told else self.under_way), *self.waiting):
+            ticket.owner.stuck()
 
-class Room(Struct, frozen=True, kw_only=True):
+
+class Limits(Struct, frozen=True, kw_only=True):
     """How much may be on its way at once."""
 
     most_bytes: int
     most_records: int
+
+
+class Room:
+    """The room for what is on its way."""
+
+    __slots__ = ("_bytes", "_records")
+
+    def __init__(self, limits: Limits) -> None:
+        self._bytes = limits.most_bytes
+        self._records = limits.most_records
+
+    def take(self, size: int) -> bool:
+        """Take room for a record of ``size`` bytes; False where there is none."""
+        if size > self._bytes or not self._records:
+            return False
+        self._bytes -= size
+        self._records -= 1
+        return True
+
+    def give_back(self, size: int) -> None:
+        """Give it back."""
+        self._bytes += size
+        self._records += 1

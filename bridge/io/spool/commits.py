@@ -51,8 +51,12 @@ class Commits:
         self.wake = asyncio.Event()
 
     def stalled(self, seconds: float) -> bool:
-        """Whether the disk has been at one job for longer than that."""
-        return bool(self._busy_since) and self._loop.time() - self._busy_since > seconds
+        """Whether the disk is at one job, or something waits for it, for longer than that."""
+        if not self._busy_since:
+            return False
+        oldest = (self._under_way or self._waiting or (None,))[0]
+        since = self._busy_since if oldest is None else min(self._busy_since, oldest.since)
+        return self._loop.time() - since > seconds
 
     def adopt(self, found: Recovery) -> None:
         """Go on from what a start found: no log of that is ever written to again."""
@@ -78,7 +82,7 @@ class Commits:
         """Write the frame of an entry, the last one of ``segment``, with the next commit."""
         batch = self._waiting[-1] if self._waiting else None
         if batch is None or batch.segment is not segment or batch.size > _BATCH_BYTES:
-            batch = Batch(segment, entry.index, segment.offsets[entry.index])
+            batch = Batch(segment, entry.index, segment.offsets[entry.index], self._loop.time())
             self._waiting.append(batch)
             self._kick()
         size = len(frame)
@@ -187,33 +191,36 @@ class Commits:
     def _committed(self, batch: Batch) -> None:
         segment = batch.segment
         segment.durable = batch.first + len(batch.frames)
-        for entry in batch.entries:
-            if not entry.kept.done():  # whoever asked may be gone
-                entry.kept.set_result(None)
         self._under_way = []
         index = batch.first - 1
         while (index := segment.states.find(GONE, index + 1, segment.durable)) >= 0:
             self.acknowledge(segment, index)  # removed before it was durable
         if segment.states.find(READY, batch.first, segment.durable) >= 0:
             self.wake.set()
+        for entry in batch.entries:
+            entry.settle()
 
     def _refuse_all(self, why: str, *, stray: bool = False) -> None:
         """Refuse the batch under way and all behind it: none may overtake another of its key."""
         refused, self._under_way = [*self._under_way, *self._waiting], []
         self._waiting.clear()
         self._active = None
-        for batch in refused:
-            for entry in batch.entries:
-                if entry.segment is not None:
-                    self.ledger.forget(batch.segment, entry.index)
-                entry.refuse(why)
+        entries = [entry for batch in refused for entry in batch.entries]
+        for entry in entries:
+            if entry.segment is not None:
+                self.ledger.forget(entry.segment, entry.index)
+        # A segment may have several batches here: what is cut is the end, from the last one on.
+        for batch in reversed(refused):
             batch.segment.cut(batch.first)
+        for batch in refused:
             if not stray:  # only the first batch may have left bytes behind
                 batch.segment.reserved -= batch.cost
                 self._room.give(batch.cost)
             stray = False
             if batch.segment.over:
                 self._retire(batch.segment)
+        for entry in entries:
+            entry.settle(why)
 
     def _retire(self, segment: Segment) -> None:
         """Delete a segment of which nothing is wanted any more; without it, its acknowledgements are void."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bridge.io.spool.frames import Mark
-from bridge.io.spool.segment import GONE, PENDING, READY, TAKEN, Segment
+from bridge.io.spool.segment import GONE, READY, TAKEN, Segment
 
 Skip = Callable[[str, int], bool]
 
@@ -41,7 +41,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
-        self.records = self.pending = 0
+        self.records = 0
         self.held: dict[int, int] = {}
         self._topics: dict[str, int] = {}
         self._names: list[str] = []
@@ -65,15 +65,12 @@ class Ledger:
             self._names.append(mark.topic)
         if state != GONE:
             self.records += 1
-            if state == PENDING:
-                self.pending += 1
             key = topic << 32 | mark.key_hash
             self.held[key] = self.held.get(key, 0) + 1
         return segment.add(mark, topic, state)
 
     def forget(self, segment: Segment, index: int) -> None:
         """Let a record be gone."""
-        self.pending -= segment.states[index] == PENDING
         segment.states[index] = GONE
         segment.left -= 1
         self.records -= 1
@@ -86,7 +83,6 @@ class Ledger:
 
     def free(self, segment: Segment, index: int) -> None:
         """Let a record be read."""
-        self.pending -= segment.states[index] == PENDING
         segment.states[index] = READY
 
     def rewind(self) -> None:

@@ -5,6 +5,8 @@ get there in `commits` and `writer`, what a start makes of them in `recovery`. N
 """
 
 import asyncio
+import errno
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,12 +25,14 @@ from bridge.io.spool.room import Limits, Room
 from bridge.io.spool.segment import PENDING, READY, Segment
 from bridge.io.spool.writer import Place, Writer, load
 from bridge.telemetry import Telemetry
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _BESIDE = HEAD_BYTES + 3 * ACK_BYTES  # what a record takes beside its body, where it begins a segment
 _ABOUT = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
+_READS = 5  # so often a block that gives an error is asked for
 _STALLED = "the disk does not answer"
 _NORMAL = frozenset({"tail", "ack"})  # what a death may leave behind
 
@@ -50,6 +54,9 @@ class Spool:
         self._reader = ThreadPoolExecutor(1, "spool-reader")
         self._watch: asyncio.Task[None] | None = None
         self._open = False
+        self._unreadable = ""
+        self._read_again = 0.0
+        self._misses: Counter[tuple[int, int]] = Counter()
         self._kept: asyncio.Future[None] = self._loop.create_future()
         self._kept.set_result(None)
         self.wake = self._commits.wake
@@ -57,7 +64,8 @@ class Spool:
     @property
     def trouble(self) -> str:
         """Why no record is taken now, for people; empty where they are."""
-        return self._room.trouble or (_STALLED if self._commits.stalled(self._limits.stalled_s) else "")
+        stalled = _STALLED if self._commits.stalled(self._limits.stalled_s) else ""
+        return self._room.trouble or stalled or self._unreadable
 
     @property
     def records(self) -> int:
@@ -75,9 +83,9 @@ class Spool:
         return self._ledger.oldest_ms
 
     @property
-    def pending(self) -> int:
-        """How many a producer may still deliver."""
-        return self._ledger.pending
+    def opened(self) -> bool:
+        """Whether the folder could be read: before that it is not known what is in it."""
+        return self._open
 
     def start(self) -> None:
         """Read what is there and begin to take records. Raises `InUse`; any other trouble is tried again."""
@@ -92,15 +100,15 @@ class Spool:
         self._telemetry.spool_bytes.set_function(lambda: self.bytes)
         self._telemetry.spool_oldest.set_function(self._oldest_s)
         self._telemetry.spool_failing.set_function(lambda: bool(self.trouble))
-        self._watch = self._loop.create_task(self._keep_watch())
+        self._watch = self._loop.create_task(tended(self._keep_watch, self._telemetry))
 
-    async def stop(self) -> None:
-        """Commit and acknowledge what is here, let go of the folder. Bounded."""
+    async def stop(self, seconds: float = _STOP_S) -> None:
+        """Commit and acknowledge what is here, let go of the folder; within ``seconds`` for each of these."""
         if self._watch is not None:
             self._watch.cancel()
-            await asyncio.wait((self._watch,), timeout=_STOP_S)
+            await asyncio.wait((self._watch,), timeout=seconds)
         self._room.close()
-        if await self._commits.stop(_STOP_S):  # else the lock goes with the process, after the last write
+        if await self._commits.stop(seconds):  # else the lock goes with the process, after the last write
             self._folder.leave()
         self._reader.shutdown(wait=False)
 
@@ -120,7 +128,7 @@ class Spool:
         body = body_of(record)
         why = self._refuses(len(body) + _BESIDE)
         if why:
-            entry.refuse(why)
+            entry.settle(why)
             self._room.tell()
             return entry
         key_hash, now_ms, size = hash_of(record.key), self._now_ms(), HEAD_BYTES + len(body)
@@ -155,8 +163,11 @@ class Spool:
             self._leave_aside(_place(segment, entry.index), why)
 
     async def read(self, most_bytes: int, skip: Skip) -> list[tuple[Entry, Record]]:
-        """Take the next records that are ready, durable and not skipped; none at the end. For one reader."""
-        while True:
+        """Take the next records that are ready, durable and not skipped; none at the end. For one reader.
+
+        None also for a while after the disk refused to be read: what it holds stays where it is.
+        """
+        while self._loop.time() >= self._read_again:
             pick = Pick(most_bytes, skip)
             try:
                 while self._ledger.pick(pick):  # noqa: ASYNC110 - it waits for nothing, it lets others work
@@ -171,6 +182,7 @@ class Spool:
             read = self._sorted(places, found)
             if read:
                 return read
+        return []
 
     def rewind(self) -> None:
         """Let `read` begin again with the oldest."""
@@ -184,17 +196,41 @@ class Spool:
         self, places: list[Place], found: list[Record | Damaged | OSError]
     ) -> list[tuple[Entry, Record]]:
         read: list[tuple[Entry, Record]] = []
-        for place, record in zip(places, found, strict=True):
+        for at, (place, record) in enumerate(zip(places, found, strict=True)):
             if isinstance(record, Record):
                 read.append((Entry(self, self._kept, place.segment, place.index), record))
             elif isinstance(record, Damaged):
                 self._leave_aside(place, str(record))
-            else:
-                # It stays on disk, unacknowledged, for the next start; here nobody waits for it.
-                place.segment.pins += 1
-                self._ledger.forget(place.segment, place.index)
-                self._tell(_damage("unreadable", place, str(record)))
+            elif not self._is_lost(place, record):
+                self._wait_for_the_disk(places[at:], record)
+                return read
+        if self._unreadable:
+            log.warning("spool_can_be_read", was=self._unreadable)
+        self._unreadable = ""
         return read
+
+    def _is_lost(self, place: Place, error: OSError) -> bool:
+        """Whether these bytes were asked for often enough: then they stay on disk for the next start."""
+        where = (place.segment.number, place.index)
+        self._misses[where] += 1
+        if error.errno != errno.EIO or self._misses[where] < _READS:
+            return False
+        del self._misses[where]
+        place.segment.pins += 1
+        self._ledger.forget(place.segment, place.index)
+        self._tell(_damage("unreadable", place, str(error)))
+        return True
+
+    def _wait_for_the_disk(self, places: list[Place], error: OSError) -> None:
+        """Give back what cannot be read now, and all behind it, and read nothing for a while."""
+        for place in places:
+            self._ledger.free(place.segment, place.index)
+        self._ledger.rewind()
+        self._read_again = self._loop.time() + self._limits.retry_s
+        if not self._unreadable:
+            log.error("spool_cannot_be_read", error=str(error))
+        self._unreadable = f"it cannot be read: {error}"
+        self._loop.call_later(self._limits.retry_s, self.wake.set)
 
     def _leave_aside(self, place: Place, why: str) -> None:
         self._tell(_damage("record", place, why))

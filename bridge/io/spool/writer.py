@@ -23,12 +23,15 @@ from bridge.io.spool.segment import Segment
 class Batch(Struct):
     """Frames that become durable together: consecutive records of one segment, the first at ``first``.
 
+    It gathers since ``since`` (monotonic).
+
     ``entries`` are for the loop, which tells them.
     """
 
     segment: Segment
     first: int
     offset: int
+    since: float
     frames: list[bytes] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     size: int = 0
