@@ -1,6 +1,7 @@
 """Ties all parts, starts and stops them in order. Of what each is built is told in `build`."""
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
@@ -45,6 +46,8 @@ _THREAD_S = 0.5
 
 _SUMMARY_EVERY_S = 60
 _TOPICS_NAMED = 5
+_LARGE_BLOCK = 256 * 1024
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h has them
 _COLLECT_SELDOM = (20_000, 50, 100)
 
 
@@ -171,6 +174,7 @@ def serve(settings: Settings) -> int:
     set_up_logging(settings.log.level, settings.log.format)
     # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
     gc.freeze()
+    _give_large_blocks_back()
     gc.set_threshold(*_COLLECT_SELDOM)
 
     async def run() -> int:
@@ -180,6 +184,14 @@ def serve(settings: Settings) -> int:
         code = runner.run(run())
     _leave_no_thread_behind(code)
     return code
+
+
+def _give_large_blocks_back() -> None:
+    """Have glibc map what is large apart: in its heap, a few large bodies would keep their memory."""
+    with suppress(OSError, AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
+        mallopt(_M_ARENA_MAX, 2)
 
 
 def _leave_no_thread_behind(code: int) -> None:

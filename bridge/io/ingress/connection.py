@@ -5,7 +5,6 @@ ones and costs a task, a request and a response object each. What a request mean
 """
 
 import asyncio
-import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -16,6 +15,7 @@ from aiohttp.http_writer import HttpVersion10
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
+from bridge.io.ingress import window
 from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer, rendered
 from bridge.io.ingress.crowd import House
 
@@ -25,7 +25,6 @@ _READ_BUFFER = 32 * 1024
 _PIPELINED_MAX = 32
 # After a refusal of what was not read to its end: dropped for the client's sake, so that it reads the answer.
 _DISCARD_MAX = 16 * 1024 * 1024
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 Request = tuple[RawRequestMessage | Answer, StreamReader]
 
@@ -46,6 +45,7 @@ class Connection(BaseProtocol):
         "_waiter",
         "_was_cut",
         "answering",
+        "held_back",
     )
 
     def __init__(
@@ -77,16 +77,14 @@ class Connection(BaseProtocol):
         self._was_cut = False
         self._unread = False
         self.answering = False
+        self.held_back = False
 
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            # An idle client that is gone without a word is found out by the kernel.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        window.set_up(transport)
         if self._house.crowd.join(self):
             self._house.employ(self._serve())
 
@@ -144,6 +142,8 @@ class Connection(BaseProtocol):
         self._header_bytes = 0
         self._payload = messages[-1][1]
         self._house.crowd.busy(self)
+        if not self._payload.is_eof() and window.exceeds(messages[-1][0]):
+            self.hold_back()  # until there is room for it
         if len(self._requests) + self._unread >= _PIPELINED_MAX and not self._buffer_paused:
             self._pause_reading_for_buffer()
         self._wake()
@@ -245,15 +245,17 @@ class Connection(BaseProtocol):
     def proceed(self) -> None:
         """Tell a client that asked whether to send its body to send it."""
         if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(_CONTINUE)
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def hold_back(self) -> None:
-        """Take no more bytes: what a client sends meanwhile stays with it, not with us."""
-        if not self._buffer_paused:
-            self._pause_reading_for_buffer()
+        """Take no more of a body: what its client has not sent yet stays there, and not with us."""
+        self.held_back = True
+        self._pause_reading_for_buffer()
 
     def go_on(self) -> None:
-        """Take bytes again."""
+        """Take the rest of a body."""
+        self.held_back = False
+        window.open_to(self.transport, window.LARGE)
         if len(self._requests) < _PIPELINED_MAX:
             self._resume_reading_for_buffer()
 
@@ -275,8 +277,9 @@ class Connection(BaseProtocol):
         # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
         if transport.can_write_eof():
             transport.write_eof()
-        self._reading_paused = False
-        self._resume_reading_for_buffer()
+        if not self.held_back:  # else there was no room for it: reading it now would keep everybody waiting
+            self._reading_paused = False
+            self._resume_reading_for_buffer()
 
     def cut(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""

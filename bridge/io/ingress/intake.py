@@ -93,32 +93,32 @@ class Intake:
         if isinstance(asked, Answer):
             return asked
         received_ms = self._now_ms()
-        taken = self._needed(message, payload, asked)
-        if not taken:
+        size = self._needed(message, payload, asked)
+        if not size:
             return TOO_LARGE
-        room = self._rooms.for_body(taken)
-        if not room.take(taken):
+        place = self._rooms.ask(size)
+        if not place.take():
             client.answering = True
             client.hold_back()
-            if not await room.wait(taken, self._sizes.patience_s):
+            if not await place.wait(self._sizes.patience_s):
                 return NO_ROOM
-            client.go_on()
             client.answering = payload.is_eof()
+        if client.held_back:
+            client.go_on()
         try:
             body = payload.read_nowait() if payload.is_eof() else await self._body(message, payload, client)
             notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
             del body
             if isinstance(notification, Answer):
                 return notification
-            room.give_back(taken - len(notification.body))
-            taken = len(notification.body)
+            place.shrink(len(notification.body))
             client.answering = True
             # Handed over and not kept: who holds a delivery may drop its body before it has ended.
             box = [notification]
             del notification
             return answer_of(await self._deliver(box.pop()))
         finally:
-            room.give_back(taken)
+            place.leave()
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
         damage = ""

@@ -7,25 +7,60 @@ import asyncio
 from collections import deque
 
 _SMALL = 64 * 1024
+# On its way a body stands in memory as it came, as what was read from it, and in the record that is written.
+_TIMES = 4
 
 
 class Rooms:
-    """The whole budget: ``size`` bytes, of which ``most`` may be asked for at once."""
+    """The whole budget: ``size`` bytes, in which a body of ``most`` bytes must find room."""
 
     def __init__(self, size: int, most: int) -> None:
         apart = min(size // 4, size - most)
         self._large = Room(size - apart if apart >= _SMALL else size)
         self._small = Room(apart) if apart >= _SMALL else self._large
 
-    def for_body(self, size: int) -> "Room":
-        """Choose the room for a body that may need ``size`` bytes."""
-        return self._small if size <= _SMALL else self._large
+    def ask(self, size: int) -> "Place":
+        """Ask for a place for a body that may have ``size`` bytes."""
+        return Place(self._small if size <= _SMALL else self._large, size)
+
+
+class Place:
+    """One body's place in a room. A large body takes its size several times: see ``_TIMES``."""
+
+    __slots__ = ("_room", "_taken")
+
+    def __init__(self, room: "Room", size: int) -> None:
+        self._room = room
+        self._taken = _charge(room, size)
+
+    def take(self) -> bool:
+        """Take it at once; False where there is none."""
+        return self._room.take(self._taken)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for it in line; False where there was none in time."""
+        return await self._room.wait(self._taken, seconds)
+
+    def shrink(self, size: int) -> None:
+        """Give back what a body of ``size`` bytes does not need."""
+        needed = min(self._taken, _charge(self._room, size))
+        self._room.give_back(self._taken - needed)
+        self._taken = needed
+
+    def leave(self) -> None:
+        """Give it back."""
+        self._room.give_back(self._taken)
+
+
+def _charge(room: "Room", size: int) -> int:
+    return size if size <= _SMALL else min(_TIMES * size, room.size)
 
 
 class Room:
     """A budget of bytes, given out in the order in which it was asked for."""
 
     def __init__(self, size: int) -> None:
+        self.size = size
         self._free = size
         self._line: deque[tuple[int, asyncio.Future[bool]]] = deque()
 
