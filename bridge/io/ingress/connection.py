@@ -16,14 +16,14 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
 from bridge.io.ingress import window
-from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer, rendered
+from bridge.io.ingress.answers import HEADER_TOO_LARGE, NO_ROOM, NOT_HTTP, Answer, rendered
 from bridge.io.ingress.crowd import House
 
 HEADER_MAX = 16 * 1024
 # Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
 _READ_BUFFER = 32 * 1024
 _PIPELINED_MAX = 32
-# After a refusal of what was not read to its end: dropped for the client's sake, so that it reads the answer.
+# After a refusal of what was not read to its end: dropped, so that the client reads the answer.
 _DISCARD_MAX = 16 * 1024 * 1024
 
 Request = tuple[RawRequestMessage | Answer, StreamReader]
@@ -185,6 +185,7 @@ class Connection(BaseProtocol):
                     self.answering = payload.is_eof()
                     answer = await self._answer(message, payload, self)
                     self.answering = True
+                self.held_back = answer is NO_ROOM
                 if not self._respond(message, payload, answer):
                     break
                 self.answering = False
@@ -201,10 +202,8 @@ class Connection(BaseProtocol):
             self._end()
 
     async def _next(self) -> bool:
-        if self._requests:
-            return True
-        if self._deaf or self._half_closed:
-            return False
+        if self._requests or self._deaf or self._half_closed:
+            return bool(self._requests)
         self._house.crowd.idle(self)
         self._waiter = self._loop.create_future()
         try:
