@@ -70,12 +70,30 @@ async def test_a_body_for_which_there_is_no_room_stays_with_its_client_and_small
             return PUBLISHED
 
         door.deliver = deliver
-        first, second = await door.knock(), await door.knock()
+        first, second, third = [await door.knock() for _ in range(3)]
         await first.send_all(post(b"x" * (4 * MIB)))
         await until(lambda: sizes == [4 * MIB])
-        second.send(post(b"x" * (4 * MIB))[:MIB])
+        await second.send_all(post(b"x" * (4 * MIB)))  # which is read, and waits until the first is done
+        third.send(post(b"x" * (4 * MIB))[:MIB])  # which is not even read
         assert (await door.post(b"x" * 1000)).status == 200
-        assert (await second.response()).status == 503
+        assert [(await client.response()).status for client in (second, third)] == [503, 503]
         assert sizes == [4 * MIB, 1000]
         hold.set()
         assert (await first.response()).status == 200
+
+
+async def test_a_body_of_untold_size_takes_more_room_as_it_grows() -> None:
+    async with opened(Limits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as door:
+        clients = [await door.knock() for _ in range(40)]
+        for client in clients:  # of which each might become a large one
+            client.send(
+                b"POST /callbacks HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
+            )
+        for client in clients[:10]:
+            client.send(b"0\r\n\r\n")
+            assert (await client.response()).status == 200
+        piece = b"%x\r\n%b\r\n" % (200_000, b"x" * 200_000)
+        clients[10].send(piece * 5 + b"0\r\n\r\n")
+        assert (await clients[10].response()).status == 200
+        clients[11].send(piece * 6)
+        assert (await clients[11].response()).status == 413

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import VENDOR_WAITS_S, send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -58,7 +58,7 @@ async def test_a_delivery_that_comes_while_the_dead_owners_lease_stands_takes_ov
 
 async def test_a_claim_outlives_its_lease_while_its_owner_waits_for_kafka(own_place: Place) -> None:
     task = new_task()
-    stalled = own_place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+    stalled = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, stalled) as owner, running(own_place) as other:
             network.stall()

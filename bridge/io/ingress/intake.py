@@ -29,7 +29,7 @@ from bridge.io.ingress.answers import (
     answer_of,
 )
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.room import Rooms
+from bridge.io.ingress.room import SMALL, Place, Rooms
 
 _CODINGS: dict[str, Coding | None] = {
     "": None,
@@ -52,7 +52,7 @@ class Sizes(Struct, frozen=True):
     patience_s: float
 
 
-class Place(Struct, frozen=True):
+class Address(Struct, frozen=True):
     """An application and the digest of the token that its address ends with."""
 
     application: Application | None
@@ -79,8 +79,8 @@ class Intake:
         sizes: Sizes,
     ) -> None:
         self._deliver = deliver
-        self._places = {
-            app.name: Place(app, _digest(app.token)) for app in applications.values() if app.mode == "push"
+        self._addresses = {
+            app.name: Address(app, _digest(app.token)) for app in applications.values() if app.mode == "push"
         }
         self._now_ms = now_ms
         self._sizes = sizes
@@ -96,17 +96,18 @@ class Intake:
         size = self._needed(message, payload, asked)
         if not size:
             return TOO_LARGE
-        place = self._rooms.ask(size)
-        if not place.take():
-            client.answering = True
-            client.hold_back()
-            if not await place.wait(self._sizes.patience_s):
-                return NO_ROOM
-            client.answering = payload.is_eof()
+        place = self._rooms.to_read(size)
+        if not place.take() and not await self._room_in_time(place, client):
+            return NO_ROOM
+        client.answering = payload.is_eof()
         if client.held_back:
             client.go_on()
         try:
-            body = payload.read_nowait() if payload.is_eof() else await self._body(message, payload, client)
+            body = (
+                payload.read_nowait()
+                if payload.is_eof()
+                else await self._body(message, payload, client, place)
+            )
             notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
             del body
             if isinstance(notification, Answer):
@@ -116,9 +117,26 @@ class Intake:
             # Handed over and not kept: who holds a delivery may drop its body before it has ended.
             box = [notification]
             del notification
+            if place.size > SMALL:
+                return await self._deliver_large(box, client)
             return answer_of(await self._deliver(box.pop()))
         finally:
             place.leave()
+
+    async def _deliver_large(self, box: list[Notification], client: Connection) -> Answer:
+        place = self._rooms.to_work(len(box[0].body))
+        if not place.take() and not await self._room_in_time(place, client):
+            return NO_ROOM
+        try:
+            return answer_of(await self._deliver(box.pop()))
+        finally:
+            place.leave()
+
+    async def _room_in_time(self, place: Place, client: Connection) -> bool:
+        """Wait for a place, silently; what is not read yet stays with the client meanwhile."""
+        client.answering = True
+        client.hold_back()
+        return await place.wait(self._sizes.patience_s)
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
         damage = ""
@@ -162,24 +180,27 @@ class Intake:
             return None
         if "%" in path:
             parts = [unquote(part) for part in parts]
-        place = self._places.get(parts[_NAME] if len(parts) > _NAME else "default", _NOWHERE)
+        address = self._addresses.get(parts[_NAME] if len(parts) > _NAME else "default", _NOWHERE)
         # An empty last part is no token but an address with a part too many.
         given = (parts[_TOKEN] or "\0") if len(parts) > _TOKEN else ""
         return (
-            place.application if compare_digest(_digest(given) if given else _NO_TOKEN, place.token) else None
+            address.application
+            if compare_digest(_digest(given) if given else _NO_TOKEN, address.token)
+            else None
         )
 
     def _needed(self, message: RawRequestMessage, payload: StreamReader, asked: Asked) -> int:
-        """Tell how much room the body may need: its size where known, else the most; 0: it is too large."""
+        """Tell how much room the body may need, to begin with where that is not known; 0: it is too large."""
         most = self._sizes.body_max
-        size = payload.total_bytes if payload.is_eof() else int(message.headers.get("Content-Length", most))
+        begin = min(SMALL, most)
+        size = payload.total_bytes if payload.is_eof() else int(message.headers.get("Content-Length", begin))
         if size > most:
             return 0
         # At least a byte, so that 0 is free to mean too large.
         return (size + most if asked.coding else size) or 1
 
     async def _body(
-        self, message: RawRequestMessage, payload: StreamReader, client: Connection
+        self, message: RawRequestMessage, payload: StreamReader, client: Connection, place: Place
     ) -> bytes | Answer:
         if message.headers.get("Expect", "").lower() == "100-continue" and not payload.total_bytes:
             client.proceed()
@@ -190,6 +211,13 @@ class Intake:
                 size += len(part)
                 if size > self._sizes.body_max:
                     return TOO_LARGE
+                if size > place.size:  # its size was not told
+                    larger = self._rooms.to_read(self._sizes.body_max)
+                    if not larger.take() and not await self._room_in_time(larger, client):
+                        return NO_ROOM
+                    place.change_for(larger)
+                    client.answering = False
+                    client.go_on()
                 parts.append(part)
         except RequestPayloadError:
             return NOT_HTTP
@@ -203,7 +231,7 @@ def _digest(token: str) -> bytes:
 
 _NO_TOKEN = _digest("")
 # What an unknown application's token is compared with: nothing that can be sent.
-_NOWHERE = Place(None, _digest("\0\0"))
+_NOWHERE = Address(None, _digest("\0\0"))
 
 
 def _target(message: RawRequestMessage) -> tuple[str, str]:

@@ -6,54 +6,63 @@ Common callbacks are small. They have a room of their own, so that none stands i
 import asyncio
 from collections import deque
 
-_SMALL = 64 * 1024
-# On its way a body stands in memory as it came, as what was read from it, and in the record that is written.
-_TIMES = 4
+SMALL = 64 * 1024
+# Beside what came, a body stands in memory as what was read from it and in the record that is written.
+_TIMES_IN_WORK = 3
 
 
 class Rooms:
-    """The whole budget: ``size`` bytes, in which a body of ``most`` bytes must find room."""
+    """The whole budget: ``size`` bytes, in which a body of ``most`` bytes must find room.
+
+    Small bodies have a quarter. Large ones share the rest: while they are read, and while they are in work.
+    """
 
     def __init__(self, size: int, most: int) -> None:
         apart = min(size // 4, size - most)
-        self._large = Room(size - apart if apart >= _SMALL else size)
-        self._small = Room(apart) if apart >= _SMALL else self._large
+        rest = size - apart if apart >= SMALL else size
+        self._small = Room(apart) if apart >= SMALL else None
+        self._reading = Room(max(rest // 2, min(most, rest)))
+        self._working = Room(rest // 2)
 
-    def ask(self, size: int) -> "Place":
-        """Ask for a place for a body that may have ``size`` bytes."""
-        return Place(self._small if size <= _SMALL else self._large, size)
+    def to_read(self, size: int) -> "Place":
+        """Ask for a place for a body of ``size`` bytes while it is read, and on to its end."""
+        return Place(self._small if self._small and size <= SMALL else self._reading, size)
+
+    def to_work(self, size: int) -> "Place":
+        """Ask for what a large body of ``size`` bytes takes beside itself while it is in work."""
+        return Place(self._working, min(_TIMES_IN_WORK * size, self._working.size))
 
 
 class Place:
-    """One body's place in a room. A large body takes its size several times: see ``_TIMES``."""
+    """One body's place in a room: so many bytes."""
 
-    __slots__ = ("_room", "_taken")
+    __slots__ = ("room", "size")
 
     def __init__(self, room: "Room", size: int) -> None:
-        self._room = room
-        self._taken = _charge(room, size)
+        self.room = room
+        self.size = size
 
     def take(self) -> bool:
         """Take it at once; False where there is none."""
-        return self._room.take(self._taken)
+        return self.room.take(self.size)
 
     async def wait(self, seconds: float) -> bool:
         """Wait for it in line; False where there was none in time."""
-        return await self._room.wait(self._taken, seconds)
+        return await self.room.wait(self.size, seconds)
 
     def shrink(self, size: int) -> None:
         """Give back what a body of ``size`` bytes does not need."""
-        needed = min(self._taken, _charge(self._room, size))
-        self._room.give_back(self._taken - needed)
-        self._taken = needed
+        self.room.give_back(self.size - size)
+        self.size = size
+
+    def change_for(self, other: "Place") -> None:
+        """Take over ``other``, which was taken, and give back what was held before."""
+        self.leave()
+        self.room, self.size = other.room, other.size
 
     def leave(self) -> None:
         """Give it back."""
-        self._room.give_back(self._taken)
-
-
-def _charge(room: "Room", size: int) -> int:
-    return size if size <= _SMALL else min(_TIMES * size, room.size)
+        self.room.give_back(self.size)
 
 
 class Room:
