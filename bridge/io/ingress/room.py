@@ -21,7 +21,7 @@ class Rooms:
         apart = min(size // 4, size - most)
         rest = size - apart if apart >= SMALL else size
         self._small = Room(apart) if apart >= SMALL else None
-        self._reading = Room(max(rest // 2, min(most, rest)))
+        self._reading = Room(max(rest // 4, min(most, rest)))
         self._working = Room(rest // 2)
 
     def to_read(self, size: int) -> "Place":
