@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 
+import aiohttp
 import structlog
 import uvloop
 
@@ -17,6 +18,7 @@ from bridge.build import (
     build_door,
     build_drain,
     build_memory,
+    build_pollers,
     build_spool,
     build_writer,
     holding_rule,
@@ -26,9 +28,10 @@ from bridge.build import (
 from bridge.core.catalogue import BY_NAME
 from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
+from bridge.logs import set_up_logging
 from bridge.pipeline import Pipeline
 from bridge.settings import Settings
-from bridge.telemetry import Telemetry, set_up_logging
+from bridge.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -70,6 +73,9 @@ class Bridge:
         rule = holding_rule(settings)
         self._pipeline = Pipeline(self._memory, keeper, self._routing, self.telemetry, rule)
         self._door = build_door(settings, self._pipeline.deliver, self.telemetry)
+        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        deliver = self._pipeline.deliver
+        self._pollers = build_pollers(settings, deliver, self._writer, self.telemetry, self._session)
         self._admin = Admin(self._readiness, self.telemetry.exposition)
         self._stopping = False
         self._summaries: asyncio.Task[None] | None = None
@@ -88,6 +94,8 @@ class Bridge:
         self._writer.start()
         self._pipeline.start()
         self._drain.start()
+        for poller in self._pollers:
+            poller.start()
         self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
         self.http_port = await self._door.start(self._settings.http.host, self._settings.http.port)
         self._summaries = asyncio.create_task(self._summarise())
@@ -104,7 +112,9 @@ class Bridge:
         def at_most(seconds: float) -> float:
             return min(seconds, max(0.0, until - clock()))
 
-        await self._door.stop(at_most(_DOOR_S))
+        pulled = [poller.stop(at_most(_DOOR_S)) for poller in self._pollers]
+        await asyncio.gather(self._door.stop(at_most(_DOOR_S)), *pulled)
+        await self._session.close()
         await self._pipeline.stop(at_most(_UNDER_WAY_S))
         drains = self._settings.spool.drain_on_stop and self._writer.flowing
         await self._drain.stop(at_most(_DRAIN_S) if drains else 0)
@@ -132,6 +142,8 @@ class Bridge:
         # Taken out of the load balancer first, still answering: a closed door's 502 is a yes to the vendor.
         self._stopping = True
         self._door.drain()
+        for poller in self._pollers:
+            poller.cease()
         log.info("stopping", accepting_for_s=_STILL_ACCEPTING_S)
         with suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), _STILL_ACCEPTING_S)

@@ -7,6 +7,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
+
+from bridge.core.application import Application
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import Outcome, Rejected
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_instead
@@ -16,12 +19,16 @@ from bridge.io.dedup import Limits as MemoryLimits
 from bridge.io.dedup import Memory
 from bridge.io.ingress import Clock, Ingress
 from bridge.io.ingress import Limits as DoorLimits
+from bridge.io.poller import Limits as PollerLimits
+from bridge.io.poller import Poller, Surroundings
 from bridge.io.publisher import Limits as WriterLimits
 from bridge.io.publisher import Publisher
 from bridge.io.spool import Limits as SpoolLimits
 from bridge.io.spool import Spool
-from bridge.links import kafka_options, redis_client
+from bridge.io.vod_api import Account, LegacyApi, VodApi
+from bridge.links import credential_of, kafka_options, redis_client
 from bridge.settings import Settings
+from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry
 
 _MILLISECONDS_A_DAY = 86_400_000
@@ -114,3 +121,33 @@ def build_door(
         Clock(now_ms=now_ms, monotonic=time.monotonic),
         telemetry,
     )
+
+
+def vendor_account(app: AppSettings) -> Account:
+    """Say how an application is reached at the vendor's API."""
+    return Account(endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential_of(app))
+
+
+def build_pollers(
+    settings: Settings,
+    deliver: Callable[[Notification], Awaitable[Outcome]],
+    writer: Publisher,
+    telemetry: Telemetry,
+    session: aiohttp.ClientSession,
+) -> list[Poller]:
+    """Build what pulls, one for each application in mode pull. While ``writer`` is not flowing, none does."""
+    surroundings = Surroundings(
+        deliver=deliver,
+        open_now=lambda: writer.flowing,
+        now_ms=now_ms,
+        monotonic=time.monotonic,
+        telemetry=telemetry,
+    )
+    limits = PollerLimits(batches=settings.pull.batches)
+
+    def build(app: Application) -> Poller:
+        account = vendor_account(settings.apps[app.name])
+        queue = (VodApi if app.mode == "pull" else LegacyApi)(account, session, time.time)
+        return Poller(app, queue, surroundings, limits)
+
+    return [build(app) for app in settings.applications().values() if app.mode != "push"]

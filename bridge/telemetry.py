@@ -1,19 +1,15 @@
-"""Every metric's name, kind and meaning, and how a log line looks. Nothing else names either.
+"""Every metric's name, kind and meaning, and what is logged of a delivery. Nothing else names either.
 
 Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No
 line holds a body, a token or a key.
 """
 
-import logging
-import sys
 from collections import Counter as Tally
 from collections.abc import Collection
 from importlib.metadata import version
-from json import dumps
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import structlog
-from msgspec import json
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import generate_latest
 
@@ -22,7 +18,6 @@ from bridge.core.outcome import Ending, Outcome
 from bridge.tally import CounterTally, HistogramTally
 
 Deliveries = Literal["all", "problems", "none"]
-LogFormat = Literal["json", "console", "auto"]
 
 # 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
@@ -51,6 +46,7 @@ class Telemetry:
         self._name_delivery_metrics()
         self._name_dependency_metrics()
         self._name_spool_metrics()
+        self._name_pull_metrics()
         ProcessCollector(registry=self.registry)
         build = Gauge(
             "bridge_build_info", "1, labelled with the version.", ["version"], registry=self.registry
@@ -168,6 +164,35 @@ class Telemetry:
             "bridge_spool_drained", "Records that left the spool for Kafka.", registry=r
         )
 
+    def _name_pull_metrics(self) -> None:
+        r = self.registry
+        self.pull_calls = Counter(
+            "bridge_pull_calls",
+            "Calls to the vendor's API by action and by how they ended (good, empty, refused, unreachable).",
+            ["app", "action", "outcome"],
+            registry=r,
+        )
+        self.pull_events = Counter("bridge_pull_events", "Events pulled.", ["app"], registry=r)
+        self.pull_confirms = Counter(
+            "bridge_pull_confirms",
+            "Pulled events by their ending: confirmed, or refused, late, kept_back (not durable), which"
+            " the vendor sends again.",
+            ["app", "outcome"],
+            registry=r,
+        )
+        self.pull_oldest = Gauge(
+            "bridge_pull_oldest_unconfirmed_seconds",
+            "Age of the oldest pulled event that is not confirmed, in seconds; its lease lasts 30.",
+            ["app"],
+            registry=r,
+        )
+        self.pull_waiting = Gauge(
+            "bridge_pull_waiting", "Events that wait at the vendor, as it tells roughly.", ["app"], registry=r
+        )
+        self.pull_failing = Gauge(
+            "bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", ["app"], registry=r
+        )
+
     def delivered(
         self,
         notification: Notification,
@@ -236,58 +261,3 @@ class Telemetry:
         }
         write = log.info if outcome.ending in _WELL else log.warning
         write("delivery", **{key: value for key, value in line.items() if value not in ("", None)})
-
-
-def set_up_logging(
-    level: str = "info",
-    shape: LogFormat = "auto",
-    stream: TextIO | None = None,
-) -> None:
-    """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one shape.
-
-    ``auto`` is the console's shape on a terminal and JSON elsewhere. Called once, by the program.
-    """
-    target = stream or sys.stdout
-    console = shape == "console" or (shape == "auto" and target.isatty())
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Tracebacks as text: structlog's dictionaries of them hold local variables, bodies and keys included.
-        structlog.processors.format_exc_info,
-    ]
-    last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(colors=target.isatty())
-        if console
-        else structlog.processors.JSONRenderer(serializer=_to_json)
-    )
-    structlog.configure(
-        processors=[*shared, last],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(target),
-        cache_logger_on_first_use=False,
-    )
-    _route_libraries(target, shared, last)
-
-
-def _route_libraries(
-    target: TextIO, shared: list[structlog.typing.Processor], last: structlog.typing.Processor
-) -> None:
-    handler = logging.StreamHandler(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-        )
-    )
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # While Kafka is away it warns twenty times a second; the publisher says once when it goes and comes back.
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    logging.captureWarnings(capture=True)
-
-
-def _to_json(line: Any, **_: Any) -> str:  # noqa: ANN401 - structlog's signature
-    try:
-        return json.encode(line, enc_hook=repr).decode()
-    except UnicodeEncodeError:  # a lone surrogate that came from outside: written as its escape
-        return dumps(line, default=repr)

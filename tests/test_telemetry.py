@@ -12,7 +12,8 @@ from msgspec import json
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
-from bridge.telemetry import Telemetry, log, set_up_logging
+from bridge.logs import set_up_logging
+from bridge.telemetry import Telemetry, log
 
 PUSH = Notification(
     application=Application(name="shop", token="t0ken", sign_keys=("s3cret",)),

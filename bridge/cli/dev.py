@@ -27,8 +27,8 @@ from bridge.cli.trouble import hush_library
 from bridge.cli.watch import watching
 from bridge.embedded import NotInstalled, embedded_kafka, embedded_redis
 from bridge.links import kafka_options
+from bridge.logs import set_up_logging
 from bridge.settings import Settings, load
-from bridge.telemetry import set_up_logging
 
 _AGAIN = 2  # the step that repeats the first
 _HOST = "127.0.0.1"

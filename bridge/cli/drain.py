@@ -15,8 +15,9 @@ from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
 from bridge.cli.trouble import hush_library
 from bridge.io.publisher import Publisher
 from bridge.io.spool import InUse, Spool
+from bridge.logs import set_up_logging
 from bridge.settings import Settings
-from bridge.telemetry import Telemetry, set_up_logging
+from bridge.telemetry import Telemetry
 
 _MOST = 1 << 40
 _LOOK_S = 0.1

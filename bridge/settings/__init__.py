@@ -13,15 +13,16 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
+from bridge.settings.apps import AppSettings
 from bridge.settings.mistakes import Mistake, SettingsError, mistakes_of
 from bridge.settings.reading import read_environment, read_file, stacked
 from bridge.settings.sections import (
     AdminSettings,
-    AppSettings,
     DedupSettings,
     HttpSettings,
     KafkaSettings,
     LogSettings,
+    PullSettings,
     RedisSettings,
     SchemasSettings,
     Section,
@@ -42,6 +43,7 @@ class Settings(Section):
     redis: RedisSettings = RedisSettings()
     spool: SpoolSettings = SpoolSettings()
     dedup: DedupSettings = DedupSettings()
+    pull: PullSettings = PullSettings()
     schemas: SchemasSettings = SchemasSettings()
     log: LogSettings = LogSettings()
     apps: dict[AppName, AppSettings] = Field(default_factory=dict)
@@ -72,9 +74,9 @@ class Settings(Section):
             if app.mode == "push" and not app.sign_keys and not app.token
         ]
         found += [
-            f"application {app.name}: mode {app.mode} arrives in a later version; nothing is pulled"
-            for app in self.applications().values()
-            if app.mode != "push"
+            f"application {name}: without sub_app_id only accounts of before 2023-12-25 are served"
+            for name, app in self.apps.items()
+            if app.mode == "pull" and app.sub_app_id is None
         ]
         return found
 

@@ -3,7 +3,6 @@
 The table in the README is drawn from these descriptions. How values are read is told in `reading`.
 """
 
-import re
 from typing import Literal, Self
 
 from pydantic import (
@@ -17,16 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.core.application import Mode
 from bridge.settings.addresses import fitting
 from bridge.settings.kinds import (
     Brokers,
     Bytes,
-    Endpoint,
     Host,
     Port,
     RedisUrl,
-    Secret,
     Topic,
     TopicTemplate,
 )
@@ -223,6 +219,14 @@ class DedupSettings(Section):
     )
 
 
+class PullSettings(Section):
+    """How queues are pulled, for applications in mode pull."""
+
+    batches: int = Field(
+        default=8, ge=1, le=64, description="Batches of 16 events in work at once, for each application."
+    )
+
+
 class SchemasSettings(Section):
     """How records name their schema."""
 
@@ -246,54 +250,3 @@ class LogSettings(Section):
     format: Literal["json", "console", "auto"] = Field(
         default="auto", description="json, console, or auto: console on a terminal, else json."
     )
-
-
-class AppSettings(Section):
-    """One VOD application."""
-
-    mode: Mode = Field(
-        default="push",
-        description="push; pull and pull-legacy arrive in a later version and do nothing until then.",
-    )
-    sub_app_id: int | None = Field(
-        default=None, ge=0, description="The application's SubAppId, for the record only."
-    )
-    sign_key: Secret | None = Field(
-        default=None, description="The vendor's SignKey; with it deliveries are checked."
-    )
-    sign_keys: tuple[Secret, ...] = Field(
-        default=(), description="Several, comma-separated, during a change of key."
-    )
-    signature: Literal["required", "optional"] = Field(
-        default="required", description="optional: unsigned is accepted, wrongly signed is not."
-    )
-    token: SecretStr | None = Field(
-        default=None,
-        description="Last part of the callback URL: 1 to 128 letters, digits, '-', '.', '_', '~'.",
-    )
-    secret_id: Secret | None = Field(default=None, description="SecretId of the vendor's API, for pull.")
-    secret_key: Secret | None = Field(default=None, description="SecretKey of the vendor's API, for pull.")
-    endpoint: Endpoint = Field(
-        default="",
-        description="Host or URL of the vendor's API, for pull.",
-    )
-
-    @field_validator("sign_keys", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-
-    @field_validator("token")
-    @classmethod
-    def _fits_a_path(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", value.get_secret_value()):
-            raise ValueError("must be 1 to 128 letters, digits, '-', '.', '_', '~'")
-        return value
-
-    @model_validator(mode="after")
-    def _proof_is_possible(self) -> Self:
-        if self.sign_key and self.sign_keys:
-            raise ValueError("sign_key and sign_keys exclude each other")
-        if "signature" in self.model_fields_set and not (self.sign_key or self.sign_keys):
-            raise ValueError("signature needs sign_key or sign_keys: without a key nothing is checked")
-        return self

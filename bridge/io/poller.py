@@ -1,0 +1,208 @@
+"""Fetches what is not pushed: pulls an application's queue, and confirms what has become durable.
+
+The vendor hands an event out again 30 s after a pull that nobody confirmed, and keeps its queue for four
+days: whatever goes wrong here, it comes again. Only what is durable is confirmed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import random
+from typing import Protocol
+
+import structlog
+from msgspec import Struct
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import Ending, Outcome
+from bridge.io.confirmer import Confirmer, Handle
+from bridge.io.vod_api import Pulled, Refused, Unreachable
+from bridge.telemetry import Telemetry
+from bridge.tending import tended
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_FULL = 16
+_DURABLE = frozenset({Ending.PUBLISHED, Ending.SPOOLED, Ending.DUPLICATE, Ending.REJECTED})
+
+
+class Queue(Protocol):
+    """The vendor's queue of one application."""
+
+    async def pull(self) -> list[Pulled]:
+        """Take up to 16 events; none after a while in which there were none."""
+
+    async def confirm(self, handles: Sequence[str]) -> None:
+        """Let at most 16 events leave the queue, all or none."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """``batches`` are in work at once at most; all else in seconds.
+
+    ``spacing`` lies between two pulls at least (the vendor takes 100 a second), ``idle`` between two that
+    find nothing. A failure is tried again in ``retry``, doubling up to ``retry_max``, with jitter, and
+    that is told every ``tell_again``.
+    """
+
+    batches: int = 8
+    spacing: float = 0.0105
+    idle: float = 4.5
+    retry: float = 0.5
+    retry_max: float = 30.0
+    gate: float = 0.25
+    tell_again: float = 60.0
+
+
+class Surroundings(Struct, frozen=True, kw_only=True):
+    """What all pollers share.
+
+    ``deliver`` takes one notification to its ending and never raises; ``open_now`` says whether Kafka takes
+    records: while it does not, the vendor keeps the queue. ``now_ms`` is unix milliseconds, ``monotonic`` are
+    seconds that never go back.
+    """
+
+    deliver: Callable[[Notification], Awaitable[Outcome]]
+    open_now: Callable[[], bool]
+    now_ms: Callable[[], int]
+    monotonic: Callable[[], float]
+    telemetry: Telemetry
+
+
+class Poller:
+    """Pulls for one application for as long as it runs."""
+
+    def __init__(
+        self, application: Application, queue: Queue, surroundings: Surroundings, limits: Limits
+    ) -> None:
+        self._application = application
+        self._queue = queue
+        self._deliver = surroundings.deliver
+        self._open_now = surroundings.open_now
+        self._now_ms = surroundings.now_ms
+        self._monotonic = surroundings.monotonic
+        self._telemetry = surroundings.telemetry
+        self._limits = limits
+        self._confirmer = Confirmer(queue, application.name, self._telemetry, self._monotonic)
+        self._width = 1
+        self._next_at = 0.0
+        self._failures = 0
+        self._told_at = 0.0
+        self._ceased = asyncio.Event()
+        self._workers: list[asyncio.Task[None]] = []
+        self._batches: set[asyncio.Task[None]] = set()
+
+    @property
+    def failing(self) -> bool:
+        """Whether the vendor's API refuses or does not answer."""
+        return bool(self._failures)
+
+    def start(self) -> None:
+        """Begin to pull."""
+        self._confirmer.start()
+        self._workers = [
+            asyncio.create_task(tended(lambda number=number: self._work(number), self._telemetry))  # type: ignore[misc]
+            for number in range(self._limits.batches)
+        ]
+
+    def cease(self) -> None:
+        """Pull no more. What was pulled goes on to its ending."""
+        self._ceased.set()
+
+    async def stop(self, seconds: float) -> None:
+        """End what was pulled and confirm what is durable, within ``seconds``; the rest is pulled again."""
+        self.cease()
+        until = self._monotonic() + seconds
+        for worker in self._workers:
+            worker.cancel()
+        if self._batches:
+            await asyncio.wait(self._batches, timeout=seconds)
+        await self._confirmer.stop(max(0.5, until - self._monotonic()))
+
+    async def _work(self, number: int) -> None:
+        """Pull one batch after the other, as one of so many workers as there is work for."""
+        while not self._ceased.is_set():
+            await self._turn(number)
+            if self._ceased.is_set():
+                return
+            asked = self._monotonic()
+            try:
+                pulled = await self._queue.pull()
+            except (Refused, Unreachable) as error:
+                self._failed(error)
+                continue
+            self._went_well(pulled)
+            if pulled:
+                # A batch outlives its worker: what was pulled goes to its ending, and is then confirmed.
+                batch = asyncio.create_task(self._take(pulled, asked))
+                self._batches.add(batch)
+                batch.add_done_callback(self._batches.discard)
+                await asyncio.wait((batch,))
+            else:
+                await self._rest(self._limits.idle - (self._monotonic() - asked))
+
+    async def _turn(self, number: int) -> None:
+        """Wait until this worker may pull: wanted, Kafka taking records, the last failure past."""
+        while number >= self._width or not self._open_now():
+            await self._rest(self._limits.gate)
+        while (wait := self._next_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken
+            await asyncio.sleep(wait)
+        self._next_at = self._monotonic() + self._limits.spacing
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def _take(self, pulled: Sequence[Pulled], asked: float) -> None:
+        """Take a batch to its endings, all at once."""
+        received_ms = self._now_ms()
+        await asyncio.gather(*(self._one(one, received_ms, asked) for one in pulled))
+
+    async def _one(self, pulled: Pulled, received_ms: int, asked: float) -> None:
+        # The age counts from before the call: the lease began at some moment of it.
+        handle = Handle(pulled.handle, asked)
+        self._confirmer.expect(handle)
+        notification = Notification(
+            application=self._application,
+            body=pulled.body,
+            received_ms=received_ms,
+            mode="pull",
+            content_type="application/json",
+        )
+        del pulled
+        outcome = await self._deliver(notification)
+        if outcome.ending in _DURABLE:
+            self._confirmer.confirm(handle)
+        else:  # the vendor sends it again
+            self._confirmer.keep_back(handle)
+
+    def _went_well(self, pulled: Sequence[Pulled]) -> None:
+        app = self._application.name
+        self._telemetry.pull_calls.labels(app, "pull", "good" if pulled else "empty").inc()
+        self._telemetry.pull_events.labels(app).inc(len(pulled))
+        if self._failures:
+            log.warning("pull_works_again", app=app)
+        self._failures = 0
+        self._telemetry.pull_failing.labels(app).set(0)
+        if len(pulled) >= _FULL:
+            self._width = min(self._width + 1, self._limits.batches)
+        elif not pulled:
+            self._width = 1
+
+    def _failed(self, error: Refused | Unreachable) -> None:
+        """Put off the next pull, longer each time; say so at once, and then once a minute."""
+        app, now = self._application.name, self._monotonic()
+        refused = isinstance(error, Refused)
+        self._telemetry.pull_calls.labels(app, "pull", "refused" if refused else "unreachable").inc()
+        self._telemetry.pull_failing.labels(app).set(1)
+        pause = min(self._limits.retry * 2**self._failures, self._limits.retry_max)
+        self._next_at = now + pause * (0.5 + random() / 2)  # noqa: S311 - jitter
+        if not self._failures or now - self._told_at > self._limits.tell_again:
+            self._told_at = now
+            hint = (
+                "credentials, SubAppId and the mode at the vendor: `vod-bridge check` tells"
+                if refused
+                else ""
+            )
+            log.warning("pull_fails", app=app, error=str(error), **({"check": hint} if hint else {}))
+        self._failures = min(self._failures + 1, 10)
+        self._width = 1

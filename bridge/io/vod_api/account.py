@@ -1,0 +1,38 @@
+"""Whose queue is asked, where, and with which key. Nothing here reads a file or a setting."""
+
+from collections.abc import Callable
+
+from msgspec import Struct
+
+
+class Credential(Struct, frozen=True):
+    """A key of the vendor's access management; ``token`` belongs to temporary ones only."""
+
+    secret_id: str
+    secret_key: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        """Tell whose key it is: a repr ends in logs and tracebacks, the key must not."""
+        return f"Credential(secret_id={self.secret_id!r})"
+
+    def hidden(self, text: str) -> str:
+        """Give ``text`` without the secrets, whoever wrote them there."""
+        for secret in (self.secret_key, self.token):
+            text = text.replace(secret, "***") if secret else text
+        return text
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """One application at the vendor.
+
+    ``endpoint`` is a host or a URL, https where it names no scheme; "" is the interface's own. ``credential``
+    is asked before every call, so that a key that was rotated takes effect; it must not block, and may raise
+    `OSError` or `ValueError` where there is none now. ``timeout_s`` limits a call from its start to the last
+    byte of its answer; the vendor holds a pull for up to 5 s.
+    """
+
+    credential: Callable[[], Credential]
+    endpoint: str = ""
+    sub_app_id: int | None = None
+    timeout_s: float = 10.0

@@ -1,0 +1,120 @@
+"""What the vendor may answer, and how an answer is taken apart with every value's bytes as they came.
+
+Nothing here knows what an event is. A value that no reader of JSON would take (a lone half of a surrogate
+pair, say, from a file name cut in its middle) must not hold up its neighbours for the four days that the
+vendor keeps it: where msgspec refuses the whole, brackets and quotes alone tell where each value ends.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+MOST_HANDLES = 16
+NULL = b"null"
+
+_TEXT = 300
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
+_READING = (msgspec.MsgspecError, ValueError, RecursionError)  # too deep a value is garbage like any other
+
+T = TypeVar("T")
+
+
+class Pulled(Struct, frozen=True):
+    """An event as it was fetched: ``body`` is the vendor's bytes, untouched.
+
+    ``handle`` is "" where the vendor gave none that can be used: such an event goes its way like any other
+    and cannot be confirmed, so the vendor sends it again and deduplication swallows it.
+    """
+
+    handle: str
+    body: bytes
+
+
+class Queue(Protocol):
+    """An application's events at the vendor, whichever interface leads there."""
+
+    async def pull(self) -> list[Pulled]:
+        """Fetch some; none where none came while the vendor held the call."""
+        ...
+
+    async def confirm(self, handles: Sequence[str]) -> None:
+        """Let the vendor forget at most 16 events: all of them, or none and an error."""
+        ...
+
+
+class Refused(Exception):  # noqa: N818 - it says what happened: the vendor said no
+    """The vendor answered with an error: ``code`` is its own word for it, ``text`` is for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+class Unreachable(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """No answer, or none that the interface promises. A call without an answer may have been carried out."""
+
+
+def short(text: str) -> str:
+    """Give as much of a stranger's text as a log line bears."""
+    return "".join(char if char.isprintable() else " " for char in text[:_TEXT])
+
+
+def told(handles: Sequence[str]) -> list[str]:
+    """Give the handles that can be confirmed in one call; `ValueError` where they are too many."""
+    if len(handles) > MOST_HANDLES:
+        raise ValueError(f"{len(handles)} handles in one call, which takes {MOST_HANDLES}")
+    return [handle for handle in handles if handle]
+
+
+def opened(text: bytes) -> dict[str, bytes]:
+    """Give an object's members, each value as its bytes; `ValueError` where it is none."""
+    try:
+        found = msgspec.json.decode(text, type=dict[str, Raw])
+    except _READING:
+        parts = _parts(text, b"{")
+        keys = [part[1:-1].decode("utf-8", "replace") for part in parts[::2]]
+        return dict(zip(keys, parts[1::2], strict=True))
+    return {name: bytes(value) for name, value in found.items()}
+
+
+def listed(text: bytes) -> list[bytes]:
+    """Give an array's elements as their bytes, none for null; `ValueError` where it is neither."""
+    if text == NULL:
+        return []
+    try:
+        return [bytes(value) for value in msgspec.json.decode(text, type=list[Raw])]
+    except _READING:
+        return _parts(text, b"[")
+
+
+def read(text: bytes, kind: type[T], otherwise: T) -> T:
+    """Give the value of that kind, or ``otherwise`` where it is not one."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except _READING:
+        return otherwise
+
+
+def _parts(text: bytes, opening: bytes) -> list[bytes]:
+    """Give what stands directly between the outermost brackets: elements, or keys and values in turn."""
+    found: list[bytes] = []
+    depth = begin = end = 0
+    for token in _TOKEN.finditer(text):
+        what = token[0]
+        if what in {b"[", b"{"}:
+            depth += 1
+            begin = token.start() if depth == 2 else begin  # noqa: PLR2004 - just inside the outermost
+        elif what in {b"]", b"}"}:
+            depth -= 1
+            end = token.end()
+            if depth == 1:
+                found.append(text[begin:end])
+        elif depth == 1 and what not in {b",", b":"}:
+            found.append(what)
+    if depth or end != len(text.rstrip()) or not text.lstrip().startswith(opening):
+        raise ValueError("neither JSON nor anything like it")
+    return found

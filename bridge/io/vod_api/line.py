@@ -1,0 +1,111 @@
+"""The way to the vendor: one call, its limits, and what went wrong in words that hold no secret.
+
+Nothing is tried twice here, no redirect is followed, nothing is logged.
+"""
+
+from urllib.parse import urlsplit
+
+import aiohttp
+from msgspec import Struct
+
+from bridge.io.vod_api.account import Account, Credential
+from bridge.io.vod_api.answers import Refused, Unreachable, short
+
+_MOST_BYTES = 64 * 1024 * 1024
+_PORTS = {"http": 80, "https": 443}
+_OK = 200
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """What is posted, signed already.
+
+    Never a GET: aiohttp repeats one by itself when its connection breaks, after the vendor lent the events.
+    """
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Answer(Struct, frozen=True):
+    """What came back, whatever it is."""
+
+    status: int
+    body: bytes
+
+
+class Line:
+    """One account's line to ``account.endpoint``, or to ``otherwise`` where it names none."""
+
+    def __init__(self, account: Account, session: aiohttp.ClientSession, otherwise: str) -> None:
+        self._account = account
+        self._session = session
+        self._timeout = aiohttp.ClientTimeout(total=account.timeout_s)
+        self._base, self.host = _address(account.endpoint or otherwise)
+
+    def credential(self) -> Credential:
+        """Ask for the key that counts now."""
+        try:
+            return self._account.credential()
+        except (OSError, ValueError) as error:
+            trouble = f"no credential: {_reason(error)}"
+        # Not from within the except: the chain of an error is printed too, and it may hold what a file held.
+        raise Unreachable(trouble)
+
+    async def ask(self, request: Request) -> Answer:
+        """Send it and give the answer; `Unreachable` where none came whole and in time."""
+        try:
+            return await self._ask(request)
+        except TimeoutError:
+            trouble = f"no answer within {self._account.timeout_s:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            trouble = _reason(error)
+        # Not from within the except: aiohttp's errors hold the request, signature and all.
+        raise Unreachable(f"{self.host}: {trouble}")
+
+    def garbage(self, answer: Answer) -> Unreachable:
+        """Tell of an answer that is not one; its bytes may be anything and stay out of it."""
+        return Unreachable(f"{self.host}: status {answer.status} and {len(answer.body)} bytes of no use")
+
+    def judge(self, answer: Answer) -> None:
+        """Let only an answer pass that the vendor gave as a success."""
+        if answer.status != _OK:
+            raise self.garbage(answer)
+
+    async def _ask(self, request: Request) -> Answer:
+        async with self._session.post(
+            self._base + request.path,
+            headers=request.headers,
+            data=request.body,
+            timeout=self._timeout,
+            allow_redirects=False,
+            raise_for_status=False,
+        ) as response:
+            body = bytearray()
+            async for piece in response.content.iter_any():
+                body += piece
+                if len(body) > _MOST_BYTES:
+                    raise Unreachable(f"{self.host}: an answer of more than {_MOST_BYTES} bytes")
+            return Answer(response.status, bytes(body))
+
+
+def refused(code: str, text: str, credential: Credential) -> Refused:
+    """Tell what the vendor told, but for the secrets that it might have repeated."""
+    return Refused(short(credential.hidden(code)), short(credential.hidden(text)))
+
+
+def _reason(error: Exception) -> str:
+    """Give an error's kind and the system's word for it: its own text may hold a URL or a file's bytes."""
+    said = getattr(error, "strerror", None)
+    return f"{type(error).__name__}: {short(said)}" if isinstance(said, str) else type(error).__name__
+
+
+def _address(endpoint: str) -> tuple[str, str]:
+    """Give the base of every URL, and the host as it is signed and sent."""
+    parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
+    host = parts.netloc.rpartition("@")[2].lower()
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError("an endpoint is a host, or a URL of http or https")
+    if parts.port == _PORTS[parts.scheme]:
+        host = host.rpartition(":")[0]
+    return f"{parts.scheme}://{host}", host

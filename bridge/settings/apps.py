@@ -1,0 +1,82 @@
+"""What may be set for an application: how its notifications come, and what proves them.
+
+All other settings stand in `sections`.
+"""
+
+import re
+from typing import Literal, Self
+
+from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
+
+from bridge.core.application import Mode
+from bridge.settings.kinds import Endpoint, Secret
+from bridge.settings.sections import Section
+
+
+class AppSettings(Section):
+    """One VOD application."""
+
+    mode: Mode = Field(
+        default="push",
+        description="push: the vendor posts; pull: its queue is pulled; pull-legacy: by the v2 interface.",
+    )
+    sub_app_id: int | None = Field(
+        default=None, ge=0, description="The application's SubAppId; in mode pull most accounts need it."
+    )
+    sign_key: Secret | None = Field(
+        default=None, description="The vendor's SignKey; with it deliveries are checked."
+    )
+    sign_keys: tuple[Secret, ...] = Field(
+        default=(), description="Several, comma-separated, during a change of key."
+    )
+    signature: Literal["required", "optional"] = Field(
+        default="required", description="optional: unsigned is accepted, wrongly signed is not."
+    )
+    token: SecretStr | None = Field(
+        default=None,
+        description="Last part of the callback URL: 1 to 128 letters, digits, '-', '.', '_', '~'.",
+    )
+    secret_id: Secret | None = Field(default=None, description="SecretId of the vendor's API, for pull.")
+    secret_key: Secret | None = Field(default=None, description="SecretKey of the vendor's API, for pull.")
+    credentials_dir: DirectoryPath | None = Field(
+        default=None,
+        description="Instead of both, for pull: a folder with files secret_id, secret_key and, for temporary"
+        " credentials, token; read again when they change.",
+    )
+    endpoint: Endpoint = Field(
+        default="",
+        description="Host or URL of the vendor's API, for pull; international: vod.intl.tencentcloudapi.com.",
+    )
+
+    @field_validator("sign_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_path(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", value.get_secret_value()):
+            raise ValueError("must be 1 to 128 letters, digits, '-', '.', '_', '~'")
+        return value
+
+    @model_validator(mode="after")
+    def _proof_is_possible(self) -> Self:
+        if self.sign_key and self.sign_keys:
+            raise ValueError("sign_key and sign_keys exclude each other")
+        if "signature" in self.model_fields_set and not (self.sign_key or self.sign_keys):
+            raise ValueError("signature needs sign_key or sign_keys: without a key nothing is checked")
+        return self
+
+    @model_validator(mode="after")
+    def _mode_has_what_it_needs(self) -> Self:
+        keys = bool(self.secret_id) + bool(self.secret_key)
+        if self.mode == "push":
+            if keys or self.credentials_dir:
+                raise ValueError("secret_id, secret_key and credentials_dir are for mode pull")
+            return self
+        if self.sign_key or self.sign_keys or self.token:
+            raise ValueError("sign_key, sign_keys and token are for mode push")
+        if keys == 1 or bool(keys) == bool(self.credentials_dir):
+            raise ValueError(f"mode {self.mode} needs secret_id and secret_key, or credentials_dir")
+        return self

@@ -1,0 +1,150 @@
+"""A queue is pulled for as long as the program runs, and only what is durable is confirmed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import Ending, Outcome
+from bridge.io.poller import Limits, Poller, Surroundings
+from bridge.io.vod_api import Refused, Unreachable
+from bridge.telemetry import Telemetry
+from tests.contracts import NOW_MS
+from tests.io.queues import FakeQueue, pulled
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.asyncio
+
+LIMITS = Limits(batches=4, spacing=0, idle=0.001, retry=0.001, retry_max=0.002, gate=0.001)
+
+
+class Parts:
+    """A poller on a fake queue; ``endings`` says how the next deliveries end, ``...`` leaves them open."""
+
+    def __init__(self, queue: FakeQueue, limits: Limits = LIMITS) -> None:
+        self.queue = queue
+        self.telemetry = Telemetry()
+        self.delivered: list[Notification] = []
+        self.endings: dict[bytes, object] = {}
+        self.open = True
+        self.go_on = asyncio.Event()
+        surroundings = Surroundings(
+            deliver=self._deliver,
+            open_now=lambda: self.open,
+            now_ms=lambda: NOW_MS,
+            monotonic=asyncio.get_running_loop().time,
+            telemetry=self.telemetry,
+        )
+        self.poller = Poller(Application(name="shop", mode="pull"), queue, surroundings, limits)
+
+    async def _deliver(self, notification: Notification) -> Outcome:
+        self.delivered.append(notification)
+        ending = self.endings.get(notification.body, Ending.PUBLISHED)
+        if ending is ...:
+            await self.go_on.wait()
+            ending = Ending.PUBLISHED
+        assert isinstance(ending, Ending)
+        return Outcome(ending=ending)
+
+
+@pytest.fixture
+async def parts() -> AsyncIterator[Parts]:
+    """Give the parts, not yet at work."""
+    given = Parts(FakeQueue())
+    yield given
+    await given.poller.stop(1)
+
+
+async def test_what_is_pulled_is_delivered_as_it_came_and_confirmed_once_durable(parts: Parts) -> None:
+    parts.queue.batches = [pulled(*range(16)), pulled(*range(16, 20))]
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 20, "all are confirmed")
+    assert sorted(one.body for one in parts.delivered) == sorted(one.body for one in pulled(*range(20)))
+    assert {(one.mode, one.received_ms, one.application.name) for one in parts.delivered} == {
+        ("pull", NOW_MS, "shop")
+    }
+
+
+@pytest.mark.parametrize("ending", list(Ending))
+async def test_only_what_is_kept_is_confirmed(parts: Parts, ending: Ending) -> None:
+    one, other = pulled(1, 2)
+    parts.queue.batches = [[one, other]]
+    parts.endings[one.body] = ending
+    parts.poller.start()
+    await eventually(lambda: "h2" in parts.queue.confirmed, "the other one is confirmed")
+    await parts.poller.stop(1)
+    kept = ending not in (Ending.UNAUTHORIZED, Ending.DEFERRED)
+    assert ("h1" in parts.queue.confirmed) is kept
+
+
+async def test_one_that_takes_its_time_holds_up_no_confirmation_and_no_other_batch(parts: Parts) -> None:
+    slow, *others = pulled(*range(16))
+    parts.queue.batches = [[slow, *others], pulled(*range(16, 32))]
+    parts.endings[slow.body] = ...
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 31, "all others are confirmed")
+    parts.go_on.set()
+    await eventually(lambda: len(parts.queue.confirmed) == 32, "it is confirmed as well")
+
+
+async def test_while_kafka_takes_nothing_nothing_is_pulled_and_what_was_pulled_is_finished(
+    parts: Parts,
+) -> None:
+    (one,) = pulled(1)
+    parts.queue.batches = [[one]]
+    parts.endings[one.body] = ...
+    parts.poller.start()
+    await eventually(lambda: parts.delivered, "it is under way")
+    parts.open = False
+    await asyncio.sleep(0)
+    pulls = parts.queue.pulls
+    parts.go_on.set()
+    await eventually(lambda: parts.queue.confirmed, "it is confirmed")
+    assert parts.queue.pulls <= pulls + 1
+    parts.queue.batches = [pulled(2)]
+    parts.open = True
+    await eventually(lambda: len(parts.queue.confirmed) == 2, "it goes on by itself")
+
+
+@pytest.mark.parametrize(
+    "trouble", [Refused("AuthFailure.SignatureFailure", "wrong key"), Unreachable("no answer")]
+)
+async def test_troubles_are_told_once_and_tried_again_ever_more_rarely(
+    parts: Parts, trouble: Refused | Unreachable, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts.queue.pull_troubles = [trouble] * 10
+    parts.queue.batches = [pulled(1)]
+    parts.poller.start()
+    await eventually(lambda: parts.queue.confirmed, "it goes on by itself")
+    assert not parts.poller.failing
+    told = capsys.readouterr().out
+    assert (told.count("pull_fails"), told.count("pull_works_again")) == (1, 1)
+
+
+async def test_an_empty_queue_is_asked_rarely_and_by_one() -> None:
+    parts = Parts(FakeQueue(), replace(LIMITS, idle=60))
+    parts.poller.start()
+    await eventually(lambda: parts.queue.pulls == 1, "it is asked")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert parts.queue.pulls == 1
+    await parts.poller.stop(1)
+
+
+async def test_after_it_was_told_to_cease_nothing_is_pulled_and_a_stop_confirms_what_ended_well() -> None:
+    (one,) = pulled(1)
+    parts = Parts(FakeQueue([one]))
+    parts.endings[one.body] = ...
+    parts.poller.start()
+    await eventually(lambda: parts.delivered, "it is under way")
+    parts.poller.cease()
+    parts.queue.batches = [pulled(2)]
+    stopping = asyncio.ensure_future(parts.poller.stop(5))
+    await asyncio.sleep(0)
+    parts.go_on.set()
+    await stopping
+    assert parts.queue.confirmed == ["h1"]
+    assert parts.queue.batches

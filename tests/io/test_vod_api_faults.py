@@ -1,0 +1,180 @@
+"""What may go wrong on the way to the vendor; no error's text, repr or chain tells a secret."""
+
+import time
+import traceback
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from bridge.io.vod_api import Account, Credential, LegacyApi, Queue, Refused, Unreachable, VodApi
+from bridge.io.vod_api.line import Line
+from tests.rig.parts import free_port
+from tests.rig.vendor import Application, Fault, Vendor
+
+KEY = Credential("AKIDvod", "s3cret-key-of-the-application", "t0ken-of-the-application")
+Api = type[VodApi] | type[LegacyApi]
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    async with Vendor() as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as running:
+        yield running
+
+
+@pytest.fixture
+def app(vendor: Vendor) -> Application:
+    known = vendor.add(KEY.secret_id, KEY.secret_key, token=KEY.token)
+    known.manners.poll_s = 0
+    return known
+
+
+@pytest.fixture(params=[VodApi, LegacyApi])
+def kind(request: pytest.FixtureRequest) -> Api:
+    chosen: Api = request.param
+    return chosen
+
+
+@pytest.fixture
+def api(kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> Queue:
+    assert app.manners.mode == "PULL"
+    return kind(Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=5), session, time.time)
+
+
+def tells_no_secret(error: BaseException) -> bool:
+    told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    chain = repr(error.__context__) + repr(error.__cause__)
+    return not any(secret in told + chain for secret in (KEY.secret_key, KEY.token, "Signature="))
+
+
+async def test_a_pull_whose_answer_is_lost_has_lent_the_events(
+    vendor: Vendor, app: Application, api: Queue
+) -> None:
+    app.put(b"{}")
+    vendor.faults.next.append(Fault.LOST)
+    with pytest.raises(Unreachable) as told:
+        await api.pull()
+    assert tells_no_secret(told.value)
+    assert len(app.ledger.events[0].pulled_s) == 1
+    assert await api.pull() == []
+
+
+async def test_a_confirmation_whose_answer_is_lost_has_confirmed(
+    vendor: Vendor, app: Application, api: Queue
+) -> None:
+    app.put(b"{}")
+    handles = [one.handle for one in await api.pull()]
+    vendor.faults.next.append(Fault.LOST)
+    with pytest.raises(Unreachable):
+        await api.confirm(handles)
+    assert app.ledger.unconfirmed == []
+    with pytest.raises(Refused) as told:
+        await api.confirm(handles)
+    assert told.value.code in {"InvalidParameterValue", "4000"}
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT, Fault.JUNK, Fault.RESET])
+async def test_half_an_answer_junk_and_a_reset_are_no_answer(
+    vendor: Vendor, app: Application, api: Queue, fault: Fault
+) -> None:
+    for _ in range(12):
+        app.put(b'{"EventType":"X"}')
+        vendor.faults.next.append(fault)
+        with pytest.raises(Unreachable) as told:
+            await api.pull()
+        assert tells_no_secret(told.value)
+
+
+async def test_a_silent_vendor_is_given_up_in_time(
+    kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession
+) -> None:
+    app.manners.latency_s = 5
+    account = Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=0.1)
+    begun = time.monotonic()
+    with pytest.raises(Unreachable, match=r"no answer within 0\.1 s") as told:
+        await kind(account, session, time.time).pull()
+    assert time.monotonic() - begun < 2
+    assert tells_no_secret(told.value)
+
+
+async def test_a_vendor_that_is_not_there_is_told_with_its_host(
+    kind: Api, session: aiohttp.ClientSession
+) -> None:
+    for endpoint in (f"http://127.0.0.1:{free_port()}", "http://no-such-host.invalid"):
+        account = Account(endpoint=endpoint, credential=lambda: KEY)
+        with pytest.raises(Unreachable, match=endpoint.removeprefix("http://")) as told:
+            await kind(account, session, time.time).pull()
+        assert tells_no_secret(told.value)
+
+
+def _gone() -> Credential:
+    raise FileNotFoundError(2, "No such file or directory", KEY.secret_key)
+
+
+def _binary() -> Credential:
+    (b"\xff" + KEY.secret_key.encode()).decode()
+    return KEY
+
+
+@pytest.mark.parametrize(
+    "source", [_gone, _binary, lambda: Credential("id\n", KEY.secret_key, f"{KEY.token}\n")]
+)
+async def test_a_key_that_cannot_be_used_is_no_answer_and_stays_secret(
+    vendor: Vendor, session: aiohttp.ClientSession, source: Callable[[], Credential]
+) -> None:
+    api = VodApi(Account(endpoint=vendor.url, credential=source), session, time.time)
+    with pytest.raises(Unreachable) as told:
+        await api.pull()
+    assert tells_no_secret(told.value)
+
+
+async def test_a_vendor_that_repeats_secrets_is_not_quoted_with_them(
+    kind: Api, vendor: Vendor, api: Queue
+) -> None:
+    said = f"you signed with {KEY.secret_key}\nand {KEY.token}" + "!" * 5000
+    body: dict[str, object] = {"code": 4100, "message": said}
+    if kind is VodApi:
+        body = {"Response": {"Error": {"Code": f"X.{KEY.secret_key}", "Message": said}}}
+    vendor.canned.append(web.json_response(body))
+    with pytest.raises(Refused) as told:
+        await api.pull()
+    assert tells_no_secret(told.value)
+    assert told.value.text.startswith("you signed with *** and ***!!")
+    assert len(told.value.text) <= 300
+
+
+async def test_no_repr_of_a_key_shows_it() -> None:
+    account = Account(credential=lambda: KEY)
+    assert KEY.secret_key not in f"{KEY!r} {KEY} {account!r} {[KEY]}"
+    assert KEY.token not in f"{KEY!r} {KEY}"
+
+
+@pytest.mark.parametrize("endpoint", ["ftp://x", "http://", "http://x:99999", "https://:1"])
+async def test_an_endpoint_that_is_none_is_a_mistake_told_at_once(
+    kind: Api, session: aiohttp.ClientSession, endpoint: str
+) -> None:
+    with pytest.raises(ValueError, match=r"endpoint|[Pp]ort"):
+        kind(Account(endpoint=endpoint, credential=lambda: KEY), session, time.time)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host"),
+    [
+        ("", "vod.tencentcloudapi.com"),
+        ("vod.intl.tencentcloudapi.com", "vod.intl.tencentcloudapi.com"),
+        ("https://VOD.example:443/", "vod.example"),
+        ("http://127.0.0.1:8080", "127.0.0.1:8080"),
+    ],
+)
+async def test_the_host_that_is_signed_is_the_host_that_is_asked(
+    session: aiohttp.ClientSession, endpoint: str, host: str
+) -> None:
+    account = Account(endpoint=endpoint, credential=lambda: KEY)
+    assert Line(account, session, "vod.tencentcloudapi.com").host == host

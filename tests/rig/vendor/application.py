@@ -1,0 +1,145 @@
+"""One application at the fake vendor: its queue, its settings, its tasks, and what each action answers."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from tests.rig.vendor.ledger import Event
+from tests.rig.vendor.queue import Said, Waiting
+
+EMPTY = {"ResourceNotFound": b"", "null": b'"EventSet":null', "empty": b'"EventSet":[]'}
+
+
+class Manners(Struct):
+    """How an application is treated; may be changed while the fake runs.
+
+    ``empty`` is how an empty queue looks: ResourceNotFound, null, empty, or "cycle" for all in turn (v2:
+    code 4000, null, an empty list). ``calls_s`` limits calls a second, 0 is no limit. ``mode`` PUSH refuses
+    pulls. ``texts`` makes v2 send each event as a text that holds JSON.
+    """
+
+    poll_s: float = 5.0
+    latency_s: float = 0.0
+    empty: str = "ResourceNotFound"
+    calls_s: int = 0
+    mode: str = "PULL"
+    texts: bool = False
+
+
+class Application:
+    """What a test sets and reads: ``put``, ``ledger``, ``manners``, ``switches``, ``tasks``, ``details``."""
+
+    def __init__(self, manners: Manners, clock: Callable[[], float]) -> None:
+        self.manners = manners
+        self.waiting = Waiting(clock)
+        self.ledger = self.waiting.ledger
+        self.notification_url = ""
+        self.switches = {
+            "UploadMediaComplete": "OFF",
+            "DeleteMediaComplete": "OFF",
+            "PersistenceComplete": "OFF",
+        }
+        self.tasks: list[dict[str, Any]] = []  # as DescribeTasks lists them
+        self.details: dict[str, bytes] = {}  # task id -> an object's bytes: what Response holds
+        self.clock = clock
+        self._cycle = deque(EMPTY)
+        self._recent: deque[float] = deque()
+
+    def put(self, body: bytes, *, spliced: bool = True) -> Event:
+        """Let an event wait to be pulled; ``body`` is what a pushed one would be."""
+        return self.waiting.put(body, spliced=spliced)
+
+    def admit(self) -> None:
+        """Refuse a call beyond the rate."""
+        now = self.clock()
+        while self._recent and now - self._recent[0] >= 1:
+            self._recent.popleft()
+        if 0 < self.manners.calls_s <= len(self._recent):
+            raise Said("RequestLimitExceeded", "", 4400)
+        self._recent.append(now)
+
+    async def pull(self) -> tuple[list[tuple[str, Event]], str]:
+        """Lend what waits; else, after the long poll, give the word for how the empty queue looks now."""
+        if self.manners.mode != "PULL":
+            # Our assumption: no document tells what the vendor answers to pulls of a pushed application.
+            raise Said("FailedOperation", "the application's events are pushed", 5000)
+        await self.waiting.wait(self.manners.poll_s)
+        given = self.waiting.pull()
+        if given or self.manners.empty != "cycle":
+            return given, "" if given else self.manners.empty
+        self._cycle.rotate(-1)
+        return [], self._cycle[-1]
+
+    async def pull_events(self, _: dict[str, Any]) -> bytes:
+        """PullEvents."""
+        given, empty = await self.pull()
+        if empty == "ResourceNotFound":
+            raise Said(empty)
+        if empty:
+            return EMPTY[empty]
+        return b'"EventSet":[%s]' % b",".join(element(handle, event) for handle, event in given)
+
+    async def confirm_events(self, asked: dict[str, Any]) -> bytes:
+        """ConfirmEvents."""
+        self.waiting.confirm(asked["EventHandles"])
+        return b""
+
+    async def describe_event_config(self, _: dict[str, Any]) -> bytes:
+        """DescribeEventConfig."""
+        switches = {f"{name}EventSwitch": value for name, value in self.switches.items()}
+        said = {"Mode": self.manners.mode, "NotificationUrl": self.notification_url, **switches}
+        return json.dumps(said).encode()[1:-1]
+
+    async def describe_events_state(self, _: dict[str, Any]) -> bytes:
+        """DescribeEventsState; to the point, where the real one is minutes late."""
+        return b'"CountOfEventsToPull":%d' % len(self.waiting)
+
+    async def describe_tasks(self, asked: dict[str, Any]) -> bytes:
+        """DescribeTasks: by status and time of finishing, in the order of finishing, in pages."""
+        since = asked.get("FinishTime", {}).get("After", "")
+        found = [task for task in self.tasks if task.get("Status", "FINISH") == asked.get("Status")]
+        found = sorted(
+            (t for t in found if t["FinishTime"] >= since), key=lambda task: str(task["FinishTime"])
+        )
+        begin, limit = int(asked.get("ScrollToken") or 0), asked.get("Limit", 10)
+        if not 0 < limit <= 100:
+            raise Said("InvalidParameterValue.Limit")
+        more = str(begin + limit) if begin + limit < len(found) else None
+        said = {"TaskSet": found[begin : begin + limit], "ScrollToken": more}
+        return json.dumps(said).encode()[1:-1]
+
+    async def describe_task_detail(self, asked: dict[str, Any]) -> bytes:
+        """DescribeTaskDetail, the bytes as the test gave them."""
+        if asked["TaskId"] not in self.details:
+            raise Said("InvalidParameterValue.TaskId")
+        return self.details[asked["TaskId"]].strip()[1:-1]
+
+    async def pull_event(self, _: Sequence[str]) -> bytes:
+        """PullEvent of v2."""
+        given, empty = await self.pull()
+        if empty == "ResourceNotFound":
+            raise Said(empty, "no event", 4000)
+        if empty:
+            return b'"eventList":null' if empty == "null" else b'"eventList":[]'
+        return b'"eventList":[%s]' % b",".join(self._legacy(handle, event) for handle, event in given)
+
+    async def confirm_event(self, handles: Sequence[str]) -> bytes:
+        """ConfirmEvent of v2."""
+        self.waiting.confirm(handles)
+        return b""
+
+    def _legacy(self, handle: str, event: Event) -> bytes:
+        content = json.dumps(event.body.decode()).encode() if self.manners.texts else event.body
+        return b'{"msgHandle":%s,"eventContent":%s}' % (json.dumps(handle).encode(), content)
+
+
+def element(handle: str, event: Event) -> bytes:
+    """Give an event as it stands in EventSet: the handle spliced in front, all else untouched."""
+    if not event.spliced:
+        return event.body
+    begin, rest = event.body.lstrip()[:1], event.body.lstrip()[1:]
+    comma = b"" if rest.lstrip()[:1] == b"}" else b","
+    return b'%s"EventHandle":%s%s%s' % (begin, json.dumps(handle).encode(), comma, rest)

@@ -1,0 +1,98 @@
+"""One application's queue at the fake vendor: leases, redelivery, confirmation of all or none."""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from tests.rig.vendor.ledger import Event, Ledger
+
+MOST = 16
+LOOK_S = 0.05  # a lease that ends wakes nobody
+
+
+class Said(Exception):  # noqa: N818 - it is what the vendor says, not that something broke
+    """The vendor answers with an error; ``code`` is v3's word, ``number`` what v2 says in its place."""
+
+    def __init__(self, code: str, text: str = "", number: int = 4000) -> None:
+        super().__init__(code)
+        self.code = code
+        self.text = text or f"{code} (the fake says so)"
+        self.number = number
+
+
+class Lease(Struct, frozen=True):
+    """An event on loan."""
+
+    event: Event
+    since_s: float
+
+
+class Waiting:
+    """The events of one application that nobody has confirmed."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.ledger = Ledger()
+        self.lease_s = 30.0
+        self._clock = clock
+        self._free: deque[Event] = deque()
+        self._leases: dict[str, Lease] = {}  # in the order in which they end
+        self._numbers = itertools.count(1)
+        self._came = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Tell how many could be pulled now."""
+        self._end_leases()
+        return len(self._free)
+
+    def put(self, body: bytes, *, spliced: bool = True) -> Event:
+        """Let one more wait. ``spliced=False`` sends ``body`` as the whole element, without a handle."""
+        event = self.ledger.add(body, spliced=spliced)
+        self._free.append(event)
+        self._came.set()
+        return event
+
+    async def wait(self, seconds: float) -> None:
+        """Hold a call until something can be pulled, for at most so long (of real time)."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not len(self) and (left := until - loop.time()) > 0:
+            self._came.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._came.wait(), min(left, LOOK_S))
+
+    def pull(self) -> list[tuple[str, Event]]:
+        """Lend up to 16 under fresh handles."""
+        self._end_leases()
+        now, given = self._clock(), []
+        for _ in range(min(MOST, len(self._free))):
+            event = self._free.popleft()
+            event.pulled_s.append(now)
+            handle = f"handle-{next(self._numbers)}+/=&"  # what an encoding must not spoil
+            self._leases[handle] = Lease(event, now)
+            given.append((handle, event))
+        return given
+
+    def confirm(self, handles: Sequence[str]) -> None:
+        """Forget all of these events, or none where one handle is not alive."""
+        self._end_leases()
+        stale = [handle for handle in handles if handle not in self._leases]
+        self.ledger.stale += len(stale)
+        if stale or not 0 < len(handles) <= MOST:
+            raise Said("InvalidParameterValue", f"{len(handles)} handles, {len(stale)} of them void")
+        now = self._clock()
+        for handle in dict.fromkeys(handles):
+            lease = self._leases.pop(handle)
+            lease.event.confirmed_s, lease.event.age_s = now, now - lease.since_s
+
+    def _end_leases(self) -> None:
+        now = self._clock()
+        over = []
+        for handle, lease in self._leases.items():
+            if now - lease.since_s < self.lease_s:
+                break
+            over.append(handle)
+        self._free.extend(self._leases.pop(handle).event for handle in over)
