@@ -165,6 +165,7 @@ class Bridge:
         if self._memory.away:
             unchecked = self._settings.dedup.when_unavailable == "publish"
             degraded.append(f"redis: away, events are {'published unchecked' if unchecked else 'held'}")
+        degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
         return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)

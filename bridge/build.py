@@ -147,7 +147,9 @@ def build_pollers(
 
     def build(app: Application) -> Poller:
         account = vendor_account(settings.apps[app.name])
-        queue = (VodApi if app.mode == "pull" else LegacyApi)(account, session, time.time)
-        return Poller(app, queue, surroundings, limits)
+        if app.mode == "pull-legacy":
+            return Poller(app, LegacyApi(account, session, time.time), surroundings, limits)
+        api = VodApi(account, session, time.time)
+        return Poller(app, api, surroundings, limits, api.waiting)
 
     return [build(app) for app in settings.applications().values() if app.mode != "push"]

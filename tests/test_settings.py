@@ -264,12 +264,16 @@ def test_sizes_may_be_written_with_their_unit() -> None:
     assert load(None, {"BRIDGE_SPOOL__MAX_BYTES": "0"}).spool.max_bytes == 0
 
 
-def test_an_open_door_and_what_is_yet_to_come_are_warned_of() -> None:
+def test_an_open_door_and_an_account_without_its_number_are_warned_of() -> None:
     assert "anyone who reaches the port can publish" in load(None, {}).warnings()[0]
     signed = load(None, {"BRIDGE_APPS__A__SIGN_KEY": "k", "BRIDGE_APPS__B__TOKEN": "t"})
     assert signed.warnings() == []
-    later = load(None, {"BRIDGE_APPS__A__MODE": "pull", "BRIDGE_SPOOL__PATH": "/data"})
-    assert ["later version" in text for text in later.warnings()] == [True]
+    old = {
+        "BRIDGE_APPS__A__MODE": "pull",
+        "BRIDGE_APPS__A__SECRET_ID": "i",
+        "BRIDGE_APPS__A__SECRET_KEY": "k",
+    }
+    assert ["sub_app_id" in text for text in load(None, old).warnings()] == [True]
 
 
 def test_every_setting_is_described() -> None:

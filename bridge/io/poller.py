@@ -6,6 +6,8 @@ days: whatever goes wrong here, it comes again. Only what is durable is confirme
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from math import inf
 from random import random
 from typing import Protocol
 
@@ -50,6 +52,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     retry: float = 0.5
     retry_max: float = 30.0
     gate: float = 0.25
+    count: float = 30.0
     tell_again: float = 60.0
 
 
@@ -69,10 +72,15 @@ class Surroundings(Struct, frozen=True, kw_only=True):
 
 
 class Poller:
-    """Pulls for one application for as long as it runs."""
+    """Pulls for one application for as long as it runs. ``count`` asks how many events wait at the vendor."""
 
     def __init__(
-        self, application: Application, queue: Queue, surroundings: Surroundings, limits: Limits
+        self,
+        application: Application,
+        queue: Queue,
+        surroundings: Surroundings,
+        limits: Limits,
+        count: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._application = application
         self._queue = queue
@@ -82,11 +90,13 @@ class Poller:
         self._monotonic = surroundings.monotonic
         self._telemetry = surroundings.telemetry
         self._limits = limits
+        self._count = count
         self._confirmer = Confirmer(queue, application.name, self._telemetry, self._monotonic)
         self._width = 1
         self._next_at = 0.0
         self._failures = 0
-        self._told_at = 0.0
+        self._told_at = -inf
+        self._told = False
         self._ceased = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._batches: set[asyncio.Task[None]] = set()
@@ -100,9 +110,17 @@ class Poller:
         """Begin to pull."""
         self._confirmer.start()
         self._workers = [
-            asyncio.create_task(tended(lambda number=number: self._work(number), self._telemetry))  # type: ignore[misc]
+            asyncio.create_task(tended(partial(self._work, number), self._telemetry))
             for number in range(self._limits.batches)
         ]
+        if self._count is not None:
+            counting = partial(self._keep_count, self._count)
+            self._workers.append(asyncio.create_task(tended(counting, self._telemetry)))
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+        return self._application.name
 
     def cease(self) -> None:
         """Pull no more. What was pulled goes on to its ending."""
@@ -139,6 +157,14 @@ class Poller:
                 await asyncio.wait((batch,))
             else:
                 await self._rest(self._limits.idle - (self._monotonic() - asked))
+
+    async def _keep_count(self, count: Callable[[], Awaitable[int]]) -> None:
+        while not self._ceased.is_set():
+            await asyncio.sleep(self._limits.count)
+            try:
+                self._telemetry.pull_waiting.labels(self.name).set(await count())
+            except (Refused, Unreachable):
+                continue  # what is wrong is told by the pulls
 
     async def _turn(self, number: int) -> None:
         """Wait until this worker may pull: wanted, Kafka taking records, the last failure past."""
@@ -179,9 +205,9 @@ class Poller:
         app = self._application.name
         self._telemetry.pull_calls.labels(app, "pull", "good" if pulled else "empty").inc()
         self._telemetry.pull_events.labels(app).inc(len(pulled))
-        if self._failures:
+        if self._told:
             log.warning("pull_works_again", app=app)
-        self._failures = 0
+        self._failures, self._told = 0, False
         self._telemetry.pull_failing.labels(app).set(0)
         if len(pulled) >= _FULL:
             self._width = min(self._width + 1, self._limits.batches)
@@ -196,8 +222,8 @@ class Poller:
         self._telemetry.pull_failing.labels(app).set(1)
         pause = min(self._limits.retry * 2**self._failures, self._limits.retry_max)
         self._next_at = now + pause * (0.5 + random() / 2)  # noqa: S311 - jitter
-        if not self._failures or now - self._told_at > self._limits.tell_again:
-            self._told_at = now
+        if now - self._told_at > self._limits.tell_again:
+            self._told_at, self._told = now, True
             hint = (
                 "credentials, SubAppId and the mode at the vendor: `vod-bridge check` tells"
                 if refused

@@ -12,6 +12,7 @@ from typing import Any
 import redis as redis_library
 
 from tests.bench.load import Load
+from tests.bench.pulling import pull
 from tests.bench.siege import siege
 from tests.bench.spooling import outage, spool
 from tests.bench.stage import Cost, Stage, Target, median, rss_bytes
@@ -74,6 +75,7 @@ CASES: dict[str, Case] = {
     "spool": spool,
     "outage": outage,
     "siege": siege,
+    "pull": pull,
 }
 QUICK = ("cost", "memory", "spool")
 

@@ -1,7 +1,7 @@
 """A queue is pulled for as long as the program runs, and only what is durable is confirmed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from msgspec.structs import replace
@@ -24,7 +24,12 @@ LIMITS = Limits(batches=4, spacing=0, idle=0.001, retry=0.001, retry_max=0.002, 
 class Parts:
     """A poller on a fake queue; ``endings`` says how the next deliveries end, ``...`` leaves them open."""
 
-    def __init__(self, queue: FakeQueue, limits: Limits = LIMITS) -> None:
+    def __init__(
+        self,
+        queue: FakeQueue,
+        limits: Limits = LIMITS,
+        count: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.queue = queue
         self.telemetry = Telemetry()
         self.delivered: list[Notification] = []
@@ -38,7 +43,7 @@ class Parts:
             monotonic=asyncio.get_running_loop().time,
             telemetry=self.telemetry,
         )
-        self.poller = Poller(Application(name="shop", mode="pull"), queue, surroundings, limits)
+        self.poller = Poller(Application(name="shop", mode="pull"), queue, surroundings, limits, count)
 
     async def _deliver(self, notification: Notification) -> Outcome:
         self.delivered.append(notification)
@@ -131,6 +136,26 @@ async def test_an_empty_queue_is_asked_rarely_and_by_one() -> None:
     for _ in range(50):
         await asyncio.sleep(0)
     assert parts.queue.pulls == 1
+    await parts.poller.stop(1)
+
+
+async def test_how_many_wait_at_the_vendor_is_shown_while_it_tells() -> None:
+    answers: list[int | Refused] = [Refused("InternalError", "no"), 5]
+
+    async def count() -> int:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Refused):
+            raise answer
+        return answer
+
+    parts = Parts(FakeQueue(), replace(LIMITS, count=0.001), count)
+    parts.poller.start()
+
+    def shown() -> bool:
+        labels = {"app": "shop"}
+        return parts.telemetry.registry.get_sample_value("bridge_pull_waiting", labels) == 5
+
+    await eventually(shown, "the count is shown")
     await parts.poller.stop(1)
 
 

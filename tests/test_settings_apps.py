@@ -1,0 +1,20 @@
+"""What an application must be told depends on how its notifications come."""
+
+import pytest
+
+from bridge.settings import SettingsError, load
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"MODE": "pull"}, "mode pull needs secret_id and secret_key, or credentials_dir"),
+        ({"MODE": "pull", "SECRET_ID": "i"}, "mode pull needs secret_id and secret_key, or credentials_dir"),
+        ({"MODE": "pull-legacy", "SECRET_ID": "i", "SECRET_KEY": "k", "TOKEN": "t"}, "are for mode push"),
+        ({"SECRET_ID": "i", "SECRET_KEY": "k"}, "are for mode pull"),
+        ({"MODE": "pull", "CREDENTIALS_DIR": "/nowhere"}, "CREDENTIALS_DIR"),
+    ],
+)
+def test_an_application_is_told_what_its_mode_needs(settings: dict[str, str], problem: str) -> None:
+    with pytest.raises(SettingsError, match=problem):
+        load(None, {f"BRIDGE_APPS__SHOP__{name}": value for name, value in settings.items()})
