@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bridge import __version__
+from bridge.cli.audit import audit
 from bridge.cli.check import check
 from bridge.cli.dev import dev
 from bridge.cli.drain import drain
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, dev, check, topics, send, tail, drain):
+for command in (serve, dev, check, topics, send, tail, drain, audit):
     app.command()(command)
 
 

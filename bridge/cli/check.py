@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
+from bridge.cli.check_vendor import check_vendor
 from bridge.cli.ending import FAILED, ConfigFile
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.topics import expected_topics
@@ -29,9 +30,9 @@ def check(
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as one JSON object.")] = False,
 ) -> None:
-    """Check settings, connections, topics and permissions; say what is wrong and what to do.
+    """Check settings, connections, topics, permissions, and the vendor's side of what is pulled.
 
-    Publishes nothing and leaves nothing behind. Ends with 1 if something failed.
+    Says what is wrong and what to do. Publishes nothing and leaves nothing behind. Ends with 1 if one failed.
 
     Example: vod-bridge check --config bridge.toml
     """
@@ -54,10 +55,12 @@ def check(
 
 async def _check(settings: Settings) -> list[Finding]:
     here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), _spool(settings)]
-    kafka, redis = await asyncio.gather(
-        check_kafka(kafka_options(settings.kafka), expected_topics(settings)), check_redis(settings.redis)
+    kafka, redis, vendor = await asyncio.gather(
+        check_kafka(kafka_options(settings.kafka), expected_topics(settings)),
+        check_redis(settings.redis),
+        check_vendor(settings.apps),
     )
-    return [*here, *kafka, *redis]
+    return [*here, *kafka, *redis, *vendor]
 
 
 def _told(settings: Settings) -> list[Finding]:

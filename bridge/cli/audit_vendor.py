@@ -1,0 +1,66 @@
+"""The vendor's finished tasks, asked for slowly: others share the account's 100 calls a second."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import TypeVar
+
+from bridge.io.vod_api import FinishedTask, Refused, VodApi
+
+_SPACING_S = 0.1
+_LIMITED = "RequestLimitExceeded"
+_LIMITED_REST_S = 1.0
+_LIMITED_MOST = 30
+
+T = TypeVar("T")
+
+
+class Tasks:
+    """One application's finished tasks. ``told`` hears of each call that was answered."""
+
+    def __init__(self, api: VodApi, told: Callable[[], None]) -> None:
+        self._api = api
+        self._told = told
+        self._next_at = 0.0
+
+    async def finished(self, since: datetime, until: datetime) -> dict[str, FinishedTask]:
+        """List those that finished from ``since`` to ``until``, the oldest first, by id."""
+        found: dict[str, FinishedTask] = {}
+        after, scroll = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), ""
+        while True:
+            page = await self._ask(partial(self._api.finished_tasks, after, scroll))
+            within = [task for task in page.tasks if _finished_by(task, until)]
+            found |= {task.task_id: task for task in within}
+            scroll = page.scroll
+            if not scroll or not page.tasks or len(within) < len(page.tasks):
+                return found
+
+    async def detail(self, task_id: str) -> bytes:
+        """Fetch all that the vendor knows of a task."""
+        return await self._ask(partial(self._api.task_detail, task_id))
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and again where the vendor says that it is asked too often."""
+        clock, refusals = asyncio.get_running_loop().time, 0
+        while True:
+            await asyncio.sleep(max(0.0, self._next_at - clock()))
+            self._next_at = clock() + _SPACING_S
+            try:
+                answer = await question()
+            except Refused as refusal:
+                refusals += 1
+                if not refusal.code.startswith(_LIMITED) or refusals == _LIMITED_MOST:
+                    raise
+                self._next_at = clock() + _LIMITED_REST_S
+            else:
+                self._told()
+                return answer
+
+
+def _finished_by(task: FinishedTask, until: datetime) -> bool:
+    try:
+        finished = datetime.fromisoformat(task.finish_time)
+    except ValueError:  # nothing that can be compared: better audited than left out
+        return True
+    return (finished if finished.tzinfo else finished.replace(tzinfo=UTC)) <= until

@@ -1,0 +1,58 @@
+"""A finished task as the vendor keeps it, written as the notification that did not come.
+
+DescribeTaskDetail holds one object by task type, of the very struct that the type's event has as its payload
+(SDK 3.1.194): it is handed on with its bytes untouched.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import msgspec
+from msgspec import Raw, Struct
+
+from bridge.core.catalogue import BY_NAME, ROWS
+from bridge.core.content import is_object, text
+
+# Where the member of the detail is not named as its event is.
+_IRREGULAR: Mapping[str, str] = {
+    "ProcedureStateChanged": "ProcedureTask",
+    "PullComplete": "PullUploadTask",
+    "CreateSnapshotByTimeOffsetComplete": "SnapshotByTimeOffsetTask",
+}
+
+
+def _member(event_type: str) -> str:
+    """Tell where a task of that type stands: TranscodeComplete in TranscodeTask."""
+    stem = event_type.removesuffix("Event").removesuffix("Complete").removesuffix("Task")
+    return _IRREGULAR.get(event_type, f"{stem}Task")
+
+
+# Member of the detail -> EventType; a type whose payload has no TaskId is no task's.
+MEMBERS: Mapping[str, str] = MappingProxyType(
+    {_member(row.name): row.name for row in ROWS if row.has("TaskId")}
+)
+
+
+class _Named(Struct, rename="pascal"):
+    task_id: str | int | None = None
+
+
+def rebuilt(detail: bytes, task_id: str) -> bytes | None:
+    """Write a task's notification from its ``detail``; None where no event is known to have been its own.
+
+    The payload must name the task itself: under another id the event would be another occurrence.
+    """
+    try:
+        members = msgspec.json.decode(detail, type=dict[str, Raw])
+        found = [member for member in MEMBERS if member in members and is_object(members[member])]
+        if len(found) != 1:
+            return None
+        (member,) = found
+        payload = members[member]
+        named = msgspec.json.decode(payload, type=_Named).task_id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    if text(named) != task_id:
+        return None
+    row = BY_NAME[MEMBERS[member]]
+    return b'{"EventType":"%b","%b":%b}' % (row.name.encode(), row.field.encode(), payload)

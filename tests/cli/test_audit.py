@@ -1,0 +1,229 @@
+"""``vod-bridge audit`` between a fake vendor and a real Kafka: what misses is named, and brought in once."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiokafka import AIOKafkaProducer
+
+from bridge.cli.audit_vendor import Tasks
+from bridge.io.vod_api import Account, Credential, VodApi
+from tests.cli.running import Said, vod_bridge
+from tests.rig.consume import read_all
+from tests.rig.kafka import RealKafka
+from tests.rig.parts import free_port
+from tests.rig.redis import RealRedis
+from tests.rig.vendor import Application, Vendor
+
+KEY_ID, KEY, NUMBER = "AKIDaudit", "c0rrect-key", 1500000001
+PAYLOAD = b'{"TaskId":"%b","Status":"FINISH","ErrCode":0,"Output":{"FileId":"52","Duration":1.50e1}}'
+
+
+@pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    async with Vendor() as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def shop(vendor: Vendor) -> Application:
+    return vendor.add(KEY_ID, KEY, sub_app_id=NUMBER)
+
+
+class Place:
+    """The settings of one test, with topics of its own."""
+
+    def __init__(self, name: str, kafka: str, redis: str, vendor: Vendor) -> None:
+        self.name = name
+        self.kafka = kafka
+        self.settings = {
+            "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": kafka,
+            "BRIDGE_KAFKA__TOPIC": f"{name}.{{type}}",
+            "BRIDGE_KAFKA__TOPIC_OTHER": f"{name}.other",
+            "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": f"{name}.dead",
+            "BRIDGE_REDIS__URL": redis,
+            "BRIDGE_DEDUP__TIMEOUT_MS": "1000",  # whatever else this machine is at
+            "BRIDGE_APPS__SHOP__MODE": "pull",
+            "BRIDGE_APPS__SHOP__SUB_APP_ID": str(NUMBER),
+            "BRIDGE_APPS__SHOP__SECRET_ID": KEY_ID,
+            "BRIDGE_APPS__SHOP__SECRET_KEY": KEY,
+            "BRIDGE_APPS__SHOP__ENDPOINT": vendor.url,
+        }
+        self.topic = f"{name}.EditMediaComplete"
+
+    def pushed(self) -> "Place":
+        """Make the application a pushed one that asks for signatures, with a key for this command only."""
+        for name in ("SECRET_ID", "SECRET_KEY"):
+            self.settings[f"VOD_{name}"] = self.settings.pop(f"BRIDGE_APPS__SHOP__{name}")
+        self.settings |= {"BRIDGE_APPS__SHOP__MODE": "push", "BRIDGE_APPS__SHOP__SIGN_KEY": "s1gn"}
+        return self
+
+    async def audit(self, *words: str) -> Said:
+        """Run the command."""
+        said = await vod_bridge("audit", "--app", "shop", *words, settings=self.settings)
+        assert KEY not in said.out + said.err
+        return said
+
+    async def report(self, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run the command, and read its report."""
+        said = await self.audit("--json", *words)
+        return said.code, json.loads(said.out)
+
+    async def write(self, *values: Mapping[str, str], app: str = "shop") -> None:
+        """Write events as the bridge would."""
+        async with AIOKafkaProducer(bootstrap_servers=self.kafka) as producer:
+            for value in values:
+                headers = [("ce_source", f"/vod/{app}".encode())]
+                await producer.send_and_wait(self.topic, json.dumps(value).encode(), headers=headers)
+
+
+def _task(number: str, ago: timedelta = timedelta(hours=1), kind: str = "EditMedia") -> dict[str, str]:
+    finished = (datetime.now(UTC) - ago).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"TaskId": number, "TaskType": kind, "Status": "FINISH", "FinishTime": finished}
+
+
+def _over(number: str) -> dict[str, str]:
+    return {"task_id": number, "outcome": "succeeded"}
+
+
+@pytest.fixture
+async def place(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis, vendor: Vendor) -> Place:
+    name = request.node.name.removeprefix("test_")[:40]
+    place = Place(name, kafka.bootstrap, redis.url, vendor)
+    await kafka.create_topics([place.topic])
+    return place
+
+
+async def test_tasks_without_an_event_are_named(place: Place, shop: Application) -> None:
+    shop.tasks = [_task(f"t{number}") for number in range(150)]  # two pages
+    shop.tasks += [_task("old", timedelta(hours=25)), {**_task("open"), "Status": "PROCESSING"}]
+    await place.write(*(_over(f"t{number}") for number in range(1, 149)))
+    await place.write({"task_id": "t0", "outcome": "in_progress"})
+    await place.write(_over("t149"), app="other")
+    said = await place.audit()
+    assert (said.code, said.err) == (1, "")
+    lines = said.out.splitlines()
+    assert lines[:2] == [f"{shop.tasks[at]['FinishTime']}  EditMedia  t{at}" for at in (0, 149)]
+    assert lines[2].startswith("shop: 150 tasks finished from ")
+    assert lines[2].endswith(": 148 with an event, 2 missing")
+    assert [call.action for call in shop.ledger.calls] == ["DescribeTasks", "DescribeTasks"]
+
+
+async def test_where_none_is_missing_it_ends_well(place: Place, shop: Application) -> None:
+    shop.tasks = [_task("t"), _task("late", timedelta(minutes=1))]
+    await place.write(_over("t"))
+    code, report = await place.report("--until", "10m")
+    assert (code, report["finished"], report["with_event"], report["missing"]) == (0, 1, 1, [])
+    assert (await place.report())[0] == 1
+
+
+async def test_what_is_missing_is_brought_in_once_as_it_is(place: Place, shop: Application) -> None:
+    shop.tasks = [_task("t1"), _task("t2")]
+    for number in ("t1", "t2"):
+        shop.details[number] = b'{"TaskType":"EditMedia","EditMediaTask":%b}' % (PAYLOAD % number.encode())
+    await place.write(_over("t1"))
+    place.pushed()
+    code, report = await place.report("--backfill")
+    assert (code, [(one["task_id"], one["ending"]) for one in report["missing"]]) == (
+        0,
+        [("t2", "published")],
+    )
+    found = await read_all(place.kafka, [place.topic])
+    (record,) = [record for record in found if b"t1" not in record.value]
+    event = json.loads(record.value)
+    assert event["delivery"] == {"format": "v3", "mode": "audit", "deduplicated": True}
+    assert (event["id"], event["outcome"]) == ("EditMediaComplete:t2:FINISH", "succeeded")
+    assert PAYLOAD % b"t2" in record.value
+    again = await place.audit("--backfill")
+    assert (again.code, again.out.endswith("2 with an event, 0 missing\n")) == (0, True)
+
+
+async def test_an_event_that_is_remembered_is_not_published_again(
+    place: Place, shop: Application, redis: RealRedis, kafka: RealKafka
+) -> None:
+    shop.tasks = [_task("t3")]
+    shop.details["t3"] = b'{"EditMediaTask":%b}' % (PAYLOAD % b"t3")
+    assert (await place.report("--backfill"))[0] == 0
+    await kafka.delete_topics([place.topic])
+    shop.details["t3"] = shop.details["t3"].replace(b"1.50e1", b"2")  # an audit makes no revision
+    said = await place.audit("--backfill")
+    assert (said.code, "of these 1 duplicate (remembered as delivered" in said.out) == (0, True)
+    assert redis.pid
+
+
+async def test_what_cannot_be_rebuilt_is_said_and_the_others_are_brought_in(
+    place: Place, shop: Application
+) -> None:
+    shop.tasks = [_task("odd", kind="FastClipMedia"), _task("forgotten"), _task("t4")]
+    shop.details = {
+        "odd": b'{"TaskType":"FastClipMedia"}',
+        "t4": b'{"EditMediaTask":%b}' % (PAYLOAD % b"t4"),
+    }
+    said = await place.audit("--backfill")
+    assert said.code == 1
+    assert "FastClipMedia  odd  cannot be rebuilt" in said.out
+    assert "of these 2 cannot be rebuilt, 1 published" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--since", "73h"), "--since 73h: the vendor lists tasks of the last 72 h only"),
+        (("--since", "soon"), "--since soon: must be a number and one of s, m, h, d"),
+        (("--since", "1h", "--until", "60m"), "--until 60m: must be less than --since 1h"),
+        (("--app", "other"), "--app other: not configured; there is shop"),
+        (("--secret-id", "a"), "belong together"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_said(words: tuple[str, ...], expected: str, vendor: Vendor) -> None:
+    said = await Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).audit(*words)
+    assert (said.code, expected in said.err, said.err.count("\n")) == (2, True, 1)
+
+
+async def test_a_pushed_application_needs_a_key_for_this(vendor: Vendor) -> None:
+    place = Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+    del place.settings["VOD_SECRET_ID"], place.settings["VOD_SECRET_KEY"]
+    said = await place.audit()
+    assert (said.code, "set VOD_SECRET_ID and VOD_SECRET_KEY" in said.err) == (2, True)
+
+
+@pytest.mark.usefixtures("shop")
+async def test_a_refusal_is_one_line_that_says_what_to_do(vendor: Vendor) -> None:
+    place = Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+    place.settings |= {"VOD_SECRET_KEY": "wr0ng"}
+    said = await place.audit()
+    assert said.code == 1
+    assert said.err.startswith("error: the vendor refuses: AuthFailure.SignatureFailure")
+    assert "check VOD_SECRET_KEY" in said.err
+    assert (said.err.count("\n"), said.out, "wr0ng" in said.err) == (1, "", False)
+
+
+async def test_where_the_vendor_or_kafka_is_away_one_line_says_so(vendor: Vendor, shop: Application) -> None:
+    place = Place("none", f"127.0.0.1:{free_port()}", "redis://127.0.0.1:1", vendor)
+    shop.tasks = [_task("t")]
+    said = await place.audit()
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith("error: Kafka at 127.0.0.1:")
+    said = await place.audit("--endpoint", f"http://127.0.0.1:{free_port()}")
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert said.err.startswith("error: 127.0.0.1:")
+
+
+async def test_asked_too_often_it_waits_and_goes_on(vendor: Vendor, shop: Application) -> None:
+    shop.details["t"] = b'{"TaskType":"EditMedia"}'
+    body = '{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":""},"RequestId":"r"}}'
+    vendor.canned.append(web.Response(text=body))
+    account = Account(
+        endpoint=vendor.url,
+        sub_app_id=NUMBER,
+        credential=lambda: Credential(secret_id=KEY_ID, secret_key=KEY),
+    )
+    answered: list[None] = []
+    async with aiohttp.ClientSession() as session:
+        api = VodApi(account, session, lambda: datetime.now(UTC).timestamp())
+        detail = await Tasks(api, lambda: answered.append(None)).detail("t")
+    assert (b'"EditMedia"' in detail, len(answered), len(shop.ledger.calls)) == (True, 1, 2)
