@@ -13,6 +13,7 @@ from bridge.core.application import Application
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import Outcome, Rejected
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_instead
+from bridge.credentials import credential_of
 from bridge.drain import Drain, Pace
 from bridge.holding import Holding
 from bridge.io.dedup import Limits as MemoryLimits
@@ -26,7 +27,7 @@ from bridge.io.publisher import Publisher
 from bridge.io.spool import Limits as SpoolLimits
 from bridge.io.spool import Spool
 from bridge.io.vod_api import Account, LegacyApi, VodApi
-from bridge.links import credential_of, kafka_options, redis_client
+from bridge.links import kafka_options, redis_client
 from bridge.settings import Settings
 from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry

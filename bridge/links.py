@@ -4,7 +4,6 @@ Nothing connects here.
 """
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
-from bridge.io.vod_api import Credential
 from bridge.settings.addresses import addresses
-from bridge.settings.apps import AppSettings
 from bridge.settings.sections import KafkaSettings, RedisSettings
 
 _REDIS_PORT = 6379
@@ -32,33 +29,6 @@ class _FileToken(AbstractTokenProvider):  # type: ignore[misc] # the library ask
 
     async def token(self) -> str:
         return (await asyncio.to_thread(self._path.read_text)).strip()
-
-
-class _Folder:
-    """Credentials in files of a folder, read again when one of them has changed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._files = [folder / name for name in ("secret_id", "secret_key", "token")]
-        self._seen: list[int] = []
-        self._credential = Credential(secret_id="", secret_key="")
-
-    def __call__(self) -> Credential:
-        stamps = [file.stat().st_mtime_ns if file.exists() else 0 for file in self._files]
-        if stamps != self._seen:
-            parts = [file.read_text("utf-8").strip() if file.exists() else "" for file in self._files]
-            self._credential, self._seen = Credential(*parts), stamps
-        return self._credential
-
-
-def credential_of(app: AppSettings) -> Callable[[], Credential]:
-    """Say what an application logs in with at the vendor's API; asked before every call."""
-    if app.credentials_dir is not None:
-        return _Folder(app.credentials_dir)
-    fixed = Credential(
-        secret_id=app.secret_id.get_secret_value() if app.secret_id else "",
-        secret_key=app.secret_key.get_secret_value() if app.secret_key else "",
-    )
-    return lambda: fixed
 
 
 def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:

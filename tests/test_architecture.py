@@ -44,8 +44,9 @@ ROOMS = {
     "app": _room(
         "__init__ build logs settings io pipeline keeping telemetry core", "aiohttp structlog uvloop"
     ),
-    "build": _room("links settings io drain holding telemetry core", "aiohttp"),
-    "links": _room("io.vod_api settings", "aiokafka redis"),
+    "build": _room("credentials links settings io drain holding telemetry core", "aiohttp"),
+    "credentials": _room("io.vod_api settings"),
+    "links": _room("settings", "aiokafka redis"),
     "embedded": _room("", "confluent_kafka"),
     "io.ingress": _room("core telemetry", "aiohttp msgspec structlog"),
     "io.admin": _room("", "aiohttp msgspec prometheus_client"),

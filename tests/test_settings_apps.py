@@ -8,9 +8,13 @@ from bridge.settings import SettingsError, load
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"MODE": "pull"}, "mode pull needs secret_id and secret_key, or credentials_dir"),
-        ({"MODE": "pull", "SECRET_ID": "i"}, "mode pull needs secret_id and secret_key, or credentials_dir"),
+        ({"MODE": "pull"}, "needs secret_id and secret_key, or credentials_dir"),
+        (
+            {"MODE": "pull", "SECRET_ID": "i"},
+            "needs secret_id and secret_key, or credentials_dir",
+        ),
         ({"MODE": "pull-legacy", "SECRET_ID": "i", "SECRET_KEY": "k", "TOKEN": "t"}, "are for mode push"),
+        ({"MODE": "pull", "SECRET_ID": "i", "SECRET_KEY": "k", "CREDENTIALS_PROVIDER": "cvm-role"}, "needs"),
         ({"SECRET_ID": "i", "SECRET_KEY": "k"}, "are for mode pull"),
         ({"MODE": "pull", "CREDENTIALS_DIR": "/nowhere"}, "CREDENTIALS_DIR"),
     ],

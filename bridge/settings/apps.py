@@ -4,6 +4,7 @@ All other settings stand in `sections`.
 """
 
 import re
+from importlib.util import find_spec
 from typing import Literal, Self
 
 from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
@@ -43,6 +44,11 @@ class AppSettings(Section):
         description="Instead of both, for pull: a folder with files secret_id, secret_key and, for temporary"
         " credentials, token; read again when they change.",
     )
+    credentials_provider: Literal["", "tke-oidc", "cvm-role"] = Field(
+        default="",
+        description="Instead of both, for pull: tke-oidc or cvm-role asks the vendor's SDK for the role's"
+        " credentials; needs the extra: pip install 'vod-event-bridge[tencent]'.",
+    )
     endpoint: Endpoint = Field(
         default="",
         description="Host or URL of the vendor's API, for pull; international: vod.intl.tencentcloudapi.com.",
@@ -71,12 +77,19 @@ class AppSettings(Section):
     @model_validator(mode="after")
     def _mode_has_what_it_needs(self) -> Self:
         keys = bool(self.secret_id) + bool(self.secret_key)
+        others = bool(self.credentials_dir) + bool(self.credentials_provider)
         if self.mode == "push":
-            if keys or self.credentials_dir:
-                raise ValueError("secret_id, secret_key and credentials_dir are for mode pull")
+            if keys or others:
+                raise ValueError(
+                    "secret_id, secret_key, credentials_dir and credentials_provider are for mode pull"
+                )
             return self
         if self.sign_key or self.sign_keys or self.token:
             raise ValueError("sign_key, sign_keys and token are for mode push")
-        if keys == 1 or bool(keys) == bool(self.credentials_dir):
-            raise ValueError(f"mode {self.mode} needs secret_id and secret_key, or credentials_dir")
+        if keys == 1 or bool(keys) + others != 1:
+            raise ValueError(
+                f"mode {self.mode} needs secret_id and secret_key, or credentials_dir or _provider"
+            )
+        if self.credentials_provider and find_spec("tencentcloud") is None:
+            raise ValueError("credentials_provider needs: pip install 'vod-event-bridge[tencent]'")
         return self

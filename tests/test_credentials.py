@@ -1,0 +1,98 @@
+"""What an application logs in with is at hand at once, and follows what changes."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
+import pytest
+from tencentcloud.common import credential
+
+from bridge.credentials import Provided, credential_of
+from bridge.io.vod_api import Credential
+from bridge.settings import Settings, load
+from tests.rig.waiting import eventually_blocking
+
+
+def configured(**settings: str) -> Callable[[], Credential]:
+    read: Settings = load(None, {f"BRIDGE_APPS__SHOP__{name}": value for name, value in settings.items()})
+    return credential_of(read.apps["shop"])
+
+
+def test_fixed_keys_are_given_as_they_are() -> None:
+    keys = configured(MODE="pull", SECRET_ID="id", SECRET_KEY="key")
+    assert keys() == Credential(secret_id="id", secret_key="key")
+
+
+def test_files_are_read_again_when_one_has_changed(tmp_path: Path) -> None:
+    keys = configured(MODE="pull", CREDENTIALS_DIR=str(tmp_path))
+    for name in ("secret_id", "secret_key"):
+        (tmp_path / name).write_text(f"{name}\n", encoding="utf-8")
+    assert keys() == Credential(secret_id="secret_id", secret_key="secret_key")
+    (tmp_path / "token").write_text("temporary", encoding="utf-8")
+    assert keys() == Credential(secret_id="secret_id", secret_key="secret_key", token="temporary")
+
+
+def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
+    answers: list[Credential | Exception] = [
+        OSError("no metadata service"),
+        Credential(secret_id="1", secret_key="k"),
+        OSError("away"),
+        Credential(secret_id="2", secret_key="k"),
+    ]
+    asked, now = list[int](), [100.0]
+
+    def ask() -> Credential:
+        answer = answers.pop(0)
+        asked.append(1)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    role = Provided(ask, lambda: now[0])
+    with pytest.raises(ValueError, match="its provider"):
+        role()
+    eventually_blocking(lambda: len(asked) == 1, "it is asked")
+    with pytest.raises(ValueError, match="its provider"):
+        role()
+    now[0] += 2
+
+    def given(secret_id: str) -> bool:
+        try:
+            return role().secret_id == secret_id
+        except ValueError:
+            return False
+
+    eventually_blocking(lambda: given("1"), "it is given")
+    now[0] += 61
+    assert given("1")
+    eventually_blocking(lambda: len(asked) == 3, "it is asked again")
+    assert given("1")
+    now[0] += 61
+    eventually_blocking(lambda: given("2"), "it is renewed")
+
+
+def test_a_provider_that_never_answers_keeps_nobody_waiting() -> None:
+    never = Event()
+
+    def ask() -> Credential:
+        never.wait()
+        raise OSError
+
+    role = Provided(ask)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="not answered yet"):
+            role()
+    never.set()
+
+
+@pytest.mark.parametrize("provider", ["tke-oidc", "cvm-role"])
+def test_a_role_is_no_reason_to_wait_at_the_start(provider: str) -> None:
+    assert isinstance(
+        configured(MODE="pull", CREDENTIALS_PROVIDER=provider), Provided
+    )  # and nobody was asked
+
+
+def test_the_sdk_has_what_roles_are_asked_by() -> None:
+    assert hasattr(credential.DefaultTkeOIDCRoleArnProvider, "get_credentials")
+    for role in (credential.CVMRoleCredential, credential.OIDCRoleArnCredential):
+        assert {"secret_id", "secret_key", "token"} <= set(dir(role))
