@@ -113,7 +113,9 @@ class Bridge:
             return min(seconds, max(0.0, until - clock()))
 
         pulled = [poller.stop(at_most(_DOOR_S)) for poller in self._pollers]
-        await asyncio.gather(self._door.stop(at_most(_DOOR_S)), *pulled)
+        for ended in await asyncio.gather(self._door.stop(at_most(_DOOR_S)), *pulled, return_exceptions=True):
+            if isinstance(ended, Exception):  # a bug there must not keep what is on its way from the spool
+                log.error("internal", exc_info=ended)
         await self._session.close()
         await self._pipeline.stop(at_most(_UNDER_WAY_S))
         drains = self._settings.spool.drain_on_stop and self._writer.flowing

@@ -13,7 +13,7 @@ from bridge.core.application import Application
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import Outcome, Rejected
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_instead
-from bridge.credentials import credential_of
+from bridge.credentials import Provided, credential_of
 from bridge.drain import Drain, Pace
 from bridge.holding import Holding
 from bridge.io.dedup import Limits as MemoryLimits
@@ -124,9 +124,12 @@ def build_door(
     )
 
 
-def vendor_account(app: AppSettings) -> Account:
-    """Say how an application is reached at the vendor's API."""
-    return Account(endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential_of(app))
+def vendor_account(app: AppSettings, *, patient: bool = False) -> Account:
+    """Say how an application reaches the vendor; ``patient`` waits for a role's first credential."""
+    credential = credential_of(app)
+    if patient and isinstance(credential, Provided):
+        credential.first()
+    return Account(endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential)
 
 
 def build_pollers(

@@ -5,10 +5,11 @@ Asked before every call, so it never waits: what is temporary is renewed beside,
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from errno import ENODATA
 from importlib import import_module
 from math import inf
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from bridge.io.vod_api import Credential
@@ -44,20 +45,23 @@ class Provided:
     ) -> None:
         self._ask = ask
         self._monotonic = monotonic
-        self._thread = ThreadPoolExecutor(1, "credentials")
         self._asked_at = -inf
         self._credential: Credential | None = None
         self._problem = "its provider has not answered yet"
 
     def __call__(self) -> Credential:
-        """Give what there is. Raises ValueError where nothing was provided yet, and says why."""
+        """Give what there is. Raises OSError where nothing was provided yet, and says why."""
         now = self._monotonic()
         if now - self._asked_at > _RENEW_S or (self._credential is None and now - self._asked_at > 1):
             self._asked_at = now
-            self._thread.submit(self._renew)
+            Thread(target=self._renew, name="credentials", daemon=True).start()
         if self._credential is None:
-            raise ValueError(self._problem)
+            raise OSError(ENODATA, self._problem)
         return self._credential
+
+    def first(self) -> None:
+        """Wait for a first answer; for whoever asks once and has nothing else to do."""
+        self._renew()
 
     def _renew(self) -> None:
         try:

@@ -49,17 +49,17 @@ def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
         return answer
 
     role = Provided(ask, lambda: now[0])
-    with pytest.raises(ValueError, match="its provider"):
+    with pytest.raises(OSError, match="its provider"):
         role()
     eventually_blocking(lambda: len(asked) == 1, "it is asked")
-    with pytest.raises(ValueError, match="its provider"):
+    with pytest.raises(OSError, match="its provider"):
         role()
     now[0] += 2
 
     def given(secret_id: str) -> bool:
         try:
             return role().secret_id == secret_id
-        except ValueError:
+        except OSError:
             return False
 
     eventually_blocking(lambda: given("1"), "it is given")
@@ -80,9 +80,15 @@ def test_a_provider_that_never_answers_keeps_nobody_waiting() -> None:
 
     role = Provided(ask)
     for _ in range(3):
-        with pytest.raises(ValueError, match="not answered yet"):
+        with pytest.raises(OSError, match="not answered yet"):
             role()
     never.set()
+
+
+def test_who_asks_only_once_may_wait_for_the_answer() -> None:
+    role = Provided(lambda: Credential(secret_id="1", secret_key="k"))
+    role.first()
+    assert role() == Credential(secret_id="1", secret_key="k")
 
 
 @pytest.mark.parametrize("provider", ["tke-oidc", "cvm-role"])

@@ -192,7 +192,7 @@ def _ago(option: str, text: str) -> timedelta:
 
 def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:
     """Say how the vendor is asked: with the key that was typed, else with the application's."""
-    account = vendor_account(app)
+    account = vendor_account(app, patient=True)
     if bool(secret_id) != bool(secret_key):
         fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", USED_WRONGLY)
     if secret_id:

@@ -61,7 +61,7 @@ async def _check(name: str, app: AppSettings, session: aiohttp.ClientSession) ->
     if app.mode == "pull-legacy":
         return [ok("vendor", f"{name}: not asked: the v2 interface tells nothing of its set-up")]
     try:
-        api = VodApi(vendor_account(app), session, time.time)
+        api = VodApi(vendor_account(app, patient=True), session, time.time)
     except ValueError as error:
         return [failed("vendor address", f"{name}: {error}", f"mend {variables_of(name)}ENDPOINT")]
     config = await _asked(name, api.event_config())
@@ -84,7 +84,7 @@ async def _asked(name: str, question: Awaitable[T]) -> T | Finding:
     except Unreachable as trouble:
         todo = f"check {variables_of(name)}ENDPOINT, then the way out: DNS, proxies, firewalls"
         if str(trouble).startswith("no credential"):
-            todo = f"mend the files in {variables_of(name)}CREDENTIALS_DIR"
+            todo = f"mend what {variables_of(name)}CREDENTIALS_DIR or …CREDENTIALS_PROVIDER names"
         return failed("vendor address", f"{name}: {trouble}", todo)
 
 

@@ -6,6 +6,8 @@ group, so that none older than 25 s leaves.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from math import inf
+from random import random
 from typing import Protocol
 
 import structlog
@@ -19,6 +21,15 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 GROUP = 16
 OLDEST_S = 25.0
+_OF_THE_MOMENT = (
+    "RequestLimitExceeded",
+    "InternalError",
+    "FailedOperation",
+    "AuthFailure",
+    "UnauthorizedOperation",
+)
+_REFUSALS = 10
+_TELL_AGAIN_S = 60.0
 _DONE_ALREADY = "InvalidParameterValue"
 
 
@@ -37,7 +48,7 @@ class Handle(Struct, frozen=True, eq=False):
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """How long a group gathers, what lies between two calls, how many are under way at once.
+    """How long a group gathers, what lies between two calls, how many are under way and may wait at once.
 
     ``retry`` and ``retry_max`` are the first and the longest pause after a failure. Times in seconds; the
     vendor takes 100 calls a second.
@@ -46,6 +57,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     gather: float = 0.02
     spacing: float = 0.0105
     calls: int = 4
+    queue: int = 64
     retry: float = 0.25
     retry_max: float = 4.0
 
@@ -71,6 +83,8 @@ class Confirmer:
         self._some = asyncio.Event()
         self._slots = asyncio.Semaphore(self._pace.calls)
         self._next_at = 0.0
+        self._refusals = 0
+        self._told_at = -inf
         self._calls: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
         telemetry.pull_oldest.labels(app).set_function(self._oldest_s)
@@ -124,30 +138,50 @@ class Confirmer:
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits to be confirmed that pulling more would only let it grow old."""
+        return len(self._calls) >= self._pace.queue
+
+    @property
+    def failing(self) -> bool:
+        """Whether nothing has been confirmed since several calls were refused."""
+        return self._refusals >= _REFUSALS
+
     async def _carry(self, group: Sequence[Handle]) -> None:
-        async with self._slots:
-            await self._settle(group, lost=False)
+        try:
+            async with self._slots:
+                await self._settle(group, lost=False)
+        finally:
+            self._end_all(group, "refused")  # but those that have ended
 
     async def _settle(self, group: Sequence[Handle], *, lost: bool) -> None:
         """Confirm a group; a refused one again one by one, an unanswered one again as it is."""
         pause = self._pace.retry
-        while young := self._young(group):
+        while self._young(group):
             await self._turn()
+            young = self._young(group)
+            if not young:
+                return
             try:
-                await self._queue.confirm([handle.name for handle in young])
-            except Unreachable:
+                # A call that takes longer would end with handles that are void.
+                async with asyncio.timeout(OLDEST_S - (self._monotonic() - young[0].since)):
+                    await self._queue.confirm([handle.name for handle in young])
+            except (Unreachable, TimeoutError):
                 self._called("unreachable")
                 lost = True
             except Refused as error:
                 self._called("refused")
+                self._tell(error)
                 if not _passes(error):
                     await self._refused(young, error, lost=lost)
                     return
             else:
                 self._called("good")
+                self._refusals = 0
                 self._end_all(young, "confirmed")
                 return
-            await asyncio.sleep(pause)
+            await asyncio.sleep(pause * (0.5 + random() / 2))  # noqa: S311 - jitter
             pause = min(2 * pause, self._pace.retry_max)
 
     async def _refused(self, young: Sequence[Handle], error: Refused, *, lost: bool) -> None:
@@ -158,6 +192,14 @@ class Confirmer:
             # After a lost answer it means that the call whose answer was lost did it.
             done = lost and error.code == _DONE_ALREADY
             self._end_all(young, "confirmed" if done else "refused")
+
+    def _tell(self, error: Refused) -> None:
+        """Say that confirmations are refused, where more than one is; once a minute."""
+        self._refusals += 1
+        now = self._monotonic()
+        if self.failing and now - self._told_at > _TELL_AGAIN_S:
+            self._told_at = now
+            log.warning("confirm_fails", app=self._app, error=str(error))
 
     async def _turn(self) -> None:
         while (wait := self._next_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken
@@ -196,4 +238,4 @@ class Confirmer:
 
 def _passes(error: Refused) -> bool:
     """Whether a refusal is of the moment, and not of these handles."""
-    return error.code.startswith(("RequestLimitExceeded", "InternalError", "FailedOperation"))
+    return error.code.startswith(_OF_THE_MOMENT)

@@ -95,6 +95,7 @@ class Poller:
         self._width = 1
         self._next_at = 0.0
         self._failures = 0
+        self._failed_at = -inf
         self._told_at = -inf
         self._told = False
         self._ceased = asyncio.Event()
@@ -104,7 +105,7 @@ class Poller:
     @property
     def failing(self) -> bool:
         """Whether the vendor's API refuses or does not answer."""
-        return bool(self._failures)
+        return bool(self._failures) or self._confirmer.failing
 
     def start(self) -> None:
         """Begin to pull."""
@@ -146,7 +147,7 @@ class Poller:
             try:
                 pulled = await self._queue.pull()
             except (Refused, Unreachable) as error:
-                self._failed(error)
+                self._failed(error, asked)
                 continue
             self._went_well(pulled)
             if pulled:
@@ -168,11 +169,15 @@ class Poller:
 
     async def _turn(self, number: int) -> None:
         """Wait until this worker may pull: wanted, Kafka taking records, the last failure past."""
-        while number >= self._width or not self._open_now():
-            await self._rest(self._limits.gate)
-        while (wait := self._next_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken
-            await asyncio.sleep(wait)
-        self._next_at = self._monotonic() + self._limits.spacing
+        while not self._ceased.is_set():
+            wait = self._next_at - self._monotonic()
+            if number >= self._width or not self._open_now() or self._confirmer.crowded:
+                await asyncio.sleep(self._limits.gate)
+            elif wait > 0:
+                await asyncio.sleep(wait)
+            else:
+                break
+        self._next_at = max(self._next_at, self._monotonic() + self._limits.spacing)
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
@@ -195,11 +200,14 @@ class Poller:
             content_type="application/json",
         )
         del pulled
-        outcome = await self._deliver(notification)
-        if outcome.ending in _DURABLE:
-            self._confirmer.confirm(handle)
-        else:  # the vendor sends it again
-            self._confirmer.keep_back(handle)
+        durable = False
+        try:
+            durable = (await self._deliver(notification)).ending in _DURABLE
+        finally:
+            if durable:
+                self._confirmer.confirm(handle)
+            else:  # the vendor sends it again
+                self._confirmer.keep_back(handle)
 
     def _went_well(self, pulled: Sequence[Pulled]) -> None:
         app = self._application.name
@@ -214,14 +222,19 @@ class Poller:
         elif not pulled:
             self._width = 1
 
-    def _failed(self, error: Refused | Unreachable) -> None:
-        """Put off the next pull, longer each time; say so at once, and then once a minute."""
+    def _failed(self, error: Refused | Unreachable, asked: float) -> None:
+        """Put off the next pull, longer each time; say so at once, and then once a minute.
+
+        Pulls that were under way together fail together: that is one failure.
+        """
         app, now = self._application.name, self._monotonic()
         refused = isinstance(error, Refused)
         self._telemetry.pull_calls.labels(app, "pull", "refused" if refused else "unreachable").inc()
         self._telemetry.pull_failing.labels(app).set(1)
-        pause = min(self._limits.retry * 2**self._failures, self._limits.retry_max)
-        self._next_at = now + pause * (0.5 + random() / 2)  # noqa: S311 - jitter
+        if asked >= self._failed_at:
+            pause = min(self._limits.retry * 2**self._failures, self._limits.retry_max)
+            self._next_at = now + pause * (0.5 + random() / 2)  # noqa: S311 - jitter
+            self._failures, self._failed_at = min(self._failures + 1, 10), now
         if now - self._told_at > self._limits.tell_again:
             self._told_at, self._told = now, True
             hint = (
@@ -230,5 +243,4 @@ class Poller:
                 else ""
             )
             log.warning("pull_fails", app=app, error=str(error), **({"check": hint} if hint else {}))
-        self._failures = min(self._failures + 1, 10)
         self._width = 1

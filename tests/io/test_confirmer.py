@@ -131,3 +131,24 @@ async def test_a_stop_confirms_what_is_durable() -> None:
     stuck.done(1)
     await asyncio.wait_for(stuck.confirmer.stop(0.05), 5)
     assert stuck.queue.confirmed == []
+
+
+async def test_refusals_that_last_are_told_once_and_known() -> None:
+    parts = Parts()
+    parts.confirmer.start()
+    parts.queue.confirm_troubles = [Refused("UnauthorizedOperation", "no ConfirmEvents")] * 20
+    parts.done(*range(5))
+    await eventually(lambda: parts.confirmer.failing, "it is known")
+    await parts.all_end(5)
+    assert not parts.confirmer.failing
+    assert sorted(parts.queue.confirmed) == ["h0", "h1", "h2", "h3", "h4"]
+    await parts.confirmer.stop(1)
+
+
+async def test_so_much_may_wait_before_it_says_that_it_is_crowded() -> None:
+    parts = Parts()
+    parts.queue.confirm_troubles = [Unreachable("no answer")] * 1_000_000
+    parts.confirmer.start()
+    parts.done(*range(GROUP * PACE.queue))
+    await eventually(lambda: parts.confirmer.crowded, "it says so")
+    await parts.confirmer.stop(0.01)

@@ -1,6 +1,7 @@
 """How many bytes of bodies are in work at once: who finds no room waits silently, and keeps what it has."""
 
 import asyncio
+import gzip
 
 import pytest
 
@@ -97,3 +98,49 @@ async def test_a_body_of_untold_size_takes_more_room_as_it_grows() -> None:
         assert (await clients[10].response()).status == 200
         clients[11].send(piece * 6)
         assert (await clients[11].response()).status == 413
+
+
+async def test_a_connection_on_which_there_was_no_room_goes_on() -> None:
+    async with opened(Limits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as door:
+        hold = asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            await hold.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        crowd = [await door.knock() for _ in range(MIB // 20_000)]
+        for client in crowd:
+            await client.send_all(post(b"x" * 20_000))
+        late = await door.knock()
+        await late.send_all(post(b"x" * 20_000))
+        assert (await late.response()).status == 503
+        hold.set()
+        for client in crowd:
+            assert (await client.response()).status == 200
+        late.send(post(b"{}"))
+        assert (await late.response()).status == 200
+
+
+async def test_a_connection_whose_body_waited_goes_on_and_so_does_a_large_body_behind_a_small_one() -> None:
+    async with opened(Limits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=2)) as door:
+        hold = asyncio.Event()
+
+        async def deliver(_: Notification) -> Outcome:
+            await hold.wait()
+            return PUBLISHED
+
+        door.deliver = deliver
+        large = post(gzip.compress(b"y" * 200_000), **{"Content-Encoding": "gzip"})
+        one, other, third = [await door.knock() for _ in range(3)]
+        for client in (one, other):
+            await client.send_all(large)
+        await third.send_all(post(b"{}"))
+        await third.send_all(post(b"z" * 200_000)[:100_000])
+        hold.set()
+        assert [(await client.response()).status for client in (one, other, third)] == [200] * 3
+        third.send(post(b"z" * 200_000)[100_000:])
+        assert (await third.response()).status == 200
+        for client in (one, other, third):
+            client.send(post(b"{}"))
+            assert (await client.response()).status == 200

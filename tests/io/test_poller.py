@@ -129,6 +129,19 @@ async def test_troubles_are_told_once_and_tried_again_ever_more_rarely(
     assert (told.count("pull_fails"), told.count("pull_works_again")) == (1, 1)
 
 
+async def test_pulls_that_fail_together_are_one_failure() -> None:
+    parts = Parts(
+        FakeQueue(*(pulled(*range(n, n + 16)) for n in range(0, 160, 16))),
+        replace(LIMITS, retry=0.2, retry_max=60),
+    )
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 160, "several pull at once")
+    parts.queue.pull_troubles = [Unreachable("reset")] * 4
+    parts.queue.batches = [pulled(1_000)]
+    await eventually(lambda: "h1000" in parts.queue.confirmed, "it goes on soon", within_s=3)
+    await parts.poller.stop(1)
+
+
 async def test_an_empty_queue_is_asked_rarely_and_by_one() -> None:
     parts = Parts(FakeQueue(), replace(LIMITS, idle=60))
     parts.poller.start()

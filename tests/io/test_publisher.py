@@ -254,3 +254,13 @@ async def test_a_kafka_that_is_away_does_not_hold_up_the_start_or_the_stop() -> 
     assert not publisher.listed
     await publisher.stop(1)
     assert ticket.withdraw()
+
+
+async def test_the_owners_of_a_batch_that_is_stuck_are_told_again_and_again() -> None:
+    lanes = Lanes(InFlight(most_bytes=10_000, most_records=10), lambda: None, lambda: None)
+    lanes.learn({"t": 1})
+    owner = Heard()
+    lanes.send(record("t", "a"), 1, owner)
+    lanes.stick_all()
+    lanes.stick_all()
+    assert owner.words == ["stuck", "stuck"]

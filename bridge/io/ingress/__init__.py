@@ -27,6 +27,7 @@ _BACKLOG = 4096
 # Descriptors that are not the door's: Kafka, Redis, files, the operators' door.
 _DESCRIPTORS_BESIDE = 256
 _WATCH_EVERY_S = 0.25
+_CANCELLED_S = 1.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -107,9 +108,11 @@ class Ingress:
             await asyncio.wait(self._work, timeout=rest)
         for guest in self.crowd:
             guest.cut("stopped")
-        for task in (*self._work, *([self._watch] if self._watch else [])):
+        left = (*self._work, *([self._watch] if self._watch else []))
+        for task in left:
             task.cancel()
-            await asyncio.wait([task])
+        if left:
+            await asyncio.wait(left, timeout=_CANCELLED_S)
 
     def date(self) -> bytes:
         """Tell the time as a Date header has it."""

@@ -119,9 +119,8 @@ class Connection(BaseProtocol):
         except (HttpProcessingError, ValueError, LookupError, TypeError, AssertionError) as error:
             self._take_broken(HEADER_TOO_LARGE if isinstance(error, LineTooLong) else NOT_HTTP)
             return
-        if upgraded:
-            # Nothing is spoken here but HTTP/1: what follows such a request is dropped.
-            self._deaf = True
+        # Nothing is spoken here but HTTP/1: what follows a request for something else is dropped.
+        self._deaf = bool(upgraded)
         if messages:
             self._take(messages, len(data))
         elif not in_body:
@@ -173,6 +172,7 @@ class Connection(BaseProtocol):
     # What is done with it
 
     async def _serve(self) -> None:
+        answer: Answer | None = None
         try:
             while await self._next():
                 message, payload = self._requests.popleft()
@@ -185,10 +185,11 @@ class Connection(BaseProtocol):
                     self.answering = payload.is_eof()
                     answer = await self._answer(message, payload, self)
                     self.answering = True
-                self.held_back = answer is NO_ROOM
                 if not self._respond(message, payload, answer):
                     break
                 self.answering = False
+                if self.held_back:
+                    self.go_on()
                 if self._unread:
                     self._consumed()
                 if self._paused:
@@ -199,7 +200,7 @@ class Connection(BaseProtocol):
         except ConnectionError:
             pass  # the client left while its answer was written
         finally:
-            self._end()
+            self._end(overloaded=answer is NO_ROOM)
 
     async def _next(self) -> bool:
         if self._requests or self._deaf or self._half_closed:
@@ -252,13 +253,13 @@ class Connection(BaseProtocol):
         self._pause_reading_for_buffer()
 
     def go_on(self) -> None:
-        """Take the rest of a body."""
+        """Take the rest of a body, and what follows it."""
         self.held_back = False
         window.open_to(self.transport, window.LARGE)
         if len(self._requests) < _PIPELINED_MAX:
             self._resume_reading_for_buffer()
 
-    def _end(self) -> None:
+    def _end(self, *, overloaded: bool) -> None:
         unread = self._deaf or not self._payload.is_eof()
         self._deaf = True
         self.answering = False
@@ -276,7 +277,7 @@ class Connection(BaseProtocol):
         # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
         if transport.can_write_eof():
             transport.write_eof()
-        if not self.held_back:  # else there was no room for it: reading it now would keep everybody waiting
+        if not overloaded:  # else reading what there was no room for would keep everybody waiting
             self._reading_paused = False
             self._resume_reading_for_buffer()
 

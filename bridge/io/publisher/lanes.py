@@ -145,7 +145,7 @@ class Lanes:
             for ticket in tuple(self.homeless.get(topic, ())):
                 ticket.owner.stuck()
         elif lane := self._lanes.get(where):
-            lane.tell_stuck()
+            lane.make_way()
 
     def stick_all(self) -> None:
         """Do so with all that is on its way."""

@@ -103,10 +103,18 @@ class Lane:
         self.silences = 0
 
     def tell_stuck(self) -> None:
-        """Tell the owners of what is here, in order, that it does not leave; those under way once."""
-        told, self.told = self.told, True
-        for ticket in (*(() if told else self.under_way), *self.waiting):
+        """Tell the owners of what is here, in order, that it does not leave."""
+        self.told = True
+        for ticket in (*self.under_way, *self.waiting):
             ticket.owner.stuck()
+
+    def make_way(self) -> None:
+        """Tell them so because something goes past them; those under way are looked at again soon anyhow."""
+        if self.told:
+            for ticket in tuple(self.waiting):
+                ticket.owner.stuck()
+        else:
+            self.tell_stuck()
 
 
 class Limits(Struct, frozen=True, kw_only=True):
