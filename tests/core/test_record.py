@@ -7,7 +7,7 @@ from bridge.core.application import Application
 from bridge.core.catalogue import ROWS
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Notification, Record, Stamp
-from bridge.core.record import Routing, dead_letter, event_record, timestamp
+from bridge.core.record import Routing, dead_letter, dead_letter_instead, event_record, timestamp
 
 BODY = {
     "EventType": "EditMediaComplete",
@@ -156,3 +156,25 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
 def test_times_have_their_milliseconds() -> None:
     assert timestamp(1_700_000_000_000) == "2023-11-14T22:13:20.000Z"
     assert timestamp(-1) == "1969-12-31T23:59:59.999Z"
+
+
+def test_an_event_that_its_topic_refuses_late_is_a_dead_letter_with_all_of_the_event() -> None:
+    event = recorded(BODY)
+    letter = dead_letter_instead(event, "too_large", "no topic takes it", Routing())
+    assert letter is not None
+    assert (letter.topic, letter.key, letter.value) == ("vod.dead-letter", b"live-eu", event.value)
+    assert letter.headers == [
+        ("reason", b"too_large"),
+        ("detail", b"no topic takes it"),
+        ("app", b"live-eu"),
+        ("mode", b"pull"),
+        ("received_at", b"2026-01-01T00:00:00.007Z"),
+        ("content-type", b"application/json"),
+    ]
+
+
+def test_of_what_is_a_dead_letter_itself_none_is_made() -> None:
+    event = recorded(BODY)
+    assert dead_letter_instead(event, "too_large", "", Routing(topic_dead_letter=event.topic)) is None
+    old = Record(topic="letters-of-old", key=b"shop", value=b"no JSON", headers=[])
+    assert dead_letter_instead(old, "too_large", "", Routing()) is None
