@@ -27,7 +27,13 @@ BACK_WITHIN_S = 5.0
 async def _memory(settings: RedisSettings) -> AsyncIterator[Memory]:
     memory = Memory(redis_client(settings, 8), Telemetry(), Clock(), Limits(probe_s=0.1))
     memory.start()
+
+    async def met() -> bool:
+        # Finding out who is who takes longer than one call may, on a busy machine.
+        return (await memory.claim(asked("Warm:up"))).answer is not Answer.AWAY
+
     try:
+        await eventually(met, "it has met Redis")
         yield memory
     finally:
         await memory.stop()
