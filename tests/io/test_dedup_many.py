@@ -42,18 +42,18 @@ async def _memory(settings: RedisSettings) -> AsyncIterator[Memory]:
 @pytest.fixture
 async def led(redis_sentinel: RealSentinel) -> AsyncIterator[Memory]:
     """Give a memory that asks the sentinel, and one host that is none."""
-    redis_sentinel.master.flush()
     url = redis_sentinel.url.replace("//", "//127.0.0.1:1,")
     async with _memory(RedisSettings(url=url, sentinel_service=SERVICE)) as memory:
+        redis_sentinel.master.flush()
         yield memory
 
 
 @pytest.fixture
 async def spread(redis_cluster: RealCluster) -> AsyncIterator[Memory]:
     """Give a memory in the cluster, of which it is told one node, and one host that is none."""
-    redis_cluster.flush()
     url = redis_cluster.url.replace("//", "//127.0.0.1:1,")
     async with _memory(RedisSettings(url=url, cluster=True)) as memory:
+        redis_cluster.flush()
         yield memory
 
 
