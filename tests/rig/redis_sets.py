@@ -9,6 +9,7 @@ from tests.rig.waiting import eventually_blocking
 
 SERVICE = "events"
 _SLOTS = 16_384
+_OUTGOING = 32_768
 _BUS = 10_000  # a node of a cluster listens on this many ports higher, too
 
 
@@ -82,7 +83,8 @@ def _ports(count: int) -> Sequence[int]:
     found: set[int] = set()
     while len(found) < count:
         port = free_port()
-        if port + _BUS < 2**16 and _free(port + _BUS):
+        # Below the range from which systems take outgoing ports, as the port itself.
+        if port + _BUS < _OUTGOING and _free(port + _BUS):
             found.add(port)
     return sorted(found)
 
