@@ -8,7 +8,7 @@ from bridge.core.event import Record
 from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.keeping import Keeper, Passage
 from tests.keeping_contracts import written_to
-from tests.keeping_fakes import FakeProducer, FakeStore
+from tests.keeping_fakes import FakeProducer, FakeSent, FakeStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -24,6 +24,13 @@ class Parts:
     def send(self, value: str = "v", key: str = "k", topic: str = "t") -> Passage:
         """Send a record."""
         return self.keeper.send(written_to(topic, key, value.encode()))
+
+    def unanswered(self) -> FakeSent:
+        """Let the one record on its way be in the producer, and nothing be heard of it."""
+        (sent,) = self.producer.sent
+        sent.entered = True
+        self.producer.stick()
+        return sent
 
     def sent(self) -> list[bytes]:
         """Give the values of what is in the producer."""
@@ -90,9 +97,7 @@ async def test_what_the_producer_may_have_written_is_kept_in_both_places_until_i
     parts: Parts,
 ) -> None:
     passage = parts.send()
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    sent = parts.unanswered()
     parts.producer.stick()  # told again, it is kept once all the same
     assert [entry.state for entry in parts.store.entries] == ["pending"]
     assert await ending(passage) is Ending.SPOOLED
@@ -103,9 +108,7 @@ async def test_what_the_producer_may_have_written_is_kept_in_both_places_until_i
 async def test_an_answer_that_comes_before_the_disks_is_the_ending(parts: Parts) -> None:
     parts.store.slow = True
     passage = parts.send()
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    sent = parts.unanswered()
     (entry,) = parts.store.entries
     parts.producer.write(sent)
     parts.store.commit(entry)
@@ -118,9 +121,7 @@ async def test_what_is_refused_and_spooled_is_drained_another_time(
     parts: Parts, error: Unavailable | Rejected
 ) -> None:
     passage = parts.send()
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    sent = parts.unanswered()
     parts.producer.refuse(sent, error)
     assert await ending(passage) is Ending.SPOOLED
     assert [entry.state for entry in parts.store.entries] == ["ready"]
@@ -140,9 +141,7 @@ async def test_what_a_lost_producer_held_is_drained_where_it_is_spooled_and_sent
     parts: Parts,
 ) -> None:
     spooled = parts.send("1", key="1")
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    parts.unanswered()
     parts.send("2", key="2")
     assert [parts.producer.lose(one) for one in tuple(parts.producer.sent)] == [True, False]
     assert await ending(spooled) is Ending.SPOOLED
@@ -234,9 +233,7 @@ async def test_a_disk_that_fails_leaves_it_waiting_for_kafka(parts: Parts) -> No
 async def test_a_disk_that_fails_for_what_the_producer_has_changes_nothing(parts: Parts) -> None:
     parts.store.slow = True
     passage = parts.send()
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    sent = parts.unanswered()
     parts.store.fail(parts.store.entries[0])
     await asyncio.sleep(0)
     assert parts.sent() == [b"v"]
@@ -247,9 +244,7 @@ async def test_a_disk_that_fails_for_what_the_producer_has_changes_nothing(parts
 async def test_a_disk_that_fails_after_kafkas_answer_does_not_matter(parts: Parts) -> None:
     parts.store.slow = True
     passage = parts.send()
-    (sent,) = parts.producer.sent
-    sent.entered = True
-    parts.producer.stick()
+    sent = parts.unanswered()
     (entry,) = parts.store.entries
     parts.producer.write(sent)
     entry.settle(Unavailable("the disk"))

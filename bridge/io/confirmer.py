@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from math import inf
 from random import random
-from typing import Protocol
 
 import structlog
 from msgspec import Struct
 
-from bridge.io.vod_api import Refused, Unreachable
+from bridge.io.vod_api import Queue, Refused, Unreachable
 from bridge.telemetry import Telemetry
 from bridge.tending import tended
 
@@ -31,13 +30,6 @@ _OF_THE_MOMENT = (
 _REFUSALS = 10
 _TELL_AGAIN_S = 60.0
 _DONE_ALREADY = "InvalidParameterValue"
-
-
-class Queue(Protocol):
-    """Where confirmations go."""
-
-    async def confirm(self, handles: Sequence[str]) -> None:
-        """Confirm at most 16, all or none."""
 
 
 class Handle(Struct, frozen=True, eq=False):

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from math import inf
 from random import random
-from typing import Protocol
 
 import structlog
 from msgspec import Struct
@@ -18,7 +17,7 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.io.confirmer import Confirmer, Handle
-from bridge.io.vod_api import Pulled, Refused, Unreachable
+from bridge.io.vod_api import Pulled, Queue, Refused, Unreachable
 from bridge.telemetry import Telemetry
 from bridge.tending import tended
 
@@ -26,16 +25,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _FULL = 16
 _DURABLE = frozenset({Ending.PUBLISHED, Ending.SPOOLED, Ending.DUPLICATE, Ending.REJECTED})
-
-
-class Queue(Protocol):
-    """The vendor's queue of one application."""
-
-    async def pull(self) -> list[Pulled]:
-        """Take up to 16 events; none after a while in which there were none."""
-
-    async def confirm(self, handles: Sequence[str]) -> None:
-        """Let at most 16 events leave the queue, all or none."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -157,7 +146,7 @@ class Poller:
                 batch.add_done_callback(self._batches.discard)
                 await asyncio.wait((batch,))
             else:
-                await self._rest(self._limits.idle - (self._monotonic() - asked))
+                await asyncio.sleep(max(0.0, self._limits.idle - (self._monotonic() - asked)))
 
     async def _keep_count(self, count: Callable[[], Awaitable[int]]) -> None:
         while not self._ceased.is_set():
@@ -178,10 +167,6 @@ class Poller:
             else:
                 break
         self._next_at = max(self._next_at, self._monotonic() + self._limits.spacing)
-
-    async def _rest(self, seconds: float) -> None:
-        if seconds > 0:
-            await asyncio.sleep(seconds)
 
     async def _take(self, pulled: Sequence[Pulled], asked: float) -> None:
         """Take a batch to its endings, all at once."""

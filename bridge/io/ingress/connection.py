@@ -120,7 +120,7 @@ class Connection(BaseProtocol):
             self._take_broken(HEADER_TOO_LARGE if isinstance(error, LineTooLong) else NOT_HTTP)
             return
         # Nothing is spoken here but HTTP/1: what follows a request for something else is dropped.
-        self._deaf = bool(upgraded)
+        self._deaf = self._deaf or bool(upgraded)
         if messages:
             self._take(messages, len(data))
         elif not in_body:

@@ -175,7 +175,8 @@ class Publisher:
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
             if not self._away:
                 self._away = True
-                self._telemetry.breaker_open.set(1)
+                # A replacement that does not succeed at once is not missed yet.
+                self._telemetry.breaker_open.set(self._slow)
                 log.warning("kafka_away", error=str(error) or type(error).__name__)
             await self._let_go(producer)
             await asyncio.sleep(self._limits.retry)
@@ -186,8 +187,9 @@ class Publisher:
         self._producer, self._away = producer, False
         self._answered_at = self._loop.time()
         self._learn()
-        self._lanes.wake()
-        self._open("kafka_ready", topics=len(self._lanes.topics.partitions))
+        if not self._open():
+            self._lanes.wake()  # for what a replaced producer left
+        log.info("kafka_ready", topics=len(self._lanes.topics.partitions))
 
     async def _retire(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
@@ -250,17 +252,22 @@ class Publisher:
         log.warning(what, **facts)
         self._lanes.stick_all()
 
-    def _open(self, what: str, **facts: object) -> None:
-        """Shut the breaker: Kafka answers."""
-        if self._slow and self._producer is not None:
-            self._slow = False
+    def _open(self) -> bool:
+        """Shut the breaker: Kafka answers. Tells whether it was open."""
+        was_open, self._slow = self._slow, False
+        if was_open:
             self._telemetry.breaker_open.set(0)
             self._lanes.wake()
-            log.warning(what, **facts)
+        return was_open
+
+    def _heard(self) -> None:
+        """Take note of a word of Kafka's; a producer that is gone has no say."""
+        if self._producer is not None and self._open():
+            log.warning("kafka_answers")
 
     def _answered(self) -> None:
         self._answered_at = self._loop.time()
-        self._open("kafka_answers")
+        self._heard()
 
     def _poison(self) -> None:
         self._poisoned = True
@@ -278,7 +285,7 @@ class Publisher:
         if not update.cancelled() and update.exception() is None and update.result():
             self._lanes.met(self._loop.time())
             # A partition that is silent, for as long as that lasts, does not hold up the others.
-            self._open("kafka_answers")
+            self._heard()
 
     def _learn(self) -> None:
         if self._producer is None:
