@@ -6,6 +6,7 @@
 -- Returns one text, a character an event: 'y' done, 'x' somebody else's.
 --
 -- The value's shape is told in claim.lua. A foreign token stops us; a missing key (flushed, expired) is written.
+-- What another release added to a value stays in it.
 local lease, keep, told = tonumber(ARGV[1]), ARGV[2], ARGV[5]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -17,13 +18,14 @@ for i = 1, #KEYS do
   local what, token, mark = sub(told, at + 1, at + 1), sub(told, at + 2, at + 17), sub(told, at + 18, at + 34)
   local first, kind = sub(told, at + 35, at + 47), sub(told, at + 48, at + 48)
   local value = redis.call('GET', KEYS[i])
-  local mine = value and sub(value, 1, 2) == '1c' and sub(value, 29, 44) == token
+  local mine = value and string.find(value, '^[1-9]c') and sub(value, 29, 44) == token
   out[i] = 'y'
   if value and not mine then
     out[i] = 'x'
   elseif what == 'c' then
-    local known = value and sub(value, 3, 15) .. sub(value, 45) or first .. mark
-    redis.call('SET', KEYS[i], '1d' .. known, 'PX', kind == 'r' and ARGV[4] or ARGV[3])
+    local known = value and sub(value, 1, 1) .. 'd' .. sub(value, 3, 15) .. sub(value, 45)
+      or '1d' .. first .. mark
+    redis.call('SET', KEYS[i], known, 'PX', kind == 'r' and ARGV[4] or ARGV[3])
   elseif what == 'r' then
     redis.call('DEL', KEYS[i])
   elseif value then
