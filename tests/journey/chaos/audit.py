@@ -170,7 +170,8 @@ def _reason(ledger: Ledger, first: Landed, again: Landed) -> Reason | None:
     if not same and (without or _forgotten(ledger, first, again)):
         return Reason.REDIS
     for mark in ledger.marked(*_FATAL):
-        held = first.received <= mark.held_until + BLUR_S
+        # Of two, either may be the one that it held: with several replicas the resend can land first.
+        held = min(first.received, again.received) <= mark.held_until + BLUR_S
         unsure = first.appended >= _all_known_by(ledger, mark)
         after = again.appended >= mark.begun - BLUR_S
         if held and unsure and after and (same or mark.cause is Cause.KILLED):

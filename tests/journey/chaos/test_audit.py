@@ -222,3 +222,10 @@ def test_a_broken_line_is_right_where_its_process_was_killed() -> None:
     assert audit(run, [], WHOLE).findings == []
     run.sends = [replace(run.sends[0], replica=1)]
     assert kinds(audit(run, [], WHOLE)) == [Kinds.WRONG]
+
+
+def test_what_a_killed_bridge_held_may_land_after_the_resend_that_another_took() -> None:
+    run = ledger(told(1, 10, status=0), told(1, 12), marks=(killed(11),))
+    resend_first = [record(1, 12, 0), replace(record(1, 10, 1), appended=20.0)]
+    found = audit(run, resend_first, WHOLE)
+    assert (found.findings, sum(found.repeats.values())) == ([], 1)

@@ -1,0 +1,205 @@
+"""Three minutes of load while pods are killed, rolled, added and taken away, and Kafka is stopped."""
+
+import asyncio
+import time
+from collections import Counter
+from math import inf
+from pathlib import Path
+from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from tests.journey.chaos.audit import Damage, Kinds, Verdict, audit
+from tests.journey.chaos.ledger import UNKNOWN, Cause, Ledger
+from tests.journey.chaos.records import read_landed
+from tests.journey.chaos.vendor import Load, Vendor
+from tests.journey.places import Place
+from tests.kube.checks import Checks
+from tests.kube.fleet import Fleet
+from tests.kube.front import Front
+from tests.kube.node import Node
+from tests.kube.release import SERVICE, Release
+from tests.rig.waiting import eventually
+
+LASTS_S = 180.0
+KEYS = 1500
+KAFKA_AWAY_S = 20.0
+SPOOLED_FIRST = 100
+CALM_WITHIN_S = 90.0
+SHOWN = 25
+TEST_EVENT = "BridgeChartTest#"
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """Where it is played."""
+
+    node: Node
+    release: Release
+    place: Place
+    checks: Checks
+
+
+class Siege:
+    """One run; `play` makes its checks. ``per_s`` is how many notifications a second."""
+
+    def __init__(self, scene: Scene, per_s: float) -> None:
+        self._per_s = per_s
+        self._scene = scene
+        self._checks = scene.checks
+        self._ledger = Ledger()
+        self._fleet = Fleet(scene.release.cluster, SERVICE, self._ledger)
+        self._front = Front(self._fleet.ready)
+
+    async def play(self) -> None:
+        """Load, faults, and the audit."""
+        enough, load = asyncio.Event(), Load(per_s=self._per_s, keys=KEYS)
+        async with self._fleet.watched(), self._front.open() as url:
+            await self._fleet.calm(2, CALM_WITHIN_S)
+            vendor = Vendor({UNKNOWN: url}, self._ledger, load, Random(6))  # noqa: S311 - a seed is no secret
+            begun = time.monotonic()
+            telling = asyncio.create_task(vendor.run(enough))
+            saying = asyncio.create_task(self._say())
+            try:
+                await self._strike()
+                await asyncio.sleep(max(0.0, begun + LASTS_S - time.monotonic()))
+                enough.set()
+                await telling
+            finally:
+                telling.cancel()
+                saying.cancel()
+            self._lasted = time.monotonic() - begun
+            await self._fleet.calm(2, CALM_WITHIN_S)
+            left = self._fleet.spooled
+            self._checks.note("the spools of the pods that live are drained", not left, f"{left} records")
+        await self._conclude()
+
+    async def _strike(self) -> None:
+        """Everything that happens, one after the other."""
+        await asyncio.sleep(10)
+        await self._kill(0)
+        await self._well("a pod is SIGKILLed", 2)
+        await self._upgrade("a rolling upgrade", "settings.http.hold_s=6.5")
+        await self._upgrade("scaled from 2 to 3", "replicas=3")
+        await asyncio.sleep(5)
+        spool = await asyncio.to_thread(self._scene.node.volume_of, f"spool-{SERVICE}-2")
+        await self._kafka_away()
+        await self._fleet.calm(2, CALM_WITHIN_S)
+        self._checks.say("Kafka is back; the pods that live have drained their spools")
+        left = _bytes_in(spool)
+        self._checks.note("the pod that went left records in its volume", left, f"{left:,} bytes")
+        await self._upgrade(
+            "scaled from 3 to 2, with the Job that drains", "replicas=2", "drain.ordinals={2}"
+        )
+        left = _bytes_in(spool)
+        self._checks.note("its volume was drained by the chart's Job", not left, f"{left:,} bytes left")
+
+    async def _kafka_away(self) -> None:
+        """Stop Kafka; while it is away take one pod away, and kill another."""
+        kafka, ledger = self._scene.place.kafka, self._ledger
+        gone = time.time()
+        ledger.begin(Cause.KAFKA, gone)
+        await asyncio.to_thread(kafka.stop)
+        third = self._fleet.members[2]
+        await eventually(lambda: third.look.spooled > SPOOLED_FIRST, "it spools", within_s=KAFKA_AWAY_S)
+        self._checks.say(f"Kafka is stopped; {self._fleet.spooled} records are spooled; scaling to 2")
+        await asyncio.to_thread(self._scene.release.scale, 2)
+        await self._kill(1)
+        # The third pod must be gone before Kafka comes back, or it would drain its spool itself.
+        members = self._fleet.members
+        await eventually(lambda: 2 not in members, "the third pod is gone", within_s=60)
+        await asyncio.sleep(max(0.0, gone + KAFKA_AWAY_S - time.time()))
+        await asyncio.to_thread(kafka.start)
+        ledger.end(Cause.KAFKA, time.time())
+        away = time.time() - gone
+        self._checks.note(
+            f"Kafka was stopped for {KAFKA_AWAY_S:.0f} s", away >= KAFKA_AWAY_S, f"{away:.0f} s"
+        )
+
+    async def _kill(self, number: int) -> None:
+        self._fleet.expect_kill(number)
+        await asyncio.to_thread(self._scene.node.kill, self._fleet.members[number].pod)
+
+    async def _well(self, what: str, replicas: int) -> None:
+        """See that what was done has an end: as many pods as wanted, ready and calm."""
+        begun = time.monotonic()
+        await asyncio.sleep(1)
+        await self._fleet.calm(replicas, CALM_WITHIN_S)
+        self._checks.note(what, good=True, figures=f"well again after {time.monotonic() - begun:.0f} s")
+
+    async def _upgrade(self, what: str, *values: str) -> None:
+        said = await asyncio.to_thread(self._scene.release.upgrade, *values)
+        good = said.good and not said.warnings
+        self._checks.note(
+            f"helm upgrade --wait: {what}", good, f"{said.seconds:.0f} s" if good else said.last
+        )
+
+    async def _say(self) -> None:
+        """Write a line each five seconds."""
+        heard = 0
+        while True:
+            await asyncio.sleep(5)
+            sends = self._ledger.sends
+            answers = Counter(send.outcome or str(send.status or "none") for send in sends[heard:])
+            heard = len(sends)
+            told = ", ".join(f"{word} {count}" for word, count in answers.most_common())
+            going_on = {mark.cause.value for mark in self._ledger.marks if mark.ended == inf}
+            doors = " ".join(str(number) for number, _address in self._fleet.ready())
+            text = (
+                f"{told}; spooled {self._fleet.spooled}; ready {doors or '-'}; {', '.join(sorted(going_on))}"
+            )
+            self._checks.say(text)
+
+    async def _conclude(self) -> None:
+        """Hold what stands in Kafka against the ledger."""
+        self._name_replicas()
+        # `helm test` has left an event of a type of its own.
+        found = await read_landed(self._scene.place)
+        landed = [record for record in found if not record.event_id.startswith(TEST_EVENT)]
+        verdict = audit(self._ledger, landed, Damage())
+        sends, notices = self._ledger.sends, len(self._ledger.notices)
+        good = sum(send.good for send in sends)
+        again = sum(send.again for send in sends)  # the vendor's own repeats after silence do not count
+        rate = (notices + again) / self._lasted
+        figures = (
+            f"{notices:,} notifications and {again:,} redeliveries in {self._lasted:.0f} s, {rate:.0f}/s"
+        )
+        figures += f"; {good:,} answered 2xx"
+        what = f"posts at {self._per_s:.0f}/s for 3 min"
+        self._checks.note(what, rate > 0.9 * self._per_s and self._lasted >= LASTS_S, figures)
+        lost = verdict.count(Kinds.LOST)
+        answers = Counter(send.outcome or str(send.status or "none") for send in sends)
+        told = ", ".join(f"{word} {count:,}" for word, count in answers.most_common())
+        self._checks.note("0 lost of what was answered 2xx", not lost, f"{lost} lost; {told}")
+        self._judge(verdict, len(landed))
+        complaints = self._ledger.complaints
+        self._checks.note("no pod restarted by itself", not complaints, " ".join(complaints))
+
+    def _judge(self, verdict: Verdict, landed: int) -> None:
+        repeats = ", ".join(f"{count} {reason}" for reason, count in verdict.repeats.items())
+        broken = sum(send.broken for send in self._ledger.sends)
+        for finding in verdict.findings[:SHOWN]:
+            pods = self._front.took.get(finding.task)
+            self._checks.say(f"{finding.kind} {finding.task} (given to pods {pods}): {finding.text}")
+        kinds = [kind for kind in Kinds if kind is not Kinds.LOST]
+        counts = {kind: verdict.count(kind) for kind in kinds}
+        text = ", ".join(f"{count} {kind.lower()}" for kind, count in counts.items())
+        figures = f"{landed:,} records; {text}; repeats: {repeats or 'none'}; lines broken {broken}"
+        excused = ", ".join(f"{count} {reason}" for reason, count in verdict.excused.items())
+        figures += f"; order excused: {excused or 'none'}; refused and passed on {self._front.passed_over}"
+        self._checks.note("the audit explains every record", not any(counts.values()), figures)
+
+    def _name_replicas(self) -> None:
+        """Say of each send which pod took it: the vendor knew one door, the front knew them all."""
+        took = {task: list(pods) for task, pods in self._front.took.items()}
+        for index, send in sorted(enumerate(self._ledger.sends), key=lambda pair: pair[1].begun):
+            pods = took.get(send.task)
+            if not pods:
+                self._ledger.complaints.append(f"the front never saw a send of {send.task}")
+                continue
+            self._ledger.sends[index] = replace(send, replica=pods.pop(0))
+
+
+def _bytes_in(folder: Path) -> int:
+    """Add up what waits in a spool."""
+    return sum(file.stat().st_size for file in folder.rglob("*.log"))

@@ -1,0 +1,68 @@
+"""What is noted of pods, as the API server tells of them."""
+
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from tests.journey.chaos.ledger import Cause, Ledger
+from tests.kube.cluster import Cluster
+from tests.kube.fleet import Fleet
+
+
+def pod(*, ready: bool, restarts: int = 0, ending: bool = False) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": "bridge-1", "uid": "u"}
+    if ending:
+        told["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    status = {
+        "conditions": [{"type": "Ready", "status": str(ready)}],
+        "containerStatuses": [{"restartCount": restarts}],
+    }
+    return {"metadata": told, "status": status}
+
+
+def fleet(folder: Path) -> tuple[Fleet, Ledger]:
+    ledger = Ledger()
+    return Fleet(Cluster(folder), "bridge", ledger), ledger
+
+
+def test_a_kill_lasts_until_the_pod_is_ready_again(tmp_path: Path) -> None:
+    seen, ledger = fleet(tmp_path)
+    seen.see_pod("ADDED", pod(ready=True))
+    seen.expect_kill(1)
+    seen.see_pod("MODIFIED", pod(ready=True))  # nobody has noticed yet
+    assert [(mark.cause, mark.ended) for mark in ledger.marks] == [(Cause.KILLED, inf)]
+    seen.see_pod("MODIFIED", pod(ready=False, restarts=1))
+    seen.see_pod("MODIFIED", pod(ready=True, restarts=1))
+    assert ledger.marks[0].ended < inf
+    assert not ledger.complaints
+
+
+def test_a_pod_that_ends_may_hold_until_it_is_gone(tmp_path: Path) -> None:
+    seen, ledger = fleet(tmp_path)
+    seen.see_pod("ADDED", pod(ready=True))
+    seen.see_pod("MODIFIED", pod(ready=True, ending=True))
+    assert [(mark.cause, mark.held_until) for mark in ledger.marks] == [(Cause.ENDED, -inf)]
+    seen.see_pod("DELETED", pod(ready=False, ending=True))
+    assert ledger.marks[0].held_until >= ledger.marks[0].begun
+    assert not seen.members
+
+
+def test_a_restart_that_nobody_caused_is_complained_of(tmp_path: Path) -> None:
+    seen, ledger = fleet(tmp_path)
+    seen.see_pod("ADDED", pod(ready=True, restarts=1))  # of before
+    assert not ledger.complaints
+    seen.see_pod("MODIFIED", pod(ready=False, restarts=2))
+    assert len(ledger.complaints) == 1
+
+
+def test_only_ready_endpoints_are_sent_something(tmp_path: Path) -> None:
+    seen, _ledger = fleet(tmp_path)
+    ends = [
+        {"addresses": [f"10.99.0.{n}"], "conditions": {"ready": n == 2}, "targetRef": {"name": f"bridge-{n}"}}
+        for n in (1, 2)
+    ]
+    found = {"metadata": {"name": "s"}, "endpoints": ends}
+    seen.see_doors("ADDED", found)
+    assert seen.ready() == [(2, "10.99.0.2:8080")]
+    seen.see_doors("DELETED", found)
+    assert seen.ready() == []

@@ -1,0 +1,69 @@
+"""What stands in front of the pods answers nothing of its own."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.journey.chaos.ledger import UNKNOWN
+from tests.kube.front import Front
+from tests.rig.parts import free_port
+
+BODY = b'{"TaskId":"chaos-0a1b2c-0000001"}'
+TASK = "chaos-0a1b2c-0000001"
+
+
+async def pod(status: int) -> tuple[web.ServerRunner, str]:
+    """Give a pod that answers so, or breaks the line (0), and its address."""
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        if not status and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=status or 500, text="told")
+
+    runner, port = web.ServerRunner(web.Server(answer)), free_port()
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    return runner, f"127.0.0.1:{port}"
+
+
+async def test_a_pod_that_refuses_is_passed_over() -> None:
+    runner, address = await pod(202)
+    gone = f"127.0.0.1:{free_port()}"
+    front = Front(lambda: [(0, gone), (1, address)])
+    async with front.open() as url, aiohttp.ClientSession() as session:
+        for _ in range(2):  # each of the two is first once
+            async with session.post(url, data=BODY) as answer:
+                assert (answer.status, await answer.text()) == (202, "told")
+    await runner.cleanup()
+    assert (front.took[TASK], front.passed_over) == ([1, 1], 1)
+
+
+async def test_of_many_at_once_each_comes_to_the_pod_that_takes_it() -> None:
+    runner, address = await pod(200)
+    gone = [(number, f"127.0.0.1:{free_port()}") for number in range(2)]
+    front = Front(lambda: [*gone, (2, address)])
+    async with front.open() as url, aiohttp.ClientSession() as session:
+        answers = await asyncio.gather(*(session.post(url, data=BODY) for _ in range(50)))
+        assert {answer.status for answer in answers} == {200}
+    await runner.cleanup()
+    assert front.took[TASK] == [2] * 50
+
+
+async def test_a_line_that_breaks_breaks_the_senders() -> None:
+    runner, address = await pod(0)
+    front = Front(lambda: [(0, address)])
+    async with front.open() as url, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.post(url, data=BODY)
+    await runner.cleanup()
+    assert front.took[TASK] == [0]
+
+
+async def test_where_nobody_is_ready_the_line_breaks_too() -> None:
+    front = Front(list)
+    async with front.open() as url, aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientError):
+            await session.post(url, data=BODY)
+    assert front.took[TASK] == [UNKNOWN]
