@@ -91,7 +91,7 @@ class Passage:
         self._record = record
         self._sent: Sent | None = None
         self._entry: Kept | None = None
-        self.durable = Told[Ending]()
+        self.durable: Told[Ending] = Told()
 
     def begin(self) -> None:
         """Set out: to Kafka where it takes the record now, else to the spool."""

@@ -1,6 +1,6 @@
-"""What the memory answers, and the short texts in which it is asked (the two Lua scripts read them).
+"""What the memory answers, and the short texts in which it is asked (the Lua script reads them).
 
-Pure: no connection lives here. The scripts tell what the remembered value looks like.
+Pure: no connection lives here. The script tells what the remembered value looks like.
 """
 
 from collections import OrderedDict
@@ -62,12 +62,12 @@ class Claim(Struct, frozen=True, kw_only=True):
         return self.format == other.format and self.mark != other.mark and not self.audit
 
     def asked(self) -> str:
-        """Say this claim as claim.lua reads it."""
+        """Say this claim as memory.lua reads it."""
         kind = "g" if self.group else "a" if self.audit else "-"
         return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
     def ending(self, what: str) -> str:
-        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as settle.lua reads it."""
+        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as memory.lua reads it."""
         kind = "r" if self.identity.recurring else "-"
         return f"{what}{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
@@ -93,7 +93,7 @@ def question(app: str, identity: Identity, body_format: Format, first_ms: int, t
 
 
 def answered(claims: list[Claim], text: str) -> list[Claim]:
-    """Read claim.lua's answer to ``claims``: a letter and a time for each, in their order."""
+    """Read memory.lua's answer to ``claims``: a letter and a time for each, in their order."""
     return [
         replace(
             claim,

@@ -4,6 +4,7 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -162,11 +163,12 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
 # The fields that the event repeats; an id only where the catalogue knows it of the type.
 _IDS = ("TaskId", "CastId")
 _NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
+_named_in_struct = attrgetter(*_NAMED)
 
 
 def _named(value: Any, row: Row) -> list[str]:  # noqa: ANN401 - a struct or a dict
     if type(value) is not dict:  # a strict struct has no field that the catalogue does not know
-        return [text(getattr(value, name, None)) for name in _NAMED]
+        return [one if type(one) is str else text(one) for one in _named_in_struct(value)]
     found = [text(value.get(name)) for name in _NAMED]
     if row is not OTHER:
         found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]

@@ -127,7 +127,7 @@ def _steps(path: str) -> tuple[tuple[str, bool], ...]:
 
 def _text_at(value: Any, steps: tuple[tuple[str, bool], ...]) -> str:  # noqa: ANN401 - any JSON value
     for depth, (name, is_set) in enumerate(steps):
-        value = pick(value, name)
+        value = value.get(name) if type(value) is dict else getattr(value, name, None)
         if is_set and type(value) is list:
             for element in value:
                 if found := _text_at(element, steps[depth + 1 :]):

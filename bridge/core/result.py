@@ -5,6 +5,7 @@ such an element. What the vendor's codes mean is nowhere else.
 """
 
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -103,18 +104,23 @@ def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
     return "succeeded" if tally.good or own_good else "unknown"
 
 
+_CODES = ("ErrCode", "ErrCodeExt", "Status", "Message")
+_codes_in_struct = attrgetter(*_CODES)
+
+
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
-    code, ext = pick(owner, "ErrCode"), pick(owner, "ErrCodeExt")
-    status = None if word and word.field == "Status" else pick(owner, "Status")
-    said = _said(owner, word)
-    bad_code, bad_ext = not _is_good(code), not _is_good(ext)
-    bad_own = not _is_good(own.code)
+    code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
+    if word and word.field == "Status":
+        status = None
+    said = _said(owner, word) if word else None
+    bad_code, bad_ext = not _is_good(code), ext is not None and not _is_good(ext)
+    bad_own = own is not _NO_CODE and not _is_good(own.code)
     bad_word = word is not None and said is not None and said not in word.good
     if bad_code or bad_ext or bad_own or bad_word or status == "FAIL":
         told: Any = code if bad_code else own.code if bad_own else said if bad_word else UNSET
         if told is UNSET and status == "FAIL":
             told = "FAIL"
-        message = pick(owner, "Message") or own.message
+        message = message or own.message
         return _Vote(
             bad=True,
             code=told if type(told) in (int, str) else UNSET,
@@ -125,10 +131,8 @@ def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa:
     return _GOOD if informed or status == "SUCCESS" else None
 
 
-def _said(owner: Any, word: Word | None) -> int | str | None:  # noqa: ANN401 - a struct or a dict
+def _said(owner: Any, word: Word) -> int | str | None:  # noqa: ANN401 - a struct or a dict
     """Take the type's own word, None where it says nothing."""
-    if word is None:
-        return None
     said = pick(owner, word.field)
     if type(said) not in (int, str) or said == "" or said in word.open:
         return None
