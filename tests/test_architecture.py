@@ -57,7 +57,7 @@ ROOMS = {
     "io.publisher": _room("core telemetry tending", "aiokafka msgspec structlog"),
     "io.spool": _room("core telemetry tending", "crc32c msgspec structlog"),
     "drain": _room("keeping core telemetry tending", "msgspec structlog"),
-    "keeping": _room("telling core"),
+    "keeping": _room("telling core", "msgspec"),
     "pipeline": _room("journeys holding telling core telemetry", "msgspec structlog"),
     "journeys": _room("holding telling core", "msgspec"),
     "holding": _room("telling core telemetry", "msgspec"),
