@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := schemas/generate.py schemas/goldens.py schemas/readme.py
+GENERATORS := schemas/generate.py schemas/goldens.py schemas/readme.py schemas/events.py schemas/asyncapi.py \
+	schemas/page.py schemas/compatibility.py
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.
 GATED := bridge/core/* bridge/pipeline.py bridge/journeys.py bridge/holding.py bridge/telling.py bridge/keeping.py bridge/drain.py
@@ -14,7 +15,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 
 .DEFAULT_GOAL := help
-.PHONY: help run test gate check format generate bench chaos clean python
+.PHONY: help run test gate check format generate bench chaos kube interop tools tools-kube clean python
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,18 @@ bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafk
 
 chaos: $(VENV)/.test ## Let every fault strike the real processes under load, and account for every event
 	@$(BIN)/python -m tests.journey.chaos $(ARGS)
+
+kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kubernetes (containers: as root; ARGS=control-plane)
+	@$(BIN)/python -m tests.kube $(ARGS)
+
+interop: $(VENV)/.test ## Run the Java and the Node consumer of schemas/README.md on real records (JDK, Maven, Node)
+	@$(BIN)/python -m tests.interop $(ARGS)
+
+tools: ## Build what checks the chart into .tools, once (minutes; tools-kube: a Kubernetes too)
+	@PYTHON=$(PYTHON) tests/tools/build.sh chart
+
+tools-kube:
+	@PYTHON=$(PYTHON) tests/tools/build.sh chart kube
 
 clean: ## Remove the environment and everything that was made
 	@rm -rf $(VENV) .cache .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info

@@ -20,6 +20,7 @@ from bridge.build import (
     build_memory,
     build_pollers,
     build_spool,
+    build_traces,
     build_writer,
     holding_rule,
     now_ms,
@@ -30,8 +31,10 @@ from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
 from bridge.logs import set_up_logging
 from bridge.pipeline import Pipeline
+from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -45,6 +48,8 @@ _DRAIN_S = 3.0
 _WRITER_S = 2.0
 _SPOOL_S = 2.0
 _SPOOL_LEAST_S = 0.5
+_SPANS_S = 2.0
+_SPANS_LEAST_S = 0.5
 _THREAD_S = 0.5
 
 _SUMMARY_EVERY_S = 60
@@ -63,22 +68,32 @@ class Bridge:
         self._routing = routing_of(settings)
         self._topics = self._routing.topics(list(self._applications))
         self.telemetry = Telemetry(
-            types=BY_NAME, apps=list(self._applications), deliveries=settings.log.deliveries
+            types=BY_NAME,
+            apps=list(self._applications),
+            pulled=[app.name for app in self._applications.values() if app.mode != "push"],
+            deliveries=settings.log.deliveries,
         )
         self._memory = build_memory(settings, self.telemetry)
         self._writer = build_writer(settings, self.telemetry)
         self._spool = build_spool(settings, self.telemetry)
         self._drain = build_drain(settings, self._writer, self._spool, self.telemetry)
-        keeper = Keeper(self._writer, self._spool)
+        self._traces = traces = build_traces(settings)
+        memory, keeper = traces.memory(self._memory), traces.writer(Keeper(self._writer, self._spool))
         rule = holding_rule(settings)
-        self._pipeline = Pipeline(self._memory, keeper, self._routing, self.telemetry, rule)
-        self._door = build_door(settings, self._pipeline.deliver, self.telemetry)
+        self._pipeline = Pipeline(memory, keeper, self._routing, self.telemetry, rule)
+        deliver = traces.deliver(self._pipeline.deliver)
+        self._door = build_door(settings, deliver, self.telemetry)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        deliver = self._pipeline.deliver
         self._pollers = build_pollers(settings, deliver, self._writer, self.telemetry, self._session)
         self._admin = Admin(self._readiness, self.telemetry.exposition)
+        self.telemetry.limit_spool(int(settings.spool.max_bytes))
+        self.telemetry.ready.set_function(lambda: self._readiness().ready)
+        self.telemetry.topics_missing.set_function(self._topics_missing)
+        self._links = LinkWatch(
+            settings.kafka, settings.redis, lambda: not self._writer.flowing, lambda: self._memory.away
+        )
         self._stopping = False
-        self._summaries: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
         self.http_port = 0
         self.admin_port = 0
 
@@ -98,14 +113,15 @@ class Bridge:
             poller.start()
         self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
         self.http_port = await self._door.start(self._settings.http.host, self._settings.http.port)
-        self._summaries = asyncio.create_task(self._summarise())
+        links = tended(self._links.run, self.telemetry)
+        self._beside = [asyncio.create_task(self._summarise()), asyncio.create_task(links)]
         log.info("listening", version=__version__, http_port=self.http_port, admin_port=self.admin_port)
 
     async def stop(self) -> None:
-        """End in order: door, what is under way, drain, writer, spool, memory; all within one budget."""
+        """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget."""
         self._stopping = True
-        if self._summaries is not None:
-            self._summaries.cancel()
+        for task in self._beside:
+            task.cancel()
         clock = asyncio.get_running_loop().time
         until = clock() + _STOP_S
 
@@ -123,7 +139,8 @@ class Bridge:
         # What the writer does not bring to its end it hands to the spool, which is left whole.
         await self._writer.stop(at_most(_WRITER_S))
         await self._spool.stop(max(_SPOOL_LEAST_S, at_most(_SPOOL_S)))
-        await self._memory.stop()
+        spans = self._traces.stop(max(_SPANS_LEAST_S, at_most(_SPANS_S)))
+        await asyncio.gather(self._memory.stop(), spans)
         await self._admin.stop()
         self.telemetry.summarise()
         log.info("stopped")
@@ -171,6 +188,9 @@ class Bridge:
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
         return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
+
+    def _topics_missing(self) -> int:
+        return len(self._writer.missing(self._topics)) if self._writer.listed else 0
 
     def _waiting(self) -> str:
         age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000

@@ -31,6 +31,7 @@ from bridge.links import kafka_options, redis_client
 from bridge.settings import Settings
 from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry
+from bridge.tracing import Traces, Untraced
 
 _MILLISECONDS_A_DAY = 86_400_000
 
@@ -104,6 +105,15 @@ def build_drain(settings: Settings, writer: Publisher, spool: Spool, telemetry: 
     return Drain(writer, spool, buried, telemetry, Pace())
 
 
+def build_traces(settings: Settings) -> Traces:
+    """Build what puts spans around the parts; where that is off, nothing of it is even loaded."""
+    if not settings.tracing.enabled:
+        return Untraced()
+    from bridge.tracing.exporting import traces_by_environment  # noqa: PLC0415 - an extra, for those who want it
+
+    return traces_by_environment()
+
+
 def build_door(
     settings: Settings, deliver: Callable[[Notification], Awaitable[Outcome]], telemetry: Telemetry
 ) -> Ingress:
@@ -118,6 +128,7 @@ def build_door(
             connections_max=http.connections_max,
             read_timeout_s=http.read_timeout_s,
             hold_s=http.hold_s,
+            traced=settings.tracing.enabled,
         ),
         Clock(now_ms=now_ms, monotonic=time.monotonic),
         telemetry,

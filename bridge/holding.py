@@ -124,5 +124,7 @@ class Hold:
         rest = deadline - self._loop.time()
         if self._rule.hold_s and rest > 0:
             self._telemetry.held.inc()
-            await asyncio.sleep(rest)
-            self._telemetry.held.dec()
+            try:
+                await asyncio.sleep(rest)
+            finally:
+                self._telemetry.held.dec()

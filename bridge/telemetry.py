@@ -1,29 +1,40 @@
-"""Every metric's name, kind and meaning, and what is logged of a delivery. Nothing else names either.
+"""What is counted of a delivery and of the parts, and what is logged of one. The names stand in `metrics`.
 
 Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No
 line holds a body, a token or a key.
 """
 
 from collections import Counter as Tally
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
+from itertools import product
 from typing import Any, Literal
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 
+from bridge import metrics
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
+from bridge.metrics import Metric
 from bridge.tally import CounterTally, HistogramTally
 
 Deliveries = Literal["all", "problems", "none"]
 
-# 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
-_DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
-_CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 _TYPE_MAX = 256  # characters of a type that the sender made up
 _WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
+
+# Alerts ask for the first of these: they are shown at 0 for every type, the other endings for none.
+_ALERTED = (Ending.REJECTED, Ending.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -31,167 +42,123 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Telemetry:
     """The metrics of one bridge, in a registry of its own, and its canonical log line.
 
-    ``types`` are the catalogue's event types, ``apps`` the configured applications: the labels' closed
-    lists. ``deliveries`` selects the endings that get a log line.
+    ``types`` are the catalogue's event types, ``apps`` the configured applications, ``pulled`` those of them
+    that are pulled: the labels' closed lists. ``deliveries`` selects the endings that get a log line.
+    Counters that alerts watch are there at 0 from the start: an increase from nothing is none to Prometheus.
     """
 
     def __init__(
-        self, *, types: Collection[str] = (), apps: Collection[str] = (), deliveries: Deliveries = "problems"
+        self,
+        *,
+        types: Collection[str] = (),
+        apps: Collection[str] = (),
+        pulled: Collection[str] = (),
+        deliveries: Deliveries = "problems",
     ) -> None:
+        # Each counter would be shown twice: when it was made is a gauge of its own to the library.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation there
         self.registry = CollectorRegistry()
         self._types = frozenset(types)
         self._apps = frozenset(apps)
         self._deliveries = deliveries
         self._since_summary: Tally[str] = Tally()
-        self._name_delivery_metrics()
-        self._name_dependency_metrics()
-        self._name_spool_metrics()
-        self._name_pull_metrics()
+        self._set_up_deliveries()
+        self._set_up_door()
+        self._set_up_dependencies()
+        self._set_up_spool()
+        self._set_up_pull(pulled)
         ProcessCollector(registry=self.registry)
-        build = Gauge(
-            "bridge_build_info", "1, labelled with the version.", ["version"], registry=self.registry
-        )
+        build = self._gauge(metrics.BUILD)
         build.labels(version("vod-event-bridge")).set(1)
 
-    def _name_delivery_metrics(self) -> None:
-        r = self.registry
-        self._total = CounterTally(
-            "bridge_deliveries",
-            "Deliveries by application, event type and ending.",
-            ["app", "type", "outcome"],
-            r,
-        )
-        self._by_format = CounterTally(
-            "bridge_deliveries_by_format",
-            "Deliveries by the body's format (v3, legacy, none) and mode.",
-            ["format", "mode"],
-            r,
-        )
-        self._refused = Counter(
-            "bridge_http_refused",
-            "Requests refused before they became a delivery; for a push sender each may be a lost event.",
-            ["reason"],
-            registry=r,
-        )
-        self._seconds = HistogramTally(
-            "bridge_delivery_seconds",
-            "From a delivery's arrival to its ending, in seconds.",
-            "mode",
-            _DELIVERY_BUCKETS,
-            r,
-        )
-        self._conformance = CounterTally(
-            "bridge_events_conformance",
-            "Events by type and by how well their payload fits the catalogue.",
-            ["type", "conformance"],
-            r,
-        )
+    def _set_up_deliveries(self) -> None:
+        self._total = self._tally(metrics.DELIVERIES)
+        for app, ending in product(self._apps, Ending):
+            self._total.counts[app, "none", ending] = 0
+        for app, label, ending in product(self._apps, (*self._types, "other"), _ALERTED):
+            self._total.counts[app, label, ending] = 0
+        self._by_format = self._tally(metrics.BY_FORMAT)
+        for labels in product(metrics.FORMATS, ("push", "pull")):
+            self._by_format.counts[labels] = 0
+        self._conformance = self._tally(metrics.CONFORMANCE)
+        for labels in product((*self._types, "other"), metrics.CONFORMANCES):
+            self._conformance.counts[labels] = 0
+        self._seconds = self._tallied_histogram(metrics.DELIVERY_SECONDS)
+        self._last_ms = dict.fromkeys(self._apps, 0)
+        self.registry.register(_Times(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
         self.in_flight = 0
-        in_flight = Gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.", registry=r)
-        in_flight.set_function(lambda: self.in_flight)
-        self.held = Gauge(
-            "bridge_deliveries_held",
-            "Deliveries kept silent because nothing durable was reached.",
-            registry=r,
-        )
-        self.connections = Gauge("bridge_http_connections", "Open connections at the door.", registry=r)
-        self.internal_errors = Counter(
-            "bridge_internal_errors",
-            "Bugs of ours: each was logged with its traceback. Alert on it.",
-            registry=r,
+        self._gauge(metrics.IN_FLIGHT).set_function(lambda: self.in_flight)
+        self.held = self._gauge(metrics.HELD)
+        self.internal_errors = self._counter(metrics.INTERNAL_ERRORS)
+        self.ready = self._gauge(metrics.READY)
+
+    def _set_up_door(self) -> None:
+        self.connections = self._gauge(metrics.CONNECTIONS)
+        self._refused = self._counter(metrics.REFUSED)
+        for reason in metrics.REFUSALS:
+            self._refused.labels(reason)
+
+    def _set_up_dependencies(self) -> None:
+        self._ack_seconds = self._tallied_histogram(metrics.ACK_SECONDS)
+        self.breaker_open = self._gauge(metrics.BREAKER_OPEN)
+        self.topics_missing = self._gauge(metrics.TOPICS_MISSING)
+        self.producer_replaced = self._counter(metrics.PRODUCER_REPLACED)
+        self.sends_unknown = self._gauge(metrics.SENDS_UNKNOWN)
+        self._claims = self._tally(metrics.CLAIMED)
+        for answer in metrics.CLAIMS:
+            self._claims.counts[answer,] = 0
+        self.dedup_degraded = self._gauge(metrics.DEDUP_DEGRADED)
+        self.dedup_call_seconds = self._histogram(metrics.DEDUP_CALL_SECONDS)
+
+    def _set_up_spool(self) -> None:
+        self.spool_records = self._gauge(metrics.SPOOL_RECORDS)
+        self.spool_bytes = self._gauge(metrics.SPOOL_BYTES)
+        self._spool_max_bytes = self._gauge(metrics.SPOOL_MAX_BYTES)
+        self.spool_oldest = self._gauge(metrics.SPOOL_OLDEST)
+        self.spool_failing = self._gauge(metrics.SPOOL_FAILING)
+        self.spool_commit_seconds = self._histogram(metrics.SPOOL_COMMIT_SECONDS)
+        self.spool_damaged = self._counter(metrics.SPOOL_DAMAGED)
+        self.spool_drained = self._counter(metrics.SPOOL_DRAINED)
+
+    def _set_up_pull(self, pulled: Collection[str]) -> None:
+        self.pull_calls = self._counter(metrics.PULL_CALLS)
+        self.pull_events = self._counter(metrics.PULL_EVENTS)
+        self.pull_confirms = self._counter(metrics.PULL_CONFIRMS)
+        self.pull_oldest = self._gauge(metrics.PULL_OLDEST)
+        self.pull_waiting = self._gauge(metrics.PULL_WAITING)
+        self.pull_failing = self._gauge(metrics.PULL_FAILING)
+        for app in pulled:
+            for call in metrics.CALLS:
+                self.pull_calls.labels(app, *call)
+            self.pull_events.labels(app)
+            for outcome in metrics.CONFIRMS:
+                self.pull_confirms.labels(app, outcome)
+            self.pull_failing.labels(app)
+
+    def limit_spool(self, max_bytes: int) -> None:
+        """Show the spool's limit, and its damage also where there is none: for who keeps a spool."""
+        self._spool_max_bytes.set(max_bytes)
+        for what in metrics.DAMAGES:
+            self.spool_damaged.labels(what)
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        return Gauge(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(
+            metric.name, metric.meaning, metric.labels, buckets=metric.buckets, registry=self.registry
         )
 
-    def _name_dependency_metrics(self) -> None:
-        r = self.registry
-        self._ack_seconds = HistogramTally(
-            "bridge_kafka_ack_seconds",
-            "From handing a record to the producer to its acknowledgement, in seconds.",
-            "mode",
-            _DELIVERY_BUCKETS,
-            r,
-        )
-        self._claims = CounterTally(
-            "bridge_dedup_claims",
-            "Claims by the memory's answer (fresh, held, seen, revised, away).",
-            ["answer"],
-            r,
-        )
-        self.dedup_degraded = Gauge(
-            "bridge_dedup_degraded", "1 while Redis is away and nothing is deduplicated.", registry=r
-        )
-        self.dedup_call_seconds = Histogram(
-            "bridge_dedup_call_seconds",
-            "One batched call to Redis, in seconds.",
-            buckets=_CALL_BUCKETS,
-            registry=r,
-        )
-        self.producer_replaced = Counter(
-            "bridge_kafka_producer_replaced", "Producers replaced after a fatal error.", registry=r
-        )
-        self.sends_unknown = Gauge(
-            "bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.", registry=r
-        )
-        self.breaker_open = Gauge(
-            "bridge_kafka_breaker_open", "1 while no record enters the producer.", registry=r
-        )
+    def _tally(self, metric: Metric) -> CounterTally:
+        name = metric.name.removesuffix("_total")  # which its exposition adds
+        return CounterTally(name, metric.meaning, metric.labels, self.registry)
 
-    def _name_spool_metrics(self) -> None:
-        r = self.registry
-        self.spool_records = Gauge("bridge_spool_records", "Records that wait in the spool.", registry=r)
-        self.spool_bytes = Gauge("bridge_spool_bytes", "Bytes of the spool on disk.", registry=r)
-        self.spool_oldest = Gauge(
-            "bridge_spool_oldest_seconds", "Age of the oldest record in the spool, in seconds.", registry=r
-        )
-        self.spool_failing = Gauge(
-            "bridge_spool_failing",
-            "1 while the spool takes no record: full, or the disk refuses.",
-            registry=r,
-        )
-        self.spool_commit_seconds = Histogram(
-            "bridge_spool_commit_seconds",
-            "One group commit: write and fdatasync, in seconds.",
-            buckets=_CALL_BUCKETS,
-            registry=r,
-        )
-        self.spool_damaged = Counter(
-            "bridge_spool_damaged",
-            "Damage in the spool: record, segment, cut, unreadable, not_kept_aside are to be alerted on;"
-            " tail and ack are what a killed process leaves. What can be kept is kept in *.damaged.",
-            ["what"],
-            registry=r,
-        )
-        self.spool_drained = Counter(
-            "bridge_spool_drained", "Records that left the spool for Kafka.", registry=r
-        )
-
-    def _name_pull_metrics(self) -> None:
-        r = self.registry
-        self.pull_calls = Counter(
-            "bridge_pull_calls",
-            "Calls to the vendor's API by action and by how they ended (good, empty, refused, unreachable).",
-            ["app", "action", "outcome"],
-            registry=r,
-        )
-        self.pull_events = Counter("bridge_pull_events", "Events pulled.", ["app"], registry=r)
-        self.pull_confirms = Counter(
-            "bridge_pull_confirms",
-            "Pulled events by their ending: confirmed, or refused, late, kept_back (not durable), which"
-            " the vendor sends again.",
-            ["app", "outcome"],
-            registry=r,
-        )
-        self.pull_oldest = Gauge(
-            "bridge_pull_oldest_unconfirmed_seconds",
-            "Age of the oldest pulled event that is not confirmed, in seconds; its lease lasts 30.",
-            ["app"],
-            registry=r,
-        )
-        self.pull_waiting = Gauge(
-            "bridge_pull_waiting", "Events that wait at the vendor, as it tells roughly.", ["app"], registry=r
-        )
-        self.pull_failing = Gauge(
-            "bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", ["app"], registry=r
-        )
+    def _tallied_histogram(self, metric: Metric) -> HistogramTally:
+        (label,) = metric.labels
+        return HistogramTally(metric.name, metric.meaning, label, metric.buckets, self.registry)
 
     def delivered(
         self,
@@ -211,6 +178,8 @@ class Telemetry:
         if ack_seconds is not None:
             self._ack_seconds.observe(mode, ack_seconds)
         self._since_summary[ending] += 1
+        if outcome.event_id:
+            self._last_ms[app] = notification.received_ms
         if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
             self._log_delivery(notification, outcome, seconds, ack_seconds)
 
@@ -261,3 +230,19 @@ class Telemetry:
         }
         write = log.info if outcome.ending in _WELL else log.warning
         write("delivery", **{key: value for key, value in line.items() if value not in ("", None)})
+
+
+class _Times:
+    """A gauge by one label, of the closed list ``values``: shows unix milliseconds as seconds, when read."""
+
+    def __init__(self, metric: Metric, values: Collection[str], times_ms: Mapping[str, int]) -> None:
+        self._metric = metric
+        self._values = values
+        self._times_ms = times_ms
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Show the times to the registry."""
+        family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
+        for value in self._values:
+            family.add_metric([value], self._times_ms[value] / 1000)
+        yield family

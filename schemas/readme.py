@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bridge.core.catalogue import ROWS
+from bridge.metrics import METRICS
 from bridge.settings import describe
-from bridge.telemetry import Telemetry
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
@@ -26,13 +26,12 @@ def settings() -> str:
 
 
 def metrics() -> str:
-    """One row a metric; counters as Prometheus spells them."""
+    """One row a metric, with its labels."""
     rows = [
-        (f"`{family.name}{'_total' if family.type == 'counter' else ''}`", family.type, family.documentation)
-        for family in Telemetry().registry.collect()
-        if family.name.startswith("bridge_")
+        (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.meaning)
+        for metric in METRICS
     ]
-    return _table(("metric", "kind", "meaning"), sorted(rows))
+    return _table(("metric", "kind", "labels", "meaning"), sorted(rows))
 
 
 def types() -> str:

@@ -2,17 +2,22 @@
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
 from msgspec import json
 
+from bridge import metrics
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
+from bridge.io.ingress import answers
 from bridge.logs import set_up_logging
+from bridge.metrics import METRICS
 from bridge.telemetry import Telemetry, log
 
 PUSH = Notification(
@@ -81,6 +86,73 @@ def test_refusals_claims_and_conformance_are_counted_by_their_words() -> None:
     assert sample(counted, "bridge_dedup_claims_total", answer="fresh") == 1
     labels = {"type": "NewFileUpload", "conformance": "repaired"}
     assert sample(counted, "bridge_events_conformance_total", **labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("bridge_deliveries_total", {"app": "shop", "type": "none", "outcome": "unauthorized"}),
+        ("bridge_deliveries_total", {"app": "shop", "type": "NewFileUpload", "outcome": "deferred"}),
+        ("bridge_deliveries_total", {"app": "shop", "type": "other", "outcome": "rejected"}),
+        ("bridge_deliveries_by_format_total", {"format": "legacy", "mode": "push"}),
+        ("bridge_events_conformance_total", {"type": "other", "conformance": "conforming"}),
+        ("bridge_http_refused_total", {"reason": "too_large"}),
+        ("bridge_dedup_claims_total", {"answer": "away"}),
+        ("bridge_pull_confirms_total", {"app": "queue", "outcome": "late"}),
+        ("bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "refused"}),
+        ("bridge_pull_failing", {"app": "queue"}),
+        ("bridge_last_event_timestamp_seconds", {"app": "shop"}),
+        ("bridge_internal_errors_total", {}),
+    ],
+)
+def test_what_alerts_watch_is_there_before_it_happens(name: str, labels: dict[str, str]) -> None:
+    assert sample(telemetry(pulled=["queue"]), name, **labels) == 0
+
+
+def test_damage_is_shown_at_none_once_there_is_a_spool() -> None:
+    counted = telemetry()
+    assert sample(counted, "bridge_spool_damaged_total", what="record") is None
+    counted.limit_spool(1 << 20)
+    assert sample(counted, "bridge_spool_damaged_total", what="record") == 0
+    assert sample(counted, "bridge_spool_max_bytes") == 1 << 20
+
+
+def test_the_last_event_is_the_last_that_ended_well() -> None:
+    counted = telemetry()
+    first, later = (
+        Notification(application=PUSH.application, body=b"", received_ms=ms) for ms in (1_500, 2_500)
+    )
+    counted.delivered(first, PUBLISHED, body_format="v3", seconds=0)
+    counted.delivered(later, REJECTED, body_format="", seconds=0)
+    assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 1.5
+    counted.delivered(later, PUBLISHED, body_format="v3", seconds=0)
+    assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 2.5
+
+
+def test_the_doors_reasons_are_those_of_the_closed_list() -> None:
+    said = {one.refusal for one in vars(answers).values() if isinstance(one, answers.Answer)} - {""}
+    said |= _words(r'(?:cut|refused)\("(\w+)"', "ingress")
+    assert said == set(metrics.REFUSALS)
+
+
+def test_the_spools_damages_are_those_of_the_closed_list() -> None:
+    said = _words(r'_?[dD]amage\("(\w+)"', "spool") | {"tail", "record"}
+    assert said == set(metrics.DAMAGES)
+
+
+def _words(pattern: str, folder: str) -> set[str]:
+    files = (Path(metrics.__file__).parent / "io" / folder).glob("*.py")
+    return {word for file in files for word in re.findall(pattern, file.read_text(encoding="utf-8"))}
+
+
+def test_names_say_what_is_counted_and_in_what_unit() -> None:
+    names = [metric.name for metric in METRICS]
+    assert len(names) == len(set(names))
+    for metric in METRICS:
+        assert metric.name.endswith("_total") == (metric.kind == "counter")
+        assert bool(metric.buckets) == (metric.kind == "histogram")
+        assert metric.kind != "histogram" or metric.name.endswith("_seconds")
+        assert metric.meaning.endswith((".", ")"))
 
 
 def test_two_bridges_in_one_process_count_apart() -> None:

@@ -13,6 +13,7 @@ from bridge.cli.audit import audit
 from bridge.cli.check import check
 from bridge.cli.dev import dev
 from bridge.cli.drain import drain
+from bridge.cli.schemas import schemas
 from bridge.cli.send import send
 from bridge.cli.serve import serve
 from bridge.cli.tail import tail
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, dev, check, topics, send, tail, drain, audit):
+for command in (serve, dev, check, topics, send, tail, drain, audit, schemas):
     app.command()(command)
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from bridge.cli.finding import Finding, failed, ok, warning
-from bridge.cli.kafka import Cluster, addresses_of, broker_settings, list_from, topic_settings
-from bridge.cli.trouble import trouble_at
+from bridge.cli.kafka import Cluster, broker_settings, list_from, topic_settings
 from bridge.core.record import RECORD_MAX_BYTES
+from bridge.reasons.kafka import addresses_of, kafka_trouble
 
 _REPLICATION, _IN_SYNC = 3, 2
 _NAMES_SHOWN = 8
@@ -22,7 +22,7 @@ async def check_kafka(options: Options, expected: Sequence[str]) -> list[Finding
     found: list[Finding] = []
     cluster: Cluster | None = None
     for address in addresses_of(options["bootstrap_servers"]):
-        trouble = await trouble_at(address, options)
+        trouble = await kafka_trouble(address, options)
         if trouble:
             found.append(failed("kafka address", trouble.what, trouble.todo))
             continue
@@ -43,7 +43,7 @@ async def check_kafka(options: Options, expected: Sequence[str]) -> list[Finding
 async def _advertised(cluster: Cluster, options: Options) -> list[Finding]:
     found = []
     for number, address in sorted(cluster.brokers.items()):
-        trouble = await trouble_at(address, options)
+        trouble = await kafka_trouble(address, options)
         if trouble:
             what = f"broker {number} tells clients to come to {address[0]}:{address[1]}; {trouble.what}"
             found.append(

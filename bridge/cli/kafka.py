@@ -16,12 +16,12 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from msgspec import Struct
 
-ANSWER_WITHIN_S = 5.0
+from bridge.reasons.kafka import Address, addresses_of
+from bridge.reasons.trouble import ANSWER_WITHIN_S
+
 _WRITE = 4  # the operation, in Kafka's numbers
 _NOT_AUTHORISED = TopicAuthorizationFailedError.errno
 _TOPIC, _BROKER = 2, 4  # kinds of resources, in Kafka's numbers
-
-Address = tuple[str, int]
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -114,12 +114,6 @@ class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library a
     def build(self, request_struct_class: type[_ListingQuestion]) -> _ListingQuestion:
         no, yes = False, True  # make nothing by asking; of each topic tell what this user may do
         return request_struct_class(self._topics, no, no, yes)
-
-
-def addresses_of(bootstrap_servers: str) -> list[Address]:
-    """Take ``host:port,host:port`` apart."""
-    pairs = (part.strip().rpartition(":") for part in bootstrap_servers.split(","))
-    return [(host.strip("[]"), int(port)) for host, _, port in pairs]
 
 
 @asynccontextmanager

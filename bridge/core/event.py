@@ -22,6 +22,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     ``body`` is decompressed where that was possible; ``received_ms`` is unix milliseconds;
     ``query_sign`` and ``query_t`` are what the URL carried (empty: nothing). ``damage`` says why the bytes
     cannot be a notification where the door already knows it (broken gzip): they are rejected as malformed.
+    ``traceparent`` and ``tracestate`` are the request's, as received, where spans are wanted.
     """
 
     application: Application
@@ -32,6 +33,8 @@ class Notification(Struct, frozen=True, kw_only=True):
     query_sign: str = ""
     query_t: str = ""
     damage: str = ""
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -187,6 +187,7 @@ def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routi
             ("mode", mode.encode()),
             ("received_at", headers.get("ce_time", b"")),
             ("content-type", b"application/json"),
+            *((name, headers[name]) for name in ("traceparent", "tracestate") if name in headers),
         ],
     )
 

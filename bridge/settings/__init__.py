@@ -28,6 +28,7 @@ from bridge.settings.sections import (
     Section,
     SpoolSettings,
 )
+from bridge.settings.tracing import TracingSettings
 
 __all__ = ["AppSettings", "Mistake", "Settings", "SettingsError", "describe", "load"]
 
@@ -46,6 +47,7 @@ class Settings(Section):
     pull: PullSettings = PullSettings()
     schemas: SchemasSettings = SchemasSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
     apps: dict[AppName, AppSettings] = Field(default_factory=dict)
 
     @field_validator("kafka")

@@ -4,6 +4,8 @@ Nothing connects here.
 """
 
 import re
+from pathlib import Path
+from ssl import create_default_context
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -72,3 +74,36 @@ def fitting(url: str, *, sentinels: bool, cluster: bool) -> None:
         raise ValueError("a cluster has only database 0")
     if cluster and any(name in options for name in _NOT_IN_A_CLUSTER):
         raise ValueError(f"with cluster url may not have {' or '.join(_NOT_IN_A_CLUSTER)}")
+
+
+def url_password(url: str) -> bool:
+    """Tell whether the address has a password in it."""
+    parts = urlsplit(addresses(url)[0])
+    return bool(parts.password or dict(parse_qsl(parts.query)).get("password"))
+
+
+def once(name: str, *ways: object) -> None:
+    """Refuse a secret that is given in more ways than one."""
+    if sum(map(bool, ways)) > 1:
+        raise ValueError(f"{name} is given twice")
+
+
+def by_files(url: str) -> None:
+    """Refuse files for TLS beside an address that speaks none, or that names files itself."""
+    if urlsplit(url).scheme != "rediss":
+        raise ValueError("ssl_cafile, ssl_certfile and ssl_keyfile need rediss:// as url")
+    named = {name for name, _ in parse_qsl(urlsplit(addresses(url)[0]).query)}
+    if named & {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}:
+        raise ValueError("certificates are given twice, also in url")
+
+
+def usable(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> None:
+    """Refuse files that TLS cannot begin with."""
+    if bool(certfile) != bool(keyfile):
+        raise ValueError("ssl_certfile and ssl_keyfile go together")
+    try:
+        context = create_default_context(cafile=cafile)
+        if certfile:
+            context.load_cert_chain(certfile, keyfile, password="")
+    except OSError as error:  # what ssl itself raises is one too
+        raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None

@@ -88,7 +88,16 @@ def _shown(location: Sequence[object], value: object) -> str:
 
 
 _SECRETS = frozenset(
-    {"sign_key", "sign_keys", "token", "secret_id", "secret_key", "sasl_password", "sentinel_password"}
+    {
+        "sign_key",
+        "sign_keys",
+        "token",
+        "secret_id",
+        "secret_key",
+        "sasl_password",
+        "password",
+        "sentinel_password",
+    }
 )
 
 

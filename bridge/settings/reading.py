@@ -13,7 +13,7 @@ from bridge.settings.mistakes import Mistake
 _PREFIX = "BRIDGE_"
 _FILE_SUFFIX = "_file"
 # Fields whose own name ends so: the path is the value.
-_PATHS = frozenset({"sasl_token_file"})
+_PATHS = frozenset({"sasl_token_file", "sasl_password_file", "password_file", "sentinel_password_file"})
 
 Values = dict[str, Any]
 

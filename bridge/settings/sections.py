@@ -1,39 +1,36 @@
 """What may be set: one class a section, one field a setting, each with its unit, its default, its meaning.
 
-The table in the README is drawn from these descriptions. How values are read is told in `reading`.
+The table in the README is drawn from these descriptions. How values are read is told in `reading`; the
+sections of Kafka and Redis are in `link_sections`.
 """
 
 from typing import Literal, Self
 
 from pydantic import (
-    BaseModel,
     ByteSize,
-    ConfigDict,
     Field,
-    FilePath,
-    SecretStr,
     field_validator,
     model_validator,
 )
 
-from bridge.settings.addresses import fitting
-from bridge.settings.kinds import (
-    Brokers,
-    Bytes,
-    Host,
-    Port,
-    RedisUrl,
-    Topic,
-    TopicTemplate,
-)
+from bridge.settings.kinds import Bytes, Host, Port
+from bridge.settings.link_sections import KafkaSettings, RedisSettings
+from bridge.settings.section import Section
+
+__all__ = [
+    "AdminSettings",
+    "DedupSettings",
+    "HttpSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "PullSettings",
+    "RedisSettings",
+    "SchemasSettings",
+    "Section",
+    "SpoolSettings",
+]
 
 MIB = 1024 * 1024
-
-
-class Section(BaseModel):
-    """A section takes no name that it does not know."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class HttpSettings(Section):
@@ -77,102 +74,6 @@ class AdminSettings(Section):
 
     host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - probes come from outside
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
-
-
-class KafkaSettings(Section):
-    """Where events are published."""
-
-    bootstrap_servers: Brokers = Field(
-        default="localhost:9092",
-        description="Brokers to ask first: host:port, comma-separated.",
-    )
-    topic: TopicTemplate = Field(
-        default="vod.{type}", description="Topic of an event: a template of {type} and {app}."
-    )
-    topic_other: Topic = Field(
-        default="vod.other", description="Topic of the types that the catalogue does not know."
-    )
-    topic_dead_letter: Topic = Field(
-        default="vod.dead-letter", description="Topic of what can never be an event."
-    )
-    client_id: str = Field(default="vod-event-bridge", min_length=1, description="Name shown to the brokers.")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = Field(
-        default="PLAIN", description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; with SASL_* only."
-    )
-    sasl_username: str = Field(default="", description="User for PLAIN and SCRAM.")
-    sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for PLAIN and SCRAM.")
-    sasl_token_file: FilePath | None = Field(
-        default=None, description="File with the OAUTHBEARER token; read again at each login."
-    )
-    ssl_cafile: FilePath | None = Field(
-        default=None, description="Certificates to trust; the system's where not set."
-    )
-    ssl_certfile: FilePath | None = Field(
-        default=None, description="The bridge's own certificate, for mutual TLS."
-    )
-    ssl_keyfile: FilePath | None = Field(default=None, description="The key of that certificate.")
-    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
-        default="none", description="none, gzip, or snappy, lz4, zstd where the cramjam package is installed."
-    )
-    batch_max_bytes: Bytes = Field(
-        default=ByteSize(512 * 1024), description="Largest batch for one partition."
-    )
-    in_flight_max_bytes: Bytes = Field(
-        default=ByteSize(64 * MIB), description="Bytes handed to the producer and not yet acknowledged."
-    )
-    slow_after_s: float = Field(
-        default=2, gt=0, le=60, description="Seconds after which a send counts as slow and opens the breaker."
-    )
-
-    @model_validator(mode="after")
-    def _login_is_whole(self) -> Self:
-        if self.security_protocol.startswith("SASL"):
-            if self.sasl_mechanism == "OAUTHBEARER":
-                if self.sasl_token_file is None:
-                    raise ValueError("OAUTHBEARER needs sasl_token_file")
-            elif not (self.sasl_username and self.sasl_password.get_secret_value()):
-                raise ValueError(f"{self.sasl_mechanism} needs sasl_username and sasl_password")
-        elif self.sasl_username or self.sasl_password.get_secret_value() or self.sasl_token_file:
-            raise ValueError("a login needs security_protocol SASL_PLAINTEXT or SASL_SSL")
-        if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
-            raise ValueError("ssl_certfile and ssl_keyfile go together")
-        return self
-
-
-class RedisSettings(Section):
-    """The memory of what was seen."""
-
-    url: RedisUrl = Field(
-        default="redis://localhost:6379/0",
-        repr=False,
-        description="redis://[user:password@]host:port/db, rediss:// for TLS, or unix:///path. Of sentinels"
-        " or a cluster several: host:port,host:port.",
-    )
-    sentinel_service: str = Field(
-        default="",
-        description="The master's name at the sentinels; with it the URL's hosts are sentinels, its login and"
-        " db the master's.",
-    )
-    sentinel_username: str = Field(default="", description="User at the sentinels, where they ask for one.")
-    sentinel_password: SecretStr = Field(
-        default=SecretStr(""), description="Password at the sentinels, where they ask for one."
-    )
-    cluster: bool = Field(
-        default=False, description="Whether the URL's hosts are nodes of a Redis Cluster; one is enough."
-    )
-
-    @model_validator(mode="after")
-    def _one_way_leads_there(self) -> Self:
-        fitting(self.url, sentinels=bool(self.sentinel_service), cluster=self.cluster)
-        at_sentinels = (self.sentinel_username, self.sentinel_password.get_secret_value())
-        if any(at_sentinels) and not self.sentinel_service:
-            raise ValueError("sentinel_username and sentinel_password need sentinel_service")
-        if at_sentinels[0] and not at_sentinels[1]:
-            raise ValueError("sentinel_username needs sentinel_password")
-        return self
 
 
 class SpoolSettings(Section):

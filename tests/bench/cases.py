@@ -11,6 +11,7 @@ from typing import Any
 
 import redis as redis_library
 
+from tests.bench.consuming import consume
 from tests.bench.load import Load
 from tests.bench.pulling import pull
 from tests.bench.siege import siege
@@ -76,6 +77,7 @@ CASES: dict[str, Case] = {
     "outage": outage,
     "siege": siege,
     "pull": pull,
+    "consumer": consume,
 }
 QUICK = ("cost", "memory", "spool")
 

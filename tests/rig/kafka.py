@@ -90,19 +90,32 @@ class RealKafka:
     """One broker in KRaft mode with its data in a temporary folder; a stopped one starts again with its data.
 
     ``bootstrap`` is the direct address. ``proxied`` is a second one whose answers send clients to a port of
-    ours: what speaks to it goes through `open_proxy`. ``java_options`` and ``settings`` are for special runs.
+    ours: what speaks to it goes through `open_proxy`. ``java_options`` and ``settings`` are for special runs,
+    as ``listeners`` (name: protocol) are, each with an address of its own, and ``scram`` users.
     """
 
-    def __init__(self, java_options: Iterable[str] = (), settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        java_options: Iterable[str] = (),
+        settings: Mapping[str, str] | None = None,
+        listeners: Mapping[str, str] | None = None,
+        scram: Mapping[str, str] | None = None,
+    ) -> None:
         named = os.environ.get("BRIDGE_TEST_KAFKA", "")
         self.ours = not named
         self._java = list(java_options) or ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         self._settings = dict(settings or {})
+        self._listeners = {name: (free_port(), kind) for name, kind in (listeners or {}).items()}
+        self._scram = dict(scram or {})
         self._process: Process | None = None
         self._folder: Path | None = None
         self._port, self._behind, self._front, self._controller = (free_port() for _ in range(4))
         self.bootstrap = named or f"127.0.0.1:{self._port}"
         self.proxied = f"127.0.0.1:{self._front}"
+
+    def address(self, listener: str) -> str:
+        """Give the address of one of the ``listeners``."""
+        return f"127.0.0.1:{self._listeners[listener][0]}"
 
     @property
     def pid(self) -> int:
@@ -211,8 +224,13 @@ class RealKafka:
         # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
         cluster = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jars, "kafka.tools.StorageTool"]
+        users = [
+            f"--add-scram={kind}=[name={name},password={password}]"
+            for name, password in self._scram.items()
+            for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+        ]
         done = subprocess.run(  # noqa: S603 - the rig's own command
-            [java, *quick, "format", "-t", cluster, "-c", str(properties)],
+            [java, *quick, "format", "-t", cluster, "-c", str(properties), *users],
             check=False,
             capture_output=True,
             text=True,
@@ -223,6 +241,10 @@ class RealKafka:
 
     def _properties(self, folder: Path) -> dict[str, str]:
         listeners = {"DIRECT": self._port, "PROXIED": self._behind, "CONTROLLER": self._controller}
+        kinds = dict.fromkeys(listeners, "PLAINTEXT")
+        told = {"DIRECT": self._port, "PROXIED": self._front}
+        for name, (port, kind) in self._listeners.items():
+            listeners[name], kinds[name], told[name] = port, kind, port
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
@@ -230,8 +252,8 @@ class RealKafka:
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "DIRECT",
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),
-            "advertised.listeners": f"DIRECT://127.0.0.1:{self._port},PROXIED://127.0.0.1:{self._front}",
-            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in listeners),
+            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in told.items()),
+            "listener.security.protocol.map": ",".join(f"{name}:{kind}" for name, kind in kinds.items()),
             "log.dirs": str(folder / "data"),
             "offsets.topic.num.partitions": "1",
             "offsets.topic.replication.factor": "1",

@@ -7,7 +7,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
 from bridge.embedded import NotInstalled, redis_program
+from tests.rig.certificates import Pair
 from tests.rig.parts import Missing, Process, free_port
 from tests.rig.proxy import Proxy
 from tests.rig.waiting import eventually_blocking
@@ -21,19 +24,45 @@ def redis_server() -> str:
         raise Missing(str(error)) from error
 
 
+class Tls(Struct, frozen=True, kw_only=True):
+    """What a server shows and trusts; ``mutual`` wants a certificate of its clients."""
+
+    pair: Pair
+    ca: Path
+    mutual: bool = False
+
+    def settings(self, port: int) -> dict[str, str]:
+        """Give the lines of redis.conf that make it speak TLS on ``port``."""
+        return {
+            "tls-port": str(port),
+            "tls-cert-file": str(self.pair.cert),
+            "tls-key-file": str(self.pair.key),
+            "tls-ca-cert-file": str(self.ca),
+            "tls-auth-clients": "yes" if self.mutual else "optional",
+        }
+
+
 class RealRedis:
     """One redis-server on a free port of loopback; a stopped one starts again, empty, on the same port.
 
     ``settings`` are lines of redis.conf (``{"maxmemory-policy": "allkeys-lru"}``), ``users`` ACL users
-    (``"bridge on >secret ~vod:* +@all"``).
+    (``"bridge on >secret ~vod:* +@all"``). With ``tls`` it speaks TLS too, at ``tls_url``; the rig itself
+    speaks to it in the clear.
     """
 
     def __init__(
-        self, settings: Mapping[str, str] | None = None, users: Sequence[str] = (), port: int = 0
+        self,
+        settings: Mapping[str, str] | None = None,
+        users: Sequence[str] = (),
+        port: int = 0,
+        tls: Tls | None = None,
+        tls_port: int = 0,
     ) -> None:
         self.port = port or free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._settings = dict(settings or {})
+        self.tls_port = tls_port or free_port()
+        self.tls_url = f"rediss://127.0.0.1:{self.tls_port}/0"
+        self._settings = (tls.settings(self.tls_port) if tls else {}) | dict(settings or {})
         self._users = list(users)
         self._words = ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
         self._folder: Path | None = None
@@ -57,6 +86,8 @@ class RealRedis:
         command = [server, str(config), *self._words]
         self._process = process = Process(command, self._folder / "redis.log")
         eventually_blocking(lambda: process.exit_code is not None or self._answers(), "Redis answers")
+        if process.exit_code is not None and ">>> 'tls-port" in process.log():
+            raise Missing("this redis-server speaks no TLS; BRIDGE_TEST_REDIS_SERVER may name one that does")
         if process.exit_code is not None:
             raise RuntimeError(f"Redis ended at its start: {process.log()[-2000:]}")
 

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Sequence
 
 from tests.rig.parts import free_port
-from tests.rig.redis import RealRedis
+from tests.rig.redis import RealRedis, Tls
 from tests.rig.waiting import eventually_blocking
 
 SERVICE = "events"
@@ -14,19 +14,35 @@ _BUS = 10_000  # a node of a cluster listens on this many ports higher, too
 
 
 class RealSentinel:
-    """A master, a replica that has all of it, and a sentinel that makes the one the other within seconds."""
+    """A master, a replica that has all of it, and a sentinel that makes the one the other within seconds.
 
-    def __init__(self) -> None:
-        self.master = RealRedis({"repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0"})
-        self.replica = RealRedis({"replicaof": f"127.0.0.1 {self.master.port}"})
+    ``users`` are ACL users of the two, ``asking`` those of the sentinel. With ``tls`` all of them speak it to
+    each other and to clients, at ``tls_url``.
+    """
+
+    def __init__(self, users: Sequence[str] = (), asking: Sequence[str] = (), tls: Tls | None = None) -> None:
+        own = {"tls-replication": "yes"} if tls else {}
+        self.master = RealRedis(
+            own | {"repl-diskless-sync": "yes", "repl-diskless-sync-delay": "0"}, users, tls=tls
+        )
+        port = self.master.tls_port if tls else self.master.port
+        self.replica = RealRedis(own | {"replicaof": f"127.0.0.1 {port}"}, users, tls=tls)
         self.sentinel = RealRedis(
-            {
-                f"sentinel monitor {SERVICE}": f"127.0.0.1 {self.master.port} 1",
+            own
+            | {
+                f"sentinel monitor {SERVICE}": f"127.0.0.1 {port} 1",
                 f"sentinel down-after-milliseconds {SERVICE}": "300",
                 f"sentinel failover-timeout {SERVICE}": "3000",
-            }
+            },
+            asking,
+            tls=tls,
         )
-        self.url = self.sentinel.url
+        self.url, self.tls_url = self.sentinel.url, self.sentinel.tls_url
+
+    @property
+    def servers(self) -> list[RealRedis]:
+        """All of them."""
+        return [self.sentinel, self.replica, self.master]
 
     def start(self) -> None:
         """Start them and wait (blocking) until a failover is possible."""
@@ -46,17 +62,21 @@ class RealSentinel:
 
     def remove(self) -> None:
         """Kill them and remove their folders."""
-        for server in (self.sentinel, self.replica, self.master):
+        for server in self.servers:
             server.remove()
 
 
 class RealCluster:
-    """Three masters that share the slots."""
+    """Three masters that share the slots; ``users`` and ``tls`` as a single one has them."""
 
-    def __init__(self) -> None:
+    def __init__(self, users: Sequence[str] = (), tls: Tls | None = None) -> None:
         settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
-        self.nodes = [RealRedis(settings, port=port) for port in _ports(3)]
-        self.url = self.nodes[0].url
+        settings |= {"tls-cluster": "yes"} if tls else {}
+        ports = _ports(6)
+        pairs = zip(ports[:3], ports[3:], strict=True)
+        self._spoken = "tls_port" if tls else "port"
+        self.nodes = [RealRedis(settings, users, port, tls, tls_port) for port, tls_port in pairs]
+        self.url, self.tls_url = self.nodes[0].url, self.nodes[0].tls_url
 
     def start(self) -> None:
         """Start them and wait (blocking) until each takes commands."""
@@ -65,7 +85,7 @@ class RealCluster:
             node.start()
             slots = range(index * share, min((index + 1) * share, _SLOTS))
             node.command("CLUSTER", "ADDSLOTS", *map(str, slots))
-            node.command("CLUSTER", "MEET", "127.0.0.1", str(self.nodes[0].port))
+            node.command("CLUSTER", "MEET", "127.0.0.1", str(getattr(self.nodes[0], self._spoken)))
         eventually_blocking(lambda: all(map(_agreed, self.nodes)), "the cluster is whole")
 
     def flush(self) -> None:
@@ -95,7 +115,10 @@ def _free(port: int) -> bool:
 
 
 def _told(server: RealRedis, line: str) -> bool:
-    return line in server.ask("INFO")
+    try:
+        return line in server.ask("INFO")
+    except OSError:  # it changes its role, and ends its connections
+        return False
 
 
 def _agreed(node: RealRedis) -> bool:

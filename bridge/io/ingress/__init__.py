@@ -31,13 +31,17 @@ _CANCELLED_S = 1.0
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What the door takes at most. ``hold_s`` is how long a delivery waits for room before it is put off."""
+    """What the door takes at most. ``hold_s`` is how long a delivery waits for room before it is put off.
+
+    With ``traced`` it takes what a request says of its trace as well.
+    """
 
     body_max_bytes: int = 4 * 1024 * 1024
     bodies_max_bytes: int = 128 * 1024 * 1024
     connections_max: int = 16_384
     read_timeout_s: float = 10
     hold_s: float = 6
+    traced: bool = False
 
 
 class Clock(Struct, frozen=True, kw_only=True):
@@ -70,6 +74,7 @@ class Ingress:
             applications,
             clock.now_ms,
             Sizes(limits.body_max_bytes, limits.bodies_max_bytes, limits.hold_s),
+            traced=limits.traced,
         )
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None

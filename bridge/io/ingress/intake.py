@@ -12,6 +12,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
@@ -66,10 +67,12 @@ class Asked(Struct, frozen=True):
     query: str
     coding: Coding | None
     content_type: str
+    traceparent: str = ""
+    tracestate: str = ""
 
 
 class Intake:
-    """Turns requests into notifications and outcomes into answers."""
+    """Turns requests into notifications and outcomes into answers. ``traced``: with their trace's headers."""
 
     def __init__(
         self,
@@ -77,6 +80,8 @@ class Intake:
         applications: Mapping[str, Application],
         now_ms: Callable[[], int],
         sizes: Sizes,
+        *,
+        traced: bool = False,
     ) -> None:
         self._deliver = deliver
         self._addresses = {
@@ -84,6 +89,7 @@ class Intake:
         }
         self._now_ms = now_ms
         self._sizes = sizes
+        self._traced = traced
         # A compressed body may need its own size and the largest one's.
         self._rooms = Rooms(sizes.bodies_max, 2 * sizes.body_max)
 
@@ -148,7 +154,7 @@ class Intake:
             # Of what cannot be opened the received bytes are kept.
             body = body if damage else plain.body
         sign, t = _proof(asked.query) if asked.query else ("", "")
-        return Notification(
+        notification = Notification(
             application=asked.application,
             body=body,
             received_ms=received_ms,
@@ -157,6 +163,9 @@ class Intake:
             query_t=t,
             damage=damage,
         )
+        if not self._traced:
+            return notification
+        return replace(notification, traceparent=asked.traceparent, tracestate=asked.tracestate)
 
     def _asked(self, message: RawRequestMessage) -> Asked | Answer:
         if message.method != "POST":
@@ -172,7 +181,12 @@ class Intake:
             if named not in _CODINGS:
                 return ENCODING
             coding = _CODINGS[named]
-        return Asked(application, query, coding, headers.get("Content-Type", ""))
+        content_type = headers.get("Content-Type", "")
+        if not self._traced:
+            return Asked(application, query, coding, content_type)
+        # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
+        trace = [",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate")]
+        return Asked(application, query, coding, content_type, *trace)
 
     def _application_at(self, path: str) -> Application | None:
         parts = path.split("/")

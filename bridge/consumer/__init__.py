@@ -1,0 +1,65 @@
+"""For the services downstream: read the bridge's topics as typed events, at least once.
+
+Everything a consumer uses is named here. It needs the packages aiokafka and msgspec, and nothing else of ours
+but the core::
+
+    from bridge.consumer import subscribe
+
+    async for event in subscribe("TranscodeComplete", group="catalogue", bootstrap_servers="kafka:9092"):
+        event.payload.PlayInfoSet
+
+or, with several handlers at work at once, retries and a dead-letter topic::
+
+    from bridge.consumer import Consumer
+
+    consumer = Consumer(group="catalogue", bootstrap_servers="kafka:9092")
+
+    @consumer.on("TranscodeComplete")
+    async def remember(event): ...
+
+    await consumer.run()
+
+**What at-least-once means for you.** Every event of the topics is given to your group, and none is skipped.
+An event counts as done when the body of the loop (or the handler) has ended for it; only then may its
+position be committed. After a crash, a SIGKILL, a lost connection to Kafka, or where a partition moves to
+another member before you were done, some events are given *again*: those under way, and those that were
+done and not yet committed (of about the last second: ``commit_interval_s``). The bridge, too, may publish
+an occurrence twice after a fault, at two offsets. Both kinds of repeats carry the same ``event.id``. So
+make the work idempotent, with ``event.id`` as its key: an upsert, a unique index, an "insert where this id
+is not there yet" in the same transaction as the work. A clean stop (`Consumer.stop`, `Subscription.stop`, a
+signal that ``stop_on`` names) repeats nothing, as long as what is under way ends within
+``finish_within_s``.
+
+**Order.** Events of one key (``event.key``: the file's id, else the task's) on one topic come in the order in
+which they stand in Kafka, in both forms. Between keys, and between topics, there is none.
+
+**Unknown things.** Words and fields that this version does not know are no error: words are plain texts,
+and `Event.raw` holds every field there is. A payload that does not fit its type is a ``dict``, and
+``event.typed`` is False; so it is for a type that the catalogue does not know.
+
+**Security.** ``security_protocol``, ``ssl_context``, ``sasl_…`` and the like are handed on to aiokafka. The
+user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
+"""
+
+from bridge.consumer.errors import Bury, CannotBury, Unreadable
+from bridge.consumer.event import Delivery, Event, Failure
+from bridge.consumer.handlers import Consumer
+from bridge.consumer.options import ConsumerOptions, Options
+from bridge.consumer.subscription import Subscription, subscribe
+from bridge.consumer.topics import OTHER, TYPES
+
+__all__ = [
+    "OTHER",
+    "TYPES",
+    "Bury",
+    "CannotBury",
+    "Consumer",
+    "ConsumerOptions",
+    "Delivery",
+    "Event",
+    "Failure",
+    "Options",
+    "Subscription",
+    "Unreadable",
+    "subscribe",
+]

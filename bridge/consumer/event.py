@@ -1,0 +1,163 @@
+"""The canonical event as a consumer sees it, and how a record is read as one.
+
+A tolerant reading: what is not known is no error. Nothing connects here.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+from bridge.consumer.errors import Unreadable
+from bridge.core.catalogue import ROWS
+from bridge.core.payloads import Payload
+
+P = TypeVar("P")
+
+
+class Delivery(Struct, frozen=True):
+    """How the notification came: ``format`` v3 or legacy; ``mode`` push, pull, replay or audit.
+
+    ``deduplicated`` is False where the bridge's memory was away, so that this may be a repeat; a ``revision``
+    is a later, different result of the same occurrence.
+    """
+
+    format: str
+    mode: str
+    deduplicated: bool = True
+    revision: bool = False
+
+
+class Failure(Struct, frozen=True):
+    """One thing that went wrong at the vendor; an empty ``path`` is the payload itself."""
+
+    path: str = ""
+    code: int | str | None = None
+    code_ext: str | None = None
+    message: str | None = None
+
+
+class Event(Struct, Generic[P], frozen=True, kw_only=True):
+    """One event: the keys of the canonical event, and where its record stands.
+
+    ``id`` names the occurrence and is the same for every repeat: the key for idempotent work. ``time`` is
+    when the bridge received it, aware, UTC. ``outcome`` is succeeded, failed, partial, in_progress, unknown,
+    or a word to come. What does not apply is None or empty.
+
+    ``payload`` is a struct of `bridge.core.payloads` where the type is known and the payload fits it
+    (``typed``), plain data otherwise. ``record`` is aiokafka's own, with the bytes.
+    """
+
+    id: str
+    type: str
+    app: str
+    time: datetime
+    outcome: str
+    delivery: Delivery
+    conformance: str
+    payload: P
+    sub_app_id: int | None = None
+    task_id: str | None = None
+    file_id: str | None = None
+    status: str | None = None
+    errors: tuple[Failure, ...] = ()
+    errors_truncated: int = 0
+    session_id: str | None = None
+    session_context: str | None = None
+    repairs: tuple[str, ...] = ()
+    repairs_truncated: int = 0
+    # Set once the rest is read; the name is none that a key of the canonical event may come to have.
+    record: Any = msgspec.field(name="(record)", default=None)
+
+    @property
+    def typed(self) -> bool:
+        """Whether the payload is a struct of the catalogue, not plain data."""
+        return isinstance(self.payload, Payload)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The whole canonical event as plain data, fields included that this version does not know."""
+        value: dict[str, Any] = msgspec.json.decode(self.record.value)
+        return value
+
+    @property
+    def original(self) -> Any:  # noqa: ANN401 - any JSON value
+        """The delivered body, where ``payload`` alone does not say everything; else None."""
+        return self.raw.get("original")
+
+    @property
+    def topic(self) -> str:
+        """The topic of its record."""
+        return str(self.record.topic)
+
+    @property
+    def partition(self) -> int:
+        """The partition of its record."""
+        return int(self.record.partition)
+
+    @property
+    def offset(self) -> int:
+        """The offset of its record."""
+        return int(self.record.offset)
+
+    @property
+    def key(self) -> str:
+        """The record's key: events of one key are in order."""
+        return (self.record.key or b"").decode(errors="replace")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The record's headers as texts (``ce_id``, ``ce_subject``, …); of a repeated one the last."""
+        return {name: (value or b"").decode(errors="replace") for name, value in self.record.headers}
+
+    def __repr__(self) -> str:
+        where = f"{self.topic}[{self.partition}]@{self.offset}" if self.record else "no record"
+        return f"<Event {self.id} {self.outcome} {where}>"
+
+
+def read(record: ConsumerRecord) -> Event[Any]:
+    """Read a record as the event it holds, or `Unreadable`."""
+    if record.value is None:
+        raise Unreadable(record, "it has no value")
+    try:
+        event = _read(record.value, _type_by_headers(record))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Unreadable(record, str(error) or type(error).__name__) from error
+    force_setattr(event, "record", record)
+    return event
+
+
+def _read(value: bytes, name: str) -> Event[Any]:
+    if name in _STRUCTS:
+        with suppress(msgspec.ValidationError):
+            event = _typed(name)(value)
+            if event.type == name:
+                return event
+    event = _plain(value)
+    if event.type != name and event.type in _STRUCTS:
+        return _read(value, event.type)
+    return event
+
+
+def _type_by_headers(record: ConsumerRecord) -> str:
+    """Take the type that the CloudEvents header names, so that one pass over the value is enough."""
+    for name, value in record.headers:
+        if name == "ce_type":
+            return str((value or b"").rpartition(b".")[2].decode(errors="replace"))
+    return ""
+
+
+_STRUCTS = {row.name: row.struct for row in ROWS}
+_plain: Callable[[bytes], Event[Any]] = msgspec.json.Decoder(Event[Any]).decode
+
+
+@cache
+def _typed(name: str) -> Callable[[bytes], Event[Any]]:
+    generic: Any = Event  # its argument is known at run time only
+    return msgspec.json.Decoder[Event[Any]](generic[_STRUCTS[name]]).decode

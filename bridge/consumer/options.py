@@ -1,0 +1,163 @@
+"""What may be set for a consumer: names, meanings, defaults. What is Kafka's own is handed on as it is."""
+
+from __future__ import annotations
+
+import signal
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from aiokafka.abc import AbstractTokenProvider
+from msgspec import Struct
+
+from bridge.consumer.errors import Unreadable
+from bridge.core.record import RECORD_MAX_BYTES, Routing
+
+Behind = Mapping[tuple[str, int], int]
+"""Records that wait, by topic and partition."""
+
+
+class Connection(TypedDict, total=False):
+    """Handed on to aiokafka, which explains them; ``bootstrap_servers`` are host:port, comma-separated."""
+
+    bootstrap_servers: str | Sequence[str]
+    client_id: str
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+    ssl_context: ssl.SSLContext
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "GSSAPI"]
+    sasl_plain_username: str
+    sasl_plain_password: str
+    sasl_oauth_token_provider: AbstractTokenProvider
+    sasl_kerberos_service_name: str
+    sasl_kerberos_domain_name: str
+    request_timeout_ms: int
+    retry_backoff_ms: int
+    connections_max_idle_ms: int
+    metadata_max_age_ms: int
+
+
+class KafkaOptions(Connection, total=False):
+    """Handed on likewise, but only to the consumer, not to the producer of dead letters."""
+
+    group_instance_id: str
+    session_timeout_ms: int
+    heartbeat_interval_ms: int
+    max_poll_interval_ms: int
+    rebalance_timeout_ms: int
+    fetch_max_bytes: int
+    max_partition_fetch_bytes: int
+    fetch_max_wait_ms: int
+    fetch_min_bytes: int
+    check_crcs: bool
+    isolation_level: Literal["read_uncommitted", "read_committed"]
+    client_rack: str
+    partition_assignment_strategy: Sequence[Any]
+
+
+class Options(KafkaOptions, total=False):
+    """What both forms take; the defaults stand at `Plan`.
+
+    ``topic``, ``topic_other``: as the bridge is configured, the first a template of {type} and {app};
+    ``apps``: only these applications' topics, where the template has {app}. ``start``: where the group
+    begins in a partition in which it has no position yet. ``commit_every`` events or ``commit_interval_s``
+    seconds, whichever comes first, is how long what is done stays uncommitted. ``finish_within_s``: how
+    long a stop, or a partition's move to another member, waits for what is under way; keep it below
+    ``rebalance_timeout_ms`` (30 s). ``stop_on``: signals that stop it in good order. ``on_lag`` is called
+    every ``lag_interval_s`` with the records that wait. ``on_unreadable`` is called with a record that is
+    no event, which then counts as done; without it, `subscribe` raises it and `Consumer` puts it on the
+    dead-letter topic.
+    """
+
+    topic: str
+    topic_other: str
+    apps: Sequence[str]
+    start: Literal["earliest", "latest"]
+    commit_every: int
+    commit_interval_s: float
+    finish_within_s: float
+    stop_on: Sequence[signal.Signals]
+    on_lag: Callable[[Behind], None]
+    lag_interval_s: float
+    on_unreadable: Callable[[Unreadable], None]
+
+
+class ConsumerOptions(Options, total=False):
+    """What the form with handlers takes besides.
+
+    ``concurrency``: handlers at work at once. ``in_flight_max``: events taken from Kafka and not done.
+    ``attempts``: how often an event is tried in all, after pauses of ``backoff_s``, twice that, and so on up
+    to ``backoff_max_s`` (each shortened by up to half, at random). ``dead_letter_topic``: a template of
+    {group}; None: an event that cannot be handled stops the consumer.
+    """
+
+    concurrency: int
+    in_flight_max: int
+    attempts: int
+    backoff_s: float
+    backoff_max_s: float
+    dead_letter_topic: str | None
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """The options with their defaults; ``kafka`` is what is handed on."""
+
+    group: str
+    kafka: dict[str, Any]
+    topic: str = Routing().topic
+    topic_other: str = Routing().topic_other
+    apps: Sequence[str] = ()
+    start: str = "earliest"
+    commit_every: int = 1_000
+    commit_interval_s: float = 1.0
+    finish_within_s: float = 10.0
+    stop_on: Sequence[signal.Signals] = ()
+    on_lag: Callable[[Behind], None] | None = None
+    lag_interval_s: float = 10.0
+    on_unreadable: Callable[[Unreadable], None] | None = None
+    concurrency: int = 16
+    in_flight_max: int = 1_000
+    attempts: int = 5
+    backoff_s: float = 0.5
+    backoff_max_s: float = 30.0
+    dead_letter_topic: str | None = "vod.dead-letter.{group}"
+
+    def __post_init__(self) -> None:
+        if not self.group:
+            raise ValueError("group is empty")
+        if self.start not in ("earliest", "latest"):
+            raise ValueError(f"start is {self.start!r}; it may be 'earliest' or 'latest'")
+        positive = ("commit_every", "commit_interval_s", "concurrency", "in_flight_max", "attempts")
+        for name in (*positive, "lag_interval_s"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What Kafka's consumer takes.
+
+        A position that Kafka no longer has goes on at the oldest record whatever ``start`` says: what can
+        still be had is not skipped.
+        """
+        return _READING | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
+
+    @property
+    def writing(self) -> dict[str, Any]:
+        """What a producer of dead letters takes."""
+        shared = {name: value for name, value in self.kafka.items() if name in _SHARED}
+        return shared | {"acks": "all", "max_request_size": RECORD_MAX_BYTES + _HEADERS_ROOM}
+
+    @property
+    def dead_letters(self) -> str | None:
+        """The group's dead-letter topic."""
+        return self.dead_letter_topic and self.dead_letter_topic.replace("{group}", self.group)
+
+
+def plan_of(group: str, options: Mapping[str, Any]) -> Plan:
+    """Part what is ours from what is Kafka's."""
+    ours = {name: value for name, value in options.items() if name in Plan.__struct_fields__}
+    return Plan(group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours)
+
+
+_READING = {"metadata_max_age_ms": 60_000, "rebalance_timeout_ms": 30_000}
+_SHARED = frozenset(Connection.__annotations__)
+_HEADERS_ROOM = 64 * 1024

@@ -1,0 +1,93 @@
+"""Which topics hold the events that a consumer asks for, and which of their events it meant.
+
+Topics are found by a pattern: what does not exist yet is read once it does, and nothing is made by asking.
+"""
+
+import difflib
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from bridge.consumer.event import Event
+from bridge.core.catalogue import BY_NAME, ROWS
+
+OTHER: Final = "<other>"
+"""To subscribe to whatever stands on the topic of the types that the catalogue does not know."""
+
+TYPES: Final = tuple(row.name for row in ROWS)
+"""Every type that the catalogue knows."""
+
+_ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
+
+
+class Interest(Struct, frozen=True, kw_only=True):
+    """What is wanted: a pattern of topics, and the types among what stands there.
+
+    ``expected`` are patterns of topics that should exist, by how a person would call them.
+    """
+
+    pattern: str
+    types: frozenset[str]
+    expected: dict[str, str]
+    topic_other: str = ""
+    other: bool = False
+    shared: bool = False
+
+    def wants(self, event: Event[object]) -> bool:
+        """Tell whether the event is one that was asked for."""
+        if event.type in self.types:
+            return True
+        if not self.other or event.topic != self.topic_other:
+            return False
+        return not self.shared or event.type not in BY_NAME
+
+    def missing(self, topics: Collection[str]) -> list[str]:
+        """Name the expected topics that are not among these."""
+        return [
+            name
+            for name, pattern in self.expected.items()
+            if not any(re.fullmatch(pattern, topic) for topic in topics)
+        ]
+
+
+def interest_in(types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()) -> Interest:
+    """Draw up what is read for these types. ``topic`` is the bridge's template of {type} and {app}.
+
+    A type that the catalogue does not know is read from the topic for others, and from a topic of its own
+    as well: that is where its events will stand once the bridge knows it.
+    """
+    names = [BY_NAME[name].name if name in BY_NAME else name for name in types]
+    if not names:
+        raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
+    own = [name for name in names if name != OTHER]
+    known = [name for name in own if name in BY_NAME]
+    expected = {_shown(topic, name): _pattern(topic, name, apps) for name in known}
+    if len(own) < len(names) or len(known) < len(own):
+        expected[topic_other] = re.escape(topic_other)
+    patterns = dict.fromkeys([*expected.values(), *(_pattern(topic, name, apps) for name in own)])
+    return Interest(
+        pattern=f"^(?:{'|'.join(patterns)})$",
+        types=frozenset(own),
+        expected=expected,
+        topic_other=topic_other,
+        other=OTHER in names,
+        shared=topic == topic_other,
+    )
+
+
+def strange(types: Iterable[str]) -> dict[str, str]:
+    """Name the types that the catalogue does not know, each with the one that may be meant, or ""."""
+    unknown = [name for name in types if name not in BY_NAME and name != OTHER]
+    return {name: next(iter(difflib.get_close_matches(name, TYPES, n=1)), "") for name in unknown}
+
+
+def _shown(topic: str, name: str) -> str:
+    return topic.replace("{type}", name)
+
+
+def _pattern(topic: str, name: str, apps: Iterable[str]) -> str:
+    chosen = "|".join(re.escape(app) for app in apps)
+    app = f"(?:{chosen})" if chosen else _ANY_APP
+    return re.escape(topic).replace(r"\{type\}", re.escape(name)).replace(r"\{app\}", app)

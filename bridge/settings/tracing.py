@@ -1,0 +1,31 @@
+"""Whether spans are sent. Where they go is said by OpenTelemetry's own variables, which its SDK reads."""
+
+from importlib.util import find_spec
+
+from pydantic import Field, field_validator
+
+from bridge.settings.sections import Section
+
+
+class TracingSettings(Section):
+    """Whether spans are written."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether OpenTelemetry spans are sent, as the OTEL_* variables say; needs the extra:"
+        " pip install 'vod-event-bridge[otel]'.",
+    )
+
+    @field_validator("enabled")
+    @classmethod
+    def _can_be(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+        if value and not _installed("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"):
+            raise ValueError("needs: pip install 'vod-event-bridge[otel]'")
+        return value
+
+
+def _installed(*modules: str) -> bool:
+    try:
+        return all(find_spec(module) for module in modules)
+    except ModuleNotFoundError:  # not even what the module lies in
+        return False

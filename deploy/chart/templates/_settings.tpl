@@ -1,0 +1,60 @@
+{{/* How values become BRIDGE_* variables. No setting of the program is named here, so that a new one needs no template. */}}
+
+{{/* A value as the program reads it: numbers without an exponent, lists with commas. */}}
+{{- define "bridge.text" -}}
+{{- if kindIs "slice" . }}{{ join "," . }}
+{{- else if and (kindIs "float64" .) (eq (float64 .) (floor .)) }}{{ int64 . }}
+{{- else }}{{ toString . }}
+{{- end }}
+{{- end }}
+
+{{/* "apps.my-shop.sign_key" -> BRIDGE_APPS__MY_SHOP__SIGN_KEY */}}
+{{- define "bridge.variable" -}}
+BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
+{{- end }}
+
+{{/* All variables as YAML, name: text. */}}
+{{- define "bridge.variables" -}}
+{{- $sections := deepCopy .Values.settings }}
+{{- range $app, $values := .Values.apps }}
+{{- /* Not `merge`, to which false is as good as absent. An application without any setting would not be there. */}}
+{{- $own := deepCopy (default dict $values) }}
+{{- if not (hasKey $own "mode") }}{{ $_ := set $own "mode" "push" }}{{ end }}
+{{- $_ := set $sections (printf "apps.%s" $app) $own }}
+{{- end }}
+{{- if eq .Values.spool.kind "emptyDir" }}
+{{- $spool := default dict $sections.spool }}
+{{- if not (hasKey $spool "drain_on_stop") }}{{ $_ := set $spool "drain_on_stop" true }}{{ end }}
+{{- $_ := set $sections "spool" $spool }}
+{{- end }}
+{{- $all := dict }}
+{{- range $section, $values := $sections }}
+{{- range $name, $value := $values }}
+{{- $place := printf "%s.%s" $section $name }}
+{{- $text := include "bridge.text" $value }}
+{{- if or (regexMatch "(password|sign_keys?|secret_id|secret_key|[.]token)$" $name) (eq $name "token") (regexMatch "^[a-z]+://[^/@]*:[^/]*@" $text) (regexMatch "[?&](ssl_)?password=" $text) }}
+{{- fail (printf "\n\n%s would stand readable in a ConfigMap: put it into a Secret and name that under `secrets`:\n  - {setting: %s, secret: <its name>, key: <its key>}\n" $place $place) }}
+{{- end }}
+{{- $_ := set $all (include "bridge.variable" $place) $text }}
+{{- end }}
+{{- end }}
+{{- range .Values.secrets }}
+{{- /* What names a file by itself ends so; all others take one with _FILE. */}}
+{{- $_ := set $all (printf "%s%s" (include "bridge.variable" .setting) (ternary "" "_FILE" (hasSuffix "file" .setting))) (printf "/etc/vod-event-bridge/secrets/%s" .setting) }}
+{{- end }}
+{{- range .Values.credentials }}
+{{- $_ := set $all (include "bridge.variable" (printf "apps.%s.credentials_dir" .app)) (printf "/etc/vod-event-bridge/credentials/%s" .app) }}
+{{- end }}
+{{- range $needed, $example := dict "kafka.bootstrap_servers" "my-cluster-kafka-bootstrap.kafka:9092" "redis.url" "redis://my-redis-master.redis:6379/0" }}
+{{- $variable := include "bridge.variable" $needed }}
+{{- if not (or (get $all $variable) (get $all (printf "%s_FILE" $variable))) }}
+{{- fail (printf "\n\nsettings.%s is needed, e.g. --set settings.%s=%s\n" $needed $needed $example) }}
+{{- end }}
+{{- end }}
+{{- toYaml $all }}
+{{- end }}
+
+{{/* Whether an application pulls. */}}
+{{- define "bridge.pulls" -}}
+{{- range .Values.apps }}{{ if hasPrefix "pull" (dig "mode" "push" (default dict .)) }}yes{{ end }}{{ end }}
+{{- end }}

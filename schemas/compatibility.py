@@ -1,0 +1,204 @@
+# ruff: noqa: INP001 - a tool beside its data, no package
+"""Refuse what would break a reader of the last release: within a version, things may only be added.
+
+    python schemas/compatibility.py            compare with `schemas/released`, and name every breaking change
+    python schemas/compatibility.py --check    the same
+    python schemas/compatibility.py --release  keep today's as the released ones; only once nothing breaks
+
+Both directions hold: today's reader reads yesterday's records, which stay in Kafka for as long as they are
+kept, and yesterday's reader reads today's. So what an old schema asserts stays as it is, to the letter; free
+to change are titles, descriptions, examples and what is marked deprecated, free to come are optional keys.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = ROOT / "schemas"
+RELEASED = SCHEMAS / "released"
+PATTERN = "*.v1.schema.json"
+
+Schema = Any
+
+# What a keyword's change means. Those not named here are compared as they stand.
+FREE = frozenset({"$schema", "$defs", "title", "description", "examples", "deprecated"})
+WALKED = frozenset(
+    {"properties", "required", "type", "enum", "$ref", "items", "additionalProperties", "anyOf", "allOf"}
+)
+NESTING = frozenset({"if", "then", "else", "not", "propertyNames", "contains"})
+
+
+def breaks(old: Schema, new: Schema) -> list[str]:
+    """Name what in ``new`` would break a reader of ``old``: one line a change, with where it stands."""
+    return list(dict.fromkeys(_Comparison(old, new).compare(old, new, "")))
+
+
+class _Comparison:
+    """Two schemas side by side, and the definitions that their references lead to."""
+
+    def __init__(self, old: Schema, new: Schema) -> None:
+        self._roots = (old, new)
+        self._seen: set[tuple[str, str]] = set()
+
+    def compare(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+        if old == new and not _refers(old):
+            return
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            yield f"{path or 'the schema'}: was {_brief(old)}, is {_brief(new)}"
+            return
+        yield from self._references(old, new, path)
+        yield from _types(old, new, path)
+        yield from _words(old, new, path)
+        yield from _required(old, new, path)
+        yield from self._members(old, new, path)
+        yield from self._choices(old, new, path)
+        for keyword in sorted((old.keys() | new.keys()) - FREE - WALKED):
+            yield from self._other(keyword, old, new, path)
+
+    def _references(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+        one, other = old.get("$ref"), new.get("$ref")
+        if one is None and other is None:
+            return
+        if one is None or other is None:
+            yield f"{path}: was {_brief(old)}, is {_brief(new)}"
+            return
+        if (one, other) in self._seen:
+            return
+        self._seen.add((one, other))
+        yield from self.compare(_lookup(self._roots[0], one), _lookup(self._roots[1], other), path)
+
+    def _members(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+        if old.get("additionalProperties", True) != new.get("additionalProperties", True):
+            yield f"{path or 'the event'}: closed, further keys were allowed"
+        before, after = old.get("properties", {}), new.get("properties", {})
+        for name, member in before.items():
+            where = f"{path}.{name}".removeprefix(".")
+            if name not in after:
+                yield f"{where}: removed"
+            else:
+                yield from self.compare(member, after[name], where)
+
+    def _choices(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+        if "items" in old or "items" in new:
+            yield from self.compare(old.get("items", True), new.get("items", True), f"{path}[]")
+        for keyword in ("anyOf", "allOf"):
+            before, after = old.get(keyword, []), new.get(keyword, [])
+            if len(before) != len(after):
+                yield f"{path}: type changed, {_brief(before)} to {_brief(after)}"
+                continue
+            for one, other in zip(before, after, strict=True):
+                yield from self.compare(one, other, path)
+
+    def _other(self, keyword: str, old: Schema, new: Schema, path: str) -> Iterator[str]:
+        if keyword in NESTING and keyword in old and keyword in new:
+            yield from self.compare(old[keyword], new[keyword], path)
+        elif keyword not in old and keyword.startswith("x-"):
+            return  # a remark more
+        elif keyword not in old:
+            yield f"{path}: {keyword} {_brief(new[keyword])} added"
+        elif keyword not in new:
+            yield f"{path}: {keyword} {_brief(old[keyword])} removed"
+        elif old[keyword] != new[keyword]:
+            yield f"{path}: {keyword} changed, {_brief(old[keyword])} to {_brief(new[keyword])}"
+
+
+def _types(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    before, after = _kinds(old), _kinds(new)
+    if before == after:
+        return
+    how = "changed"
+    if before and after:
+        how = "narrowed" if after < before else "widened" if before < after else how
+    yield f"{path}: type {how}, {_named(before)} to {_named(after)}"
+
+
+def _kinds(schema: Schema) -> frozenset[str]:
+    kinds = schema.get("type", [])
+    return frozenset([kinds] if isinstance(kinds, str) else kinds)
+
+
+def _words(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    before, after = old.get("enum"), new.get("enum")
+    if before == after:
+        return
+    if before is None:
+        yield f"{path}: enumeration closed to {_brief(after)}"
+    elif after is None:
+        yield f"{path}: enumeration opened, it was {_brief(before)}"
+    else:
+        for word in before:
+            if word not in after:
+                yield f"{path}: word {_brief(word)} removed"
+        for word in after:
+            if word not in before:
+                yield f"{path}: word {_brief(word)} added to a closed enumeration"
+
+
+def _required(old: Schema, new: Schema, path: str) -> Iterator[str]:
+    before, after = set(old.get("required", [])), set(new.get("required", []))
+    for name in sorted(after - before):
+        yield f"{path}.{name}: required now".removeprefix(".")
+    for name in sorted(before - after):
+        yield f"{path}.{name}: no longer required".removeprefix(".")
+
+
+def _refers(schema: Schema) -> bool:
+    if isinstance(schema, dict):
+        return "$ref" in schema or any(map(_refers, schema.values()))
+    return isinstance(schema, list) and any(map(_refers, schema))
+
+
+def _lookup(root: Schema, reference: str) -> Schema:
+    found = root
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def _named(kinds: frozenset[str]) -> str:
+    return " or ".join(sorted(kinds)) or "any"
+
+
+def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def folder_breaks(released: Path, today: Path) -> list[str]:
+    """Name what breaks in a folder of schemas against another one: ``<schema>: <where>: <what>``."""
+    found: list[str] = []
+    for path in sorted(released.glob(PATTERN)):
+        name, now = path.name.removesuffix(".schema.json"), today / path.name
+        if now.exists():
+            found += [f"{name}: {change}" for change in breaks(_read(path), _read(now))]
+        else:
+            found.append(f"{name}: removed")
+    return found
+
+
+def _read(path: Path) -> Schema:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def release(today: Path, released: Path) -> None:
+    """Keep a folder's schemas as the released ones."""
+    released.mkdir(exist_ok=True)
+    for path in sorted(today.glob(PATTERN)):
+        text = json.dumps(_read(path), separators=(",", ":"), ensure_ascii=False)
+        (released / path.name).write_text(text + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """Compare; with `--release` keep today's where nothing breaks. Give the exit code."""
+    found = folder_breaks(RELEASED, SCHEMAS)
+    for line in found:
+        sys.stderr.write(f"breaks a reader of the last release: {line}\n")
+    if "--release" in arguments and not found:
+        release(SCHEMAS, RELEASED)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

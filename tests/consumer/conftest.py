@@ -1,0 +1,30 @@
+"""What the tests of the consumer may ask for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.consumer.alone import Readers, packages_of_the_extra
+from tests.consumer.records import Ground, new_ground
+from tests.rig.kafka import RealKafka
+
+
+@pytest.fixture
+def ground(kafka: RealKafka) -> Ground:
+    """Give topics and a group of the test's own."""
+    return new_ground(kafka)
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder that holds what the extra ``consumer`` installs, and nothing else."""
+    return packages_of_the_extra("consumer", tmp_path_factory.mktemp("packages"))
+
+
+@pytest.fixture
+def readers(packages: Path, tmp_path: Path) -> Iterator[Readers]:
+    """Start readers as processes of their own; they end with the test."""
+    made = Readers(packages, tmp_path)
+    yield made
+    made.kill()

@@ -1,0 +1,52 @@
+"""A service downstream, as a process: writes down every transcoding it was given, in either form.
+
+Told by one JSON object: ``form`` (loop or handlers), ``options``, ``seen`` (the file to write), ``hold`` (the
+number of events after which one waits in the middle until the file ``go`` exists, and may be killed there).
+SIGTERM stops it. Only the standard library and `bridge.consumer`.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from bridge.consumer import Consumer, Event, subscribe
+
+
+class Service:
+    """What it does with an event."""
+
+    def __init__(self, task: dict[str, Any]) -> None:
+        self._file = os.open(task["seen"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._go = Path(task["go"])
+        self._hold = task.get("hold", 0)
+        self._count = 0
+
+    async def note(self, event: Event[Any]) -> None:
+        """Write down an event; the one to hold waits for its time, having been written."""
+        self._count += 1
+        os.write(self._file, f"{time.monotonic_ns()} {event.key} {event.payload.TaskId}\n".encode())
+        if self._count == self._hold:
+            while not self._go.exists():  # noqa: ASYNC110 - another process makes it
+                await asyncio.sleep(0.02)
+
+
+async def main(task: dict[str, Any]) -> None:
+    """Read until told to stop."""
+    service = Service(task)
+    if task["form"] == "loop":
+        async with subscribe("TranscodeComplete", stop_on=[signal.SIGTERM], **task["options"]) as events:
+            async for event in events:
+                await service.note(event)
+        return
+    # Few in flight: so that the events behind the one that is held soon stop the other keys, too.
+    consumer = Consumer(dead_letter_topic=None, in_flight_max=40, **task["options"])
+    consumer.on("TranscodeComplete")(service.note)
+    await consumer.run()
+
+
+asyncio.run(main(json.loads(sys.argv[1])))

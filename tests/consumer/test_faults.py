@@ -1,0 +1,111 @@
+"""Every event is handled at least once, in order for each key, whatever happens to who reads it."""
+
+from collections import defaultdict
+from itertools import pairwise
+
+import pytest
+
+from tests.consumer.alone import Readers, Seen
+from tests.consumer.records import Ground
+from tests.rig.waiting import eventually
+
+EVENTS = 10_000
+FEWER = 4_000
+MIDDLE = 1_500
+BOTH_FORMS = pytest.mark.parametrize("form", ["loop", "handlers"])
+
+
+@BOTH_FORMS
+async def test_a_kill_in_the_middle_of_ten_thousand_events_loses_none(
+    ground: Ground, readers: Readers, form: str
+) -> None:
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded(range(EVENTS))
+    first = readers.start("first", form=form, options=ground.options, hold=MIDDLE)
+    await _until_held(readers)
+    await eventually(ground.committed, "it has committed something", within_s=30)
+    first.kill()
+    assert len(readers.seen("first")) < EVENTS
+
+    readers.start("second", form=form, options=ground.options)
+    await _until_all_are_seen(readers, EVENTS)
+    assert len(readers.seen("second")) < EVENTS  # what was committed is not given again
+    for name in ("first", "second"):
+        assert _in_order(readers.seen(name))
+
+
+@BOTH_FORMS
+async def test_sigterm_in_the_middle_repeats_nothing_and_loses_nothing(
+    ground: Ground, readers: Readers, form: str
+) -> None:
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded(range(FEWER))
+    first = readers.start("first", form=form, options=ground.options, hold=MIDDLE)
+    await _until_held(readers)
+    first.ask_to_end()
+    readers.let_go()
+    await eventually(lambda: first.exit_code is not None, "it ends", within_s=30)
+    assert first.exit_code == 0, first.log()
+    assert len(readers.seen("first")) < FEWER
+
+    readers.start("second", form=form, options=ground.options)
+    await _until_all_are_seen(readers, FEWER)
+    both = readers.seen("first") + readers.seen("second")
+    assert len(both) == FEWER
+    assert _in_order(both)
+
+
+@BOTH_FORMS
+async def test_a_second_member_takes_its_part_without_a_loss_a_repeat_or_disorder(
+    ground: Ground, readers: Readers, form: str
+) -> None:
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded(range(FEWER // 2))
+    readers.start("first", form=form, options=ground.options, hold=MIDDLE)
+    await _until_held(readers)
+    readers.start("second", form=form, options=ground.options)
+    await eventually(lambda: _rebalancing(ground), "the group waits for the first", within_s=30)
+    readers.let_go()
+    await eventually(lambda: _settled(ground), "both have their part", within_s=30)
+    await ground.publish_transcoded(range(FEWER // 2, FEWER))
+    await _until_all_are_seen(readers, FEWER)
+    both = readers.seen("first") + readers.seen("second")
+    assert len(both) == FEWER
+    assert _in_order(sorted(both))
+    assert readers.seen("second")
+
+
+async def _until_held(readers: Readers) -> None:
+    await eventually(
+        lambda: len(readers.seen("first")) >= MIDDLE, "it is in the middle", within_s=30, every_s=0.1
+    )
+
+
+async def _until_all_are_seen(readers: Readers, events: int) -> None:
+    wanted = set(range(events))
+    await eventually(
+        lambda: _numbers(readers, "first", "second") == wanted,
+        "every event was in somebody's hands",
+        within_s=30,
+        every_s=0.1,
+    )
+
+
+def _numbers(readers: Readers, *names: str) -> set[int]:
+    return {one.number for name in names for one in readers.seen(name)}
+
+
+def _in_order(seen: list[Seen]) -> bool:
+    """Tell whether the numbers of each key only rise."""
+    of_key: defaultdict[str, list[int]] = defaultdict(list)
+    for one in seen:
+        of_key[one.key].append(one.number)
+    return bool(seen) and all(a < b for numbers in of_key.values() for a, b in pairwise(numbers))
+
+
+async def _rebalancing(ground: Ground) -> bool:
+    return (await ground.group_state())[0] == "PreparingRebalance"
+
+
+async def _settled(ground: Ground) -> bool:
+    return await ground.group_state() == ("Stable", 2)

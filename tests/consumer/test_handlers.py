@@ -1,0 +1,179 @@
+"""Handlers: retried, buried with their reason, never skipped; the order of a key kept all the while."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.consumer import OTHER, Bury, CannotBury, Consumer, Event
+from tests.consumer.records import Ground, record_of, transcoded
+from tests.rig.waiting import eventually
+
+QUICK = {"attempts": 3, "backoff_s": 0.01}
+
+
+class Seen:
+    """What a handler was given, by key; ``poison`` are tasks at which it raises, ``error`` what."""
+
+    def __init__(self, poison: Sequence[str] = (), error: type[Exception] = ZeroDivisionError) -> None:
+        self.done: defaultdict[str, list[str]] = defaultdict(list)
+        self.tried: list[str] = []
+        self._poison = poison
+        self._error = error
+
+    async def handle(self, event: Event[Any]) -> None:
+        task = event.task_id or ""
+        self.tried.append(task)
+        if task in self._poison:
+            raise self._error("no good")
+        self.done[event.key].append(task)
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.done.values()))
+
+
+def _consumer(ground: Ground, seen: Seen, **options: Any) -> Consumer:  # noqa: ANN401 - any option
+    consumer = Consumer(**ground.options | {"dead_letter_topic": ground.dead_letters} | QUICK | options)
+    consumer.on("TranscodeComplete")(seen.handle)
+    return consumer
+
+
+@contextlib.asynccontextmanager
+async def _running(consumer: Consumer) -> AsyncIterator[None]:
+    running = asyncio.create_task(consumer.run())
+    try:
+        yield
+    finally:
+        consumer.stop()
+        async with asyncio.timeout(20):
+            await running
+
+
+async def test_a_poisoned_event_goes_to_the_dead_letters_as_it_is_with_its_reason(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers")
+    await ground.publish_transcoded(range(200), keys=10)
+    seen = Seen(poison=["55"])
+    async with _running(_consumer(ground, seen)):
+        await eventually(lambda: seen.count == 199, "the others are handled", within_s=30)
+        await eventually(ground.buried, "the poisoned one is buried")
+    (letter,) = await ground.buried()
+    record = record_of(transcoded("55", "file-5"), ground.routing)
+    assert (letter.key, letter.value) == (record.key, record.value)
+    assert letter.headers[: len(record.headers)] == tuple(record.headers)
+    headers = dict(letter.headers[len(record.headers) :])
+    assert headers.pop("original_offset").isdigit()
+    assert headers.pop("original_partition") in (b"0", b"1", b"2", b"3")
+    assert headers == {
+        "reason": b"failed",
+        "detail": b"no good",
+        "error_type": b"ZeroDivisionError",
+        "attempts": b"3",
+        "original_topic": f"{ground.name}.TranscodeComplete".encode(),
+    }
+    assert seen.tried.count("55") == 3
+    assert all(tasks == sorted(tasks, key=int) for tasks in seen.done.values())
+    assert await ground.committed() == 200
+
+
+async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    await ground.publish_transcoded([0, 1, 10, 11], keys=10)
+    seen = Seen(poison=["0"])
+    async with _running(_consumer(ground, seen, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)):
+        await eventually(lambda: seen.done["file-1"] == ["1", "11"], "the other key goes on", within_s=30)
+        assert seen.tried.count("10") == 0
+    assert await ground.committed() == 0
+
+
+async def test_an_event_that_is_given_up_at_once_is_tried_once(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers")
+    await ground.publish_transcoded([1])
+    seen = Seen(poison=["1"], error=Bury)
+    async with _running(_consumer(ground, seen)):
+        letters = await eventually(ground.buried, "it is buried", within_s=30)
+    assert [(one.header("reason"), one.header("attempts")) for one in letters] == [("buried", "1")]
+
+
+async def test_a_record_that_is_no_event_is_buried_too(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    bad = replace(record_of(transcoded("bad", "f"), ground.routing), value=b"nonsense")
+    await ground.publish([bad, record_of(transcoded("good", "f"), ground.routing)])
+    seen = Seen()
+    async with _running(_consumer(ground, seen)):
+        await eventually(lambda: seen.count, "the good one is handled", within_s=30)
+    (letter,) = await ground.buried()
+    assert (letter.value, letter.header("reason")) == (b"nonsense", "unreadable")
+    assert await ground.committed() == 2
+
+
+async def test_without_the_dead_letter_topic_it_does_not_begin(ground: Ground) -> None:
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded([1])
+    seen = Seen()
+    with pytest.raises(CannotBury, match=r"dead-letter\.readers does not exist. Create it"):
+        await _consumer(ground, seen).run()
+
+
+@pytest.mark.parametrize("goes", [True, False])
+async def test_what_cannot_be_buried_stops_it_and_comes_first_again(ground: Ground, *, goes: bool) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    seen = Seen(poison=["1"])
+    options: dict[str, Any] = {} if goes else {"dead_letter_topic": None}
+    running = asyncio.create_task(_consumer(ground, seen, **options).run())
+    await ground.publish_transcoded([0])
+    await eventually(lambda: seen.count, "it runs", within_s=30)
+    if goes:
+        await ground.kafka.delete_topics([ground.dead_letters])
+    await ground.publish_transcoded([1, 2], keys=1)
+    with pytest.raises(CannotBury):
+        async with asyncio.timeout(30):
+            await running
+    assert await ground.committed() == 1
+    assert seen.done == {"file-0": ["0"]}
+
+
+async def test_stop_finishes_what_is_begun_and_repeats_nothing(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    await ground.publish_transcoded(range(100))
+    begun, go, done = 0, asyncio.Event(), []
+    consumer = Consumer(**ground.options, dead_letter_topic=None, concurrency=4)
+
+    @consumer.on("TranscodeComplete")
+    async def hold(event: Event[Any]) -> None:
+        nonlocal begun
+        begun += 1
+        await go.wait()
+        done.append(event.offset)
+
+    async with _running(consumer):
+        await eventually(lambda: begun == 4, "as many as may be are at work", within_s=30)
+        consumer.stop()
+        go.set()
+    assert done == [0, 1, 2, 3]
+    assert await ground.committed() == 4
+
+
+async def test_others_have_their_handler_and_a_type_has_one(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "other", "dead-letter.readers")
+    await ground.publish_transcoded([1])
+    await ground.publish(
+        [record_of(b'{"EventType":"Novelty","NoveltyEvent":{"TaskId":"n"}}', ground.routing)]
+    )
+    seen, others = Seen(), Seen()
+    consumer = _consumer(ground, seen)
+    consumer.on(OTHER)(others.handle)
+    with pytest.raises(ValueError, match="TranscodeComplete has a handler already"):
+        consumer.on("TranscodeComplete")(seen.handle)
+    async with _running(consumer):
+        await eventually(
+            lambda: (seen.tried, others.tried) == (["1"], ["n"]), "each has its own", within_s=30
+        )
+        assert set((await consumer.lag()).values()) == {0}
+        with pytest.raises(RuntimeError, match="runs already"):
+            await consumer.run()
+    assert await consumer.lag() == {}

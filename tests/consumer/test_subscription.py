@@ -1,0 +1,195 @@
+"""The loop: an event is done when the next is asked for, and only what is done is committed."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+
+import pytest
+from msgspec.structs import replace
+
+from bridge.consumer import OTHER, Event, Subscription, Unreadable, subscribe
+from tests.consumer.records import Ground, new_ground, record_of, sample, transcoded
+from tests.rig.kafka import RealKafka
+from tests.rig.waiting import eventually
+
+
+async def _take(events: Subscription, number: int) -> list[str]:
+    """Take so many events, and leave in good order."""
+    taken: list[str] = []
+    async with events:
+        async for event in events:
+            taken.append(event.task_id or "")
+            if len(taken) == number:
+                break
+    return taken
+
+
+async def test_the_body_that_fails_gets_its_event_again(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(5))
+
+    async def fail_at(number: int) -> None:
+        async with subscribe("TranscodeComplete", **ground.options) as events:
+            async for event in events:
+                if event.task_id == str(number):
+                    raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_at(2)
+    assert await ground.committed() == 2
+    assert await _take(subscribe("TranscodeComplete", **ground.options), 3) == ["2", "3", "4"]
+    assert await ground.committed() == 5
+
+
+async def test_nothing_is_committed_of_the_event_under_way_and_all_before_it_is(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(3))
+    async with subscribe("TranscodeComplete", **ground.options) as events:
+        async for event in events:
+            if event.task_id == "2":
+                await eventually(lambda: _is(ground, 2), "what was done is committed meanwhile")
+                break
+    assert await ground.committed() == 3
+
+
+async def _is(ground: Ground, committed: int) -> bool:
+    return await ground.committed() == committed
+
+
+async def test_a_loop_left_without_with_leaves_the_group(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(2))
+    async for event in subscribe("TranscodeComplete", **ground.options):
+        assert event.task_id == "0"
+        break
+    await eventually(lambda: _members(ground, 0), "the group is empty")
+    assert await ground.committed() == 0
+
+
+async def _members(ground: Ground, number: int) -> bool:
+    return (await ground.group_state())[1] == number
+
+
+async def test_stop_ends_the_loop_after_the_event_under_way(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(5))
+    events = subscribe("TranscodeComplete", **ground.options)
+    taken = []
+    async for event in events:
+        taken.append(event.task_id)
+        if event.task_id == "1":
+            events.stop()
+    assert taken == ["0", "1"]
+    assert await ground.committed() == 2
+
+
+async def test_stop_ends_a_loop_that_waits(ground: Ground) -> None:
+    events = subscribe("TranscodeComplete", **ground.options)  # whose topic does not even exist
+    asyncio.get_running_loop().call_later(0.2, events.stop)
+    async with asyncio.timeout(20):
+        assert [event async for event in events] == []
+
+
+async def test_a_topic_that_is_made_later_is_read(ground: Ground) -> None:
+    taking = asyncio.create_task(
+        _take(subscribe("TranscodeComplete", **ground.options, metadata_max_age_ms=100), 1)
+    )
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded([7])
+    async with asyncio.timeout(20):
+        assert await taking == ["7"]
+
+
+async def test_the_latest_start_is_remembered_before_the_first_event(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded([0, 1])
+    events = subscribe("TranscodeComplete", **ground.options, start="latest")
+    taking = asyncio.create_task(_take(events, 1))
+    await eventually(lambda: _is(ground, 2), "the end is where it begins")
+    events.stop()  # as if it had crashed before its first event
+    assert await taking == []
+    await ground.publish_transcoded([2])
+    assert await _take(subscribe("TranscodeComplete", **ground.options, start="latest"), 1) == ["2"]
+
+
+async def test_several_types_each_come_as_they_are(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "ClipComplete", "other")
+    novelty = b'{"EventType":"Novelty","NoveltyEvent":{"TaskId":"n"}}'
+    bodies = [transcoded("t", "f"), json.dumps(sample("ClipComplete")).encode(), novelty]
+    oddity = b'{"EventType":"Oddity","OddityEvent":{"TaskId":"o"}}'
+    await ground.publish(record_of(body, ground.routing) for body in (*bodies, oddity))
+    found: dict[str, Event[object]] = {}
+    async with subscribe("TranscodeComplete", "ClipComplete", "Novelty", **ground.options) as events:
+        async for event in events:
+            found[event.type] = event
+            if len(found) == 3:
+                break
+    assert found.keys() == {"TranscodeComplete", "ClipComplete", "Novelty"}  # and not the oddity
+    assert [found[name].typed for name in ("TranscodeComplete", "ClipComplete", "Novelty")] == [1, 1, 0]
+    others = subscribe(OTHER, **ground.options | {"group": f"{ground.name}.others"})
+    assert sorted(await _take(others, 2)) == ["n", "o"]
+
+
+async def test_a_record_that_is_no_event_is_raised_or_told(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    bad = replace(record_of(transcoded("bad", "f"), ground.routing), value=b"nonsense")
+    await ground.publish([bad, record_of(transcoded("good", "f"), ground.routing)])
+    with pytest.raises(Unreadable):
+        await _take(subscribe("TranscodeComplete", **ground.options), 1)
+    told: list[Unreadable] = []
+    events = subscribe("TranscodeComplete", **ground.options, on_unreadable=told.append)
+    assert await _take(events, 1) == ["good"]
+    assert [one.record.value for one in told] == [b"nonsense"]
+
+
+async def test_the_lag_counts_what_is_not_done(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(5))
+    told: list[Mapping[tuple[str, int], int]] = []
+    events = subscribe("TranscodeComplete", **ground.options, on_lag=told.append, lag_interval_s=0.05)
+    place = (f"{ground.name}.TranscodeComplete", 0)
+    assert await events.lag() == {}
+    async for event in events:
+        if event.task_id == "2":
+            assert await events.lag() == {place: 3}
+            await eventually(lambda: {place: 3} in told, "it is told")
+        if event.task_id == "4":
+            events.stop()
+
+
+async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_partition(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "aiokafka")
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(30))
+    taken = []
+    options = ground.options | {"max_poll_interval_ms": 1_000, "commit_interval_s": 0.2}
+    async with subscribe("TranscodeComplete", **options) as events:
+        async for event in events:
+            taken.append(event.task_id)
+            await asyncio.to_thread(_work)
+            if event.task_id == "29":
+                break
+    assert taken == [str(number) for number in range(30)]
+    assert sum("joining group" in line for line in caplog.messages) == 1
+
+
+async def test_it_ends_in_good_order_while_kafka_is_away(own_kafka: RealKafka) -> None:
+    ground = new_ground(own_kafka)
+    await ground.create("TranscodeComplete")
+    await ground.publish_transcoded(range(3))
+    events = subscribe("TranscodeComplete", **ground.options | {"bootstrap_servers": own_kafka.proxied})
+    with own_kafka.open_proxy():
+        taking = asyncio.create_task(_take(events, 4))
+        await eventually(lambda: _is(ground, 3), "all is done", within_s=30)
+    events.stop()
+    async with asyncio.timeout(30):
+        assert len(await taking) == 3
+
+
+def _work() -> None:
+    """Take about as long as a call to another service."""
+    time.sleep(0.1)

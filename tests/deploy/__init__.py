@@ -1,0 +1,1 @@
+"""What `deploy` holds, checked as those who use it would use it."""

@@ -1,0 +1,1 @@
+"""The consumers that `schemas/README.md` shows, in other languages, on real records: `make interop`."""

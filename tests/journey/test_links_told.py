@@ -1,0 +1,85 @@
+"""A running program says why a link does not come about: once, in the words of ``check``."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.journey.notifications import new_task
+from tests.journey.places import Place, running
+from tests.journey.senders import send
+from tests.rig.certificates import Authority
+from tests.rig.kafka import RealKafka
+from tests.rig.program import Program
+from tests.rig.redis import RealRedis, Tls
+from tests.rig.secured import SecuredKafka
+from tests.rig.waiting import eventually
+
+_K = "BRIDGE_KAFKA__"
+
+
+@pytest.fixture(scope="module")
+def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
+    """Start the Kafka of many listeners, where there can be one of our own at all."""
+    if not kafka.ours:
+        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
+    secured = SecuredKafka()
+    try:
+        secured.kafka.start()
+        yield secured
+    finally:
+        secured.remove()
+
+
+def told(program: Program, event: str) -> list[str]:
+    """Give what was said of it."""
+    return [line["what"] for line in program.log_lines() if line["event"] == event]
+
+
+@pytest.mark.parametrize(
+    ("way", "wrong", "words"),
+    [
+        (("LOGIN", "SCRAM-SHA-512"), {"SASL_PASSWORD": "wrong"}, "the login was refused"),
+        (("CLEAR", "PLAIN"), {"SASL_MECHANISM": "SCRAM-SHA-256"}, "does not offer SCRAM-SHA-256, but PLAIN"),
+        (("OUTDATED", ""), {}, "its certificate is out of date"),
+        (("STRANGER", ""), {}, "its certificate is for another name"),
+    ],
+)
+async def test_what_is_wrong_with_kafka_is_logged_once(
+    secured: SecuredKafka, place: Place, way: tuple[str, str], wrong: dict[str, str], words: str
+) -> None:
+    settings = secured.settings(*way) | {f"{_K}{name}": value for name, value in wrong.items()}
+    async with running(place, settings, wait_for="/livez") as program:
+        await eventually(lambda: told(program, "kafka_trouble"), "it is told", within_s=20)
+        assert (await send(program, new_task())).outcome == "spooled"
+        assert [words in line for line in told(program, "kafka_trouble")] == [True]
+        assert told(program, "redis_trouble") == []
+
+
+async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(place: Place) -> None:
+    one, other = Authority("one"), Authority("other")
+    server = RealRedis(tls=Tls(pair=one.sign("redis"), ca=one.ca))
+    settings = {"BRIDGE_REDIS__URL": server.tls_url, "BRIDGE_REDIS__SSL_CAFILE": str(other.ca)}
+    try:
+        server.start()
+        async with running(place, settings) as program:
+            await eventually(lambda: told(program, "redis_trouble"), "it is told", within_s=20)
+
+            async def missed() -> bool:
+                await send(program, new_task())
+                return await program.metric("bridge_dedup_degraded") == 1
+
+            await eventually(missed, "Redis counts as away")
+            lines = told(program, "redis_trouble")
+            assert ["an authority that is not trusted" in line for line in lines] == [True]
+            assert told(program, "kafka_trouble") == []
+    finally:
+        server.remove()
+        one.remove()
+        other.remove()
+
+
+async def test_nothing_is_told_of_links_that_are_well(place: Place) -> None:
+    async with running(place) as program:
+        assert (await send(program, new_task())).outcome == "published"
+        await eventually(lambda: program.metric("bridge_dedup_claims_total", answer="fresh"), "Redis answers")
+        assert [told(program, "kafka_trouble"), told(program, "redis_trouble")] == [[], []]

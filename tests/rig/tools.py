@@ -1,0 +1,54 @@
+"""The programs that check the chart, as `make tools` builds them, and how they are run."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from tests.rig.parts import ROOT, Missing
+
+TOOLS = ROOT / ".tools"
+_WITHIN_S = 120.0
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """How a program ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def said(self) -> str:
+        """All of it."""
+        return self.out + self.err
+
+
+def tool(name: str) -> Path:
+    """Give the program ``name``; raises `Missing` where it was not built."""
+    path = TOOLS / "bin" / name
+    if not path.exists():
+        raise Missing(f"no {name}: make tools")
+    return path
+
+
+def operator_crds() -> list[Path]:
+    """Give the files of the Prometheus operator's own kinds; raises `Missing` where they were not fetched."""
+    found = sorted((TOOLS / "crds").glob("*.yaml"))
+    if not found:
+        raise Missing("no kinds of the Prometheus operator: make tools")
+    return found
+
+
+def run(program: Path, *words: str, given: str = "", cwd: Path = ROOT) -> Done:
+    """Run a program with ``given`` on its standard input."""
+    return run_command([str(program), *words], given=given, cwd=cwd)
+
+
+def run_command(command: Sequence[str], *, given: str = "", cwd: Path = ROOT) -> Done:
+    """Run a command line, however it ends."""
+    done = subprocess.run(  # noqa: S603 - the rig's own commands
+        list(command), input=given, capture_output=True, text=True, timeout=_WITHIN_S, check=False, cwd=cwd
+    )
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)

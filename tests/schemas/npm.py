@@ -1,0 +1,40 @@
+"""Programs for Node: what they need is installed once, by their lock file, where downloads are kept."""
+
+import hashlib
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.rig.parts import Missing, cache_folder
+
+INSTALLED_WITHIN_S = 300.0
+_FILES = ("package.json", "package-lock.json")
+
+
+def installed(folder: Path) -> Path:
+    """Give a copy of a Node program's folder with its packages; `Missing` where that cannot be."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise Missing("no Node: node and npm are not on PATH")
+    wanted = b"\0".join((folder / file).read_bytes() for file in _FILES)
+    mark = hashlib.blake2b(wanted, digest_size=6).hexdigest()
+    place = cache_folder() / f"npm-{folder.name}-{mark}"
+    place.mkdir(parents=True, exist_ok=True)
+    for file in sorted(folder.iterdir()):
+        if file.is_file():
+            shutil.copyfile(file, place / file.name)
+    done = place / "installed"
+    if not done.exists():
+        _install(npm, place)
+        done.touch()
+    return place
+
+
+def _install(npm: str, place: Path) -> None:
+    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    ended = subprocess.run(  # noqa: S603 - the rig's own command
+        command, cwd=place, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S, check=False
+    )
+    if ended.returncode:
+        said = (ended.stderr + ended.stdout).strip().splitlines()
+        raise Missing(f"no Node packages: npm could not install: {said[0] if said else ended.returncode}")

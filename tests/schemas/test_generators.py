@@ -1,0 +1,97 @@
+"""What draws the contract: it notices what is stale, and a new type of event is one row for it."""
+
+import ast
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bridge.core import payloads as vod
+from bridge.core.catalogue import ROWS, Row
+from tests.schemas.reading import SCHEMAS, schema, tool
+
+PAGE = (SCHEMAS / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_new_type_is_one_row() -> None:
+    events, page = tool("events"), tool("page")
+    row = Row("ANewComplete", vod.PullUploadTask, file_id=("FileId",))
+    events.ROWS = page.ROWS = (*ROWS, row)
+    drawn = dict(events.schemas())["ANewComplete"]
+    assert drawn["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
+    assert drawn["properties"]["type"]["const"] == "ANewComplete"
+    assert set(drawn["$defs"]["PullUploadTask"]["properties"]) == set(row.struct.__struct_fields__)
+    assert (
+        "| `vod.ANewComplete` | `FileId`, `TaskId` |  | [schema](ANewComplete.v1.schema.json) |"
+        in page.topics()
+    )
+
+
+def test_a_stale_schema_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tool("events")
+    events.ROOT, events.CARRIED = tmp_path, tmp_path / "carried"
+    shutil.copytree(SCHEMAS.parent / "bridge" / "schemas", events.CARRIED)
+    assert events.main(["--check"]) == 0
+    (events.CARRIED / "PullComplete.v1.schema.json").write_text("{}", encoding="utf-8")
+    (events.CARRIED / "Gone.v1.schema.json").write_text("{}", encoding="utf-8")
+    assert events.main(["--check"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line.split(" is not ")[0] for line in said] == [
+        "carried/Gone.v1.schema.json",
+        "carried/PullComplete.v1.schema.json",
+    ]
+
+
+def test_a_stale_document_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asyncapi = tool("asyncapi")
+    asyncapi.ROOT, asyncapi.TARGETS = tmp_path, (tmp_path / "asyncapi.yaml",)
+    assert asyncapi.main([]) == 0
+    assert (tmp_path / "asyncapi.yaml").read_bytes() == (SCHEMAS / "asyncapi.yaml").read_bytes()
+    assert asyncapi.main(["--check"]) == 0
+    (tmp_path / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n", encoding="utf-8")
+    assert asyncapi.main(["--check"]) == 1
+    assert capsys.readouterr().err.startswith("asyncapi.yaml is not what ")
+
+
+def test_a_stale_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tool("page")
+    page.PAGE = tmp_path / "README.md"
+    page.PAGE.write_text(PAGE.replace("`vod.PullComplete`", "`vod.PushComplete`"), encoding="utf-8")
+    assert page.main(["--check"]) == 1
+    assert capsys.readouterr().err.startswith("schemas/README.md is not what ")
+    assert page.main([]) == 0
+    assert page.PAGE.read_text(encoding="utf-8") == PAGE
+
+
+def test_what_breaks_a_reader_ends_with_1_and_is_never_kept_as_released(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compatibility = tool("compatibility")
+    compatibility.RELEASED = tmp_path
+    text = (SCHEMAS / "PullComplete.v1.schema.json").read_text(encoding="utf-8")
+    released = text.replace('"FileId": {', '"Lost": {}, "FileId": {', 1)
+    (tmp_path / "PullComplete.v1.schema.json").write_text(released, encoding="utf-8")
+    assert compatibility.main(["--release"]) == 1
+    assert "PullComplete.v1: " in capsys.readouterr().err
+    assert (tmp_path / "PullComplete.v1.schema.json").read_text(encoding="utf-8") == released
+
+
+def test_all_that_the_page_points_to_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", PAGE)
+    assert len(links) > 80
+    assert [link for link in links if not (SCHEMAS / link).exists()] == []
+
+
+def test_the_page_shows_the_programs_that_run_and_one_that_is_python() -> None:
+    shown = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+    assert list(shown) == ["python", "java", "js", "go"]
+    ast.parse(shown.pop("python"))
+    files = ("java/src/main/java/Consumer.java", "node/consumer.js", "go/main.go")
+    assert list(shown.values()) == [
+        (SCHEMAS / "interop" / file).read_text(encoding="utf-8") for file in files
+    ]
+
+
+def test_the_page_names_no_header_that_does_not_exist() -> None:
+    assert set(re.findall(r"\bce_\w+", PAGE)) <= set(schema("headers")["properties"])

@@ -1,0 +1,169 @@
+"""The schemas are fresh, valid, true of whatever the bridge writes, and say something."""
+
+import copy
+import json
+import os
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from bridge.core.application import Application
+from bridge.core.catalogue import ROWS, Row
+from bridge.core.codec import open_envelope, read_event
+from bridge.core.conformance import shape_of
+from bridge.core.event import Notification, Record, Stamp
+from bridge.core.outcome import Rejected
+from bridge.core.record import Routing, dead_letter, event_record
+from tests.core.bodies import Bodies, spelled
+from tests.core.test_legacy_properties import BODIES as LEGACY_BODIES
+from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, faults, schema, schema_of, tool
+
+EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.out.json"))
+SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
+MANY = int(os.environ.get("BRIDGE_TEST_VALIDATED", "1000"))
+BOTTOM = {
+    "id": "x",
+    "app": "default",
+    "time": "2026-01-01T00:00:00.000Z",
+    "outcome": "succeeded",
+    "delivery": {"format": "v3", "mode": "push", "deduplicated": True},
+    "conformance": "conforming",
+}
+
+
+def written(body: bytes, *, revision: bool = False) -> Record:
+    """Write what the bridge publishes of a body, whichever way it ends."""
+    application = Application(name="my-shop", sub_app_id=1_500_000_000)
+    notification = Notification(application=application, body=body, received_ms=1_767_225_600_000)
+    try:
+        event = read_event(open_envelope(body))
+    except Rejected as rejected:
+        return dead_letter(notification, rejected.reason, rejected.detail, Routing())
+    stamp = Stamp(id=event.identity.key, deduplicated=not revision, revision=revision)
+    return event_record(event, stamp, notification, Routing())
+
+
+def objections(record: Record) -> list[str]:
+    """Say what the published schemas have against a record."""
+    headers = {name: value.decode() for name, value in record.headers}
+    if "reason" in headers:
+        return faults("dead-letter", headers)
+    event = exactly(record.value)
+    name = schema_of(event)
+    named = [] if headers["ce_dataschema"] == schema(name)["$id"] else ["ce_dataschema names another schema"]
+    return named + faults(name, event) + faults("event", event) + faults("headers", headers)
+
+
+@pytest.mark.parametrize("name", ["events", "asyncapi", "page", "compatibility"])
+def test_what_is_drawn_is_fresh(name: str) -> None:
+    assert tool(name).main(["--check"]) == 0
+
+
+def test_there_is_one_for_each_type_and_no_other() -> None:
+    standing = {path.name.removesuffix(".v1.schema.json") for path in SCHEMAS.glob("*.schema.json")}
+    assert standing == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_valid_by_the_meta_schema_and_named_as_records_name_it(name: str) -> None:
+    Draft202012Validator.check_schema(schema(name))
+    assert schema(name)["$id"] == f"urn:vod-event-bridge:schemas:{name}.v1"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_each_example_is_valid_by_its_schema(example: Any) -> None:  # noqa: ANN401 - a path
+    case = example.with_name(example.name.replace(".out.json", ".in.json"))
+    event = json.loads(example.read_bytes())
+    assert objections(written(case.read_bytes())) == []
+    if "id" in event:
+        assert faults(schema_of(event), event) == []
+
+
+@settings(max_examples=MANY)
+@given(SEEDS)
+def test_whatever_becomes_of_a_catalogue_shaped_body_is_valid(seed: int) -> None:
+    _, body = Bodies(seed).notification()
+    assert objections(written(spelled(body), revision=seed % 2 == 1)) == []
+
+
+@given(LEGACY_BODIES)
+def test_whatever_becomes_of_a_legacy_body_is_valid(body: tuple[str, dict[str, Any]]) -> None:
+    name, data = body
+    text = json.dumps({"version": "4.0", "eventType": name, "data": data}).encode()
+    assert objections(written(text)) == []
+
+
+@given(SEEDS, st.sampled_from(ROWS))
+def test_whatever_becomes_of_a_payload_of_any_values_is_valid(seed: int, row: Row) -> None:
+    bodies = Bodies(seed, wild=1)
+    payload = dict.fromkeys(row.struct.__struct_fields__) | {
+        name: bodies.anything() for name in bodies.random.sample(row.struct.__struct_fields__, 2)
+    }
+    assert objections(written(spelled({"EventType": row.name, row.field: payload}))) == []
+
+
+@given(SEEDS)
+def test_unknown_words_fields_and_types_are_valid(seed: int) -> None:
+    row, body = Bodies(seed, wild=0).notification()
+    payload = next(value for value in body.values() if isinstance(value, dict))
+    payload |= {"Status": "A_NEW_WORD", "ANewField": {"Inner": [1, None]}, "Message": None}
+    if not row.has("Status") or shape_of(row.struct).kinds["Status"].type is not str:
+        del payload["Status"]
+    record = written(spelled({"EventType": row.name, row.field: payload}))
+    assert json.loads(record.value)["conformance"] in ("conforming", "repaired")
+    assert objections(record) == []
+    assert objections(written(spelled({"EventType": "ANewType", "ANewEvent": payload}))) == []
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_a_field_of_another_type_is_refused_unless_the_event_says_so(row: Row) -> None:
+    wrong = {"text": 1, "number": "1"}
+    kinds = shape_of(row.struct).kinds
+    for name in row.struct.__struct_fields__:
+        put = wrong["text"] if kinds[name].type is str else wrong["number"]
+        event = BOTTOM | {"type": row.name, "payload": {name: put}}
+        assert next(iter(faults(row.name, event))).startswith(f"{row.name}: $.payload.{name}: ")
+        assert faults(row.name, event | {"conformance": "nonconforming"}) == []
+        assert faults(row.name, event | {"payload": {name: None}}) == []
+
+
+@pytest.mark.parametrize(
+    "missing", ["id", "type", "app", "time", "outcome", "delivery", "conformance", "payload"]
+)
+def test_an_event_without_what_every_event_has_is_refused(missing: str) -> None:
+    event = BOTTOM | {"type": "NewFileUpload", "payload": {"FileId": "1"}}
+    assert faults("NewFileUpload", event) == []
+    lacking = copy.deepcopy(event)
+    del lacking[missing]
+    assert faults("NewFileUpload", lacking)
+    assert faults("event", lacking)
+
+
+def test_integers_are_exact_up_to_64_bits() -> None:
+    def size(value: int) -> dict[str, Any]:
+        return BOTTOM | {"type": "NewFileUpload", "payload": {"MetaData": {"Size": value}}}
+
+    assert faults("NewFileUpload", size(2**64 - 1)) == []
+    assert faults("NewFileUpload", size(-(2**63))) == []
+    assert faults("NewFileUpload", size(2**64))
+    assert faults("NewFileUpload", size(-(2**63) - 1))
+
+
+def test_every_field_of_a_payload_has_its_description() -> None:
+    for name in KNOWN:
+        for struct in schema(name)["$defs"].values():
+            assert all(field["description"] for field in struct["properties"].values())
+            assert "required" not in struct
+
+
+def test_units_are_told() -> None:
+    duration = schema("TranscodeComplete")["$defs"]["TranscodeTask2017"]["properties"]["Duration"]
+    assert (duration["x-unit"], duration["type"]) == ("s", ["integer", "null"])
+    assert "seconds" in duration["description"]
+
+
+def test_what_triggers_is_told_of_no_type_that_does_not_exist() -> None:
+    assert set(json.loads((SCHEMAS / "triggers.json").read_bytes())) <= KNOWN
