@@ -1,14 +1,19 @@
 """The rig does what the tests that lean on it believe."""
 
 import asyncio
+import contextlib
 import time
 import uuid
+from typing import Self
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from tests.rig.balancer import Balancer
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
+from tests.rig.lines import Lines
+from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import TooLate, eventually
 
@@ -100,3 +105,126 @@ async def test_a_proxy_delays_stalls_cuts_and_refuses(redis: RealRedis) -> None:
         proxy.refuse()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", proxy.port)
+
+
+class Echoing:
+    """A backend that says its name to whoever writes; its probe is answered as ``status`` says."""
+
+    def __init__(self, name: bytes) -> None:
+        self.status = 200
+        self.port = self.admin_port = 0
+        self._name = name
+        self._servers: list[asyncio.Server] = []
+        self._lines: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Self:
+        for answer in (self._echo, self._probe):
+            self._servers.append(await asyncio.start_server(answer, "127.0.0.1", 0))
+        self.port, self.admin_port = (server.sockets[0].getsockname()[1] for server in self._servers)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for server in self._servers:
+            server.close()
+        for line in self._lines:
+            line.close()
+        await asyncio.gather(*(line.wait_closed() for line in self._lines))
+
+    async def _echo(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lines.append(writer)
+        while line := await reader.readline():
+            writer.write(self._name + b" " + line)
+        writer.close()
+
+    async def _probe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d \r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % self.status)
+        writer.close()
+
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def says(line: Line) -> str:
+    reader, writer = line
+    writer.write(b"hello\n")
+    return (await reader.readline()).decode().strip()
+
+
+async def test_a_balancer_gives_new_connections_to_whoever_is_in_and_cuts_none_that_lives() -> None:
+    async with Balancer(probe_every_s=0.02) as balancer, Echoing(b"a") as first, Echoing(b"b") as second:
+
+        async def line() -> Line:
+            return await asyncio.open_connection("127.0.0.1", balancer.port)
+
+        for backend in (first, second):
+            await balancer.add(backend.port, backend.admin_port)
+        await balancer.has_in(2)
+        lines = [await line() for _ in range(4)]
+        assert sorted([await says(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
+        await balancer.leave(0, 0.05)
+        await balancer.has_in(1)
+        assert {await says(await line()) for _ in range(4)} == {"b hello"}
+        assert sorted([await says(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
+        second.status = 503
+        await balancer.has_in(0)
+        with pytest.raises(ConnectionResetError):
+            await says(await line())
+        await balancer.rejoin(0)
+        await balancer.has_in(1)
+        assert await says(await line()) == "a hello"
+        assert [backend.taken for backend in await balancer.backends()] == [3, 6]
+
+
+async def test_a_balancer_passes_on_farewells_and_refusals() -> None:
+    async with Balancer(probe_every_s=0.02) as balancer, Echoing(b"a") as backend:
+        await balancer.add(backend.port, backend.admin_port)
+        await balancer.add(free_port(), backend.admin_port)  # ready, and nobody listens
+        await balancer.has_in(2)
+
+        async def said() -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", balancer.port)
+            writer.write(b"hello\n")
+            writer.write_eof()
+            return await reader.read()
+
+        heard = await asyncio.gather(said(), said(), return_exceptions=True)
+        assert sorted(map(type, heard), key=str) == [ConnectionResetError, bytes]
+        assert b"a hello\n" in heard
+
+        async def nobody() -> bool:
+            return all(not backend.alive for backend in await balancer.backends())
+
+        await eventually(nobody, "both ends are gone")
+
+
+async def test_lines_are_kept_taken_in_turn_and_given_up_where_the_other_side_says_so() -> None:
+    seen: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(0)
+        mine = len(seen) - 1
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                word = await reader.readexactly(
+                    int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                )
+                seen[mine] += 1
+                if word == b"cut":
+                    break
+                said = b"Connection: close\r\n" if word == b"last" else b""
+                writer.write(b"HTTP/1.1 202 Accepted\r\n%sContent-Length: 2\r\n\r\n%d!" % (said, mine))
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/callbacks"
+    async with server, Lines() as lines:
+        at_once = await asyncio.gather(lines.post(url, b"a"), lines.post(url, b"b"))
+        assert sorted(at_once) == [(202, b"0!"), (202, b"1!")]
+        assert {await lines.post(url, b"c"), await lines.post(url, b"d")} == set(at_once)
+        kept = await lines.post(url, b"last")
+        assert await lines.post(url, b"e") == await lines.post(url, b"f") != kept
+        with pytest.raises(ConnectionResetError):
+            await lines.post(url, b"cut")
+        assert (await lines.post(url, b"g"))[1] == b"2!"
+        assert (lines.opened, sum(seen)) == (3, 9)

@@ -12,8 +12,10 @@
 -- Returns one text: a character an ending, 'y' done or 'x' somebody else's; then 14 characters a question:
 --       f(resh) h(eld) s(een) r(evised), and the first delivery's time.
 --
--- Value: '1' (version), then 'd' (done) first(13) digests, or 'c' (claimed) first(13) lease-until(13) token(16)
--- digests; a digest is format(1) and 16 hex digits, one for each format.
+-- Value: version(1), then 'd' (done) first(13) digests, or 'c' (claimed) first(13) lease-until(13) token(16)
+-- digests; a digest is format(1) and 16 hex digits, one for each format. We write version '1'. Versions '1' to
+-- '9' only ever add behind a ';' at the end, and whoever changes a value keeps its version and what was added:
+-- either of two releases reads and settles the other's. Any other value is as good as none.
 local ends, asks = tonumber(ARGV[1]), tonumber(ARGV[2])
 local lease, keep, window, remember, remember_recurring = tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 local told, asked = ARGV[8], ARGV[9]
@@ -29,13 +31,14 @@ for i = 1, ends do
   local what, token, mark = sub(told, at + 1, at + 1), sub(told, at + 2, at + 17), sub(told, at + 18, at + 34)
   local first, kind = sub(told, at + 35, at + 47), sub(told, at + 48, at + 48)
   local value = redis.call('GET', KEYS[i])
-  local mine = value and sub(value, 1, 2) == '1c' and sub(value, 29, 44) == token
+  local mine = value and string.find(value, '^[1-9]c') and sub(value, 29, 44) == token
   heard[i] = 'y'
   if value and not mine then
     heard[i] = 'x'
   elseif what == 'c' then
-    local known = value and sub(value, 3, 15) .. sub(value, 45) or first .. mark
-    redis.call('SET', KEYS[i], '1d' .. known, 'PX', kind == 'r' and remember_recurring or remember)
+    local known = value and sub(value, 1, 1) .. 'd' .. sub(value, 3, 15) .. sub(value, 45)
+      or '1d' .. first .. mark
+    redis.call('SET', KEYS[i], known, 'PX', kind == 'r' and remember_recurring or remember)
   elseif what == 'r' then
     redis.call('DEL', KEYS[i])
   elseif value then
@@ -59,31 +62,31 @@ for i = 1, asks do
     if value and redis.call('GET', group) ~= key then value = false end
   end
 
-  local answer, first, marks = 'f', received, mark
-  if value and sub(value, 1, 1) == '1' and tonumber(sub(value, 3, 15)) and #value > 31 then
+  local answer, first, marks, version = 'f', received, mark, '1'
+  if value and string.find(value, '^[1-9][cd]') and tonumber(sub(value, 3, 15)) and #value > 31 then
     first = sub(value, 3, 15)
     local claimed = sub(value, 2, 2) == 'c'
     local open = claimed and (tonumber(sub(value, 16, 28)) or 0) > now and sub(value, 29, 44) ~= token
-    local known = sub(value, claimed and 45 or 16)
+    local known, added = string.match(value, '^([^;]*)(.*)$', claimed and 45 or 16)
     local at = string.find(known, sub(mark, 1, 1), 1, true)
     if at and sub(known, at, at + 16) ~= mark then
       answer = kind == 'a' and 's' or 'r'
     elseif open then
       answer = 'h'
     elseif claimed then
-      marks = at and known or known .. mark
+      version, marks = sub(value, 1, 1), (at and known or known .. mark) .. added
     elseif at then
       answer = 's'
     elseif tonumber(received) - tonumber(first) <= window then
       answer = 's'
-      redis.call('SET', key, value .. mark, 'KEEPTTL')
+      redis.call('SET', key, sub(value, 1, 15) .. known .. mark .. added, 'KEEPTTL')
     else
       answer = kind == 'a' and 's' or 'r'
     end
   end
 
   if answer == 'f' then
-    redis.call('SET', key, '1c' .. first .. lease_ends .. token .. marks, 'PX', keep)
+    redis.call('SET', key, version .. 'c' .. first .. lease_ends .. token .. marks, 'PX', keep)
     if group then redis.call('SET', group, key, 'PX', keep) end
   end
   found[i] = answer .. first

@@ -2,7 +2,8 @@
 
 A frame, little-endian: salt 8 | crc32c 4 | length 4 | version 1 | key hash 4 | put at, unix ms 8 | body. The
 checksum is over all that follows it, the length is the body's, the body is msgpack: topic, key, value,
-headers. Later versions only add at the end of the body, so that either of two releases reads the other's.
+headers. Versions 1 to 15 only ever add at the end of the body, so that either of two releases reads the
+other's. Any other version is of a layout that this release does not know: it stays where it is.
 
 The salt is drawn for each file and never leaves the bridge: no bytes in an event can pass for a frame when
 the next good one is searched behind damage. Nothing here opens a file.
@@ -22,6 +23,7 @@ SALT_BYTES = 8
 ACK_BYTES = 8
 VERSION = 1
 
+_READABLE = range(1, 16)
 _HEAD = Layout("<8sIIBIQ")
 _CHECKED = Layout("<IBIQ")
 HEAD_BYTES = _HEAD.size
@@ -51,6 +53,14 @@ class Gap(NamedTuple):
     offset: int
     length: int
     torn: bool
+
+
+class Foreign(NamedTuple):
+    """A frame whose checksum holds and whose version this release does not know."""
+
+    offset: int
+    length: int
+    version: int
 
 
 class Acks(NamedTuple):
@@ -95,7 +105,7 @@ def frame_of(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
 
 def record_of(frame: memoryview, salt: bytes) -> Record:
     """Read a frame again. Raises `Damaged`."""
-    if _mark(frame, 0, salt) is None:
+    if not isinstance(_mark(frame, 0, salt), Mark):
         raise Damaged("its checksum does not hold")
     try:
         body = _decode(frame[HEAD_BYTES:])
@@ -104,8 +114,8 @@ def record_of(frame: memoryview, salt: bytes) -> Record:
     return Record(topic=body.topic, key=body.key, value=body.value, headers=body.headers)
 
 
-def walk(data: mmap | bytes, salt: bytes) -> Iterator[Mark | Gap]:
-    """Find every good frame of a segment, and what lies between them."""
+def walk(data: mmap | bytes, salt: bytes) -> Iterator[Mark | Foreign | Gap]:
+    """Find every good frame of a segment, ours and another release's, and what lies between them."""
     view = memoryview(data)
     at = 0
     while at < len(data):
@@ -118,13 +128,15 @@ def walk(data: mmap | bytes, salt: bytes) -> Iterator[Mark | Gap]:
             at += mark.length
 
 
-def _mark(view: memoryview, at: int, salt: bytes) -> Mark | None:
+def _mark(view: memoryview, at: int, salt: bytes) -> Mark | Foreign | None:
     if at + HEAD_BYTES > len(view):
         return None
-    found, crc, length, _, key_hash, put_ms = _HEAD.unpack_from(view, at)
+    found, crc, length, version, key_hash, put_ms = _HEAD.unpack_from(view, at)
     end = at + HEAD_BYTES + length
     if found != salt or end > len(view) or crc32c(view[at + _CHECKED_FROM : end]) != crc:
         return None
+    if version not in _READABLE:
+        return Foreign(at, end - at, version)
     try:
         topic = _decode_beginning(view[at + HEAD_BYTES : end]).topic
     except DecodeError:

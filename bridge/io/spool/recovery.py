@@ -9,19 +9,23 @@ from mmap import mmap
 from typing import NamedTuple
 
 from bridge.io.spool.folder import ACK, LOG, Folder
-from bridge.io.spool.frames import ACK_BYTES, Acks, Gap, Mark, acks_of, seal_of, walk
+from bridge.io.spool.frames import ACK_BYTES, Acks, Foreign, Gap, Mark, acks_of, seal_of, walk
 from bridge.io.spool.ledger import Ledger
 from bridge.io.spool.segment import GONE, READY, Segment
 
 
 class Damage(NamedTuple):
-    """One damage: the word it is counted by, the file, where in it, how many bytes, what is known more."""
+    """One damage: the word it is counted by, the file, where in it, how many bytes, what is known more.
+
+    ``records`` is how many it tells of.
+    """
 
     what: str
     file: str
     offset: int = 0
     length: int = 0
     detail: str = ""
+    records: int = 1
 
 
 Tell = Callable[[Damage], None]
@@ -92,13 +96,28 @@ class Recovery:
     def _index(self, segment: Segment, data: mmap | bytes, gone: set[int]) -> None:
         self.ledger.segments[segment.number] = segment
         add = self.ledger.add
+        foreign: list[Foreign] = []
         for found in walk(data, segment.salt):
             if isinstance(found, Mark):
                 add(segment, found, GONE if found.offset in gone else READY)
+            elif isinstance(found, Foreign):
+                if found.offset not in gone:
+                    foreign.append(found)
             elif not segment.pins:
                 self._gaps.append((segment, found))
         segment.size = len(data)
         segment.durable = len(segment.offsets)
+        if foreign:
+            self._leave(segment, foreign)
+
+    def _leave(self, segment: Segment, foreign: list[Foreign]) -> None:
+        """Let records of an unknown version stay in their log, for a release that knows it."""
+        segment.pins += 1
+        versions = ", ".join(str(version) for version in sorted({found.version for found in foreign}))
+        detail = f"{len(foreign)} records of version {versions}: they wait for the release that wrote them"
+        length = sum(found.length for found in foreign)
+        file = f"{segment.name}.log"
+        self._tell(Damage("version", file, foreign[0].offset, length, detail, records=len(foreign)))
 
     def _seal(self, segment: Segment, sealed: int) -> None:
         if segment.size < sealed:

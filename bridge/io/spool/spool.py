@@ -273,7 +273,7 @@ class Spool:
 
     def _tell(self, damage: Damage) -> None:
         """Log and count a damage. A start that is tried again calls this from another thread."""
-        self._telemetry.spool_damaged.labels(damage.what).inc()
+        self._telemetry.spool_damaged.labels(damage.what).inc(damage.records)
         write = log.warning if damage.what in _NORMAL else log.error
         write("spool_damaged", **damage._asdict())
 

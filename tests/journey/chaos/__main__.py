@@ -10,10 +10,11 @@ from pathlib import Path
 
 import uvloop
 
-from tests.journey.chaos.cases import CASES, Found, Plan, play
+from tests.journey.chaos.cases import CASES, play
 from tests.journey.chaos.faults import FAULTS
 from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text, write
+from tests.journey.chaos.run import Found, Plan
 from tests.journey.chaos.vendor import Load
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka

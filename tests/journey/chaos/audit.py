@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from tests.journey.chaos.ledger import Cause, Kind, Ledger, Mark, Notice, Send
+from tests.journey.chaos.ledger import UNKNOWN, Cause, Kind, Ledger, Mark, Notice, Send
 
 # A record that Kafka took is committed, and noted as gone from the spool, within this time.
 COMMITS_WITHIN_S = 2.0
@@ -242,7 +242,7 @@ def _excuse(
 ) -> Reason | None:
     """Say what permits the second to stand before the first, which was told earlier."""
     replicas = {send.replica for sends in sent for send in sends if not send.again}
-    if len(replicas) > 1:
+    if len(replicas) > 1 or UNKNOWN in replicas:
         return Reason.REPLICAS
     if not any(send.promised for send in sent[0]):
         return Reason.UNANSWERED

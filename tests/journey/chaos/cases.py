@@ -1,22 +1,19 @@
-"""What may be played: all faults in turn, and the single scenes that issue 4's table asks for."""
+"""What may be played: all faults in turn, and the single scenes of which something is promised."""
 
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from random import Random
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from tests.journey.chaos.audit import Damage, Landed, Verdict, audit
-from tests.journey.chaos.faults import ACTS, FAULTS, Fault, spool_fills
-from tests.journey.chaos.ledger import Ledger
-from tests.journey.chaos.records import read_landed
-from tests.journey.chaos.stage import Stage
-from tests.journey.chaos.timeline import Second, Timeline
-from tests.journey.chaos.vendor import Load, Vendor
+from tests.journey.chaos.echo import Echo
+from tests.journey.chaos.faults import ACTS, FAULTS, spool_fills
+from tests.journey.chaos.rolling import AS_THE_CHART, QUICKLY, WITHOUT_A_WAIT, grow, roll, shrink
+from tests.journey.chaos.run import Found, Plan, Run
+from tests.journey.chaos.vendor import Load
+from tests.journey.neighbours import next_release, this_release
 from tests.journey.places import Place
 from tests.rig.waiting import TooLate, eventually
 
@@ -24,107 +21,6 @@ ANSWERED_WITHIN_S = 4.0
 DRAINED_WITHIN_S = 20.0
 ENDS_WITHIN_S = 20.0
 STILL_ACCEPTING_S = 4.5  # of the 5 s for which the door stays open after SIGTERM
-WARM_UP_S = 2.0
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What a run shall be. ``events`` is how many notifications at least."""
-
-    faults: tuple[str, ...] = tuple(FAULTS)
-    events: int = 20_000
-    seed: int = 0
-    load: Load = Load()
-    short: bool = False
-    quiet: bool = False
-
-
-class Found(Struct, frozen=True, kw_only=True):
-    """What a run found. ``missed`` are its own bars that were not met, beside the audit's findings."""
-
-    verdict: Verdict
-    ledger: Ledger
-    landed: list[Landed]
-    timeline: list[Second]
-    numbers: dict[str, float]
-    missed: list[str]
-
-    @property
-    def good(self) -> bool:
-        """Whether everything is explained and every bar was met."""
-        return not (self.verdict.findings or self.ledger.complaints or self.missed)
-
-
-class Run:
-    """One ledger, one place, one folder of spools; acts are played on it one after the other."""
-
-    def __init__(self, place: Place, plan: Plan, folder: Path) -> None:
-        self.plan = plan
-        self.ledger = Ledger()
-        self.random = Random(plan.seed)  # noqa: S311 - a seed makes a run that can be run again
-        self.stage = Stage(place, folder, self.ledger, self.random)
-        self.numbers: dict[str, float] = {}
-        self.missed: list[str] = []
-        self.lines: list[Second] = []
-        self.damaged = 0
-
-    @asynccontextmanager
-    async def act(self, name: str, load: Load | None = None) -> AsyncIterator[Timeline]:
-        """Put an act's bridges on the stage, under load; at its end everything is answered and calm."""
-        act, stage, enough = ACTS[name], self.stage, asyncio.Event()
-        settings: Mapping[str, str] = act.settings
-        async with AsyncExitStack() as stack:
-            if act.proxied:
-                stage.line = stack.enter_context(stage.place.kafka.open_proxy())
-                settings = {**settings, "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": stage.place.kafka.proxied}
-            await stage.open(act.replicas, settings)
-            await stage.calm()
-            doors = [bridge.url for bridge in stage.bridges]
-            vendor = Vendor(doors, self.ledger, load or self.plan.load, self.random)
-            timeline = Timeline(stage, lambda: vendor.under_way, quiet=self.plan.quiet)
-            telling = asyncio.create_task(vendor.run(enough))
-            try:
-                async with timeline.kept():
-                    await asyncio.sleep(WARM_UP_S)
-                    yield timeline
-                    enough.set()
-                    await telling
-                    await stage.calm()
-                    await asyncio.sleep(1.0)  # for the timeline's last line
-            finally:
-                enough.set()
-                await telling
-                self.lines += timeline.seconds
-                self.damaged += stage.damaged
-                await stage.close()
-
-    async def strike(self, timeline: Timeline, name: str, fault: Fault) -> None:
-        """Let one fault happen, heal it, and wait for calm."""
-        timeline.fault = name.upper()
-        await fault.strike(self.stage)
-        await asyncio.sleep(fault.short_s if self.plan.short else fault.seconds)
-        await fault.heal(self.stage)
-        timeline.fault = f"after {name}"
-        await self.stage.calm()
-        timeline.fault = ""
-        await asyncio.sleep(1.0)
-
-    def expect(self, what: str, met: object) -> None:
-        """Note a bar that was not met."""
-        if not met:
-            self.missed.append(what)
-
-    async def conclude(self) -> Found:
-        """Read everything and hold it against the ledger."""
-        landed = await read_landed(self.stage.place)
-        damage = Damage(counted=self.damaged, kept=self.stage.kept_damage())
-        return Found(
-            verdict=audit(self.ledger, landed, damage),
-            ledger=self.ledger,
-            landed=landed,
-            timeline=self.lines,
-            numbers=self.numbers,
-            missed=self.missed,
-        )
 
 
 async def all_faults(run: Run) -> None:
@@ -216,16 +112,65 @@ async def sigterm(run: Run) -> None:
     run.expect("no post refused before the door closes", not refused)
 
 
+def _load_of(plan: Plan, usual: Load) -> Load:
+    """Give the load that is usual for a case, or the rate that was asked for."""
+    return usual if plan.load == Load() else replace(usual, per_s=plan.load.per_s)
+
+
+async def rolling(run: Run) -> None:
+    """Two at 1,000 posts/s, each ended in turn as a pod is: no post fails, nothing twice."""
+    short = run.plan.short
+    load = _load_of(run.plan, Load(per_s=1000, keys=5000))
+    async with run.act("two balanced", load):
+        for ending in (QUICKLY,) if short else (AS_THE_CHART, WITHOUT_A_WAIT):
+            await roll(run.stage, ending)
+    run.expect_all_posts()
+
+
+async def scaling(run: Run) -> None:
+    """1 -> 3 -> 1 behind a balancer under load, redeliveries to all at once and later: nothing twice."""
+    short = run.plan.short
+    load = _load_of(run.plan, Load(per_s=500, keys=3000, again=0.2))
+    async with run.act("one balanced", load):
+        stage = run.stage
+        echo = Echo(lambda: stage.doors, run.ledger, run.random, per_s=10 if short else 40)
+        async with echo.heard():
+            await asyncio.sleep(2 if short else 10)
+            await grow(stage, 2)
+            await asyncio.sleep(3 if short else 15)
+            await shrink(stage, 2, QUICKLY if short else AS_THE_CHART)
+            await asyncio.sleep(1 if short else 10)
+        run.numbers["told to all at once"] = len(echo.told)
+    run.expect("the spools of those that ended are empty", not run.stage.segments())
+    run.expect_all_posts()
+
+
+async def versions(run: Run) -> None:
+    """Two rolled to the next release and, with Kafka away, back on the same spools: nothing twice."""
+    stage, theirs = run.stage, next_release(run.stage.folder / "next")
+    async with run.act("two balanced", run.plan.load):
+        await roll(stage, QUICKLY, theirs.settings)
+        await stage.stop_kafka()
+        run.expect("records spooled by the next release", await spool_fills(stage, 500, 30))
+        await roll(stage, QUICKLY, this_release().settings)
+        run.numbers["spooled over the roll-back"] = stage.spooled
+        await stage.start_kafka()
+    run.expect_all_posts()
+
+
 CASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     "faults": all_faults,
     "pause30": pause30,
     "kills20": kills20,
     "away60": away60,
     "sigterm": sigterm,
+    "rolling": rolling,
+    "scaling": scaling,
+    "versions": versions,
 }
 
 # Cases in which no id may stand there twice, and no two of a key may have changed places.
-ONCE = ("pause30",)
+ONCE = ("pause30", "rolling", "scaling", "versions")
 IN_ORDER = ("pause30", "away60")
 
 

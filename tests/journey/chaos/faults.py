@@ -29,6 +29,7 @@ class Act(Struct, frozen=True, kw_only=True):
     replicas: int = 1
     settings: Mapping[str, str] = {}
     proxied: bool = False  # they reach Kafka through a line that can be slowed down
+    balanced: bool = False  # they stand behind a balancer, which is all that the senders know
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -46,6 +47,8 @@ ACTS: dict[str, Act] = {
     "slow line": Act(proxied=True),
     "small spool": Act(settings={"BRIDGE_SPOOL__MAX_BYTES": str(1024 * 1024)}),
     "two replicas": Act(replicas=2),
+    "one balanced": Act(balanced=True),
+    "two balanced": Act(replicas=2, balanced=True),
 }
 
 

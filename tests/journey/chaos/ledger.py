@@ -8,6 +8,8 @@ from math import inf
 
 from msgspec import Struct
 
+UNKNOWN = -1  # which replica took a send, where a balancer chose
+
 
 class Kind(StrEnum):
     """What a notification is."""

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import json, to_builtins
 
 from tests.journey.chaos.audit import Kinds
-from tests.journey.chaos.cases import Found
+from tests.journey.chaos.run import Found
 
 SHOWN = 10
 

@@ -13,6 +13,7 @@ import aiohttp
 from tests.journey.chaos.ledger import Cause, Ledger, Mark
 from tests.journey.chaos.looking import Look, read_look
 from tests.journey.places import Place
+from tests.rig.balancer import Balancer
 from tests.rig.parts import free_port
 from tests.rig.program import Program
 from tests.rig.proxy import Proxy
@@ -31,6 +32,7 @@ class Bridge:
         self.number = number
         self.look = Look()
         self.damaged = 0  # in all lives
+        self.away = True  # not told of to senders yet, or no longer
         self._settings = dict(settings) | ports
         self._ledger = ledger
         self._program = Program(self._settings, wait_for="/livez")
@@ -42,8 +44,14 @@ class Bridge:
         """Where it takes notifications."""
         return self._program.url
 
-    async def start(self) -> None:
-        """Begin a life."""
+    @property
+    def ports(self) -> tuple[int, int]:
+        """Where it listens: to senders, to operators."""
+        return self._program.port, self._program.admin_port
+
+    async def start(self, changed: Mapping[str, str] | None = None) -> None:
+        """Begin a life, with other settings where some have ``changed``."""
+        self._settings |= changed or {}
         self._program = Program(self._settings, wait_for="/livez")
         self.look = Look()
         await self._program.__aenter__()
@@ -137,12 +145,19 @@ class Stage:
         self.folder = folder
         self.bridges: list[Bridge] = []
         self.line: Proxy | None = None  # to Kafka, where the act asks for one
+        self.balancer: Balancer | None = None  # before the bridges, likewise
         self.notes: list[str] = []  # what the timeline shall say next
+        self._settings: Mapping[str, str] = {}
 
     @property
     def bridge(self) -> Bridge:
         """The first replica."""
         return self.bridges[0]
+
+    @property
+    def doors(self) -> dict[int, str]:
+        """The URLs of those that senders may be told of, by their numbers."""
+        return {bridge.number: bridge.url for bridge in self.bridges if not bridge.away}
 
     @property
     def spooled(self) -> int:
@@ -155,18 +170,28 @@ class Stage:
         return sum(bridge.damaged for bridge in self.bridges)
 
     async def open(self, replicas: int, settings: Mapping[str, str]) -> None:
-        """Start so many bridges; each replica has a spool folder of its own."""
-        for number in range(replicas):
-            spool = {"BRIDGE_SPOOL__PATH": str(self.folder / f"spool-{number}")}
-            self.bridges.append(Bridge(number, self.place.settings | spool | dict(settings), self.ledger))
-            await self.bridges[-1].start()
+        """Start so many bridges."""
+        self._settings = settings
+        for _ in range(replicas):
+            await self.add()
+            self.bridges[-1].away = False
+
+    async def add(self) -> None:
+        """Start one more bridge; each replica has a spool folder of its own."""
+        number = len(self.bridges)
+        spool = {"BRIDGE_SPOOL__PATH": str(self.folder / f"spool-{number}")}
+        settings = self.place.settings | spool | dict(self._settings)
+        self.bridges.append(bridge := Bridge(number, settings, self.ledger))
+        await bridge.start()
+        if self.balancer is not None:
+            await self.balancer.add(*bridge.ports)
 
     async def close(self) -> None:
         """Kill the bridges: what they answered well must have left them by now."""
         for bridge in self.bridges:
             await bridge.kill()
             bridge.listens_again()  # to nobody: the next act has its own senders
-        self.bridges = []
+        self.bridges, self.balancer = [], None
 
     async def watch(self) -> None:
         """Look at every bridge."""

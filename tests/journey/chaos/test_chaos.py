@@ -2,9 +2,10 @@
 
 import uuid
 
-from tests.journey.chaos.cases import Plan, play
+from tests.journey.chaos.cases import play
 from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text
+from tests.journey.chaos.run import Plan
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis

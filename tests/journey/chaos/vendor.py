@@ -10,16 +10,16 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping
 from random import Random
 
-import aiohttp
 from msgspec import DecodeError, Struct, json
 from msgspec.structs import replace
 
 from tests.journey.chaos.bodies import body_of
 from tests.journey.chaos.ledger import Kind, Ledger, Notice, Send
 from tests.journey.senders import VENDOR_SENDS, VENDOR_WAITS_S
+from tests.rig.lines import Lines
 
 TICK_S = 0.01
 AT_ONCE_MAX = 8_000
@@ -41,10 +41,13 @@ class _Answer(Struct):
 
 
 class Vendor:
-    """Tells notifications to ``doors`` in turn (a second send goes to the next one) and keeps ``ledger``."""
+    """Tells notifications to ``doors`` in turn (a second send goes to the next one) and keeps ``ledger``.
 
-    def __init__(self, doors: Sequence[str], ledger: Ledger, load: Load, random: Random) -> None:
-        self._doors = [f"{door}/callbacks" for door in doors]
+    ``doors`` are URLs by the replica's number, `UNKNOWN` where a balancer chooses one.
+    """
+
+    def __init__(self, doors: Mapping[int, str], ledger: Ledger, load: Load, random: Random) -> None:
+        self._doors = list(doors.items())
         self._ledger = ledger
         self._load = load
         self._random = random
@@ -63,30 +66,29 @@ class Vendor:
     async def run(self, enough: asyncio.Event) -> None:
         """Tell notifications until there is enough; then wait until each is answered or given up."""
         begun, told = time.monotonic(), 0
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout()) as session:
+        async with Lines() as lines:
             while not enough.is_set():
                 due = int((time.monotonic() - begun) * self._load.per_s)
                 for _ in range(told, due):
-                    self._tell_another(session)
+                    self._tell_another(lines)
                 told = due
                 await asyncio.sleep(TICK_S)
             if self._under_way:
                 await asyncio.wait(self._under_way)
 
-    def _tell_another(self, session: aiohttp.ClientSession) -> None:
+    def _tell_another(self, lines: Lines) -> None:
         """Begin one notification, of whatever kind chance says; none where too many wait."""
         chance, load = self._random.random(), self._load
         if len(self._under_way) >= AT_ONCE_MAX:
             self._ledger.held_back += 1
         elif chance < load.again and self._settled:
-            self._begin(session, self._random.choice(self._settled), again=True)
+            self._begin(lines, self._random.choice(self._settled), again=True)
         elif load.again <= chance < load.again + load.broken:
-            self._begin(session, self._notice(Kind.BROKEN, "none"), again=False)
+            self._begin(lines, self._notice(Kind.BROKEN, "none"), again=False)
         elif self._idle:
             old = chance > 1 - load.legacy
             notice = self._notice(Kind.LEGACY if old else Kind.EVENT, self._idle.popleft())
-            self._begin(session, notice, again=False)
+            self._begin(lines, notice, again=False)
         else:
             self._ledger.held_back += 1
 
@@ -100,16 +102,17 @@ class Vendor:
         self._ledger.notices[task] = notice
         return notice
 
-    def _begin(self, session: aiohttp.ClientSession, notice: Notice, *, again: bool) -> None:
-        task = asyncio.create_task(self._tell(session, notice, again=again))
+    def _begin(self, lines: Lines, notice: Notice, *, again: bool) -> None:
+        task = asyncio.create_task(self._tell(lines, notice, again=again))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _tell(self, session: aiohttp.ClientSession, notice: Notice, *, again: bool) -> None:
+    async def _tell(self, lines: Lines, notice: Notice, *, again: bool) -> None:
         body, first = body_of(notice), self._random.randrange(len(self._doors))
         for attempt in range(VENDOR_SENDS):
             due = time.monotonic() + VENDOR_WAITS_S
-            send = await self._send(session, notice.task, body, (first + attempt) % len(self._doors))
+            replica, door = self._doors[(first + attempt) % len(self._doors)]
+            send = await send_once(lines, (door, replica), notice.task, body)
             self._ledger.sends.append(replace(send, again=again))
             if send.status:
                 break
@@ -121,24 +124,26 @@ class Vendor:
         if notice.kind is not Kind.BROKEN:
             self._idle.append(notice.key)
 
-    async def _send(self, session: aiohttp.ClientSession, task: str, body: bytes, door: int) -> Send:
-        begun, broken = time.time(), False
-        try:
-            async with asyncio.timeout(VENDOR_WAITS_S), session.post(self._doors[door], data=body) as answer:
-                status, text = answer.status, await answer.read()
-        except (aiohttp.ClientError, OSError) as error:
-            status, text, broken = 0, b"", not isinstance(error, TimeoutError)
-        said = _read(text)
-        return Send(
-            task=task,
-            begun=begun,
-            ended=time.time(),
-            replica=door,
-            status=status,
-            outcome=said.outcome,
-            event_id=said.event_id,
-            broken=broken,
-        )
+
+async def send_once(lines: Lines, door: tuple[str, int], task: str, body: bytes) -> Send:
+    """Send once to a door (its URL, whose it is), over a connection that lives while both sides let it."""
+    begun, broken = time.time(), False
+    try:
+        async with asyncio.timeout(VENDOR_WAITS_S):
+            status, text = await lines.post(f"{door[0]}/callbacks", body)
+    except OSError as error:
+        status, text, broken = 0, b"", not isinstance(error, TimeoutError)
+    said = _read(text)
+    return Send(
+        task=task,
+        begun=begun,
+        ended=time.time(),
+        replica=door[1],
+        status=status,
+        outcome=said.outcome,
+        event_id=said.event_id,
+        broken=broken,
+    )
 
 
 def _read(text: bytes) -> _Answer:
