@@ -185,7 +185,7 @@ class Pipeline:
         if journey is None:
             return self._told(event, claim, Ending.DUPLICATE)
         deduplicated = claim.answer is not Answer.AWAY
-        stamp = Stamp(id=claim.event_id, deduplicated=deduplicated, revision=claim.revision)
+        stamp = Stamp(claim.event_id, deduplicated, claim.revision)
         try:
             record = event_record(event, stamp, trip.notification, self._routing)
             sent = self._loop.time()
@@ -197,13 +197,14 @@ class Pipeline:
         await self._ended(trip, ticket, journey.ended)
         if journey.error is not None:
             raise journey.error
-        if journey.ending is Ending.PUBLISHED:
+        ending = ticket.durable.result()
+        if ending is Ending.PUBLISHED:
             trip.acked_s = journey.landed - sent
-        return self._told(event, claim, ticket.durable.result())
+        return Outcome(ending, stamp.id, event.type, record.topic)
 
     def _told(self, event: Event, claim: Claim, ending: Ending) -> Outcome:
         topic = self._routing.topic_of(event, claim.app)
-        return Outcome(ending=ending, event_id=claim.event_id, event_type=event.type, topic=topic)
+        return Outcome(ending, claim.event_id, event.type, topic)
 
     def _question(self, notification: Notification, event: Event) -> Claim:
         self._asked += 1

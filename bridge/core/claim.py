@@ -28,7 +28,7 @@ class Answer(StrEnum):
 _LETTERS = {"f": Answer.FRESH, "h": Answer.HELD, "s": Answer.SEEN, "r": Answer.REVISED}
 
 
-class Claim(Struct, frozen=True, kw_only=True):
+class Claim(Struct, frozen=True):
     """One delivery's hold on an occurrence, or its question for one; made by `question`.
 
     ``key`` is the key remembered, ``group`` the one under which the latest state of its kind is (empty where
@@ -80,15 +80,10 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 def question(app: str, identity: Identity, body_format: Format, first_ms: int, token: str) -> Claim:
     """Ask for the occurrence that ``identity`` names, on behalf of an application."""
+    key = f"vod:{{{app}}}:{identity.key}"
+    group = f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else ""
     return Claim(
-        app=app,
-        key=f"vod:{{{app}}}:{identity.key}",
-        group=f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else "",
-        identity=identity,
-        format=body_format,
-        mark=_MARKS[body_format] + identity.digest,
-        first_ms=first_ms,
-        token=token,
+        app, key, identity, body_format, _MARKS[body_format] + identity.digest, first_ms, token, group
     )
 
 

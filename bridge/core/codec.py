@@ -29,6 +29,9 @@ _ESCAPE = re.compile(
     re.DOTALL,
 )
 
+# Members that concern a body's delivery only.
+_OF_DELIVERY = frozenset({"EventHandle", "Sign", "T"})
+
 
 class Envelope(Struct, frozen=True):
     """A body opened: its top-level members as they came, without what only concerns its delivery.
@@ -63,13 +66,16 @@ def open_envelope(body: bytes) -> Envelope:
         raise Rejected(Reason.MALFORMED, f"not JSON: {error}") from None
     except RecursionError:
         raise Rejected(Reason.MALFORMED, "too deep") from None
+    if _OF_DELIVERY.isdisjoint(members):
+        return Envelope(members, "", "", repairs)
     members.pop("EventHandle", None)
-    return Envelope(members, _proof(members.pop("Sign", None)), _proof(members.pop("T", None)), repairs)
+    sign, t = (_proof(members.pop(name)) if name in members else "" for name in ("Sign", "T"))
+    return Envelope(members, sign, t, repairs)
 
 
-def _proof(raw: Raw | None) -> str:
+def _proof(raw: Raw) -> str:
     """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
-    if raw is None or is_null(raw):
+    if is_null(raw):
         return ""
     written = bytes(raw)
     return _text(raw) if written.startswith(b'"') else written.decode()
@@ -138,25 +144,26 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
     file_id = reading.file_id or _file_id(value, row)
     judgement = judge(value, row, reading.own)
     conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
-    return Event(
-        type=reading.type,
-        known=reading.known,
-        format=reading.format,
-        identity=identify(reading.type, row, task_id or file_id or cast_id, value, reading.content),
-        verdict=judgement.verdict,
-        payload=fitted.payload,
-        task_id=task_id,
-        file_id=file_id,
-        cast_id=cast_id,
-        status=status,
-        failures=judgement.failures,
-        failures_more=judgement.failures_more,
-        session_id=session_id,
-        session_context=session_context,
-        conformance=conformance,
-        repairs=repairs[:REPAIRS_MAX],
-        repairs_more=max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more,
-        original=_joined(envelope.members) if repairs or reading.further else UNSET,
+    who = task_id or file_id or cast_id
+    return Event(  # in the fields' order: so many names would cost more than the rest
+        reading.type,
+        reading.known,
+        reading.format,
+        identify(reading.type, row, who, value, reading.content),
+        judgement.verdict,
+        fitted.payload,
+        task_id,
+        file_id,
+        cast_id,
+        status,
+        judgement.failures,
+        judgement.failures_more,
+        session_id,
+        session_context,
+        conformance,
+        repairs[:REPAIRS_MAX],
+        max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more if repairs else fitted.repairs_more,
+        _joined(envelope.members) if repairs or reading.further else UNSET,
     )
 
 

@@ -107,12 +107,9 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.payload,
         event.original,
     )
-    return Record(
-        topic=routing.topic_of(event, app.name),
-        key=(event.file_id or event.task_id or event.cast_id or app.name).encode(),
-        value=_encode(value),
-        headers=_event_headers(event, stamp.id, app.name, time, routing),
-    )
+    key = event.file_id or event.task_id or event.cast_id or app.name
+    headers = _event_headers(event, stamp.id, app.name, time, routing)
+    return Record(routing.topic_of(event, app.name), key.encode(), _encode(value), headers)
 
 
 def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Routing) -> Headers:

@@ -36,10 +36,10 @@ class OwnCode(Struct, frozen=True):
     message: str = ""
 
 
-_NO_CODE = OwnCode()
+NO_CODE = OwnCode()
 
 
-def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
+def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
     """Let the payload's results vote."""
     if row.fact:
         return _SUCCEEDED
@@ -52,7 +52,7 @@ def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: 
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
     for path, owner in _owners(value, row):
-        if (says := _vote(owner, None, _NO_CODE)) is not None:
+        if (says := _vote(owner, None, NO_CODE)) is not None:
             tally.note(path, says)
     verdict = _verdict(tally, own_bad=own_bad, own_good=payload_says is not None and not own_bad)
     if pick(value, "Status") in _UNDER_WAY:
@@ -114,7 +114,7 @@ def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa:
         status = None
     said = _said(owner, word) if word else None
     bad_code, bad_ext = not _is_good(code), ext is not None and not _is_good(ext)
-    bad_own = own is not _NO_CODE and not _is_good(own.code)
+    bad_own = own is not NO_CODE and not _is_good(own.code)
     bad_word = word is not None and said is not None and said not in word.good
     if bad_code or bad_ext or bad_own or bad_word or status == "FAIL":
         told: Any = code if bad_code else own.code if bad_own else said if bad_word else UNSET
