@@ -38,7 +38,7 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 ROOMS = {
     "__main__": _room("cli"),
     "cli": _room(
-        "__init__ app build links logs reasons settings telemetry core embedded io pipeline keeping",
+        "__init__ app build links logs reasons settings telemetry core embedded io pipeline keeping telling",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _room(

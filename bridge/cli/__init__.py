@@ -13,6 +13,8 @@ from bridge.cli.audit import audit
 from bridge.cli.check import check
 from bridge.cli.dev import dev
 from bridge.cli.drain import drain
+from bridge.cli.explain import explain
+from bridge.cli.replay import replay
 from bridge.cli.schemas import schemas
 from bridge.cli.send import send
 from bridge.cli.serve import serve
@@ -26,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (serve, dev, check, topics, send, tail, drain, audit, schemas):
+for command in (serve, dev, check, topics, send, tail, drain, audit, schemas, replay, explain):
     app.command()(command)
 
 

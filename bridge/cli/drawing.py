@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from rich.text import Text
+
+from bridge.core.event import Failure
 
 Paint = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
 
-_OUTCOMES: Mapping[str, Paint] = {
+OUTCOMES: Mapping[str, Paint] = {
     "succeeded": "green",
     "failed": "red",
     "partial": "yellow",
@@ -67,6 +69,11 @@ class Seen(Struct, frozen=True, kw_only=True):
         return "" if "ce_id" in self.headers else self.headers.get("reason", "")
 
     @property
+    def outcome(self) -> str:
+        """The event's outcome; of a dead letter ``rejected``."""
+        return self.headers.get("ce_outcome", "") if "ce_id" in self.headers else "rejected"
+
+    @property
     def app(self) -> str:
         """The application: of a dead letter by its header, of an event by its source."""
         return self.headers.get("app") or self.headers.get("ce_source", "").removeprefix("/vod/")
@@ -86,10 +93,10 @@ class _Line(Struct):
     value: msgspec.Raw | str
 
 
-def event_line(seen: Seen) -> Text:
-    """Draw one record: time, type, application, outcome, file or task, errors."""
+def event_line(seen: Seen, *, dated: bool = False) -> Text:
+    """Draw one record: time (``dated``: with its day), type, application, outcome, file or task, errors."""
     if seen.reason or "ce_id" not in seen.headers:
-        return _dead_letter_line(seen)
+        return _dead_letter_line(seen, dated=dated)
     try:
         event = msgspec.json.decode(seen.value, type=_Canonical)
     except msgspec.MsgspecError:
@@ -98,20 +105,20 @@ def event_line(seen: Seen) -> Text:
         f"{word} {name}" for word, name in (("file", event.file_id), ("task", event.task_id)) if name
     )
     line = Text.assemble(
-        (_clock(event.time), "dim"),
+        (_clock(event.time, dated=dated), "dim"),
         "  ",
         (plain(event.type), "bold"),
         "  ",
         (plain(event.app), "magenta"),
         "  ",
-        (plain(event.outcome), _OUTCOMES.get(event.outcome, "dim")),
+        (plain(event.outcome), OUTCOMES.get(event.outcome, "dim")),
         "  ",
         plain(subject),
     )
     if event.conformance not in ("", "conforming"):
         line.append(f"  {event.conformance}", "yellow")
     for error in event.errors[:_ERRORS_SHOWN]:
-        line.append(f"  {plain(_error_text(error))}", "red")
+        line.append(f"  {plain(error_text(error))}", "red")
     more = len(event.errors) - _ERRORS_SHOWN + event.errors_truncated
     if more > 0:
         line.append(f"  and {more} more", "red")
@@ -167,15 +174,21 @@ def json_line(seen: Seen) -> str:
     return msgspec.json.encode(line).decode()
 
 
+def error_text(error: _Error | Failure, own: str = "") -> str:
+    """Spell one failure: where it is (``own`` for the payload itself), its codes, its message."""
+    words = (error.path or own, error.code, error.code_ext, error.message)
+    return " ".join(str(word) for word in words if word is not UNSET and word != "")
+
+
 def plain(text: str) -> str:
     """Take control characters out: what a sender wrote must not steer the terminal it is shown on."""
     return "".join(sign if sign.isprintable() else "�" for sign in text)
 
 
-def _dead_letter_line(seen: Seen) -> Text:
+def _dead_letter_line(seen: Seen, *, dated: bool) -> Text:
     said = seen.headers
     return Text.assemble(
-        (_clock(said.get("received_at", "")), "dim"),
+        (_clock(said.get("received_at", ""), dated=dated), "dim"),
         "  ",
         ("dead letter", "bold red"),
         "  ",
@@ -196,10 +209,6 @@ def _brief(raw: msgspec.Raw) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _error_text(error: _Error) -> str:
-    words = (error.path, str(error.code), error.code_ext, error.message)
-    return " ".join(word for word in words if word)
-
-
-def _clock(time: str) -> str:
-    return plain(time[11:23]) or "--:--:--.---"
+def _clock(time: str, *, dated: bool) -> str:
+    day = f"{plain(time[:10]) or '----------'} " if dated else ""
+    return day + (plain(time[11:23]) or "--:--:--.---")

@@ -1,4 +1,4 @@
-"""Reads topics as a consumer without a group: everything from now on, or from the beginning.
+"""Reads topics as a consumer without a group: everything from now on, from a time on, or from the beginning.
 
 Topics that are made later are noticed and read from their beginning. Nothing is committed anywhere, and no
 topic is made by asking for it.
@@ -34,8 +34,8 @@ class Watch:
         """The topics that are read."""
         return {place.topic for place in self._next}
 
-    async def look(self, *, from_beginning: bool) -> None:
-        """Take up partitions that are not read yet: from their beginning, or from their end."""
+    async def look(self, since_ms: int | None) -> None:
+        """Take up partitions that are not read yet: from a time on (unix ms), or None: from their end."""
         self._looked_at = asyncio.get_running_loop().time()
         cluster = await read_cluster(self._options)
         fresh = [
@@ -49,8 +49,11 @@ class Watch:
             return
         # Assigned first: the library learns about all topics at once then, else about one every 100 ms.
         self._consumer.assign([*self._next, *fresh])
-        ask = self._consumer.beginning_offsets if from_beginning else self._consumer.end_offsets
-        self._next |= await ask(fresh)
+        # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+        self._next |= await self._consumer.end_offsets(fresh)
+        if since_ms is not None:
+            found = await self._consumer.offsets_for_times(dict.fromkeys(fresh, since_ms))
+            self._next |= {place: first.offset for place, first in found.items() if first}
         for place, offset in self._next.items():
             self._consumer.seek(place, offset)
 
@@ -59,41 +62,43 @@ class Watch:
         loop = asyncio.get_running_loop()
         while True:
             if loop.time() - self._looked_at > _LOOK_AGAIN_S:
-                await self.look(from_beginning=True)
+                await self.look(0)
             if not self._next:
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
             found = await self._consumer.getmany(timeout_ms=_POLL_MS)
             # Partitions come in no order; the time of their writing is the one a person expects.
-            arrived = sorted((record for records in found.values() for record in records), key=_written)
+            arrived = sorted((record for records in found.values() for record in records), key=written)
             for record in arrived:
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
             for record in arrived:
-                yield _seen(record)
+                yield seen_of(record)
 
 
 @asynccontextmanager
 async def watching(
-    options: Mapping[str, Any], wanted: Sequence[str], *, from_beginning: bool = False
+    options: Mapping[str, Any], wanted: Sequence[str], since_ms: int | None = None
 ) -> AsyncIterator[Watch]:
-    """Read ``wanted`` from here on; the consumer is stopped at the end."""
+    """Read ``wanted`` from here on, or from a time on (unix ms); the consumer is stopped at the end."""
     consumer = AIOKafkaConsumer(
         **options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=_WAIT_MS
     )
     try:
         await consumer.start()
         watch = Watch(consumer, options, wanted)
-        await watch.look(from_beginning=from_beginning)
+        await watch.look(since_ms)
         yield watch
     finally:
         await consumer.stop()
 
 
-def _written(record: ConsumerRecord) -> tuple[int, int]:
+def written(record: ConsumerRecord) -> tuple[int, int]:
+    """Give what records are sorted by: when they were written."""
     return record.timestamp, record.offset
 
 
-def _seen(record: ConsumerRecord) -> Seen:
+def seen_of(record: ConsumerRecord) -> Seen:
+    """Give a record as it is drawn."""
     return Seen(
         topic=record.topic,
         partition=record.partition,

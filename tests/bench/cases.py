@@ -1,158 +1,148 @@
-"""What is measured: a function a case, each gives one table.
+"""What is measured: a function a case, each gives one table. What is posted in each and what it must show.
 
 A new case is a function and its line in `CASES`.
 """
 
-import json
-import random
+import hashlib
+import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
-import redis as redis_library
-
+from tests.bench.bodies import PROPORTIONS, mix, of_every_type, of_legacy
 from tests.bench.consuming import consume
+from tests.bench.contest import Contest, compare
+from tests.bench.core import core
+from tests.bench.crowding import crowd
+from tests.bench.idling import idle
+from tests.bench.large import large
 from tests.bench.load import Load
+from tests.bench.proxying import slow_way
 from tests.bench.pulling import pull
 from tests.bench.siege import siege
+from tests.bench.single import single
+from tests.bench.soaking import soak
 from tests.bench.spooling import outage, spool
-from tests.bench.stage import Cost, Stage, Target, median, rss_bytes
-from tests.bench.table import Cell, Table
-from tests.rig.parts import ROOT
+from tests.bench.stage import BOOTSTRAP, REDIS_URL, Stage
+from tests.bench.table import Table
 
-KEYS_SAMPLED = 1_000
+# A duplicate comes so many events after its first, when that is long over.
+LATER = (500, 5_000)  # quick, full
+ONE_WAY_S = 0.0025
+NOBODY = "redis://127.0.0.1:1/0"
+SIGN_KEY = "bench"
 
 Case = Callable[[Stage], Awaitable[Table]]
 
 
 async def cost(stage: Stage) -> Table:
-    """Measure CPU per event beside a bare server: one event type, 128 connections."""
-    return await _against_bare(stage, Load(), "one event type")
+    """Measure what an event costs: one event type, 128 connections."""
+    contest = Contest(title="one event type, 128 connections", loads={"": Load()})
+    return await compare(
+        stage,
+        contest,
+        bars={
+            "bridge_to_bare": 1.75,
+            "bridge_to_naive": 0.42,
+            "redis_to_naive": 1.2,
+            "p99_to_bare": 3.5,
+            "not_2xx": 0,
+        },
+        dreams={"bridge_to_bare": 1.5, "bridge_to_naive": 0.35, "redis_to_naive": 0.6, "p99_to_bare": 2.5},
+    )
 
 
 async def spread(stage: Stage) -> Table:
-    """Measure the same with the samples of every event type in turn, over all topics."""
-    load = Load(bodies=_samples())
-    return await _against_bare(stage, load, f"{len(load.bodies)} samples in turn")
-
-
-async def crowd(stage: Stage) -> Table:
-    """Measure the bridge alone, from few connections to many."""
-    seconds = 3 if stage.quick else 10
-    rows: list[dict[str, Cell]] = []
-    async with stage.bridge() as bridge:
-        await stage.measure(bridge, Load(), 2)
-        for connections in (32, 128, 512):
-            found = await stage.measure(bridge, Load(connections=connections), seconds)
-            rows.append({"connections": connections} | _row("bridge", found))
-    return Table(title="from few connections to many", rows=rows, results={}, bars={})
-
-
-async def memory(stage: Stage) -> Table:
-    """Measure resident memory over many events, and what Redis keeps for each."""
-    wanted = 40_000 if stage.quick else 200_000
-    stage.redis.flush()
-    rows: list[dict[str, Cell]] = []
-    async with stage.bridge() as bridge:
-        rows.append(_memory_row(0, bridge))
-        seen = 0
-        for part in (wanted // 2, wanted):
-            while seen < part:
-                seen += (await stage.measure(bridge, Load(), 2)).requests
-            rows.append(_memory_row(seen, bridge))
-    return Table(
-        title=f"memory over {seen:,} events",
-        rows=rows,
-        results={"rss_mb_end": float(rows[-1]["rss_mb"]), "redis_bytes_per_event": _remembered(stage)},
-        bars={"rss_mb_end": 120, "redis_bytes_per_event": 240},
+    """Measure the same with every event type in turn: 37 topics of 4 partitions."""
+    bodies = tuple(of_every_type().values())
+    contest = Contest(title=f"{len(bodies)} event types in turn", loads={"": Load(bodies=bodies)})
+    return await compare(
+        stage, contest, bars={"bridge_to_bare": 2.0, "not_2xx": 0}, dreams={"bridge_to_bare": 1.7}
     )
+
+
+async def sizes(stage: Stage) -> Table:
+    """Measure the sizes that occur: ProcedureStateChanged of 0.7 KB to 1 MB, few of them large."""
+    bodies, order = mix()
+    shares = ", ".join(f"{share / 10:g} % {size / 1000:g} KB" for size, share in PROPORTIONS.items())
+    contest = Contest(title=shares, loads={"": Load(bodies=bodies, order=order)})
+    return await compare(stage, contest, bars={"not_2xx": 0})
+
+
+async def legacy(stage: Stage) -> Table:
+    """Measure the legacy format, mapped into the 3.0 shape; naive does not read it."""
+    bodies = of_legacy()
+    contest = Contest(
+        title=f"{len(bodies)} legacy notifications in turn",
+        loads={"": Load(bodies=bodies)},
+        programs=("bare", "bridge"),
+    )
+    return await compare(stage, contest, bars={"not_2xx": 0})
+
+
+async def duplicates(stage: Stage) -> Table:
+    """Measure each event sent twice: at once, and a while later."""
+    later = LATER[not stage.quick]
+    contest = Contest(
+        title=f"each sent twice: at once, or {later:,} events later",
+        loads={"at once": Load(block=1), "later": Load(block=later)},
+        rounds=(1, 5),
+    )
+    return await compare(stage, contest, bars={"at_once_not_2xx": 0, "later_not_2xx": 0})
+
+
+async def signed(stage: Stage) -> Table:
+    """Measure with signatures checked; naive checks none."""
+    t = str(int(time.time()) + 840)
+    sign = hashlib.md5(f"{SIGN_KEY}{t}".encode(), usedforsecurity=False).hexdigest()
+    contest = Contest(
+        title="signatures checked",
+        loads={"": Load(path=f"/callbacks?sign={sign}&t={t}")},
+        programs=("bare", "bridge"),
+        settings={"BRIDGE_APPS__DEFAULT__SIGN_KEYS": SIGN_KEY},
+    )
+    return await compare(stage, contest, bars={"not_2xx": 0})
+
+
+async def redis_away(stage: Stage) -> Table:
+    """Measure with Redis away: published all the same, without deduplication; naive cannot."""
+    contest = Contest(
+        title="Redis refuses",
+        loads={"": Load()},
+        programs=("bare", "bridge"),
+        settings={REDIS_URL: NOBODY},
+    )
+    return await compare(stage, contest, bars={"not_2xx": 0})
+
+
+async def slow_kafka(stage: Stage) -> Table:
+    """Measure with a Kafka that is 5 ms away and back."""
+    async with slow_way(stage, ONE_WAY_S) as round_trip_ms:
+        contest = Contest(
+            title=f"Kafka {round_trip_ms:.1f} ms away and back",
+            loads={"": Load()},
+            settings={BOOTSTRAP: stage.kafka.proxied},
+        )
+        return await compare(stage, contest, bars={"not_2xx": 0})
 
 
 CASES: dict[str, Case] = {
     "cost": cost,
     "spread": spread,
+    "sizes": sizes,
+    "legacy": legacy,
+    "duplicates": duplicates,
+    "signed": signed,
+    "redis_away": redis_away,
+    "slow_kafka": slow_kafka,
     "crowd": crowd,
-    "memory": memory,
+    "single": single,
+    "large": large,
+    "idle": idle,
+    "soak": soak,
+    "core": core,
     "spool": spool,
     "outage": outage,
     "siege": siege,
     "pull": pull,
     "consumer": consume,
 }
-QUICK = ("cost", "memory", "spool")
-
-
-async def _against_bare(stage: Stage, load: Load, title: str) -> Table:
-    rounds, seconds = (3, 3) if stage.quick else (5, 10)
-    costs: dict[str, list[Cost]] = {"bare": [], "bridge": []}
-    async with stage.bare() as bare, stage.bridge() as bridge:
-        for target in (bare, bridge):
-            await stage.measure(target, load, 2 if stage.quick else 4)  # to warm up
-        for _ in range(rounds):
-            for target in (bare, bridge):
-                costs[target.name].append(await stage.measure(target, load, seconds))
-    found = {name: median(each) for name, each in costs.items()}
-    return Table(
-        title=f"{title}, {load.connections} connections, medians of {rounds} rounds of {seconds} s",
-        rows=[_row(name, each) for name, each in found.items()],
-        results={"bridge_to_bare": round(found["bridge"].cpu_us / found["bare"].cpu_us, 2)},
-        bars={"bridge_to_bare": 2.3},
-    )
-
-
-def _row(name: str, found: Cost) -> dict[str, Cell]:
-    return {
-        "program": name,
-        "events/s": round(found.per_s),
-        "CPU us/event": round(found.cpu_us, 1),
-        "p50 ms": round(found.p50_ms, 1),
-        "p99 ms": round(found.p99_ms, 1),
-        "RSS MB": round(found.rss_mb),
-        "events": found.requests,
-        "not 2xx": found.failed,
-    }
-
-
-def _memory_row(events: int, target: Target) -> dict[str, Cell]:
-    return {"events": events, "rss_mb": round(rss_bytes(target.pid) / 1e6, 1)}
-
-
-def _remembered(stage: Stage) -> float:
-    """Give the mean of MEMORY USAGE over a sample of the keys."""
-    with redis_library.Redis.from_url(stage.redis.url) as client:
-        keys: list[Any] = []
-        for key in client.scan_iter("vod:*", count=1_000):
-            keys.append(key)
-            if len(keys) == 10 * KEYS_SAMPLED:
-                break
-        if not keys:
-            raise RuntimeError("Redis remembers nothing")
-        sample = random.sample(keys, min(KEYS_SAMPLED, len(keys)))
-        sizes = [int(client.memory_usage(key) or 0) for key in sample]
-    return round(sum(sizes) / len(sizes), 1)
-
-
-def _samples() -> tuple[str, ...]:
-    """Take the sample pairs as texts in which what names the occurrence is ``@``."""
-    texts = []
-    for file in sorted((ROOT / "schemas" / "examples").glob("*/*.in.json")):
-        expected = json.loads(file.with_name(file.name.replace(".in.", ".out.")).read_bytes())
-        text = _varied(file) if "id" in expected else ""  # not those that are rejected
-        if text:
-            texts.append(text)
-    return tuple(texts)
-
-
-def _varied(file: Path) -> str:
-    notification = json.loads(file.read_bytes())
-    if not isinstance(notification, dict) or "EventType" not in notification:
-        return ""
-    payloads = [part for part in notification.values() if isinstance(part, dict)]
-    if len(payloads) != 1:
-        return ""
-    for name in ("TaskId", "FileId"):
-        if isinstance(payloads[0].get(name), str):
-            payloads[0][name] = "\0"
-            text = json.dumps(notification, ensure_ascii=False, separators=(",", ":"))
-            return "" if "@" in text or "]==]" in text else text.replace("\\u0000", "@")
-    return ""
+QUICK = ("cost", "idle", "core")

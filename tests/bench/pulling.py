@@ -3,8 +3,9 @@
 import json
 import time
 
+from tests.bench.accounts import cpu_seconds, pin
 from tests.bench.load import ONE_TYPE
-from tests.bench.stage import Stage, cpu_seconds, pin
+from tests.bench.stage import Stage
 from tests.bench.table import Table
 from tests.rig.program import Program
 from tests.rig.vendor import Vendor

@@ -7,12 +7,12 @@ import sys
 import time
 import uuid
 from contextlib import suppress
-from pathlib import Path
 
 import aiohttp
 
+from tests.bench.accounts import peak_bytes, pin
 from tests.bench.load import ONE_TYPE
-from tests.bench.stage import Stage, pin
+from tests.bench.stage import Stage
 from tests.bench.table import Cell, Table
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
@@ -113,6 +113,4 @@ def _p(percent: int, live: Heard) -> float:
 
 
 def _peak_mb(program: Program) -> float:
-    status = Path(f"/proc/{program.process.pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024 / 1e6
+    return peak_bytes(program.process.pid) / 1e6

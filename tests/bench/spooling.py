@@ -14,7 +14,8 @@ from bridge.core.event import Record
 from bridge.core.partition import hash_of
 from bridge.io.spool import Limits, Spool
 from bridge.telemetry import Telemetry
-from tests.bench.stage import Stage, rss_bytes
+from tests.bench.accounts import rss_bytes
+from tests.bench.stage import Stage
 from tests.bench.table import Cell, Table
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

@@ -2,34 +2,37 @@
 
 import asyncio
 import os
-import statistics
+import resource
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from bridge.core.record import Routing
-from tests.bench.load import Load, post
+from tests.bench.accounts import cpu_seconds, pin, rss_bytes
+from tests.bench.figures import Cost, per_event_us
+from tests.bench.ledger import Account, Window, settle
+from tests.bench.load import Load, new_run, post
+from tests.bench.reading import Ends, ends_of, make_room, read_between
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import Missing, Process, free_port
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
+FILES = 20_000
+BOOTSTRAP = "BRIDGE_KAFKA__BOOTSTRAP_SERVERS"
+REDIS_URL = "BRIDGE_REDIS__URL"
 
-class Cost(Struct, frozen=True, kw_only=True):
-    """What events cost in one window, or the median over several."""
-
-    requests: int
-    per_s: float
-    cpu_us: float
-    p50_ms: float
-    p99_ms: float
-    rss_mb: float
-    failed: int
+# Small segments: what a case has read back leaves the disk before the next but one.
+_KAFKA = {
+    "log.segment.bytes": str(64 * 1024 * 1024),
+    "log.segment.delete.delay.ms": "1000",
+    "log.retention.check.interval.ms": "20000",
+}
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -41,47 +44,103 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class Stage(Struct, frozen=True, kw_only=True):
-    """What a case may use. ``quick`` asks for little: numbers that show the way, not more."""
+    """What a case may use. ``quick`` asks for little: numbers that show the way, not more.
+
+    ``windows`` is what was posted since `account`, ``begin`` where Kafka's partitions then ended;
+    ``redis_idle`` is Redis's CPU time for a second without work.
+    """
 
     kafka: RealKafka
     redis: RealRedis
     folder: Path
     core: int
     quick: bool
+    redis_idle: float = 0.0
+    windows: list[Window] = field(default_factory=list)
+    begin: dict[tuple[str, int], int] = field(default_factory=dict)
 
     async def measure(self, target: Target, load: Load, seconds: int) -> Cost:
         """Post for so long and tell the cost of an event."""
-        before = cpu_seconds(target.pid)
-        taken = await post(target.url, load, seconds, self.folder)
-        used = cpu_seconds(target.pid) - before
+        run = new_run()
+        used, redis_used = cpu_seconds(target.pid), self._redis_seconds()
+        taken = await post(target.url, load, seconds, self.folder, run)
+        used = cpu_seconds(target.pid) - used
+        redis_used = self._redis_seconds() - redis_used - self.redis_idle * taken.us / 1e6
+        failed = taken.bad_status + taken.bad_line
+        if target.name != "bare":
+            self.windows.append(
+                Window(
+                    program=target.name,
+                    run=run,
+                    good=taken.requests - taken.bad_status,
+                    failed=failed,
+                    connections=load.connections,
+                    copies=load.copies,
+                )
+            )
         return Cost(
             requests=taken.requests,
             per_s=taken.requests / (taken.us / 1e6),
-            cpu_us=used * 1e6 / max(1, taken.requests),
+            cpu_us=per_event_us(used, taken.requests),
+            redis_us=0.0 if target.name == "bare" else per_event_us(redis_used, taken.requests),
             p50_ms=taken.p50_us / 1e3,
             p99_ms=taken.p99_us / 1e3,
+            p999_ms=taken.p999_us / 1e3,
             rss_mb=rss_bytes(target.pid) / 1e6,
-            failed=taken.bad_status + taken.bad_line,
+            failed=failed,
         )
 
     @asynccontextmanager
     async def bridge(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
-        """Run the real program on the core of its own."""
-        given = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap, "BRIDGE_REDIS__URL": self.redis.url}
-        async with Program(given | dict(settings or {})) as program:
+        """Run the real program on the core of its own; at the end all it has in hand is in Kafka."""
+        given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
+        async with Program(given) as program:
             pin(program.process.pid, self.core)
             yield Target(name="bridge", url=program.url, pid=program.process.pid)
+            await eventually(lambda: _is_done(program), "all it took is in Kafka", within_s=60, every_s=0.1)
+            program.kill()  # an orderly end takes its 5 s, and nothing is in hand
 
     @asynccontextmanager
     async def bare(self) -> AsyncIterator[Target]:
         """Run the yardstick on the same core."""
+        async with self._yardstick("bare") as target:
+            yield target
+
+    @asynccontextmanager
+    async def naive(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
+        """Run what one writes first, on the same core, beside the Kafka and Redis of these settings."""
+        given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
+        async with self._yardstick("naive", given[BOOTSTRAP], given[REDIS_URL]) as target:
+            yield target
+
+    async def account(self) -> list[Account]:
+        """Read back what was posted since the last time, compare, and forget it all."""
+        end = await asyncio.to_thread(ends_of, self.kafka.bootstrap)
+        accounts: list[Account] = []
+        if self.windows:
+            finds = await asyncio.to_thread(read_between, self.kafka.bootstrap, self.begin, end)
+            accounts = settle(self.windows, finds.by_run)
+        await asyncio.to_thread(make_room, self.kafka.bootstrap, end)
+        self._start_over(end)
+        return accounts
+
+    def _start_over(self, end: Ends) -> None:
+        self.redis.flush()
+        self.windows.clear()
+        self.begin.update(end)
+
+    def _redis_seconds(self) -> float:
+        return cpu_seconds(self.redis.pid)
+
+    @asynccontextmanager
+    async def _yardstick(self, name: str, *words: str) -> AsyncIterator[Target]:
         port = free_port()
-        command = [sys.executable, "-m", "tests.bench.bare", str(port)]
-        process = Process(command, self.folder / "bare.log")
+        command = [sys.executable, "-m", f"tests.bench.{name}", str(port), *words]
+        process = Process(command, self.folder / f"{name}.log")
         try:
-            await eventually(lambda: _listens(port), f"the bare server listens:\n{process.log()}")
+            await eventually(lambda: _listens(port, process), f"{name} listens", within_s=30)
             pin(process.pid, self.core)
-            yield Target(name="bare", url=f"http://127.0.0.1:{port}", pid=process.pid)
+            yield Target(name=name, url=f"http://127.0.0.1:{port}", pid=process.pid)
         finally:
             process.kill()
 
@@ -91,53 +150,37 @@ async def open_stage(*, quick: bool) -> AsyncIterator[Stage]:
     """Start Kafka with every topic, and Redis; we and they share one core, the other is kept free."""
     core, rest = _cores()
     os.sched_setaffinity(0, rest)  # children inherit it
-    kafka = RealKafka(java_options=["-Xmx768m", "-XX:+UseSerialGC"])
+    _allow_files()
+    kafka = RealKafka(java_options=["-Xmx768m", "-XX:+UseSerialGC"], settings=_KAFKA)
     redis = RealRedis()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         try:
             redis.start()
             await asyncio.to_thread(kafka.start)
             await kafka.create_topics(Routing().topics(["default"]))
-            yield Stage(kafka=kafka, redis=redis, folder=Path(folder), core=core, quick=quick)
+            idle = await _idle_a_second(redis.pid)
+            yield Stage(
+                kafka=kafka, redis=redis, folder=Path(folder), core=core, quick=quick, redis_idle=idle
+            )
         finally:
             kafka.remove()
             redis.remove()
 
 
-def median(costs: list[Cost]) -> Cost:
-    """Take the median of each number."""
-
-    def middle(name: str) -> float:
-        return float(statistics.median(getattr(cost, name) for cost in costs))
-
-    return Cost(
-        requests=sum(cost.requests for cost in costs),
-        per_s=middle("per_s"),
-        cpu_us=middle("cpu_us"),
-        p50_ms=middle("p50_ms"),
-        p99_ms=middle("p99_ms"),
-        rss_mb=middle("rss_mb"),
-        failed=sum(cost.failed for cost in costs),
-    )
+async def _idle_a_second(pid: int) -> float:
+    """Give the CPU time that a process needs for a second without work."""
+    seconds = 2.0
+    before = cpu_seconds(pid)
+    await asyncio.sleep(seconds)
+    return (cpu_seconds(pid) - before) / seconds
 
 
-def cpu_seconds(pid: int) -> float:
-    """Give the CPU time a process used so far, user and system, all threads."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_bytes(pid: int) -> int:
-    """Give a process's resident memory."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) * 1024
-
-
-def pin(pid: int, core: int) -> None:
-    """Keep a process, with the threads it has by now, on one core."""
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {core})
+def _allow_files() -> None:
+    """Let wrk and the servers open as many connections as the cases ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _cores() -> tuple[int, set[int]]:
@@ -149,7 +192,14 @@ def _cores() -> tuple[int, set[int]]:
     return cores[0], set(cores[1:])
 
 
-async def _listens(port: int) -> bool:
+async def _is_done(program: Program) -> bool:
+    waiting = ("bridge_deliveries_in_flight", "bridge_deliveries_held", "bridge_spool_records")
+    return sum([await program.metric(name) for name in waiting]) == 0
+
+
+async def _listens(port: int, process: Process) -> bool:
+    if process.exit_code is not None:
+        raise RuntimeError(f"it ended with {process.exit_code}:\n{process.log()}")
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

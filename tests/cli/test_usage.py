@@ -11,7 +11,7 @@ from bridge import __version__
 from bridge.cli import app
 from tests.cli.running import vod_bridge
 
-COMMANDS = ("serve", "dev", "check", "topics", "send", "tail")
+COMMANDS = ("serve", "dev", "check", "topics", "send", "tail", "schemas", "replay", "explain")
 
 
 def _plain(text: str) -> str:

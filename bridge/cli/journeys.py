@@ -1,0 +1,101 @@
+"""The journey of events that a command brings in: the bridge's own, without a door, and without a spool."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bridge.build import build_memory, build_writer, holding_rule, routing_of
+from bridge.core.event import Record
+from bridge.core.outcome import Ending, Unavailable
+from bridge.io.publisher import Publisher
+from bridge.keeping import Keeper, Kept
+from bridge.pipeline import Pipeline, Ticket
+from bridge.settings import Settings
+from bridge.telemetry import Telemetry
+from bridge.telling import Told
+
+PATIENCE_S = 10.0
+_STOP_S = 2.0
+
+
+class _NoSpool:
+    """Keeps nothing: whoever typed the command is told what Kafka did not take, and can type it again."""
+
+    def takes(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
+        return False
+
+    def holds(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
+        return False
+
+    def put(self, record: Record, *, pending: bool = False) -> Kept:
+        raise Unavailable(f"there is no spool ({record.topic}, pending: {pending})")
+
+
+class _Left:
+    """A dead letter that is not written: its bytes are where they were read from, and stay there."""
+
+    durable: Told[Ending]
+
+    def __init__(self) -> None:
+        self.durable = Told[Ending]()
+        self.durable.tell(Ending.REJECTED)
+
+    def withdraw(self) -> bool:
+        return False
+
+
+class _NoDeadLetters:
+    """Writes events, and no dead letters."""
+
+    def __init__(self, keeper: Keeper, dead_letters: str) -> None:
+        self._keeper = keeper
+        self._dead_letters = dead_letters
+
+    @property
+    def flowing(self) -> bool:
+        return self._keeper.flowing
+
+    def send(self, record: Record) -> Ticket:
+        return _Left() if record.topic == self._dead_letters else self._keeper.send(record)
+
+
+class Parts(Struct, frozen=True):
+    """What takes events to Kafka: ``pipeline`` what is a delivery again, ``keeper`` records as they are."""
+
+    pipeline: Pipeline
+    keeper: Keeper
+    publisher: Publisher
+
+    @property
+    def missing(self) -> str:
+        """What to do about topics that Kafka does not have and records were for, if there are any."""
+        named = ", ".join(sorted(self.publisher.wanted))
+        return f"topics are missing: {named}: `vod-bridge topics --create` makes them" if named else ""
+
+
+@asynccontextmanager
+async def parts(settings: Settings, *, unchecked: bool) -> AsyncIterator[Parts]:
+    """Build and start what takes events to Kafka, and stop it at the end.
+
+    What is rejected is not written to the dead-letter topic. While Redis is away an event is published all
+    the same where that is allowed (``unchecked``), else it is deferred.
+    """
+    telemetry = Telemetry()
+    memory, publisher = build_memory(settings, telemetry), build_writer(settings, telemetry)
+    # Nobody sends again what this holds: it waits, and then says so.
+    rule = replace(holding_rule(settings), hold_s=0.0, patience_s=PATIENCE_S, publish_unchecked=unchecked)
+    routing = routing_of(settings)
+    keeper = Keeper(publisher, _NoSpool())
+    writer = _NoDeadLetters(keeper, routing.topic_dead_letter)
+    pipeline = Pipeline(memory, writer, routing, telemetry, rule)
+    memory.start()
+    publisher.start()
+    pipeline.start()
+    try:
+        yield Parts(pipeline, keeper, publisher)
+    finally:
+        await pipeline.stop(_STOP_S)
+        await publisher.stop(_STOP_S)
+        await memory.stop()

@@ -1,0 +1,207 @@
+"""What the bridge makes of one body, and why: for a person who wants to know, and for tools.
+
+Everything is what the journey itself decides; here it is only taken apart and given its reasons. What Redis
+would say is not known here: whether the event was published before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from bridge.core.catalogue import BY_NAME, OTHER, Row
+from bridge.core.codec import Envelope, open_envelope, read_event
+from bridge.core.event import Conformance, Event, Failure, Format, Notification, Stamp, Verdict
+from bridge.core.outcome import Reason, Rejected
+from bridge.core.partition import hash_of, partition_of
+from bridge.core.record import Routing, event_record
+
+HELP: Mapping[str, str] = {
+    Reason.MALFORMED: "no release reads this: look at what the sender wrote, and whether it was cut",
+    Reason.NOT_AN_EVENT: (
+        "a notification names its EventType (3.0) or eventType (legacy); is this from VOD, and whole?"
+    ),
+    Reason.NO_PAYLOAD: (
+        "if the vendor really sends this, the catalogue needs another spelling; a release that has it"
+        " reads it, and `vod-bridge replay --dead-letters --reason no_payload` brings it in"
+    ),
+    Reason.CONFLICT: (
+        "EventType and payload are of different types: one of them is wrong, and the bridge does not guess"
+    ),
+}
+_A_RECORD = (
+    "this looks like an event of the bridge itself; the notification it was made of is in `original`, else"
+    " in `payload`"
+)
+
+
+class Part(Struct, frozen=True):
+    """A part of an id: what is written there, and what it is."""
+
+    text: str
+    meaning: str
+
+
+class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One body explained. Keys that do not apply are left out.
+
+    ``ending`` is published or rejected; with rejected there are ``reason``, ``detail`` and ``help``. ``id``
+    ends in ``@<ms>`` where the time of the first delivery is part of it. ``misfit`` is the first place where
+    the payload is not as the catalogue says. ``event`` is the record's value.
+    """
+
+    ending: str
+    bytes: int
+    signed: bool = False
+    reason: str = ""
+    detail: str = ""
+    help: str = ""
+    format: Format | UnsetType = UNSET
+    type: str = ""
+    known: bool | UnsetType = UNSET
+    named: str = ""
+    id: str = ""
+    id_parts: Sequence[Part] = ()
+    remembered: str = ""
+    outcome: Verdict | UnsetType = UNSET
+    outcome_why: str = ""
+    errors: Sequence[Failure] = ()
+    errors_truncated: int = 0
+    conformance: Conformance | UnsetType = UNSET
+    repairs: Sequence[str] = ()
+    repairs_truncated: int = 0
+    misfit: str = ""
+    topic: str = ""
+    key: str = ""
+    key_why: str = ""
+    partition: int | UnsetType = UNSET
+    original_why: str = ""
+    headers: Mapping[str, str] = {}
+    event: Raw | UnsetType = UNSET
+
+
+def explain(notification: Notification, routing: Routing, partitions: int = 0) -> Explanation:
+    """Explain a notification; ``partitions`` is how many its topic has, 0 where that is not asked."""
+    size = len(notification.body)
+    envelope = Envelope({})
+    try:
+        envelope = open_envelope(notification.body)
+        event = read_event(envelope)
+    except Rejected as rejected:
+        help_ = _A_RECORD if _is_record(envelope) else HELP.get(rejected.reason, "")
+        return Explanation(
+            ending="rejected",
+            bytes=size,
+            signed=bool(envelope.sign),
+            reason=str(rejected.reason),
+            detail=rejected.detail,
+            help=help_,
+        )
+    row = BY_NAME.get(event.type, OTHER)
+    identity = event.identity
+    event_id = f"{identity.key}@{notification.received_ms}" if identity.recurring else identity.key
+    record = event_record(event, Stamp(id=event_id), notification, routing)
+    return Explanation(
+        ending="published",
+        bytes=size,
+        signed=bool(envelope.sign),
+        format=event.format,
+        type=event.type,
+        known=event.known,
+        named=_named(envelope, event),
+        id=event_id,
+        id_parts=tuple(_parts(event, row, event_id)),
+        remembered="for a minute: equal content may truly come again" if identity.recurring else "",
+        outcome=event.verdict,
+        outcome_why=_outcome_why(event, row),
+        errors=event.failures,
+        errors_truncated=event.failures_more,
+        conformance=event.conformance,
+        repairs=event.repairs,
+        repairs_truncated=event.repairs_more,
+        misfit=_misfit(event, row),
+        topic=record.topic,
+        key=record.key.decode(),
+        key_why=_key_why(event, row),
+        partition=partition_of(hash_of(record.key), partitions) if partitions else UNSET,
+        original_why=_original_why(event),
+        headers={name: value.decode() for name, value in record.headers},
+        event=Raw(record.value),
+    )
+
+
+def _is_record(envelope: Envelope) -> bool:
+    return {"id", "type", "app", "delivery", "payload"} <= envelope.members.keys()
+
+
+def _named(envelope: Envelope, event: Event) -> str:
+    """Tell the name in the body where it is another one."""
+    raw = envelope.members.get("EventType" if event.format == "v3" else "eventType")
+    try:
+        name = msgspec.json.decode(raw, type=str) if raw is not None else ""
+    except msgspec.ValidationError:  # null: none
+        name = ""
+    return name if name != event.type else ""
+
+
+def _parts(event: Event, row: Row, event_id: str) -> Iterator[Part]:
+    key, at, first = event_id.partition("@")
+    stem, mark, digest = key.partition("#")
+    name, *rest = stem.split(":")
+    yield Part(name, "the type")
+    if rest:
+        who = "TaskId" if event.task_id else "FileId" if event.file_id else "CastId"
+        yield Part(rest[0], f"{who}: whose event it is")
+        for state, field in zip(rest[1:], row.states, strict=False):
+            yield Part(state, f"{field}: which of its events")
+    if mark:
+        why = "its states do not tell its events apart" if rest else "no id in it names the occurrence"
+        yield Part(f"#{digest}", f"of the delivered content, because {why}")
+    if at:
+        yield Part(f"@{first}", "when it was first received, unix ms: the same may truly happen again")
+
+
+def _outcome_why(event: Event, row: Row) -> str:
+    if event.verdict == "in_progress":
+        return f"its Status is {event.status}, whatever its codes say"
+    if row.fact:
+        return "the type states a fact"
+    if event.verdict == "unknown":
+        return "nothing in it tells a result"
+    if event.verdict == "succeeded":
+        return "every code in it is good"
+    if event.verdict == "partial":
+        return "some of its results failed, and some did not"
+    return "its own code is bad" if any(not one.path for one in event.failures) else "all its results failed"
+
+
+def _misfit(event: Event, row: Row) -> str:
+    if event.conformance != "nonconforming":
+        return ""
+    try:
+        msgspec.json.decode(event.payload, type=row.struct)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return (
+        "a value of the legacy body has another kind than its row"
+        if event.format == "legacy"
+        else ("a number beyond 64 bits")
+    )
+
+
+def _key_why(event: Event, row: Row) -> str:
+    if event.file_id:
+        return f"the FileId, first found of {', '.join(row.file_id) or 'the legacy fileId'}"
+    if event.task_id:
+        return "the TaskId: it has no FileId"
+    if event.cast_id:
+        return "the CastId: it has neither FileId nor TaskId"
+    return "the application: no id in it"
+
+
+def _original_why(event: Event) -> str:
+    if event.original is UNSET:
+        return ""
+    if event.format == "legacy":
+        return "a legacy body, kept as delivered"
+    return "it was repaired" if event.repairs else "it has further keys beside the payload"

@@ -1,0 +1,120 @@
+"""Where the tests of ``replay`` work: topics of their own, dead letters as a bridge's, the command."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from types import MappingProxyType
+
+from aiokafka import AIOKafkaProducer
+
+from bridge.cli import replay_files, replay_letters, replay_range
+from bridge.cli.replay_report import Tally, telling
+from bridge.cli.replay_work import Stopped, Work
+from bridge.core.application import Application
+from bridge.core.codec import open_envelope, read_event
+from bridge.core.event import Notification, Record, Stamp
+from bridge.core.record import Routing, dead_letter, event_record
+from bridge.settings import Settings, load
+from tests.cli.running import Said, vod_bridge
+from tests.journey.notifications import edited, new_task
+from tests.journey.places import Place
+
+LONG_AGO_MS = 1_700_000_000_123
+LONG_AGO = "2023-11-14T22:13:20.123Z"
+GROUP = "vod-bridge-replay"
+ALL = replay_letters.Wish(group=GROUP)
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class Replays:
+    """One place, and what is done there."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.settings = place.settings | {
+            "BRIDGE_DEDUP__TIMEOUT_MS": "2000"
+        }  # whatever else this machine is at
+        self.routing = Routing(place.events, place.other, place.dead_letters)
+
+    async def replay(self, *words: str, typed: bytes = b"", settings: Mapping[str, str] = NONE) -> Said:
+        """Run the command; it shows no traceback, whatever it is told."""
+        said = await vod_bridge("replay", *words, settings={**self.settings, **settings}, typed=typed)
+        assert "Traceback" not in said.err
+        return said
+
+    async def letters(self, wish: replay_letters.Wish = ALL) -> Tally:
+        """Replay dead letters in this process."""
+        return await self._run(replay_letters.DeadLetters(self._settings, wish))
+
+    async def files(self, wish: replay_files.Wish) -> Tally:
+        """Replay files in this process."""
+        return await self._run(replay_files.Files(self._settings, wish))
+
+    async def range(self, wish: replay_range.Wish) -> Tally:
+        """Replay a time range in this process."""
+        return await self._run(replay_range.Range(self._settings, wish))
+
+    async def _run(self, work: Work) -> Tally:
+        tally = Tally(what=work.what, dry_run=False)
+        with telling(tally, quiet=True) as teller:
+            try:
+                await work.run(teller, asyncio.Event())
+            except Stopped as stopped:
+                tally.stopped = str(stopped)
+        return tally
+
+    @property
+    def _settings(self) -> Settings:
+        return load(None, self.settings)
+
+    async def bury(
+        self, *bodies: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
+    ) -> None:
+        """Write dead letters as a bridge would."""
+        notifications = [
+            Notification(
+                application=Application(name=app),
+                body=body,
+                received_ms=received_ms,
+                content_type="application/json",
+            )
+            for body in bodies
+        ]
+        records = [dead_letter(one, reason, "as it was", self.routing) for one in notifications]
+        async with self._producer() as producer:
+            for record in records:
+                await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
+
+    async def publish(self, *bodies: bytes, received_ms: int = LONG_AGO_MS) -> None:
+        """Write events as a bridge would, and wait, so that they stand in their order."""
+        async with self._producer() as producer:
+            for body in bodies:
+                record = self.record(body, received_ms)
+                await producer.send_and_wait(
+                    record.topic, record.value, key=record.key, headers=list(record.headers)
+                )
+
+    def record(self, body: bytes, received_ms: int = LONG_AGO_MS) -> Record:
+        """Write the record by which a body is published."""
+        event = read_event(open_envelope(body))
+        notification = Notification(
+            application=Application(name="default"), body=body, received_ms=received_ms
+        )
+        return event_record(event, Stamp(id=event.identity.key), notification, self.routing)
+
+    @asynccontextmanager
+    async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.place.kafka.bootstrap, enable_idempotence=True, max_request_size=1 << 24
+        )
+        await producer.start()
+        try:
+            yield producer
+        finally:
+            await producer.stop()
+
+
+def edits(count: int) -> tuple[Sequence[str], list[bytes]]:
+    """Give so many notifications, each of a task of its own, and the tasks."""
+    tasks = [new_task() for _ in range(count)]
+    return tasks, [edited(task) for task in tasks]

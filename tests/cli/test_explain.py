@@ -1,0 +1,150 @@
+"""``vod-bridge explain`` says of each example what becomes of it, and why."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bridge.cli import app
+from tests.cli.running import vod_bridge
+from tests.journey.notifications import expected, published_payloads
+
+
+def _said(*words: str, code: int = 0) -> str:
+    said = CliRunner().invoke(app, ["explain", *words])
+    assert said.exit_code == code, said.output
+    return said.output
+
+
+def _told(body: bytes, *words: str, tmp_path: Path) -> dict[str, Any]:
+    file = tmp_path / "one.json"
+    file.write_bytes(body)
+    said = CliRunner().invoke(app, ["explain", str(file), "--json", *words])
+    told: dict[str, Any] = json.loads(said.output)
+    return told
+
+
+@pytest.mark.parametrize("example", published_payloads(), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_is_explained_is_what_becomes_of_it(example: Path) -> None:
+    told = json.loads(CliRunner().invoke(app, ["explain", str(example), "--json"]).output)
+    golden = expected(example)
+    if "id" not in golden:
+        assert (told["ending"], told["reason"]) == ("rejected", golden["reason"])
+        return
+    assert (told["type"], told["outcome"], told["conformance"]) == (
+        golden["type"],
+        golden["outcome"],
+        golden["conformance"],
+    )
+    stem = golden["id"].partition("@")[0]
+    assert told["id"].partition("@")[0] == stem
+    assert stem == "".join(
+        part["text"] if part["text"][0] == "#" else f":{part['text']}"
+        for part in told["id_parts"]
+        if part["text"][0] != "@"
+    ).removeprefix(":")
+    assert told["event"]["payload"] == golden["payload"]
+    assert ("original_why" in told) == ("original" in golden)
+
+
+def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
+    file = tmp_path / "one.json"
+    file.write_text(
+        json.dumps(
+            {
+                "EventType": "TranscodeComplete",
+                "Sign": "s",
+                "T": 1,
+                "TranscodeCompleteEvent": {
+                    "TaskId": "t",
+                    "FileId": 7,
+                    "OddSet": [{"ErrCode": 40000, "Message": "no"}, {"ErrCode": 0}],
+                },
+            }
+        )
+    )
+    said = _said(str(file), "--partitions", "4")
+    for words in (
+        "format      3.0",
+        "id          TranscodeComplete:t",
+        "t  TaskId: whose event it is",
+        "outcome     partial: some of its results failed, and some did not",
+        "OddSet[0] 40000 no",
+        "conformance repaired",
+        "repaired FileId: number to string",
+        "topic       vod.TranscodeComplete",
+        "key         7  the FileId",
+        "partition   ",
+        "original    kept: it was repaired",
+        "signature   it carries one",
+    ):
+        assert words in said
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "helps"),
+    [
+        (b"{", "malformed", "no release reads this"),
+        (b'{"EventType":7}', "not_an_event", "names its EventType"),
+        (b'{"EventType":"TranscodeComplete"}', "no_payload", "--reason no_payload"),
+        (b'{"EventType":"TranscodeComplete","FileDeleteEvent":{}}', "conflict", "does not guess"),
+        (
+            b'{"id":"a","type":"b","app":"c","delivery":{},"payload":{}}',
+            "not_an_event",
+            "an event of the bridge itself",
+        ),
+    ],
+)
+def test_of_a_rejected_one_it_says_what_would_help(
+    body: bytes, reason: str, helps: str, tmp_path: Path
+) -> None:
+    (tmp_path / "one.json").write_bytes(body)
+    said = _said(str(tmp_path), code=1)
+    assert f"reason      {reason}" in said
+    assert helps in said
+
+
+def test_every_one_of_many_is_explained(tmp_path: Path) -> None:
+    many = tmp_path / "many.jsonl"
+    many.write_text('{"EventType":"X","Y":{"TaskId":"1"}}\n{"EventType":"X","Y":{"TaskId":"2"}}\n')
+    lines = _said(str(many), "--json").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["X:1", "X:2"]
+    assert _said(str(many)).count("goes to the topic for others") == 2
+
+
+def test_topics_and_numbers_are_those_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "a.{app}.{type}")
+    monkeypatch.setenv("BRIDGE_APPS__SHOP__SUB_APP_ID", "15")
+    body = b'{"EventType":"NewFileUpload","FileUploadEvent":{}}'
+    told = _told(body, "--app", "shop", tmp_path=tmp_path)
+    assert (told["topic"], told["key"], told["event"]["sub_app_id"]) == ("a.shop.NewFileUpload", "shop", 15)
+    assert told["key_why"] == "the application: no id in it"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected_misfit"),
+    [
+        (b'{"EventType":"NewFileUpload","FileUploadEvent":{"MediaBasicInfo":{"Type":[]}}}', "`array`"),
+        (b'{"EventType":"PullComplete","PullCompleteEvent":{"ErrCode":99999999999999999999}}', "64 bits"),
+    ],
+)
+def test_what_does_not_fit_is_named(body: bytes, expected_misfit: str, tmp_path: Path) -> None:
+    told = _told(body, tmp_path=tmp_path)
+    assert told["conformance"] == "nonconforming"
+    assert expected_misfit in told["misfit"]
+
+
+def test_where_there_is_nothing_it_is_used_wrongly(tmp_path: Path) -> None:
+    assert "no such file" in _said("/no/such/file", code=2)
+    (tmp_path / "empty.json").write_text("\n")
+    assert "nothing in it" in _said(str(tmp_path), code=2)
+
+
+async def test_a_dead_letters_bytes_may_be_piped_in() -> None:
+    said = await vod_bridge("explain", "-", typed=b'{"EventType":"X","Y":{"TaskId":"1"}}')
+    assert (said.code, "id          X:1" in said.out, said.err) == (0, True, "")

@@ -1,0 +1,70 @@
+"""What cannot be meant is said in one line; nothing is connected to for that."""
+
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bridge.cli import app
+from bridge.cli.moments import moment
+
+NOW = 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", "one of --dead-letters, --topic or files"),
+        ("--dead-letters --topic t", "one of --dead-letters, --topic or files"),
+        ("- --reason malformed", "--reason: only with --dead-letters"),
+        ("--dead-letters --to t", "--to: only with --topic"),
+        ("--dead-letters --republish", "--republish: only with --topic"),
+        ("--dead-letters --skip 1", "--skip: only with files"),
+        ("- --since 1h", "--since and --until: only with topics"),
+        ("- --again", "--again: only with topics"),
+        ("--topic t --without-dedup", "--without-dedup: only with dead letters and files"),
+        ("--topic t --since 1h", "Either --to TOPIC or --republish"),
+        ("--topic t --since 1h --to u --republish", "Either --to TOPIC or --republish"),
+        ("--topic t --since 1h --to t", "--republish says so"),
+        ("--topic vod.dead-letter --since 1h --to t", "--dead-letters replays them"),
+        ("--topic t --since 1h --to vod.dead-letter", "is the topic of dead letters"),
+        ("--topic t --to u", "--since: from when on?"),
+        ("--topic t --to u --since soon", "--since soon: must be like 2h"),
+        ("--topic t --to u --since 1h --until 2h", "--since 1h: must be before 2h"),
+        ("--dead-letters --app shop", "--app shop: not configured; there is default"),
+        ("/no/such/file", "there is no such file or folder"),
+        ("--dead-letters --reason bad-luck", "Invalid value"),
+    ],
+)
+def test_what_cannot_be_meant_is_said(words: str, expected: str) -> None:
+    said = CliRunner().invoke(app, ["replay", *words.split()])
+    assert (said.exit_code, expected in said.output) == (2, True), said.output
+
+
+def test_an_empty_folder_is_used_wrongly(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["replay", str(tmp_path)])
+    assert (said.exit_code, "no *.json, *.jsonl or *.ndjson file in it" in said.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("90s", NOW - 90_000),
+        ("2h", NOW - 7_200_000),
+        ("3d", NOW - 259_200_000),
+        ("999999999d", 0),
+        ("2023-11-14T22:13:20Z", NOW),
+        ("2023-11-14T22:13:20.123", NOW + 123),
+        ("2023-11-15T06:13:20+08:00", NOW),
+        ("2023-11-14", NOW - 80_000_000),
+        ("1969-01-01", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_moment_is_so_long_ago_or_a_time_with_its_date(typed: str, expected: int | None) -> None:
+    if expected is None:
+        with pytest.raises(typer.Exit):
+            moment("--since", typed, NOW)
+    else:
+        assert moment("--since", typed, NOW) == expected
