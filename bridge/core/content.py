@@ -7,7 +7,6 @@ read alike by `pick`.
 import json
 import math
 import re
-from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
@@ -99,11 +98,6 @@ def digest(content: bytes) -> str:
 def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """Take a member of a dict or of a struct; None where there is none."""
     return value.get(name) if type(value) is dict else getattr(value, name, None)
-
-
-def names(value: Any) -> Iterable[str]:  # noqa: ANN401 - a dict or a struct
-    """List the names of a dict's or of a struct's members, sorted."""
-    return sorted(value) if type(value) is dict else value.__struct_fields__
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
