@@ -38,7 +38,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     call_s: float = 0.25
     probe_s: float = 1.0
-    gather_s: float = 0.002
+    gather_s: float = 0.004
     lease_ms: int = 3_000
     keep_ms: int = 60_000
     window_ms: int = 900_000

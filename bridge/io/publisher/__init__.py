@@ -46,7 +46,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     retry: float = 0.5
     ask_again: float = 1.0
     listing: float = 60.0
-    gather: float = 0.002
+    gather: float = 0.004
 
 
 class Publisher:
