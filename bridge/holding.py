@@ -5,6 +5,7 @@ The vendor ignores what we answer; only its own time-out makes it send again. Si
 
 import asyncio
 from collections import deque
+from functools import partial
 
 from msgspec import Struct
 
@@ -46,10 +47,8 @@ Awaited = Told[bool] | Told[Ending]
 async def settled(told: Awaited, seconds: float) -> bool:
     """Wait for ``told`` for at most ``seconds``. Tell whether it is done."""
     if seconds > 0 and not told.done():
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        told.wakes(waiter)
-        timer = loop.call_later(seconds, wake, waiter)
+        waiter = told.waiter()
+        timer = asyncio.get_running_loop().call_later(seconds, wake, waiter)
         try:
             await waiter
         finally:
@@ -66,20 +65,17 @@ class Patience:
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    async def settled(self, told: Awaited) -> bool:
-        """Wait for ``told``. Tell whether it is done."""
-        if told.done():
-            return True
+    def waiter(self, told: Awaited) -> "asyncio.Future[None]":
+        """Give a future that ends with ``told``, or when the time is over."""
         waiter: asyncio.Future[None] = self._loop.create_future()
-        told.wakes(waiter)
+        told.then(partial(wake, waiter))
         waiters = self._waiters
         while waiters and waiters[0][1].done():
             waiters.popleft()
         waiters.append((self._loop.time() + self.seconds, waiter))
         if self._timer is None:
             self._timer = self._loop.call_later(self.seconds, self._ring)
-        await waiter
-        return told.done()
+        return waiter
 
     def _ring(self) -> None:
         now = self._loop.time()
@@ -106,9 +102,11 @@ class Hold:
 
         ``slow`` says that nothing is expected soon: the delivery is held from the start.
         """
-        patient = not slow and deadline - self._loop.time() > self._patience.seconds
-        if patient and await self._patience.settled(told):
-            return True
+        if not slow and deadline - self._loop.time() > self._patience.seconds:
+            if not told.done():
+                await self._patience.waiter(told)
+            if told.done():
+                return True
         if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:
             return told.done()
         self._deliveries += 1
@@ -126,5 +124,7 @@ class Hold:
         rest = deadline - self._loop.time()
         if self._rule.hold_s and rest > 0:
             self._telemetry.held.inc()
-            await asyncio.sleep(rest)
-            self._telemetry.held.dec()
+            try:
+                await asyncio.sleep(rest)
+            finally:
+                self._telemetry.held.dec()

@@ -1,50 +1,57 @@
 """What is under way in this process.
 
-A journey begins when a delivery asks for an occurrence, and ends when its event is durable or will not be.
-Others of the same occurrence wait for it here instead of asking the memory. Nothing here knows Redis (what
-it needs of it stands in `Memory`) or Kafka.
+A journey begins when a delivery asks for an occurrence. Once its record is sent it goes on by itself, and
+ends when its event is durable and remembered, or will not be. Others of the same occurrence wait for it
+here instead of asking the memory. Nothing here knows Redis (what it needs of it stands in `Memory`) or Kafka.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Iterable
+from functools import partial
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from bridge.core.claim import Answer, Claim
-from bridge.core.outcome import Unavailable
+from bridge.core.outcome import Ending, Unavailable
 from bridge.holding import Hold, Holding, settled
 from bridge.telling import Told
+
+# Checked, or known to be unchecked: the event is published.
+_PUBLISHABLE = (Answer.FRESH, Answer.AWAY)
 
 
 class Memory(Protocol):
     """What remembers occurrences. It answers always, and in time."""
 
-    def claim(self, claim: Claim) -> Awaitable[Claim]:
+    def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence."""
 
-    def commit(self, claim: Claim) -> Awaitable[object]:
-        """Remember that the event is durable."""
+    def commit(self, claim: Claim) -> Told[bool]:
+        """Remember that the event is durable; tells whether that was heard."""
 
-    def release(self, claim: Claim) -> Awaitable[object]:
-        """Let the next one try."""
+    def release(self, claim: Claim) -> Told[bool]:
+        """Let the next one try; tells whether that was heard."""
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Keep the claims of an owner that still works."""
 
 
-class Journey:
+class Journey(Struct, eq=False):
     """One occurrence under way. ``ended`` tells whether its event became durable.
 
     ``claim`` is the question it began with, and then the memory's answer; ``ours`` tells that the memory
-    holds it for us. ``began`` is monotonic seconds.
+    holds it for us. ``ending`` or ``error`` is what became of its record, known at ``landed``; times are
+    monotonic seconds.
     """
 
-    __slots__ = ("began", "claim", "ended", "ours")
-
-    def __init__(self, claim: Claim, began: float) -> None:
-        self.claim = claim
-        self.began = began
-        self.ours = False
-        self.ended = Told[bool]()
+    claim: Claim
+    began: float
+    ours: bool = False
+    landed: float = 0.0
+    ending: Ending | None = None
+    error: Exception | None = None
+    ended: Told[bool] = field(default_factory=Told)
 
 
 class Journeys:
@@ -79,9 +86,23 @@ class Journeys:
         while True:
             other = self._of(question)
             if other is None:
-                claim, journey = await self._ask(question, deadline)
-                if claim.answer is not Answer.REVISED:
+                journey = self._begin(question)
+                try:
+                    told = self._memory.claim(question)
+                    await told.waiter()
+                    claim = told.result()
+                    if claim.answer is not Answer.FRESH:
+                        claim = await self._weighed(claim, question, deadline)
+                except BaseException:
+                    self._end(journey)
+                    raise
+                journey.claim = claim
+                journey.ours = claim.answer is Answer.FRESH
+                if claim.answer in _PUBLISHABLE:
                     return claim, journey
+                self._end(journey, durable=claim.answer is Answer.SEEN)
+                if claim.answer is Answer.SEEN:
+                    return claim, None
                 question = question.revised()
             elif question.differs_from(other.claim):
                 question = question.revised()
@@ -90,34 +111,34 @@ class Journeys:
             elif other.ended.result() and other.claim.format == question.format:
                 return other.claim, None
 
-    async def finish(self, journey: Journey) -> None:
-        """End ``journey``: its event is durable, and remembered before anyone is told."""
-        await self._memory.commit(journey.claim)
-        self._end(journey, durable=True)
+    def follow(self, journey: Journey, durable: Told[Ending]) -> None:
+        """Let ``journey`` end by itself: its event durable and remembered, or its claim let go."""
+        durable.then(partial(self._land, journey, durable))
 
     async def fail(self, journey: Journey) -> None:
-        """End ``journey``: its event is not durable, and whoever waits takes over."""
+        """End ``journey`` whose record was not sent; whoever waits takes over."""
         await self._memory.release(journey.claim)
-        self._end(journey, durable=False)
+        self._end(journey)
 
-    async def _ask(self, question: Claim, deadline: float) -> tuple[Claim, Journey | None]:
-        """Begin a journey and ask the memory; it ends at once where the event is known."""
-        journey = self._begin(question)
-        try:
-            claim = await self._memory.claim(question)
-            if claim.answer is Answer.HELD:
-                claim = await self._outwait(question, deadline)
-            if claim.answer is Answer.AWAY:
-                self._may_publish_unchecked()
-        except BaseException:
-            self._end(journey, durable=False)
-            raise
-        journey.claim = claim
-        journey.ours = claim.answer is Answer.FRESH
-        if claim.answer in (Answer.SEEN, Answer.REVISED):
-            self._end(journey, durable=claim.answer is Answer.SEEN)
-            return claim, None
-        return claim, journey
+    def _land(self, journey: Journey, durable: Told[Ending]) -> None:
+        """Have it remembered what became of a record, before anyone is told."""
+        journey.landed = self._loop.time()
+        journey.error = durable.error
+        if durable.error is None:
+            journey.ending = durable.result()
+            # A death between the acknowledgement and this commit repeats the event, under the same id.
+            heard = self._memory.commit(journey.claim)
+        else:
+            heard = self._memory.release(journey.claim)
+        heard.then(partial(self._end, journey, durable=durable.error is None))
+
+    async def _weighed(self, claim: Claim, question: Claim, deadline: float) -> Claim:
+        """Outwait another process's claim; publish without a memory only where that is allowed."""
+        if claim.answer is Answer.HELD:
+            claim = await self._outwait(question, deadline)
+        if claim.answer is Answer.AWAY and not self._rule.publish_unchecked:
+            raise Unavailable("Redis is away, and events are held meanwhile")
+        return claim
 
     async def _outwait(self, question: Claim, deadline: float) -> Claim:
         """Ask again with the next batches, at growing intervals, until the other process is done."""
@@ -129,10 +150,6 @@ class Journeys:
                 return claim
             pause = min(2 * pause, 1.0)
         raise Unavailable("another bridge is still at work on this event")
-
-    def _may_publish_unchecked(self) -> None:
-        if not self._rule.publish_unchecked:
-            raise Unavailable("Redis is away, and events are held meanwhile")
 
     def _begin(self, claim: Claim) -> Journey:
         journey = self._by_key[claim.key] = Journey(claim, self._loop.time())
@@ -146,7 +163,7 @@ class Journeys:
             return None
         return self._by_key.get(claim.key)
 
-    def _end(self, journey: Journey, *, durable: bool) -> None:
+    def _end(self, journey: Journey, *, durable: bool = False) -> None:
         claim = journey.claim
         if self._by_key.get(claim.key) is journey:
             del self._by_key[claim.key]
@@ -163,7 +180,7 @@ class Journeys:
             ours = []
             for journey in list(self._by_key.values()):
                 if now - journey.began > self._rule.unknown_s:
-                    self._end(journey, durable=False)
+                    self._end(journey)
                 elif journey.ours and now - journey.began > self._rule.renew_s / 2:
                     ours.append(journey.claim)
             await self._memory.renew(ours)

@@ -7,6 +7,8 @@ back, from the spool to Kafka, is told in `drain`.
 from collections.abc import Callable
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
 from bridge.telling import Told
@@ -78,20 +80,17 @@ class Store(Protocol):
         """Keep ``record``; a pending one is not drained, because Kafka may have it."""
 
 
-class Passage:
+class Passage(Struct, eq=False):
     """One record until it is durable: ``durable`` ends with how, or with `Unavailable` or `Rejected`.
 
     It may be in Kafka's producer and in the spool at once: whichever ends first decides.
     """
 
-    __slots__ = ("_entry", "_keeper", "_record", "_sent", "durable")
-
-    def __init__(self, keeper: "Keeper", record: Record) -> None:
-        self._keeper = keeper
-        self._record = record
-        self._sent: Sent | None = None
-        self._entry: Kept | None = None
-        self.durable = Told[Ending]()
+    _keeper: "Keeper"
+    _record: Record
+    _sent: Sent | None = None
+    _entry: Kept | None = None
+    durable: Told[Ending] = field(default_factory=Told)
 
     def begin(self) -> None:
         """Set out: to Kafka where it takes the record now, else to the spool."""

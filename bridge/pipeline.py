@@ -12,7 +12,7 @@ from secrets import token_hex
 from typing import Protocol, cast
 
 import structlog
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim, question
@@ -21,8 +21,8 @@ from bridge.core.event import Event, Notification, Record, Stamp
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.core.signature import verdict
-from bridge.holding import Hold, Holding
-from bridge.journeys import Journey, Journeys, Memory
+from bridge.holding import Hold, Holding, settled
+from bridge.journeys import Journeys, Memory
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
 
@@ -52,26 +52,24 @@ class Writer(Protocol):
 
 
 _ASIDE_BYTES = 256 * 1024
+_REMEMBERED_S = 1.0  # the memory answers sooner
 
 
 class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
     """A send has no answer yet and can no longer be taken back."""
 
 
-class _Trip:
+class _Trip(Struct, eq=False):
     """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
 
-    __slots__ = ("acked_s", "arrived", "deadline", "event", "notification", "pause", "refusal", "size")
-
-    def __init__(self, notification: Notification, arrived: float, rule: Holding) -> None:
-        self.notification = notification
-        self.size = len(notification.body)
-        self.arrived = arrived
-        self.deadline = arrived + rule.wait_s
-        self.pause = rule.retry_s
-        self.event: Event | None = None
-        self.refusal: tuple[str, str] = ("", "")
-        self.acked_s: float | None = None
+    notification: Notification
+    size: int
+    arrived: float
+    deadline: float
+    pause: float
+    event: Event | None = None
+    refusal: tuple[str, str] = ("", "")
+    acked_s: float | None = None
 
     def rest(self) -> float:
         """Take the next pause before trying again: each twice the one before."""
@@ -98,7 +96,6 @@ class Pipeline:
         self._process = token_hex(4)
         self._asked = 0
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
-        self._late: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -107,19 +104,27 @@ class Pipeline:
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
-        until = self._loop.time() + seconds
         await self._journeys.stop(seconds)
-        if self._late:
-            await asyncio.wait(self._late, timeout=max(0.0, until - self._loop.time()))
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     async def deliver(self, notification: Notification) -> Outcome:
         """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""
-        trip = _Trip(notification, self._loop.time(), self._rule)
+        arrived, size = self._loop.time(), len(notification.body)
+        trip = _Trip(notification, size, arrived, arrived + self._rule.wait_s, self._rule.retry_s)
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
-            outcome = await self._travel(trip)
+            if size <= _ASIDE_BYTES:
+                unauthorized = self._read(trip)
+            else:
+                # A large body of small parts takes seconds: it is read aside, so that all others are served.
+                # Events of one key keep their order but for those that overtake such a one while it is read.
+                unauthorized = await self._loop.run_in_executor(self._aside, self._read, trip)
+            if trip.event is None:
+                outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+            else:
+                self._telemetry.read(trip.event.type, trip.event.conformance)
+                outcome = await self._until_durable(trip, self._attempt)
         except Rejected as rejected:
             trip.refusal = (rejected.reason, rejected.detail)
             outcome = await self._until_durable(trip, self._bury)
@@ -137,18 +142,6 @@ class Pipeline:
             ack_seconds=trip.acked_s,
         )
         return outcome
-
-    async def _travel(self, trip: _Trip) -> Outcome:
-        if trip.size <= _ASIDE_BYTES:
-            unauthorized = self._read(trip)
-        else:
-            # A large body of small parts takes seconds: it is read aside, so that everybody else is served.
-            # Events of one key keep their order but for those that overtake such a one while it is read.
-            unauthorized = await self._loop.run_in_executor(self._aside, self._read, trip)
-        if trip.event is None:
-            return Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
-        self._telemetry.read(trip.event.type, trip.event.conformance)
-        return await self._until_durable(trip, self._attempt)
 
     async def _until_durable(self, trip: _Trip, attempt: Callable[[_Trip], Awaitable[Outcome]]) -> Outcome:
         """Attempt until it is done or the hold is over: what was not written may be written yet."""
@@ -192,22 +185,26 @@ class Pipeline:
         if journey is None:
             return self._told(event, claim, Ending.DUPLICATE)
         deduplicated = claim.answer is not Answer.AWAY
-        stamp = Stamp(id=claim.event_id, deduplicated=deduplicated, revision=claim.revision)
+        stamp = Stamp(claim.event_id, deduplicated, claim.revision)
         try:
             record = event_record(event, stamp, trip.notification, self._routing)
-            ending = await self._publish(trip, record, journey)
-        except _Unknown:
-            raise  # its journey goes on, and keeps the claim
+            sent = self._loop.time()
+            ticket = self._writer.send(record)
         except BaseException:
             await self._journeys.fail(journey)
             raise
-        # A death between the acknowledgement and this commit repeats the event, under the same id.
-        await self._journeys.finish(journey)
-        return self._told(event, claim, ending)
+        self._journeys.follow(journey, ticket.durable)
+        await self._ended(trip, ticket, journey.ended)
+        if journey.error is not None:
+            raise journey.error
+        ending = ticket.durable.result()
+        if ending is Ending.PUBLISHED:
+            trip.acked_s = journey.landed - sent
+        return Outcome(ending, stamp.id, event.type, record.topic)
 
     def _told(self, event: Event, claim: Claim, ending: Ending) -> Outcome:
         topic = self._routing.topic_of(event, claim.app)
-        return Outcome(ending=ending, event_id=claim.event_id, event_type=event.type, topic=topic)
+        return Outcome(ending, claim.event_id, event.type, topic)
 
     def _question(self, notification: Notification, event: Event) -> Claim:
         self._asked += 1
@@ -216,46 +213,29 @@ class Pipeline:
         asked = question(app, event.identity, event.format, at_ms, token)
         return replace(asked, audit=True) if notification.mode == "audit" else asked
 
-    async def _publish(self, trip: _Trip, record: Record, journey: Journey | None) -> Ending:
-        """Send ``record`` and wait until it is durable: one send, however long the wait."""
-        sent = self._loop.time()
-        ticket = self._writer.send(record)
+    async def _ended(self, trip: _Trip, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
+        """Wait until a record that was sent has ended: one send, however long the wait."""
         slow = not self._writer.flowing
-        if not await self._hold.wait(ticket.durable, trip.deadline, trip.size, slow=slow):
-            if ticket.withdraw():
-                trip.give_up()
-                raise Unavailable("neither Kafka nor the spool takes records")
-            if journey is not None:
-                self._go_on(journey, ticket)
+        if await self._hold.wait(ended, trip.deadline, trip.size, slow=slow):
+            return
+        if ticket.withdraw():
+            trip.give_up()
+            raise Unavailable("neither Kafka nor the spool takes records")
+        if not ticket.durable.done():
+            # It may be written yet: redeliveries join its journey meanwhile.
+            self._telemetry.sends_unknown.inc()
+            ticket.durable.then(self._telemetry.sends_unknown.dec)
             raise _Unknown
-        ending = ticket.durable.result()
-        if ending is Ending.PUBLISHED:
-            trip.acked_s = self._loop.time() - sent
-        return ending
-
-    def _go_on(self, journey: Journey, ticket: Ticket) -> None:
-        """Let a send whose outcome is unknown end by itself; redeliveries join its journey meanwhile."""
-
-        async def end() -> None:
-            try:
-                await ticket.durable
-            except (Unavailable, Rejected):
-                await self._journeys.fail(journey)
-            else:
-                await self._journeys.finish(journey)
-            self._telemetry.sends_unknown.dec()
-
-        self._telemetry.sends_unknown.inc()
-        task = asyncio.create_task(end())
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+        await settled(ended, _REMEMBERED_S)
 
     async def _bury(self, trip: _Trip) -> Outcome:
         """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
         reason, detail = trip.refusal
         record = dead_letter(trip.notification, reason, detail, self._routing)
+        ticket = self._writer.send(record)
+        await self._ended(trip, ticket, ticket.durable)
         try:
-            await self._publish(trip, record, None)
+            ticket.durable.result()
         except Rejected as rejected:
             raise Unavailable(rejected.detail) from None  # no topic is left for it
         return Outcome(ending=Ending.REJECTED, topic=record.topic, reason=reason, detail=detail)

@@ -1,7 +1,7 @@
 """Counters and histograms for the hot path: counting costs one dictionary entry, reading happens at a scrape.
 
 A library counter's `inc` takes a lock and three calls, and an event counts several times. These are read by
-the same registry. For one thread; names and meanings stand in `telemetry`.
+the same registry. For one thread; names and meanings stand in `metrics`.
 """
 
 from bisect import bisect_left

@@ -5,6 +5,7 @@ They pass the same suites as the real ones (`tests.contracts`).
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -17,6 +18,15 @@ LEASE_MS = 3_000
 WINDOW_MS = 900_000
 
 
+T = TypeVar("T")
+
+
+def _soon(answer: Callable[[], T]) -> Told[T]:
+    told: Told[T] = Told()
+    asyncio.get_running_loop().call_soon(lambda: told.tell(answer()))
+    return told
+
+
 class FakeMemory:
     """A memory in a dictionary. ``away`` makes it answer as if Redis were; ``now_ms`` is its clock."""
 
@@ -27,9 +37,19 @@ class FakeMemory:
         self._latest: dict[str, str] = {}
         self._known: dict[str, dict[str, str | int]] = {}
 
-    async def claim(self, claim: Claim) -> Claim:
-        """Answer as claim.lua does."""
-        await asyncio.sleep(0)
+    def claim(self, claim: Claim) -> Told[Claim]:
+        """Answer as memory.lua does, a moment later."""
+        return _soon(lambda: self._answer(claim))
+
+    def commit(self, claim: Claim) -> Told[bool]:
+        """Remember as memory.lua does: a foreign owner stops us, a missing key is written."""
+        return _soon(lambda: self._commit(claim))
+
+    def release(self, claim: Claim) -> Told[bool]:
+        """Forget a claim of its owner's."""
+        return _soon(lambda: self._release(claim))
+
+    def _answer(self, claim: Claim) -> Claim:
         if self.away:
             return replace(claim, answer=Answer.AWAY)
         known = self._known.get(claim.key)
@@ -61,11 +81,9 @@ class FakeMemory:
             answer = Answer.SEEN if claim.audit else Answer.REVISED
         return replace(claim, answer=answer, first_ms=first)
 
-    async def commit(self, claim: Claim) -> None:
-        """Remember as settle.lua does: a foreign owner stops us, a missing key is written."""
-        await asyncio.sleep(0)
+    def _commit(self, claim: Claim) -> bool:
         if self.away:
-            return
+            return False
         known = self._known.setdefault(
             claim.key, self._claimed(claim, claim.first_ms, {claim.format: claim.identity.digest})
         )
@@ -73,11 +91,12 @@ class FakeMemory:
             known["owner"] = ""
             if claim.identity.recurring:
                 known["forget"] = self.now_ms() + 60_000
+        return True
 
-    async def release(self, claim: Claim) -> None:
-        """Forget a claim of its owner's."""
+    def _release(self, claim: Claim) -> bool:
         if not self.away and self._known.get(claim.key, {}).get("owner") == claim.token:
             del self._known[claim.key]
+        return not self.away
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Lengthen the leases of their owners'."""

@@ -147,20 +147,20 @@ async def test_stopping_waits_for_what_is_under_way(rig: Rig) -> None:
 async def test_what_is_done_is_not_waited_for() -> None:
     done = Told[Ending]()
     done.tell(Ending.PUBLISHED)
-    assert await Patience(60).settled(done)
+    await Patience(60).waiter(done)
     assert await settled(done, 60)
 
 
 async def test_patience_ends_for_each_in_its_turn_and_ends_nothing_else() -> None:
     patience = Patience(0.05)
     words = [Told[Ending]() for _ in range(3)]
-    first = asyncio.gather(*(patience.settled(word) for word in words))
-    await asyncio.sleep(0)
+    waiters = [patience.waiter(word) for word in words]
     words[1].tell(Ending.PUBLISHED)
-    assert await first == [False, True, False]
+    assert [waiter.done() for waiter in waiters] == [False, True, False]
+    await asyncio.gather(*waiters)
+    assert [word.done() for word in words] == [False, True, False]
+    await asyncio.gather(*(patience.waiter(word) for word in words))
     assert not words[0].done()
-    again = asyncio.gather(*(patience.settled(word) for word in words))
-    assert await again == [False, True, False]
 
 
 async def test_waits_that_are_over_are_not_kept() -> None:
@@ -168,7 +168,8 @@ async def test_waits_that_are_over_are_not_kept() -> None:
     for _ in range(3):
         word = Told[Ending]()
         asyncio.get_running_loop().call_soon(word.tell, Ending.PUBLISHED)
-        assert await patience.settled(word)
+        await patience.waiter(word)
+        assert word.done()
 
 
 async def test_a_wait_ends_when_it_is_told_or_the_time_is_over() -> None:

@@ -1,6 +1,7 @@
 """A word told once is heard by all who wait, before or after."""
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -34,8 +35,20 @@ async def test_an_error_is_raised_to_all() -> None:
 
 async def test_who_gave_up_waiting_is_left_alone() -> None:
     word = Told[Ending]()
-    waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    word.wakes(waiter)
+    waiter = word.waiter()
     waiter.set_result(None)
     word.tell(Ending.SPOOLED)
     assert word.result() is Ending.SPOOLED
+
+
+async def test_listeners_hear_it_in_their_order_and_at_once_where_it_is_told() -> None:
+    word = Told[int]()
+    heard: list[int] = []
+    for number in range(3):
+        word.then(partial(heard.append, number))
+    assert heard == []
+    word.tell(7)
+    assert heard == [0, 1, 2]
+    word.then(lambda: heard.append(word.result()))
+    assert heard[3:] == [7]
+    assert word.error is None

@@ -1,6 +1,6 @@
-"""What the memory answers, and the short texts in which it is asked (the two Lua scripts read them).
+"""What the memory answers, and the short texts in which it is asked (the Lua script reads them).
 
-Pure: no connection lives here. The scripts tell what the remembered value looks like.
+Pure: no connection lives here. The script tells what the remembered value looks like.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ class Answer(StrEnum):
 _LETTERS = {"f": Answer.FRESH, "h": Answer.HELD, "s": Answer.SEEN, "r": Answer.REVISED}
 
 
-class Claim(Struct, frozen=True, kw_only=True):
+class Claim(Struct, frozen=True):
     """One delivery's hold on an occurrence, or its question for one; made by `question`.
 
     ``key`` is the key remembered, ``group`` the one under which the latest state of its kind is (empty where
@@ -62,12 +62,12 @@ class Claim(Struct, frozen=True, kw_only=True):
         return self.format == other.format and self.mark != other.mark and not self.audit
 
     def asked(self) -> str:
-        """Say this claim as claim.lua reads it."""
+        """Say this claim as memory.lua reads it."""
         kind = "g" if self.group else "a" if self.audit else "-"
         return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
     def ending(self, what: str) -> str:
-        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as settle.lua reads it."""
+        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as memory.lua reads it."""
         kind = "r" if self.identity.recurring else "-"
         return f"{what}{self.token}{self.mark}{self.first_ms:013d}{kind}"
 
@@ -80,20 +80,15 @@ class Claim(Struct, frozen=True, kw_only=True):
 
 def question(app: str, identity: Identity, body_format: Format, first_ms: int, token: str) -> Claim:
     """Ask for the occurrence that ``identity`` names, on behalf of an application."""
+    key = f"vod:{{{app}}}:{identity.key}"
+    group = f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else ""
     return Claim(
-        app=app,
-        key=f"vod:{{{app}}}:{identity.key}",
-        group=f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else "",
-        identity=identity,
-        format=body_format,
-        mark=_MARKS[body_format] + identity.digest,
-        first_ms=first_ms,
-        token=token,
+        app, key, identity, body_format, _MARKS[body_format] + identity.digest, first_ms, token, group
     )
 
 
 def answered(claims: list[Claim], text: str) -> list[Claim]:
-    """Read claim.lua's answer to ``claims``: a letter and a time for each, in their order."""
+    """Read memory.lua's answer to ``claims``: a letter and a time for each, in their order."""
     return [
         replace(
             claim,

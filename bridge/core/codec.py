@@ -4,6 +4,7 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -27,6 +28,9 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+
+# Members that concern a body's delivery only.
+_OF_DELIVERY = frozenset({"EventHandle", "Sign", "T"})
 
 
 class Envelope(Struct, frozen=True):
@@ -62,13 +66,16 @@ def open_envelope(body: bytes) -> Envelope:
         raise Rejected(Reason.MALFORMED, f"not JSON: {error}") from None
     except RecursionError:
         raise Rejected(Reason.MALFORMED, "too deep") from None
+    if _OF_DELIVERY.isdisjoint(members):
+        return Envelope(members, "", "", repairs)
     members.pop("EventHandle", None)
-    return Envelope(members, _proof(members.pop("Sign", None)), _proof(members.pop("T", None)), repairs)
+    sign, t = (_proof(members.pop(name)) if name in members else "" for name in ("Sign", "T"))
+    return Envelope(members, sign, t, repairs)
 
 
-def _proof(raw: Raw | None) -> str:
+def _proof(raw: Raw) -> str:
     """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
-    if raw is None or is_null(raw):
+    if is_null(raw):
         return ""
     written = bytes(raw)
     return _text(raw) if written.startswith(b'"') else written.decode()
@@ -137,36 +144,38 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
     file_id = reading.file_id or _file_id(value, row)
     judgement = judge(value, row, reading.own)
     conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
-    return Event(
-        type=reading.type,
-        known=reading.known,
-        format=reading.format,
-        identity=identify(reading.type, row, task_id or file_id or cast_id, value, reading.content),
-        verdict=judgement.verdict,
-        payload=fitted.payload,
-        task_id=task_id,
-        file_id=file_id,
-        cast_id=cast_id,
-        status=status,
-        failures=judgement.failures,
-        failures_more=judgement.failures_more,
-        session_id=session_id,
-        session_context=session_context,
-        conformance=conformance,
-        repairs=repairs[:REPAIRS_MAX],
-        repairs_more=max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more,
-        original=_joined(envelope.members) if repairs or reading.further else UNSET,
+    who = task_id or file_id or cast_id
+    return Event(  # in the fields' order: so many names would cost more than the rest
+        reading.type,
+        reading.known,
+        reading.format,
+        identify(reading.type, row, who, value, reading.content),
+        judgement.verdict,
+        fitted.payload,
+        task_id,
+        file_id,
+        cast_id,
+        status,
+        judgement.failures,
+        judgement.failures_more,
+        session_id,
+        session_context,
+        conformance,
+        repairs[:REPAIRS_MAX],
+        max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more if repairs else fitted.repairs_more,
+        _joined(envelope.members) if repairs or reading.further else UNSET,
     )
 
 
 # The fields that the event repeats; an id only where the catalogue knows it of the type.
 _IDS = ("TaskId", "CastId")
 _NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
+_named_in_struct = attrgetter(*_NAMED)
 
 
 def _named(value: Any, row: Row) -> list[str]:  # noqa: ANN401 - a struct or a dict
     if type(value) is not dict:  # a strict struct has no field that the catalogue does not know
-        return [text(getattr(value, name, None)) for name in _NAMED]
+        return [one if type(one) is str else text(one) for one in _named_in_struct(value)]
     found = [text(value.get(name)) for name in _NAMED]
     if row is not OTHER:
         found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]

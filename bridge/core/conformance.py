@@ -24,6 +24,10 @@ _Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 _encode = msgspec.json.encode
 
+# What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
+# So one look at several of them costs one call.
+ASKED = ("TaskId", "CastId", "Status", "SessionId", "SessionContext", "ErrCode", "ErrCodeExt", "Message")
+
 
 class Kind(Struct, frozen=True):
     """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only."""
@@ -104,6 +108,7 @@ def shape_of(struct: type[Struct]) -> Shape:
         omit_defaults=True,
         kw_only=True,
         gc=False,
+        namespace={name: None for name in ASKED if name not in kinds},
     )
     return Shape(kinds, strict, unnests=struct is payloads.MediaBasicInfo)
 

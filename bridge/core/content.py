@@ -7,18 +7,18 @@ read alike by `pick`.
 import json
 import math
 import re
-from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from bridge.core.outcome import Reason, Rejected
 
 _NULL = Raw(b"null")
+_BRACE = ord("{")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
 # Any value this deep can be walked, whatever the interpreter and however deep the caller stands.
@@ -34,7 +34,7 @@ def is_null(raw: Raw) -> bool:
 
 def is_object(raw: Raw) -> bool:
     """Tell whether the JSON text is an object."""
-    return memoryview(raw)[0] == ord("{")
+    return memoryview(raw)[0] == _BRACE
 
 
 def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value is what it is for
@@ -100,11 +100,6 @@ def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
     return value.get(name) if type(value) is dict else getattr(value, name, None)
 
 
-def names(value: Any) -> Iterable[str]:  # noqa: ANN401 - a dict or a struct
-    """List the names of a dict's or of a struct's members, sorted."""
-    return sorted(value) if type(value) is dict else value.__struct_fields__
-
-
 def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     """Spell a value that can be part of an id: integers in decimal, other kinds are absent."""
     if type(value) is str:
@@ -119,18 +114,29 @@ def first_text(value: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
     return _text_at(value, _steps(path))
 
 
+class _Step(Struct, frozen=True):
+    """One name of a path, whether a set is there, and what follows."""
+
+    name: str
+    is_set: bool
+    rest: "_Step | None"
+
+
 @cache
-def _steps(path: str) -> tuple[tuple[str, bool], ...]:
-    """Cut a path into names, each with whether it is a set. The paths are the catalogue's: few."""
-    return tuple((step.removesuffix("[]"), step.endswith("[]")) for step in path.split("."))
+def _steps(path: str) -> _Step:
+    """Cut a path into names. The paths are the catalogue's: few."""
+    name, _, rest = path.partition(".")
+    return _Step(name.removesuffix("[]"), name.endswith("[]"), _steps(rest) if rest else None)
 
 
-def _text_at(value: Any, steps: tuple[tuple[str, bool], ...]) -> str:  # noqa: ANN401 - any JSON value
-    for depth, (name, is_set) in enumerate(steps):
-        value = pick(value, name)
-        if is_set and type(value) is list:
+def _text_at(value: Any, step: _Step | None) -> str:  # noqa: ANN401 - any JSON value
+    while step is not None and value is not None:
+        name = step.name
+        value = value.get(name) if type(value) is dict else getattr(value, name, None)
+        if step.is_set and type(value) is list:
             for element in value:
-                if found := _text_at(element, steps[depth + 1 :]):
+                if found := _text_at(element, step.rest):
                     return found
             return ""
-    return text(value)
+        step = step.rest
+    return value if type(value) is str else text(value)

@@ -46,7 +46,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str | UnsetType = UNSET
 
 
-class Identity(Struct, frozen=True, kw_only=True):
+class Identity(Struct, frozen=True):
     """When two deliveries are the same event.
 
     ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content;
@@ -60,7 +60,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     latest_of: str = ""
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True):
     """A notification understood: all of the canonical event that the bytes alone decide.
 
     ``known`` tells whether the catalogue has a row for ``type``. Empty texts are absent. ``failures`` holds
@@ -88,7 +88,7 @@ class Event(Struct, frozen=True, kw_only=True):
     original: Raw | UnsetType = UNSET
 
 
-class Stamp(Struct, frozen=True, kw_only=True):
+class Stamp(Struct, frozen=True):
     """What the memory adds to an event: its id, and whether it was checked for having been seen."""
 
     id: str
@@ -96,7 +96,7 @@ class Stamp(Struct, frozen=True, kw_only=True):
     revision: bool = False
 
 
-class Record(Struct, frozen=True, kw_only=True):
+class Record(Struct, frozen=True):
     """What is written to Kafka. ``key`` decides the partition, as Java's default partitioner would."""
 
     topic: str

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from bridge.core.catalogue import OTHER, Row
-from bridge.core.content import digest, pick, text
+from bridge.core.content import digest, text
 from bridge.core.event import Identity
 
 PART_MAX = 256
@@ -39,22 +39,21 @@ def identify(name: str, row: Row, who: str, payload: Any, content: bytes) -> Ide
     """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
     content_digest = digest(content)
     if row.anonymous or not who:
-        return Identity(key=f"{_spelled(name)}#{content_digest}", digest=content_digest, recurring=True)
+        return Identity(f"{_spelled(name)}#{content_digest}", content_digest, recurring=True)
     stem = f"{_spelled(name)}:{part(who)}"
     key = stem + _states(row, payload) if row.states else stem
-    return Identity(
-        key=f"{key}#{content_digest}" if row.by_digest else key,
-        digest=content_digest,
-        recurring=row.recurring,
-        latest_of=stem if row.toggles else "",
-    )
+    if row.by_digest:
+        key = f"{key}#{content_digest}"
+    return Identity(key, content_digest, recurring=row.recurring, latest_of=stem if row.toggles else "")
 
 
 def _states(row: Row, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
     """Spell the states that tell occurrences apart: no Status is the end, a missing last one is left out."""
     spelled = ""
     for name in row.states:
-        state = text(pick(payload, name))
+        state = payload.get(name) if type(payload) is dict else getattr(payload, name, None)
+        if type(state) is not str:
+            state = text(state)
         if not state and name == "Status" and row is not OTHER:
             state = "FINISH"
         spelled += f":{_spelled(state)}"

@@ -5,10 +5,10 @@ from msgspec import Struct
 from bridge.core.catalogue import Row
 from bridge.core.conformance import Fitted
 from bridge.core.event import Format
-from bridge.core.result import OwnCode
+from bridge.core.result import NO_CODE, OwnCode
 
 
-class Reading(Struct, frozen=True, kw_only=True):
+class Reading(Struct, frozen=True):
     """A body understood, whatever its format.
 
     ``content`` are the canonical bytes of what was delivered below the envelope. ``repairs`` are those of
@@ -24,6 +24,6 @@ class Reading(Struct, frozen=True, kw_only=True):
     content: bytes
     repairs: tuple[str, ...] = ()
     further: bool = False
-    own: OwnCode = OwnCode()
+    own: OwnCode = NO_CODE
     task_id: str = ""
     file_id: str = ""

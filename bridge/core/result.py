@@ -4,19 +4,27 @@ One vote per owner of result keys: the payload itself, each element of its resul
 such an element. What the vendor's codes mean is nowhere else.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import cache
+from operator import attrgetter
+from typing import Any, get_args
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from bridge.core.catalogue import OTHER, Row, Word
-from bridge.core.content import names, pick
+from bridge.core.content import pick
 from bridge.core.event import Failure, Verdict
 
 FAILURES_MAX = 100
 
 _UNDER_WAY = ("WAITING", "PROCESSING")
 _GOOD_CODES = ("0", "", "SUCCESS")
+_CODES = ("ErrCode", "ErrCodeExt", "Status", "Message")
+_codes_in_struct = attrgetter(*_CODES)
+# Whoever has none of them says nothing.
+_VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
+_SEVERAL = 2
+_GOOD_EXTS = (None, "", "SUCCESS")
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
@@ -35,10 +43,10 @@ class OwnCode(Struct, frozen=True):
     message: str = ""
 
 
-_NO_CODE = OwnCode()
+NO_CODE = OwnCode()
 
 
-def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
+def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
     """Let the payload's results vote."""
     if row.fact:
         return _SUCCEEDED
@@ -50,9 +58,13 @@ def judge(value: Any, row: Row, own: OwnCode = _NO_CODE) -> Judgement:  # noqa: 
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
-    for path, owner in _owners(value, row):
-        if (says := _vote(owner, None, _NO_CODE)) is not None:
-            tally.note(path, says)
+    if type(value) is not dict:
+        for name in row.results:
+            _let_structs_vote(tally, name, getattr(value, name, None))
+    else:
+        for path, owner in _owners(value, row):
+            if (says := _vote(owner, None, NO_CODE)) is not None:
+                tally.note(path, says)
     verdict = _verdict(tally, own_bad=own_bad, own_good=payload_says is not None and not own_bad)
     if pick(value, "Status") in _UNDER_WAY:
         verdict = "in_progress"
@@ -95,6 +107,45 @@ class _Tally:
         self.failures.append(failure)
 
 
+class _Reach(Struct, frozen=True):
+    """Which objects of a strict struct may vote: itself, and those at ``names``, got by ``children``."""
+
+    itself: bool
+    names: tuple[str, ...] = ()
+    children: Callable[[Any], Any] | None = None
+
+
+@cache
+def _reach_of(kind: Any) -> _Reach:  # noqa: ANN401 - a class, which the cache asks to be hashable
+    """Decide once for a struct: nearly all of its fields hold what can never vote."""
+    fields = {field.name: field.type for field in structs.fields(kind)}
+    found = []
+    for name, hint in fields.items():
+        classes = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Struct)]
+        if any(not _VOTING.isdisjoint(one.__struct_fields__) for one in classes):
+            found.append(name)
+    itself = not _VOTING.isdisjoint(fields)
+    if len(found) < _SEVERAL:
+        return _Reach(itself, tuple(found), (lambda owner: (getattr(owner, found[0]),)) if found else None)
+    return _Reach(itself, tuple(found), attrgetter(*found))
+
+
+def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
+    """Let a result set of a strict struct vote: its elements, and the objects in them."""
+    if found is None:
+        return
+    is_set = type(found) is list
+    for index, element in enumerate(found if is_set else (found,)):
+        reach = _reach_of(element.__class__)
+        if reach.itself and (says := _vote(element, None, NO_CODE)) is not None:
+            tally.note(f"{name}[{index}]" if is_set else name, says)
+        if reach.children is None:
+            continue
+        for child_name, child in zip(reach.names, reach.children(element), strict=True):
+            if child is not None and (says := _vote(child, None, NO_CODE)) is not None:
+                tally.note(f"{name}[{index}].{child_name}" if is_set else f"{name}.{child_name}", says)
+
+
 def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
     if own_bad:
         return "failed"
@@ -104,17 +155,27 @@ def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
 
 
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
-    code, ext = pick(owner, "ErrCode"), pick(owner, "ErrCodeExt")
-    status = None if word and word.field == "Status" else pick(owner, "Status")
-    said = _said(owner, word)
-    bad_code, bad_ext = not _is_good(code), not _is_good(ext)
-    bad_own = not _is_good(own.code)
+    code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
+    if (
+        type(code) is int
+        and code == 0
+        and ext in _GOOD_EXTS
+        and status != "FAIL"
+        and word is None
+        and own is NO_CODE
+    ):
+        return _GOOD  # as nearly all are
+    if word and word.field == "Status":
+        status = None
+    said = _said(owner, word) if word else None
+    bad_code, bad_ext = not _is_good(code), ext is not None and not _is_good(ext)
+    bad_own = own is not NO_CODE and not _is_good(own.code)
     bad_word = word is not None and said is not None and said not in word.good
     if bad_code or bad_ext or bad_own or bad_word or status == "FAIL":
         told: Any = code if bad_code else own.code if bad_own else said if bad_word else UNSET
         if told is UNSET and status == "FAIL":
             told = "FAIL"
-        message = pick(owner, "Message") or own.message
+        message = message or own.message
         return _Vote(
             bad=True,
             code=told if type(told) in (int, str) else UNSET,
@@ -125,10 +186,8 @@ def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa:
     return _GOOD if informed or status == "SUCCESS" else None
 
 
-def _said(owner: Any, word: Word | None) -> int | str | None:  # noqa: ANN401 - a struct or a dict
+def _said(owner: Any, word: Word) -> int | str | None:  # noqa: ANN401 - a struct or a dict
     """Take the type's own word, None where it says nothing."""
-    if word is None:
-        return None
     said = pick(owner, word.field)
     if type(said) not in (int, str) or said == "" or said in word.open:
         return None
@@ -145,14 +204,14 @@ def _ext(ext: Any) -> str | UnsetType:  # noqa: ANN401 - any JSON value
     return ext if type(ext) is str else str(ext) if type(ext) is int else UNSET
 
 
-def _owners(value: Any, row: Row) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - a struct or a dict
+def _owners(value: dict[str, Any], row: Row) -> Iterator[tuple[str, Any]]:
     """Give every element of the result sets and every object in it, with its path."""
     for name in row.results:
-        yield from _elements(name, pick(value, name))
-    if type(value) is dict:  # only then are there keys that the catalogue does not know
-        for name in sorted(key for key, member in value.items() if type(member) is list):
-            if row is OTHER or not row.has(name):
-                yield from _elements(name, value[name])
+        yield from _elements(name, value.get(name))
+    # Sets that the catalogue does not know vote as well.
+    for name in sorted(key for key, member in value.items() if type(member) is list):
+        if row is OTHER or not row.has(name):
+            yield from _elements(name, value[name])
 
 
 def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
@@ -167,10 +226,10 @@ def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN4
 
 
 def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    if not isinstance(element, dict | Struct):
+    if type(element) is not dict:
         return
     yield path, element
-    for name in names(element):
-        child = pick(element, name)
-        if isinstance(child, dict | Struct):
+    for name in sorted(element):
+        child = element[name]
+        if type(child) is dict:
             yield f"{path}.{name}", child

@@ -44,21 +44,18 @@ def read(members: Members, name: str) -> Reading:
     if further:
         beside = {key: Raw(canonical(decode(raw))) for key, raw in further.items()}
         content = canonical({place.key: Raw(content), **beside})
+    row = place.row
     return Reading(
-        format="v3",
-        type=place.row.name or name,
-        known=place.row is not OTHER,
-        row=place.row,
-        fitted=fitted,
-        content=content,
-        repairs=place.repairs,
-        further=bool(further),
+        "v3", row.name or name, row is not OTHER, row, fitted, content, place.repairs, further=bool(further)
     )
 
 
 def _placed(members: Members, row: Row) -> _Place:
     """Find the payload of a known type: its own sibling, an alias, or the only one that looks like it."""
-    for field in (row.field, *row.fields):
+    raw = members.get(row.field)
+    if raw is not None and is_object(raw):
+        return _Place(row, row.field)
+    for field in row.fields:
         if field in members and is_object(members[field]):
             return _Place(row, field, _alias(row, field))
     objects = _objects(members)

@@ -1,12 +1,12 @@
 """The spans of a delivery: the door's or the poller's, below it the memory's and the writer's.
 
-They find each other by the context that asyncio hands on: claim, send and commit are awaited by the task of
-their delivery, or by one that it began. Below a delivery's span that was sampled out none is begun. Nothing
+Claim and send find theirs by the context of their delivery's task; commit and release, which come once nobody
+may wait any longer, by their claim. Below a delivery's span that was sampled out none is begun. Nothing
 here knows where spans go.
 """
 
-import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from msgspec.structs import replace
 from opentelemetry.context import Context
@@ -25,7 +25,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 from structlog.contextvars import bound_contextvars
 
-from bridge.core.claim import Claim
+from bridge.core.claim import Answer, Claim
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import Ending, Outcome, Rejected, Unavailable
 from bridge.io.ingress.answers import answer_of
@@ -37,6 +37,7 @@ from bridge.tracing import Deliver
 _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS_A_MILLISECOND = 1_000_000
 _SERVER_ERROR = 500
+_ABOVE_MAX = 100_000
 # The address ends with a token: it is never written down, so the path is told as a template.
 _ROUTE = "/callbacks/{app}"
 
@@ -117,43 +118,53 @@ class TracedMemory:
     def __init__(self, memory: Memory, tracer: Tracer) -> None:
         self._memory = memory
         self._tracer = tracer
+        self._above: dict[str, Span] = {}  # what the endings of claims belong to, by token
 
-    async def claim(self, claim: Claim) -> Claim:
+    def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence."""
-        if not _sampled(get_current_span()):
-            return await self._memory.claim(claim)
-        span = self._begin("claim", claim)
-        try:
-            answer = await self._memory.claim(claim)
-            span.set_attribute("vod.claim.answer", answer.answer.value)
-            return answer
-        finally:
-            span.end()
+        above = get_current_span()
+        if not _sampled(above):
+            return self._memory.claim(claim)
+        span = self._begin("claim", claim, above)
+        told = self._memory.claim(claim)
+        told.then(partial(self._answered, told, span, above))
+        return told
 
-    async def commit(self, claim: Claim) -> object:
-        """Remember that the event is durable."""
-        return await self._settled("commit", claim, self._memory.commit(claim))
+    def commit(self, claim: Claim) -> Told[bool]:
+        """Remember that the event is durable; tells whether that was heard."""
+        return self._settled("commit", claim, self._memory.commit)
 
-    async def release(self, claim: Claim) -> object:
-        """Let the next one try."""
-        return await self._settled("release", claim, self._memory.release(claim))
+    def release(self, claim: Claim) -> Told[bool]:
+        """Let the next one try; tells whether that was heard."""
+        return self._settled("release", claim, self._memory.release)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Keep the claims of an owner that still works."""
         await self._memory.renew(claims)
 
-    async def _settled(self, name: str, claim: Claim, settling: Awaitable[object]) -> object:
-        if not _sampled(get_current_span()):
-            return await settling
-        span = self._begin(name, claim)
-        try:
-            return await settling
-        finally:
-            span.end()
+    def _answered(self, told: Told[Claim], span: Span, above: Span) -> None:
+        claim = told.result()
+        span.set_attribute("vod.claim.answer", claim.answer.value)
+        span.end()
+        if claim.answer in (Answer.FRESH, Answer.AWAY):
+            # Its journey ends by itself, out of its delivery's context.
+            self._above[claim.token] = above
+            if len(self._above) > _ABOVE_MAX:
+                del self._above[next(iter(self._above))]
 
-    def _begin(self, name: str, claim: Claim) -> Span:
+    def _settled(self, name: str, claim: Claim, settle: Callable[[Claim], Told[bool]]) -> Told[bool]:
+        above = self._above.pop(claim.token, None)
+        if above is None:
+            return settle(claim)
+        span = self._begin(name, claim, above)
+        told = settle(claim)
+        told.then(span.end)
+        return told
+
+    def _begin(self, name: str, claim: Claim, above: Span) -> Span:
         return self._tracer.start_span(
             name,
+            context=set_span_in_context(above),
             kind=SpanKind.CLIENT,
             attributes={
                 "db.system.name": "redis",
@@ -173,7 +184,6 @@ class TracedWriter:
     def __init__(self, writer: Writer, tracer: Tracer) -> None:
         self._writer = writer
         self._tracer = tracer
-        self._loop = asyncio.get_running_loop()
 
     @property
     def flowing(self) -> bool:
@@ -192,22 +202,8 @@ class TracedWriter:
         except Unavailable as error:
             _end(span, error)
             raise
-        self._end_with(ticket.durable, span)
+        ticket.durable.then(partial(_end_with, span, ticket.durable))
         return ticket
-
-    def _end_with(self, durable: Told[Ending], span: Span) -> None:
-        def end(_: object = None) -> None:
-            try:
-                _end(span, durable.result())
-            except (Unavailable, Rejected) as error:
-                _end(span, error)
-
-        if durable.done():
-            end()
-            return
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        waiter.add_done_callback(end)
-        durable.wakes(waiter)
 
 
 def _naming(span: Span, record: Record) -> Record:
@@ -235,6 +231,13 @@ def _of_record(record: Record) -> Attributes:
         if value := headers.get(f"ce_{name}"):
             attributes[f"cloudevents.event_{name}"] = value.decode(errors="replace")
     return attributes
+
+
+def _end_with(span: Span, durable: Told[Ending]) -> None:
+    try:
+        _end(span, durable.result())
+    except (Unavailable, Rejected) as error:
+        _end(span, error)
 
 
 def _end(span: Span, ending: Ending | Unavailable | Rejected) -> None:

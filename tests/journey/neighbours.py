@@ -23,10 +23,8 @@ _EDITS = {
         ("\nVERSION = 1\n", "\nVERSION = 2\n"),
         ("record.value, record.headers))", 'record.value, record.headers, {"added": "by the next"}))'),
     ],
-    "io/claim.lua": [
+    "io/dedup/memory.lua": [
         ("= 'f', received, mark, '1'", "= 'f', received, mark .. ';added by the next', '2'"),
-    ],
-    "io/settle.lua": [
         ("'1d' .. first .. mark", "'2d' .. first .. mark .. ';added by the next'"),
     ],
 }

@@ -19,6 +19,17 @@ _STATUS = {
     Ending.DEFERRED: b"503 Service Unavailable",
 }
 
+_KEPT = {ending: ending.value for ending in (Ending.PUBLISHED, Ending.DUPLICATE, Ending.SPOOLED)}
+
+
+class _Durable(Struct):
+    """What is told of an event that is kept: keys in the order in which they are written."""
+
+    outcome: str
+    event_id: str
+    event_type: str
+    topic: str
+
 
 class Answer(Struct, frozen=True):
     """A response without what depends on the connection: its date, and whether the connection goes on."""
@@ -62,19 +73,17 @@ HEADER_TOO_LARGE = _refusal(
 def answer_of(outcome: Outcome) -> Answer:
     """Turn an ending into its answer."""
     ending = outcome.ending
+    if ending in _KEPT:
+        kept = _Durable(_KEPT[ending], outcome.event_id, outcome.event_type, outcome.topic)
+        return Answer(_STATUS[ending], json.encode(kept))
     told: dict[str, str] = {"outcome": ending.value}
     if ending in (Ending.REJECTED, Ending.UNAUTHORIZED):
         told["reason"] = outcome.reason
         if ending is Ending.REJECTED:
             told["detail"] = outcome.detail
         return Answer(_STATUS[ending], json.encode(told))
-    if ending is Ending.DEFERRED:
-        told["detail"] = outcome.detail
-        return Answer(_STATUS[ending], json.encode(told), _RETRY_AFTER)
-    told["event_id"] = outcome.event_id
-    told["event_type"] = outcome.event_type
-    told["topic"] = outcome.topic
-    return Answer(_STATUS[ending], json.encode(told))
+    told["detail"] = outcome.detail
+    return Answer(_STATUS[ending], json.encode(told), _RETRY_AFTER)
 
 
 def rendered(answer: Answer, date: bytes, connection: bytes) -> bytes:

@@ -6,6 +6,8 @@ Common callbacks are small. They have a room of their own, so that none stands i
 import asyncio
 from collections import deque
 
+from msgspec import Struct
+
 SMALL = 64 * 1024
 # Beside what came, a body stands in memory as what was read from it and in the record that is written.
 _TIMES_IN_WORK = 3
@@ -33,14 +35,11 @@ class Rooms:
         return Place(self._working, min(_TIMES_IN_WORK * size, self._working.size))
 
 
-class Place:
+class Place(Struct, eq=False):
     """One body's place in a room: so many bytes."""
 
-    __slots__ = ("room", "size")
-
-    def __init__(self, room: "Room", size: int) -> None:
-        self.room = room
-        self.size = size
+    room: "Room"
+    size: int
 
     def take(self) -> bool:
         """Take it at once; False where there is none."""
@@ -52,8 +51,9 @@ class Place:
 
     def shrink(self, size: int) -> None:
         """Give back what a body of ``size`` bytes does not need."""
-        self.room.give_back(self.size - size)
-        self.size = size
+        if size != self.size:
+            self.room.give_back(self.size - size)
+            self.size = size
 
     def change_for(self, other: "Place") -> None:
         """Take over ``other``, which was taken, and give back what was held before."""

@@ -14,7 +14,6 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.core.outcome import Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.lanes import Lanes
 from bridge.io.publisher.tickets import Lane, Owner, Ticket
@@ -25,13 +24,16 @@ from bridge.tending import tended
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
+_LOADED = 8
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """``in_flight_bytes`` and ``in_flight_records`` are on their way at most; all else in seconds.
 
     ``slow_after`` is how long the broker may be silent with work in hand before nothing more enters the
     producer. A lane that is silent for ``silent`` although the broker answers otherwise costs the producer;
     the pauses between such replacements double. ``settle`` is how long a dying producer's healthy batches
-    are waited for.
+    are waited for; under load batches leave ``gather`` apart.
     """
 
     in_flight_bytes: int = 64 * 1024 * 1024
@@ -44,6 +46,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     retry: float = 0.5
     ask_again: float = 1.0
     listing: float = 60.0
+    gather: float = 0.004
 
 
 class Publisher:
@@ -119,13 +122,7 @@ class Publisher:
 
     def offer(self, record: Record, owner: Owner) -> Ticket | None:
         """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
-        hashed = hash_of(record.key)
-        if not self.takes(record.topic, hashed):
-            return None
-        try:
-            return self._lanes.send(record, hashed, owner)
-        except Unavailable:
-            return None
+        return None if self._slow else self._lanes.offer(record, hash_of(record.key), owner)
 
     def give_way(self, record: Record) -> None:
         """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
@@ -142,8 +139,11 @@ class Publisher:
             hungry.clear()
             producer = self._producer
             # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
-            if producer is not None and not self._slow and not self._poisoned:
-                await self._lanes.feed(producer)
+            if producer is None or self._slow or self._poisoned:
+                continue
+            if await self._lanes.feed(producer) >= _LOADED:
+                # Under load requests are gathered: one costs as much as thirty of the records in it.
+                await asyncio.sleep(self._limits.gather)
 
     async def _supervise(self) -> None:
         while True:

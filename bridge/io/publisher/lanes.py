@@ -68,6 +68,16 @@ class Lanes:
         lane = self._lanes.get(where)
         return lane is None or not lane.stuck
 
+    def offer(self, record: Record, hashed: int, owner: Owner) -> Ticket | None:
+        """Put ``record`` in its lane if it leaves now; None where it does not, or there is no room."""
+        where = self.topics.find(record.topic, hashed)
+        if where is None or self.topics.closed(where):
+            return None
+        if (lane := self._lanes.get(where)) and lane.stuck:
+            return None
+        ticket = Ticket(record, owner, self.loop.time(), self._room)
+        return self._line_up(ticket, where) if self._room.take(ticket.size) else None
+
     def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
         """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
         where = self.topics.find(record.topic, hashed)
@@ -75,10 +85,9 @@ class Lanes:
         ticket = Ticket(record, owner, self.loop.time(), room)
         if not room.take(ticket.size):
             raise Unavailable("too much is on its way to Kafka")
-        if where is None:
-            ticket.wait_in(self.homeless.setdefault(record.topic, {}))
-        else:
-            self._line_up(ticket, where)
+        if where is not None:
+            return self._line_up(ticket, where)
+        ticket.wait_in(self.homeless.setdefault(record.topic, {}))
         return ticket
 
     def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
@@ -109,13 +118,16 @@ class Lanes:
             if lane.waiting:
                 self._feed_soon(lane)
 
-    async def feed(self, producer: AIOKafkaProducer) -> None:
-        """Send a batch of each lane that asked for it and has none under way."""
+    async def feed(self, producer: AIOKafkaProducer) -> int:
+        """Send a batch of each lane that asked for it and has none under way; tells how many records."""
         hungry, self._hungry = self._hungry, {}
+        sent = 0
         for lane in hungry:
             closed = self.topics.closed((lane.topic, lane.partition))
             if lane.waiting and not lane.under_way and not closed:
                 await self._send_batch(producer, lane)
+                sent += len(lane.under_way)
+        return sent
 
     def late(self, now: float, after_s: float) -> list[Lane]:
         """List the lanes whose batch, or whose longest waiting record, is older than ``after_s``."""
@@ -186,12 +198,13 @@ class Lanes:
         # What was handed back stands behind whoever is reading on: he begins anew.
         self.era += 1
 
-    def _line_up(self, ticket: Ticket, where: Where) -> None:
+    def _line_up(self, ticket: Ticket, where: Where) -> Ticket:
         lane = self._lanes.get(where)
         if lane is None:
             lane = self._lanes[where] = Lane(*where)
         ticket.wait_in(lane.waiting)
         self._feed_soon(lane)
+        return ticket
 
     def _make_homeless(self, lane: Lane) -> None:
         homeless: Queue = {}
@@ -212,20 +225,7 @@ class Lanes:
         if producer.client.cluster.partitions_for_topic(lane.topic) is None:
             return  # a send would ask for the topic by name, which may create it
         builder = producer.create_batch()
-        for ticket in lane.waiting:
-            record = ticket.record
-            if (ticket.alone and lane.under_way) or builder.append(
-                timestamp=None, key=record.key, value=record.value, headers=record.headers
-            ) is None:
-                break
-            lane.under_way.append(ticket)
-            if ticket.alone:
-                break
-        builder.close()
-        # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
-        for ticket in lane.under_way:
-            ticket.entered = True
-            del lane.waiting[ticket]
+        lane.fill(builder)
         batch, lane.sent_at, lane.told = lane.under_way, self.loop.time(), False
         try:
             answer = await producer.send_batch(builder, lane.topic, partition=lane.partition)

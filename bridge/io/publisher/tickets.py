@@ -6,6 +6,7 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 import asyncio
 from typing import Protocol
 
+from aiokafka.producer.message_accumulator import BatchBuilder
 from msgspec import Struct
 
 from bridge.core.event import Record
@@ -34,21 +35,22 @@ class Owner(Protocol):
 Queue = dict["Ticket", None]
 
 
-class Ticket:
-    """A record on its way since ``since`` (monotonic), for which there is ``room``."""
+class Ticket(Struct, eq=False):
+    """A record on its way since ``since`` (monotonic), for which there is ``room``; it waits in ``queue``."""
 
-    __slots__ = ("_room", "alone", "attempts", "entered", "owner", "queue", "record", "since", "size")
+    record: Record
+    owner: Owner
+    since: float
+    room: "Room"
+    queue: Queue | None = None
+    entered: bool = False
+    alone: bool = False
+    attempts: int = 0
 
-    def __init__(self, record: Record, owner: Owner, since: float, room: "Room") -> None:
-        self._room = room
-        self.record = record
-        self.owner = owner
-        self.since = since
-        self.size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
-        self.queue: Queue | None = None  # where it waits
-        self.entered = False
-        self.alone = False
-        self.attempts = 0
+    @property
+    def size(self) -> int:
+        """The bytes that it takes of its room."""
+        return len(self.record.value) + 2 * len(self.record.key) + _RECORD_OVERHEAD
 
     def wait_in(self, queue: Queue) -> None:
         """Stand at the end of ``queue``."""
@@ -66,7 +68,7 @@ class Ticket:
     def end(self) -> None:
         """Make room: it is no longer ours."""
         self.queue = None
-        self._room.give_back(self.size)
+        self.room.give_back(self.size)
 
 
 class Lane:
@@ -101,6 +103,23 @@ class Lane:
         self.told = False
         self.met_at = 0.0
         self.silences = 0
+
+    def fill(self, batch: BatchBuilder) -> None:
+        """Fill ``batch`` with what waits, in order: from here on it is under way."""
+        for ticket in self.waiting:
+            record = ticket.record
+            if (ticket.alone and self.under_way) or batch.append(
+                timestamp=None, key=record.key, value=record.value, headers=record.headers
+            ) is None:
+                break
+            self.under_way.append(ticket)
+            if ticket.alone:
+                break
+        batch.close()
+        # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
+        for ticket in self.under_way:
+            ticket.entered = True
+            del self.waiting[ticket]
 
     def tell_stuck(self) -> None:
         """Tell the owners of what is here, in order, that it does not leave."""

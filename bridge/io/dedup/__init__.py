@@ -1,28 +1,26 @@
 """Remembers what was seen, in Redis: one Lua call for all that came since the last one.
 
-What the answers mean is told in `core.claim`, how they are found in the two scripts. Nothing here decides
+What the answers mean is told in `core.claim`, how they are found in the script. Nothing here decides
 whether an event is published.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from hashlib import sha1
-from pathlib import Path
-from typing import Generic, TypeVar
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, ResponseError
 
 from bridge.core.claim import Answer, Claim, Finished, answered
+from bridge.io.dedup.line import Batch, Line, Script
 from bridge.telemetry import Telemetry
+from bridge.telling import Told
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_BATCH = 256
+_OFFERED = 256
 _MISSES_TO_OPEN = 3
 _TURNS_BEFORE_A_MISS = 3
 _STALLED_S = 0.02
@@ -30,15 +28,17 @@ _COMMIT, _RELEASE, _RENEW = "crn"
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """How long things last, in milliseconds but for ``call_s`` and ``probe_s``.
+    """How long things last, in milliseconds but for ``call_s``, ``probe_s`` and ``gather_s``.
 
-    ``call_s`` is how long a call may take before its events go on without an answer; ``lease_ms`` how long a
+    ``call_s`` is how long a call may take before its events go on without an answer; under load calls leave
+    ``gather_s`` apart; ``lease_ms`` how long a
     claim outlives its owner; ``keep_ms`` how long an unfinished claim's first time is known; ``window_ms``
     in which another format's copy is the same delivery.
     """
 
     call_s: float = 0.25
     probe_s: float = 1.0
+    gather_s: float = 0.004
     lease_ms: int = 3_000
     keep_ms: int = 60_000
     window_ms: int = 900_000
@@ -48,61 +48,6 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 class Missed(Exception):  # noqa: N818 - it says what happened: Redis did not answer in time
     """A call had no answer within its limit; it may still have been carried out."""
-
-
-T = TypeVar("T")
-Batch = list[tuple[Claim, str, asyncio.Future[T]]]
-Carrier = Callable[[Batch[T]], Coroutine[None, None, None]]
-
-
-class Script:
-    """One Lua script, loaded where it is not known yet."""
-
-    def __init__(self, redis: Redis | RedisCluster, name: str) -> None:
-        self._redis = redis
-        self._text = (Path(__file__).parent / name).read_text("utf-8")
-        self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
-
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
-        """Run it on ``keys``, which share a slot."""
-        try:
-            try:
-                answer = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
-            except NoScriptError:
-                answer = await self._redis.eval(self._text, len(keys), *keys, *arguments)
-        except ResponseError as error:
-            if "READONLY" in str(error):  # before Redis 7 in the midst of the text
-                await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
-            raise
-        return str(answer, "ascii")
-
-
-class Line(Generic[T]):
-    """One application's line to one script: a call is under way, what comes meanwhile leaves with the next.
-
-    One call at a time keeps the order in which one process received its deliveries.
-    """
-
-    def __init__(self, carry: Carrier[T]) -> None:
-        self._carry = carry
-        self._waiting: Batch[T] = []
-        self._call: asyncio.Task[None] | None = None
-        self.busy = False
-
-    def add(self, claim: Claim, text: str, answer: "asyncio.Future[T]") -> None:
-        """Send ``text`` about ``claim`` with the next call, which ends ``answer``."""
-        self._waiting.append((claim, text, answer))
-        if not self.busy:
-            self.busy = True
-            # Deliveries read in the same turn of the loop leave together.
-            asyncio.get_running_loop().call_soon(self._leave)
-
-    def _leave(self, _: object = None) -> None:
-        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
-        self.busy = bool(batch)
-        if batch:
-            self._call = asyncio.create_task(self._carry(batch))
-            self._call.add_done_callback(self._leave)
 
 
 class Memory:
@@ -122,11 +67,15 @@ class Memory:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._limits = limits
-        self._claim_script = Script(redis, "claim.lua")
-        self._settle_script = Script(redis, "settle.lua")
-        self._claim_lines: dict[str, Line[Claim]] = {}
-        self._settle_lines: dict[str, Line[bool]] = {}
-        self._terms = (limits.lease_ms, limits.keep_ms, limits.remember_ms, limits.remember_recurring_ms)
+        self._script = Script(redis, "memory.lua")
+        self._lines: dict[str, Line] = {}
+        self._terms = (
+            limits.lease_ms,
+            limits.keep_ms,
+            limits.window_ms,
+            limits.remember_ms,
+            limits.remember_recurring_ms,
+        )
         self._finished = Finished()
         self._misses = 0
         self._missed: list[str] = []
@@ -151,26 +100,25 @@ class Memory:
             await self._offer_again()
         await self._redis.aclose()
 
-    def claim(self, claim: Claim) -> Awaitable[Claim]:
+    def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
-        line = self._line(self._claim_lines, claim.app, self._ask)
+        line = self._line(claim.app)
         if known is None and self.away and not line.busy:  # nobody overtakes those that wait in line
             known = replace(claim, answer=Answer.AWAY)
-        answer: asyncio.Future[Claim] = self._loop.create_future()
         if known is None:
-            line.add(claim, claim.asked(), answer)
-        else:
-            self._telemetry.claimed(known.answer)
-            answer.set_result(known)
+            return line.ask(claim)
+        self._telemetry.claimed(known.answer)
+        answer: Told[Claim] = Told()
+        answer.tell(known)
         return answer
 
-    def commit(self, claim: Claim) -> Awaitable[bool]:
+    def commit(self, claim: Claim) -> Told[bool]:
         """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
         # Between here and Redis' word a death repeats the event under the same id; it is never lost.
         return self._settle(claim, _COMMIT)
 
-    def release(self, claim: Claim) -> Awaitable[bool]:
+    def release(self, claim: Claim) -> Told[bool]:
         """Let the next one try: the event is not durable and will not be by this owner."""
         return self._settle(claim, _RELEASE)
 
@@ -178,61 +126,51 @@ class Memory:
         """Let nobody else take them: their owner still works."""
         await asyncio.gather(*(self._settle(claim, _RENEW) for claim in claims))
 
-    def _settle(self, claim: Claim, what: str) -> Awaitable[bool]:
+    def _settle(self, claim: Claim, how: str) -> Told[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""
-        heard: asyncio.Future[bool] = self._loop.create_future()
-        self._line(self._settle_lines, claim.app, self._tell).add(claim, claim.ending(what), heard)
-        return heard
+        return self._line(claim.app).end(claim, how)
 
-    def _line(self, lines: dict[str, Line[T]], app: str, carry: Carrier[T]) -> Line[T]:
-        line = lines.get(app)
+    def _line(self, app: str) -> Line:
+        line = self._lines.get(app)
         if line is None:
-            line = lines[app] = Line(carry)
+            line = self._lines[app] = Line(self._carry, self._limits.gather_s)
         return line
 
-    async def _ask(self, batch: Batch[Claim]) -> None:
-        claims = [claim for claim, _, _ in batch]
-        limits = self._limits
-        keys = [c.key for c in claims] + [c.group for c in claims if c.group]
-        asked = "".join([text for _, text, _ in batch])
-        heads = (len(batch), limits.lease_ms, limits.keep_ms, limits.window_ms)
+    async def _carry(self, batch: Batch) -> None:
+        """Make one call of ``batch``, and tell everybody in it."""
+        endings, claims = batch.endings, [claim for claim, _ in batch.questions]
+        keys = [claim.key for claim, _, _ in endings] + [claim.key for claim in claims]
+        keys += [claim.group for claim in claims if claim.group]
+        said = "".join([text for _, text, _ in endings])
+        asked = "".join([claim.asked() for claim in claims])
+        arguments: list[str | int] = [len(endings), len(claims), *self._terms, said, asked]
+        heard = True
         try:
-            answers = answered(claims, await self._call(self._claim_script, keys, [*heads, asked]))
-        except (Missed, LookupError, ValueError):  # no answer, or one that nothing of ours wrote
+            text = await self._call(keys, arguments)
+            answers = answered(claims, text[len(endings) :])
+        except (Missed, LookupError, ValueError) as problem:  # no answer, or one that nothing of ours wrote
+            heard = not isinstance(problem, Missed)
             answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
-        for (_, _, future), answer in zip(batch, answers, strict=True):
-            self._telemetry.claimed(answer.answer)
-            if not future.done():  # whoever asked may be gone
-                future.set_result(answer)
-
-    async def _tell(self, batch: Batch[bool]) -> None:
-        keys = [claim.key for claim, _, _ in batch]
-        told = "".join([text for _, text, _ in batch])
-        try:
-            await self._call(self._settle_script, keys, [*self._terms, told])
-            heard = True
-        except Missed:
-            heard = False
-        for claim, text, future in batch:
+        for claim, text, told in endings:
             if not heard and text[0] == _COMMIT:
                 self._keep(claim)
-            if not future.done():
-                future.set_result(heard)
+            told.tell(heard)
+        for (_, told_claim), answer in zip(batch.questions, answers, strict=True):
+            self._telemetry.claimed(answer.answer)
+            told_claim.tell(answer)
 
     def _keep(self, claim: Claim) -> None:
         terms = self._limits
         remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
         self._finished.keep(claim, self._now_ms() + remember_ms)
 
-    async def _call(
-        self, script: Script, keys: list[str], arguments: list[str | int], *, probing: bool = False
-    ) -> str:
-        """Run ``script`` within the limit. The command is never cancelled: it ends by itself, unheard."""
+    async def _call(self, keys: list[str], arguments: list[str | int], *, probing: bool = False) -> str:
+        """Run the script within the limit. The command is never cancelled: it ends by itself, unheard."""
         if self.away and not probing:
             raise Missed
         loop = self._loop
         started = loop.time()
-        task = asyncio.create_task(script(keys, arguments))
+        task = loop.create_task(self._script(keys, arguments))
         self._calls.add(task)
         task.add_done_callback(self._over)
         limit = self._limits.call_s
@@ -279,13 +217,13 @@ class Memory:
             if self.away:
                 with suppress(Missed):
                     # Told nothing it writes nothing; the key leads to where an answer was missed.
-                    await self._call(self._settle_script, self._missed, [*self._terms, ""], probing=True)
+                    await self._call(self._missed, [0, 0, *self._terms, "", ""], probing=True)
             while self._finished and not self.away:
                 await self._offer_again()
 
     async def _offer_again(self) -> None:
         """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
-        claims = self._finished.some(_BATCH, self._now_ms())
+        claims = self._finished.some(_OFFERED, self._now_ms())
         heard = await asyncio.gather(*(self._settle(claim, _COMMIT) for claim in claims))
         for claim, taken in zip(claims, heard, strict=True):
             if taken:
