@@ -1,7 +1,7 @@
 """What every test may ask for: real parts, made once a run, and how hypothesis looks for counterexamples.
 
 A part that this machine cannot run is skipped with one line that says why, or fails where
-BRIDGE_TEST_REQUIRE (``kafka,redis``) names it.
+BRIDGE_TEST_REQUIRE (``kafka,redis,node,chart``) names it.
 """
 
 import os
