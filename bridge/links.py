@@ -5,6 +5,7 @@ Nothing connects here. What lies in files is read again at each login, so that i
 
 import asyncio
 import ssl
+from errno import EILSEQ
 from pathlib import Path
 from typing import Any, Self
 
@@ -31,7 +32,7 @@ class _FileToken(AbstractTokenProvider):  # type: ignore[misc] # the library ask
         self._path = path
 
     async def token(self) -> str:
-        return (await asyncio.to_thread(self._path.read_text)).strip()
+        return (await asyncio.to_thread(_secret, self._path)).strip()
 
 
 class _FilePassword(str):
@@ -213,5 +214,8 @@ def _text(path: Path | None) -> str | None:
 
 
 def _secret(path: Path) -> str:
-    """Read a secret as the settings do."""
-    return path.read_text("utf-8").rstrip("\r\n")
+    """Read a secret as the settings do. Raises OSError, which to the libraries is a link that is away."""
+    try:
+        return path.read_text("utf-8").rstrip("\r\n")
+    except UnicodeDecodeError:  # whose own text would show some of it
+        raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None

@@ -136,3 +136,14 @@ async def test_variables_that_cannot_be_are_told_and_stop_nothing(monkeypatch: p
         traces = traces_by_environment()
     assert [line["event"] for line in lines] == ["spans_not_exported"]
     await traces.stop(5)
+
+
+async def test_headers_that_cannot_be_read_are_told_without_what_stands_in_them(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "hidden")
+    traces = traces_by_environment()
+    (told,) = [line for line in caplog.records if "Header format" in line.getMessage()]
+    assert "****" in told.getMessage()
+    assert "hidden" not in caplog.text
+    await traces.stop(5)

@@ -7,9 +7,11 @@ import pytest
 
 from bridge.certificates import RenewedContext
 from bridge.links import kafka_options, redis_client, redis_tls
+from bridge.reasons.kafka import kafka_trouble
+from bridge.reasons.redis import trouble_now
 from bridge.settings import SettingsError, load
 from bridge.settings.sections import KafkaSettings, RedisSettings
-from tests.rig.certificates import Authority
+from tests.rig.certificates import Authority, lock
 from tests.rig.redis import RealRedis, Tls
 
 
@@ -118,3 +120,69 @@ def test_a_secret_that_is_given_and_in_a_file_is_refused(tmp_path: Path) -> None
         with pytest.raises(SettingsError, match="twice") as refused:
             load(config, {})
         assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {
+            "KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA__SASL_USERNAME": "u",
+            "KAFKA__SASL_PASSWORD_FILE": "",
+        },
+        {
+            "KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+            "KAFKA__SASL_MECHANISM": "OAUTHBEARER",
+            "KAFKA__SASL_TOKEN_FILE": "",
+        },
+        {"REDIS__PASSWORD_FILE": ""},
+        {"REDIS__SENTINEL_SERVICE": "m", "REDIS__SENTINEL_PASSWORD_FILE": ""},
+    ],
+)
+def test_a_secrets_file_that_holds_no_text_stops_the_start_and_is_named(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(b"hidden\xff")
+    given = {f"BRIDGE_{name}": value or str(file) for name, value in settings.items()}
+    with pytest.raises(SettingsError, match=r"_FILE = .*: cannot be read: not UTF-8 text") as refused:
+        load(None, given)
+    assert "hidden" not in str(refused.value)
+
+
+async def test_a_secrets_file_that_turns_into_no_text_is_trouble_with_the_link_and_no_bug(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text("hidden", encoding="utf-8")
+    password = _logged_in(file)
+    server = RealRedis()
+    server.start()
+    settings = RedisSettings(url=server.url, password_file=file)
+    file.write_bytes(b"hidden\xff")
+    try:
+        with pytest.raises(OSError, match="no UTF-8 text"):
+            password.encode()
+        found = await trouble_now(settings)
+    finally:
+        server.remove()
+    assert found is not None
+    assert str(file) in found[1].what
+    assert "hidden" not in str(found[1])
+
+
+def test_a_key_of_kafkas_that_wants_a_password_is_refused_without_asking_for_it_on_the_terminal(
+    authority: Authority, tmp_path: Path
+) -> None:
+    pair = authority.sign("bridge")
+    locked = tmp_path / "locked.key"
+    lock(pair.key, locked, "word")
+    given = {"SECURITY_PROTOCOL": "SSL", "SSL_CERTFILE": str(pair.cert), "SSL_KEYFILE": str(locked)}
+    with pytest.raises(SettingsError, match="ssl_keyfile cannot be used"):
+        load(None, {f"BRIDGE_KAFKA__{name}": value for name, value in given.items()})
+
+
+async def test_a_broker_that_names_itself_as_no_resolver_takes_it_is_trouble_and_no_bug() -> None:
+    found = await kafka_trouble(("kafka..svc", 9092), {"security_protocol": "PLAINTEXT"})
+    assert found is not None
+    assert "the name kafka..svc is not known here" in found.what

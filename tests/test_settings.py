@@ -128,6 +128,7 @@ LOGIN = "db, username, password, client_name"
         ("redis://host:eighty/0", "must have a port from 1 to 65535"),
         ("redis://host:65536", "must have a port from 1 to 65535"),
         ("redis://host:0", "must have a port from 1 to 65535"),
+        ("redis://redis..svc", "must have a host without an empty part or one of over 63 characters"),
         ("redis://host/shop", "must have a database number after the host, or nothing"),
         ("redis://host?db=shop", "must have a number as db"),
         (
@@ -228,6 +229,8 @@ def test_secrets_are_masked_in_mistakes_and_in_the_settings_own_text() -> None:
         ({"BRIDGE_KAFKA__TOPIC": "vod/{type}"}, "letters, digits"),
         ({"BRIDGE_KAFKA__TOPIC": "{"}, "letters, digits"),
         ({"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "broker"}, "host:port"),
+        ({"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "a:1,kafka..svc:9092"}, "a host without an empty part"),
+        ({"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "a:1, b:65536"}, "ports from 1 to 65535"),
         ({"BRIDGE_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}, "needs sasl_username"),
         ({"BRIDGE_KAFKA__SASL_USERNAME": "u"}, "needs security_protocol"),
         ({"BRIDGE_KAFKA__SSL_CAFILE": "/no/such"}, "does not point to a file"),

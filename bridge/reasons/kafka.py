@@ -79,7 +79,7 @@ async def _unreachable(address: Address) -> Trouble | None:
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             _, writer = await asyncio.open_connection(host, port)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # the second where no resolver would take it
         return Trouble(
             what=f"{name}: the name {host} is not known here", todo="check its spelling and the DNS"
         )

@@ -6,13 +6,13 @@ No part reads a variable itself; `bridge.app` hands each part plain values.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from ssl import create_default_context
 from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
+from bridge.settings.addresses import usable
 from bridge.settings.apps import AppSettings
 from bridge.settings.mistakes import Mistake, SettingsError, mistakes_of
 from bridge.settings.reading import read_environment, read_file, stacked
@@ -54,12 +54,7 @@ class Settings(Section):
     @classmethod
     def _certificates_can_be_used(cls, kafka: KafkaSettings) -> KafkaSettings:
         if kafka.security_protocol.endswith("SSL"):
-            try:
-                context = create_default_context(cafile=kafka.ssl_cafile)
-                if kafka.ssl_certfile:
-                    context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile)
-            except OSError as error:  # what ssl itself raises is one too
-                raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None
+            usable(kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile)
         return kafka
 
     def applications(self) -> dict[str, Application]:

@@ -27,6 +27,14 @@ def reachable(url: str) -> str:
     return url
 
 
+def resolvable(host: str) -> None:
+    """Refuse what no resolver takes: the libraries fail on it with an error that is none of a connection."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError("must have a host without an empty part or one of over 63 characters") from None
+
+
 def _one_reachable(url: str) -> None:
     try:
         parts = urlsplit(url)
@@ -35,6 +43,7 @@ def _one_reachable(url: str) -> None:
         raise ValueError("must have a port from 1 to 65535") from None
     if port == 0:
         raise ValueError("must have a port from 1 to 65535")
+    resolvable(parts.hostname or "")
     if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
         raise ValueError("must have a database number after the host, or nothing")
     options = parse_qsl(parts.query, keep_blank_values=True)

@@ -4,12 +4,13 @@ Which settings there are is told in `sections`.
 """
 
 import re
+from pathlib import Path
 from string import Formatter
 from typing import Annotated
 
-from pydantic import AfterValidator, ByteSize, Field, SecretStr
+from pydantic import AfterValidator, ByteSize, Field, FilePath, SecretStr
 
-from bridge.settings.addresses import reachable
+from bridge.settings.addresses import reachable, resolvable
 
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
@@ -32,13 +33,37 @@ def _topic_template(value: str) -> str:
     return value
 
 
+def _brokers(value: str) -> str:
+    for each in value.split(","):
+        host, _, port = each.strip().rpartition(":")
+        resolvable(host.strip("[]"))
+        if not 1 <= int(port) <= _PORT_MAX:
+            raise ValueError("must have ports from 1 to 65535")
+    return value
+
+
+def _readable(path: Path) -> Path:
+    try:
+        path.read_text("utf-8")
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError("cannot be read: not UTF-8 text") from None
+    return path
+
+
 # Kafka's limit is 249; the longest type and application name have to fit in.
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
+_PORT_MAX = 65535
 _BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
 
 Topic = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
 TopicTemplate = Annotated[str, AfterValidator(_topic_template)]
-Brokers = Annotated[str, _matching(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated")]
+Brokers = Annotated[
+    str,
+    _matching(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated"),
+    AfterValidator(_brokers),
+]
 RedisUrl = Annotated[
     str,
     _matching(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path"),
@@ -48,4 +73,5 @@ Endpoint = Annotated[str, _matching(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host
 Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
+SecretFile = Annotated[FilePath, AfterValidator(_readable)]
 Bytes = Annotated[ByteSize, Field(ge=1)]

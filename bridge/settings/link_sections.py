@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import ByteSize, Field, FilePath, SecretStr, model_validator
 
 from bridge.settings.addresses import by_files, fitting, once, url_password, usable
-from bridge.settings.kinds import Brokers, Bytes, RedisUrl, Topic, TopicTemplate
+from bridge.settings.kinds import Brokers, Bytes, RedisUrl, SecretFile, Topic, TopicTemplate
 from bridge.settings.section import Section
 
 MIB = 1024 * 1024
@@ -36,11 +36,11 @@ class KafkaSettings(Section):
     )
     sasl_username: str = Field(default="", description="User for PLAIN and SCRAM.")
     sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for PLAIN and SCRAM.")
-    sasl_password_file: FilePath | None = Field(
+    sasl_password_file: SecretFile | None = Field(
         default=None,
         description="File with that password, instead; read again at each login (with PLAIN, at the start).",
     )
-    sasl_token_file: FilePath | None = Field(
+    sasl_token_file: SecretFile | None = Field(
         default=None, description="File with the OAUTHBEARER token; read again at each login."
     )
     ssl_cafile: FilePath | None = Field(
@@ -98,7 +98,7 @@ class RedisSettings(Section):
         " or a cluster several: host:port,host:port. From a file it is read only at the start.",
     )
     password: SecretStr = Field(default=SecretStr(""), description="Password, where the URL has none.")
-    password_file: FilePath | None = Field(
+    password_file: SecretFile | None = Field(
         default=None, description="File with the password, instead; read again at each login."
     )
     ssl_cafile: FilePath | None = Field(
@@ -120,7 +120,7 @@ class RedisSettings(Section):
     sentinel_password: SecretStr = Field(
         default=SecretStr(""), description="Password at the sentinels, where they ask for one."
     )
-    sentinel_password_file: FilePath | None = Field(
+    sentinel_password_file: SecretFile | None = Field(
         default=None, description="File with that password, instead; read again at each login."
     )
     cluster: bool = Field(

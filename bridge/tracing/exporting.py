@@ -30,6 +30,8 @@ _PROTOCOL = "http/protobuf"
 _SELDOM_S = 60.0
 # What says that a collector does not answer: the SDK, and the HTTP client below it.
 _LIBRARIES = ("opentelemetry", "urllib3")
+# Says which of OTEL_EXPORTER_OTLP_HEADERS it cannot read, with all that stands in it: mostly a token.
+_SHOWS_HEADERS = "opentelemetry.util.re"
 
 
 class Traced:
@@ -111,7 +113,9 @@ class Seldom(logging.Handler):
 
 
 def _in_one_line(record: logging.LogRecord) -> logging.LogRecord:
-    """Keep what went wrong, and drop where in the library: nobody here can use that."""
+    """Keep what went wrong, and drop where in the library: nobody here can use that; nor what is secret."""
+    if record.name == _SHOWS_HEADERS and record.args:
+        record.args = ("****",)
     if record.exc_info and record.exc_info[1] is not None:
         record.msg, record.args = f"{record.getMessage()}: {record.exc_info[1]!r}", ()
         record.exc_info = None

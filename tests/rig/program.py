@@ -134,7 +134,9 @@ class Program:
     async def metric(self, name: str, **labels: str) -> float:
         """Sum the samples of this exact name whose labels match; 0 where there are none."""
         lines = (await self.admin("/metrics")).body.decode().splitlines()
-        told = "".join(f"{line}\n" for line in lines if line.startswith(name))  # reading all would take longer
+        told = "".join(
+            f"{line}\n" for line in lines if line.startswith(name)
+        )  # reading all would take longer
         return sum(
             sample.value
             for family in text_string_to_metric_families(told)

@@ -16,8 +16,8 @@
 
 {{/* What never changes in a release's life: selectors and claims are made of it. */}}
 {{- define "bridge.instance" -}}
-app.kubernetes.io/name: {{ include "bridge.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "bridge.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "bridge.selector" -}}

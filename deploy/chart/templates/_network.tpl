@@ -6,13 +6,20 @@
 {{- end }}
 {{- end }}
 
+{{/* The ports in a text of addresses, as a JSON list; parts of an IPv6 address are none. */}}
+{{- define "bridge.portsIn" -}}
+{{- $ports := list }}
+{{- range regexFindAll ":[0-9]+([,/?#\\s]|$)" . -1 }}
+{{- $ports = append $ports (regexFind "[0-9]+" . | int) }}
+{{- end }}
+{{- toJson $ports }}
+{{- end }}
+
 {{/* The ports that settings name, as a JSON list. */}}
 {{- define "bridge.kafkaPorts" -}}
 {{- $ports := .Values.networkPolicy.kafka.ports }}
 {{- if not $ports }}
-{{- range regexFindAll ":[0-9]+" (dig "kafka" "bootstrap_servers" "" .Values.settings) -1 }}
-{{- $ports = append $ports (. | trimPrefix ":" | int) }}
-{{- end }}
+{{- $ports = include "bridge.text" (dig "kafka" "bootstrap_servers" "" .Values.settings) | include "bridge.portsIn" | fromJsonArray }}
 {{- end }}
 {{- default (list 9092 9093 9094) $ports | uniq | toJson }}
 {{- end }}
@@ -20,11 +27,22 @@
 {{- define "bridge.redisPorts" -}}
 {{- $ports := .Values.networkPolicy.redis.ports }}
 {{- if not $ports }}
-{{- range regexFindAll ":[0-9]+" (dig "redis" "url" "" .Values.settings) -1 }}
-{{- $ports = append $ports (. | trimPrefix ":" | int) }}
+{{- $ports = include "bridge.portsIn" (dig "redis" "url" "" .Values.settings) | fromJsonArray }}
+{{- $sentinels := dig "redis" "sentinel_service" "" .Values.settings }}
+{{- if and $sentinels (not $ports) }}{{ $ports = append $ports 26379 }}{{ end }}
+{{- if or $sentinels (not $ports) }}{{ $ports = append $ports 6379 }}{{ end }}
 {{- end }}
-{{- if or (not $ports) (dig "redis" "sentinel_service" "" .Values.settings) }}
-{{- $ports = append $ports 6379 }}
+{{- $ports | uniq | toJson }}
+{{- end }}
+
+{{/* Those at which the vendor's API is, and on its machines what gives out a role's credentials (http). */}}
+{{- define "bridge.vendorPorts" -}}
+{{- $ports := .Values.networkPolicy.vendor.ports }}
+{{- range .Values.apps }}
+{{- $app := default dict . }}
+{{- if hasPrefix "pull" (dig "mode" "push" $app) }}
+{{- $ports = concat $ports (include "bridge.portsIn" (dig "endpoint" "" $app) | fromJsonArray) }}
+{{- if eq (dig "credentials_provider" "" $app) "cvm-role" }}{{ $ports = append $ports 80 }}{{ end }}
 {{- end }}
 {{- end }}
 {{- $ports | uniq | toJson }}
@@ -55,7 +73,7 @@
   {{- end }}
 {{- if include "bridge.pulls" . }}
 - ports:
-    {{- include "bridge.ports" $policy.vendor.ports | indent 4 }}
+    {{- include "bridge.ports" (include "bridge.vendorPorts" . | fromJsonArray) | indent 4 }}
   {{- with $policy.vendor.to }}
   to:
     {{- toYaml . | nindent 4 }}

@@ -31,7 +31,7 @@ seccompProfile:
     sources:
       {{- range .Values.secrets }}
       - secret:
-          name: {{ .secret }}
+          name: {{ .secret | quote }}
           items:
             - {key: {{ .key | quote }}, path: {{ .setting | quote }}}
       {{- end }}
@@ -39,18 +39,18 @@ seccompProfile:
 {{- range .Values.credentials }}
 - name: credentials-{{ .app }}
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ .secret | quote }}
     defaultMode: 0440
 {{- end }}
 {{- range .Values.certificates }}
 - name: certificates-{{ .name }}
   {{- if .configMap }}
   configMap:
-    name: {{ .configMap }}
+    name: {{ .configMap | quote }}
     defaultMode: 0440
   {{- else }}
   secret:
-    secretName: {{ .secret }}
+    secretName: {{ .secret | quote }}
     defaultMode: 0440
   {{- end }}
 {{- end }}
@@ -88,7 +88,7 @@ tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- end }}
 
@@ -129,11 +129,13 @@ spec:
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
+      # Nobody answers before the spool is read: 10 min for dozens of GiB on a slow disk. Not /readyz:
+      # a bridge that waits for Kafka, its spool full, is to be there when Kafka is back, not in a restart's back-off.
       startupProbe:
-        httpGet: {path: /readyz, port: metrics}
+        httpGet: {path: /livez, port: metrics}
         periodSeconds: 2
         timeoutSeconds: 3
-        failureThreshold: 60
+        failureThreshold: 300
       readinessProbe:
         httpGet: {path: /readyz, port: metrics}
         periodSeconds: 5
@@ -230,7 +232,8 @@ containers:
     env:
       {{- if $.inline }}
       {{- range $name, $text := include "bridge.variables" . | fromYaml }}
-      - {name: {{ $name }}, value: {{ $text | quote }}}
+      {{- /* In `env` Kubernetes takes $(NAME) for a variable; in a ConfigMap it does not. */}}
+      - {name: {{ $name }}, value: {{ $text | replace "$" "$$" | quote }}}
       {{- end }}
       {{- end }}
       {{- with $env }}

@@ -2,7 +2,8 @@
 
 {{/* A value as the program reads it: numbers without an exponent, lists with commas. */}}
 {{- define "bridge.text" -}}
-{{- if kindIs "slice" . }}{{ join "," . }}
+{{- if kindIs "slice" . }}
+{{- range $place, $each := . }}{{ if $place }},{{ end }}{{ include "bridge.text" $each }}{{ end }}
 {{- else if and (kindIs "float64" .) (eq (float64 .) (floor .)) }}{{ int64 . }}
 {{- else }}{{ toString . }}
 {{- end }}
