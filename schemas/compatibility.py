@@ -24,7 +24,7 @@ PATTERN = "*.v1.schema.json"
 Schema = Any
 
 # What a keyword's change means. Those not named here are compared as they stand.
-FREE = frozenset({"$schema", "$defs", "title", "description", "examples", "deprecated"})
+FREE = frozenset({"$schema", "$defs", "$comment", "title", "description", "examples", "deprecated"})
 WALKED = frozenset(
     {"properties", "required", "type", "enum", "$ref", "items", "additionalProperties", "anyOf", "allOf"}
 )
@@ -43,7 +43,8 @@ class _Comparison:
         self._roots = (old, new)
         self._seen: set[tuple[str, str]] = set()
 
-    def compare(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def compare(self, old: Schema, new: Schema, path: str, *, strict: bool = False) -> Iterator[str]:
+        """Name what breaks; ``strict`` inside a condition or a choice, where a key more asserts more."""
         if old == new and not _refers(old):
             return
         if not isinstance(old, dict) or not isinstance(new, dict):
@@ -53,8 +54,8 @@ class _Comparison:
         yield from _types(old, new, path)
         yield from _words(old, new, path)
         yield from _required(old, new, path)
-        yield from self._members(old, new, path)
-        yield from self._choices(old, new, path)
+        yield from self._members(old, new, path, strict=strict)
+        yield from self._choices(old, new, path, strict=strict)
         for keyword in sorted((old.keys() | new.keys()) - FREE - WALKED):
             yield from self._other(keyword, old, new, path)
 
@@ -70,7 +71,7 @@ class _Comparison:
         self._seen.add((one, other))
         yield from self.compare(_lookup(self._roots[0], one), _lookup(self._roots[1], other), path)
 
-    def _members(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def _members(self, old: Schema, new: Schema, path: str, *, strict: bool) -> Iterator[str]:
         if old.get("additionalProperties", True) != new.get("additionalProperties", True):
             yield f"{path or 'the event'}: closed, further keys were allowed"
         before, after = old.get("properties", {}), new.get("properties", {})
@@ -79,22 +80,26 @@ class _Comparison:
             if name not in after:
                 yield f"{where}: removed"
             else:
-                yield from self.compare(member, after[name], where)
+                yield from self.compare(member, after[name], where, strict=strict)
+        for name in after.keys() - before.keys():
+            if strict or after[name] is False:
+                yield f"{path}.{name}: asserted now".removeprefix(".")
 
-    def _choices(self, old: Schema, new: Schema, path: str) -> Iterator[str]:
+    def _choices(self, old: Schema, new: Schema, path: str, *, strict: bool) -> Iterator[str]:
         if "items" in old or "items" in new:
-            yield from self.compare(old.get("items", True), new.get("items", True), f"{path}[]")
+            items = old.get("items", True), new.get("items", True)
+            yield from self.compare(*items, f"{path}[]", strict=strict)
         for keyword in ("anyOf", "allOf"):
             before, after = old.get(keyword, []), new.get(keyword, [])
             if len(before) != len(after):
                 yield f"{path}: type changed, {_brief(before)} to {_brief(after)}"
                 continue
             for one, other in zip(before, after, strict=True):
-                yield from self.compare(one, other, path)
+                yield from self.compare(one, other, path, strict=True)
 
     def _other(self, keyword: str, old: Schema, new: Schema, path: str) -> Iterator[str]:
         if keyword in NESTING and keyword in old and keyword in new:
-            yield from self.compare(old[keyword], new[keyword], path)
+            yield from self.compare(old[keyword], new[keyword], path, strict=True)
         elif keyword not in old and keyword.startswith("x-"):
             return  # a remark more
         elif keyword not in old:

@@ -5,21 +5,18 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from bridge.build import build_memory, build_writer, holding_rule, now_ms, routing_of
+from bridge.build import now_ms
 from bridge.cli.audit_vendor import Tasks
+from bridge.cli.journeys import parts
 from bridge.core.application import Application
 from bridge.core.backfill import rebuilt
-from bridge.core.event import Notification, Record
-from bridge.core.outcome import Ending, Unavailable
+from bridge.core.event import Notification
+from bridge.core.outcome import Ending
 from bridge.io.vod_api import Refused
-from bridge.keeping import Keeper, Kept
 from bridge.pipeline import Pipeline
 from bridge.settings import Settings
-from bridge.telemetry import Telemetry
 
 NOT_REBUILT = "cannot be rebuilt"
-_PATIENCE_S = 10.0
-_STOP_S = 2.0
 # What the vendor says where it knows this task no longer; anything else would be said of the next one, too.
 _FORGOTTEN = ("InvalidParameterValue", "ResourceNotFound")
 
@@ -28,41 +25,15 @@ class Deferred(Exception):  # noqa: N818 - it says what happened, not that somet
     """Nothing durable takes events: the next one would have to wait as long, for nothing."""
 
 
-class _NoSpool:
-    """Keeps nothing: whoever typed the command is told what Kafka did not take, and can type it again."""
-
-    def takes(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
-        return False
-
-    def holds(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
-        return False
-
-    def put(self, record: Record, *, pending: bool = False) -> Kept:
-        raise Unavailable(f"there is no spool ({record.topic}, pending: {pending})")
-
-
 @asynccontextmanager
 async def journeys(settings: Settings) -> AsyncIterator[Pipeline]:
     """Build and start what takes events to Kafka, and stop it at the end."""
-    telemetry = Telemetry()
-    memory, writer = build_memory(settings, telemetry), build_writer(settings, telemetry)
-    # Nobody sends again what this holds: it waits, and then says so.
-    rule = replace(holding_rule(settings), hold_s=0.0, patience_s=_PATIENCE_S)
-    pipeline = Pipeline(memory, Keeper(writer, _NoSpool()), routing_of(settings), telemetry, rule)
-    memory.start()
-    writer.start()
-    pipeline.start()
-    try:
-        yield pipeline
-    except Deferred:
-        if writer.wanted:
-            named = ", ".join(sorted(writer.wanted))
-            raise Deferred(f"topics are missing: {named}: `vod-bridge topics --create` makes them") from None
-        raise
-    finally:
-        await pipeline.stop(_STOP_S)
-        await writer.stop(_STOP_S)
-        await memory.stop()
+    unchecked = settings.dedup.when_unavailable == "publish"
+    async with parts(settings, unchecked=unchecked, bury=True) as bridge:
+        try:
+            yield bridge.pipeline
+        except Deferred as deferred:
+            raise Deferred(bridge.missing or str(deferred)) from None
 
 
 async def bring_in(

@@ -29,6 +29,7 @@ _ENDINGS: Mapping[str, Paint] = {
     "unauthorized": "red",
     "deferred": "red",
 }
+_NO_VALUE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what reading any bytes may raise
 _ERRORS_SHOWN = 3
 _BRIEF = 100  # characters of an object that still fit a line
 
@@ -99,7 +100,7 @@ def event_line(seen: Seen, *, dated: bool = False) -> Text:
         return _dead_letter_line(seen, dated=dated)
     try:
         event = msgspec.json.decode(seen.value, type=_Canonical)
-    except msgspec.MsgspecError:
+    except _NO_VALUE:
         return Text.assemble((seen.topic, "red"), " a value that is no event of this bridge")
     subject = " ".join(
         f"{word} {name}" for word, name in (("file", event.file_id), ("task", event.task_id)) if name
@@ -159,7 +160,7 @@ def json_line(seen: Seen) -> str:
     try:
         msgspec.json.decode(seen.value)
         value = msgspec.Raw(seen.value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except _NO_VALUE:
         value = seen.value.decode("utf-8", "replace")
     if isinstance(value, msgspec.Raw) and b"\n" in seen.value:
         value = msgspec.Raw(msgspec.json.format(seen.value, indent=-1))

@@ -70,7 +70,7 @@ def explain(
             else:
                 _show(console, found, explanation, first=number == 1)
     except OSError as error:
-        fail(f"cannot read {error.filename}: {error.strerror}")
+        fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
     if not number:
         fail(f"{paths[0]}: nothing in it", USED_WRONGLY)
     if rejected:

@@ -76,11 +76,11 @@ class Parts(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def parts(settings: Settings, *, unchecked: bool) -> AsyncIterator[Parts]:
+async def parts(settings: Settings, *, unchecked: bool, bury: bool = False) -> AsyncIterator[Parts]:
     """Build and start what takes events to Kafka, and stop it at the end.
 
-    What is rejected is not written to the dead-letter topic. While Redis is away an event is published all
-    the same where that is allowed (``unchecked``), else it is deferred.
+    What is rejected is written to the dead-letter topic only where that is wanted (``bury``). While Redis is
+    away an event is published all the same where that is allowed (``unchecked``), else it is deferred.
     """
     telemetry = Telemetry()
     memory, publisher = build_memory(settings, telemetry), build_writer(settings, telemetry)
@@ -88,7 +88,7 @@ async def parts(settings: Settings, *, unchecked: bool) -> AsyncIterator[Parts]:
     rule = replace(holding_rule(settings), hold_s=0.0, patience_s=PATIENCE_S, publish_unchecked=unchecked)
     routing = routing_of(settings)
     keeper = Keeper(publisher, _NoSpool())
-    writer = _NoDeadLetters(keeper, routing.topic_dead_letter)
+    writer = keeper if bury else _NoDeadLetters(keeper, routing.topic_dead_letter)
     pipeline = Pipeline(memory, writer, routing, telemetry, rule)
     memory.start()
     publisher.start()

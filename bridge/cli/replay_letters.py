@@ -223,8 +223,8 @@ def _end(letter: _Letter, record: Record, ending: Ending) -> End:
 def _letter(record: ConsumerRecord) -> _Letter:
     said: dict[str, bytes | None] = dict(record.headers)
 
-    def text(name: str) -> str:
-        return (said.get(name) or b"").decode("utf-8", "surrogateescape")
+    def text(name: str, errors: str = "replace") -> str:
+        return (said.get(name) or b"").decode("utf-8", errors)
 
     received_ms = int(record.timestamp)
     with suppress(ValueError):
@@ -235,7 +235,7 @@ def _letter(record: ConsumerRecord) -> _Letter:
         app=text("app"),
         reason=text("reason"),
         received_ms=max(0, received_ms),
-        content_type=text("content-type"),
+        content_type=text("content-type", "surrogateescape"),
         body=record.value or b"",
     )
 

@@ -16,7 +16,7 @@ from bridge.cli.journeys import PATIENCE_S, Parts, parts
 from bridge.cli.positions import Positions
 from bridge.cli.replay_report import End, Teller
 from bridge.cli.replay_work import Stopped, chunks
-from bridge.cli.stretch import Batch, Span, Stretch, reading
+from bridge.cli.stretch import Batch, Offsets, Span, Stretch, reading
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
 from bridge.core.progress import Progress
@@ -26,6 +26,8 @@ from bridge.settings import Settings
 
 _KEEP_EACH_S = 1.0
 _PREFIX = "com.tencentcloud.vod."
+
+Left = dict[TopicPartition, set[int]]  # offsets that are to be copied still
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -121,18 +123,21 @@ class Range:
         kept_at, seen = clock(), 0
         async for batch in stretch.batches():
             stopped: Stopped | None = None
-            refused: dict[TopicPartition, set[int]] = {}
+            wanted = self._wanted(batch, teller)
+            left: Left = {place: set() for place in batch.reached}
+            for record in wanted:
+                left[_place(record)].add(record.offset)
             # Up to where each partition is copied: behind a record that was not, order asks for all again.
             copied = {place: self._progress[place].seen for place in batch.reached}
-            for chunk in chunks(self._wanted(batch, teller), _size):
+            for chunk in chunks(wanted, _size):
                 stopped = Stopped("interrupted") if enough.is_set() else None
-                stopped = stopped or await self._copy(chunk, bridge, teller, (copied, refused))
+                stopped = stopped or await self._copy(chunk, bridge, teller, (copied, left))
                 if stopped:
                     break
             for place, reached in batch.reached.items():
                 upto = copied[place] if stopped else reached
                 done = {r.offset for r in batch.records if _place(r) == place and r.offset < upto}
-                self._progress[place] = self._progress[place].after(upto, done - refused.get(place, set()))
+                self._progress[place] = self._progress[place].after(upto, done - left[place])
             if stopped:
                 raise stopped
             seen += len(batch.records)
@@ -146,10 +151,10 @@ class Range:
         chunk: Sequence[ConsumerRecord],
         bridge: Parts,
         teller: Teller,
-        noted: tuple[dict[TopicPartition, int], dict[TopicPartition, set[int]]],
+        noted: tuple[Offsets, Left],
     ) -> Stopped | None:
         """Send them together, in their order, and wait; give why the range cannot go on, if so."""
-        copied, refused = noted
+        copied, left = noted
         until = asyncio.get_running_loop().time() + PATIENCE_S
         sent = [bridge.keeper.send(_copied(record, self._wish.to)) for record in chunk]
         failed: set[TopicPartition] = set()
@@ -161,7 +166,6 @@ class Range:
                     await passage.durable
             except Rejected:
                 ending = Ending.REJECTED
-                refused.setdefault(place, set()).add(record.offset)
             except (TimeoutError, Unavailable) as error:
                 passage.withdraw()
                 failed.add(place)
@@ -169,7 +173,9 @@ class Range:
                 continue
             teller.end(_end(record, ending))
             if place not in failed:
-                copied[place] = record.offset + 1
+                copied[place] = max(copied[place], record.offset + 1)
+                if ending is Ending.PUBLISHED:
+                    left[place].discard(record.offset)
         return why
 
 

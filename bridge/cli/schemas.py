@@ -139,7 +139,7 @@ def _document(routing: Routing) -> str:
 
     def address(found: re.Match[str]) -> str:
         topic = topics[found[2]]
-        spelled = f"'{topic}'" if "{" in topic else topic
+        spelled = topic if topic == found[2] else f"'{topic}'"  # 123 and null are topics, too
         return f"{found[1]}{spelled}{_OF_APPLICATIONS if '{app}' in topic else ''}"
 
     return _ADDRESS.sub(address, text)

@@ -172,7 +172,7 @@ async def _post_each(
     while (notification := await waiting.get()) is not None:
         room.release()
         if isinstance(notification, OSError):
-            raise _Stopped(f"cannot read {notification.filename}: {notification.strerror}")
+            raise _Stopped(f"cannot read {notification.filename or 'a file'}: {notification.strerror}")
         body, query = _signed(posting, notification.body)
         try:
             async with session.post(posting.url, data=body, params=query, headers=_JSON) as answer:

@@ -27,6 +27,7 @@ from bridge.links import kafka_options
 from bridge.settings import Settings
 
 _LOOK_S = 0.5
+_NONE_YET = "none of the topics exists yet: `vod-bridge topics --create` makes them"
 
 
 class Outcome(StrEnum):
@@ -117,6 +118,8 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
     options = kafka_options(settings.kafka)
     if since and from_beginning:
         fail("either --since or --from-beginning", USED_WRONGLY)
+    if types and Outcome.REJECTED in (outcomes or ()):
+        fail("--outcome rejected: dead letters have no type; leave --type out", USED_WRONGLY)
     since_ms = moment("--since", since, now_ms()) if since else None
     if from_beginning or (not follow and not since):
         since_ms = 0
@@ -181,13 +184,15 @@ async def _followed(
 ) -> AsyncGenerator[Seen, None]:
     async with watching(options, topics, wish.since_ms) as watch:
         if not watch.topics:
-            typer.echo("none of the topics exists yet: `vod-bridge topics --create` makes them", err=True)
+            typer.echo(_NONE_YET, err=True)
         async for seen in watch.records():
             yield seen
 
 
 async def _there(options: dict[str, Any], topics: Sequence[str], wish: _Wish) -> AsyncGenerator[Seen, None]:
     async with reading(options, topics, Span(wish.since_ms)) as stretch:
+        if not stretch.begins:
+            typer.echo(_NONE_YET, err=True)
         async for batch in stretch.batches():
             for record in sorted(batch.records, key=written):
                 yield seen_of(record)

@@ -37,6 +37,12 @@ class Job:
         return (key, -1) if key is not None else (None, hash(self.place.where))
 
 
+def ending() -> bool:
+    """Tell whether the running task is asked to end; else a CancelledError is an error like others."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Crew:
     """So many workers. ``handle`` gives None where all is done, or the seconds until the next attempt.
 
@@ -107,7 +113,7 @@ class Crew:
             self._moved.set()
 
     async def _work(self) -> None:
-        while True:
+        while not ending():  # a handler may have swallowed it
             key = await self._ready.get()
             if key not in self._lanes:
                 continue
@@ -115,9 +121,10 @@ class Crew:
             job.place.begun = max(job.place.begun, job.record.offset)
             try:
                 pause = await self._handle(job)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the events of the key stay undone
-                self._leave(key, error)
-                return
+            except BaseException as error:
+                if not ending():
+                    self._leave(key, error)  # whatever it is, the events of the key stay undone
+                raise
             if pause is not None:
                 asyncio.get_running_loop().call_later(pause, self._ready.put_nowait, key)
                 continue

@@ -85,7 +85,7 @@ def reasons(job: Job) -> Headers:
     reason = next((word for kind, word in kinds.items() if isinstance(job.error, kind)), "failed")
     texts = {
         "reason": reason,
-        "detail": str(job.error)[:_DETAIL_MAX],
+        "detail": _said(job.error)[:_DETAIL_MAX],
         "error_type": type(job.error).__qualname__,
         "attempts": str(job.attempts),
         "original_topic": job.record.topic,
@@ -93,6 +93,13 @@ def reasons(job: Job) -> Headers:
         "original_offset": str(job.record.offset),
     }
     return [(name, text.encode(errors="replace")) for name, text in texts.items()]
+
+
+def _said(error: BaseException | None) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an error that cannot be told must not keep its event from being buried
+        return ""
 
 
 def _name(job: Job) -> str:

@@ -47,8 +47,9 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     """One event: the keys of the canonical event, and where its record stands.
 
     ``id`` names the occurrence and is the same for every repeat: the key for idempotent work. ``time`` is
-    when the bridge received it, aware, UTC. ``outcome`` is succeeded, failed, partial, in_progress, unknown,
-    or a word to come. What does not apply is None or empty.
+    when the bridge received it, aware, UTC. ``outcome`` is succeeded, failed, partial, in_progress or
+    unknown, ``conformance`` conforming, repaired or nonconforming: no other word comes within version 1 of
+    the schemas. What does not apply is None or empty.
 
     ``payload`` is a struct of `bridge.core.payloads` where the type is known and the payload fits it
     (``typed``), plain data otherwise. ``record`` is aiokafka's own, with the bytes.

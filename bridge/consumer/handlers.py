@@ -1,14 +1,16 @@
 """The form with handlers: `Consumer` gives events to functions, several at once, and buries what fails."""
 
+import asyncio
 import logging
 import random
 import signal
 from collections.abc import Awaitable, Callable
+from inspect import isawaitable
 from typing import Any, TypeVar, Unpack
 
 from aiokafka import ConsumerRecord
 
-from bridge.consumer.crew import Crew, Job
+from bridge.consumer.crew import Crew, Job, ending
 from bridge.consumer.dead_letters import DeadLetters
 from bridge.consumer.errors import Bury, Unreadable
 from bridge.consumer.event import Event, read
@@ -45,8 +47,10 @@ class Consumer:
     def on(self, *types: str) -> Callable[[Handle], Handle]:
         """Give the events of these types to the function below; `OTHER` is those of no known type.
 
-        A type has one handler: ValueError for a second one.
+        A type has one handler: ValueError for a second one, or where no type is named.
         """
+        if not types:
+            raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
 
         def register(handle: Handle) -> Handle:
             warn_of_strange(types)
@@ -155,8 +159,12 @@ class _Run:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
             job.attempts += 1
             try:
-                await handle(job.event)
-            except Exception as error:  # noqa: BLE001 - whatever a handler raises
+                work = handle(job.event)
+                if isawaitable(work):
+                    await work
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and ending():
+                    raise
                 if job.attempts < self._plan.attempts and not isinstance(error, Bury):
                     pause = self._pause(job.attempts)
                     _log.warning(
@@ -165,6 +173,8 @@ class _Run:
                     return pause
                 job.error = error
             else:
+                if not isawaitable(work):  # no fault of the event, and the next one would fare alike
+                    raise TypeError(f"a handler must be async: {handle!r} gave {work!r}")
                 return None
         _log.error("to the dead letters after %d attempts: %r: %r", job.attempts, job.event, job.error)
         return None if await self._dead_letters.bury(job) else self._plan.backoff_max_s

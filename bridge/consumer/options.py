@@ -58,7 +58,7 @@ class Options(KafkaOptions, total=False):
     """What both forms take; the defaults stand at `Plan`.
 
     ``topic``, ``topic_other``: as the bridge is configured, the first a template of {type} and {app};
-    ``apps``: only these applications' topics, where the template has {app}. ``start``: where the group
+    ``apps``: only these applications' events. ``start``: where the group
     begins in a partition in which it has no position yet. ``commit_every`` events or ``commit_interval_s``
     seconds, whichever comes first, is how long what is done stays uncommitted. ``finish_within_s``: how
     long a stop, or a partition's move to another member, waits for what is under way; keep it below
@@ -124,6 +124,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.group:
             raise ValueError("group is empty")
+        if isinstance(self.apps, str):  # whose letters would be taken for names
+            text = f"apps is {self.apps!r}; it must be several names, like [{self.apps!r}]"
+            raise ValueError(text)  # noqa: TRY004 - as for every option that cannot be
         if self.start not in ("earliest", "latest"):
             raise ValueError(f"start is {self.start!r}; it may be 'earliest' or 'latest'")
         positive = ("commit_every", "commit_interval_s", "concurrency", "in_flight_max", "attempts")

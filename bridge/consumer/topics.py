@@ -34,9 +34,12 @@ class Interest(Struct, frozen=True, kw_only=True):
     topic_other: str = ""
     other: bool = False
     shared: bool = False
+    apps: frozenset[str] = frozenset()
 
     def wants(self, event: Event[object]) -> bool:
         """Tell whether the event is one that was asked for."""
+        if self.apps and event.app not in self.apps:
+            return False
         if event.type in self.types:
             return True
         if not self.other or event.topic != self.topic_other:
@@ -74,6 +77,7 @@ def interest_in(types: Iterable[str], topic: str, topic_other: str, apps: Iterab
         topic_other=topic_other,
         other=OTHER in names,
         shared=topic == topic_other,
+        apps=frozenset(apps),
     )
 
 

@@ -1,18 +1,21 @@
 """How far a partition was worked off, where not everything that was looked at is done.
 
 A mark and the stretches before it that are open still; written as one short text, so that Kafka can keep it
-beside a position. Where there is no room for all stretches, some join: what lies between is open again. In
-doubt, repeat.
+beside a position. Many stretches are compressed. Where there is no room for all even so, some join: what lies
+between is open again. In doubt, repeat.
 """
 
+import zlib
+from base64 import b85decode, b85encode
 from collections.abc import Collection, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from msgspec import Struct
 
 TEXT_MAX = 3_500  # brokers keep 4,096 bytes beside a position (offset.metadata.max.bytes)
 
-_VERSION = "1"
+_PLAIN, _COMPRESSED = "1", "2"
+_LOW, _MORE = 0x7F, 0x80
 
 Stretch = tuple[int, int]  # from the first offset to the one behind the last
 
@@ -46,7 +49,7 @@ class Progress(Struct, frozen=True):
     def text(self, most: int = TEXT_MAX) -> str:
         """Write the stretches in at most ``most`` characters (those of a few)."""
         stretches: Sequence[Stretch] = self.open
-        while len(written := _written(stretches)) > most and len(stretches) > 1:
+        while len(written := _written(stretches, most)) > most and len(stretches) > 1:
             stretches = _coarser(stretches)
         return written
 
@@ -54,28 +57,58 @@ class Progress(Struct, frozen=True):
 def progress_of(seen: int, text: str) -> Progress:
     """Read what `Progress.text` wrote beside the position ``seen``; what nothing of ours wrote is nothing."""
     version, _, written = text.partition(" ")
-    if version != _VERSION:
+    if version not in (_PLAIN, _COMPRESSED):
         return Progress(seen)
     found: list[Stretch] = []
     at = 0
     try:
-        for word in written.split(",") if written else ():
-            gap, _, length = word.partition("+")
-            start = at + int(gap)
-            at = start + int(length or 1)
+        for gap, length in _unpacked(written) if version == _COMPRESSED else _read(written):
+            start = at + gap
+            at = start + length
             found.append((start, at))
-    except ValueError:
+    except (ValueError, zlib.error):
         return Progress(0)  # damaged: all is looked at again
     return Progress(seen, tuple(found))
 
 
-def _written(stretches: Sequence[Stretch]) -> str:
-    words: list[str] = []
+def _written(stretches: Sequence[Stretch], most: int) -> str:
+    runs: list[Stretch] = []  # how far from the one before, and how long
     at = 0
     for start, end in stretches:
-        words.append(f"{start - at}" if end - start == 1 else f"{start - at}+{end - start}")
+        runs.append((start - at, end - start))
         at = end
-    return f"{_VERSION} {','.join(words)}"
+    plain = f"{_PLAIN} {','.join(f'{gap}' if length == 1 else f'{gap}+{length}' for gap, length in runs)}"
+    return plain if len(plain) <= most else min(plain, f"{_COMPRESSED} {_packed(runs)}", key=len)
+
+
+def _read(written: str) -> Iterator[Stretch]:
+    for word in written.split(",") if written else ():
+        gap, _, length = word.partition("+")
+        yield int(gap), int(length or 1)
+
+
+def _packed(runs: Sequence[Stretch]) -> str:
+    """Write each number in groups of 7 bits, the lowest first, all but its last with the high bit set."""
+    said = bytearray()
+    for number in chain.from_iterable(runs):
+        rest = number
+        while rest > _LOW:
+            said.append(rest & _LOW | _MORE)
+            rest >>= 7
+        said.append(rest)
+    return b85encode(zlib.compress(bytes(said), 9)).decode()
+
+
+def _unpacked(written: str) -> Iterator[Stretch]:
+    numbers: list[int] = []
+    number = shift = 0
+    for byte in zlib.decompress(b85decode(written)):
+        number |= (byte & _LOW) << shift
+        shift += 7
+        if not byte & _MORE:
+            numbers.append(number)
+            number = shift = 0
+    return zip(numbers[::2], numbers[1::2], strict=True)
 
 
 def _coarser(stretches: Sequence[Stretch]) -> list[Stretch]:

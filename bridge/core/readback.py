@@ -45,6 +45,7 @@ def read_back(value: bytes, routing: Routing) -> Record | None:
     """Give the record by which the event ``value`` is published, as it stands; None where it is none."""
     try:
         canonical = _read(value)
+        value.decode()  # also what is only passed over here
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     row = BY_NAME.get(canonical.type)

@@ -50,15 +50,18 @@ class Replays:
         """Replay files in this process."""
         return await self._run(replay_files.Files(self._settings, wish))
 
-    async def range(self, wish: replay_range.Wish) -> Tally:
-        """Replay a time range in this process."""
-        return await self._run(replay_range.Range(self._settings, wish))
+    async def range(self, wish: replay_range.Wish, *, interrupted: bool = False) -> Tally:
+        """Replay a time range in this process; ``interrupted`` before its first record."""
+        return await self._run(replay_range.Range(self._settings, wish), interrupted=interrupted)
 
-    async def _run(self, work: Work) -> Tally:
+    async def _run(self, work: Work, *, interrupted: bool = False) -> Tally:
         tally = Tally(what=work.what, dry_run=False)
+        enough = asyncio.Event()
+        if interrupted:
+            enough.set()
         with telling(tally, quiet=True) as teller:
             try:
-                await work.run(teller, asyncio.Event())
+                await work.run(teller, enough)
             except Stopped as stopped:
                 tally.stopped = str(stopped)
         return tally
@@ -71,16 +74,22 @@ class Replays:
         self, *bodies: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> None:
         """Write dead letters as a bridge would."""
-        notifications = [
-            Notification(
-                application=Application(name=app),
-                body=body,
-                received_ms=received_ms,
-                content_type="application/json",
-            )
-            for body in bodies
-        ]
-        records = [dead_letter(one, reason, "as it was", self.routing) for one in notifications]
+        await self.write(*(self.letter(body, reason, app, received_ms) for body in bodies))
+
+    def letter(
+        self, body: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
+    ) -> Record:
+        """Write a dead letter as a bridge would."""
+        notification = Notification(
+            application=Application(name=app),
+            body=body,
+            received_ms=received_ms,
+            content_type="application/json",
+        )
+        return dead_letter(notification, reason, "as it was", self.routing)
+
+    async def write(self, *records: Record) -> None:
+        """Write records, whatever they are."""
         async with self._producer() as producer:
             for record in records:
                 await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))

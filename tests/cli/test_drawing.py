@@ -87,3 +87,9 @@ def test_as_json_a_value_is_the_same_json_and_bytes_that_are_none_are_text() -> 
 def test_a_refusal_is_shown_with_its_words() -> None:
     assert answer_line(404, b'{"error":"not found"}').plain == "404 refused  not found"
     assert answer_line(502, b"<html>").plain == "502 refused"
+
+
+@pytest.mark.parametrize("value", [b"{", b"\xff", b'{"id":"\xff"}', b'{"id":' + b"[" * 100_000])
+def test_whatever_a_value_is_it_is_a_line(value: bytes) -> None:
+    seen = Seen(topic="vod.ClipComplete", headers=HEADERS, value=value)
+    assert event_line(seen).plain == "vod.ClipComplete a value that is no event of this bridge"

@@ -6,6 +6,7 @@ import signal
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.build import now_ms
 from bridge.cli.replay_letters import Wish
@@ -137,6 +138,17 @@ async def test_interrupted_it_goes_on_with_the_same_command(at: Replays) -> None
     at.place.redis.flush()  # so that only the position tells
     assert (await at.letters()).endings == {"published": 10_000 - before}
     assert await at.place.ids() == sorted(map(edited_id, tasks))
+
+
+async def test_letters_with_headers_that_are_no_text_are_told_of_all_the_same(at: Replays) -> None:
+    letter = at.letter(b"{", reason="malformed")
+    for name in ("app", "reason"):
+        await at.write(replace(letter, headers=[*letter.headers, (name, b"\xff")]))
+    said = await at.replay("--dead-letters", "--reason", "malformed", "--json")
+    assert json.loads(said.out)["left"] == {
+        "of application \ufffd, not configured": 1,
+        "of reason \ufffd": 1,
+    }
 
 
 async def test_without_redis_it_does_not_begin(at: Replays) -> None:

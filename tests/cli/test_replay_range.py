@@ -83,6 +83,7 @@ async def test_what_its_topic_refuses_is_told_and_taken_the_next_time(at: Replay
     assert (refused.well, refused.endings, refused.reasons) == (False, {"rejected": 10}, {"too_large": 10})
     await at.place.kafka.delete_topics([copy])
     await at.place.kafka.create_topics([copy])
+    assert (await at.range(wish, interrupted=True)).stopped == "interrupted"  # and nothing counts as copied
     assert (await at.range(wish)).endings == {"published": 10}
     assert (await at.range(wish)).looked_at == 0
 

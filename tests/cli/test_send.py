@@ -106,3 +106,9 @@ async def test_where_nothing_listens_one_line_says_so() -> None:
 async def test_a_folder_without_notifications_is_used_wrongly(tmp_path: Path) -> None:
     said = await vod_bridge("send", str(tmp_path))
     assert (said.code, said.err) == (2, f"error: {tmp_path}: no *.json, *.jsonl or *.ndjson file in it\n")
+
+
+@pytest.mark.parametrize("command", ["send", "explain"])
+async def test_what_cannot_be_read_is_said_in_one_line(command: str) -> None:
+    said = await vod_bridge(command, "/proc/self/mem")  # opens, and does not let itself be read
+    assert (said.code, said.err) == (1, "error: cannot read a file: Input/output error\n")

@@ -107,5 +107,13 @@ async def test_where_nobody_reads_any_more_it_ends_well_without_waiting_for_an_e
 async def test_what_excludes_one_another_is_used_wrongly() -> None:
     said = await vod_bridge("tail", "--since", "1h", "--from-beginning")
     assert (said.code, "either --since or --from-beginning" in said.err) == (2, True)
+    said = await vod_bridge("tail", "--type", "ClipComplete", "--outcome", "rejected")
+    assert (said.code, "dead letters have no type" in said.err) == (2, True)
     said = await vod_bridge("tail", "--since", "noon")
     assert (said.code, "--since noon: must be like 2h" in said.err) == (2, True)
+
+
+async def test_where_no_topic_exists_it_says_so(at: Replays) -> None:
+    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.place.name}.not.there"}
+    said = await vod_bridge("tail", "--no-follow", "--type", "ClipComplete", settings=settings)
+    assert (said.code, said.out, "none of the topics exists yet" in said.err) == (0, "", True)

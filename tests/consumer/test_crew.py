@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from aiokafka import TopicPartition
 from msgspec.structs import replace
@@ -99,3 +100,19 @@ async def test_an_error_of_ours_leaves_the_events_of_the_key_undone() -> None:
     assert bench.done == [2]
     assert [type(error) for error in bench.errors] == [ZeroDivisionError]
     await bench.crew.settle(1)
+
+
+async def test_settling_ends_also_where_a_cancellation_is_swallowed() -> None:
+    async def go_on_regardless(job: Job) -> float | None:
+        bench.begun.append(job.record.offset)
+        with suppress(asyncio.CancelledError):
+            await bench.go.wait()
+        return None
+
+    bench = Bench(1, go_on_regardless)
+    for job in _jobs("aa", Place(PLACE)):
+        bench.crew.add(job)
+    await eventually(lambda: bench.begun, "one is at work")
+    async with asyncio.timeout(10):
+        await bench.crew.settle(0.05)
+    assert (bench.begun, bench.done) == ([0], [0])  # it did end; nothing more was begun

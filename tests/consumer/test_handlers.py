@@ -19,7 +19,7 @@ QUICK = {"attempts": 3, "backoff_s": 0.01}
 class Seen:
     """What a handler was given, by key; ``poison`` are tasks at which it raises, ``error`` what."""
 
-    def __init__(self, poison: Sequence[str] = (), error: type[Exception] = ZeroDivisionError) -> None:
+    def __init__(self, poison: Sequence[str] = (), error: type[BaseException] = ZeroDivisionError) -> None:
         self.done: defaultdict[str, list[str]] = defaultdict(list)
         self.tried: list[str] = []
         self._poison = poison
@@ -99,6 +99,57 @@ async def test_an_event_that_is_given_up_at_once_is_tried_once(ground: Ground) -
     assert [(one.header("reason"), one.header("attempts")) for one in letters] == [("buried", "1")]
 
 
+async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers")
+    await ground.publish_transcoded(range(20), keys=5)
+    seen = Seen(poison=["7"], error=asyncio.CancelledError)
+    async with _running(_consumer(ground, seen)):
+        letters = await eventually(ground.buried, "it is buried", within_s=30)
+        await eventually(lambda: seen.count == 19, "the others of its key are handled", within_s=30)
+    assert [(one.header("error_type"), one.header("attempts")) for one in letters] == [
+        ("CancelledError", "3")
+    ]
+    assert await ground.committed() == 20
+
+
+async def test_an_error_that_cannot_be_told_does_not_keep_its_event_from_being_buried(
+    ground: Ground,
+) -> None:
+    class Unspeakable(Exception):  # noqa: N818 - it says what it is
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    await ground.create("TranscodeComplete", "dead-letter.readers")
+    await ground.publish_transcoded([1])
+    async with _running(_consumer(ground, Seen(poison=["1"], error=Unspeakable))):
+        (letter,) = await eventually(ground.buried, "it is buried", within_s=30)
+    assert (letter.header("detail"), letter.header("reason")) == ("", "failed")
+
+
+async def test_what_is_no_exception_stops_it_and_is_raised(ground: Ground) -> None:
+    class Enough(BaseException):
+        pass
+
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    await ground.publish_transcoded([0, 1], keys=1)
+    with pytest.raises(Enough):
+        async with asyncio.timeout(30):
+            await _consumer(ground, Seen(poison=["1"], error=Enough)).run()
+    assert await ground.committed() == 1
+
+
+async def test_a_handler_that_is_not_async_stops_it_and_buries_nothing(ground: Ground) -> None:
+    await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
+    await ground.publish_transcoded([0])
+    consumer = Consumer(**ground.options | {"dead_letter_topic": ground.dead_letters} | QUICK)
+    consumer.on("TranscodeComplete")(lambda event: event.id)
+    with pytest.raises(TypeError, match="a handler must be async"):
+        async with asyncio.timeout(30):
+            await consumer.run()
+    assert await ground.buried() == []
+    assert await ground.committed() == 0
+
+
 async def test_a_record_that_is_no_event_is_buried_too(ground: Ground) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     bad = replace(record_of(transcoded("bad", "f"), ground.routing), value=b"nonsense")
@@ -169,6 +220,8 @@ async def test_others_have_their_handler_and_a_type_has_one(ground: Ground) -> N
     consumer.on(OTHER)(others.handle)
     with pytest.raises(ValueError, match="TranscodeComplete has a handler already"):
         consumer.on("TranscodeComplete")(seen.handle)
+    with pytest.raises(ValueError, match="name at least one type"):
+        consumer.on()
     async with _running(consumer):
         await eventually(
             lambda: (seen.tried, others.tried) == (["1"], ["n"]), "each has its own", within_s=30

@@ -5,9 +5,11 @@ import re
 import pytest
 
 from bridge.consumer import OTHER, TYPES
+from bridge.consumer.event import read
 from bridge.consumer.options import plan_of
 from bridge.consumer.topics import interest_in, strange
 from bridge.core.record import Routing
+from tests.consumer.records import consumed, record_of, transcoded
 
 THERE = [*Routing().topics(["default"]), "vod.Novelty", "vodxClipComplete", "vod.ClipComplete.old"]
 
@@ -41,6 +43,13 @@ def test_a_template_with_applications_is_read_for_all_of_them_or_for_those_named
     assert _read("ClipComplete", topic=template, apps=("x",)) == {"vod.x.ClipComplete"}
 
 
+def test_only_events_of_the_applications_that_are_named_are_wanted() -> None:
+    event = read(consumed(record_of(transcoded("t", "f"))))
+    assert event.app == "my-shop"
+    for apps, wanted in (([], True), (["x", "my-shop"], True), (["x"], False)):
+        assert interest_in(["TranscodeComplete"], "vod.{type}", "vod.other", apps).wants(event) is wanted
+
+
 def test_a_template_without_the_type_is_one_topic() -> None:
     assert _read("ClipComplete", topic="everything") == {"everything"}
 
@@ -69,6 +78,7 @@ def test_no_type_at_all_is_refused() -> None:
         ({"group": ""}, "group is empty"),
         ({"group": "g", "start": "middle"}, "start is 'middle'"),
         ({"group": "g", "attempts": 0}, "attempts is 0"),
+        ({"group": "g", "apps": "my-shop"}, "apps is 'my-shop'; it must be several names"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, object], complaint: str) -> None:

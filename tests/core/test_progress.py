@@ -1,5 +1,7 @@
 """How far a partition was worked off is kept exactly, or on the safe side where there is no room for that."""
 
+from hashlib import blake2b
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,9 +60,29 @@ def test_a_great_many_stretches_find_room() -> None:
     progress = Progress().after(200_000, range(0, 200_000, 2))
     text = progress.text()
     assert len(text) <= TEXT_MAX
-    assert progress_of(200_000, text).wants(199_999)
+    assert progress_of(200_000, text) == progress
 
 
-@pytest.mark.parametrize(("text", "first"), [("", 7), ("from someone else", 7), ("1 x", 0), ("1 ", 7)])
+def test_thousands_in_no_order_are_kept_exactly() -> None:
+    done = [offset for offset in range(15_000) if blake2b(b"%d" % offset).digest()[0] < 128]
+    progress = Progress().after(15_000, done)
+    assert len(progress.open) > 3_000
+    assert progress_of(15_000, progress.text()) == progress
+
+
+@given(st.integers(1_000, 5_000), st.integers(0, 255))
+def test_where_there_is_no_room_at_all_open_ones_stay_open(count: int, salt: int) -> None:
+    done = [at for at in range(0, count, 7) if blake2b(b"%d %d" % (salt, at)).digest()[0] < 128]
+    progress = Progress().after(count, done)
+    text = progress.text(60)
+    assert len(text) <= 60
+    coarse = progress_of(count, text)
+    assert all(coarse.wants(at) for at in range(0, count, 7) if progress.wants(at))
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [("", 7), ("from someone else", 7), ("1 x", 0), ("1 ", 7), ("2 x", 0), ("2 }", 0)],
+)
 def test_a_text_that_tells_nothing_opens_nothing_and_a_damaged_one_all(text: str, first: int) -> None:
     assert progress_of(7, text).first == first

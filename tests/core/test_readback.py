@@ -50,3 +50,4 @@ def test_a_type_that_is_only_another_spelling_goes_where_unknown_types_go() -> N
     record = read_back(value, Routing())
     assert record is not None
     assert (record.topic, record.key) == ("vod.other", b"a")
+    assert read_back(value.replace(b"5.5", b'"\xff"'), Routing()) is None  # JSON is UTF-8 throughout

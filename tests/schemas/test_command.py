@@ -73,13 +73,15 @@ def test_its_asyncapi_has_the_names_that_are_set_and_is_valid(
     small = []
     for number, template in enumerate(["{app}.vod.{type}", "everything"]):
         monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", template)
+        monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_OTHER", "123")
+        monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_DEAD_LETTER", "null")
         monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", "https://schemas.example/")
         said("--export", str(tmp_path / template))
         told = read_document(tmp_path / template / "asyncapi.yaml")
         assert {channel["address"] for channel in told["channels"].values()} == {
             *(template.replace("{type}", row.name) for row in ROWS),
-            "vod.other",
-            "vod.dead-letter",
+            "123",
+            "null",
         }
         (example,) = told["components"]["messages"]["PullComplete"]["examples"]
         assert example["headers"]["ce_dataschema"] == "https://schemas.example/PullComplete.v1"

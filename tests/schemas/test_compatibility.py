@@ -113,6 +113,19 @@ BREAKING: dict[str, tuple[Edit, str]] = {
         lambda s: s.pop("if"),
         ': if {"required": ["conformance"]',
     ),
+    "a condition that holds for fewer events": (
+        lambda s: s["if"]["properties"].update(app={"const": "x"}),
+        "app: asserted now",
+    ),
+    "a field asserted by a condition": (
+        lambda s: s["else"]["properties"].update(file_id={"maxLength": 3}),
+        "file_id: asserted now",
+    ),
+    "a field asserted by a choice": (
+        lambda s: s["properties"]["payload"]["anyOf"][1].update(properties={"TaskId": {"type": "integer"}}),
+        "payload.TaskId: asserted now",
+    ),
+    "a field forbidden": (lambda s: payload(s).update(Old=False), "payload.Old: asserted now"),
     "another name": (lambda s: s.update({"$id": "urn:other"}), ": $id changed"),
     "the type's constant changed": (
         lambda s: s["properties"]["type"].update(const="Other"),
@@ -129,6 +142,7 @@ ADDITIVE: dict[str, Edit] = {
     ),
     "a word seen": lambda s: payload(s)["Status"].update(examples=["FINISH", "NEW"]),
     "a description": lambda s: payload(s)["TaskId"].update(description="Other words."),
+    "a remark": lambda s: s.update({"$comment": "Other words."}),
     "a mark of deprecation": lambda s: payload(s)["TaskId"].update(deprecated=True),
     "a unit": lambda s: payload(s)["ErrCode"].update({"x-unit": "s"}),
     "another order": lambda s: s.update(properties=dict(reversed(s["properties"].items()))),
