@@ -70,6 +70,13 @@ RedisUrl = Annotated[
     AfterValidator(reachable),
 ]
 Endpoint = Annotated[str, _matching(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+Uri = Annotated[
+    str,
+    _matching(
+        r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*",
+        "the start of a URI, like urn:… or https://…",
+    ),
+]
 Host = Annotated[str, Field(min_length=1)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.kinds import Bytes, Host, Port
+from bridge.settings.kinds import Bytes, Host, Port, Uri
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.section import Section
 
@@ -131,9 +131,8 @@ class PullSettings(Section):
 class SchemasSettings(Section):
     """How records name their schema."""
 
-    base_uri: str = Field(
+    base_uri: Uri = Field(
         default="urn:vod-event-bridge:schemas:",
-        min_length=1,
         description="Start of the ce_dataschema header; the schema's name follows.",
     )
 

@@ -109,3 +109,12 @@ def test_the_wheel_carries_all_that_it_shows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "schemas/*" in project["tool"]["setuptools"]["package-data"]["bridge"]
     assert {path.name for path in (ROOT / "bridge" / "schemas").iterdir()} == FILES
+
+
+@pytest.mark.parametrize("start", ["it's: {x}", "no-scheme", ""])
+def test_a_start_of_names_that_no_uri_has_is_a_mistake(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", start)
+    result = CliRunner().invoke(app, ["schemas"])
+    assert result.exit_code == 2
+    assert "BRIDGE_SCHEMAS__BASE_URI" in result.output
+    assert "the start of a URI" in result.output
