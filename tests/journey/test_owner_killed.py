@@ -16,24 +16,26 @@ def is_claimed(place: Place, task: str) -> bool:
     return place.redis.command("EXISTS", f"vod:{{default}}:{edited_id(task)}") == b":1"
 
 
-async def claimed_by_the_dead(place: Place, task: str) -> None:
-    """Let a program claim the event, and die while Kafka does not answer it."""
+async def claimed_by_the_dead(place: Place, task: str) -> float:
+    """Let a program claim the event, and die while Kafka does not answer it. Tells when it was sent."""
     with place.kafka.open_proxy() as network:
         settings = place.settings | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": place.kafka.proxied}
         async with Program(settings) as owner:
             network.stall()
+            begun = time.monotonic()
             sending = asyncio.create_task(send(owner, task))
             await eventually(lambda: is_claimed(place, task), "the event is claimed")
             owner.kill()
             assert not (await sending).good
+    return begun
 
 
 async def test_what_a_killed_owner_claimed_is_published_by_the_senders_next_send_5_s_later(
     own_place: Place,
 ) -> None:
-    task, begun = new_task(), time.monotonic()
+    task = new_task()
     async with running(own_place) as heir:
-        await claimed_by_the_dead(own_place, task)
+        begun = await claimed_by_the_dead(own_place, task)
         assert await own_place.ids() == []
         await eventually(lambda: time.monotonic() > begun + VENDOR_WAITS_S, "the vendor sends again")
         sent = await send(heir, task)
