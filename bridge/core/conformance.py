@@ -6,7 +6,7 @@ generated open ones, on first use. No envelope, no identity, no outcome.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -40,6 +40,7 @@ class Kind(Struct, frozen=True):
 class Shape(Struct, frozen=True):
     """What the catalogue says of an object: its keys, and its strict twin."""
 
+    struct: type[Struct]
     kinds: Mapping[str, Kind]
     strict: type[Struct]
     unnests: bool
@@ -67,11 +68,10 @@ def fit(raw: Raw, row: Row) -> Fitted:
     except msgspec.ValidationError:
         delivered = content.decode(raw)
         walked = fit_value(delivered, row)
-        payload = Raw(_encode(walked.value)) if walked.repairs else raw
         return Fitted(
             walked.value,
-            payload,
-            content.canonical(delivered),
+            Raw(_encode(walked.repaired)) if walked.repairs else raw,
+            content.canonical_of(raw, delivered),
             walked.repairs,
             walked.repairs_more,
             walked.misfit,
@@ -80,37 +80,95 @@ def fit(raw: Raw, row: Row) -> Fitted:
 
 
 class Walked(Struct, frozen=True):
-    """A decoded payload after its repairs: the first hundred of them, and how many more."""
+    """A decoded payload after its repairs: the first hundred of them, and how many more.
 
-    value: dict[str, Any]
-    repairs: tuple[str, ...]
-    repairs_more: int
-    misfit: bool
+    ``value`` is for reading, as `Fitted`'s; ``repaired`` is all of it.
+    """
+
+    value: Any
+    repaired: dict[str, Any]
+    repairs: tuple[str, ...] = ()
+    repairs_more: int = 0
+    misfit: bool = False
 
 
 def fit_value(value: dict[str, Any], row: Row) -> Walked:
-    """Walk a decoded payload: repair what is known to come otherwise, note what fits nowhere."""
+    """Repair in a decoded payload what is known to come otherwise, note what fits nowhere.
+
+    What needs none of it is the common case here too, most often with keys of a later catalogue: one or two
+    conversions tell, and only what they refuse is walked.
+    """
+    if not shape_of(row.struct).kinds:
+        return Walked(value, value)
+    if (read := _converted(value, _readable(row.struct, row.results))) is not None:
+        return Walked(read, value)
+    if not row.lower_camel and _converted(value, _known(row.struct, 0)) is not None:
+        return Walked(value, value)
+    return _walked(value, row)
+
+
+def _walked(value: dict[str, Any], row: Row) -> Walked:
     walk = _Walk()
     if row.lower_camel:
         value = walk.raise_keys(value, shape_of(row.struct))
     value = walk.object(value, shape_of(row.struct), "")
-    return Walked(value, tuple(walk.repairs), walk.repairs_more, walk.misfit)
+    return Walked(value, value, tuple(walk.repairs), walk.repairs_more, walk.misfit)
+
+
+def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN401 - a struct or None
+    try:
+        return msgspec.convert(value, struct)
+    except msgspec.ValidationError:
+        return None
 
 
 @cache
 def shape_of(struct: type[Struct]) -> Shape:
     """Draw the shape of a generated struct."""
     kinds = {name: _kind(hint) for name, hint in get_type_hints(struct).items()}
-    strict = msgspec.defstruct(
+    types = {name: _type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
+    return Shape(struct, kinds, _twin(struct, types), unnests=struct is payloads.MediaBasicInfo)
+
+
+# How far down `result` looks below a result set: at its elements, and at the objects in them.
+_LEVELS_READ = 2
+
+
+@cache
+def _readable(struct: type[Struct], results: tuple[str, ...]) -> type[Struct]:
+    """Derive the struct that refuses unknown keys only where they could say how the event ended."""
+    types = {
+        name: _type(kind, partial(_known_below, _LEVELS_READ if name in results else 0))
+        for name, kind in shape_of(struct).kinds.items()
+    }
+    return _twin(struct, types)
+
+
+def _known_below(levels: int, shape: Shape) -> type[Struct]:
+    return _known(shape.struct, levels)
+
+
+@cache
+def _known(struct: type[Struct], levels: int) -> type[Struct]:
+    """Derive the struct that checks the known keys; unknown ones it refuses only so many levels down."""
+    shape = shape_of(struct)
+    below = partial(_known_below, max(0, levels - 1))
+    types = {name: _type(kind, below) for name, kind in shape.kinds.items()}
+    if shape.unnests:  # an object there is the walk's to join
+        types["MediaBasicInfo"] = str | int | float | bool | list[Any]
+    return _twin(struct, types, refuses_unknown=levels > 0)
+
+
+def _twin(struct: type[Struct], types: Mapping[str, Any], *, refuses_unknown: bool = True) -> type[Struct]:
+    return msgspec.defstruct(
         struct.__name__,
-        [(name, _strict_type(kind) | None, None) for name, kind in kinds.items()],
-        forbid_unknown_fields=True,
+        [(name, one | None, None) for name, one in types.items()],
+        forbid_unknown_fields=refuses_unknown,
         omit_defaults=True,
         kw_only=True,
         gc=False,
-        namespace={name: None for name in ASKED if name not in kinds},
+        namespace={name: None for name in ASKED if name not in types},
     )
-    return Shape(kinds, strict, unnests=struct is payloads.MediaBasicInfo)
 
 
 def _kind(hint: Any) -> Kind:  # noqa: ANN401 - a type as annotations spell it
@@ -125,9 +183,9 @@ def _kind(hint: Any) -> Kind:  # noqa: ANN401 - a type as annotations spell it
     return Kind(plain[0])
 
 
-def _strict_type(kind: Kind) -> Any:  # noqa: ANN401 - a type as msgspec takes it
+def _type(kind: Kind, struct_of: Callable[[Shape], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
     plain = {int: _Integer, float: _Integer | float}
-    one: Any = kind.shape.strict if kind.shape else plain.get(kind.type, kind.type)
+    one: Any = struct_of(kind.shape) if kind.shape else plain.get(kind.type, kind.type)
     return list[one] if kind.array else one
 
 
