@@ -112,9 +112,10 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     translation = legacy.translate(name, data)
     row = BY_NAME[translation.type] if translation.known else OTHER
     walked = fit_value(translation.payload, row)
+    payload = Raw(msgspec.json.encode(walked.repaired)) if translation.known else raw
     fitted = Fitted(
         walked.value,
-        Raw(msgspec.json.encode(walked.repaired)) if translation.known else raw,
+        payload,  # spelled before the null members are dropped
         canonical_of(raw, data),
         walked.repairs,
         walked.repairs_more,

@@ -68,9 +68,10 @@ def fit(raw: Raw, row: Row) -> Fitted:
     except msgspec.ValidationError:
         delivered = content.decode(raw)
         walked = fit_value(delivered, row)
+        payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
         return Fitted(
             walked.value,
-            Raw(_encode(walked.repaired)) if walked.repairs else raw,
+            payload,  # spelled before the null members are dropped
             content.canonical_of(raw, delivered),
             walked.repairs,
             walked.repairs_more,

@@ -7,7 +7,7 @@ a misfit, and its place stays empty.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import UNSET, Struct
 
@@ -33,67 +33,75 @@ class Findings(Struct):
     misfit: bool = False
 
 
-def apply(place: Place, data: Mapping[str, object], path: str, findings: Findings) -> dict[str, Any]:
+# Where an object stands: what holds it, and its key or index there. Spelled only where something is amiss.
+_Path = tuple["_Path | str", str | int]
+
+
+def apply(place: Place, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
     """Map one object. ``data`` is never changed, but values of it are taken over as they are."""
-    rows = place.rows
-    keys = tuple(filter(rows.__contains__, data))
-    plan = _plan(place, keys)
-    if plan.names and None not in (values := [*map(data.__getitem__, plan.keys)]):
-        mapped = dict(zip(plan.names, values, strict=True))
-    else:
+    try:
+        plan = _plan(place, tuple(data))
+    except LookupError:
+        plan = _plan(place, tuple(filter(place.rows.__contains__, data)))
         mapped = _mapped(plan, data, path, findings)
-    if len(keys) < len(data):
         _pass(place, data, mapped, path, findings)
-    return mapped
+        return mapped
+    if plan.renamed:
+        mapped = {name: data[key] for key, name in plan.renamed}
+        if None not in mapped.values():
+            return mapped
+    return _mapped(plan, data, path, findings)
 
 
-class _Step(NamedTuple):
-    """What becomes of the value at ``key``: where it goes, and how it is converted on the way, if at all."""
-
-    key: str
-    parents: Sequence[str]
-    name: str
-    rule: Conversion | None
-    convert: "_Convert | None"
+# What becomes of the value at a key: the key, the parents and the name of its place, and how it is converted
+# on the way, if at all. Plain tuples, which are unpacked fastest.
+_Step = tuple[str, Sequence[str], str, Conversion | None, "_Convert | None"]
 
 
-class _Plan(NamedTuple):
+class _Plan(Struct, frozen=True):
     """The steps for an object with certain keys, in the table's order.
 
-    Where each value only changes its name, ``names`` are the new ones of ``keys``, else they are empty.
+    Where each value only changes its name, ``renamed`` are the old and the new ones, else it is empty.
     """
 
     steps: Sequence[_Step]
-    keys: Sequence[str]
-    names: Sequence[str]
+    renamed: Sequence[tuple[str, str]]
 
 
 @lru_cache(maxsize=1024)
 def _plan(place: Place, keys: tuple[str, ...]) -> _Plan:
-    """Look up once what holds for all objects of a place that have the same of its keys in the same order."""
-    steps = [_step(key, rule) for key, rule in place.rows.items() if key in keys and rule is not None]
-    names = [step.name for step in steps if not step.parents and step.rule is None]
-    renamed = len(names) == len(steps) == len(set(names))
-    return _Plan(steps, [step.key for step in steps], names if renamed else ())
+    """Look up once what holds for all objects of a place that have the same keys in the same order.
+
+    A key without a row is a `LookupError`: what senders make up is not kept.
+    """
+    rows = place.rows
+    if any(key not in rows for key in keys):
+        raise LookupError
+    steps = [_step(key, rule) for key, rule in rows.items() if key in keys and rule is not None]
+    renamed = [(key, name) for key, parents, name, rule, _ in steps if not parents and rule is None]
+    only_renamed = len(steps) == len({name for _, name in renamed})
+    return _Plan(steps, renamed if only_renamed else ())
 
 
 def _step(key: str, rule: str | Conversion) -> _Step:
     if isinstance(rule, str):
         *parents, name = rule.split(".")
-        return _Step(key, parents, name, None, None)
+        return key, parents, name, None, None
     *parents, name = rule.to.split(".")
-    return _Step(key, parents, name, rule, _CONVERSIONS[type(rule)])
+    return key, parents, name, rule, _CONVERSIONS[type(rule)]
 
 
-def _mapped(plan: _Plan, data: Mapping[str, object], path: str, findings: Findings) -> dict[str, Any]:
+def _mapped(plan: _Plan, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
     mapped: dict[str, Any] = {}
     for key, parents, name, rule, convert in plan.steps:
         value = data[key]
         if value is None:
             continue
-        if convert is not None and (value := convert(rule, value, f"{path}.{key}", findings)) is UNSET:
-            findings.misfit = True
-            continue
+        if convert is not None:
+            value = convert(rule, value, (path, key), findings)
+            if value is UNSET:
+                findings.misfit = True
+                continue
         into = mapped
         for parent in parents:
             into = into.setdefault(parent, {})
@@ -102,7 +110,11 @@ def _mapped(plan: _Plan, data: Mapping[str, object], path: str, findings: Findin
 
 
 def _pass(
-    place: Place, data: Mapping[str, object], mapped: dict[str, Any], path: str, findings: Findings
+    place: Place,
+    data: Mapping[str, object],
+    mapped: dict[str, Any],
+    path: _Path | str,
+    findings: Findings,
 ) -> None:
     """Take over what is called as in 3.0, which is preferred to what was mapped; note what has no row."""
     for key, value in data.items():
@@ -111,7 +123,14 @@ def _pass(
         if key in place.struct.__struct_fields__:
             mapped[key] = _preferred(value, mapped.get(key))
         elif REST not in place.rows:
-            findings.unmapped.append(f"{path}.{key}")
+            findings.unmapped.append(_spelled((path, key)))
+
+
+def _spelled(path: _Path | str) -> str:
+    if isinstance(path, str):
+        return path
+    holder, step = path
+    return f"{_spelled(holder)}.{step}" if isinstance(step, str) else f"{_spelled(holder)}[{step}]"
 
 
 def joined(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, Any]:
@@ -130,33 +149,33 @@ def _preferred(first: object, second: object) -> object:
 # The conversions: of a rule, a value that is not None, its path, and what is found on the way. Where the
 # value is of a wrong kind they give UNSET.
 
-_Convert = Callable[[Any, Any, str, Findings], Any]
+_Convert = Callable[[Any, Any, _Path, Findings], Any]
 
 
-def _words(rule: Words, value: object, _path: str, _findings: Findings) -> object:
+def _words(rule: Words, value: object, _path: _Path, _findings: Findings) -> object:
     return rule.words.get(value, value) if isinstance(value, str) else value
 
 
-def _single(_rule: Single, value: object, _path: str, _findings: Findings) -> object:
+def _single(_rule: Single, value: object, _path: _Path, _findings: Findings) -> object:
     return [value]
 
 
-def _unwrapped(_rule: Unwrapped, value: object, _path: str, _findings: Findings) -> object:
+def _unwrapped(_rule: Unwrapped, value: object, _path: _Path, _findings: Findings) -> object:
     return _only(value)
 
 
-def _wrapped(rule: Wrapped, value: object, _path: str, _findings: Findings) -> object:
+def _wrapped(rule: Wrapped, value: object, _path: _Path, _findings: Findings) -> object:
     if not isinstance(value, list):
         return UNSET
     return [{} if element is None else {rule.name: element} for element in value]
 
 
-def _object(rule: Object, value: object, path: str, findings: Findings) -> object:
+def _object(rule: Object, value: object, path: _Path, findings: Findings) -> object:
     found = _only(value) if rule.or_one else value
     return apply(rule.place, found, path, findings) if isinstance(found, dict) else UNSET
 
 
-def _plucked(rule: Plucked, value: object, path: str, findings: Findings) -> object:
+def _plucked(rule: Plucked, value: object, path: _Path, findings: Findings) -> object:
     elements = _objects(Objects("", _only_key(rule.key)), value, path, findings)
     if not isinstance(elements, list):
         return UNSET
@@ -168,7 +187,7 @@ def _only_key(key: str) -> Place:
     return Place(Payload, {key: key})
 
 
-def _objects(rule: Objects, value: object, path: str, findings: Findings) -> object:
+def _objects(rule: Objects, value: object, path: _Path, findings: Findings) -> object:
     if not isinstance(value, list):
         return UNSET
     elements: list[dict[str, Any]] = []
@@ -176,7 +195,7 @@ def _objects(rule: Objects, value: object, path: str, findings: Findings) -> obj
         # What is no object keeps its position with nothing in it: the paths of errors count on it.
         element: dict[str, object] = member if isinstance(member, dict) else {}
         findings.misfit |= element is not member and member is not None
-        elements.append(apply(_place_of(rule, element), element, f"{path}[{index}]", findings))
+        elements.append(apply(_place_of(rule, element), element, (path, index), findings))
     return elements
 
 
