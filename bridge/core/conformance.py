@@ -5,8 +5,9 @@ refuses is walked key by key here; both ways see the same event. The strict stru
 generated open ones, on first use. No envelope, no identity, no outcome.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cache, partial
+from operator import is_
 from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -23,6 +24,7 @@ _SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
 _Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 _encode = msgspec.json.encode
+_NESTING = {dict, list}
 
 # What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
 # So one look at several of them costs one call.
@@ -30,11 +32,15 @@ ASKED = ("TaskId", "CastId", "Status", "SessionId", "SessionContext", "ErrCode",
 
 
 class Kind(Struct, frozen=True):
-    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only."""
+    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only.
+
+    A value of the type ``passes`` fits as it is, unless it is an integer of more than 64 bits.
+    """
 
     type: type
     array: bool = False
     shape: "Shape | None" = None
+    passes: Any = None
 
 
 class Shape(Struct, frozen=True):
@@ -96,24 +102,32 @@ class Walked(Struct, frozen=True):
 def fit_value(value: dict[str, Any], row: Row) -> Walked:
     """Repair in a decoded payload what is known to come otherwise, note what fits nowhere.
 
-    What needs none of it is the common case here too, most often with keys of a later catalogue: one or two
-    conversions tell, and only what they refuse is walked.
+    Most often there is nothing but keys of a later catalogue: conversions tell, and only what they refuse is
+    walked.
     """
-    if not shape_of(row.struct).kinds:
-        return Walked(value, value)
-    if (read := _converted(value, _readable(row.struct, row.results))) is not None:
+    shape = shape_of(row.struct)
+    readable = _readable(row.struct, row.results)
+    if shape.kinds and (read := _converted(value, readable)) is not None:
         return Walked(read, value)
-    if not row.lower_camel and _converted(value, _known(row.struct, 0)) is not None:
-        return Walked(value, value)
-    return _walked(value, row)
-
-
-def _walked(value: dict[str, Any], row: Row) -> Walked:
     walk = _Walk()
-    if row.lower_camel:
-        value = walk.raise_keys(value, shape_of(row.struct))
-    value = walk.object(value, shape_of(row.struct), "")
-    return Walked(value, value, tuple(walk.repairs), walk.repairs_more, walk.misfit)
+    repaired = walk.raise_keys(value, shape) if row.lower_camel else value
+    repaired = walk.object(repaired, shape, "", _fitting(repaired, row))
+    read = _converted(repaired, readable) if walk.repairs and not walk.misfit else None
+    return Walked(
+        repaired if read is None else read, repaired, tuple(walk.repairs), walk.repairs_more, walk.misfit
+    )
+
+
+def _fitting(value: dict[str, Any], row: Row) -> frozenset[str]:
+    """Name the members, objects and arrays, in which there is nothing to find for the walk."""
+    known = _known(row.struct, 0)
+    return frozenset(
+        [
+            key
+            for key, member in value.items()
+            if type(member) in _NESTING and _converted({key: member}, known) is not None
+        ]
+    )
 
 
 def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN401 - a struct or None
@@ -175,13 +189,13 @@ def _twin(struct: type[Struct], types: Mapping[str, Any], *, refuses_unknown: bo
 def _kind(hint: Any) -> Kind:  # noqa: ANN401 - a type as annotations spell it
     plain = [one for one in get_args(hint) if one is not NoneType] or [hint]
     if len(plain) > 1:
-        return Kind(float)  # int | float: every integer is a number
+        return Kind(float, passes=float)  # int | float: every integer is a number
     if get_origin(plain[0]) is list:
         element = _kind(get_args(plain[0])[0])
-        return Kind(element.type, array=True, shape=element.shape)
+        return Kind(element.type, array=True, shape=element.shape)  # nothing passes unseen
     if issubclass(plain[0], Struct):
         return Kind(dict, shape=shape_of(plain[0]))
-    return Kind(plain[0])
+    return Kind(plain[0], passes=plain[0])
 
 
 def _type(kind: Kind, struct_of: Callable[[Shape], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
@@ -239,14 +253,19 @@ class _Walk:
                     joined[key] = member
         return joined
 
-    def object(self, value: dict[str, Any], shape: Shape, path: str) -> dict[str, Any]:
+    def object(
+        self, value: dict[str, Any], shape: Shape, path: str, fitting: Container[str] = ()
+    ) -> dict[str, Any]:
         """Repair the known keys of an object; ``path`` ends with a dot where it is not empty."""
         if shape.unnests:
             value = self.unnest(value, path)
         fitted = value
+        kinds = shape.kinds
         for key, member in value.items():
-            kind = shape.kinds.get(key)
-            if kind is None or member is None:
+            kind = kinds.get(key)
+            if kind is None or member is None or key in fitting:
+                continue
+            if type(member) is kind.passes and (kind.passes is not int or _SMALLEST <= member <= _LARGEST):
                 continue
             put = self.array(member, kind, path + key) if kind.array else self.one(member, kind, path + key)
             if put is not member:
@@ -260,8 +279,7 @@ class _Walk:
             self.misfit = True
             return value
         put = [self.one(element, kind, f"{path}[{index}]") for index, element in enumerate(value)]
-        same = all(one is element for one, element in zip(put, value, strict=True))
-        return value if same else put
+        return value if all(map(is_, put, value)) else put
 
     def one(self, value: Any, kind: Kind, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Repair one value; what does not fit is noted and passed on."""

@@ -176,25 +176,29 @@ def _object(rule: Object, value: object, path: _Path, findings: Findings) -> obj
 
 
 def _plucked(rule: Plucked, value: object, path: _Path, findings: Findings) -> object:
-    elements = _objects(Objects("", _only_key(rule.key)), value, path, findings)
-    if not isinstance(elements, list):
+    if not isinstance(value, list):
         return UNSET
+    elements = _elements(_holding(rule.key), value, path, findings)
     return [element[rule.key] for element in elements if rule.key in element]
 
 
 @cache
-def _only_key(key: str) -> Place:
-    return Place(Payload, {key: key})
+def _holding(key: str) -> Objects:
+    return Objects("", Place(Payload, {key: key}))
 
 
 def _objects(rule: Objects, value: object, path: _Path, findings: Findings) -> object:
-    if not isinstance(value, list):
-        return UNSET
+    return _elements(rule, value, path, findings) if isinstance(value, list) else UNSET
+
+
+def _elements(
+    rule: Objects, values: Sequence[object], path: _Path, findings: Findings
+) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
-    for index, member in enumerate(value):
+    for index, value in enumerate(values):
         # What is no object keeps its position with nothing in it: the paths of errors count on it.
-        element: dict[str, object] = member if isinstance(member, dict) else {}
-        findings.misfit |= element is not member and member is not None
+        element: dict[str, object] = value if isinstance(value, dict) else {}
+        findings.misfit |= element is not value and value is not None
         elements.append(apply(_place_of(rule, element), element, (path, index), findings))
     return elements
 
