@@ -1,55 +1,26 @@
 """Whether a payload is what the catalogue says, and the repair of what comes otherwise (§3.1).
 
 The common case costs one strict decode: it is the check, and its result gives the canonical bytes. What it
-refuses is walked key by key here; both ways see the same event. The strict structs are derived from the
-generated open ones, on first use. No envelope, no identity, no outcome.
+refuses is converted with less strictness, and what that refuses is walked key by key; all ways see the same
+event. No envelope, no identity, no outcome.
 """
 
-from collections.abc import Callable, Container, Mapping
-from functools import cache, partial
+from collections.abc import Callable, Container
+from functools import cache
 from operator import is_
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from bridge.core import content, payloads
+from bridge.core import content
 from bridge.core.catalogue import Row
+from bridge.core.shape import LARGEST, SMALLEST, Kind, Shape, known_struct, readable_struct, shape_of
 
 REPAIRS_MAX = 100
 
-_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
-# msgspec cannot bound above 2**63 - 1: what lies between is left to the walk.
-_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-
 _encode = msgspec.json.encode
 _NESTING = {dict, list}
-
-# What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
-# So one look at several of them costs one call.
-ASKED = ("TaskId", "CastId", "Status", "SessionId", "SessionContext", "ErrCode", "ErrCodeExt", "Message")
-
-
-class Kind(Struct, frozen=True):
-    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only.
-
-    A value of the type ``passes`` fits as it is, unless it is an integer of more than 64 bits.
-    """
-
-    type: type
-    array: bool = False
-    shape: "Shape | None" = None
-    passes: Any = None
-
-
-class Shape(Struct, frozen=True):
-    """What the catalogue says of an object: its keys, and its strict twin."""
-
-    struct: type[Struct]
-    kinds: Mapping[str, Kind]
-    strict: type[Struct]
-    unnests: bool
 
 
 class Fitted(Struct, frozen=True):
@@ -106,7 +77,7 @@ def fit_value(value: dict[str, Any], row: Row) -> Walked:
     walked.
     """
     shape = shape_of(row.struct)
-    readable = _readable(row.struct, row.results)
+    readable = readable_struct(row.struct, row.results)
     if shape.kinds and (read := _converted(value, readable)) is not None:
         return Walked(read, value)
     walk = _Walk()
@@ -120,7 +91,7 @@ def fit_value(value: dict[str, Any], row: Row) -> Walked:
 
 def _fitting(value: dict[str, Any], row: Row) -> frozenset[str]:
     """Name the members, objects and arrays, in which there is nothing to find for the walk."""
-    known = _known(row.struct, 0)
+    known = known_struct(row.struct, 0)
     return frozenset(
         [
             key
@@ -135,73 +106,6 @@ def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN
         return msgspec.convert(value, struct)
     except msgspec.ValidationError:
         return None
-
-
-@cache
-def shape_of(struct: type[Struct]) -> Shape:
-    """Draw the shape of a generated struct."""
-    kinds = {name: _kind(hint) for name, hint in get_type_hints(struct).items()}
-    types = {name: _type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
-    return Shape(struct, kinds, _twin(struct, types), unnests=struct is payloads.MediaBasicInfo)
-
-
-# How far down `result` looks below a result set: at its elements, and at the objects in them.
-_LEVELS_READ = 2
-
-
-@cache
-def _readable(struct: type[Struct], results: tuple[str, ...]) -> type[Struct]:
-    """Derive the struct that refuses unknown keys only where they could say how the event ended."""
-    types = {
-        name: _type(kind, partial(_known_below, _LEVELS_READ if name in results else 0))
-        for name, kind in shape_of(struct).kinds.items()
-    }
-    return _twin(struct, types)
-
-
-def _known_below(levels: int, shape: Shape) -> type[Struct]:
-    return _known(shape.struct, levels)
-
-
-@cache
-def _known(struct: type[Struct], levels: int) -> type[Struct]:
-    """Derive the struct that checks the known keys; unknown ones it refuses only so many levels down."""
-    shape = shape_of(struct)
-    below = partial(_known_below, max(0, levels - 1))
-    types = {name: _type(kind, below) for name, kind in shape.kinds.items()}
-    if shape.unnests:  # an object there is the walk's to join
-        types["MediaBasicInfo"] = str | int | float | bool | list[Any]
-    return _twin(struct, types, refuses_unknown=levels > 0)
-
-
-def _twin(struct: type[Struct], types: Mapping[str, Any], *, refuses_unknown: bool = True) -> type[Struct]:
-    return msgspec.defstruct(
-        struct.__name__,
-        [(name, one | None, None) for name, one in types.items()],
-        forbid_unknown_fields=refuses_unknown,
-        omit_defaults=True,
-        kw_only=True,
-        gc=False,
-        namespace={name: None for name in ASKED if name not in types},
-    )
-
-
-def _kind(hint: Any) -> Kind:  # noqa: ANN401 - a type as annotations spell it
-    plain = [one for one in get_args(hint) if one is not NoneType] or [hint]
-    if len(plain) > 1:
-        return Kind(float, passes=float)  # int | float: every integer is a number
-    if get_origin(plain[0]) is list:
-        element = _kind(get_args(plain[0])[0])
-        return Kind(element.type, array=True, shape=element.shape)  # nothing passes unseen
-    if issubclass(plain[0], Struct):
-        return Kind(dict, shape=shape_of(plain[0]))
-    return Kind(plain[0], passes=plain[0])
-
-
-def _type(kind: Kind, struct_of: Callable[[Shape], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
-    plain = {int: _Integer, float: _Integer | float}
-    one: Any = struct_of(kind.shape) if kind.shape else plain.get(kind.type, kind.type)
-    return list[one] if kind.array else one
 
 
 @cache
@@ -247,9 +151,9 @@ class _Walk:
             return value
         joined: dict[str, Any] = {}
         for layer in layers:
+            nests = layer is not layers[-1]
             for key, member in layer.items():
-                nests = key == "MediaBasicInfo" and type(member) is dict
-                if not nests and (member is not None or key not in joined):
+                if (member is not None or key not in joined) and not (nests and key == "MediaBasicInfo"):
                     joined[key] = member
         return joined
 
@@ -265,7 +169,7 @@ class _Walk:
             kind = kinds.get(key)
             if kind is None or member is None or key in fitting:
                 continue
-            if type(member) is kind.passes and (kind.passes is not int or _SMALLEST <= member <= _LARGEST):
+            if type(member) is kind.passes and (kind.passes is not int or SMALLEST <= member <= LARGEST):
                 continue
             put = self.array(member, kind, path + key) if kind.array else self.one(member, kind, path + key)
             if put is not member:
@@ -295,5 +199,5 @@ class _Walk:
 
 def _fits(value: Any, wanted: type) -> bool:  # noqa: ANN401 - any JSON value
     if type(value) is int:
-        return wanted in (int, float) and _SMALLEST <= value <= _LARGEST
+        return wanted in (int, float) and SMALLEST <= value <= LARGEST
     return type(value) is wanted
