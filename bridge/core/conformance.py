@@ -77,8 +77,10 @@ def fit_value(value: dict[str, Any], row: Row) -> Walked:
     walked.
     """
     shape = shape_of(row.struct)
+    if not shape.kinds:
+        return Walked(value, value)  # of a type that the catalogue does not know
     readable = readable_struct(row.struct, row.results)
-    if shape.kinds and (read := _converted(value, readable)) is not None:
+    if (read := _converted(value, readable)) is not None:
         return Walked(read, value)
     walk = _Walk()
     repaired = walk.raise_keys(value, shape) if row.lower_camel else value
