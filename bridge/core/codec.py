@@ -13,7 +13,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bridge.core import legacy, v3
 from bridge.core.catalogue import BY_NAME, OTHER, Row
 from bridge.core.conformance import REPAIRS_MAX, Fitted, fit_value
-from bridge.core.content import canonical, decode, first_text, is_null, is_object, refuse_depth, text
+from bridge.core.content import canonical_of, decode, first_text, is_null, is_object, refuse_depth, text
 from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
@@ -112,22 +112,23 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     translation = legacy.translate(name, data)
     row = BY_NAME[translation.type] if translation.known else OTHER
     walked = fit_value(translation.payload, row)
+    payload = Raw(msgspec.json.encode(walked.repaired)) if translation.known else raw
     fitted = Fitted(
-        value=walked.value,
-        payload=Raw(msgspec.json.encode(walked.value)) if translation.known else raw,
-        content=canonical(data),
-        repairs=walked.repairs,
-        repairs_more=walked.repairs_more,
-        misfit=walked.misfit or translation.misfit,
+        walked.value,
+        payload,  # spelled before the null members are dropped
+        canonical_of(raw, data),
+        walked.repairs,
+        walked.repairs_more,
+        walked.misfit or translation.misfit,
     )
-    return Reading(
-        format="legacy",
-        type=translation.type,
-        known=translation.known,
-        row=row,
-        fitted=fitted,
-        content=fitted.content,
-        repairs=tuple(f"{path}: no 3.0 field" for path in translation.unmapped),
+    return Reading(  # in the fields' order, as everything here that is made for each event
+        "legacy",
+        translation.type,
+        translation.known,
+        row,
+        fitted,
+        fitted.content,
+        tuple([f"{path}: no 3.0 field" for path in translation.unmapped]),
         further=True,
         own=OwnCode(translation.own_code, translation.own_message),
         task_id=translation.task_id,
@@ -191,6 +192,4 @@ def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict
 
 def _joined(members: dict[str, Raw]) -> Raw | UnsetType:
     """Join the body again from its members: the same JSON value, digits and all."""
-    return Raw(
-        b"{%b}" % b",".join(b"%b:%b" % (msgspec.json.encode(key), raw) for key, raw in members.items())
-    )
+    return Raw(msgspec.json.encode(members))

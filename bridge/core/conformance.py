@@ -1,48 +1,26 @@
 """Whether a payload is what the catalogue says, and the repair of what comes otherwise (§3.1).
 
 The common case costs one strict decode: it is the check, and its result gives the canonical bytes. What it
-refuses is walked key by key here; both ways see the same event. The strict structs are derived from the
-generated open ones, on first use. No envelope, no identity, no outcome.
+refuses is converted with less strictness, and what that refuses is walked key by key; all ways see the same
+event. No envelope, no identity, no outcome.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container
 from functools import cache
-from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from operator import is_
+from typing import Any
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
-from bridge.core import content, payloads
+from bridge.core import content
 from bridge.core.catalogue import Row
+from bridge.core.shape import LARGEST, SMALLEST, Kind, Shape, known_struct, readable_struct, shape_of
 
 REPAIRS_MAX = 100
 
-_SMALLEST, _LARGEST = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
-# msgspec cannot bound above 2**63 - 1: what lies between is left to the walk.
-_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-
 _encode = msgspec.json.encode
-
-# What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
-# So one look at several of them costs one call.
-ASKED = ("TaskId", "CastId", "Status", "SessionId", "SessionContext", "ErrCode", "ErrCodeExt", "Message")
-
-
-class Kind(Struct, frozen=True):
-    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only."""
-
-    type: type
-    array: bool = False
-    shape: "Shape | None" = None
-
-
-class Shape(Struct, frozen=True):
-    """What the catalogue says of an object: its keys, and its strict twin."""
-
-    kinds: Mapping[str, Kind]
-    strict: type[Struct]
-    unnests: bool
+_NESTING = {dict, list}
 
 
 class Fitted(Struct, frozen=True):
@@ -67,11 +45,11 @@ def fit(raw: Raw, row: Row) -> Fitted:
     except msgspec.ValidationError:
         delivered = content.decode(raw)
         walked = fit_value(delivered, row)
-        payload = Raw(_encode(walked.value)) if walked.repairs else raw
+        payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
         return Fitted(
             walked.value,
-            payload,
-            content.canonical(delivered),
+            payload,  # spelled before the null members are dropped
+            content.canonical_of(raw, delivered),
             walked.repairs,
             walked.repairs_more,
             walked.misfit,
@@ -80,55 +58,56 @@ def fit(raw: Raw, row: Row) -> Fitted:
 
 
 class Walked(Struct, frozen=True):
-    """A decoded payload after its repairs: the first hundred of them, and how many more."""
+    """A decoded payload after its repairs: the first hundred of them, and how many more.
 
-    value: dict[str, Any]
-    repairs: tuple[str, ...]
-    repairs_more: int
-    misfit: bool
+    ``value`` is for reading, as `Fitted`'s; ``repaired`` is all of it.
+    """
+
+    value: Any
+    repaired: dict[str, Any]
+    repairs: tuple[str, ...] = ()
+    repairs_more: int = 0
+    misfit: bool = False
 
 
 def fit_value(value: dict[str, Any], row: Row) -> Walked:
-    """Walk a decoded payload: repair what is known to come otherwise, note what fits nowhere."""
+    """Repair in a decoded payload what is known to come otherwise, note what fits nowhere.
+
+    Most often there is nothing but keys of a later catalogue: conversions tell, and only what they refuse is
+    walked.
+    """
+    shape = shape_of(row.struct)
+    if not shape.kinds:
+        return Walked(value, value)  # of a type that the catalogue does not know
+    readable = readable_struct(row.struct, row.results)
+    if (read := _converted(value, readable)) is not None:
+        return Walked(read, value)
     walk = _Walk()
-    if row.lower_camel:
-        value = walk.raise_keys(value, shape_of(row.struct))
-    value = walk.object(value, shape_of(row.struct), "")
-    return Walked(value, tuple(walk.repairs), walk.repairs_more, walk.misfit)
-
-
-@cache
-def shape_of(struct: type[Struct]) -> Shape:
-    """Draw the shape of a generated struct."""
-    kinds = {name: _kind(hint) for name, hint in get_type_hints(struct).items()}
-    strict = msgspec.defstruct(
-        struct.__name__,
-        [(name, _strict_type(kind) | None, None) for name, kind in kinds.items()],
-        forbid_unknown_fields=True,
-        omit_defaults=True,
-        kw_only=True,
-        gc=False,
-        namespace={name: None for name in ASKED if name not in kinds},
+    repaired = walk.raise_keys(value, shape) if row.lower_camel else value
+    repaired = walk.object(repaired, shape, "", _fitting(repaired, row))
+    read = _converted(repaired, readable) if walk.repairs and not walk.misfit else None
+    return Walked(
+        repaired if read is None else read, repaired, tuple(walk.repairs), walk.repairs_more, walk.misfit
     )
-    return Shape(kinds, strict, unnests=struct is payloads.MediaBasicInfo)
 
 
-def _kind(hint: Any) -> Kind:  # noqa: ANN401 - a type as annotations spell it
-    plain = [one for one in get_args(hint) if one is not NoneType] or [hint]
-    if len(plain) > 1:
-        return Kind(float)  # int | float: every integer is a number
-    if get_origin(plain[0]) is list:
-        element = _kind(get_args(plain[0])[0])
-        return Kind(element.type, array=True, shape=element.shape)
-    if issubclass(plain[0], Struct):
-        return Kind(dict, shape=shape_of(plain[0]))
-    return Kind(plain[0])
+def _fitting(value: dict[str, Any], row: Row) -> frozenset[str]:
+    """Name the members, objects and arrays, in which there is nothing to find for the walk."""
+    known = known_struct(row.struct, 0)
+    return frozenset(
+        [
+            key
+            for key, member in value.items()
+            if type(member) in _NESTING and _converted({key: member}, known) is not None
+        ]
+    )
 
 
-def _strict_type(kind: Kind) -> Any:  # noqa: ANN401 - a type as msgspec takes it
-    plain = {int: _Integer, float: _Integer | float}
-    one: Any = kind.shape.strict if kind.shape else plain.get(kind.type, kind.type)
-    return list[one] if kind.array else one
+def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN401 - a struct or None
+    try:
+        return msgspec.convert(value, struct)
+    except msgspec.ValidationError:
+        return None
 
 
 @cache
@@ -174,20 +153,25 @@ class _Walk:
             return value
         joined: dict[str, Any] = {}
         for layer in layers:
+            nests = layer is not layers[-1]
             for key, member in layer.items():
-                nests = key == "MediaBasicInfo" and type(member) is dict
-                if not nests and (member is not None or key not in joined):
+                if (member is not None or key not in joined) and not (nests and key == "MediaBasicInfo"):
                     joined[key] = member
         return joined
 
-    def object(self, value: dict[str, Any], shape: Shape, path: str) -> dict[str, Any]:
+    def object(
+        self, value: dict[str, Any], shape: Shape, path: str, fitting: Container[str] = ()
+    ) -> dict[str, Any]:
         """Repair the known keys of an object; ``path`` ends with a dot where it is not empty."""
         if shape.unnests:
             value = self.unnest(value, path)
         fitted = value
+        kinds = shape.kinds
         for key, member in value.items():
-            kind = shape.kinds.get(key)
-            if kind is None or member is None:
+            kind = kinds.get(key)
+            if kind is None or member is None or key in fitting:
+                continue
+            if type(member) is kind.passes and (kind.passes is not int or SMALLEST <= member <= LARGEST):
                 continue
             put = self.array(member, kind, path + key) if kind.array else self.one(member, kind, path + key)
             if put is not member:
@@ -201,8 +185,7 @@ class _Walk:
             self.misfit = True
             return value
         put = [self.one(element, kind, f"{path}[{index}]") for index, element in enumerate(value)]
-        same = all(one is element for one, element in zip(put, value, strict=True))
-        return value if same else put
+        return value if all(map(is_, put, value)) else put
 
     def one(self, value: Any, kind: Kind, path: str) -> Any:  # noqa: ANN401 - any JSON value
         """Repair one value; what does not fit is noted and passed on."""
@@ -218,5 +201,5 @@ class _Walk:
 
 def _fits(value: Any, wanted: type) -> bool:  # noqa: ANN401 - any JSON value
     if type(value) is int:
-        return wanted in (int, float) and _SMALLEST <= value <= _LARGEST
+        return wanted in (int, float) and SMALLEST <= value <= LARGEST
     return type(value) is wanted

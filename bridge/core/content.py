@@ -10,6 +10,7 @@ import re
 from functools import cache
 from hashlib import blake2b
 from itertools import accumulate
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -48,6 +49,8 @@ def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value is what it is for
 
 def refuse_depth(raw: Raw) -> None:
     """Refuse what nests deeper than can be walked. What the catalogue knows all of never does."""
+    if len(raw) <= 2 * DEPTH_MAX:  # each level is opened and closed
+        return
     written = bytes(raw)
     if written.count(b"[") + written.count(b"{") <= DEPTH_MAX:
         return
@@ -69,25 +72,49 @@ def _float(literal: str) -> float | Raw:
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Spell a content the one way: no null members, keys sorted, compact, floats at their shortest."""
-    return msgspec.json.encode(_put_in_order(value))
+    """Spell a content the one way: no null members, keys sorted, compact, floats at their shortest.
+
+    The null members are dropped from ``value`` itself: to whoever reads it they mean the same as absent.
+    """
+    if type(value) in _NESTING:
+        _prepare(value)
+    return _sorted(value)
+
+
+def canonical_of(raw: Raw, value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Spell as `canonical` does a ``value`` that was delivered as ``raw``, which may need no preparation."""
+    written = bytes(raw)
+    if written.count(b",") < _MANY and b"null" not in written:
+        return _sorted(value)
+    return canonical(value)
 
 
 _NESTING = {dict, list}
+_NESTING_OR_NULL = {dict, list, NoneType}
+
+# msgspec's own sorting needs the square of the number of keys, and a call inside a call for each, where their
+# order is unlucky: very many end the process. Keys that are in order already are lucky.
+_MANY = 500
+_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
-def _put_in_order(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Sort here and not in msgspec, whose own sorting ends the process on some orders of many keys."""
-    if type(value) is dict:
-        return {
-            key: _put_in_order(member) if type(member) in _NESTING else member
-            for key in sorted(value)
-            if (member := value[key]) is not None
-        }
-    # A million plain elements are looked at once, by the interpreter's own loop.
-    if type(value) is list and not _NESTING.isdisjoint(map(type, value)):
-        return [_put_in_order(element) if type(element) in _NESTING else element for element in value]
-    return value
+def _prepare(value: dict[str, Any] | list[Any]) -> None:
+    """Drop null members, all the way down, and put very many in order."""
+    ahead: list[Any] = [value]
+    for one in ahead:  # which grows meanwhile
+        if type(one) is dict:
+            found = [member for member in one.values() if type(member) in _NESTING_OR_NULL]
+            if None in found:
+                for key in [key for key, member in one.items() if member is None]:
+                    del one[key]
+            if len(one) > _MANY:
+                ordered = sorted(one.items())
+                one.clear()
+                one.update(ordered)
+            ahead += found
+        # A million plain elements are looked at once, by the interpreter's own loop.
+        elif type(one) is list and not _NESTING.isdisjoint(map(type, one)):
+            ahead += [element for element in one if type(element) in _NESTING]
 
 
 def digest(content: bytes) -> str:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from bridge.core.catalogue import BY_FIELD, ROWS, Row
-from bridge.core.conformance import Kind, Shape, shape_of
+from bridge.core.shape import Kind, Shape, shape_of
 
 # Numbers that no Python number holds stand in the text as these, and are put in afterwards.
 LITERALS = {"<digits>": "9" * 5000, "<infinite>": "1e999", "<exponent>": "-1E-400"}

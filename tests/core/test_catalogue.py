@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from bridge.core.catalogue import BY_FIELD, BY_NAME, OTHER, ROWS, Row
-from bridge.core.conformance import Shape, shape_of
+from bridge.core.shape import Shape, shape_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CASES = sorted(SCHEMAS.glob("examples/*/*.in.json"))

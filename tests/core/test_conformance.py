@@ -126,6 +126,13 @@ def test_lower_camel_keys_of_other_types_are_unknown_keys() -> None:
     assert fitted("PullComplete", {"taskId": 1}).repairs == ()
 
 
+def test_keys_of_a_later_catalogue_hide_neither_repairs_nor_what_fits_nowhere() -> None:
+    media = {"New": {}, "MediaBasicInfo": "no object", "Name": "n"}
+    assert fitted("PullComplete", {"MediaBasicInfo": media}).repairs == ()
+    assert fitted("PullComplete", {"MediaBasicInfo": {**media, "Name": 1}}).repairs
+    assert fitted("PullComplete", {"New": 1, "MediaBasicInfo": {**media, "Name": []}}).misfit
+
+
 def test_very_many_repairs_are_counted() -> None:
     read = fitted("FileDeleted", {"FileIdSet": list(range(1000))})
     assert (len(read.repairs), read.repairs_more) == (100, 900)
@@ -158,3 +165,10 @@ def test_the_canonical_bytes_keep_integers_floats_and_empty_elements_apart() -> 
     assert content(b'{"b":[null,{"c":null}],"a":60}') == b'{"a":60,"b":[null,{}]}'
     assert content(b'{"a":60.0}') == b'{"a":60.0}'
     assert content(b'{"a":12345678901234567890123}') == b'{"a":12345678901234567890123}'
+
+
+@pytest.mark.parametrize("elements", [3, 2000])
+def test_null_members_are_no_content_and_null_elements_are(elements: int) -> None:
+    payload = {"X": None, "b": [{"d": None, "c": 1}, None, [{"e": None}, "null"]] * elements, "a": None}
+    content = b'{"b":[%b]}' % b",".join([b'{"c":1},null,[{},"null"]'] * elements)
+    assert fitted("NewFileUpload", payload).content == content

@@ -235,6 +235,11 @@ def test_an_array_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: obje
     assert translation.misfit
 
 
+def test_watermarks_and_deleted_files_that_are_no_arrays_are_misfits_too() -> None:
+    assert subtask("SampleSnapshot", input={"watermarkDefinition": 7}).misfit
+    assert translate("FileDeleted", {"fileInfo": {"fileId": "a"}}).misfit
+
+
 @pytest.mark.parametrize("wrong", ["x", 1, True, [], [{}]])
 def test_an_object_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: object) -> None:
     translation = translate("NewFileUpload", {"metaData": wrong, "duration": 4})

@@ -1,15 +1,20 @@
 """Any legacy body gives a translation, and nothing in it is made up."""
 
 import copy
+import json
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core import conformance
+from bridge.core.codec import open_envelope, read_event
 from bridge.core.legacy import Translation, translate
 from bridge.core.legacy.rules import Object, Objects, Place, Plucked
 from bridge.core.legacy.successors import SUCCESSORS
+from bridge.core.outcome import Rejected
 
 WORDS_OF_OURS = {"FINISH", "Upload", "ImageSprites"}
 
@@ -105,3 +110,16 @@ def test_every_top_level_key_is_mapped_or_named(body: tuple[str, dict[str, Any]]
     known = {*place.rows, *place.struct.__struct_fields__}
     unmapped = [f"data.{key}" for key, value in data.items() if key not in known and value is not None]
     assert set(unmapped) <= set(translation.unmapped)
+
+
+@given(BODIES)
+def test_a_conversion_and_a_walk_see_the_same_event(body: tuple[str, dict[str, Any]]) -> None:
+    event_type, data = body
+    text = json.dumps({"eventType": event_type, "data": data}).encode()
+    try:
+        converted = read_event(open_envelope(text))
+    except Rejected:  # integers that no one can write
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conformance, "_converted", lambda _value, _struct: None)
+        assert converted == read_event(open_envelope(text))

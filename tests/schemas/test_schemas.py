@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator
 from bridge.core.application import Application
 from bridge.core.catalogue import ROWS, Row
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.conformance import shape_of
 from bridge.core.event import Notification, Record, Stamp
 from bridge.core.outcome import Rejected
 from bridge.core.record import Routing, dead_letter, event_record
+from bridge.core.shape import shape_of
 from tests.core.bodies import Bodies, spelled
 from tests.core.test_legacy_properties import BODIES as LEGACY_BODIES
 from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, faults, schema, schema_of, tool

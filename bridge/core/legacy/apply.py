@@ -5,7 +5,8 @@ catalogue judges it there); only where a table needs an object or an array and f
 a misfit, and its place stays empty.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from msgspec import UNSET, Struct
@@ -32,30 +33,104 @@ class Findings(Struct):
     misfit: bool = False
 
 
-def apply(place: Place, data: Mapping[str, object], path: str, findings: Findings) -> dict[str, Any]:
+# Where an object stands: what holds it, and its key or index there. Spelled only where something is amiss.
+_Path = tuple["_Path | str", str | int]
+
+
+def apply(place: Place, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
     """Map one object. ``data`` is never changed, but values of it are taken over as they are."""
+    try:
+        plan = _plan(place, tuple(data))
+    except LookupError:
+        plan = _plan(place, tuple(filter(place.rows.__contains__, data)))
+        mapped = _mapped(plan, data, path, findings)
+        _pass(place, data, mapped, path, findings)
+        return mapped
+    if plan.renamed:
+        mapped = {name: data[key] for key, name in plan.renamed}
+        if None not in mapped.values():
+            return mapped
+    return _mapped(plan, data, path, findings)
+
+
+# What becomes of the value at a key: the key, the parents and the name of its place, and how it is converted
+# on the way, if at all. Plain tuples, which are unpacked fastest.
+_Step = tuple[str, Sequence[str], str, Conversion | None, "_Convert | None"]
+
+
+class _Plan(Struct, frozen=True):
+    """The steps for an object with certain keys, in the table's order.
+
+    Where each value only changes its name, ``renamed`` are the old and the new ones, else it is empty.
+    """
+
+    steps: Sequence[_Step]
+    renamed: Sequence[tuple[str, str]]
+
+
+@lru_cache(maxsize=1024)
+def _plan(place: Place, keys: tuple[str, ...]) -> _Plan:
+    """Look up once what holds for all objects of a place that have the same keys in the same order.
+
+    A key without a row is a `LookupError`: what senders make up is not kept.
+    """
+    rows = place.rows
+    if any(key not in rows for key in keys):
+        raise LookupError
+    steps = [_step(key, rule) for key, rule in rows.items() if key in keys and rule is not None]
+    renamed = [(key, name) for key, parents, name, rule, _ in steps if not parents and rule is None]
+    only_renamed = len(steps) == len({name for _, name in renamed})
+    return _Plan(steps, renamed if only_renamed else ())
+
+
+def _step(key: str, rule: str | Conversion) -> _Step:
+    if isinstance(rule, str):
+        *parents, name = rule.split(".")
+        return key, parents, name, None, None
+    *parents, name = rule.to.split(".")
+    return key, parents, name, rule, _CONVERSIONS[type(rule)]
+
+
+def _mapped(plan: _Plan, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
     mapped: dict[str, Any] = {}
-    for key, rule in place.rows.items():
-        value = data.get(key)
-        if rule is None or value is None:
+    for key, parents, name, rule, convert in plan.steps:
+        value = data[key]
+        if value is None:
             continue
-        if isinstance(rule, str):
-            _put(mapped, rule, value)
-            continue
-        converted = _converted(rule, value, f"{path}.{key}", findings)
-        if converted is UNSET:
-            findings.misfit = True
-        else:
-            _put(mapped, rule.to, converted)
-    passed: dict[str, object] = {}
+        if convert is not None:
+            value = convert(rule, value, (path, key), findings)
+            if value is UNSET:
+                findings.misfit = True
+                continue
+        into = mapped
+        for parent in parents:
+            into = into.setdefault(parent, {})
+        into[name] = _preferred(into[name], value) if name in into else value
+    return mapped
+
+
+def _pass(
+    place: Place,
+    data: Mapping[str, object],
+    mapped: dict[str, Any],
+    path: _Path | str,
+    findings: Findings,
+) -> None:
+    """Take over what is called as in 3.0, which is preferred to what was mapped; note what has no row."""
     for key, value in data.items():
         if value is None or key in place.rows:
             continue
         if key in place.struct.__struct_fields__:
-            passed[key] = value
+            mapped[key] = _preferred(value, mapped.get(key))
         elif REST not in place.rows:
-            findings.unmapped.append(f"{path}.{key}")
-    return joined(passed, mapped)
+            findings.unmapped.append(_spelled((path, key)))
+
+
+def _spelled(path: _Path | str) -> str:
+    if isinstance(path, str):
+        return path
+    holder, step = path
+    return f"{_spelled(holder)}.{step}" if isinstance(step, str) else f"{_spelled(holder)}[{step}]"
 
 
 def joined(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, Any]:
@@ -71,50 +146,80 @@ def _preferred(first: object, second: object) -> object:
     return second if first is None or first == "" else first
 
 
-def _put(mapped: dict[str, Any], to: str, value: object) -> None:
-    *parents, name = to.split(".")
-    for parent in parents:
-        mapped = mapped.setdefault(parent, {})
-    mapped[name] = _preferred(mapped.get(name), value)
+# The conversions: of a rule, a value that is not None, its path, and what is found on the way. Where the
+# value is of a wrong kind they give UNSET.
+
+_Convert = Callable[[Any, Any, _Path, Findings], Any]
 
 
-def _converted(rule: Conversion, value: object, path: str, findings: Findings) -> object:
-    match rule:
-        case Words(words=words):
-            return words.get(value, value) if isinstance(value, str) else value
-        case Single():
-            return [value]
-        case Unwrapped():
-            return _only(value)
-        case Object(place=place, or_one=or_one):
-            found = _only(value) if or_one else value
-            return apply(place, found, path, findings) if isinstance(found, dict) else UNSET
-        case _:
-            return _elements(rule, value, path, findings) if isinstance(value, list) else UNSET
+def _words(rule: Words, value: object, _path: _Path, _findings: Findings) -> object:
+    return rule.words.get(value, value) if isinstance(value, str) else value
+
+
+def _single(_rule: Single, value: object, _path: _Path, _findings: Findings) -> object:
+    return [value]
+
+
+def _unwrapped(_rule: Unwrapped, value: object, _path: _Path, _findings: Findings) -> object:
+    return _only(value)
+
+
+def _wrapped(rule: Wrapped, value: object, _path: _Path, _findings: Findings) -> object:
+    if not isinstance(value, list):
+        return UNSET
+    return [{} if element is None else {rule.name: element} for element in value]
+
+
+def _object(rule: Object, value: object, path: _Path, findings: Findings) -> object:
+    found = _only(value) if rule.or_one else value
+    return apply(rule.place, found, path, findings) if isinstance(found, dict) else UNSET
+
+
+def _plucked(rule: Plucked, value: object, path: _Path, findings: Findings) -> object:
+    if not isinstance(value, list):
+        return UNSET
+    elements = _elements(_holding(rule.key), value, path, findings)
+    return [element[rule.key] for element in elements if rule.key in element]
+
+
+@cache
+def _holding(key: str) -> Objects:
+    return Objects("", Place(Payload, {key: key}))
+
+
+def _objects(rule: Objects, value: object, path: _Path, findings: Findings) -> object:
+    return _elements(rule, value, path, findings) if isinstance(value, list) else UNSET
 
 
 def _elements(
-    rule: Wrapped | Plucked | Objects, values: Sequence[object], path: str, findings: Findings
-) -> list[object]:
-    if isinstance(rule, Wrapped):
-        return [{} if value is None else {rule.name: value} for value in values]
+    rule: Objects, values: Sequence[object], path: _Path, findings: Findings
+) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
     for index, value in enumerate(values):
         # What is no object keeps its position with nothing in it: the paths of errors count on it.
         element: dict[str, object] = value if isinstance(value, dict) else {}
         findings.misfit |= element is not value and value is not None
-        elements.append(apply(_place_of(rule, element), element, f"{path}[{index}]", findings))
-    if isinstance(rule, Plucked):
-        return [element[rule.key] for element in elements if rule.key in element]
-    return [*elements]
+        elements.append(apply(_place_of(rule, element), element, (path, index), findings))
+    return elements
 
 
-def _place_of(rule: Plucked | Objects, element: Mapping[str, object]) -> Place:
-    if isinstance(rule, Plucked):
-        return Place(Payload, {rule.key: rule.key})
+def _place_of(rule: Objects, element: Mapping[str, object]) -> Place:
+    if not rule.kinds:
+        return rule.place
     kind = element.get("Type") or element.get("taskType")
     return rule.kinds.get(kind, rule.place) if isinstance(kind, str) else rule.place
 
 
 def _only(value: object) -> object:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+_CONVERSIONS: Mapping[type, _Convert] = {
+    Words: _words,
+    Single: _single,
+    Unwrapped: _unwrapped,
+    Wrapped: _wrapped,
+    Plucked: _plucked,
+    Object: _object,
+    Objects: _objects,
+}

@@ -67,8 +67,11 @@ REST = "*"
 """The key of a row for every key that has no row of its own."""
 
 
-class Place(Struct, frozen=True):
-    """One legacy object. Keys that already are fields of ``struct``, its 3.0 form, pass as they are."""
+class Place(Struct, frozen=True, eq=False):
+    """One legacy object. Keys that already are fields of ``struct``, its 3.0 form, pass as they are.
+
+    One is equal to itself only, so that what is looked up in it can be kept.
+    """
 
     struct: type[Struct]
     rows: Mapping[str, Rule]

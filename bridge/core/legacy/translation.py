@@ -52,7 +52,9 @@ def translate(event_type: str, data: dict[str, Any]) -> Translation:
 
 def _translated(successor: Successor, data: Mapping[str, Any]) -> Translation:
     findings = Findings()
-    payload = joined(apply(successor.place, data, "data", findings), successor.always)
+    payload = apply(successor.place, data, "data", findings)
+    if successor.always:
+        payload = joined(payload, successor.always)
     placed = successor.place.rows.get("status") is not None
     code = None if placed else _code(data, "status")
     if successor.folded:
