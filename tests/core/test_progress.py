@@ -63,6 +63,14 @@ def test_a_great_many_stretches_find_room() -> None:
     assert progress_of(200_000, text) == progress
 
 
+def test_stretches_far_apart_are_kept_exactly_in_little_room() -> None:
+    wide = [offset for offset in range(60_000) if offset // 300 % 2]
+    progress = Progress().after(60_000, wide)
+    text = progress.text(500)
+    assert text.startswith("2 ")  # written small
+    assert progress_of(60_000, text) == progress
+
+
 def test_thousands_in_no_order_are_kept_exactly() -> None:
     done = [offset for offset in range(15_000) if blake2b(b"%d" % offset).digest()[0] < 128]
     progress = Progress().after(15_000, done)

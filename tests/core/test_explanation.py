@@ -1,0 +1,13 @@
+"""What is explained of a body whose type had to be found."""
+
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.explanation import explain
+from bridge.core.record import Routing
+
+
+def test_a_body_without_a_type_is_explained_by_the_type_that_its_sibling_tells() -> None:
+    body = b'{"EventType":null,"FileUploadEvent":{"FileId":"1"}}'
+    notification = Notification(application=Application(name="default"), body=body, received_ms=0)
+    told = explain(notification, Routing())
+    assert (told.type, told.topic, told.key) == ("NewFileUpload", "vod.NewFileUpload", "1")
