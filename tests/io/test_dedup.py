@@ -174,6 +174,24 @@ async def test_whatever_goes_wrong_with_a_call_is_no_answer_and_leaves_nobody_wa
     await memory.commit(asked(token=ONE))
 
 
+async def test_a_call_has_at_most_256_keys_whatever_waits(client: Redis) -> None:
+    sizes: list[int] = []
+
+    class Counting(Redis):
+        async def evalsha(self, sha: str, numkeys: int, *more: str | int) -> object:
+            sizes.append(numkeys)
+            return await super().evalsha(sha, numkeys, *more)
+
+    memory = Memory(Counting(connection_pool=client.connection_pool), Telemetry(), Clock(), Limits())
+    held = await asyncio.gather(*(memory.claim(asked(f"Type:t{n}", token=ONE)) for n in range(300)))
+    heard = [memory.commit(claim) for claim in held]
+    answers = [memory.claim(asked(f"Type:u{n}", token=ONE)) for n in range(100)]
+    assert {await one for one in heard} == {True}
+    assert {(await one).answer for one in answers} == {Answer.FRESH}
+    assert max(sizes) <= 256
+    assert sum(sizes) == 700
+
+
 async def test_nobody_overtakes_those_that_wait_in_line_when_redis_is_given_up(client: Redis) -> None:
     class Refusing(Redis):
         async def evalsha(self, *_: object) -> bytes:

@@ -87,7 +87,8 @@ class Line:
 
     def _leave(self) -> None:
         waiting = self._next
-        endings, questions = waiting.endings[:_BATCH], waiting.questions[: _BATCH - len(waiting.endings)]
+        endings = waiting.endings[:_BATCH]
+        questions = waiting.questions[: _BATCH - len(endings)]
         self._next = Batch(waiting.endings[_BATCH:], waiting.questions[len(questions) :])
         self._left_at, self._load = self._loop.time(), len(endings) + len(questions)
         self._call = self._loop.create_task(self._carry(Batch(endings, questions)))
