@@ -41,16 +41,13 @@ class Journey(Struct, eq=False):
     """One occurrence under way. ``ended`` tells whether its event became durable.
 
     ``claim`` is the question it began with, and then the memory's answer; ``ours`` tells that the memory
-    holds it for us. ``ending`` or ``error`` is what became of its record, known at ``landed``; times are
-    monotonic seconds.
+    holds it for us, ``landed`` when it was known what became of its record; times are monotonic seconds.
     """
 
     claim: Claim
     began: float
     ours: bool = False
     landed: float = 0.0
-    ending: Ending | None = None
-    error: Exception | None = None
     ended: Told[bool] = field(default_factory=Told)
 
 
@@ -117,15 +114,14 @@ class Journeys:
 
     async def fail(self, journey: Journey) -> None:
         """End ``journey`` whose record was not sent; whoever waits takes over."""
-        await self._memory.release(journey.claim)
-        self._end(journey)
+        released = self._memory.release(journey.claim)
+        released.then(partial(self._end, journey))
+        await released
 
     def _land(self, journey: Journey, durable: Told[Ending]) -> None:
         """Have it remembered what became of a record, before anyone is told."""
         journey.landed = self._loop.time()
-        journey.error = durable.error
         if durable.error is None:
-            journey.ending = durable.result()
             # A death between the acknowledgement and this commit repeats the event, under the same id.
             heard = self._memory.commit(journey.claim)
         else:

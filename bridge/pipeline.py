@@ -195,8 +195,6 @@ class Pipeline:
             raise
         self._journeys.follow(journey, ticket.durable)
         await self._ended(trip, ticket, journey.ended)
-        if journey.error is not None:
-            raise journey.error
         ending = ticket.durable.result()
         if ending is Ending.PUBLISHED:
             trip.acked_s = journey.landed - sent
@@ -216,17 +214,17 @@ class Pipeline:
     async def _ended(self, trip: _Trip, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
         """Wait until a record that was sent has ended: one send, however long the wait."""
         slow = not self._writer.flowing
-        if await self._hold.wait(ended, trip.deadline, trip.size, slow=slow):
-            return
-        if ticket.withdraw():
-            trip.give_up()
-            raise Unavailable("neither Kafka nor the spool takes records")
+        if not await self._hold.wait(ended, trip.deadline, trip.size, slow=slow):
+            if ticket.withdraw():
+                trip.give_up()
+                raise Unavailable("neither Kafka nor the spool takes records")
+            if ticket.durable.done():
+                await settled(ended, _REMEMBERED_S)
         if not ticket.durable.done():
             # It may be written yet: redeliveries join its journey meanwhile.
             self._telemetry.sends_unknown.inc()
             ticket.durable.then(self._telemetry.sends_unknown.dec)
             raise _Unknown
-        await settled(ended, _REMEMBERED_S)
 
     async def _bury(self, trip: _Trip) -> Outcome:
         """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""

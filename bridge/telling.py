@@ -6,6 +6,7 @@ loop, and a wait with a limit needs a second future. Every event waits, so that 
 
 import asyncio
 from collections.abc import Callable, Generator
+from copy import copy
 from functools import partial
 from typing import Generic, TypeVar, cast
 
@@ -45,7 +46,8 @@ class Told(Struct, Generic[T], eq=False):
     def result(self) -> T:
         """Give the value, or raise the error. To be asked once it is done."""
         if self._error is not None:
-            raise self._error
+            # A copy: with its traceback, the error kept here would hold whoever asked, who holds us.
+            raise copy(self._error)
         return cast("T", self._value)
 
     def tell(self, value: T) -> None:
@@ -79,9 +81,17 @@ class Told(Struct, Generic[T], eq=False):
         then, more = self._then, self._more
         self._then = self._more = None
         if then is not None:
-            then()
+            _call(then)
         for listener in more or ():
-            listener()
+            _call(listener)
+
+
+def _call(listener: Callable[[], None]) -> None:
+    try:
+        listener()
+    except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the word from the others
+        told = {"message": "a listener failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(told)
 
 
 def wake(waiter: "asyncio.Future[None]") -> None:

@@ -101,6 +101,16 @@ async def test_an_unknown_outcome_keeps_its_claim_for_so_long_only() -> None:
     assert len(rig.writer.records) == 2  # the price of not keeping a claim for ever
 
 
+async def test_a_journey_given_up_while_its_own_delivery_waits_is_as_unknown_as_before() -> None:
+    rig = Rig(msgspec.structs.replace(RULE, hold_s=0.6, unknown_s=0.1))
+    rig.pipeline.start()
+    rig.writer.fates = [...]
+    outcome = await rig.deliver(edited())
+    assert (outcome.ending, outcome.detail[:6]) == (Ending.DEFERRED, "Kafka ")
+    rig.writer.end(rig.writer.tickets[0])
+    await rig.pipeline.stop(0.1)
+
+
 async def test_only_so_many_are_held_and_the_rest_stay_silent_all_the_same() -> None:
     rig = Rig(msgspec.structs.replace(RULE, most=1))
     rig.writer.fates, rig.writer.flowing = ["waits", "waits"], False

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from bridge.core.outcome import Ending, Unavailable
+from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.telling import Told
 
 pytestmark = pytest.mark.asyncio
@@ -52,3 +52,22 @@ async def test_listeners_hear_it_in_their_order_and_at_once_where_it_is_told() -
     word.then(lambda: heard.append(word.result()))
     assert heard[3:] == [7]
     assert word.error is None
+
+
+async def test_a_listener_that_fails_keeps_the_word_from_nobody() -> None:
+    word = Told[int]()
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what["exception"]))
+    word.then(lambda: told.append(1 / 0))
+    word.then(partial(told.append, "heard"))
+    word.tell(7)
+    assert [type(one) for one in told] == [ZeroDivisionError, str]
+
+
+async def test_an_error_that_was_raised_holds_nobody() -> None:
+    word = Told[int]()
+    word.fail(Rejected(Reason.TOO_LARGE, "the topic refuses it"))
+    with pytest.raises(Rejected, match="too_large: the topic refuses it"):
+        word.result()
+    assert word.error is not None
+    assert word.error.__traceback__ is None

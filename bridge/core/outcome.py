@@ -54,6 +54,9 @@ class Rejected(Exception):  # noqa: N818 - it says what happened, not that somet
         self.reason = reason
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type["Rejected"], tuple[Reason, str]]:
+        return Rejected, (self.reason, self.detail)  # so that it can be copied
+
 
 class Unavailable(Exception):  # noqa: N818 - it says what happened, not that something broke
     """The same bytes may do better later."""

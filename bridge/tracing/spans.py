@@ -11,6 +11,7 @@ from functools import partial
 from msgspec.structs import replace
 from opentelemetry.context import Context
 from opentelemetry.trace import (
+    NonRecordingSpan,
     Span,
     SpanKind,
     Status,
@@ -148,7 +149,7 @@ class TracedMemory:
         span.end()
         if claim.answer in (Answer.FRESH, Answer.AWAY):
             # Its journey ends by itself, out of its delivery's context.
-            self._above[claim.token] = above
+            self._above[claim.token] = NonRecordingSpan(above.get_span_context())  # its place is all we need
             if len(self._above) > _ABOVE_MAX:
                 del self._above[next(iter(self._above))]
 

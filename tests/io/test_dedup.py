@@ -193,6 +193,16 @@ async def test_a_call_has_at_most_256_keys_whatever_waits(client: Redis) -> None
     assert sum(sizes) == 700
 
 
+async def test_a_question_does_not_wait_behind_all_renewals(memory: Memory) -> None:
+    claims = [asked(f"Type:t{n}", token=ONE) for n in range(3_000)]
+    held = await asyncio.gather(*(memory.claim(claim) for claim in claims))
+    renewing = asyncio.ensure_future(memory.renew(held))
+    await asyncio.sleep(0)
+    assert (await memory.claim(asked("Type:later", token=ONE))).answer is Answer.FRESH
+    assert not renewing.done()
+    await renewing
+
+
 async def test_nobody_overtakes_those_that_wait_in_line_when_redis_is_given_up(client: Redis) -> None:
     class Refusing(Redis):
         async def evalsha(self, *_: object) -> bytes:

@@ -124,7 +124,8 @@ class Memory:
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Let nobody else take them: their owner still works."""
-        await asyncio.gather(*(self._settle(claim, _RENEW) for claim in claims))
+        for heard in [self._settle(claim, _RENEW) for claim in claims]:
+            await heard
 
     def _settle(self, claim: Claim, how: str) -> Told[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""

@@ -87,18 +87,21 @@ class Line:
 
     def _leave(self) -> None:
         waiting = self._next
-        endings = waiting.endings[:_BATCH]
+        share = min(len(waiting.questions), _BATCH // 2)  # renewals must not keep all questions waiting
+        endings = waiting.endings[: _BATCH - share]
         questions = waiting.questions[: _BATCH - len(endings)]
-        self._next = Batch(waiting.endings[_BATCH:], waiting.questions[len(questions) :])
+        self._next = Batch(waiting.endings[len(endings) :], waiting.questions[len(questions) :])
         self._left_at, self._load = self._loop.time(), len(endings) + len(questions)
         self._call = self._loop.create_task(self._carry(Batch(endings, questions)))
         self._call.add_done_callback(self._over)
 
     def _over(self, _: object) -> None:
-        if not (self._next.endings or self._next.questions):
+        waiting = len(self._next.endings) + len(self._next.questions)
+        if not waiting:
             self.busy = False
             return
-        rest = self._left_at + self._gather_s - self._loop.time() if self._load >= _LOADED else 0
+        gathers = self._load >= _LOADED and waiting < _BATCH  # a full call has nothing more to gather
+        rest = self._left_at + self._gather_s - self._loop.time() if gathers else 0
         if rest > 0:
             self._loop.call_later(rest, self._leave)
         else:
