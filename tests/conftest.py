@@ -6,6 +6,7 @@ BRIDGE_TEST_REQUIRE (``kafka,redis,node,chart``) names it.
 
 import os
 import signal
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NoReturn
 
@@ -13,10 +14,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.deliveries import Rig
+from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import Missing
 from tests.rig.redis import RealRedis
 from tests.rig.redis_sets import RealCluster, RealSentinel
+from tests.rig.secured import SecuredKafka
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
@@ -56,6 +59,19 @@ def own_kafka(kafka: RealKafka) -> RealKafka:
     return kafka
 
 
+@pytest.fixture(scope="module")
+def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
+    """Start the Kafka of many listeners, where there can be one of our own at all; one a module."""
+    if not kafka.ours:
+        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
+    secured = SecuredKafka()
+    try:
+        secured.kafka.start()
+        yield secured
+    finally:
+        secured.remove()
+
+
 @pytest.fixture(scope="session")
 def redis(request: pytest.FixtureRequest) -> Iterator[RealRedis]:
     """Start a real Redis; whatever a test does to it is healed before the next one."""
@@ -91,6 +107,22 @@ def redis_cluster(redis: RealRedis) -> Iterator[RealCluster]:
         yield servers
     finally:
         servers.remove()
+
+
+@pytest.fixture
+async def place(kafka: RealKafka, redis: RealRedis) -> Place:
+    """Give a place whose topics are there."""
+    somewhere = Place(kafka=kafka, redis=redis, name=f"journey-{uuid.uuid4().hex[:8]}")
+    redis.flush()
+    await kafka.create_topics(somewhere.topics)
+    return somewhere
+
+
+@pytest.fixture
+async def own_place(own_kafka: RealKafka, place: Place) -> Place:
+    """Give the same for tests that freeze Kafka or cut it off."""
+    assert own_kafka is place.kafka
+    return place
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,6 @@
 """What may be set of the links to Kafka and Redis: addresses, logins, certificates, and their limits."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ByteSize, Field, FilePath, SecretStr, model_validator
 
@@ -9,6 +9,19 @@ from bridge.settings.kinds import Brokers, Bytes, RedisUrl, SecretFile, Topic, T
 from bridge.settings.section import Section
 
 MIB = 1024 * 1024
+
+# Both links take the same three files.
+_CaFile = Annotated[
+    FilePath | None,
+    Field(description="Certificates to trust; the system's where not set. Read again when renewed."),
+]
+_CertFile = Annotated[
+    FilePath | None,
+    Field(description="The bridge's own certificate, for mutual TLS. Read again when renewed."),
+]
+_KeyFile = Annotated[
+    FilePath | None, Field(description="The key of that certificate. Read again when renewed.")
+]
 
 
 class KafkaSettings(Section):
@@ -43,16 +56,9 @@ class KafkaSettings(Section):
     sasl_token_file: SecretFile | None = Field(
         default=None, description="File with the OAUTHBEARER token; read again at each login."
     )
-    ssl_cafile: FilePath | None = Field(
-        default=None,
-        description="Certificates to trust; the system's where not set. Read again when renewed.",
-    )
-    ssl_certfile: FilePath | None = Field(
-        default=None, description="The bridge's own certificate, for mutual TLS. Read again when renewed."
-    )
-    ssl_keyfile: FilePath | None = Field(
-        default=None, description="The key of that certificate. Read again when renewed."
-    )
+    ssl_cafile: _CaFile = None
+    ssl_certfile: _CertFile = None
+    ssl_keyfile: _KeyFile = None
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         default="none", description="none, gzip, or snappy, lz4, zstd where the cramjam package is installed."
     )
@@ -101,16 +107,9 @@ class RedisSettings(Section):
     password_file: SecretFile | None = Field(
         default=None, description="File with the password, instead; read again at each login."
     )
-    ssl_cafile: FilePath | None = Field(
-        default=None,
-        description="Certificates to trust; the system's where not set. Read again when renewed.",
-    )
-    ssl_certfile: FilePath | None = Field(
-        default=None, description="The bridge's own certificate, for mutual TLS. Read again when renewed."
-    )
-    ssl_keyfile: FilePath | None = Field(
-        default=None, description="The key of that certificate. Read again when renewed."
-    )
+    ssl_cafile: _CaFile = None
+    ssl_certfile: _CertFile = None
+    ssl_keyfile: _KeyFile = None
     sentinel_service: str = Field(
         default="",
         description="The master's name at the sentinels; with it the URL's hosts are sentinels, its login and"

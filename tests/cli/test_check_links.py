@@ -15,7 +15,6 @@ from bridge.settings import load
 from bridge.settings.sections import RedisSettings
 from tests.cli.running import vod_bridge
 from tests.rig.certificates import Authority, Pair
-from tests.rig.kafka import RealKafka
 from tests.rig.parts import ROOT
 from tests.rig.redis import RealRedis, Tls
 from tests.rig.redis_sets import SERVICE, RealCluster, RealSentinel
@@ -31,19 +30,6 @@ from tests.rig.secured import (
 _K = "BRIDGE_KAFKA__"
 _WITHIN_S = 15
 _LOGIN = f"bridge:{PASSWORD}@"
-
-
-@pytest.fixture(scope="module")
-def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
-    """Start the Kafka of many listeners, where there can be one of our own at all."""
-    if not kafka.ours:
-        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
-    secured = SecuredKafka()
-    try:
-        secured.kafka.start()
-        yield secured
-    finally:
-        secured.remove()
 
 
 @pytest.fixture(scope="module")

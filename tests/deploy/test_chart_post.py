@@ -2,28 +2,15 @@
 
 import asyncio
 import sys
-import uuid
 from collections.abc import Mapping
-
-import pytest
 
 from tests.cli.running import environment
 from tests.deploy.chart_rendering import CHART
 from tests.journey.places import Place
-from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
-from tests.rig.redis import RealRedis
 
 SCRIPT = CHART / "files" / "post_and_read.py"
 WITHIN_S = 60.0
-
-
-@pytest.fixture
-async def place(kafka: RealKafka, redis: RealRedis) -> Place:
-    somewhere = Place(kafka=kafka, redis=redis, name=f"chart-{uuid.uuid4().hex[:8]}")
-    redis.flush()
-    await kafka.create_topics(somewhere.topics)
-    return somewhere
 
 
 async def test_it_posts_one_notification_and_reads_its_event_back(place: Place) -> None:

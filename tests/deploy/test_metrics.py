@@ -3,7 +3,6 @@
 import json
 import math
 import re
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,11 +14,9 @@ from bridge.metrics import METRICS
 from bridge.telemetry import Telemetry
 from tests.journey.notifications import edited, new_task
 from tests.journey.places import Place, running
-from tests.rig.kafka import RealKafka
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in
-from tests.rig.redis import RealRedis
 from tests.rig.tools import run
 from tests.rig.vendor import Application, Vendor
 from tests.rig.waiting import eventually
@@ -38,22 +35,6 @@ SETTINGS = {
     "BRIDGE_APPS__QUEUE__SECRET_KEY": "secret",
 }
 LEGACY = b'{"version":"4.0","eventType":"NewFileUpload","data":{"status":0,"fileId":"%s"}}'
-
-
-@pytest.fixture
-async def place(kafka: RealKafka, redis: RealRedis) -> Place:
-    """Give a place whose topics are there."""
-    somewhere = Place(kafka=kafka, redis=redis, name=f"metrics-{uuid.uuid4().hex[:8]}")
-    redis.flush()
-    await kafka.create_topics(somewhere.topics)
-    return somewhere
-
-
-@pytest.fixture
-async def own_place(own_kafka: RealKafka, place: Place) -> Place:
-    """Give the same for tests that freeze or kill Kafka."""
-    assert own_kafka is place.kafka
-    return place
 
 
 def queries() -> list[tuple[str, str]]:

@@ -1,25 +1,30 @@
-"""What every journey needs: topics of its own on the real Kafka, and a Redis that remembers nothing yet."""
+"""What several journeys need beside a place: one at a secured Kafka, one whose records are stamped."""
 
 import uuid
+from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
+from tests.rig.secured import SecuredKafka
 
 
 @pytest.fixture
-async def place(kafka: RealKafka, redis: RealRedis) -> Place:
-    """Give a place whose topics are there."""
-    somewhere = Place(kafka=kafka, redis=redis, name=f"journey-{uuid.uuid4().hex[:8]}")
+async def there(secured: SecuredKafka, place: Place) -> AsyncIterator[Place]:
+    """Give a place at the secured Kafka."""
+    assert place.redis.pid
+    await secured.kafka.create_topics(place.topics)
+    yield Place(kafka=secured.kafka, redis=place.redis, name=place.name)
+    secured.kafka.heal()
+
+
+@pytest.fixture
+async def stamped(kafka: RealKafka, redis: RealRedis) -> Place:
+    """Give a place whose records tell when they came to stand there."""
+    place = Place(kafka=kafka, redis=redis, name=f"chaos-{uuid.uuid4().hex[:8]}")
     redis.flush()
-    await kafka.create_topics(somewhere.topics)
-    return somewhere
-
-
-@pytest.fixture
-async def own_place(own_kafka: RealKafka, place: Place) -> Place:
-    """Give the same for tests that freeze Kafka or cut it off."""
-    assert own_kafka is place.kafka
+    await kafka.create_topics(place.topics, configs=TOPIC_SETTINGS)
     return place

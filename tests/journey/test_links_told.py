@@ -1,33 +1,17 @@
 """A running program says why a link does not come about: once, in the words of ``check``."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.journey.notifications import new_task
 from tests.journey.places import Place, running
 from tests.journey.senders import send
 from tests.rig.certificates import Authority
-from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis, Tls
 from tests.rig.secured import SecuredKafka
 from tests.rig.waiting import eventually
 
 _K = "BRIDGE_KAFKA__"
-
-
-@pytest.fixture(scope="module")
-def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
-    """Start the Kafka of many listeners, where there can be one of our own at all."""
-    if not kafka.ours:
-        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
-    secured = SecuredKafka()
-    try:
-        secured.kafka.start()
-        yield secured
-    finally:
-        secured.remove()
 
 
 def told(program: Program, event: str) -> list[str]:

@@ -2,11 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-
-import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import Place, running
@@ -22,27 +20,6 @@ from tests.rig.waiting import eventually
 _K = "BRIDGE_KAFKA__"
 _R = "BRIDGE_REDIS__"
 _TOKEN_LIVES_S = 5
-
-
-@pytest.fixture(scope="module")
-def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
-    """Start the Kafka of many listeners, where there can be one of our own at all."""
-    if not kafka.ours:
-        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
-    secured = SecuredKafka()
-    try:
-        secured.kafka.start()
-        yield secured
-    finally:
-        secured.remove()
-
-
-@pytest.fixture
-async def there(secured: SecuredKafka, place: Place) -> AsyncIterator[Place]:
-    """Give a place at the secured Kafka."""
-    await secured.kafka.create_topics(place.topics)
-    yield Place(kafka=secured.kafka, redis=place.redis, name=place.name)
-    secured.kafka.heal()
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """The journey over secured links: every login and every kind of TLS, on real servers set up that way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,28 +16,6 @@ from tests.rig.secured import SecuredKafka
 from tests.rig.waiting import eventually
 
 _TYPES = 6
-
-
-@pytest.fixture(scope="module")
-def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
-    """Start the Kafka of many listeners, where there can be one of our own at all."""
-    if not kafka.ours:
-        pytest.skip("no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
-    secured = SecuredKafka()
-    try:
-        secured.kafka.start()
-        yield secured
-    finally:
-        secured.remove()
-
-
-@pytest.fixture
-async def there(secured: SecuredKafka, place: Place) -> AsyncIterator[Place]:
-    """Give a place at the secured Kafka."""
-    assert place.redis.pid
-    await secured.kafka.create_topics(place.topics)
-    yield Place(kafka=secured.kafka, redis=place.redis, name=place.name)
-    secured.kafka.heal()
 
 
 @pytest.fixture

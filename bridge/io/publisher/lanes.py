@@ -63,17 +63,12 @@ class Lanes:
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
         where = self.topics.find(topic, hashed)
-        if where is None or self.topics.closed(where):
-            return False
-        lane = self._lanes.get(where)
-        return lane is None or not lane.stuck
+        return where is not None and self._leads_on(where)
 
     def offer(self, record: Record, hashed: int, owner: Owner) -> Ticket | None:
         """Put ``record`` in its lane if it leaves now; None where it does not, or there is no room."""
         where = self.topics.find(record.topic, hashed)
-        if where is None or self.topics.closed(where):
-            return None
-        if (lane := self._lanes.get(where)) and lane.stuck:
+        if where is None or not self._leads_on(where):
             return None
         ticket = Ticket(record, owner, self.loop.time(), self._room)
         return self._line_up(ticket, where) if self._room.take(ticket.size) else None
@@ -197,6 +192,10 @@ class Lanes:
             self._return(lane, again)
         # What was handed back stands behind whoever is reading on: he begins anew.
         self.era += 1
+
+    def _leads_on(self, where: Where) -> bool:
+        lane = self._lanes.get(where)
+        return not (self.topics.closed(where) or (lane is not None and lane.stuck))
 
     def _line_up(self, ticket: Ticket, where: Where) -> Ticket:
         lane = self._lanes.get(where)
