@@ -31,6 +31,7 @@ from bridge.links import kafka_options, redis_client
 from bridge.settings import Settings
 from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry
+from bridge.telling import Told
 from bridge.tracing import Traces, Untraced
 
 _MILLISECONDS_A_DAY = 86_400_000
@@ -115,7 +116,7 @@ def build_traces(settings: Settings) -> Traces:
 
 
 def build_door(
-    settings: Settings, deliver: Callable[[Notification], Awaitable[Outcome]], telemetry: Telemetry
+    settings: Settings, deliver: Callable[[Notification], Told[Outcome]], telemetry: Telemetry
 ) -> Ingress:
     """Build what takes pushed notifications, and hands them to ``deliver``."""
     http = settings.http

@@ -5,13 +5,13 @@ The vendor ignores what we answer; only its own time-out makes it send again. Si
 
 import asyncio
 from collections import deque
-from functools import partial
 
 from msgspec import Struct
 
 from bridge.core.outcome import Ending
+from bridge.running import heard
 from bridge.telemetry import Telemetry
-from bridge.telling import Told, wake
+from bridge.telling import Told
 
 
 class Holding(Struct, frozen=True, kw_only=True):
@@ -45,12 +45,13 @@ Awaited = Told[bool] | Told[Ending]
 
 
 async def settled(told: Awaited, seconds: float) -> bool:
-    """Wait for ``told`` for at most ``seconds``. Tell whether it is done."""
+    """Wait inside a run for ``told``, for at most ``seconds``. Tell whether it is done."""
     if seconds > 0 and not told.done():
-        waiter = told.waiter()
-        timer = asyncio.get_running_loop().call_later(seconds, wake, waiter)
+        over: Told[None] = Told()
+        timer = asyncio.get_running_loop().call_later(seconds, over.ring)
+        told.then(over.ring)
         try:
-            await waiter
+            await heard(over)
         finally:
             timer.cancel()
     return told.done()
@@ -61,28 +62,28 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._waits: deque[tuple[float, Told[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    def waiter(self, told: Awaited) -> "asyncio.Future[None]":
-        """Give a future that ends with ``told``, or when the time is over."""
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        told.then(partial(wake, waiter))
-        waiters = self._waiters
-        while waiters and waiters[0][1].done():
-            waiters.popleft()
-        waiters.append((self._loop.time() + self.seconds, waiter))
+    def over(self, told: Awaited) -> Told[None]:
+        """Give a word that is told with ``told``, or when the time is over."""
+        over: Told[None] = Told()
+        told.then(over.ring)
+        waits = self._waits
+        while waits and waits[0][1].done():
+            waits.popleft()
+        waits.append((self._loop.time() + self.seconds, over))
         if self._timer is None:
             self._timer = self._loop.call_later(self.seconds, self._ring)
-        return waiter
+        return over
 
     def _ring(self) -> None:
         now = self._loop.time()
-        waiters = self._waiters
-        while waiters and (waiters[0][1].done() or waiters[0][0] <= now):
-            wake(waiters.popleft()[1])
-        self._timer = self._loop.call_at(waiters[0][0], self._ring) if waiters else None
+        waits = self._waits
+        while waits and (waits[0][1].done() or waits[0][0] <= now):
+            waits.popleft()[1].ring()
+        self._timer = self._loop.call_at(waits[0][0], self._ring) if waits else None
 
 
 class Hold:
@@ -104,7 +105,7 @@ class Hold:
         """
         if not slow and deadline - self._loop.time() > self._patience.seconds:
             if not told.done():
-                await self._patience.waiter(told)
+                await heard(self._patience.over(told))
             if told.done():
                 return True
         if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:

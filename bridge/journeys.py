@@ -14,7 +14,8 @@ from msgspec import Struct, field
 
 from bridge.core.claim import Answer, Claim
 from bridge.core.outcome import Ending, Unavailable
-from bridge.holding import Hold, Holding, settled
+from bridge.holding import Hold, Holding
+from bridge.running import heard
 from bridge.telling import Told
 
 # Checked, or known to be unchecked: the event is published.
@@ -69,9 +70,9 @@ class Journeys:
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
-        until = self._loop.time() + seconds
-        for journey in list(self._by_key.values()):
-            await settled(journey.ended, until - self._loop.time())
+        if self._by_key:
+            ended = [journey.ended.waiter() for journey in self._by_key.values()]
+            await asyncio.wait(ended, timeout=max(0.0, seconds))
         if self._keeper is not None:
             self._keeper.cancel()
 
@@ -85,9 +86,7 @@ class Journeys:
             if other is None:
                 journey = self._begin(question)
                 try:
-                    told = self._memory.claim(question)
-                    await told.waiter()
-                    claim = told.result()
+                    claim = await heard(self._memory.claim(question))
                     if claim.answer is not Answer.FRESH:
                         claim = await self._weighed(claim, question, deadline)
                 except BaseException:
@@ -116,7 +115,7 @@ class Journeys:
         """End ``journey`` whose record was not sent; whoever waits takes over."""
         released = self._memory.release(journey.claim)
         released.then(partial(self._end, journey))
-        await released
+        await heard(released)
 
     def _land(self, journey: Journey, durable: Told[Ending]) -> None:
         """Have it remembered what became of a record, before anyone is told."""
@@ -141,7 +140,7 @@ class Journeys:
         pause = self._rule.retry_s / 2
         while self._loop.time() + pause < deadline:
             await asyncio.sleep(pause)
-            claim = await self._memory.claim(question)
+            claim = await heard(self._memory.claim(question))
             if claim.answer is not Answer.HELD:
                 return claim
             pause = min(2 * pause, 1.0)

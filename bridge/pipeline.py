@@ -7,9 +7,10 @@ delivery ends as exactly one `Ending`; what is answered well is durable.
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from math import inf
 from secrets import token_hex
-from typing import Protocol, cast
+from typing import Protocol
 
 import structlog
 from msgspec import UNSET, Raw, Struct
@@ -23,6 +24,7 @@ from bridge.core.record import Routing, dead_letter, event_record
 from bridge.core.signature import verdict
 from bridge.holding import Hold, Holding, settled
 from bridge.journeys import Journeys, Memory
+from bridge.running import begin
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
 
@@ -91,6 +93,7 @@ class Pipeline:
         self._routing = routing
         self._telemetry = telemetry
         self._rule = rule
+        self._wait_s = rule.wait_s
         self._hold = Hold(rule, telemetry)
         self._journeys = Journeys(memory, self._hold, rule)
         self._process = token_hex(4)
@@ -107,14 +110,22 @@ class Pipeline:
         await self._journeys.stop(seconds)
         self._aside.shutdown(wait=False, cancel_futures=True)
 
-    async def deliver(self, notification: Notification) -> Outcome:
-        """Take one delivery to its ending. Never raises; a deferred one is held before it is told."""
-        arrived, size = self._loop.time(), len(notification.body)
-        trip = _Trip(notification, size, arrived, arrived + self._rule.wait_s, self._rule.retry_s)
+    def deliver(self, notification: Notification, context: Context | None = None) -> Told[Outcome]:
+        """Take one delivery to its ending, in ``context`` where one is given.
+
+        Tells no error; a deferred one is held before it is told.
+        """
+        return begin(self._deliver(notification), context)
+
+    async def _deliver(self, notification: Notification) -> Outcome:
+        arrived = self._loop.time()
+        trip = _Trip(
+            notification, len(notification.body), arrived, arrived + self._wait_s, self._rule.retry_s
+        )
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
-            if size <= _ASIDE_BYTES:
+            if trip.size <= _ASIDE_BYTES:
                 unauthorized = self._read(trip)
             else:
                 # A large body of small parts takes seconds: it is read aside, so that all others are served.
@@ -123,7 +134,6 @@ class Pipeline:
             if trip.event is None:
                 outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
             else:
-                self._telemetry.read(trip.event.type, trip.event.conformance)
                 outcome = await self._until_durable(trip, self._attempt)
         except Rejected as rejected:
             trip.refusal = (rejected.reason, rejected.detail)
@@ -135,11 +145,7 @@ class Pipeline:
             outcome = await self._until_durable(trip, self._bury)
         self._telemetry.in_flight -= 1
         self._telemetry.delivered(
-            trip.notification,
-            outcome,
-            body_format=trip.event.format if trip.event else "",
-            seconds=self._loop.time() - trip.arrived,
-            ack_seconds=trip.acked_s,
+            trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
         )
         return outcome
 
@@ -179,7 +185,8 @@ class Pipeline:
 
     async def _attempt(self, trip: _Trip) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
-        event = cast("Event", trip.event)
+        event = trip.event
+        assert event is not None  # noqa: S101 - what has none is not attempted
         asked = self._question(trip.notification, event)
         claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
         if journey is None:
@@ -213,8 +220,7 @@ class Pipeline:
 
     async def _ended(self, trip: _Trip, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
         """Wait until a record that was sent has ended: one send, however long the wait."""
-        slow = not self._writer.flowing
-        if not await self._hold.wait(ended, trip.deadline, trip.size, slow=slow):
+        if not await self._hold.wait(ended, trip.deadline, trip.size, slow=not self._writer.flowing):
             if ticket.withdraw():
                 trip.give_up()
                 raise Unavailable("neither Kafka nor the spool takes records")

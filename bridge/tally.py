@@ -32,6 +32,41 @@ class CounterTally:
         yield family
 
 
+class JointTally:
+    """Several counters that one entry counts: ``counts[the labels of all] += 1``."""
+
+    def __init__(self) -> None:
+        self.counts: defaultdict[Labels, int] = defaultdict(int)
+
+    def by(self, *places: int) -> dict[Labels, int]:
+        """Sum the counts by the labels at these places."""
+        sums: defaultdict[Labels, int] = defaultdict(int)
+        for labels, count in self.counts.items():
+            sums[tuple([labels[place] for place in places])] += count
+        return sums
+
+
+class CounterView:
+    """A counter whose labels are those of ``joint`` at ``places``; ``shown`` are there before they count."""
+
+    def __init__(
+        self, name: str, meaning: str, labels: Sequence[str], joint: JointTally, places: Sequence[int]
+    ) -> None:
+        self._named = (name, meaning, labels)
+        self._joint = joint
+        self._places = places
+        self.shown: set[Labels] = set()
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Show all counts to the registry."""
+        name, meaning, labels = self._named
+        family = CounterMetricFamily(name, meaning, labels=labels)
+        sums = dict.fromkeys(sorted(self.shown), 0) | self._joint.by(*self._places)
+        for values, count in sums.items():
+            family.add_metric(values, count)
+        yield family
+
+
 class HistogramTally:
     """A histogram with one label. ``bounds`` are the buckets' upper edges, ascending."""
 

@@ -23,10 +23,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 
 from bridge import metrics
-from bridge.core.event import Notification
+from bridge.core.event import Event, Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.metrics import Metric
-from bridge.tally import CounterTally, HistogramTally
+from bridge.tally import CounterTally, CounterView, HistogramTally, JointTally
 
 Deliveries = Literal["all", "problems", "none"]
 
@@ -61,7 +61,8 @@ class Telemetry:
         self._types = frozenset(types)
         self._apps = frozenset(apps)
         self._deliveries = deliveries
-        self._since_summary: Tally[str] = Tally()
+        self._summarised: Tally[str] = Tally()
+        self._refusals = 0
         self._set_up_deliveries()
         self._set_up_door()
         self._set_up_dependencies()
@@ -72,14 +73,12 @@ class Telemetry:
         build.labels(version("vod-event-bridge")).set(1)
 
     def _set_up_deliveries(self) -> None:
-        self._total = self._tally(metrics.DELIVERIES)
-        for app, ending in product(self._apps, Ending):
-            self._total.counts[app, "none", ending] = 0
-        for app, label, ending in product(self._apps, (*self._types, "other"), _ALERTED):
-            self._total.counts[app, label, ending] = 0
-        self._by_format = self._tally(metrics.BY_FORMAT)
-        for labels in product(metrics.FORMATS, ("push", "pull")):
-            self._by_format.counts[labels] = 0
+        self._delivered = JointTally()
+        total = self._view(metrics.DELIVERIES, 0, 1, 2)
+        total.shown.update(product(self._apps, ("none",), Ending))
+        total.shown.update(product(self._apps, (*self._types, "other"), _ALERTED))
+        by_format = self._view(metrics.BY_FORMAT, 3, 4)
+        by_format.shown.update(product(metrics.FORMATS, ("push", "pull")))
         self._conformance = self._tally(metrics.CONFORMANCE)
         for labels in product((*self._types, "other"), metrics.CONFORMANCES):
             self._conformance.counts[labels] = 0
@@ -156,6 +155,12 @@ class Telemetry:
         name = metric.name.removesuffix("_total")  # which its exposition adds
         return CounterTally(name, metric.meaning, metric.labels, self.registry)
 
+    def _view(self, metric: Metric, *places: int) -> CounterView:
+        name = metric.name.removesuffix("_total")
+        view = CounterView(name, metric.meaning, metric.labels, self._delivered, places)
+        self.registry.register(view)
+        return view
+
     def _tallied_histogram(self, metric: Metric) -> HistogramTally:
         (label,) = metric.labels
         return HistogramTally(metric.name, metric.meaning, label, metric.buckets, self.registry)
@@ -164,20 +169,24 @@ class Telemetry:
         self,
         notification: Notification,
         outcome: Outcome,
-        *,
-        body_format: str,
+        event: Event | None,
         seconds: float,
         ack_seconds: float | None = None,
     ) -> None:
-        """Count one delivery's ending, and log its canonical line where its ending is selected."""
+        """Count one delivery's ending, and log its canonical line where its ending is selected.
+
+        ``event`` is what was read, if it was one; ``seconds`` it took in all, ``ack_seconds`` Kafka alone.
+        """
         app, mode, ending = notification.application.name, notification.mode, outcome.ending
-        label = self.label_of(outcome.event_type)
-        self._total.counts[app if app in self._apps else "other", label, ending] += 1
-        self._by_format.counts[body_format or "none", mode] += 1
+        told = app if app in self._apps else "other", self.label_of(outcome.event_type), ending
+        if event is None:
+            self._delivered.counts[(*told, "none", mode)] += 1
+        else:
+            self._delivered.counts[(*told, event.format, mode)] += 1
+            self._conformance.counts[self.label_of(event.type), event.conformance] += 1
         self._seconds.observe(mode, seconds)
         if ack_seconds is not None:
             self._ack_seconds.observe(mode, ack_seconds)
-        self._since_summary[ending] += 1
         if outcome.event_id:
             self._last_ms[app] = notification.received_ms
         if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
@@ -192,20 +201,18 @@ class Telemetry:
     def refused(self, reason: str) -> None:
         """Count a request that got an answer without having become a delivery."""
         self._refused.labels(reason).inc()
-        self._since_summary["refused"] += 1
+        self._refusals += 1
 
     def claimed(self, answer: str) -> None:
         """Count one answer of the memory."""
         self._claims.counts[answer,] += 1
 
-    def read(self, event_type: str, conformance: str) -> None:
-        """Count how well an event's payload fits the catalogue."""
-        self._conformance.counts[self.label_of(event_type), conformance] += 1
-
     def summarise(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
-        counts, self._since_summary = self._since_summary, Tally()
-        log.info("summary", **{ending: counts[ending] for ending in (*Ending, "refused")})
+        counts = Tally({ending: count for (ending,), count in self._delivered.by(2).items()})
+        counts["refused"] = self._refusals
+        since, self._summarised = counts - self._summarised, counts
+        log.info("summary", **{ending: since[ending] for ending in (*Ending, "refused")})
 
     def exposition(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -8,61 +8,66 @@ import asyncio
 from collections.abc import Callable, Generator
 from copy import copy
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 T = TypeVar("T")
 
-_NOT_YET = object()
-
 
 class Told(Struct, Generic[T], eq=False):
-    """Nothing yet; then a value or an error, for good. ``await`` waits for it without a limit.
+    """Nothing yet; then a value or an error, for good. ``await`` waits for it in a task, without a limit.
 
-    A struct, because making one costs a quarter of what an ``__init__`` of our own does.
+    ``is_told`` says whether it was told, ``error`` is the error where it was one. A struct, because making
+    one costs a quarter of what an ``__init__`` of our own does.
     """
 
-    _value: object = _NOT_YET
-    _error: Exception | None = None
+    is_told: bool = False
+    error: Exception | None = None
+    _value: T | None = None
     _then: Callable[[], None] | None = None
     _more: list[Callable[[], None]] | None = None  # nearly always there is one listener or none
 
     def __await__(self) -> Generator[object, None, T]:
         """Wait for the word; raises it where it is an error."""
-        if not self.done():
+        if not self.is_told:
             yield from self.waiter()
         return self.result()
 
-    @property
-    def error(self) -> Exception | None:
-        """The error, where it was told one."""
-        return self._error
-
     def done(self) -> bool:
         """Whether it was told."""
-        return self._value is not _NOT_YET or self._error is not None
+        return self.is_told
 
     def result(self) -> T:
         """Give the value, or raise the error. To be asked once it is done."""
-        if self._error is not None:
+        if self.error is not None:
             # A copy: with its traceback, the error kept here would hold whoever asked, who holds us.
-            raise copy(self._error)
-        return cast("T", self._value)
+            raise copy(self.error)
+        return self._value  # type: ignore[return-value] # told, it is one
 
     def tell(self, value: T) -> None:
         """Tell the value."""
         self._value = value
-        self._ring()
+        self.is_told = True
+        if self._then is not None:
+            _call(self._then)
+            if self._more is not None:
+                self._call_more()
+            self._then = None
 
     def fail(self, error: Exception) -> None:
         """Tell the error."""
-        self._error = error
-        self._ring()
+        self.error = error
+        self.tell(None)  # type: ignore[arg-type] # whoever asks for it gets the error
+
+    def ring(self) -> None:
+        """Tell that it is time, with no value, unless something was told already."""
+        if not self.is_told:
+            self.tell(None)  # type: ignore[arg-type] # nobody asks for it
 
     def then(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` in the moment in which it is told; at once where it is done."""
-        if self.done():
+        if self.is_told:
             listener()
         elif self._then is None:
             self._then = listener
@@ -77,11 +82,8 @@ class Told(Struct, Generic[T], eq=False):
         self.then(partial(wake, waiter))
         return waiter
 
-    def _ring(self) -> None:
-        then, more = self._then, self._more
-        self._then = self._more = None
-        if then is not None:
-            _call(then)
+    def _call_more(self) -> None:
+        more, self._more = self._more, None
         for listener in more or ():
             _call(listener)
 
@@ -90,8 +92,12 @@ def _call(listener: Callable[[], None]) -> None:
     try:
         listener()
     except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the word from the others
-        told = {"message": "a listener failed", "exception": error}
-        asyncio.get_running_loop().call_exception_handler(told)
+        _report(error)
+
+
+def _report(error: Exception) -> None:
+    told = {"message": "a listener failed", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(told)
 
 
 def wake(waiter: "asyncio.Future[None]") -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.holding import Holding, Patience, settled
+from bridge.running import begin
 from bridge.telling import Told
 from tests.deliveries import RULE, Rig, edited
 from tests.rig.waiting import eventually
@@ -157,19 +158,19 @@ async def test_stopping_waits_for_what_is_under_way(rig: Rig) -> None:
 async def test_what_is_done_is_not_waited_for() -> None:
     done = Told[Ending]()
     done.tell(Ending.PUBLISHED)
-    await Patience(60).waiter(done)
-    assert await settled(done, 60)
+    await Patience(60).over(done)
+    assert await begin(settled(done, 60))
 
 
 async def test_patience_ends_for_each_in_its_turn_and_ends_nothing_else() -> None:
     patience = Patience(0.05)
     words = [Told[Ending]() for _ in range(3)]
-    waiters = [patience.waiter(word) for word in words]
+    waits = [patience.over(word) for word in words]
     words[1].tell(Ending.PUBLISHED)
-    assert [waiter.done() for waiter in waiters] == [False, True, False]
-    await asyncio.gather(*waiters)
+    assert [over.done() for over in waits] == [False, True, False]
+    await asyncio.gather(*waits)
     assert [word.done() for word in words] == [False, True, False]
-    await asyncio.gather(*(patience.waiter(word) for word in words))
+    await asyncio.gather(*(patience.over(word) for word in words))
     assert not words[0].done()
 
 
@@ -178,13 +179,13 @@ async def test_waits_that_are_over_are_not_kept() -> None:
     for _ in range(3):
         word = Told[Ending]()
         asyncio.get_running_loop().call_soon(word.tell, Ending.PUBLISHED)
-        await patience.waiter(word)
+        await patience.over(word)
         assert word.done()
 
 
 async def test_a_wait_ends_when_it_is_told_or_the_time_is_over() -> None:
     word = Told[Ending]()
-    assert not await settled(word, 0)
-    assert not await settled(word, 0.01)
+    assert not await begin(settled(word, 0))
+    assert not await begin(settled(word, 0.01))
     asyncio.get_running_loop().call_soon(word.tell, Ending.SPOOLED)
-    assert await settled(word, 60)
+    assert await begin(settled(word, 60))

@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from msgspec import json
 
 from bridge import metrics
 from bridge.core.application import Application
+from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.io.ingress import answers
@@ -27,6 +29,9 @@ PUSH = Notification(
 )
 PUBLISHED = Outcome(
     ending=Ending.PUBLISHED, event_id="NewFileUpload:1", event_type="NewFileUpload", topic="vod.NewFileUpload"
+)
+EVENT = read_event(
+    open_envelope(b'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"1","MediaBasicInfo":{}}}')
 )
 REJECTED = Outcome(ending=Ending.REJECTED, reason="malformed", detail="not JSON")
 
@@ -58,7 +63,7 @@ def sample(counted: Telemetry, name: str, **labels: str) -> float | None:
 
 def test_a_delivery_is_counted_by_application_type_and_ending() -> None:
     counted = telemetry()
-    counted.delivered(PUSH, PUBLISHED, body_format="v3", seconds=0.003, ack_seconds=0.001)
+    counted.delivered(PUSH, PUBLISHED, EVENT, 0.003, 0.001)
     labels = {"app": "shop", "type": "NewFileUpload", "outcome": "published"}
     assert sample(counted, "bridge_deliveries_total", **labels) == 1
     assert sample(counted, "bridge_deliveries_by_format_total", format="v3", mode="push") == 1
@@ -70,9 +75,9 @@ def test_labels_are_taken_from_closed_lists() -> None:
     counted = telemetry()
     stranger = Notification(application=Application(name="stranger"), body=b"", received_ms=0)
     unheard = Outcome(ending=Ending.PUBLISHED, event_type="Unheard")
-    counted.delivered(stranger, unheard, body_format="v3", seconds=0)
+    counted.delivered(stranger, unheard, EVENT, 0)
     assert sample(counted, "bridge_deliveries_total", app="other", type="other", outcome="published") == 1
-    counted.delivered(PUSH, REJECTED, body_format="", seconds=0)
+    counted.delivered(PUSH, REJECTED, None, 0)
     assert sample(counted, "bridge_deliveries_total", app="shop", type="none", outcome="rejected") == 1
     assert sample(counted, "bridge_deliveries_by_format_total", format="none", mode="push") == 1
 
@@ -81,7 +86,7 @@ def test_refusals_claims_and_conformance_are_counted_by_their_words() -> None:
     counted = telemetry()
     counted.refused("not_found")
     counted.claimed("fresh")
-    counted.read("NewFileUpload", "repaired")
+    counted.delivered(PUSH, PUBLISHED, msgspec.structs.replace(EVENT, conformance="repaired"), 0)
     assert sample(counted, "bridge_http_refused_total", reason="not_found") == 1
     assert sample(counted, "bridge_dedup_claims_total", answer="fresh") == 1
     labels = {"type": "NewFileUpload", "conformance": "repaired"}
@@ -122,10 +127,10 @@ def test_the_last_event_is_the_last_that_ended_well() -> None:
     first, later = (
         Notification(application=PUSH.application, body=b"", received_ms=ms) for ms in (1_500, 2_500)
     )
-    counted.delivered(first, PUBLISHED, body_format="v3", seconds=0)
-    counted.delivered(later, REJECTED, body_format="", seconds=0)
+    counted.delivered(first, PUBLISHED, EVENT, 0)
+    counted.delivered(later, REJECTED, None, 0)
     assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 1.5
-    counted.delivered(later, PUBLISHED, body_format="v3", seconds=0)
+    counted.delivered(later, PUBLISHED, EVENT, 0)
     assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 2.5
 
 
@@ -165,7 +170,7 @@ def test_two_bridges_in_one_process_count_apart() -> None:
 def test_a_histogram_counts_what_lies_at_or_below_each_edge() -> None:
     counted = telemetry()
     for seconds in (0.001, 4.0, 4.5, 99.0):
-        counted.delivered(PUSH, PUBLISHED, body_format="v3", seconds=seconds)
+        counted.delivered(PUSH, PUBLISHED, EVENT, seconds)
     at_most = {
         edge: sample(counted, "bridge_delivery_seconds_bucket", mode="push", le=edge)
         for edge in ("0.002", "4.0", "5.0", "+Inf")
@@ -183,15 +188,13 @@ def test_the_exposition_tells_the_version_and_the_process() -> None:
 @pytest.mark.parametrize(("selected", "expected"), [("all", 2), ("problems", 1), ("none", 0)])
 def test_the_selected_endings_get_one_line(out: io.StringIO, selected: str, expected: int) -> None:
     counted = telemetry(deliveries=selected)
-    counted.delivered(PUSH, PUBLISHED, body_format="v3", seconds=0)
-    counted.delivered(PUSH, REJECTED, body_format="", seconds=0)
+    counted.delivered(PUSH, PUBLISHED, EVENT, 0)
+    counted.delivered(PUSH, REJECTED, None, 0)
     assert len(lines(out)) == expected
 
 
 def test_a_line_tells_the_ending_and_neither_body_nor_key_nor_token(out: io.StringIO) -> None:
-    telemetry(deliveries="all").delivered(
-        PUSH, PUBLISHED, body_format="v3", seconds=0.0123, ack_seconds=0.004
-    )
+    telemetry(deliveries="all").delivered(PUSH, PUBLISHED, EVENT, 0.0123, 0.004)
     (line,) = lines(out)
     assert line.pop("timestamp")
     assert line == {
@@ -216,7 +219,7 @@ def test_a_lone_surrogate_is_logged_as_its_escape(out: io.StringIO) -> None:
 
 def test_the_summary_counts_what_ended_since_the_last_one(out: io.StringIO) -> None:
     counted = telemetry(deliveries="none")
-    counted.delivered(PUSH, PUBLISHED, body_format="v3", seconds=0)
+    counted.delivered(PUSH, PUBLISHED, EVENT, 0)
     counted.refused("method")
     counted.summarise()
     counted.summarise()

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from bridge import __version__
 from bridge.journeys import Memory
 from bridge.pipeline import Writer
-from bridge.tracing import Deliver
+from bridge.tracing import Deliver, DeliverIn
 from bridge.tracing.spans import TracedMemory, TracedWriter, traced_deliver
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,7 +42,7 @@ class Traced:
         self.exporter = exporter
         self._tracer = provider.get_tracer("bridge", __version__)
 
-    def deliver(self, deliver: Deliver) -> Deliver:
+    def deliver(self, deliver: DeliverIn) -> Deliver:
         """Wrap what takes a delivery to its ending."""
         return traced_deliver(deliver, self._tracer)
 

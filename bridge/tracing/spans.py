@@ -1,11 +1,12 @@
 """The spans of a delivery: the door's or the poller's, below it the memory's and the writer's.
 
-Claim and send find theirs by the context of their delivery's task; commit and release, which come once nobody
-may wait any longer, by their claim. Below a delivery's span that was sampled out none is begun. Nothing
-here knows where spans go.
+Claim and send find theirs by the context that their delivery runs in; commit and release, which come once
+nobody may wait any longer, by their claim. Below a delivery's span that was sampled out none is begun.
+Nothing here knows where spans go.
 """
 
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import partial
 
 from msgspec.structs import replace
@@ -33,7 +34,7 @@ from bridge.io.ingress.answers import answer_of
 from bridge.journeys import Memory
 from bridge.pipeline import Ticket, Writer
 from bridge.telling import Told
-from bridge.tracing import Deliver
+from bridge.tracing import Deliver, DeliverIn
 
 _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS_A_MILLISECOND = 1_000_000
@@ -43,10 +44,10 @@ _ABOVE_MAX = 100_000
 _ROUTE = "/callbacks/{app}"
 
 
-def traced_deliver(deliver: Deliver, tracer: Tracer) -> Deliver:
+def traced_deliver(deliver: DeliverIn, tracer: Tracer) -> Deliver:
     """Give ``deliver`` with a span around it: the child of the request's, or the root of a new trace."""
 
-    async def traced(notification: Notification) -> Outcome:
+    def traced(notification: Notification) -> Told[Outcome]:
         pushed = notification.mode == "push"
         span = tracer.start_span(
             f"POST {_ROUTE}" if pushed else f"process {notification.mode}",
@@ -57,13 +58,10 @@ def traced_deliver(deliver: Deliver, tracer: Tracer) -> Deliver:
         )
         trace = span.get_span_context()
         named = {"trace_id": format_trace_id(trace.trace_id)} if trace.is_valid else {}
-        with use_span(span, end_on_exit=True), bound_contextvars(**named):
-            under_way = deliver(notification)
-            del notification  # while it is held, its body may be let go
-            outcome = await under_way
-            if span.is_recording():
-                _tell(span, outcome, pushed=pushed)
-            return outcome
+        with use_span(span), bound_contextvars(**named):
+            told = deliver(notification, copy_context())
+        told.then(partial(_end_delivery, span, told, pushed=pushed))
+        return told
 
     return traced
 
@@ -92,6 +90,12 @@ def _of_notification(notification: Notification) -> Attributes:
         "url.path": f"/callbacks/{app}",
         "url.scheme": "http",
     }
+
+
+def _end_delivery(span: Span, told: Told[Outcome], *, pushed: bool) -> None:
+    if span.is_recording() and told.error is None:
+        _tell(span, told.result(), pushed=pushed)
+    span.end()
 
 
 def _tell(span: Span, outcome: Outcome, *, pushed: bool) -> None:

@@ -12,7 +12,9 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.io.ingress import Clock, Ingress, Limits
+from bridge.running import begin
 from bridge.telemetry import Telemetry
+from bridge.telling import Told
 from tests.rig.waiting import eventually
 
 APPS = {
@@ -90,8 +92,11 @@ class Door:
         self.ingress = Ingress(self._pass_on, APPS, limits or Limits(), clock, self.telemetry)
         self.port = 0
 
-    async def _pass_on(self, notification: Notification) -> Outcome:
-        return await self.deliver(notification)
+    def _pass_on(self, notification: Notification) -> Told[Outcome]:
+        async def passed_on() -> Outcome:
+            return await self.deliver(notification)
+
+        return begin(passed_on())
 
     async def _deliver(self, notification: Notification) -> Outcome:
         self.taken.append(notification)

@@ -6,7 +6,8 @@ writes what is told of it. `crowd` knows who is connected, `room` how many bytes
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +20,9 @@ from bridge.io.ingress.answers import date_of
 from bridge.io.ingress.connection import Connection
 from bridge.io.ingress.crowd import Crowd
 from bridge.io.ingress.intake import Intake, Sizes
+from bridge.running import Run, Stopped
 from bridge.telemetry import Telemetry
+from bridge.telling import Told
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -56,7 +59,7 @@ class Ingress:
 
     def __init__(
         self,
-        deliver: Callable[[Notification], Awaitable[Outcome]],
+        deliver: Callable[[Notification], Told[Outcome]],
         applications: Mapping[str, Application],
         limits: Limits,
         clock: Clock,
@@ -78,7 +81,7 @@ class Ingress:
         )
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._work: set[asyncio.Task[None]] = set()
+        self._work: set[Run[None]] = set()
         self._date = (0, b"")
 
     async def start(self, host: str, port: int) -> int:
@@ -89,9 +92,8 @@ class Ingress:
             log.warning("connections_capped", wanted=self._limits.connections_max, allowed=most)
         self.crowd = Crowd(most, self._limits.read_timeout_s)
         self._telemetry.connections.set_function(lambda: len(self.crowd))
-        self._server = await loop.create_server(
-            lambda: Connection(self, self._intake.answer, loop), host, port, backlog=_BACKLOG
-        )
+        connect = partial(Connection, self, self._intake.answer, self._intake.heads, loop)
+        self._server = await loop.create_server(connect, host, port, backlog=_BACKLOG)
         self._watch = loop.create_task(self._cut_the_slow())
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
@@ -110,14 +112,14 @@ class Ingress:
         until = loop.time() + within_s
         while self._work and (rest := until - loop.time()) > 0:
             # Again and again: a connection may have been accepted before the door was shut, and begin now.
-            await asyncio.wait(self._work, timeout=rest)
+            await asyncio.wait([work.ended.waiter() for work in self._work], timeout=rest)
         for guest in self.crowd:
             guest.cut("stopped")
-        left = (*self._work, *([self._watch] if self._watch else []))
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_CANCELLED_S)
+        for work in tuple(self._work):
+            work.stop()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait((self._watch,), timeout=_CANCELLED_S)
 
     def date(self) -> bytes:
         """Tell the time as a Date header has it."""
@@ -127,10 +129,18 @@ class Ingress:
         return self._date[1]
 
     def employ(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's work as a task, so that stopping can wait for it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        """Run a connection's work, so that stopping can wait for it."""
+        run = Run(work)
+        self._work.add(run)
+        run.ended.then(partial(self._dismiss, run))
+        run.go_on()
+
+    def _dismiss(self, run: Run[None]) -> None:
+        self._work.discard(run)
+        error = run.ended.error
+        if error is not None and not isinstance(error, Stopped):
+            log.error("internal", exc_info=error)
+            self._telemetry.internal_errors.inc()
 
     async def _cut_the_slow(self) -> None:
         while True:

@@ -11,22 +11,21 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
-from aiohttp.http_writer import HttpVersion10
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 
 from bridge.io.ingress import window
 from bridge.io.ingress.answers import HEADER_TOO_LARGE, NO_ROOM, NOT_HTTP, Answer, rendered
 from bridge.io.ingress.crowd import House
+from bridge.io.ingress.requests import HEADER_MAX, Heads, Request, head_of, judged
+from bridge.running import heard
+from bridge.telling import Told
 
-HEADER_MAX = 16 * 1024
 # Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
 _READ_BUFFER = 32 * 1024
 _PIPELINED_MAX = 32
 # After a refusal of what was not read to its end: dropped, so that the client reads the answer.
 _DISCARD_MAX = 16 * 1024 * 1024
-
-Request = tuple[RawRequestMessage | Answer, StreamReader]
 
 
 class Connection(BaseProtocol):
@@ -34,10 +33,12 @@ class Connection(BaseProtocol):
 
     __slots__ = (
         "_answer",
+        "_at_start",
         "_deaf",
         "_discarded",
         "_half_closed",
         "_header_bytes",
+        "_heads",
         "_house",
         "_payload",
         "_requests",
@@ -51,7 +52,8 @@ class Connection(BaseProtocol):
     def __init__(
         self,
         house: House,
-        answer: Callable[[RawRequestMessage, StreamReader, "Connection"], Awaitable[Answer]],
+        answer: Callable[[Request, "Connection"], Awaitable[Answer]],
+        heads: Heads,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         parser = HttpRequestParser(
@@ -67,8 +69,10 @@ class Connection(BaseProtocol):
         super().__init__(loop, parser)
         self._house = house
         self._answer = answer
+        self._heads = heads
         self._requests: deque[Request] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Told[None] | None = None
+        self._at_start = True
         self._payload: StreamReader = EMPTY_PAYLOAD
         self._header_bytes = 0
         self._discarded = 0
@@ -110,10 +114,15 @@ class Connection(BaseProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: into requests, or away where the connection is closing."""
+        if self._at_start and self._waiter is not None and (known := self._heads.request_in(data)):
+            self._requests.append(known)
+            self._wake()
+            return
         if self._deaf or self._parser is None:
             self._discard(len(data))
             return
-        in_body = not self._payload.is_eof()
+        payload = self._payload
+        in_body, before = not payload.is_eof(), payload.total_bytes
         try:
             messages, upgraded, _ = self._parser.feed_data(data)
         except (HttpProcessingError, ValueError, LookupError, TypeError, AssertionError) as error:
@@ -122,8 +131,11 @@ class Connection(BaseProtocol):
         # Nothing is spoken here but HTTP/1: what follows a request for something else is dropped.
         self._deaf = self._deaf or bool(upgraded)
         if messages:
-            self._take(messages, len(data))
-        elif not in_body:
+            self._take(messages, data)
+        elif in_body:
+            self._at_start = payload.is_eof() and payload.total_bytes - before == len(data)
+        else:
+            self._at_start = False
             self._header_bytes += len(data)
             if self._header_bytes > HEADER_MAX:
                 self._take_broken(HEADER_TOO_LARGE)
@@ -133,14 +145,15 @@ class Connection(BaseProtocol):
         else:
             self._house.crowd.arrived(self)
 
-    def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], size: int) -> None:
-        if self._header_bytes + size > HEADER_MAX:
-            self._requests.extend((_judged(message), payload) for message, payload in messages)
-        else:
-            self._requests.extend(messages)
+    def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], data: bytes) -> None:
+        # Sure to be so only where nothing but one request came since the last one's end.
+        head = head_of(data, messages[0][1]) if self._at_start and len(messages) == 1 else b""
+        self._at_start = bool(head)
+        judges = self._header_bytes + len(data) > HEADER_MAX
+        for message, payload in messages:
+            self._requests.append(Request(judged(message) if judges else message, payload, head))
         self._header_bytes = 0
         self._payload = messages[-1][1]
-        self._house.crowd.busy(self)
         if not self._payload.is_eof() and window.exceeds(messages[-1][0]):
             self.hold_back()  # until there is room for it
         if len(self._requests) + self._unread >= _PIPELINED_MAX and not self._buffer_paused:
@@ -150,8 +163,7 @@ class Connection(BaseProtocol):
     def _take_broken(self, answer: Answer) -> None:
         self._deaf = True
         if self._payload.is_eof():
-            self._requests.append((answer, EMPTY_PAYLOAD))
-            self._house.crowd.busy(self)
+            self._requests.append(Request(answer, EMPTY_PAYLOAD))
             self._wake()
         else:
             self._break_payload()
@@ -161,8 +173,10 @@ class Connection(BaseProtocol):
             self._payload.set_exception(RequestPayloadError("the body ended early"))
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._house.crowd.busy(self)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            waiter.ring()
 
     def _discard(self, size: int) -> None:
         self._discarded += size
@@ -174,18 +188,17 @@ class Connection(BaseProtocol):
     async def _serve(self) -> None:
         answer: Answer | None = None
         try:
-            while await self._next():
-                message, payload = self._requests.popleft()
-                self._unread = not payload.is_eof()
-                if not self._unread:
+            while request := await self._next():
+                self._unread = not request.is_whole
+                if not self._unread and request.asked is None:  # else the parser has not seen it
                     self._consumed()
-                if isinstance(message, Answer):
-                    answer = message
+                if isinstance(request.message, Answer):
+                    answer = request.message
                 else:
-                    self.answering = payload.is_eof()
-                    answer = await self._answer(message, payload, self)
+                    self.answering = not self._unread
+                    answer = await self._answer(request, self)
                     self.answering = True
-                if not self._respond(message, payload, answer):
+                if not self._respond(request, answer):
                     break
                 self.answering = False
                 if self.held_back:
@@ -202,16 +215,12 @@ class Connection(BaseProtocol):
         finally:
             self._end(overloaded=answer is NO_ROOM)
 
-    async def _next(self) -> bool:
-        if self._requests or self._deaf or self._half_closed:
-            return bool(self._requests)
-        self._house.crowd.idle(self)
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-        return bool(self._requests)
+    async def _next(self) -> Request | None:
+        if not (self._requests or self._deaf or self._half_closed):
+            self._house.crowd.idle(self)
+            self._waiter = Told()
+            await heard(self._waiter)
+        return self._requests.popleft() if self._requests else None
 
     def _consumed(self) -> None:
         # The parser counts a request when its body is whole: told of it earlier, it would stop for good.
@@ -224,7 +233,7 @@ class Connection(BaseProtocol):
             if len(self._requests) < _PIPELINED_MAX:
                 self._resume_reading_for_buffer()
 
-    def _respond(self, message: RawRequestMessage | Answer, payload: StreamReader, answer: Answer) -> bool:
+    def _respond(self, request: Request, answer: Answer) -> bool:
         """Write an answer; tell whether the connection goes on."""
         transport = self.transport
         gone = transport is None or transport.is_closing()
@@ -232,13 +241,9 @@ class Connection(BaseProtocol):
             self._house.refused("incomplete" if gone and answer is NOT_HTTP else answer.refusal)
         if gone or transport is None:
             return bool(self._requests)
-        old = False
-        keep = payload.is_eof() and not (self._house.draining or answer.closes or isinstance(message, Answer))
-        if keep and isinstance(message, RawRequestMessage):
-            old = message.version == HttpVersion10
-            last = (self._deaf or self._half_closed) and not self._requests
-            keep = not (message.should_close or message.upgrade or last)
-        connection = (b"keep-alive" if old else b"") if keep else b"close"
+        last = (self._deaf or self._half_closed) and not self._requests
+        keep = not (last or self._house.draining or answer.closes) and request.keeps_alive
+        connection = (b"keep-alive" if request.is_old else b"") if keep else b"close"
         transport.write(rendered(answer, self._house.date(), connection))
         return keep
 
@@ -293,8 +298,3 @@ class Connection(BaseProtocol):
             self.transport.abort()
         else:
             self.transport.close()
-
-
-def _judged(message: RawRequestMessage) -> RawRequestMessage | Answer:
-    size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
-    return HEADER_TOO_LARGE if size > HEADER_MAX else message

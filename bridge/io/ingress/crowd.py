@@ -115,4 +115,4 @@ class House(Protocol):
         """Count a refusal."""
 
     def employ(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's work as a task of the house."""
+        """Run a connection's work for the house."""

@@ -3,13 +3,12 @@
 Limits, application, token, body; what the body says is the pipeline's.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from hmac import compare_digest
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestPayloadError
 from msgspec import Struct
 from msgspec.structs import replace
@@ -30,7 +29,10 @@ from bridge.io.ingress.answers import (
     answer_of,
 )
 from bridge.io.ingress.connection import Connection
+from bridge.io.ingress.requests import Asked, Heads, Request
 from bridge.io.ingress.room import SMALL, Place, Rooms
+from bridge.running import heard
+from bridge.telling import Told
 
 _CODINGS: dict[str, Coding | None] = {
     "": None,
@@ -60,23 +62,12 @@ class Address(Struct, frozen=True):
     token: bytes
 
 
-class Asked(Struct, frozen=True):
-    """What a request's head asks for, where that can be had."""
-
-    application: Application
-    query: str
-    coding: Coding | None
-    content_type: str
-    traceparent: str = ""
-    tracestate: str = ""
-
-
 class Intake:
     """Turns requests into notifications and outcomes into answers. ``traced``: with their trace's headers."""
 
     def __init__(
         self,
-        deliver: Callable[[Notification], Awaitable[Outcome]],
+        deliver: Callable[[Notification], Told[Outcome]],
         applications: Mapping[str, Application],
         now_ms: Callable[[], int],
         sizes: Sizes,
@@ -92,28 +83,25 @@ class Intake:
         self._traced = traced
         # A compressed body may need its own size and the largest one's.
         self._rooms = Rooms(sizes.bodies_max, 2 * sizes.body_max)
+        self.heads = Heads()
 
-    async def answer(self, message: RawRequestMessage, payload: StreamReader, client: Connection) -> Answer:
-        """Do the work of one request."""
-        asked = self._asked(message)
+    async def answer(self, request: Request, client: Connection) -> Answer:
+        """Do the work of one request, inside a run."""
+        asked = request.asked or self._asked(request)
         if isinstance(asked, Answer):
             return asked
         received_ms = self._now_ms()
-        size = self._needed(message, payload, asked)
+        size = self._needed(request, asked)
         if not size:
             return TOO_LARGE
         place = self._rooms.to_read(size)
         if not place.take() and not await self._room_in_time(place, client):
             return NO_ROOM
-        client.answering = payload.is_eof()
+        client.answering = request.is_whole
         if client.held_back:
             client.go_on()
         try:
-            body = (
-                payload.read_nowait()
-                if payload.is_eof()
-                else await self._body(message, payload, client, place)
-            )
+            body = request.take_body() if request.is_whole else await self._body(request, client, place)
             notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
             del body
             if isinstance(notification, Answer):
@@ -125,7 +113,7 @@ class Intake:
             del notification
             if place.size > SMALL:
                 return await self._deliver_large(box, client)
-            return answer_of(await self._deliver(box.pop()))
+            return answer_of(await heard(self._deliver(box.pop())))
         finally:
             place.leave()
 
@@ -134,7 +122,7 @@ class Intake:
         if not place.take() and not await self._room_in_time(place, client):
             return NO_ROOM
         try:
-            return answer_of(await self._deliver(box.pop()))
+            return answer_of(await heard(self._deliver(box.pop())))
         finally:
             place.leave()
 
@@ -167,7 +155,16 @@ class Intake:
             return notification
         return replace(notification, traceparent=asked.traceparent, tracestate=asked.tracestate)
 
-    def _asked(self, message: RawRequestMessage) -> Asked | Answer:
+    def _asked(self, request: Request) -> Asked | Answer:
+        """Tell what a request asks for, and learn its head; or refuse it."""
+        asked = self._asked_by(request.message)
+        if isinstance(asked, Asked):
+            self.heads.learn(request, asked)
+        return asked
+
+    def _asked_by(self, message: RawRequestMessage | Answer) -> Asked | Answer:
+        if isinstance(message, Answer):
+            return message
         if message.method != "POST":
             return METHOD_HEAD if message.method == "HEAD" else METHOD
         path, query = _target(message)
@@ -203,20 +200,18 @@ class Intake:
             else None
         )
 
-    def _needed(self, message: RawRequestMessage, payload: StreamReader, asked: Asked) -> int:
+    def _needed(self, request: Request, asked: Asked) -> int:
         """Tell how much room the body may need, to begin with where that is not known; 0: it is too large."""
         most = self._sizes.body_max
-        begin = min(SMALL, most)
-        size = payload.total_bytes if payload.is_eof() else int(message.headers.get("Content-Length", begin))
+        size = request.size if request.size >= 0 else min(SMALL, most)
         if size > most:
             return 0
         # At least a byte, so that 0 is free to mean too large.
         return (size + most if asked.coding else size) or 1
 
-    async def _body(
-        self, message: RawRequestMessage, payload: StreamReader, client: Connection, place: Place
-    ) -> bytes | Answer:
-        if message.headers.get("Expect", "").lower() == "100-continue" and not payload.total_bytes:
+    async def _body(self, request: Request, client: Connection, place: Place) -> bytes | Answer:
+        payload = request.payload
+        if request.awaits_consent and not payload.total_bytes:
             client.proceed()
         parts = []
         size = 0

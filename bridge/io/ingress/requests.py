@@ -1,0 +1,145 @@
+"""A request as a connection hands it on, and the heads of requests that were read before.
+
+A sender writes the same head before nearly every body. The same bytes mean the same, so that what the parser
+and `intake` made of them is kept: to read them again costs as much as all else that the door does.
+"""
+
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_writer import HttpVersion10, HttpVersion11
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from msgspec import Struct
+
+from bridge.core.application import Application
+from bridge.core.inflate import Coding
+from bridge.io.ingress.answers import HEADER_TOO_LARGE, Answer
+
+HEADER_MAX = 16 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
+_KNOWN_MAX = 512
+_HEAD_MAX = 2 * 1024
+
+
+class Asked(Struct, frozen=True):
+    """What a request's head asks for, where that can be had."""
+
+    application: Application
+    query: str
+    coding: Coding | None
+    content_type: str
+    traceparent: str = ""
+    tracestate: str = ""
+
+
+class Request(Struct, eq=False):
+    """One request: its head, or the answer to what is none; its body comes by ``payload``.
+
+    ``head`` are the bytes of a head that may be learned. Of one that was known ``asked`` is set from the
+    start, and ``body`` is the whole body.
+    """
+
+    message: RawRequestMessage | Answer
+    payload: StreamReader
+    head: bytes = b""
+    asked: Asked | None = None
+    body: bytes = b""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of its body is here."""
+        return self.asked is not None or self.payload.is_eof()
+
+    @property
+    def is_old(self) -> bool:
+        """Whether its client must be told that its connection stays."""
+        return isinstance(self.message, RawRequestMessage) and self.message.version == HttpVersion10
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether another one may follow it."""
+        message = self.message
+        return self.asked is not None or (
+            isinstance(message, RawRequestMessage)
+            and self.payload.is_eof()
+            and not (message.should_close or message.upgrade)
+        )
+
+    @property
+    def size(self) -> int:
+        """How many bytes its body has, as it was received; -1 where that is not known yet."""
+        if self.asked is not None:
+            return len(self.body)
+        if self.payload.is_eof() or isinstance(self.message, Answer):
+            return self.payload.total_bytes
+        return int(self.message.headers.get("Content-Length", -1))
+
+    @property
+    def awaits_consent(self) -> bool:
+        """Whether its client sends the body only once it is told to."""
+        message = self.message
+        return (
+            isinstance(message, RawRequestMessage)
+            and message.headers.get("Expect", "").lower() == "100-continue"
+        )
+
+    def take_body(self) -> bytes:
+        """Give away a body that is here: who holds a delivery may drop it before its answer."""
+        if self.asked is None:
+            return self.payload.read_nowait()
+        body, self.body = self.body, b""
+        return body
+
+
+def judged(message: RawRequestMessage) -> RawRequestMessage | Answer:
+    """Give a head back, or the answer to one that is too large."""
+    size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
+    return HEADER_TOO_LARGE if size > HEADER_MAX else message
+
+
+def head_of(data: bytes, payload: StreamReader) -> bytes:
+    """Give the head of the request that ``data`` is, from its first byte to its last; empty if it is not."""
+    end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+    return data[:end] if payload.is_eof() and end + payload.total_bytes == len(data) else b""
+
+
+class _Known(Struct, frozen=True):
+    message: RawRequestMessage
+    asked: Asked
+    length: int
+
+
+class Heads:
+    """The heads learned last, of requests that a body of a told length follows and another request may."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, _Known] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def request_in(self, data: bytes) -> Request | None:
+        """Give the request that ``data`` is, from its first byte to its last, if its head is known."""
+        end = data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
+        # A head with a wrong token is never learned, and the look's time tells nothing of those that are.
+        known = self._known.get(data[:end])
+        if known is None or len(data) - end != known.length:
+            return None
+        return Request(known.message, EMPTY_PAYLOAD, b"", known.asked, data[end:])
+
+    def learn(self, request: Request, asked: Asked) -> None:
+        """Keep what a request's head asks for."""
+        message, head = request.message, request.head
+        if isinstance(message, Answer) or not 0 < len(head) <= _HEAD_MAX or not _is_plain(message):
+            return
+        known = self._known
+        if len(known) >= _KNOWN_MAX:
+            del known[next(iter(known))]
+        known[head] = _Known(message, asked, request.payload.total_bytes)
+
+
+def _is_plain(message: RawRequestMessage) -> bool:
+    return (
+        message.version == HttpVersion11
+        and not (message.chunked or message.should_close or message.upgrade)
+        and "Content-Length" in message.headers
+        and "Expect" not in message.headers
+    )

@@ -1,0 +1,178 @@
+"""A head that was read before means the same as the first time, however the bytes come."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.streams import StreamReader
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.core.application import Application
+from bridge.io.ingress.requests import Asked, Heads, Request
+from tests.io.doors import Client, Door, opened, post
+
+ASKED = Asked(Application(name="default"), "", None, "")
+HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
+
+# A request's bytes, and the body that is delivered of it.
+REQUESTS = [
+    (post(b"{1}"), b"{1}"),
+    (post(b"{2}"), b"{2}"),
+    (post(b"{3}", Content_Type="a/b"), b"{3}"),
+    (post(b"\r\n\r"), b"\r\n\r"),
+    (post(b"\r\n\r\n"), b"\r\n\r\n"),
+    (post(b""), b""),
+    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\n{4}\r\n0\r\n\r\n", b"{4}"),
+    (HEAD + b"Connection: keep-alive\r\nContent-Length: 3\r\n\r\n{5}", b"{5}"),
+    (post(b"{6}" * 20_000), b"{6}" * 20_000),
+]
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with opened() as one:
+        yield one
+
+
+async def test_the_same_head_is_learned_once_and_its_bodies_are_told_apart(door: Door) -> None:
+    client = await door.knock()
+    for number in range(5):
+        client.send(post(b"{%d}" % number))
+        assert (await client.response()).status == 200
+    assert [taken.body for taken in door.taken] == [b"{%d}" % number for number in range(5)]
+    assert len(_heads(door)) == 1
+
+
+async def test_a_known_head_takes_the_query_the_type_and_the_coding_along(door: Door) -> None:
+    client = await door.knock()
+    for _ in range(2):
+        client.send(post(b"\x1f\x8b", "/callbacks?sign=a&t=1", Content_Type="x/y", Content_Encoding="gzip"))
+        await client.response()
+    first, again = door.taken
+    assert first == again
+    assert (again.query_sign, again.query_t, again.content_type) == ("a", "1", "x/y")
+    assert again.damage
+
+
+async def test_a_head_that_is_refused_is_not_learned(door: Door) -> None:
+    for path in ("/nowhere", "/callbacks/shop", "/callbacks/shop/wrong"):
+        assert (await door.post(b"{}", path)).status == 404
+    assert (await door.post(b"{}", Content_Encoding="br")).status == 415
+    assert len(_heads(door)) == 0
+    assert (await door.post(b"{}", "/callbacks/shop/t0ken")).status == 200
+    assert len(_heads(door)) == 1
+
+
+async def test_an_http_1_0_client_is_told_of_its_connection_each_time(door: Door) -> None:
+    client = await door.knock()
+    for _ in range(2):
+        client.send(b"POST /callbacks HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}")
+        assert (await client.response()).headers["connection"] == "keep-alive"
+
+
+async def test_a_known_head_that_asks_to_close_or_comes_while_draining_is_answered_so(door: Door) -> None:
+    for _ in range(2):
+        client = await door.knock()
+        client.send(post(b"{}", Connection="close"))
+        assert (await client.response()).headers["connection"] == "close"
+        assert await client.ended()
+    client = await door.knock()
+    client.send(post(b"{}"))
+    assert "connection" not in (await client.response()).headers
+    door.ingress.drain()
+    client.send(post(b"{}"))
+    assert (await client.response()).headers["connection"] == "close"
+    assert await client.ended()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    stream=st.lists(
+        st.tuples(st.sampled_from(REQUESTS), st.lists(st.integers(0, 200), max_size=3)), max_size=6
+    ),
+    waits=st.booleans(),
+)
+def test_however_requests_are_cut_and_strung_together_each_is_delivered(
+    stream: list[tuple[tuple[bytes, bytes], list[int]]],
+    waits: bool,  # noqa: FBT001 - hypothesis gives it by its name
+) -> None:
+    async def deliver() -> list[bytes]:
+        async with opened() as door:
+            for request, _ in REQUESTS:
+                await door.ask(request)
+            door.taken.clear()
+            client = await door.knock()
+            await _send(client, stream, waits=waits)
+            return [taken.body for taken in door.taken]
+
+    assert asyncio.run(deliver()) == [body for (_, body), _ in stream]
+
+
+async def _send(client: Client, stream: list[tuple[tuple[bytes, bytes], list[int]]], *, waits: bool) -> None:
+    for (request, _), cuts in stream:
+        edges = [0, *sorted(min(cut, len(request)) for cut in cuts), len(request)]
+        for start, end in pairwise(edges):
+            client.send(request[start:end])
+            for _ in range(3):
+                await asyncio.sleep(0)
+        if waits:
+            assert (await client.response()).status == 200
+    if not waits:
+        for _ in stream:
+            assert (await client.response()).status == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Length: 2\r\nExpect: 100-continue\r\n",
+        b"Content-Length: 2\r\nConnection: close\r\n",
+        b"Content-Length: 2\r\nX: " + b"x" * 2_048 + b"\r\n",
+    ],
+)
+async def test_what_needs_more_than_its_head_is_not_learned(lines: bytes) -> None:
+    heads = Heads()
+    heads.learn(_request(HEAD + lines + b"\r\n", b""), ASKED)
+    assert len(heads) == 0
+
+
+async def test_only_what_is_one_request_from_first_to_last_byte_is_known() -> None:
+    heads, head = Heads(), HEAD + b"Content-Length: 2\r\n\r\n"
+    heads.learn(_request(head, b"{}"), ASKED)
+    known = heads.request_in(head + b"[]")
+    assert known is not None
+    assert (known.asked, known.size, known.take_body(), known.take_body()) == (ASKED, 2, b"[]", b"")
+    for other in (head + b"[", head + b"[ ]", head, b"", head[:-1], b"\r\n" + head + b"[]", head[1:] + b"[]"):
+        assert heads.request_in(other) is None
+
+
+async def test_only_the_heads_learned_last_are_kept() -> None:
+    heads = Heads()
+    for number in range(600):
+        head = HEAD + b"X: %d\r\nContent-Length: 2\r\n\r\n" % number
+        heads.learn(_request(head, b"{}"), ASKED)
+    assert len(heads) == 512
+    assert heads.request_in(HEAD + b"X: 599\r\nContent-Length: 2\r\n\r\n{}")
+    assert heads.request_in(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
+
+
+def _request(head: bytes, body: bytes) -> Request:
+    """Read a request as a connection does, and let its head be learned."""
+    message, payload = _parsed(head + body)
+    return Request(message, payload, head)
+
+
+def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
+    loop = asyncio.get_running_loop()
+    parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, max_line_size=16_384, max_field_size=16_384)
+    messages, _, _ = parser.feed_data(data)
+    return messages[0]
+
+
+def _heads(door: Door) -> Heads:
+    return door.ingress._intake.heads  # noqa: SLF001 - what is remembered is not seen from outside
