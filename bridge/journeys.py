@@ -42,13 +42,15 @@ class Journey(Struct, eq=False):
     """One occurrence under way. ``ended`` tells whether its event became durable.
 
     ``claim`` is the question it began with, and then the memory's answer; ``ours`` tells that the memory
-    holds it for us, ``landed`` when it was known what became of its record; times are monotonic seconds.
+    holds it for us, ``landed`` when it was known what became of its record, ``durable`` that it is kept;
+    times are monotonic seconds.
     """
 
     claim: Claim
     began: float
     ours: bool = False
     landed: float = 0.0
+    durable: bool = False
     ended: Told[bool] = field(default_factory=Told)
 
 
@@ -96,7 +98,8 @@ class Journeys:
                 journey.ours = claim.answer is Answer.FRESH
                 if claim.answer in _PUBLISHABLE:
                     return claim, journey
-                self._end(journey, durable=claim.answer is Answer.SEEN)
+                journey.durable = claim.answer is Answer.SEEN
+                self._end(journey)
                 if claim.answer is Answer.SEEN:
                     return claim, None
                 question = question.revised()
@@ -120,12 +123,10 @@ class Journeys:
     def _land(self, journey: Journey, durable: Told[Ending]) -> None:
         """Have it remembered what became of a record, before anyone is told."""
         journey.landed = self._loop.time()
-        if durable.error is None:
-            # A death between the acknowledgement and this commit repeats the event, under the same id.
-            heard = self._memory.commit(journey.claim)
-        else:
-            heard = self._memory.release(journey.claim)
-        heard.then(partial(self._end, journey, durable=durable.error is None))
+        journey.durable = durable.error is None
+        # A death between the acknowledgement and this commit repeats the event, under the same id.
+        settle = self._memory.commit if journey.durable else self._memory.release
+        settle(journey.claim).then(partial(self._end, journey))
 
     async def _weighed(self, claim: Claim, question: Claim, deadline: float) -> Claim:
         """Outwait another process's claim; publish without a memory only where that is allowed."""
@@ -158,14 +159,14 @@ class Journeys:
             return None
         return self._by_key.get(claim.key)
 
-    def _end(self, journey: Journey, *, durable: bool = False) -> None:
+    def _end(self, journey: Journey) -> None:
         claim = journey.claim
         if self._by_key.get(claim.key) is journey:
             del self._by_key[claim.key]
             if claim.group and self._latest.get(claim.group) == claim.key:
                 del self._latest[claim.group]
         if not journey.ended.done():
-            journey.ended.tell(durable)
+            journey.ended.tell(journey.durable)
 
     async def _keep_claims(self) -> None:
         """Renew the claims of what is under way; give up on sends unknown for too long."""

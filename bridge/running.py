@@ -44,8 +44,7 @@ class Run(Struct, Generic[T], eq=False):
         except StopIteration as end:
             self.ended.tell(end.value)
         except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the work's end
-            if not self.ended.done():  # else it was stopped, and told so
-                self.ended.fail(error)
+            self.ended.fail(error)
         else:
             if type(awaited) is Told:
                 awaited.then(self.go_on)
@@ -54,16 +53,6 @@ class Run(Struct, Generic[T], eq=False):
             else:
                 awaited._asyncio_future_blocking = False  # noqa: SLF001 - as a task says that it has taken it
                 awaited.add_done_callback(self.go_on)
-
-    def stop(self) -> None:
-        """End it where it waits, as if that had been the last thing it did. Not to be called by itself."""
-        if not self.ended.done():
-            self.work.close()
-            self.ended.fail(Stopped())
-
-
-class Stopped(Exception):  # noqa: N818 - it says what happened
-    """A run was stopped before its end."""
 
 
 def begin(work: Coroutine[Any, None, T], context: Context | None = None) -> Told[T]:

@@ -178,12 +178,14 @@ class Telemetry:
         ``event`` is what was read, if it was one; ``seconds`` it took in all, ``ack_seconds`` Kafka alone.
         """
         app, mode, ending = notification.application.name, notification.mode, outcome.ending
-        told = app if app in self._apps else "other", self.label_of(outcome.event_type), ending
-        if event is None:
-            self._delivered.counts[(*told, "none", mode)] += 1
-        else:
-            self._delivered.counts[(*told, event.format, mode)] += 1
-            self._conformance.counts[self.label_of(event.type), event.conformance] += 1
+        app_label = app if app in self._apps else "other"
+        label = self.label_of(outcome.event_type)
+        body_format = "none"
+        if event is not None:
+            body_format = event.format
+            kind = label if outcome.event_type == event.type else self.label_of(event.type)
+            self._conformance.counts[kind, event.conformance] += 1
+        self._delivered.counts[app_label, label, ending, body_format, mode] += 1
         self._seconds.observe(mode, seconds)
         if ack_seconds is not None:
             self._ack_seconds.observe(mode, ack_seconds)

@@ -6,7 +6,7 @@ from contextvars import ContextVar, copy_context
 import pytest
 
 from bridge.core.outcome import Unavailable
-from bridge.running import Run, Stopped, begin, heard
+from bridge.running import begin, heard
 from bridge.telling import Told
 
 pytestmark = pytest.mark.asyncio
@@ -74,25 +74,6 @@ async def test_a_run_keeps_its_context_whoever_tells() -> None:
     said.set("by the teller")
     word.tell(7)
     assert (inside.result(), outside.result()) == ("at the beginning", "by the teller")
-
-
-async def test_a_run_that_is_stopped_cleans_up_and_hears_nothing_more() -> None:
-    word, cleaned = Told[int](), list[bool]()
-
-    async def work() -> None:
-        try:
-            await heard(word)
-        finally:
-            cleaned.append(True)
-
-    run = Run(work())
-    run.go_on()
-    run.stop()
-    assert cleaned == [True]
-    word.tell(7)
-    run.stop()
-    with pytest.raises(Stopped):
-        run.ended.result()
 
 
 async def _of(word: Told[int]) -> int:

@@ -85,7 +85,7 @@ class Door:
     def __init__(self, limits: Limits | None = None) -> None:
         self.taken: list[Notification] = []
         self.outcome = PUBLISHED
-        self.deliver: Callable[[Notification], Awaitable[Outcome]] = self._deliver
+        self.deliver: Callable[[Notification], Awaitable[Outcome]] = self.keep
         self.telemetry = Telemetry()
         self.seconds = 0.0
         clock = Clock(now_ms=lambda: 1_700_000_000_000, monotonic=lambda: self.seconds)
@@ -98,7 +98,7 @@ class Door:
 
         return begin(passed_on())
 
-    async def _deliver(self, notification: Notification) -> Outcome:
+    async def keep(self, notification: Notification) -> Outcome:
         self.taken.append(notification)
         return self.outcome
 

@@ -1,14 +1,15 @@
 """Takes what is pushed to us: the HTTP door.
 
-The order of a request's way: `connection` cuts bytes into requests, `intake` says what one means, `answers`
-writes what is told of it. `crowd` knows who is connected, `room` how many bytes are in work.
+The order of a request's way: `receiving` cuts bytes into `requests`, `connection` turns to one after the
+other, `intake` says what one means, `answers` writes what is told of it. `crowd` knows who is connected,
+`room` how many bytes are in work.
 """
 
 import asyncio
 import resource
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any
 
 import structlog
 from msgspec import Struct
@@ -18,9 +19,8 @@ from bridge.core.event import Notification
 from bridge.core.outcome import Outcome
 from bridge.io.ingress.answers import date_of
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.crowd import Crowd
+from bridge.io.ingress.crowd import Crowd, Guest
 from bridge.io.ingress.intake import Intake, Sizes
-from bridge.running import Run, Stopped
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
 
@@ -81,7 +81,8 @@ class Ingress:
         )
         self._server: asyncio.Server | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._work: set[Run[None]] = set()
+        self._serving: set[Guest] = set()
+        self._quiet = asyncio.Event()
         self._date = (0, b"")
 
     async def start(self, host: str, port: int) -> int:
@@ -92,7 +93,7 @@ class Ingress:
             log.warning("connections_capped", wanted=self._limits.connections_max, allowed=most)
         self.crowd = Crowd(most, self._limits.read_timeout_s)
         self._telemetry.connections.set_function(lambda: len(self.crowd))
-        connect = partial(Connection, self, self._intake.answer, self._intake.heads, loop)
+        connect = partial(Connection, self, self._intake, loop)
         self._server = await loop.create_server(connect, host, port, backlog=_BACKLOG)
         self._watch = loop.create_task(self._cut_the_slow())
         bound: int = self._server.sockets[0].getsockname()[1]
@@ -108,15 +109,13 @@ class Ingress:
         if self._server is not None:
             self._server.close()
         self.crowd.cut_idle()
-        loop = asyncio.get_running_loop()
-        until = loop.time() + within_s
-        while self._work and (rest := until - loop.time()) > 0:
-            # Again and again: a connection may have been accepted before the door was shut, and begin now.
-            await asyncio.wait([work.ended.waiter() for work in self._work], timeout=rest)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._serving:  # one may have been accepted before the door was shut, and begin now
+                    self._quiet.clear()
+                    await self._quiet.wait()
         for guest in self.crowd:
             guest.cut("stopped")
-        for work in tuple(self._work):
-            work.stop()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait((self._watch,), timeout=_CANCELLED_S)
@@ -128,19 +127,20 @@ class Ingress:
             self._date = (now, date_of(now))
         return self._date[1]
 
-    def employ(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's work, so that stopping can wait for it."""
-        run = Run(work)
-        self._work.add(run)
-        run.ended.then(partial(self._dismiss, run))
-        run.go_on()
+    def broken(self, error: BaseException) -> None:
+        """Take note of a bug."""
+        log.error("internal", exc_info=error)
+        self._telemetry.internal_errors.inc()
 
-    def _dismiss(self, run: Run[None]) -> None:
-        self._work.discard(run)
-        error = run.ended.error
-        if error is not None and not isinstance(error, Stopped):
-            log.error("internal", exc_info=error)
-            self._telemetry.internal_errors.inc()
+    def serve(self, guest: Guest) -> None:
+        """Take note of a connection that requests may come from."""
+        self._serving.add(guest)
+
+    def ended(self, guest: Guest) -> None:
+        """Take note that all of them are answered, and that no more are taken."""
+        self._serving.discard(guest)
+        if not self._serving:
+            self._quiet.set()
 
     async def _cut_the_slow(self) -> None:
         while True:

@@ -3,8 +3,8 @@
 The end of the file says what a connection may ask of the house that it is in.
 """
 
-from collections.abc import Coroutine, Iterator
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 
 class Guest(Protocol):
@@ -114,5 +114,11 @@ class House(Protocol):
     def refused(self, reason: str) -> None:
         """Count a refusal."""
 
-    def employ(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a connection's work for the house."""
+    def broken(self, error: BaseException) -> None:
+        """Take note of a bug."""
+
+    def serve(self, guest: Guest) -> None:
+        """Take note of a connection that requests may come from."""
+
+    def ended(self, guest: Guest) -> None:
+        """Take note that all of them are answered, and that no more are taken."""

@@ -4,6 +4,7 @@ Limits, application, token, body; what the body says is the pipeline's.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import blake2b
 from hmac import compare_digest
 from urllib.parse import parse_qsl, unquote
@@ -31,7 +32,7 @@ from bridge.io.ingress.answers import (
 from bridge.io.ingress.connection import Connection
 from bridge.io.ingress.requests import Asked, Heads, Request
 from bridge.io.ingress.room import SMALL, Place, Rooms
-from bridge.running import heard
+from bridge.running import begin, heard
 from bridge.telling import Told
 
 _CODINGS: dict[str, Coding | None] = {
@@ -85,44 +86,62 @@ class Intake:
         self._rooms = Rooms(sizes.bodies_max, 2 * sizes.body_max)
         self.heads = Heads()
 
-    async def answer(self, request: Request, client: Connection) -> Answer:
-        """Do the work of one request, inside a run."""
+    def take(self, request: Request, client: Connection) -> None:
+        """Do the work of one request; ``client`` is told its answer."""
         asked = request.asked or self._asked(request)
         if isinstance(asked, Answer):
-            return asked
+            client.answered(asked)
+            return
         received_ms = self._now_ms()
         size = self._needed(request, asked)
         if not size:
-            return TOO_LARGE
+            client.answered(TOO_LARGE)
+            return
         place = self._rooms.to_read(size)
+        # Nearly all are small and here: they go on at once.
+        if request.is_whole and not client.held_back and place.take():
+            self._hand_over(asked, request.take_body(), received_ms, place, client)
+        else:
+            work = begin(self._take_in_time(request, asked, received_ms, place, client))
+            work.then(partial(_mourn, work, place, client))
+
+    async def _take_in_time(
+        self, request: Request, asked: Asked, received_ms: int, place: Place, client: Connection
+    ) -> None:
+        """Wait for room, and for the rest of the body."""
         if not place.take() and not await self._room_in_time(place, client):
-            return NO_ROOM
+            client.answered(NO_ROOM)
+            return
         client.answering = request.is_whole
         if client.held_back:
             client.go_on()
-        try:
-            body = request.take_body() if request.is_whole else await self._body(request, client, place)
-            notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
-            del body
-            if isinstance(notification, Answer):
-                return notification
-            place.shrink(len(notification.body))
-            client.answering = True
-            # Handed over and not kept: who holds a delivery may drop its body before it has ended.
-            box = [notification]
-            del notification
-            if place.size > SMALL:
-                return await self._deliver_large(box, client)
-            return answer_of(await heard(self._deliver(box.pop())))
-        finally:
-            place.leave()
+        body = request.take_body() if request.is_whole else await self._body(request, client, place)
+        self._hand_over(asked, body, received_ms, place, client)
 
-    async def _deliver_large(self, box: list[Notification], client: Connection) -> Answer:
+    def _hand_over(
+        self, asked: Asked, body: bytes | Answer, received_ms: int, place: Place, client: Connection
+    ) -> None:
+        """Have a body delivered, and not keep it: who holds a delivery may drop it before it has ended."""
+        notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
+        if isinstance(notification, Answer):
+            place.leave()
+            client.answered(notification)
+            return
+        place.shrink(len(notification.body))
+        client.answering = True
+        told = (
+            self._deliver(notification)
+            if place.size <= SMALL
+            else begin(self._deliver_large([notification], client))
+        )
+        told.then(partial(_tell, told, place, client))
+
+    async def _deliver_large(self, box: list[Notification], client: Connection) -> Outcome | Answer:
         place = self._rooms.to_work(len(box[0].body))
         if not place.take() and not await self._room_in_time(place, client):
             return NO_ROOM
         try:
-            return answer_of(await heard(self._deliver(box.pop())))
+            return await heard(self._deliver(box.pop()))
         finally:
             place.leave()
 
@@ -231,6 +250,23 @@ class Intake:
         except RequestPayloadError:
             return NOT_HTTP
         return b"".join(parts)
+
+
+def _tell(told: Told[Outcome] | Told[Outcome | Answer], place: Place, client: Connection) -> None:
+    """Tell a client how its delivery ended."""
+    place.leave()
+    if told.error is not None:
+        client.broken(told.error)
+        return
+    ended = told.result()
+    client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+
+
+def _mourn(work: Told[None], place: Place, client: Connection) -> None:
+    """Say nothing to a client in whose request's work a bug is."""
+    if work.error is not None:
+        place.leave()
+        client.broken(work.error)
 
 
 def _digest(token: str) -> bytes:

@@ -36,18 +36,21 @@ class Rooms:
 
 
 class Place(Struct, eq=False):
-    """One body's place in a room: so many bytes."""
+    """One body's place in a room: so many bytes, once it is ``held``."""
 
     room: "Room"
     size: int
+    held: bool = False
 
     def take(self) -> bool:
         """Take it at once; False where there is none."""
-        return self.room.take(self.size)
+        self.held = self.room.take(self.size)
+        return self.held
 
     async def wait(self, seconds: float) -> bool:
         """Wait for it in line; False where there was none in time."""
-        return await self.room.wait(self.size, seconds)
+        self.held = await self.room.wait(self.size, seconds)
+        return self.held
 
     def shrink(self, size: int) -> None:
         """Give back what a body of ``size`` bytes does not need."""
@@ -58,11 +61,13 @@ class Place(Struct, eq=False):
     def change_for(self, other: "Place") -> None:
         """Take over ``other``, which was taken, and give back what was held before."""
         self.leave()
-        self.room, self.size = other.room, other.size
+        self.room, self.size, self.held = other.room, other.size, other.held
 
     def leave(self) -> None:
-        """Give it back."""
-        self.room.give_back(self.size)
+        """Give it back, if it is held."""
+        if self.held:
+            self.held = False
+            self.room.give_back(self.size)
 
 
 class Room:

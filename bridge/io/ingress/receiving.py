@@ -1,0 +1,177 @@
+"""The bytes of one connection, cut into requests by aiohttp's parser or by a head that is known.
+
+aiohttp's own request handler is not used: it has no time-out for slow requests, logs tracebacks of hostile
+ones and costs a task, a request and a response object each. What is done with requests is told in
+`connection`.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import RequestPayloadError
+
+from bridge.io.ingress import window
+from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer
+from bridge.io.ingress.crowd import Crowd
+from bridge.io.ingress.requests import HEADER_MAX, Heads, Request, head_of, judged
+
+# Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
+_READ_BUFFER = 32 * 1024
+_PIPELINED_MAX = 32
+# After a refusal of what was not read to its end: dropped, so that the client reads the answer.
+_DISCARD_MAX = 16 * 1024 * 1024
+
+
+class Receiver(BaseProtocol):
+    """Takes bytes in. Its heir turns to the requests that came of them."""
+
+    __slots__ = (
+        "_at_start",
+        "_crowd",
+        "_deaf",
+        "_discarded",
+        "_header_bytes",
+        "_heads",
+        "_monotonic",
+        "_payload",
+        "_request",
+        "_requests",
+        "_unread",
+        "answering",
+        "held_back",
+    )
+
+    def __init__(
+        self, crowd: Crowd, heads: Heads, monotonic: Callable[[], float], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        parser = HttpRequestParser(
+            self,
+            loop,
+            _READ_BUFFER,
+            max_line_size=HEADER_MAX,
+            max_field_size=HEADER_MAX,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=_PIPELINED_MAX,
+        )
+        super().__init__(loop, parser)
+        self._crowd = crowd
+        self._heads = heads
+        self._monotonic = monotonic
+        self._requests: deque[Request] = deque()
+        self._request: Request | None = None  # the one in work
+        self._payload: StreamReader = EMPTY_PAYLOAD
+        self._at_start = True  # of a request, as far as the parser's bytes go
+        self._header_bytes = 0
+        self._discarded = 0
+        self._deaf = False
+        self._unread = False
+        self.answering = False
+        self.held_back = False
+
+    def cut(self, reason: str) -> None:
+        """Close it now, whatever is under way; ``reason`` is what is counted."""
+        raise NotImplementedError
+
+    def _turn(self) -> None:
+        """Turn to the next request, if that is possible now."""
+        raise NotImplementedError
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
+        """Read on, if reading was paused: aiohttp's parser asks for it after each request."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: into requests, or away where the connection is closing."""
+        idle = self._at_start and not (self._deaf or self._request or self._requests)
+        if idle and (known := self._heads.request_in(data)):
+            self._requests.append(known)
+            self._turn()
+            return
+        if self._deaf or self._parser is None:
+            self._discard(len(data))
+            return
+        payload = self._payload
+        in_body, before = not payload.is_eof(), payload.total_bytes
+        try:
+            messages, upgraded, _ = self._parser.feed_data(data)
+        except (HttpProcessingError, ValueError, LookupError, TypeError, AssertionError) as error:
+            self._take_broken(HEADER_TOO_LARGE if isinstance(error, LineTooLong) else NOT_HTTP)
+            return
+        # Nothing is spoken here but HTTP/1: what follows a request for something else is dropped.
+        self._deaf = self._deaf or bool(upgraded)
+        if messages:
+            self._take(messages, data)
+        elif in_body:
+            self._at_start = payload.is_eof() and payload.total_bytes - before == len(data)
+        elif data:
+            self._at_start = False
+            self._header_bytes += len(data)
+            if self._header_bytes > HEADER_MAX:
+                self._take_broken(HEADER_TOO_LARGE)
+                return
+        if self._header_bytes or not self._payload.is_eof():
+            self._crowd.arriving(self, self._monotonic())
+        else:
+            self._crowd.arrived(self)
+
+    def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], data: bytes) -> None:
+        # Sure to be so only where nothing but one request came since the last one's end.
+        head = head_of(data, messages[0][1]) if self._at_start and len(messages) == 1 else b""
+        self._at_start = bool(head)
+        judges = self._header_bytes + len(data) > HEADER_MAX
+        for message, payload in messages:
+            self._requests.append(Request(judged(message) if judges else message, payload, head))
+        self._header_bytes = 0
+        self._payload = messages[-1][1]
+        if not self._payload.is_eof() and window.exceeds(messages[-1][0]):
+            self.hold_back()  # until there is room for it
+        if len(self._requests) + self._unread >= _PIPELINED_MAX and not self._buffer_paused:
+            self._pause_reading_for_buffer()
+        self._turn()
+
+    def _take_broken(self, answer: Answer) -> None:
+        self._deaf = True
+        if self._payload.is_eof():
+            self._requests.append(Request(answer, EMPTY_PAYLOAD))
+            self._turn()
+        else:
+            self._break_payload()
+
+    def _break_payload(self) -> None:
+        if not self._payload.is_eof():
+            self._payload.set_exception(RequestPayloadError("the body ended early"))
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > _DISCARD_MAX and self.transport is not None:
+            self.transport.abort()
+
+    def _consumed(self) -> None:
+        # The parser counts a request when its body is whole: told of it earlier, it would stop for good.
+        self._unread = False
+        if self._parser is None:
+            return
+        self._parser.message_consumed()
+        if self._buffer_paused and len(self._requests) <= _PIPELINED_MAX // 2:
+            self.data_received(b"")
+            if len(self._requests) < _PIPELINED_MAX:
+                self._resume_reading_for_buffer()
+
+    def hold_back(self) -> None:
+        """Take no more of a body: what its client has not sent yet stays there, and not with us."""
+        self.held_back = True
+        self._pause_reading_for_buffer()
+
+    def go_on(self) -> None:
+        """Take the rest of a body, and what follows it."""
+        self.held_back = False
+        window.open_to(self.transport, window.LARGE)
+        if len(self._requests) < _PIPELINED_MAX:
+            self._resume_reading_for_buffer()
