@@ -2,7 +2,7 @@
 
 A task goes on a turn of the event loop later, by way of a future made for the wait. Every event waits three
 times, so that is felt. What is awaited here may be a word (`heard`) or anything that asyncio knows, but for
-what asks for the current task (`asyncio.timeout`): there is none.
+what asks for the current task (`asyncio.timeout`, `wait_for`): that would be the teller's.
 """
 
 import asyncio
@@ -43,6 +43,8 @@ class Run(Struct, Generic[T], eq=False):
             awaited = self.work.send(None) if self.context is None else self.context.run(self.work.send, None)
         except StopIteration as end:
             self.ended.tell(end.value)
+        except asyncio.CancelledError:  # no error to Python, but the end of this
+            self.ended.fail(Cancelled())
         except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the work's end
             self.ended.fail(error)
         else:
@@ -53,6 +55,10 @@ class Run(Struct, Generic[T], eq=False):
             else:
                 awaited._asyncio_future_blocking = False  # noqa: SLF001 - as a task says that it has taken it
                 awaited.add_done_callback(self.go_on)
+
+
+class Cancelled(Exception):  # noqa: N818 - it says what happened
+    """What a run waited for was cancelled."""
 
 
 def begin(work: Coroutine[Any, None, T], context: Context | None = None) -> Told[T]:

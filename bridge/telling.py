@@ -49,11 +49,12 @@ class Told(Struct, Generic[T], eq=False):
         """Tell the value."""
         self._value = value
         self.is_told = True
-        if self._then is not None:
-            _call(self._then)
+        then = self._then
+        if then is not None:
+            self._then = None
+            _call(then)
             if self._more is not None:
                 self._call_more()
-            self._then = None
 
     def fail(self, error: Exception) -> None:
         """Tell the error."""

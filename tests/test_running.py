@@ -6,7 +6,7 @@ from contextvars import ContextVar, copy_context
 import pytest
 
 from bridge.core.outcome import Unavailable
-from bridge.running import begin, heard
+from bridge.running import Cancelled, begin, heard
 from bridge.telling import Told
 
 pytestmark = pytest.mark.asyncio
@@ -59,6 +59,18 @@ async def test_what_asyncio_knows_can_be_awaited_too() -> None:
     loop.call_soon(broken.set_exception, Unavailable("no"))
     loop.call_soon(future.set_result, 7)
     assert await ended == 7
+
+
+async def test_a_wait_that_is_cancelled_ends_the_run() -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await future
+
+    ended = begin(work())
+    future.cancel()
+    with pytest.raises(Cancelled):
+        await ended
 
 
 async def test_a_run_keeps_its_context_whoever_tells() -> None:

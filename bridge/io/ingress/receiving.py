@@ -37,6 +37,7 @@ class Receiver(BaseProtocol):
         "_discarded",
         "_header_bytes",
         "_heads",
+        "_in_step",
         "_monotonic",
         "_payload",
         "_request",
@@ -66,7 +67,8 @@ class Receiver(BaseProtocol):
         self._requests: deque[Request] = deque()
         self._request: Request | None = None  # the one in work
         self._payload: StreamReader = EMPTY_PAYLOAD
-        self._at_start = True  # of a request, as far as the parser's bytes go
+        self._at_start = True  # of a request: surely, as far as the parser's bytes go
+        self._in_step = True  # the parser has read all bytes that it was given
         self._header_bytes = 0
         self._discarded = 0
         self._deaf = False
@@ -86,6 +88,11 @@ class Receiver(BaseProtocol):
         """Read on, if reading was paused: aiohttp's parser asks for it after each request."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
+
+    def pause_reading(self) -> None:
+        """Read no more, as the parser asks for whose body is not taken: from now on it may lag behind."""
+        self._in_step = False
+        super().pause_reading()
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: into requests, or away where the connection is closing."""
@@ -109,7 +116,8 @@ class Receiver(BaseProtocol):
         if messages:
             self._take(messages, data)
         elif in_body:
-            self._at_start = payload.is_eof() and payload.total_bytes - before == len(data)
+            took_all = payload.total_bytes - before == len(data)
+            self._at_start = self._in_step and took_all and payload.is_eof()
         elif data:
             self._at_start = False
             self._header_bytes += len(data)
@@ -120,10 +128,14 @@ class Receiver(BaseProtocol):
             self._crowd.arriving(self, self._monotonic())
         else:
             self._crowd.arrived(self)
+        if messages:
+            self._turn()
 
     def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], data: bytes) -> None:
+        if len(messages) > 1 or self._requests:
+            self._in_step = False  # of very many the parser keeps some for later
         # Sure to be so only where nothing but one request came since the last one's end.
-        head = head_of(data, messages[0][1]) if self._at_start and len(messages) == 1 else b""
+        head = head_of(data, messages[0][1]) if self._at_start and self._in_step else b""
         self._at_start = bool(head)
         judges = self._header_bytes + len(data) > HEADER_MAX
         for message, payload in messages:
@@ -134,7 +146,6 @@ class Receiver(BaseProtocol):
             self.hold_back()  # until there is room for it
         if len(self._requests) + self._unread >= _PIPELINED_MAX and not self._buffer_paused:
             self._pause_reading_for_buffer()
-        self._turn()
 
     def _take_broken(self, answer: Answer) -> None:
         self._deaf = True

@@ -15,8 +15,9 @@ from bridge.io.ingress.answers import HEADER_TOO_LARGE, Answer
 
 HEADER_MAX = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
-_KNOWN_MAX = 512
+_KNOWN_MAX = 256
 _HEAD_MAX = 2 * 1024
+_LINES_MAX = 32
 
 
 class Asked(Struct, frozen=True):
@@ -97,7 +98,7 @@ def judged(message: RawRequestMessage) -> RawRequestMessage | Answer:
 
 def head_of(data: bytes, payload: StreamReader) -> bytes:
     """Give the head of the request that ``data`` is, from its first byte to its last; empty if it is not."""
-    end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+    end = data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
     return data[:end] if payload.is_eof() and end + payload.total_bytes == len(data) else b""
 
 
@@ -128,7 +129,7 @@ class Heads:
     def learn(self, request: Request, asked: Asked) -> None:
         """Keep what a request's head asks for."""
         message, head = request.message, request.head
-        if isinstance(message, Answer) or not 0 < len(head) <= _HEAD_MAX or not _is_plain(message):
+        if not head or isinstance(message, Answer) or not _says_all(message, head):
             return
         known = self._known
         if len(known) >= _KNOWN_MAX:
@@ -136,9 +137,13 @@ class Heads:
         known[head] = _Known(message, asked, request.payload.total_bytes)
 
 
-def _is_plain(message: RawRequestMessage) -> bool:
+def _says_all(message: RawRequestMessage, head: bytes) -> bool:
+    """Whether ``head`` alone is what the parser read, and all that follows it is a body of a told length."""
+    lines = head.count(b"\r\n") - 2  # of headers
     return (
         message.version == HttpVersion11
+        and head.startswith(b"POST %b HTTP/1.1\r\n" % message.path.encode("utf-8", "surrogateescape"))
+        and len(message.raw_headers) == lines <= _LINES_MAX
         and not (message.chunked or message.should_close or message.upgrade)
         and "Content-Length" in message.headers
         and "Expect" not in message.headers
