@@ -4,11 +4,10 @@ Which producer lives, and when it is fed, is told in the package's own file.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     InvalidTopicError,
@@ -21,7 +20,8 @@ from aiokafka.errors import (
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
-from bridge.io.publisher.tickets import Lane, Limits, Owner, Queue, Room, Ticket
+from bridge.io.publisher.batches import Way
+from bridge.io.publisher.tickets import Batch, Lane, Limits, Owner, Queue, Room, Ticket
 from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -53,7 +53,7 @@ class Lanes:
     @property
     def under_way(self) -> list[Lane]:
         """The lanes with a batch in the producer."""
-        return [lane for lane in self._lanes.values() if lane.answer is not None]
+        return [lane for lane in self._lanes.values() if lane.batch is not None]
 
     @property
     def wants_news(self) -> bool:
@@ -113,15 +113,25 @@ class Lanes:
             if lane.waiting:
                 self._feed_soon(lane)
 
-    async def feed(self, producer: AIOKafkaProducer) -> int:
+    async def feed(self, way: Way) -> int:
         """Send a batch of each lane that asked for it and has none under way; tells how many records."""
         hungry, self._hungry = self._hungry, {}
+        cluster, closed = way.producer.client.cluster, self.topics.closed
+        now, now_ms = self.loop.time(), int(time.time() * 1000)
         sent = 0
         for lane in hungry:
-            closed = self.topics.closed((lane.topic, lane.partition))
-            if lane.waiting and not lane.under_way and not closed:
-                await self._send_batch(producer, lane)
-                sent += len(lane.under_way)
+            if not lane.waiting or lane.under_way or closed(lane.where):
+                continue
+            if (
+                cluster.leader_for_partition(lane.where) is None
+                and cluster.partitions_for_topic(lane.topic) is None
+            ):
+                continue  # a send would ask for the topic by name, which may create it
+            batch = lane.batch = way.open(lane, self._ended)
+            lane.fill(batch.append, now_ms)
+            lane.sent_at, lane.told = now, False
+            sent += len(lane.under_way)
+        await way.enter()
         return sent
 
     def late(self, now: float, after_s: float) -> list[Lane]:
@@ -178,7 +188,7 @@ class Lanes:
         Unless its owner keeps it elsewhere.
         """
         for lane in self._lanes.values():
-            lane.answer, lane.stuck, lane.met_at = None, False, 0.0
+            lane.batch, lane.stuck, lane.met_at = None, False, 0.0
             tickets, lane.under_way = lane.under_way, []
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
             again = []
@@ -220,27 +230,12 @@ class Lanes:
         self._hungry[lane] = None
         self.hungry.set()
 
-    async def _send_batch(self, producer: AIOKafkaProducer, lane: Lane) -> None:
-        if producer.client.cluster.partitions_for_topic(lane.topic) is None:
-            return  # a send would ask for the topic by name, which may create it
-        builder = producer.create_batch()
-        lane.fill(builder)
-        batch, lane.sent_at, lane.told = lane.under_way, self.loop.time(), False
-        try:
-            answer = await producer.send_batch(builder, lane.topic, partition=lane.partition)
-        except (KafkaError, AssertionError) as error:
-            if lane.under_way is batch:
-                self._failed(lane, error)
-            return
-        if lane.under_way is batch:  # else it was taken back meanwhile, to be sent by another producer
-            lane.answer = answer
-            answer.add_done_callback(partial(self._answered, lane))
-
-    def _answered(self, lane: Lane, answer: asyncio.Future[object]) -> None:
-        error = KafkaError("the producer was closed") if answer.cancelled() else answer.exception()
-        if lane.answer is not answer:
+    def _ended(self, batch: Batch, error: BaseException | None) -> None:
+        """Hear of a batch's end."""
+        lane = batch.lane
+        if lane.batch is not batch:
             return  # a replaced producer's late answer: its records have been sent again
-        lane.answer = None
+        lane.batch = None
         if error is not None:
             self._failed(lane, error)
             return

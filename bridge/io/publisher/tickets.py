@@ -4,9 +4,10 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import TopicPartition
 from msgspec import Struct
 
 from bridge.core.event import Record
@@ -80,7 +81,7 @@ class Lane:
     """
 
     __slots__ = (
-        "answer",
+        "batch",
         "met_at",
         "partition",
         "sent_at",
@@ -90,36 +91,43 @@ class Lane:
         "topic",
         "under_way",
         "waiting",
+        "where",
     )
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
+        self.where = TopicPartition(topic, partition)
         self.waiting: Queue = {}
         self.under_way: list[Ticket] = []
-        self.answer: asyncio.Future[object] | None = None
+        self.batch: Batch | None = None
         self.sent_at = 0.0
         self.stuck = False
         self.told = False
         self.met_at = 0.0
         self.silences = 0
 
-    def fill(self, batch: BatchBuilder) -> None:
-        """Fill ``batch`` with what waits, in order: from here on it is under way."""
-        for ticket in self.waiting:
+    def fill(self, append: "Append", now_ms: int) -> None:
+        """Fill a batch, by its ``append``, with what waits, in order: from here on it is under way."""
+        waiting = self.waiting
+        under_way: list[Ticket] = []
+        for place, ticket in enumerate(waiting):
             record = ticket.record
-            if (ticket.alone and self.under_way) or batch.append(
-                timestamp=None, key=record.key, value=record.value, headers=record.headers
+            if (ticket.alone and under_way) or append(
+                place, now_ms, record.key, record.value, record.headers
             ) is None:
                 break
-            self.under_way.append(ticket)
+            # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
+            ticket.entered = True
+            under_way.append(ticket)
             if ticket.alone:
                 break
-        batch.close()
-        # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
-        for ticket in self.under_way:
-            ticket.entered = True
-            del self.waiting[ticket]
+        if len(under_way) == len(waiting):
+            waiting.clear()
+        else:
+            for ticket in under_way:
+                del waiting[ticket]
+        self.under_way = under_way
 
     def tell_stuck(self) -> None:
         """Tell the owners of what is here, in order, that it does not leave."""
@@ -134,6 +142,39 @@ class Lane:
                 ticket.owner.stuck()
         else:
             self.tell_stuck()
+
+
+Heard = Callable[["Batch", BaseException | None], None]
+"""What is called once a batch has ended: written, or with the error for which it was not."""
+
+Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
+"""Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None where it is full."""
+
+
+class Batch:
+    """What ``lane`` sends at once, filled by ``append``. ``heard`` is told of its end, once."""
+
+    __slots__ = ("_heard", "_over", "append", "lane")
+
+    append: Append
+
+    def __init__(self, lane: Lane, heard: Heard) -> None:
+        self.lane = lane
+        self._heard = heard
+        self._over: asyncio.Future[None] | None = None
+
+    @property
+    def over(self) -> asyncio.Future[None]:
+        """Done once the batch has ended; made only where somebody waits."""
+        if self._over is None:
+            self._over = asyncio.get_running_loop().create_future()
+        return self._over
+
+    def end(self, error: BaseException | None) -> None:
+        """Tell how it ended."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+        self._heard(self, error)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
