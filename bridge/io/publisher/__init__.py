@@ -170,7 +170,7 @@ class Publisher:
             metadata_max_age_ms=int(self._limits.listing * 1000),
             **self._options,
         )
-        way = way_into(producer)
+        way = way_into(producer, self._lanes.hear)
         try:
             async with asyncio.timeout(self._limits.start):
                 await producer.start()
@@ -207,7 +207,7 @@ class Publisher:
         self._poisoned = False
 
     async def _settle(self, seconds: float) -> None:
-        answers = [lane.batch.over for lane in self._lanes.under_way if lane.batch is not None]
+        answers = [lane.batch.waiter() for lane in self._lanes.under_way if lane.batch is not None]
         if answers:
             await asyncio.wait(answers, timeout=seconds)
 

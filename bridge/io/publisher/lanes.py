@@ -21,7 +21,7 @@ from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
-from bridge.io.publisher.tickets import Batch, Lane, Limits, Owner, Queue, Room, Ticket
+from bridge.io.publisher.tickets import Ended, Lane, Limits, Owner, Queue, Room, Ticket, size_of
 from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -39,8 +39,10 @@ class Lanes:
 
     def __init__(self, limits: Limits, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._room = Room(limits)
-        self._room_of_the_homeless = Room(limits)  # who waits for a topic takes no room from the others
+        self._room = Room(limits.most_bytes, limits.most_records)
+        self._room_of_the_homeless = Room(
+            limits.most_bytes, limits.most_records
+        )  # who waits for a topic takes no room from the others
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._lanes: dict[tuple[str, int], Lane] = {}
@@ -62,26 +64,27 @@ class Lanes:
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        where = self.topics.find(topic, hashed)
-        return where is not None and self._leads_on(where)
+        where = self.topics.lead(topic, hashed)
+        return where is not None and not self._lane(where).stuck
 
     def offer(self, record: Record, hashed: int, owner: Owner) -> Ticket | None:
         """Put ``record`` in its lane if it leaves now; None where it does not, or there is no room."""
-        where = self.topics.find(record.topic, hashed)
-        if where is None or not self._leads_on(where):
+        where = self.topics.lead(record.topic, hashed)
+        lane = None if where is None else self._lane(where)
+        if lane is None or lane.stuck or not self._room.take(size := size_of(record)):
             return None
-        ticket = Ticket(record, owner, self.loop.time(), self._room)
-        return self._line_up(ticket, where) if self._room.take(ticket.size) else None
+        return self._line_up(Ticket(record, owner, self.loop.time(), size, self._room), lane)
 
     def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
         """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
         where = self.topics.find(record.topic, hashed)
         room = self._room_of_the_homeless if where is None else self._room
-        ticket = Ticket(record, owner, self.loop.time(), room)
-        if not room.take(ticket.size):
+        size = size_of(record)
+        if not room.take(size):
             raise Unavailable("too much is on its way to Kafka")
+        ticket = Ticket(record, owner, self.loop.time(), size, room)
         if where is not None:
-            return self._line_up(ticket, where)
+            return self._line_up(ticket, self._lane(where))
         ticket.wait_in(self.homeless.setdefault(record.topic, {}))
         return ticket
 
@@ -97,7 +100,7 @@ class Lanes:
             for ticket in self.homeless.pop(topic):
                 where = self.topics.find(topic, hash_of(ticket.record.key))
                 if where is not None:
-                    self._line_up(ticket, where)
+                    self._line_up(ticket, self._lane(where))
         if news:
             self.wake()
 
@@ -127,12 +130,28 @@ class Lanes:
                 and cluster.partitions_for_topic(lane.topic) is None
             ):
                 continue  # a send would ask for the topic by name, which may create it
-            batch = lane.batch = way.open(lane, self._ended)
+            batch = lane.batch = way.open(lane)
             lane.fill(batch.append, now_ms)
             lane.sent_at, lane.told = now, False
             sent += len(lane.under_way)
         await way.enter()
         return sent
+
+    def hear(self, ended: Ended) -> None:
+        """Hear how batches have ended."""
+        written = False
+        for batch, error in ended:
+            lane = batch.lane
+            if lane.batch is not batch:
+                continue  # a replaced producer's late answer: its records have been sent again
+            lane.batch = None
+            written = written or error is None
+            try:
+                self._written(lane) if error is None else self._failed(lane, error)
+            except Exception as bug:  # noqa: BLE001 - one owner's bug must not keep the word from the others
+                self.loop.call_exception_handler({"message": "an owner failed", "exception": bug})
+        if written:
+            self._on_answer()
 
     def late(self, now: float, after_s: float) -> list[Lane]:
         """List the lanes whose batch, or whose longest waiting record, is older than ``after_s``."""
@@ -203,42 +222,36 @@ class Lanes:
         # What was handed back stands behind whoever is reading on: he begins anew.
         self.era += 1
 
-    def _leads_on(self, where: Where) -> bool:
-        lane = self._lanes.get(where)
-        return not (self.topics.closed(where) or (lane is not None and lane.stuck))
-
-    def _line_up(self, ticket: Ticket, where: Where) -> Ticket:
+    def _lane(self, where: Where) -> Lane:
         lane = self._lanes.get(where)
         if lane is None:
             lane = self._lanes[where] = Lane(*where)
+        return lane
+
+    def _line_up(self, ticket: Ticket, lane: Lane) -> Ticket:
         ticket.wait_in(lane.waiting)
-        self._feed_soon(lane)
+        if not lane.under_way:  # else it is fed once that has ended
+            self._feed_soon(lane)
         return ticket
 
     def _make_homeless(self, lane: Lane) -> None:
         homeless: Queue = {}
-        for ticket in (*lane.waiting, *self.homeless.get(lane.topic, ())):
+        for ticket in (*lane.waiting, *self.homeless.pop(lane.topic, ())):
             ticket.wait_in(homeless)
-        self.homeless[lane.topic] = homeless
+        if homeless:
+            self.homeless[lane.topic] = homeless
         lane.waiting = {}
         if not lane.under_way:
-            del self._lanes[lane.topic, lane.partition]
+            del self._lanes[lane.where]
         for ticket in tuple(homeless):
             ticket.owner.stuck()
 
     def _feed_soon(self, lane: Lane) -> None:
-        self._hungry[lane] = None
-        self.hungry.set()
+        if lane not in self._hungry:
+            self._hungry[lane] = None
+            self.hungry.set()
 
-    def _ended(self, batch: Batch, error: BaseException | None) -> None:
-        """Hear of a batch's end."""
-        lane = batch.lane
-        if lane.batch is not batch:
-            return  # a replaced producer's late answer: its records have been sent again
-        lane.batch = None
-        if error is not None:
-            self._failed(lane, error)
-            return
+    def _written(self, lane: Lane) -> None:
         tickets, lane.under_way = lane.under_way, []
         for ticket in tickets:
             ticket.end()
@@ -250,7 +263,6 @@ class Lanes:
             self.era += 1
         if lane.waiting:
             self._feed_soon(lane)
-        self._on_answer()
 
     def _failed(self, lane: Lane, error: BaseException) -> None:
         """Judge a batch that was not written."""

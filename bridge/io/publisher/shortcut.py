@@ -10,68 +10,54 @@ versions in `_KNOWN`; any other goes the public way (`batches`).
 """
 
 import asyncio
-import copy
 import time
-from collections.abc import Sequence
+from collections import deque
 from typing import Any
 
 import aiokafka
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerClosed, UnknownTopicOrPartitionError
+from aiokafka.errors import ProducerClosed
 from aiokafka.producer.sender import SendProduceReqHandler
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
-from bridge.io.publisher.batches import PublicWay, Way
-from bridge.io.publisher.tickets import Batch, Heard, Lane
+from bridge.io.publisher.batches import Hear, PublicWay, Way
+from bridge.io.publisher.tickets import Batch, Ended, Lane
 from bridge.io.publisher.wire import Request
 
 _KNOWN = frozenset({"0.14.0"})
 _MAGIC = 2  # of the only format that knows headers
 
 
-def way_into(producer: AIOKafkaProducer) -> Way:
+def way_into(producer: AIOKafkaProducer, hear: Hear) -> Way:
     """Choose the way into a producer that is not started yet."""
     known = aiokafka.__version__ in _KNOWN and producer._txn_manager is not None
-    return ShortWay(producer) if known else PublicWay(producer)
+    return ShortWay(producer, hear) if known else PublicWay(producer, hear)
 
 
-class ShortBatch(Batch):
+class ShortBatch(Batch, eq=False, kw_only=True):
     """A batch as the accumulator and the sender take it (the library's `MessageBatch`)."""
 
-    __slots__ = ("_buffer", "_builder", "_expires_at", "_way", "record_count", "retry_count", "tp")
-
-    def __init__(self, way: "ShortWay", lane: Lane, heard: Heard) -> None:
-        super().__init__(lane, heard)
-        self._way = way
-        self._builder = DefaultRecordBatchBuilder(_MAGIC, way.compression, 0, -1, -1, 0, way.most_bytes)
-        self.append = self._builder.append
-        self._buffer: bytearray | None = None
-        self._expires_at = time.monotonic() + way.expires
-        self.tp = lane.where
-        self.record_count = 0
-        self.retry_count = 0
+    way: "ShortWay"
+    builder: DefaultRecordBatchBuilder
+    tp: TopicPartition
+    expires_at: float
+    record_count: int = 0
+    retry_count: int = 0
+    buffer: bytearray | None = None
 
     # What the library asks of a batch
 
     @property
     def future(self) -> asyncio.Future[None]:
         """What whoever stops the producer waits for."""
-        return self.over
-
-    def set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
-        """Take the number by which the broker knows a repetition."""
-        self._builder.set_producer_state(producer_id, producer_epoch, base_sequence)
+        return self.waiter()
 
     def get_data_buffer(self) -> bytearray:
         """Give the bytes: the same ones at each try."""
-        if self._buffer is None:
-            self._buffer = self._builder.build()
-        return self._buffer
-
-    def drain_ready(self) -> None:
-        """Be tried once more."""
-        self.retry_count += 1
+        if self.buffer is None:
+            self.buffer = self.builder.build()
+        return self.buffer
 
     def reset_drain(self) -> None:
         """Wait for another try; nobody waits for this one to be drained."""
@@ -85,84 +71,96 @@ class ShortBatch(Batch):
 
     def expired(self) -> bool:
         """Whether its partition was without a leader for too long."""
-        return time.monotonic() > self._expires_at
+        return time.monotonic() > self.expires_at
 
-    def done(self, *_: object) -> None:
+    def done(self, *_where: object) -> None:
         """Be written."""
-        self._way.ended(self, None)
+        self.way.end(self, None)
 
-    done_noack = done
+    def done_noack(self) -> None:
+        """Be over without an answer: nobody asks for that, but of an empty batch."""
+        self.way.end(self, None)
 
     def failure(self, exception: BaseException) -> None:
         """Be refused, or lost with the sender."""
-        self._way.ended(self, exception)
+        self.way.end(self, exception)
 
 
 class ShortWay:
     """Into the accumulator itself."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, hear: Hear) -> None:
         self.producer = producer
-        self._accumulator = producer._message_accumulator
+        self._hear = hear
+        self._accumulator = accumulator = producer._message_accumulator
         self._sender = producer._sender
         self._numbers = producer._txn_manager
-        self.compression = self._accumulator._compression_type
-        self.most_bytes = self._accumulator._batch_size
-        self.expires: float = self._accumulator._batch_ttl
+        self._compression: int = accumulator._compression_type
+        self._most_bytes: int = accumulator._batch_size
+        self._ttl: float = accumulator._batch_ttl
+        self._batches: dict[TopicPartition, deque[ShortBatch]] = accumulator._batches
+        self._pending: set[Batch] = accumulator._pending_batches
         self._loop = asyncio.get_running_loop()
         self._opened: list[ShortBatch] = []
-        self._ended: list[tuple[ShortBatch, BaseException | None]] = []
-        self._accumulator._pop_batch = self._pop
+        self.ended: Ended = []
+        accumulator._pop_batch = self._pop
         self._sender._send_produce_req = self._send
 
-    def open(self, lane: Lane, heard: Heard) -> ShortBatch:
+    def open(self, lane: Lane) -> ShortBatch:
         """Begin a batch of ``lane``."""
-        batch = ShortBatch(self, lane, heard)
+        builder = DefaultRecordBatchBuilder(_MAGIC, self._compression, 0, -1, -1, 0, self._most_bytes)
+        batch = ShortBatch(
+            lane,
+            builder.append,
+            way=self,
+            builder=builder,
+            tp=lane.where,
+            expires_at=time.monotonic() + self._ttl,
+        )
         self._opened.append(batch)
         return batch
 
     async def enter(self) -> None:
         """Let filled batches in, in order."""
-        accumulator = self._accumulator
         opened, self._opened = self._opened, []
+        accumulator = self._accumulator
+        refusal = ProducerClosed() if accumulator._closed else accumulator._exception
         for batch in opened:
             batch.record_count = len(batch.lane.under_way)
-            if accumulator._closed:
-                self.ended(batch, ProducerClosed())
-            elif accumulator._exception is not None:
-                self.ended(batch, copy.copy(accumulator._exception))
-            elif accumulator._cluster.leader_for_partition(batch.tp) is None:
-                self.ended(batch, UnknownTopicOrPartitionError())
+            if refusal is None:
+                self._batches[batch.tp].append(batch)
             else:
-                accumulator._batches[batch.tp].append(batch)
+                self.end(batch, refusal)
         if not accumulator._waiter_future.done():
             accumulator._waiter_future.set_result(None)
 
-    def ended(self, batch: ShortBatch, error: BaseException | None) -> None:
+    def end(self, batch: ShortBatch, error: BaseException | None) -> None:
         """Tell of an end, in the next turn of the loop: the library is in the middle of its own lists."""
-        if not self._ended:
+        if not self.ended:
             self._loop.call_soon(self._tell)
-        self._ended.append((batch, error))
+        self.ended.append((batch, error))
 
     def _tell(self) -> None:
-        ended, self._ended = self._ended, []
-        for batch, error in ended:
-            self._accumulator._pending_batches.discard(batch)
-            batch.end(error)
+        ended, self.ended = self.ended, []
+        for batch, _ in ended:
+            self._pending.discard(batch)
+            if batch.over is not None and not batch.over.done():
+                batch.over.set_result(None)
+        self._hear(ended)
 
     def _pop(self, tp: TopicPartition) -> ShortBatch:
         """Take the next batch of a partition, as the accumulator does."""
-        accumulator, numbers = self._accumulator, self._numbers
-        queue = accumulator._batches[tp]
-        batch: ShortBatch = queue.popleft()
+        queue = self._batches[tp]
+        batch = queue.popleft()
         if not queue:
-            del accumulator._batches[tp]
+            del self._batches[tp]
         if not batch.retry_count:
-            first = numbers.sequence_number(tp)
+            numbers = self._numbers
+            producer_id, epoch = numbers._pid_and_epoch
+            batch.builder.set_producer_state(producer_id, epoch, numbers.sequence_number(tp))
             numbers.increment_sequence_number(tp, batch.record_count)
-            batch.set_producer_state(numbers.producer_id, numbers.producer_epoch, first)
-        batch.drain_ready()
-        accumulator._pending_batches.add(batch)
+        batch.retry_count += 1
+        self._pending.add(batch)
         return batch
 
     async def _send(self, node: int, batches: dict[TopicPartition, ShortBatch]) -> None:

@@ -16,6 +16,11 @@ from bridge.core.outcome import Rejected, Unavailable
 _RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
 
 
+def size_of(record: Record) -> int:
+    """Tell the bytes that a record on its way takes of its room."""
+    return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
+
+
 class Owner(Protocol):
     """Who sent a record. It is told of its record's end once, by one of the first three."""
 
@@ -37,21 +42,17 @@ Queue = dict["Ticket", None]
 
 
 class Ticket(Struct, eq=False):
-    """A record on its way since ``since`` (monotonic), for which there is ``room``; it waits in ``queue``."""
+    """A record on its way since ``since`` (monotonic), with ``size`` bytes of ``room``; it waits in ``queue``."""
 
     record: Record
     owner: Owner
     since: float
+    size: int
     room: "Room"
     queue: Queue | None = None
     entered: bool = False
     alone: bool = False
     attempts: int = 0
-
-    @property
-    def size(self) -> int:
-        """The bytes that it takes of its room."""
-        return len(self.record.value) + 2 * len(self.record.key) + _RECORD_OVERHEAD
 
     def wait_in(self, queue: Queue) -> None:
         """Stand at the end of ``queue``."""
@@ -69,7 +70,8 @@ class Ticket(Struct, eq=False):
     def end(self) -> None:
         """Make room: it is no longer ours."""
         self.queue = None
-        self.room.give_back(self.size)
+        self.room.bytes += self.size
+        self.room.records += 1
 
 
 class Lane:
@@ -144,37 +146,26 @@ class Lane:
             self.tell_stuck()
 
 
-Heard = Callable[["Batch", BaseException | None], None]
-"""What is called once a batch has ended: written, or with the error for which it was not."""
-
 Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
 """Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None where it is full."""
 
 
-class Batch:
-    """What ``lane`` sends at once, filled by ``append``. ``heard`` is told of its end, once."""
+class Batch(Struct, eq=False):
+    """What ``lane`` sends at once, which ``append`` fills."""
 
-    __slots__ = ("_heard", "_over", "append", "lane")
-
+    lane: Lane
     append: Append
+    over: asyncio.Future[None] | None = None
 
-    def __init__(self, lane: Lane, heard: Heard) -> None:
-        self.lane = lane
-        self._heard = heard
-        self._over: asyncio.Future[None] | None = None
+    def waiter(self) -> asyncio.Future[None]:
+        """Give a future that ends with the batch; made only where somebody waits."""
+        if self.over is None:
+            self.over = asyncio.get_running_loop().create_future()
+        return self.over
 
-    @property
-    def over(self) -> asyncio.Future[None]:
-        """Done once the batch has ended; made only where somebody waits."""
-        if self._over is None:
-            self._over = asyncio.get_running_loop().create_future()
-        return self._over
 
-    def end(self, error: BaseException | None) -> None:
-        """Tell how it ended."""
-        if self._over is not None and not self._over.done():
-            self._over.set_result(None)
-        self._heard(self, error)
+Ended = list[tuple[Batch, BaseException | None]]
+"""Batches that have ended at once: written, or with the error for which they were not."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -184,24 +175,16 @@ class Limits(Struct, frozen=True, kw_only=True):
     most_records: int
 
 
-class Room:
-    """The room for what is on its way."""
+class Room(Struct):
+    """The ``bytes`` and ``records`` for which there is room yet."""
 
-    __slots__ = ("_bytes", "_records")
-
-    def __init__(self, limits: Limits) -> None:
-        self._bytes = limits.most_bytes
-        self._records = limits.most_records
+    bytes: int
+    records: int
 
     def take(self, size: int) -> bool:
         """Take room for a record of ``size`` bytes; False where there is none."""
-        if size > self._bytes or not self._records:
+        if size > self.bytes or not self.records:
             return False
-        self._bytes -= size
-        self._records -= 1
+        self.bytes -= size
+        self.records -= 1
         return True
-
-    def give_back(self, size: int) -> None:
-        """Give it back."""
-        self._bytes += size
-        self._records += 1
