@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
@@ -17,6 +16,7 @@ from bridge.core.event import Record
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
 from bridge.io.publisher.lanes import Lanes
+from bridge.io.publisher.producers import let_go, make
 from bridge.io.publisher.shortcut import way_into
 from bridge.io.publisher.tickets import Lane, Owner, Ticket
 from bridge.io.publisher.tickets import Limits as InFlight
@@ -116,7 +116,7 @@ class Publisher:
             await asyncio.wait(self._tasks, timeout=2 * self._limits.settle)
         way, self._way = self._way, None
         if way is not None:
-            await self._let_go(way.producer)
+            await let_go(way.producer, self._limits.settle)
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
@@ -164,12 +164,7 @@ class Publisher:
 
     async def _begin(self) -> None:
         """Start a producer, and learn the topics by one full listing (naming one might create it)."""
-        producer = AIOKafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            metadata_max_age_ms=int(self._limits.listing * 1000),
-            **self._options,
-        )
+        producer = make(self._options, self._limits.listing)
         way = way_into(producer, self._lanes.hear)
         try:
             async with asyncio.timeout(self._limits.start):
@@ -181,11 +176,11 @@ class Publisher:
                 # A replacement that does not succeed at once is not missed yet.
                 self._telemetry.breaker_open.set(self._slow)
                 log.warning("kafka_away", error=str(error) or type(error).__name__)
-            await self._let_go(producer)
+            await let_go(producer, self._limits.settle)
             await asyncio.sleep(self._limits.retry)
             return
         except asyncio.CancelledError:  # stopped meanwhile
-            await self._let_go(producer)
+            await let_go(producer, self._limits.settle)
             raise
         self._way, self._away = way, False
         self._answered_at = self._loop.time()
@@ -201,7 +196,7 @@ class Publisher:
         self._telemetry.producer_replaced.inc()
         await self._settle(self._limits.settle)
         if way is not None:
-            await self._let_go(way.producer)
+            await let_go(way.producer, self._limits.settle)
         # What it held without an answer may stand in Kafka twice: under the same ids.
         self._lanes.reclaim()
         self._poisoned = False
@@ -210,21 +205,6 @@ class Publisher:
         answers = [lane.batch.waiter() for lane in self._lanes.under_way if lane.batch is not None]
         if answers:
             await asyncio.wait(answers, timeout=seconds)
-
-    async def _let_go(self, producer: AIOKafkaProducer) -> None:
-        # stop() waits for every send of an idempotent producer, for ever where Kafka is away; left alone its
-        # sender would go on, and write what a new producer has sent again.
-        stopping = asyncio.create_task(producer.stop())
-        await asyncio.wait((stopping,), timeout=self._limits.settle)
-        if stopping.done():
-            stopping.cancelled() or stopping.exception()
-            return
-        stopping.cancel()
-        sender = producer._sender.sender_task  # noqa: SLF001 - nothing public ends it
-        if sender is not None:
-            sender.cancel()
-        closing = asyncio.create_task(producer.client.close())
-        await asyncio.wait((closing,), timeout=self._limits.settle)
 
     def _judge(self) -> None:
         """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""

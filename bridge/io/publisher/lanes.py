@@ -8,25 +8,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 import structlog
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
+from bridge.io.publisher.refusals import is_refusal, is_too_large
 from bridge.io.publisher.tickets import Ended, Lane, Limits, Owner, Queue, Room, Ticket, size_of
 from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
 _ATTEMPTS = 5
 _SILENCES_MAX = 5
 
@@ -91,11 +83,13 @@ class Lanes:
     def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
         """Take note of a full listing; what waited for a topic that has appeared gets its lane.
 
-        What waits in the lanes of a topic that is gone waits for its return, before what came since.
+        What waits in the lanes of a topic that is gone waits for its return, before what came since; where it
+        has come back with fewer partitions, what waited in those that it lacks goes to the others.
         """
         news = self.topics.learn(partitions, leaderless)
-        for lane in [lane for lane in self._lanes.values() if lane.topic not in partitions]:
-            self._make_homeless(lane)
+        for lane in tuple(self._lanes.values()):
+            if lane.partition >= partitions.get(lane.topic, 0):
+                self._make_homeless(lane)
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
                 where = self.topics.find(topic, hash_of(ticket.record.key))
@@ -125,11 +119,10 @@ class Lanes:
         for lane in hungry:
             if not lane.waiting or lane.under_way or closed(lane.where):
                 continue
-            if (
-                cluster.leader_for_partition(lane.where) is None
-                and cluster.partitions_for_topic(lane.topic) is None
-            ):
-                continue  # a send would ask for the topic by name, which may create it
+            if cluster.leader_for_partition(lane.where) is None:
+                # Gone since the last listing. A send would ask for the topic by name, which may create it.
+                self._hungry[lane] = None
+                continue
             batch = lane.batch = way.open(lane)
             lane.fill(batch.append, now_ms)
             lane.sent_at, lane.told = now, False
@@ -247,9 +240,8 @@ class Lanes:
             ticket.owner.stuck()
 
     def _feed_soon(self, lane: Lane) -> None:
-        if lane not in self._hungry:
-            self._hungry[lane] = None
-            self.hungry.set()
+        self._hungry[lane] = None
+        self.hungry.set()
 
     def _written(self, lane: Lane) -> None:
         tickets, lane.under_way = lane.under_way, []
@@ -268,12 +260,12 @@ class Lanes:
         """Judge a batch that was not written."""
         tickets, lane.under_way = lane.under_way, []
         log.warning("kafka_refused", topic=lane.topic, error=type(error).__name__, records=len(tickets))
-        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+        if is_too_large(error):
             self._too_large(lane, tickets)
         else:
             for ticket in tickets:
                 ticket.attempts += 1
-            tired = isinstance(error, _REFUSED) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
+            tired = is_refusal(error) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
             self._return(lane, tickets)
             if tired:
                 self._refuse(lane, Unavailable(f"{lane.topic}: {type(error).__name__}"))

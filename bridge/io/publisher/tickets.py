@@ -42,7 +42,7 @@ Queue = dict["Ticket", None]
 
 
 class Ticket(Struct, eq=False):
-    """A record on its way since ``since`` (monotonic), with ``size`` bytes of ``room``; it waits in ``queue``."""
+    """A record on its way since ``since`` (monotonic): ``size`` bytes of ``room``. It waits in ``queue``."""
 
     record: Record
     owner: Owner
@@ -147,7 +147,7 @@ class Lane:
 
 
 Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
-"""Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None where it is full."""
+"""Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None if it is full."""
 
 
 class Batch(Struct, eq=False):

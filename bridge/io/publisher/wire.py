@@ -34,7 +34,7 @@ def pack_request(acks: int, timeout: int, topics: Sequence[tuple[str, Partitions
 
 
 def unpack_answer(data: bytes) -> tuple[list[tuple[str, Answers]], int]:
-    """Unpack the topics of an answer and its throttling in milliseconds; raises ValueError where it is cut."""
+    """Unpack an answer's topics and its throttling in milliseconds; raises where it is cut or too long."""
     (count,), at = _LONG.unpack_from(data, 0), _LONG.size
     topics = []
     for _ in range(count):
