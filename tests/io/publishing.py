@@ -41,7 +41,7 @@ class Holes:
 class _WayWithHoles:
     def __init__(self, holes: Holes, way: Way, hear: Hear) -> None:
         self._holes, self._way, self._hear = holes, way, hear
-        self.producer = way.producer
+        self.name, self.producer = way.name, way.producer
         self.enter = way.enter
 
     def open(self, lane: Lane) -> Batch:

@@ -89,6 +89,8 @@ class _Bug(Heard):
 class _OpenWay:
     """Lets everything in, and remembers it."""
 
+    name = "open"
+
     def __init__(self) -> None:
         self.producer = AIOKafkaProducer()
         self.producer._closed = True  # noqa: SLF001 - it was never started, and would complain of its end

@@ -161,6 +161,18 @@ async def test_a_refusal_while_a_producer_is_let_go_of_costs_no_second_one(
     assert b"bridge_kafka_producer_replaced_total 1.0" in telemetry.exposition()
 
 
+async def test_batches_are_compressed_where_that_is_wanted(kafka: RealKafka, topic: str, way: str) -> None:
+    options = {"bootstrap_servers": kafka.bootstrap, "compression_type": "gzip"}
+    publisher = Publisher(options, Telemetry(), Limits())
+    publisher.start()
+    await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
+    writer = Keeper(publisher, FakeStore(full=True))
+    values = [b"%d" % n * 2_000 for n in range(9)]
+    await asyncio.gather(*(writer.send(record(topic, "k", value)).durable for value in values))
+    await publisher.stop(5)
+    assert [found.value for found in await consumed(kafka, topic)] == values, way
+
+
 async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> None:
     publisher = Publisher({"bootstrap_servers": kafka.bootstrap}, Telemetry(), Limits(in_flight_bytes=10_000))
     writer = Keeper(publisher, FakeStore(full=True))

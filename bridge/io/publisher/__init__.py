@@ -187,7 +187,7 @@ class Publisher:
         self._learn()
         if not self._open():
             self._lanes.wake()  # for what a replaced producer left
-        log.info("kafka_ready", topics=len(self._lanes.topics.partitions))
+        log.info("kafka_ready", topics=len(self._lanes.topics.partitions), way=way.name)
 
     async def _retire(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""

@@ -19,8 +19,9 @@ Hear = Callable[[Ended], None]
 
 
 class Way(Protocol):
-    """A way into ``producer``."""
+    """A way into ``producer``, with a ``name`` for the log."""
 
+    name: str
     producer: AIOKafkaProducer
 
     def open(self, lane: Lane) -> Batch:
@@ -32,6 +33,8 @@ class Way(Protocol):
 
 class PublicWay:
     """By `create_batch` and `send_batch`."""
+
+    name = "public"
 
     def __init__(self, producer: AIOKafkaProducer, hear: Hear) -> None:
         self.producer = producer
