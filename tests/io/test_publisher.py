@@ -1,62 +1,24 @@
 """The writer against a real Kafka: acknowledged, refused, paused, restarted, missing topics."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from bridge.core.event import Record
 from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.core.partition import murmur2, partition_of
 from bridge.io.publisher import Limits, Publisher
-from bridge.io.publisher.lanes import Lanes
-from bridge.io.publisher.tickets import Limits as InFlight
 from bridge.keeping import Keeper
 from bridge.telemetry import Telemetry
-from tests.keeping_contracts import Heard, ProducerContract, WriterContract
+from tests.io.publishing import Holes, consumed, record
+from tests.keeping_contracts import ProducerContract, WriterContract
 from tests.keeping_fakes import FakeStore
-from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
-
-
-@pytest.fixture
-async def topic(kafka: RealKafka) -> str:
-    """Give a new topic of four partitions."""
-    name = f"t-{uuid4().hex[:12]}"
-    await kafka.create_topics([name])
-    return name
-
-
-@pytest.fixture
-def telemetry() -> Telemetry:
-    """Give what the publisher counts with."""
-    return Telemetry()
-
-
-@pytest.fixture
-async def publisher(kafka: RealKafka, topic: str, telemetry: Telemetry) -> AsyncIterator[Publisher]:
-    """Give a started publisher that has seen ``topic``."""
-    publisher = Publisher(
-        {"bootstrap_servers": kafka.bootstrap, "max_batch_size": 512 * 1024, "request_timeout_ms": 10_000},
-        telemetry,
-        Limits(slow_after=0.5),
-    )
-    publisher.start()
-    await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
-    yield publisher
-    await publisher.stop(5)
-
-
-@pytest.fixture
-async def writer(publisher: Publisher) -> Keeper:
-    """Give a writer that has nothing but Kafka: what that does not take waits for it."""
-    return Keeper(publisher, FakeStore(full=True))
 
 
 class TestProducer(ProducerContract):
@@ -75,14 +37,6 @@ class TestWriter(WriterContract):
     async def _given(self, writer: Keeper, topic: str) -> None:
         self.writer = writer
         self.taking, self.waiting = topic, f"{topic}-missing"
-
-
-def record(topic: str, key: str, value: bytes = b"{}") -> Record:
-    return Record(topic=topic, key=key.encode(), value=value, headers=[("ce_id", key.encode())])
-
-
-async def consumed(kafka: RealKafka, topic: str) -> list[Consumed]:
-    return await read_all(kafka.bootstrap, [topic])
 
 
 async def test_acknowledged_records_stand_on_their_keys_partition_in_order(
@@ -168,22 +122,16 @@ async def test_a_restarted_kafka_is_used_again(
 
 
 async def test_a_topic_that_never_answers_does_not_hold_up_the_others(
-    kafka: RealKafka, topic: str, publisher: Publisher, writer: Keeper, monkeypatch: pytest.MonkeyPatch
+    kafka: RealKafka, topic: str, publisher: Publisher, writer: Keeper, holes: Holes
 ) -> None:
-    stuck, send_batch = f"{topic}-stuck", AIOKafkaProducer.send_batch
+    stuck = f"{topic}-stuck"  # as where replicas are lacking: tried again for as long as that lasts
+    holes.topics.add(stuck)
     await kafka.create_topics([stuck], partitions=1)
     loop = asyncio.get_running_loop()
-    entered: list[float] = []
-
-    async def sent(producer: AIOKafkaProducer, batch: object, name: str, *, partition: int) -> object:
-        if name == stuck:  # as where replicas are lacking: tried again for as long as that lasts
-            entered.append(loop.time())
-            return loop.create_future()
-        return await send_batch(producer, batch, name, partition=partition)
-
-    monkeypatch.setattr(AIOKafkaProducer, "send_batch", sent)
     never = writer.send(record(stuck, "k"))
-    await eventually(lambda: entered and loop.time() > entered[0] + 1, "nothing is answered for a while")
+    await eventually(lambda: holes.held, "it is under way")
+    entered_at = loop.time()
+    await eventually(lambda: loop.time() > entered_at + 1, "nothing is answered for a while")
     for n in range(3):
         await asyncio.wait_for(writer.send(record(topic, f"k{n}")).durable, 3)
     assert publisher.flowing
@@ -192,30 +140,37 @@ async def test_a_topic_that_never_answers_does_not_hold_up_the_others(
 
 
 async def test_a_refusal_while_a_producer_is_let_go_of_costs_no_second_one(
-    kafka: RealKafka, topic: str, telemetry: Telemetry, writer: Keeper, monkeypatch: pytest.MonkeyPatch
+    kafka: RealKafka, topic: str, telemetry: Telemetry, writer: Keeper, holes: Holes
 ) -> None:
-    stop, send_batch = AIOKafkaProducer.stop, AIOKafkaProducer.send_batch
-    answers: dict[str, asyncio.Future[None]] = {}
-
-    async def sent(producer: AIOKafkaProducer, batch: object, name: str, *, partition: int) -> object:
-        if name in answers:
-            return await send_batch(producer, batch, name, partition=partition)
-        answers[name] = asyncio.get_running_loop().create_future()
-        return answers[name]
+    stop, late = AIOKafkaProducer.stop, f"{topic}-late"
 
     async def stopped(producer: AIOKafkaProducer) -> None:
-        if not (late := answers[f"{topic}-late"]).done():
-            late.set_exception(KafkaError())
+        if late in holes.held:
+            holes.end(late, KafkaError())
         await stop(producer)
 
-    await kafka.create_topics([f"{topic}-late"], partitions=1)
-    monkeypatch.setattr(AIOKafkaProducer, "send_batch", sent)
-    monkeypatch.setattr(AIOKafkaProducer, "stop", stopped)
-    tickets = [writer.send(record(name, "k")) for name in (topic, f"{topic}-late")]
-    await eventually(lambda: len(answers) == len(tickets), "both are under way")
-    answers[topic].set_exception(KafkaError())
-    await asyncio.gather(*(ticket.durable for ticket in tickets))
+    await kafka.create_topics([late], partitions=1)
+    holes.topics |= {topic, late}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AIOKafkaProducer, "stop", stopped)
+        tickets = [writer.send(record(name, "k")) for name in (topic, late)]
+        await eventually(lambda: len(holes.held) == len(tickets), "both are under way")
+        holes.topics.clear()
+        holes.end(topic, KafkaError())
+        await asyncio.gather(*(ticket.durable for ticket in tickets))
     assert b"bridge_kafka_producer_replaced_total 1.0" in telemetry.exposition()
+
+
+async def test_batches_are_compressed_where_that_is_wanted(kafka: RealKafka, topic: str, way: str) -> None:
+    options = {"bootstrap_servers": kafka.bootstrap, "compression_type": "gzip"}
+    publisher = Publisher(options, Telemetry(), Limits())
+    publisher.start()
+    await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
+    writer = Keeper(publisher, FakeStore(full=True))
+    values = [b"%d" % n * 2_000 for n in range(9)]
+    await asyncio.gather(*(writer.send(record(topic, "k", value)).durable for value in values))
+    await publisher.stop(5)
+    assert [found.value for found in await consumed(kafka, topic)] == values, way
 
 
 async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> None:
@@ -228,24 +183,6 @@ async def test_bytes_in_flight_are_bounded_and_given_back(kafka: RealKafka) -> N
     assert not writer.send(record("nowhere", "k", b"x" * 8_000)).durable.done()
 
 
-async def test_what_waits_for_a_topic_that_is_gone_waits_for_its_return() -> None:
-    limits = InFlight(most_bytes=10_000, most_records=10)
-    lanes = Lanes(limits, on_answer=lambda: None, on_failure=lambda: None)
-    owner = Heard()
-    lanes.learn({"t": 4})
-    first = lanes.send(record("t", "a"), 1, owner)
-    lanes.learn({})
-    assert owner.words == ["stuck"]
-    second = lanes.send(record("t", "a"), 1, Heard())
-    assert list(lanes.homeless["t"]) == [first, second]
-    lanes.hungry.clear()
-    lanes.learn({"t": 1})
-    assert lanes.hungry.is_set()
-    assert not lanes.homeless
-    assert first.withdraw()
-    assert second.withdraw()
-
-
 async def test_a_kafka_that_is_away_does_not_hold_up_the_start_or_the_stop() -> None:
     publisher = Publisher({"bootstrap_servers": "127.0.0.1:1"}, Telemetry(), Limits())
     publisher.start()
@@ -254,13 +191,3 @@ async def test_a_kafka_that_is_away_does_not_hold_up_the_start_or_the_stop() -> 
     assert not publisher.listed
     await publisher.stop(1)
     assert ticket.withdraw()
-
-
-async def test_the_owners_of_a_batch_that_is_stuck_are_told_again_and_again() -> None:
-    lanes = Lanes(InFlight(most_bytes=10_000, most_records=10), lambda: None, lambda: None)
-    lanes.learn({"t": 1})
-    owner = Heard()
-    lanes.send(record("t", "a"), 1, owner)
-    lanes.stick_all()
-    lanes.stick_all()
-    assert owner.words == ["stuck", "stuck"]

@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from bridge.core.event import Record
 from bridge.core.partition import hash_of
+from bridge.io.publisher.batches import Way
 from bridge.io.publisher.lanes import Lanes
+from bridge.io.publisher.producers import let_go, make
+from bridge.io.publisher.shortcut import way_into
 from bridge.io.publisher.tickets import Lane, Owner, Ticket
 from bridge.io.publisher.tickets import Limits as InFlight
 from bridge.telemetry import Telemetry
@@ -58,7 +60,7 @@ class Publisher:
         self._limits = limits
         in_flight = InFlight(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
         self._lanes = Lanes(in_flight, self._answered, self._poison)
-        self._producer: AIOKafkaProducer | None = None
+        self._way: Way | None = None
         self._slow = True  # until a first producer lives
         self._poisoned = False
         self._away = False
@@ -76,13 +78,13 @@ class Publisher:
     @property
     def listed(self) -> bool:
         """Whether Kafka's topics were ever listed."""
-        return bool(self._lanes.topics.partitions) or self._producer is not None
+        return bool(self._lanes.topics.partitions) or self._way is not None
 
     @property
     def judged(self) -> bool:
         """Whether it is known how Kafka is: it answered, it refused, or it had its time to answer."""
         late = self._loop.time() - self._gone_at > self._limits.slow_after
-        return self._producer is not None or self._away or late
+        return self._way is not None or self._away or late
 
     @property
     def era(self) -> int:
@@ -112,9 +114,9 @@ class Publisher:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=2 * self._limits.settle)
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await self._let_go(producer)
+        way, self._way = self._way, None
+        if way is not None:
+            await let_go(way.producer, self._limits.settle)
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
@@ -137,11 +139,11 @@ class Publisher:
         while True:
             await hungry.wait()
             hungry.clear()
-            producer = self._producer
+            way = self._way
             # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
-            if producer is None or self._slow or self._poisoned:
+            if way is None or self._slow or self._poisoned:
                 continue
-            if await self._lanes.feed(producer) >= _LOADED:
+            if await self._lanes.feed(way) >= _LOADED:
                 # Under load requests are gathered: one costs as much as thirty of the records in it.
                 await asyncio.sleep(self._limits.gather)
 
@@ -149,7 +151,7 @@ class Publisher:
         while True:
             if self._poisoned:
                 await self._retire()
-            if self._producer is None:
+            if self._way is None:
                 await self._begin()
             await asyncio.sleep(self._limits.tick)
 
@@ -162,12 +164,8 @@ class Publisher:
 
     async def _begin(self) -> None:
         """Start a producer, and learn the topics by one full listing (naming one might create it)."""
-        producer = AIOKafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            metadata_max_age_ms=int(self._limits.listing * 1000),
-            **self._options,
-        )
+        producer = make(self._options, self._limits.listing)
+        way = way_into(producer, self._lanes.hear)
         try:
             async with asyncio.timeout(self._limits.start):
                 await producer.start()
@@ -178,50 +176,35 @@ class Publisher:
                 # A replacement that does not succeed at once is not missed yet.
                 self._telemetry.breaker_open.set(self._slow)
                 log.warning("kafka_away", error=str(error) or type(error).__name__)
-            await self._let_go(producer)
+            await let_go(producer, self._limits.settle)
             await asyncio.sleep(self._limits.retry)
             return
         except asyncio.CancelledError:  # stopped meanwhile
-            await self._let_go(producer)
+            await let_go(producer, self._limits.settle)
             raise
-        self._producer, self._away = producer, False
+        self._way, self._away = way, False
         self._answered_at = self._loop.time()
         self._learn()
         if not self._open():
             self._lanes.wake()  # for what a replaced producer left
-        log.info("kafka_ready", topics=len(self._lanes.topics.partitions))
+        log.info("kafka_ready", topics=len(self._lanes.topics.partitions), way=way.name)
 
     async def _retire(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
-        producer, self._producer = self._producer, None
+        way, self._way = self._way, None
         self._gone_at = self._loop.time()
         self._telemetry.producer_replaced.inc()
         await self._settle(self._limits.settle)
-        if producer is not None:
-            await self._let_go(producer)
+        if way is not None:
+            await let_go(way.producer, self._limits.settle)
         # What it held without an answer may stand in Kafka twice: under the same ids.
         self._lanes.reclaim()
         self._poisoned = False
 
     async def _settle(self, seconds: float) -> None:
-        answers = [lane.answer for lane in self._lanes.under_way if lane.answer is not None]
+        answers = [lane.batch.waiter() for lane in self._lanes.under_way if lane.batch is not None]
         if answers:
             await asyncio.wait(answers, timeout=seconds)
-
-    async def _let_go(self, producer: AIOKafkaProducer) -> None:
-        # stop() waits for every send of an idempotent producer, for ever where Kafka is away; left alone its
-        # sender would go on, and write what a new producer has sent again.
-        stopping = asyncio.create_task(producer.stop())
-        await asyncio.wait((stopping,), timeout=self._limits.settle)
-        if stopping.done():
-            stopping.cancelled() or stopping.exception()
-            return
-        stopping.cancel()
-        sender = producer._sender.sender_task  # noqa: SLF001 - nothing public ends it
-        if sender is not None:
-            sender.cancel()
-        closing = asyncio.create_task(producer.client.close())
-        await asyncio.wait((closing,), timeout=self._limits.settle)
 
     def _judge(self) -> None:
         """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
@@ -238,7 +221,7 @@ class Publisher:
 
     def _heard_at(self, late: Iterable[Lane], now: float) -> float:
         """Tell when Kafka was last known to be well."""
-        if self._producer is None:
+        if self._way is None:
             return max(self._gone_at, self._answered_at)
         waited = [lane.sent_at for lane in late if lane.under_way and not lane.stuck]
         return max(min(waited), self._answered_at) if waited else now
@@ -262,7 +245,7 @@ class Publisher:
 
     def _heard(self) -> None:
         """Take note of a word of Kafka's; a producer that is gone has no say."""
-        if self._producer is not None and self._open():
+        if self._way is not None and self._open():
             log.warning("kafka_answers")
 
     def _answered(self) -> None:
@@ -277,9 +260,9 @@ class Publisher:
         self._lanes.look(self._loop.time())
         self._learn()
         wanted = self._slow or self._lanes.wants_news
-        if self._producer and wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
+        if self._way and wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
             self._asked_at = self._loop.time()
-            self._producer.client.force_metadata_update().add_done_callback(self._listed)
+            self._way.producer.client.force_metadata_update().add_done_callback(self._listed)
 
     def _listed(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result():
@@ -288,9 +271,9 @@ class Publisher:
             self._heard()
 
     def _learn(self) -> None:
-        if self._producer is None:
+        if self._way is None:
             return
-        cluster = self._producer.client.cluster
+        cluster = self._way.producer.client.cluster
         found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
         headless = [
             (topic, partition)

@@ -4,29 +4,21 @@ Which producer lives, and when it is fed, is told in the package's own file.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    ClusterAuthorizationFailedError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
 
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
-from bridge.io.publisher.tickets import Lane, Limits, Owner, Queue, Room, Ticket
+from bridge.io.publisher.batches import Way
+from bridge.io.publisher.refusals import is_refusal, is_too_large
+from bridge.io.publisher.tickets import Ended, Lane, Limits, Owner, Queue, Room, Ticket, size_of
 from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
 _ATTEMPTS = 5
 _SILENCES_MAX = 5
 
@@ -39,8 +31,10 @@ class Lanes:
 
     def __init__(self, limits: Limits, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._room = Room(limits)
-        self._room_of_the_homeless = Room(limits)  # who waits for a topic takes no room from the others
+        self._room = Room(limits.most_bytes, limits.most_records)
+        self._room_of_the_homeless = Room(
+            limits.most_bytes, limits.most_records
+        )  # who waits for a topic takes no room from the others
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._lanes: dict[tuple[str, int], Lane] = {}
@@ -53,7 +47,7 @@ class Lanes:
     @property
     def under_way(self) -> list[Lane]:
         """The lanes with a batch in the producer."""
-        return [lane for lane in self._lanes.values() if lane.answer is not None]
+        return [lane for lane in self._lanes.values() if lane.batch is not None]
 
     @property
     def wants_news(self) -> bool:
@@ -62,42 +56,45 @@ class Lanes:
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        where = self.topics.find(topic, hashed)
-        return where is not None and self._leads_on(where)
+        where = self.topics.lead(topic, hashed)
+        return where is not None and not self._lane(where).stuck
 
     def offer(self, record: Record, hashed: int, owner: Owner) -> Ticket | None:
         """Put ``record`` in its lane if it leaves now; None where it does not, or there is no room."""
-        where = self.topics.find(record.topic, hashed)
-        if where is None or not self._leads_on(where):
+        where = self.topics.lead(record.topic, hashed)
+        lane = None if where is None else self._lane(where)
+        if lane is None or lane.stuck or not self._room.take(size := size_of(record)):
             return None
-        ticket = Ticket(record, owner, self.loop.time(), self._room)
-        return self._line_up(ticket, where) if self._room.take(ticket.size) else None
+        return self._line_up(Ticket(record, owner, self.loop.time(), size, self._room), lane)
 
     def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
         """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
         where = self.topics.find(record.topic, hashed)
         room = self._room_of_the_homeless if where is None else self._room
-        ticket = Ticket(record, owner, self.loop.time(), room)
-        if not room.take(ticket.size):
+        size = size_of(record)
+        if not room.take(size):
             raise Unavailable("too much is on its way to Kafka")
+        ticket = Ticket(record, owner, self.loop.time(), size, room)
         if where is not None:
-            return self._line_up(ticket, where)
+            return self._line_up(ticket, self._lane(where))
         ticket.wait_in(self.homeless.setdefault(record.topic, {}))
         return ticket
 
     def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
         """Take note of a full listing; what waited for a topic that has appeared gets its lane.
 
-        What waits in the lanes of a topic that is gone waits for its return, before what came since.
+        What waits in the lanes of a topic that is gone waits for its return, before what came since; where it
+        has come back with fewer partitions, what waited in those that it lacks goes to the others.
         """
         news = self.topics.learn(partitions, leaderless)
-        for lane in [lane for lane in self._lanes.values() if lane.topic not in partitions]:
-            self._make_homeless(lane)
+        for lane in tuple(self._lanes.values()):
+            if lane.partition >= partitions.get(lane.topic, 0):
+                self._make_homeless(lane)
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
                 where = self.topics.find(topic, hash_of(ticket.record.key))
                 if where is not None:
-                    self._line_up(ticket, where)
+                    self._line_up(ticket, self._lane(where))
         if news:
             self.wake()
 
@@ -113,16 +110,41 @@ class Lanes:
             if lane.waiting:
                 self._feed_soon(lane)
 
-    async def feed(self, producer: AIOKafkaProducer) -> int:
+    async def feed(self, way: Way) -> int:
         """Send a batch of each lane that asked for it and has none under way; tells how many records."""
         hungry, self._hungry = self._hungry, {}
+        cluster, closed = way.producer.client.cluster, self.topics.closed
+        now, now_ms = self.loop.time(), int(time.time() * 1000)
         sent = 0
         for lane in hungry:
-            closed = self.topics.closed((lane.topic, lane.partition))
-            if lane.waiting and not lane.under_way and not closed:
-                await self._send_batch(producer, lane)
-                sent += len(lane.under_way)
+            if not lane.waiting or lane.under_way or closed(lane.where):
+                continue
+            if cluster.leader_for_partition(lane.where) is None:
+                # Gone since the last listing. A send would ask for the topic by name, which may create it.
+                self._hungry[lane] = None
+                continue
+            batch = lane.batch = way.open(lane)
+            lane.fill(batch.append, now_ms)
+            lane.sent_at, lane.told = now, False
+            sent += len(lane.under_way)
+        await way.enter()
         return sent
+
+    def hear(self, ended: Ended) -> None:
+        """Hear how batches have ended."""
+        written = False
+        for batch, error in ended:
+            lane = batch.lane
+            if lane.batch is not batch:
+                continue  # a replaced producer's late answer: its records have been sent again
+            lane.batch = None
+            written = written or error is None
+            try:
+                self._written(lane) if error is None else self._failed(lane, error)
+            except Exception as bug:  # noqa: BLE001 - one owner's bug must not keep the word from the others
+                self.loop.call_exception_handler({"message": "an owner failed", "exception": bug})
+        if written:
+            self._on_answer()
 
     def late(self, now: float, after_s: float) -> list[Lane]:
         """List the lanes whose batch, or whose longest waiting record, is older than ``after_s``."""
@@ -178,7 +200,7 @@ class Lanes:
         Unless its owner keeps it elsewhere.
         """
         for lane in self._lanes.values():
-            lane.answer, lane.stuck, lane.met_at = None, False, 0.0
+            lane.batch, lane.stuck, lane.met_at = None, False, 0.0
             tickets, lane.under_way = lane.under_way, []
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
             again = []
@@ -193,26 +215,27 @@ class Lanes:
         # What was handed back stands behind whoever is reading on: he begins anew.
         self.era += 1
 
-    def _leads_on(self, where: Where) -> bool:
-        lane = self._lanes.get(where)
-        return not (self.topics.closed(where) or (lane is not None and lane.stuck))
-
-    def _line_up(self, ticket: Ticket, where: Where) -> Ticket:
+    def _lane(self, where: Where) -> Lane:
         lane = self._lanes.get(where)
         if lane is None:
             lane = self._lanes[where] = Lane(*where)
+        return lane
+
+    def _line_up(self, ticket: Ticket, lane: Lane) -> Ticket:
         ticket.wait_in(lane.waiting)
-        self._feed_soon(lane)
+        if not lane.under_way:  # else it is fed once that has ended
+            self._feed_soon(lane)
         return ticket
 
     def _make_homeless(self, lane: Lane) -> None:
         homeless: Queue = {}
-        for ticket in (*lane.waiting, *self.homeless.get(lane.topic, ())):
+        for ticket in (*lane.waiting, *self.homeless.pop(lane.topic, ())):
             ticket.wait_in(homeless)
-        self.homeless[lane.topic] = homeless
+        if homeless:
+            self.homeless[lane.topic] = homeless
         lane.waiting = {}
         if not lane.under_way:
-            del self._lanes[lane.topic, lane.partition]
+            del self._lanes[lane.where]
         for ticket in tuple(homeless):
             ticket.owner.stuck()
 
@@ -220,30 +243,7 @@ class Lanes:
         self._hungry[lane] = None
         self.hungry.set()
 
-    async def _send_batch(self, producer: AIOKafkaProducer, lane: Lane) -> None:
-        if producer.client.cluster.partitions_for_topic(lane.topic) is None:
-            return  # a send would ask for the topic by name, which may create it
-        builder = producer.create_batch()
-        lane.fill(builder)
-        batch, lane.sent_at, lane.told = lane.under_way, self.loop.time(), False
-        try:
-            answer = await producer.send_batch(builder, lane.topic, partition=lane.partition)
-        except (KafkaError, AssertionError) as error:
-            if lane.under_way is batch:
-                self._failed(lane, error)
-            return
-        if lane.under_way is batch:  # else it was taken back meanwhile, to be sent by another producer
-            lane.answer = answer
-            answer.add_done_callback(partial(self._answered, lane))
-
-    def _answered(self, lane: Lane, answer: asyncio.Future[object]) -> None:
-        error = KafkaError("the producer was closed") if answer.cancelled() else answer.exception()
-        if lane.answer is not answer:
-            return  # a replaced producer's late answer: its records have been sent again
-        lane.answer = None
-        if error is not None:
-            self._failed(lane, error)
-            return
+    def _written(self, lane: Lane) -> None:
         tickets, lane.under_way = lane.under_way, []
         for ticket in tickets:
             ticket.end()
@@ -255,18 +255,17 @@ class Lanes:
             self.era += 1
         if lane.waiting:
             self._feed_soon(lane)
-        self._on_answer()
 
     def _failed(self, lane: Lane, error: BaseException) -> None:
         """Judge a batch that was not written."""
         tickets, lane.under_way = lane.under_way, []
         log.warning("kafka_refused", topic=lane.topic, error=type(error).__name__, records=len(tickets))
-        if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+        if is_too_large(error):
             self._too_large(lane, tickets)
         else:
             for ticket in tickets:
                 ticket.attempts += 1
-            tired = isinstance(error, _REFUSED) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
+            tired = is_refusal(error) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
             self._return(lane, tickets)
             if tired:
                 self._refuse(lane, Unavailable(f"{lane.topic}: {type(error).__name__}"))

@@ -1,7 +1,28 @@
 """Which topics refuse what is sent to them, and when each is tried again. No connection lives here."""
 
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+_REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
 _FIRST_PAUSE_S = 1.0
 _LAST_PAUSE_S = 30.0
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether a broker says by ``error`` that it takes nothing for that topic."""
+    return isinstance(error, _REFUSED)
+
+
+def is_too_large(error: BaseException) -> bool:
+    """Whether it says that what was sent is larger than it takes."""
+    return isinstance(error, _TOO_LARGE)
 
 
 class Refusals:

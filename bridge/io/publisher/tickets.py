@@ -4,15 +4,21 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 """
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import TopicPartition
 from msgspec import Struct
 
 from bridge.core.event import Record
 from bridge.core.outcome import Rejected, Unavailable
 
 _RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
+
+
+def size_of(record: Record) -> int:
+    """Tell the bytes that a record on its way takes of its room."""
+    return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
 
 
 class Owner(Protocol):
@@ -36,21 +42,17 @@ Queue = dict["Ticket", None]
 
 
 class Ticket(Struct, eq=False):
-    """A record on its way since ``since`` (monotonic), for which there is ``room``; it waits in ``queue``."""
+    """A record on its way since ``since`` (monotonic): ``size`` bytes of ``room``. It waits in ``queue``."""
 
     record: Record
     owner: Owner
     since: float
+    size: int
     room: "Room"
     queue: Queue | None = None
     entered: bool = False
     alone: bool = False
     attempts: int = 0
-
-    @property
-    def size(self) -> int:
-        """The bytes that it takes of its room."""
-        return len(self.record.value) + 2 * len(self.record.key) + _RECORD_OVERHEAD
 
     def wait_in(self, queue: Queue) -> None:
         """Stand at the end of ``queue``."""
@@ -68,7 +70,8 @@ class Ticket(Struct, eq=False):
     def end(self) -> None:
         """Make room: it is no longer ours."""
         self.queue = None
-        self.room.give_back(self.size)
+        self.room.bytes += self.size
+        self.room.records += 1
 
 
 class Lane:
@@ -80,7 +83,7 @@ class Lane:
     """
 
     __slots__ = (
-        "answer",
+        "batch",
         "met_at",
         "partition",
         "sent_at",
@@ -90,36 +93,43 @@ class Lane:
         "topic",
         "under_way",
         "waiting",
+        "where",
     )
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
+        self.where = TopicPartition(topic, partition)
         self.waiting: Queue = {}
         self.under_way: list[Ticket] = []
-        self.answer: asyncio.Future[object] | None = None
+        self.batch: Batch | None = None
         self.sent_at = 0.0
         self.stuck = False
         self.told = False
         self.met_at = 0.0
         self.silences = 0
 
-    def fill(self, batch: BatchBuilder) -> None:
-        """Fill ``batch`` with what waits, in order: from here on it is under way."""
-        for ticket in self.waiting:
+    def fill(self, append: "Append", now_ms: int) -> None:
+        """Fill a batch, by its ``append``, with what waits, in order: from here on it is under way."""
+        waiting = self.waiting
+        under_way: list[Ticket] = []
+        for place, ticket in enumerate(waiting):
             record = ticket.record
-            if (ticket.alone and self.under_way) or batch.append(
-                timestamp=None, key=record.key, value=record.value, headers=record.headers
+            if (ticket.alone and under_way) or append(
+                place, now_ms, record.key, record.value, record.headers
             ) is None:
                 break
-            self.under_way.append(ticket)
+            # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
+            ticket.entered = True
+            under_way.append(ticket)
             if ticket.alone:
                 break
-        batch.close()
-        # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
-        for ticket in self.under_way:
-            ticket.entered = True
-            del self.waiting[ticket]
+        if len(under_way) == len(waiting):
+            waiting.clear()
+        else:
+            for ticket in under_way:
+                del waiting[ticket]
+        self.under_way = under_way
 
     def tell_stuck(self) -> None:
         """Tell the owners of what is here, in order, that it does not leave."""
@@ -136,6 +146,28 @@ class Lane:
             self.tell_stuck()
 
 
+Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
+"""Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None if it is full."""
+
+
+class Batch(Struct, eq=False):
+    """What ``lane`` sends at once, which ``append`` fills."""
+
+    lane: Lane
+    append: Append
+    over: asyncio.Future[None] | None = None
+
+    def waiter(self) -> asyncio.Future[None]:
+        """Give a future that ends with the batch; made only where somebody waits."""
+        if self.over is None:
+            self.over = asyncio.get_running_loop().create_future()
+        return self.over
+
+
+Ended = list[tuple[Batch, BaseException | None]]
+"""Batches that have ended at once: written, or with the error for which they were not."""
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """How much may be on its way at once."""
 
@@ -143,24 +175,16 @@ class Limits(Struct, frozen=True, kw_only=True):
     most_records: int
 
 
-class Room:
-    """The room for what is on its way."""
+class Room(Struct):
+    """The ``bytes`` and ``records`` for which there is room yet."""
 
-    __slots__ = ("_bytes", "_records")
-
-    def __init__(self, limits: Limits) -> None:
-        self._bytes = limits.most_bytes
-        self._records = limits.most_records
+    bytes: int
+    records: int
 
     def take(self, size: int) -> bool:
         """Take room for a record of ``size`` bytes; False where there is none."""
-        if size > self._bytes or not self._records:
+        if size > self.bytes or not self.records:
             return False
-        self._bytes -= size
-        self._records -= 1
+        self.bytes -= size
+        self.records -= 1
         return True
-
-    def give_back(self, size: int) -> None:
-        """Give it back."""
-        self._bytes += size
-        self._records += 1

@@ -34,6 +34,11 @@ class Topics:
             return None
         return topic, partition_of(hashed, partitions)
 
+    def lead(self, topic: str, hashed: int) -> Where | None:
+        """Tell where they belong if they may be sent there now; else None."""
+        where = self.find(topic, hashed)
+        return None if where is None or self.closed(where) else where
+
     def closed(self, where: Where) -> bool:
         """Whether nothing is to be sent there for now."""
         return where[0] in self.refusals.closed or where in self.leaderless
