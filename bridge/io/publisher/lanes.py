@@ -157,13 +157,13 @@ class Lanes:
 
     def stick(self, lanes: Iterable[Lane]) -> None:
         """Let nothing more into these lanes until they answer, and tell the owners of what is in them."""
-        for lane in lanes:
+        for lane in tuple(lanes):  # whoever is told may send something else, to a lane that is new
             lane.stuck = lane.stuck or bool(lane.under_way)
             lane.tell_stuck()
 
     def stick_homeless(self) -> None:
         """Tell the owners of what waits for a topic that is missing."""
-        for queue in self.homeless.values():
+        for queue in tuple(self.homeless.values()):
             for ticket in tuple(queue):
                 ticket.owner.stuck()
 
@@ -199,7 +199,7 @@ class Lanes:
 
         Unless its owner keeps it elsewhere.
         """
-        for lane in self._lanes.values():
+        for lane in tuple(self._lanes.values()):
             lane.batch, lane.stuck, lane.met_at = None, False, 0.0
             tickets, lane.under_way = lane.under_way, []
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
