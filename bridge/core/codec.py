@@ -4,6 +4,7 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -33,7 +34,7 @@ _ESCAPE = re.compile(
 _OF_DELIVERY = frozenset({"EventHandle", "Sign", "T"})
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, frozen=True, gc=False):
     """A body opened: its top-level members as they came, without what only concerns its delivery.
 
     Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature's, empty where there is none.
@@ -49,7 +50,8 @@ def open_envelope(body: bytes) -> Envelope:
     """Open a body. It is an object, or `Rejected`."""
     repairs: tuple[str, ...] = ()
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
         try:
             members = _members(body)
         except msgspec.DecodeError:
@@ -94,11 +96,13 @@ def read_event(envelope: Envelope) -> Event:
 def _event_type(members: dict[str, Raw], key: str) -> str:
     """Take the type that a body names; null and the empty text are none."""
     raw = members.get(key)
-    if raw is None or is_null(raw):
+    if raw is None:
         return ""
     try:
         return _text(raw)
     except msgspec.ValidationError:
+        if is_null(raw):
+            return ""
         raise Rejected(Reason.NOT_AN_EVENT, f"an {key} that is no text") from None
 
 
@@ -141,29 +145,28 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
     value = fitted.value
     repairs = envelope.repairs + reading.repairs + fitted.repairs
     task_id, cast_id, status, session_id, session_context = _named(value, row)
-    task_id = reading.task_id or task_id
-    file_id = reading.file_id or _file_id(value, row)
+    task_id = reading.task_id or task_id or ""
+    file_id = reading.file_id or first_text(value, row.file_id)
     judgement = judge(value, row, reading.own)
     conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
-    who = task_id or file_id or cast_id
     return Event(  # in the fields' order: so many names would cost more than the rest
         reading.type,
         reading.known,
         reading.format,
-        identify(reading.type, row, who, value, reading.content),
+        identify(reading.type, row, task_id or file_id or cast_id or "", value, reading.content),
         judgement.verdict,
         fitted.payload,
         task_id,
         file_id,
-        cast_id,
-        status,
+        cast_id or "",
+        status if type(status) is str else text(status),
         judgement.failures,
         judgement.failures_more,
-        session_id,
-        session_context,
+        session_id or "",
+        session_context or "",
         conformance,
         repairs[:REPAIRS_MAX],
-        max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more if repairs else fitted.repairs_more,
+        fitted.repairs_more + max(0, len(repairs) - REPAIRS_MAX) if repairs else fitted.repairs_more,
         _joined(envelope.members) if repairs or reading.further else UNSET,
     )
 
@@ -174,20 +177,13 @@ _NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
 _named_in_struct = attrgetter(*_NAMED)
 
 
-def _named(value: Any, row: Row) -> list[str]:  # noqa: ANN401 - a struct or a dict
+def _named(value: Any, row: Row) -> Sequence[Any]:  # noqa: ANN401 - a struct or a dict
     if type(value) is not dict:  # a strict struct has no field that the catalogue does not know
-        return [one if type(one) is str else text(one) for one in _named_in_struct(value)]
+        return _named_in_struct(value)  # type: ignore[no-any-return]  # a tuple of as many
     found = [text(value.get(name)) for name in _NAMED]
     if row is not OTHER:
         found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]
     return found
-
-
-def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict
-    for path in row.file_id:
-        if found := first_text(value, path):
-            return found
-    return ""
 
 
 def _joined(members: dict[str, Raw]) -> Raw | UnsetType:

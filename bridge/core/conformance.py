@@ -23,7 +23,7 @@ _encode = msgspec.json.encode
 _NESTING = {dict, list}
 
 
-class Fitted(Struct, frozen=True):
+class Fitted(Struct, frozen=True, gc=False):
     """A payload read against its shape.
 
     ``value`` is for reading (a strict struct, or a dict after repairs), ``payload`` for passing on: the
@@ -57,7 +57,7 @@ def fit(raw: Raw, row: Row) -> Fitted:
     return Fitted(value, raw, _encode(value))
 
 
-class Walked(Struct, frozen=True):
+class Walked(Struct, frozen=True, gc=False):
     """A decoded payload after its repairs: the first hundred of them, and how many more.
 
     ``value`` is for reading, as `Fitted`'s; ``repaired`` is all of it.

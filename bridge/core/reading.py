@@ -8,7 +8,7 @@ from bridge.core.event import Format
 from bridge.core.result import NO_CODE, OwnCode
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """A body understood, whatever its format.
 
     ``content`` are the canonical bytes of what was delivered below the envelope. ``repairs`` are those of

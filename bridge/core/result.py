@@ -6,6 +6,7 @@ such an element. What the vendor's codes mean is nowhere else.
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -21,10 +22,13 @@ _UNDER_WAY = ("WAITING", "PROCESSING")
 _GOOD_CODES = ("0", "", "SUCCESS")
 _CODES = ("ErrCode", "ErrCodeExt", "Status", "Message")
 _codes_in_struct = attrgetter(*_CODES)
+_said_in_struct = attrgetter("ErrCode", "ErrCodeExt", "Status")
 # Whoever has none of them says nothing.
 _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
+_SILENT = (None, None, None)
+_PLAINLY_GOOD = frozenset((0, ext, status) for ext in _GOOD_EXTS for status in (None, "SUCCESS"))
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
@@ -51,14 +55,18 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     if row.fact:
         return _SUCCEEDED
     payload_says = _vote(value, row.word, own)
-    if not row.results and payload_says is _GOOD and type(value) is not dict:
-        # The common case: nothing else could vote. A strict struct holds no set that the catalogue lacks.
-        return _IN_PROGRESS if pick(value, "Status") in _UNDER_WAY else _SUCCEEDED
+    is_struct = type(value) is not dict
+    if is_struct and (payload_says is None or payload_says is _GOOD):
+        said = _said_below(value, row)
+        if said <= _PLAINLY_GOOD:  # the common case: nobody to be counted or quoted
+            if value.Status in _UNDER_WAY:
+                return _IN_PROGRESS
+            return _SUCCEEDED if payload_says or said else _UNKNOWN
     tally = _Tally()
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
-    if type(value) is not dict:
+    if is_struct:
         for name in row.results:
             _let_structs_vote(tally, name, getattr(value, name, None))
     else:
@@ -81,7 +89,7 @@ class _Vote(Struct, frozen=True):
 
 
 _GOOD = _Vote(bad=False)
-_SUCCEEDED, _IN_PROGRESS = Judgement("succeeded"), Judgement("in_progress")
+_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = map(Judgement, ("succeeded", "in_progress", "unknown"))
 
 
 class _Tally:
@@ -128,6 +136,23 @@ def _reach_of(kind: Any) -> _Reach:  # noqa: ANN401 - a class, which the cache a
     if len(found) < _SEVERAL:
         return _Reach(itself, tuple(found), (lambda owner: (getattr(owner, found[0]),)) if found else None)
     return _Reach(itself, tuple(found), attrgetter(*found))
+
+
+def _said_below(value: Any, row: Row) -> set[tuple[Any, ...]]:  # noqa: ANN401 - a strict struct
+    """Gather what the result sets of a strict struct say, equal words once: the interpreter's own loops do it."""
+    said: set[tuple[Any, ...]] = set()
+    for name in row.results:
+        found = getattr(value, name)
+        if not found:
+            continue
+        elements = found if type(found) is list else [found]
+        reach = _reach_of(elements[0].__class__)
+        if reach.itself:
+            said.update(map(_said_in_struct, elements))
+        if reach.children is not None:
+            said.update(map(_said_in_struct, filter(None, chain.from_iterable(map(reach.children, elements)))))
+    said.discard(_SILENT)
+    return said
 
 
 def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
