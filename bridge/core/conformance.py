@@ -40,21 +40,28 @@ class Fitted(Struct, frozen=True, gc=False):
 
 def fit(raw: Raw, row: Row) -> Fitted:
     """Read a payload, which is an object, against its row."""
+    value = strictly(raw, row)
+    if value is not None:
+        return Fitted(value, raw, _encode(value))
+    delivered = content.decode(raw)
+    walked = fit_value(delivered, row)
+    payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
+    return Fitted(
+        walked.value,
+        payload,  # spelled before the null members are dropped
+        content.canonical_of(raw, delivered),
+        walked.repairs,
+        walked.repairs_more,
+        walked.misfit,
+    )
+
+
+def strictly(raw: Raw | bytes, row: Row) -> Any:  # noqa: ANN401 - a strict struct or None
+    """Read JSON text that is a payload just as the catalogue says; None where it is anything else."""
     try:
-        value = _strict_decode(row.struct)(raw)
-    except msgspec.ValidationError:
-        delivered = content.decode(raw)
-        walked = fit_value(delivered, row)
-        payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
-        return Fitted(
-            walked.value,
-            payload,  # spelled before the null members are dropped
-            content.canonical_of(raw, delivered),
-            walked.repairs,
-            walked.repairs_more,
-            walked.misfit,
-        )
-    return Fitted(value, raw, _encode(value))
+        return _strict_decode(row.struct)(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 class Walked(Struct, frozen=True, gc=False):
@@ -111,7 +118,7 @@ def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN
 
 
 @cache
-def _strict_decode(struct: type[Struct]) -> Callable[[Raw], Any]:
+def _strict_decode(struct: type[Struct]) -> Callable[[Raw | bytes], Any]:
     return msgspec.json.Decoder(shape_of(struct).strict).decode
 
 
