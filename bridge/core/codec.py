@@ -4,7 +4,6 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
-from collections.abc import Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +11,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from bridge.core import legacy, v3
-from bridge.core.catalogue import BY_NAME, OTHER, ROWS, Row
+from bridge.core.catalogue import BY_NAME, OTHER, Row
 from bridge.core.conformance import REPAIRS_MAX, fit_value
 from bridge.core.content import canonical_of, decode, first_text, is_null, is_object, refuse_depth, text
 from bridge.core.event import Conformance, Event
@@ -39,7 +38,7 @@ class Envelope(Struct, frozen=True, gc=False):
     """A body opened: its top-level members as they came, without what only concerns its delivery.
 
     Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature's, empty where there is none.
-    ``reading`` is set where a body could be opened and read in one go.
+    ``reading`` is set where a body could be opened and read in one go, and all there is then.
     """
 
     members: dict[str, Raw]
@@ -52,8 +51,7 @@ class Envelope(Struct, frozen=True, gc=False):
 def open_envelope(body: bytes) -> Envelope:
     """Open a body. It is an object, or `Rejected`."""
     if (reading := v3.read_plain(body)) is not None:
-        members = {"EventType": _NAMES[reading.type], reading.row.field: reading.payload}
-        return Envelope(members, "", "", (), reading)
+        return Envelope({}, "", "", (), reading)
     repairs: tuple[str, ...] = ()
     try:
         if not body.isascii():
@@ -79,9 +77,6 @@ def open_envelope(body: bytes) -> Envelope:
     members.pop("EventHandle", None)
     sign, t = (_proof(members.pop(name)) if name in members else "" for name in ("Sign", "T"))
     return Envelope(members, sign, t, repairs)
-
-
-_NAMES: Mapping[str, Raw] = {row.name: Raw(b'"%b"' % row.name.encode()) for row in ROWS}
 
 
 def _proof(raw: Raw) -> str:

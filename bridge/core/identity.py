@@ -30,7 +30,7 @@ def part(plain: str) -> str:
 
 
 # States are few words, so spelling each once is enough; what is no word is not worth keeping.
-_word = lru_cache(maxsize=256)(part)
+_word = lru_cache(maxsize=256)(lambda plain: ":" + part(plain))
 _WORD_MAX = 64
 
 
@@ -56,5 +56,5 @@ def _states(row: Row, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
             state = text(state)
         if not state and name == "Status" and row is not OTHER:
             state = "FINISH"
-        spelled += f":{_word(state) if len(state) <= _WORD_MAX else part(state)}"
-    return spelled.rstrip(":")
+        spelled += _word(state) if len(state) <= _WORD_MAX else ":" + part(state)
+    return spelled if state else spelled.rstrip(":")

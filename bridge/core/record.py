@@ -39,7 +39,7 @@ class Routing(Struct, frozen=True):
 
     def topic_of(self, event: Event, app: str) -> str:
         """Choose the topic of an event of that application."""
-        return _spelling_of(event, app, self).topic
+        return (_spelling_kept if event.known else _spelling)(event.type, event.known, app, self).topic
 
     def topics(self, apps: Sequence[str]) -> list[str]:
         """List every topic that may be written to."""
@@ -107,7 +107,7 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.payload,
         event.original,
     )
-    spelling = _spelling_of(event, app.name, routing)
+    spelling = (_spelling_kept if event.known else _spelling)(event.type, event.known, app.name, routing)
     subject = event.file_id or event.task_id
     key = (subject or event.cast_id or app.name).encode()
     headers = [  # CloudEvents 1.0, binary mode, and the outcome as an extension of ours
@@ -140,12 +140,6 @@ class _Spelling(Struct, frozen=True):
     schema: Header
 
 
-def _spelling_of(event: Event, app: str, routing: Routing) -> _Spelling:
-    # Unknown types' names are the sender's, of any number and length: not worth keeping.
-    spell = _spelling_kept if event.known else _spelling
-    return spell(event.type, event.known, app, routing)
-
-
 def _spelling(event_type: str, known: bool, app: str, routing: Routing) -> _Spelling:  # noqa: FBT001 - see above
     return _Spelling(
         _fill(routing.topic, event_type, app) if known else routing.topic_other,
@@ -155,6 +149,7 @@ def _spelling(event_type: str, known: bool, app: str, routing: Routing) -> _Spel
     )
 
 
+# Not for unknown types: their names are the sender's, of any number and length.
 _spelling_kept = lru_cache(maxsize=1024)(_spelling)
 
 
@@ -218,8 +213,9 @@ class _OfEvent(Struct):
 _decode_mode = msgspec.json.Decoder(_OfEvent).decode
 
 
+@lru_cache(maxsize=64)
 def timestamp(unix_ms: int) -> str:
-    """Spell a time as RFC 3339, UTC, with milliseconds."""
+    """Spell a time as RFC 3339, UTC, with milliseconds. Under load several events share one."""
     return _second(unix_ms // 1000) + _ENDINGS[unix_ms % 1000]
 
 

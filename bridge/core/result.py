@@ -28,6 +28,7 @@ _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
 _SILENT = (None, None, None)
+_NOTHING: frozenset[Any] = frozenset()
 _PLAINLY_GOOD = frozenset((0, ext, status) for ext in _GOOD_EXTS for status in (None, "SUCCESS"))
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
@@ -55,18 +56,22 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     if row.fact:
         return _SUCCEEDED
     payload_says = _vote(value, row.word, own)
-    is_struct = type(value) is not dict
-    if is_struct and (payload_says is None or payload_says is _GOOD):
-        said = _said_below(value, row)
+    if type(value) is not dict and (payload_says is None or payload_says is _GOOD):
+        said = _said_below(value, row.results) if row.results else _NOTHING
         if said <= _PLAINLY_GOOD:  # the common case: nobody to be counted or quoted
             if value.Status in _UNDER_WAY:
                 return _IN_PROGRESS
             return _SUCCEEDED if payload_says or said else _UNKNOWN
+    return _counted(value, row, payload_says)
+
+
+def _counted(value: Any, row: Row, payload_says: "_Vote | None") -> Judgement:  # noqa: ANN401 - a struct or a dict
+    """Count what each says, and note who says what."""
     tally = _Tally()
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
-    if is_struct:
+    if type(value) is not dict:
         for name in row.results:
             _let_structs_vote(tally, name, getattr(value, name, None))
     else:
@@ -89,7 +94,7 @@ class _Vote(Struct, frozen=True):
 
 
 _GOOD = _Vote(bad=False)
-_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = map(Judgement, ("succeeded", "in_progress", "unknown"))
+_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = Judgement("succeeded"), Judgement("in_progress"), Judgement("unknown")
 
 
 class _Tally:
@@ -132,17 +137,21 @@ def _reach_of(kind: Any) -> _Reach:  # noqa: ANN401 - a class, which the cache a
         classes = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Struct)]
         if any(not _VOTING.isdisjoint(one.__struct_fields__) for one in classes):
             found.append(name)
-    itself = not _VOTING.isdisjoint(fields)
-    if len(found) < _SEVERAL:
-        return _Reach(itself, tuple(found), (lambda owner: (getattr(owner, found[0]),)) if found else None)
-    return _Reach(itself, tuple(found), attrgetter(*found))
+    return _Reach(not _VOTING.isdisjoint(fields), tuple(found), _all_of(tuple(found)) if found else None)
 
 
-def _said_below(value: Any, row: Row) -> set[tuple[Any, ...]]:  # noqa: ANN401 - a strict struct
-    """Gather what the result sets of a strict struct say, equal words once: the interpreter's own loops do it."""
+@cache
+def _all_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Make what takes all these members of a struct at once."""
+    if len(names) < _SEVERAL:
+        return lambda owner: (getattr(owner, names[0]),)
+    return attrgetter(*names)
+
+
+def _said_below(value: Any, results: tuple[str, ...]) -> set[tuple[Any, ...]]:  # noqa: ANN401 - a strict struct
+    """Gather what the result sets say, equal words once: a few calls, however many elements there are."""
     said: set[tuple[Any, ...]] = set()
-    for name in row.results:
-        found = getattr(value, name)
+    for found in _all_of(results)(value):
         if not found:
             continue
         elements = found if type(found) is list else [found]
@@ -150,7 +159,8 @@ def _said_below(value: Any, row: Row) -> set[tuple[Any, ...]]:  # noqa: ANN401 -
         if reach.itself:
             said.update(map(_said_in_struct, elements))
         if reach.children is not None:
-            said.update(map(_said_in_struct, filter(None, chain.from_iterable(map(reach.children, elements)))))
+            children = chain.from_iterable(map(reach.children, elements))
+            said.update(map(_said_in_struct, filter(None, children)))
     said.discard(_SILENT)
     return said
 
@@ -181,15 +191,11 @@ def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
 
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
     code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
-    if (
-        type(code) is int
-        and code == 0
-        and ext in _GOOD_EXTS
-        and status != "FAIL"
-        and word is None
-        and own is NO_CODE
-    ):
-        return _GOOD  # as nearly all are
+    if word is None and own is NO_CODE and status != "FAIL":  # as nearly all are
+        if type(code) is int and code == 0 and ext in _GOOD_EXTS:
+            return _GOOD
+        if code is None and ext is None:
+            return _GOOD if status == "SUCCESS" else None
     if word and word.field == "Status":
         status = None
     said = _said(owner, word) if word else None
