@@ -4,7 +4,6 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
 from bridge.core.reading import Reading
-from bridge.core.result import OwnCode, judge
+from bridge.core.result import NO_CODE, OwnCode, judge
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
@@ -123,6 +122,7 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     row = BY_NAME[translation.type] if translation.known else OTHER
     walked = fit_value(translation.payload, row)
     payload = Raw(_encode(walked.repaired)) if translation.known else raw
+    code = translation.own_code
     return Reading(  # in the fields' order, as everything that is made for each event
         "legacy",
         translation.type,
@@ -135,7 +135,7 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
         walked.repairs_more,
         walked.misfit or translation.misfit,
         True,  # noqa: FBT003 - further: the body is not in the 3.0 shape
-        OwnCode(translation.own_code, translation.own_message),
+        NO_CODE if code is None else OwnCode(code, translation.own_message),
         translation.task_id,
         translation.file_id,
     )
@@ -143,9 +143,11 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
 
 def _event(reading: Reading, envelope: Envelope) -> Event:
     row, value = reading.row, reading.value
-    task_id, cast_id, status, session_id, session_context = (
-        _named_in_dict(value, row) if type(value) is dict else _named_in_struct(value)
-    )
+    if type(value) is dict:
+        task_id, cast_id, status, session_id, session_context = _named(value, row)
+    else:  # which has no field that the catalogue does not know, and of these no other kinds
+        task_id, cast_id, status = value.TaskId, value.CastId, value.Status
+        session_id, session_context = value.SessionId, value.SessionContext
     task_id = reading.task_id or task_id or ""
     file_id = reading.file_id or first_text(value, row.file_id)
     judgement = judge(value, row, reading.own)
@@ -176,10 +178,9 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
 # The fields that the event repeats; an id only where the catalogue knows it of the type.
 _IDS = ("TaskId", "CastId")
 _NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
-_named_in_struct = attrgetter(*_NAMED)
 
 
-def _named_in_dict(value: dict[str, Any], row: Row) -> list[str]:
+def _named(value: dict[str, Any], row: Row) -> list[str]:
     found = [text(value.get(name)) for name in _NAMED]
     if row is not OTHER:
         found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]

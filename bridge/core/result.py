@@ -6,7 +6,7 @@ such an element. What the vendor's codes mean is nowhere else.
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import chain
+from itertools import product
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -22,14 +22,10 @@ _UNDER_WAY = ("WAITING", "PROCESSING")
 _GOOD_CODES = ("0", "", "SUCCESS")
 _CODES = ("ErrCode", "ErrCodeExt", "Status", "Message")
 _codes_in_struct = attrgetter(*_CODES)
-_said_in_struct = attrgetter("ErrCode", "ErrCodeExt", "Status")
 # Whoever has none of them says nothing.
 _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
-_SILENT = (None, None, None)
-_NOTHING: frozenset[Any] = frozenset()
-_PLAINLY_GOOD = frozenset((0, ext, status) for ext in _GOOD_EXTS for status in (None, "SUCCESS"))
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
@@ -55,19 +51,12 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     """Let the payload's results vote."""
     if row.fact:
         return _SUCCEEDED
-    payload_says = _vote(value, row.word, own)
-    if type(value) is not dict and (payload_says is None or payload_says is _GOOD):
-        said = _said_below(value, row.results) if row.results else _NOTHING
-        if said <= _PLAINLY_GOOD:  # the common case: nobody to be counted or quoted
-            if value.Status in _UNDER_WAY:
-                return _IN_PROGRESS
-            return _SUCCEEDED if payload_says or said else _UNKNOWN
-    return _counted(value, row, payload_says)
-
-
-def _counted(value: Any, row: Row, payload_says: "_Vote | None") -> Judgement:  # noqa: ANN401 - a struct or a dict
-    """Count what each says, and note who says what."""
+    if type(value) is not dict and row.word is None and own is NO_CODE:
+        usual = _usual(value, row.results)
+        if usual is not None:
+            return usual
     tally = _Tally()
+    payload_says = _vote(value, row.word, own)
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
@@ -82,6 +71,32 @@ def _counted(value: Any, row: Row, payload_says: "_Vote | None") -> Judgement:  
     if pick(value, "Status") in _UNDER_WAY:
         verdict = "in_progress"
     return Judgement(verdict, tuple(tally.failures), tally.failures_more)
+
+
+def _usual(value: Any, results: tuple[str, ...]) -> Judgement | None:  # noqa: ANN401 - a strict struct
+    """Judge where everybody says only what is usual, so that none need be counted or quoted; else None."""
+    said = (value.ErrCode, value.ErrCodeExt, value.Status)
+    is_good = said in _PLAINLY_GOOD
+    if not is_good and said not in _SILENT:
+        return None
+    for name in results:
+        found = getattr(value, name)
+        if not found:
+            continue
+        elements = found if type(found) is list else [found]
+        owners = _reach_of(elements[0].__class__).owners
+        for element in elements:
+            for owner in owners(element):
+                if owner is None:
+                    continue
+                said = (owner.ErrCode, owner.ErrCodeExt, owner.Status)
+                if said in _PLAINLY_GOOD:
+                    is_good = True
+                elif said not in _SILENT:
+                    return None
+    if value.Status in _UNDER_WAY:
+        return _IN_PROGRESS
+    return _SUCCEEDED if is_good else _UNKNOWN
 
 
 class _Vote(Struct, frozen=True):
@@ -121,11 +136,10 @@ class _Tally:
 
 
 class _Reach(Struct, frozen=True):
-    """Which objects of a strict struct may vote: itself, and those at ``names``, got by ``children``."""
+    """Which objects of a strict struct may vote: those at ``names`` (empty for itself), got by ``owners``."""
 
-    itself: bool
-    names: tuple[str, ...] = ()
-    children: Callable[[Any], Any] | None = None
+    names: tuple[str, ...]
+    owners: Callable[[Any], tuple[Any, ...]]
 
 
 @cache
@@ -137,32 +151,18 @@ def _reach_of(kind: Any) -> _Reach:  # noqa: ANN401 - a class, which the cache a
         classes = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Struct)]
         if any(not _VOTING.isdisjoint(one.__struct_fields__) for one in classes):
             found.append(name)
-    return _Reach(not _VOTING.isdisjoint(fields), tuple(found), _all_of(tuple(found)) if found else None)
+    children = _all_of(tuple(found))
+    if _VOTING.isdisjoint(fields):
+        return _Reach(tuple(found), children)
+    return _Reach(("", *found), lambda owner: (owner, *children(owner)))
 
 
 @cache
 def _all_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
     """Make what takes all these members of a struct at once."""
     if len(names) < _SEVERAL:
-        return lambda owner: (getattr(owner, names[0]),)
+        return lambda owner: tuple([getattr(owner, name) for name in names])
     return attrgetter(*names)
-
-
-def _said_below(value: Any, results: tuple[str, ...]) -> set[tuple[Any, ...]]:  # noqa: ANN401 - a strict struct
-    """Gather what the result sets say, equal words once: a few calls, however many elements there are."""
-    said: set[tuple[Any, ...]] = set()
-    for found in _all_of(results)(value):
-        if not found:
-            continue
-        elements = found if type(found) is list else [found]
-        reach = _reach_of(elements[0].__class__)
-        if reach.itself:
-            said.update(map(_said_in_struct, elements))
-        if reach.children is not None:
-            children = chain.from_iterable(map(reach.children, elements))
-            said.update(map(_said_in_struct, filter(None, children)))
-    said.discard(_SILENT)
-    return said
 
 
 def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
@@ -172,13 +172,10 @@ def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: AN
     is_set = type(found) is list
     for index, element in enumerate(found if is_set else (found,)):
         reach = _reach_of(element.__class__)
-        if reach.itself and (says := _vote(element, None, NO_CODE)) is not None:
-            tally.note(f"{name}[{index}]" if is_set else name, says)
-        if reach.children is None:
-            continue
-        for child_name, child in zip(reach.names, reach.children(element), strict=True):
-            if child is not None and (says := _vote(child, None, NO_CODE)) is not None:
-                tally.note(f"{name}[{index}].{child_name}" if is_set else f"{name}.{child_name}", says)
+        for child, owner in zip(reach.names, reach.owners(element), strict=True):
+            if owner is not None and (says := _vote(owner, None, NO_CODE)) is not None:
+                path = f"{name}[{index}]" if is_set else name
+                tally.note(f"{path}.{child}" if child else path, says)
 
 
 def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
@@ -191,9 +188,9 @@ def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
 
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
     code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
-    if word is None and own is NO_CODE and status != "FAIL":  # as nearly all are
-        if type(code) is int and code == 0 and ext in _GOOD_EXTS:
-            return _GOOD
+    if word is None and own is NO_CODE and status != "FAIL" and ext in _GOOD_EXTS:
+        if type(code) is int and code == 0:
+            return _GOOD  # as nearly all are
         if code is None and ext is None:
             return _GOOD if status == "SUCCESS" else None
     if word and word.field == "Status":
@@ -264,3 +261,12 @@ def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noq
         child = element[name]
         if type(child) is dict:
             yield f"{path}.{name}", child
+
+
+# What nearly everybody says, judged as anything else is.
+_VOTES = {
+    said: _vote(dict(zip(_CODES, said, strict=False)), None, NO_CODE)
+    for said in product((None, 0), _GOOD_EXTS, (None, "SUCCESS", "FINISH", *_UNDER_WAY))
+}
+_PLAINLY_GOOD = frozenset(said for said, vote in _VOTES.items() if vote is _GOOD)
+_SILENT = frozenset(said for said, vote in _VOTES.items() if vote is None)
