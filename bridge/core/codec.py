@@ -116,7 +116,8 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     if raw is None or not is_object(raw):
         raise Rejected(Reason.NO_PAYLOAD, "an eventType without data")
     for beside in members.values():
-        refuse_depth(beside)
+        if beside is not raw:
+            refuse_depth(beside)
     data: dict[str, Any] = decode(raw)
     translation = legacy.translate(name, data)
     row = BY_NAME[translation.type] if translation.known else OTHER

@@ -52,7 +52,7 @@ def refuse_depth(raw: Raw) -> None:
     if len(raw) <= 2 * DEPTH_MAX:  # each level is opened and closed
         return
     written = bytes(raw)
-    if written.count(b"[") + written.count(b"{") <= DEPTH_MAX:
+    if len(written.translate(None, _NO_BRACKETS)) <= 2 * DEPTH_MAX:
         return
     brackets = _STRING.sub(b"", written).translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets))) > DEPTH_MAX:

@@ -51,8 +51,8 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     """Let the payload's results vote."""
     if row.fact:
         return _SUCCEEDED
-    if type(value) is not dict and row.word is None and own is NO_CODE:
-        usual = _usual(value, row.results)
+    if type(value) is not dict and row.word is None and (own is NO_CODE or _is_good(own.code)):
+        usual = _usual(value, row.results, own)
         if usual is not None:
             return usual
     tally = _Tally()
@@ -73,12 +73,13 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     return Judgement(verdict, tuple(tally.failures), tally.failures_more)
 
 
-def _usual(value: Any, results: tuple[str, ...]) -> Judgement | None:  # noqa: ANN401 - a strict struct
+def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | None:  # noqa: ANN401 - a strict struct
     """Judge where everybody says only what is usual, so that none need be counted or quoted; else None."""
     said = (value.ErrCode, value.ErrCodeExt, value.Status)
     is_good = said in _PLAINLY_GOOD
     if not is_good and said not in _SILENT:
         return None
+    is_good = is_good or own.code is not None
     for name in results:
         found = getattr(value, name)
         if not found:
