@@ -51,14 +51,14 @@ def _fill(template: str, event_type: str, app: str) -> str:
     return template.replace("{type}", event_type).replace("{app}", app)
 
 
-class _Delivery(Struct, omit_defaults=True):
+class _Delivery(Struct, omit_defaults=True, gc=False):
     format: Format
     mode: DeliveryMode
     deduplicated: bool
     revision: bool = False
 
 
-class _Canonical(Struct, omit_defaults=True):
+class _Canonical(Struct, omit_defaults=True, gc=False):
     """The canonical event: keys in the order in which they are written."""
 
     id: str

@@ -29,7 +29,7 @@ _GOOD_EXTS = (None, "", "SUCCESS")
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
-class Judgement(Struct, frozen=True):
+class Judgement(Struct, frozen=True, gc=False):
     """What became of the event's task; the first hundred failures, and how many more."""
 
     verdict: Verdict

@@ -23,7 +23,7 @@ _Place = tuple[str, tuple[str, ...]]
 
 # How a body begins, up to its payload, where it is nothing but the type and the payload: as nearly all are.
 _BEGINNINGS: Mapping[bytes, Row] = {
-    b'{"EventType":"%b","%b"' % (row.name.encode(), row.field.encode()): row for row in ROWS
+    b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in ROWS
 }
 
 _LAST = ord("}")
@@ -35,11 +35,11 @@ def read_plain(body: bytes) -> Reading | None:
     Between such a beginning and the last brace there is one whole object, so there is no other member; and of
     what is in it nothing was passed over, so it needs no other look. The long way sees the same.
     """
-    beginning, colon, _ = body.partition(b":{")
-    row = _BEGINNINGS.get(beginning)
-    if row is None or not colon or body[-1] != _LAST:
+    start = body.find(b"{", 1)
+    row = _BEGINNINGS.get(body[:start])
+    if row is None or body[-1] != _LAST:
         return None
-    written = body[len(beginning) + 1 : -1]
+    written = body[start:-1]
     value = strictly(written, row)
     if value is None:
         return None
