@@ -56,7 +56,7 @@ def fit(raw: Raw, row: Row) -> Fitted:
     )
 
 
-def strictly(raw: Raw | bytes, row: Row) -> Any:  # noqa: ANN401 - a strict struct or None
+def strictly(raw: Raw, row: Row) -> Any:  # noqa: ANN401 - a strict struct or None
     """Read JSON text that is a payload just as the catalogue says; None where it is anything else."""
     try:
         return _strict_decode(row.struct)(raw)
@@ -118,7 +118,7 @@ def _converted(value: dict[str, Any], struct: type[Struct]) -> Any:  # noqa: ANN
 
 
 @cache
-def _strict_decode(struct: type[Struct]) -> Callable[[Raw | bytes], Any]:
+def _strict_decode(struct: type[Struct]) -> Callable[[Raw], Any]:
     return msgspec.json.Decoder(shape_of(struct).strict).decode
 
 

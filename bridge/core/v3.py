@@ -20,7 +20,6 @@ Members = Mapping[str, Raw]
 # Where the payload stands, and what had to be assumed to find it.
 _Place = tuple[str, tuple[str, ...]]
 
-
 # How a body begins, up to its payload, where it is nothing but the type and the payload: as nearly all are.
 _BEGINNINGS: Mapping[bytes, Row] = {
     b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in ROWS
@@ -39,11 +38,11 @@ def read_plain(body: bytes) -> Reading | None:
     row = _BEGINNINGS.get(body[:start])
     if row is None or body[-1] != _LAST:
         return None
-    written = body[start:-1]
-    value = strictly(written, row)
+    payload = Raw(memoryview(body)[start:-1])  # not a copy, which would be held beside the body
+    value = strictly(payload, row)
     if value is None:
         return None
-    return Reading("v3", row.name, True, row, value, Raw(written), encode(value))  # noqa: FBT003 - known
+    return Reading("v3", row.name, True, row, value, payload, encode(value))  # noqa: FBT003 - known
 
 
 def read(members: Members, name: str) -> Reading:
