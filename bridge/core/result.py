@@ -26,6 +26,7 @@ _codes_in_struct = attrgetter(*_CODES)
 _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
+_TELLING = frozenset({"SUCCESS", "FAIL"})  # of a Status; all other words say nothing of a result
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
@@ -75,7 +76,8 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
 
 def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | None:  # noqa: ANN401 - a strict struct
     """Judge where everybody says only what is usual, so that none need be counted or quoted; else None."""
-    said = (value.ErrCode, value.ErrCodeExt, value.Status)
+    state = value.Status
+    said = (value.ErrCode, value.ErrCodeExt, state if state in _TELLING else None)
     is_good = said in _PLAINLY_GOOD
     if not is_good and said not in _SILENT:
         return None
@@ -90,12 +92,13 @@ def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | No
             for owner in owners(element):
                 if owner is None:
                     continue
-                said = (owner.ErrCode, owner.ErrCodeExt, owner.Status)
+                status = owner.Status
+                said = (owner.ErrCode, owner.ErrCodeExt, status if status in _TELLING else None)
                 if said in _PLAINLY_GOOD:
                     is_good = True
                 elif said not in _SILENT:
                     return None
-    if value.Status in _UNDER_WAY:
+    if state in _UNDER_WAY:
         return _IN_PROGRESS
     return _SUCCEEDED if is_good else _UNKNOWN
 
@@ -267,7 +270,7 @@ def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noq
 # What nearly everybody says, judged as anything else is.
 _VOTES = {
     said: _vote(dict(zip(_CODES, said, strict=False)), None, NO_CODE)
-    for said in product((None, 0), _GOOD_EXTS, (None, "SUCCESS", "FINISH", *_UNDER_WAY))
+    for said in product((None, 0), _GOOD_EXTS, (None, "SUCCESS"))
 }
 _PLAINLY_GOOD = frozenset(said for said, vote in _VOTES.items() if vote is _GOOD)
 _SILENT = frozenset(said for said, vote in _VOTES.items() if vote is None)
