@@ -4,24 +4,24 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
-from operator import attrgetter
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Raw, Struct
 
 from bridge.core import legacy, v3
 from bridge.core.catalogue import BY_NAME, OTHER, Row
-from bridge.core.conformance import REPAIRS_MAX, Fitted, fit_value
+from bridge.core.conformance import REPAIRS_MAX, fit_value
 from bridge.core.content import canonical_of, decode, first_text, is_null, is_object, refuse_depth, text
 from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
 from bridge.core.reading import Reading
-from bridge.core.result import OwnCode, judge
+from bridge.core.result import NO_CODE, OwnCode, judge
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
+_encode = msgspec.json.encode
 
 # One escape: a whole surrogate pair, half of one, or any other (which keeps the backslashes in step).
 _ESCAPE = re.compile(
@@ -33,23 +33,28 @@ _ESCAPE = re.compile(
 _OF_DELIVERY = frozenset({"EventHandle", "Sign", "T"})
 
 
-class Envelope(Struct, frozen=True):
+class Envelope(Struct, frozen=True, gc=False):
     """A body opened: its top-level members as they came, without what only concerns its delivery.
 
     Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature's, empty where there is none.
+    ``reading`` is set where a body could be opened and read in one go, and all there is then.
     """
 
     members: dict[str, Raw]
     sign: str = ""
     t: str = ""
     repairs: tuple[str, ...] = ()
+    reading: Reading | None = None
 
 
 def open_envelope(body: bytes) -> Envelope:
     """Open a body. It is an object, or `Rejected`."""
+    if (reading := v3.read_plain(body)) is not None:
+        return Envelope({}, "", "", (), reading)
     repairs: tuple[str, ...] = ()
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
         try:
             members = _members(body)
         except msgspec.DecodeError:
@@ -83,6 +88,8 @@ def _proof(raw: Raw) -> str:
 
 def read_event(envelope: Envelope) -> Event:
     """Read an opened body as the event it is, or `Rejected`."""
+    if envelope.reading is not None:
+        return _event(envelope.reading, envelope)
     name = _event_type(envelope.members, "EventType")
     if not name and (legacy_name := _event_type(envelope.members, "eventType")):
         reading = _read_legacy(envelope.members, legacy_name)
@@ -94,11 +101,13 @@ def read_event(envelope: Envelope) -> Event:
 def _event_type(members: dict[str, Raw], key: str) -> str:
     """Take the type that a body names; null and the empty text are none."""
     raw = members.get(key)
-    if raw is None or is_null(raw):
+    if raw is None:
         return ""
     try:
         return _text(raw)
     except msgspec.ValidationError:
+        if is_null(raw):
+            return ""
         raise Rejected(Reason.NOT_AN_EVENT, f"an {key} that is no text") from None
 
 
@@ -107,89 +116,73 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
     if raw is None or not is_object(raw):
         raise Rejected(Reason.NO_PAYLOAD, "an eventType without data")
     for beside in members.values():
-        refuse_depth(beside)
+        if beside is not raw:
+            refuse_depth(beside)
     data: dict[str, Any] = decode(raw)
     translation = legacy.translate(name, data)
     row = BY_NAME[translation.type] if translation.known else OTHER
     walked = fit_value(translation.payload, row)
-    payload = Raw(msgspec.json.encode(walked.repaired)) if translation.known else raw
-    fitted = Fitted(
-        walked.value,
-        payload,  # spelled before the null members are dropped
-        canonical_of(raw, data),
-        walked.repairs,
-        walked.repairs_more,
-        walked.misfit or translation.misfit,
-    )
-    return Reading(  # in the fields' order, as everything here that is made for each event
+    payload = Raw(_encode(walked.repaired)) if translation.known else raw
+    code = translation.own_code
+    return Reading(  # in the fields' order, as everything that is made for each event
         "legacy",
         translation.type,
         translation.known,
         row,
-        fitted,
-        fitted.content,
-        tuple([f"{path}: no 3.0 field" for path in translation.unmapped]),
-        further=True,
-        own=OwnCode(translation.own_code, translation.own_message),
-        task_id=translation.task_id,
-        file_id=translation.file_id,
+        walked.value,
+        payload,  # spelled before the null members are dropped
+        canonical_of(raw, data),
+        tuple([f"{path}: no 3.0 field" for path in translation.unmapped]) + walked.repairs,
+        walked.repairs_more,
+        walked.misfit or translation.misfit,
+        True,  # noqa: FBT003 - further: the body is not in the 3.0 shape
+        NO_CODE if code is None else OwnCode(code, translation.own_message),
+        translation.task_id,
+        translation.file_id,
     )
 
 
 def _event(reading: Reading, envelope: Envelope) -> Event:
-    row, fitted = reading.row, reading.fitted
-    value = fitted.value
-    repairs = envelope.repairs + reading.repairs + fitted.repairs
-    task_id, cast_id, status, session_id, session_context = _named(value, row)
-    task_id = reading.task_id or task_id
-    file_id = reading.file_id or _file_id(value, row)
+    row, value = reading.row, reading.value
+    if type(value) is dict:
+        task_id, cast_id, status, session_id, session_context = _named(value, row)
+    else:  # which has no field that the catalogue does not know, and of these no other kinds
+        task_id, cast_id, status = value.TaskId, value.CastId, value.Status
+        session_id, session_context = value.SessionId, value.SessionContext
+    task_id = reading.task_id or task_id or ""
+    file_id = reading.file_id or first_text(value, row.file_id)
     judgement = judge(value, row, reading.own)
-    conformance: Conformance = "nonconforming" if fitted.misfit else "repaired" if repairs else "conforming"
-    who = task_id or file_id or cast_id
+    repairs = envelope.repairs + reading.repairs
+    conformance: Conformance = "nonconforming" if reading.misfit else "repaired" if repairs else "conforming"
     return Event(  # in the fields' order: so many names would cost more than the rest
         reading.type,
         reading.known,
         reading.format,
-        identify(reading.type, row, who, value, reading.content),
+        identify(reading.type, row, task_id or file_id or cast_id or "", value, reading.content),
         judgement.verdict,
-        fitted.payload,
+        reading.payload,
         task_id,
         file_id,
-        cast_id,
-        status,
+        cast_id or "",
+        status if type(status) is str else text(status),
         judgement.failures,
         judgement.failures_more,
-        session_id,
-        session_context,
+        session_id or "",
+        session_context or "",
         conformance,
         repairs[:REPAIRS_MAX],
-        max(0, len(repairs) - REPAIRS_MAX) + fitted.repairs_more if repairs else fitted.repairs_more,
-        _joined(envelope.members) if repairs or reading.further else UNSET,
+        reading.repairs_more + max(0, len(repairs) - REPAIRS_MAX) if repairs else reading.repairs_more,
+        Raw(_encode(envelope.members)) if repairs or reading.further else UNSET,  # digits and all
     )
 
 
 # The fields that the event repeats; an id only where the catalogue knows it of the type.
 _IDS = ("TaskId", "CastId")
 _NAMED = (*_IDS, "Status", "SessionId", "SessionContext")
-_named_in_struct = attrgetter(*_NAMED)
 
 
-def _named(value: Any, row: Row) -> list[str]:  # noqa: ANN401 - a struct or a dict
-    if type(value) is not dict:  # a strict struct has no field that the catalogue does not know
-        return [one if type(one) is str else text(one) for one in _named_in_struct(value)]
+def _named(value: dict[str, Any], row: Row) -> list[str]:
     found = [text(value.get(name)) for name in _NAMED]
     if row is not OTHER:
         found[: len(_IDS)] = [one if row.has(name) else "" for name, one in zip(_IDS, found, strict=False)]
     return found
-
-
-def _file_id(value: Any, row: Row) -> str:  # noqa: ANN401 - a struct or a dict
-    for path in row.file_id:
-        if found := first_text(value, path):
-            return found
-    return ""
-
-
-def _joined(members: dict[str, Raw]) -> Raw | UnsetType:
-    """Join the body again from its members: the same JSON value, digits and all."""
-    return Raw(msgspec.json.encode(members))

@@ -23,7 +23,7 @@ _encode = msgspec.json.encode
 _NESTING = {dict, list}
 
 
-class Fitted(Struct, frozen=True):
+class Fitted(Struct, frozen=True, gc=False):
     """A payload read against its shape.
 
     ``value`` is for reading (a strict struct, or a dict after repairs), ``payload`` for passing on: the
@@ -40,24 +40,31 @@ class Fitted(Struct, frozen=True):
 
 def fit(raw: Raw, row: Row) -> Fitted:
     """Read a payload, which is an object, against its row."""
+    value = strictly(raw, row)
+    if value is not None:
+        return Fitted(value, raw, _encode(value))
+    delivered = content.decode(raw)
+    walked = fit_value(delivered, row)
+    payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
+    return Fitted(
+        walked.value,
+        payload,  # spelled before the null members are dropped
+        content.canonical_of(raw, delivered),
+        walked.repairs,
+        walked.repairs_more,
+        walked.misfit,
+    )
+
+
+def strictly(raw: Raw, row: Row) -> Any:  # noqa: ANN401 - a strict struct or None
+    """Read JSON text that is a payload just as the catalogue says; None where it is anything else."""
     try:
-        value = _strict_decode(row.struct)(raw)
-    except msgspec.ValidationError:
-        delivered = content.decode(raw)
-        walked = fit_value(delivered, row)
-        payload = Raw(_encode(walked.repaired)) if walked.repairs else raw
-        return Fitted(
-            walked.value,
-            payload,  # spelled before the null members are dropped
-            content.canonical_of(raw, delivered),
-            walked.repairs,
-            walked.repairs_more,
-            walked.misfit,
-        )
-    return Fitted(value, raw, _encode(value))
+        return _strict_decode(row.struct)(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
-class Walked(Struct, frozen=True):
+class Walked(Struct, frozen=True, gc=False):
     """A decoded payload after its repairs: the first hundred of them, and how many more.
 
     ``value`` is for reading, as `Fitted`'s; ``repaired`` is all of it.

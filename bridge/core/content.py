@@ -52,7 +52,7 @@ def refuse_depth(raw: Raw) -> None:
     if len(raw) <= 2 * DEPTH_MAX:  # each level is opened and closed
         return
     written = bytes(raw)
-    if written.count(b"[") + written.count(b"{") <= DEPTH_MAX:
+    if len(written.translate(None, _NO_BRACKETS)) <= 2 * DEPTH_MAX:
         return
     brackets = _STRING.sub(b"", written).translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets))) > DEPTH_MAX:
@@ -119,7 +119,13 @@ def _prepare(value: dict[str, Any] | list[Any]) -> None:
 
 def digest(content: bytes) -> str:
     """Give the 16 hex digits that stand for a content."""
-    return blake2b(content, digest_size=8).hexdigest()
+    state = _UNFED.copy()
+    state.update(content)
+    return state.hexdigest()
+
+
+# Copying one costs less than setting one up, which is more than hashing a small content.
+_UNFED = blake2b(digest_size=8)
 
 
 def pick(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -136,9 +142,12 @@ def text(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return ""
 
 
-def first_text(value: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
-    """Take the text at a path like ``Input.FileInfos[].FileId``, of the first element that has one."""
-    return _text_at(value, _steps(path))
+def first_text(value: Any, paths: tuple[str, ...]) -> str:  # noqa: ANN401 - any JSON value
+    """Take the first text at paths like ``Input.FileInfos[].FileId``, of the first element that has one."""
+    for steps in _all_steps(paths):
+        if found := _text_at(value, steps):
+            return found
+    return ""
 
 
 class _Step(Struct, frozen=True):
@@ -150,8 +159,12 @@ class _Step(Struct, frozen=True):
 
 
 @cache
+def _all_steps(paths: tuple[str, ...]) -> "tuple[_Step, ...]":
+    """Cut paths into names. They are the catalogue's: few."""
+    return tuple(map(_steps, paths))
+
+
 def _steps(path: str) -> _Step:
-    """Cut a path into names. The paths are the catalogue's: few."""
     name, _, rest = path.partition(".")
     return _Step(name.removesuffix("[]"), name.endswith("[]"), _steps(rest) if rest else None)
 

@@ -16,7 +16,7 @@ Verdict = Literal["succeeded", "failed", "partial", "in_progress", "unknown"]
 Conformance = Literal["conforming", "repaired", "nonconforming"]
 
 
-class Notification(Struct, frozen=True, kw_only=True):
+class Notification(Struct, frozen=True, gc=False, kw_only=True):
     """One delivery as a door took it.
 
     ``body`` is decompressed where that was possible; ``received_ms`` is unix milliseconds;
@@ -37,7 +37,7 @@ class Notification(Struct, frozen=True, kw_only=True):
     tracestate: str = ""
 
 
-class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Failure(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One thing that went wrong at the vendor. ``path`` is empty for the payload's own."""
 
     path: str | UnsetType = UNSET
@@ -46,7 +46,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str | UnsetType = UNSET
 
 
-class Identity(Struct, frozen=True):
+class Identity(Struct, frozen=True, gc=False):
     """When two deliveries are the same event.
 
     ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content;
@@ -60,7 +60,7 @@ class Identity(Struct, frozen=True):
     latest_of: str = ""
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """A notification understood: all of the canonical event that the bytes alone decide.
 
     ``known`` tells whether the catalogue has a row for ``type``. Empty texts are absent. ``failures`` holds
@@ -88,7 +88,7 @@ class Event(Struct, frozen=True):
     original: Raw | UnsetType = UNSET
 
 
-class Stamp(Struct, frozen=True):
+class Stamp(Struct, frozen=True, gc=False):
     """What the memory adds to an event: its id, and whether it was checked for having been seen."""
 
     id: str
@@ -96,7 +96,7 @@ class Stamp(Struct, frozen=True):
     revision: bool = False
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """What is written to Kafka. ``key`` decides the partition, as Java's default partitioner would."""
 
     topic: str

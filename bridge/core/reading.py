@@ -1,28 +1,34 @@
 """What the readers of the two formats hand over, so that one place makes the event of it."""
 
-from msgspec import Struct
+from typing import Any
+
+from msgspec import Raw, Struct
 
 from bridge.core.catalogue import Row
-from bridge.core.conformance import Fitted
 from bridge.core.event import Format
 from bridge.core.result import NO_CODE, OwnCode
 
 
-class Reading(Struct, frozen=True):
+class Reading(Struct, frozen=True, gc=False):
     """A body understood, whatever its format.
 
-    ``content`` are the canonical bytes of what was delivered below the envelope. ``repairs`` are those of
-    the envelope, before the payload's. ``further`` tells that the body holds more than the payload says.
-    ``task_id`` and ``file_id`` are set only where the payload is in no shape that the row's paths can read.
+    ``value`` and ``payload`` are as in `conformance.Fitted`. ``content`` are the canonical bytes of what was
+    delivered below the envelope. Of ``repairs``, those of how the body is made up come before the payload's;
+    ``repairs_more`` and ``misfit`` are the payload's. ``further`` tells that the body holds more than the
+    payload says. ``task_id`` and ``file_id`` are set only where the payload is in no shape that the row's
+    paths can read.
     """
 
     format: Format
     type: str
     known: bool
     row: Row
-    fitted: Fitted
+    value: Any
+    payload: Raw
     content: bytes
     repairs: tuple[str, ...] = ()
+    repairs_more: int = 0
+    misfit: bool = False
     further: bool = False
     own: OwnCode = NO_CODE
     task_id: str = ""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import get_args
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,7 +21,7 @@ from bridge.core.event import (
     Verdict,
 )
 
-Headers = list[tuple[str, bytes]]
+Header = tuple[str, bytes]
 
 # Topics are made to take it and the producer may send it: the largest body twice over, and room beside.
 RECORD_MAX_BYTES = 16 * 1024 * 1024
@@ -38,7 +39,7 @@ class Routing(Struct, frozen=True):
 
     def topic_of(self, event: Event, app: str) -> str:
         """Choose the topic of an event of that application."""
-        return _fill(self.topic, event.type, app) if event.known else self.topic_other
+        return (_spelling_kept if event.known else _spelling)(event.type, event.known, app, self).topic
 
     def topics(self, apps: Sequence[str]) -> list[str]:
         """List every topic that may be written to."""
@@ -46,19 +47,18 @@ class Routing(Struct, frozen=True):
         return sorted(named | {self.topic_other, self.topic_dead_letter})
 
 
-@lru_cache(maxsize=1024)
 def _fill(template: str, event_type: str, app: str) -> str:
     return template.replace("{type}", event_type).replace("{app}", app)
 
 
-class _Delivery(Struct, omit_defaults=True):
+class _Delivery(Struct, omit_defaults=True, gc=False):
     format: Format
     mode: DeliveryMode
     deduplicated: bool
     revision: bool = False
 
 
-class _Canonical(Struct, omit_defaults=True):
+class _Canonical(Struct, omit_defaults=True, gc=False):
     """The canonical event: keys in the order in which they are written."""
 
     id: str
@@ -107,37 +107,50 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.payload,
         event.original,
     )
-    key = event.file_id or event.task_id or event.cast_id or app.name
-    headers = _event_headers(event, stamp.id, app.name, time, routing)
-    return Record(routing.topic_of(event, app.name), key.encode(), _encode(value), headers)
+    spelling = (_spelling_kept if event.known else _spelling)(event.type, event.known, app.name, routing)
+    subject = event.file_id or event.task_id
+    key = (subject or event.cast_id or app.name).encode()
+    headers = [  # CloudEvents 1.0, binary mode, and the outcome as an extension of ours
+        _VERSION,
+        ("ce_id", stamp.id.encode()),
+        spelling.source,
+        spelling.kind,
+        ("ce_time", time.encode()),
+        spelling.schema,
+        _JSON,
+        _OUTCOMES[event.verdict],
+    ]
+    if subject:
+        headers.insert(_AFTER_TIME, ("ce_subject", key))
+    return Record(spelling.topic, key, _encode(value), headers)
 
 
-def _event_headers(event: Event, event_id: str, app: str, time: str, routing: Routing) -> Headers:
-    """CloudEvents 1.0, binary mode, and the outcome as an extension of ours."""
-    if event.known:
-        fixed = _headers_of_a_type(event.type, event.type, app, routing.schema_base_uri)
-    else:  # whose names are the sender's, of any number and length: not worth keeping
-        fixed = _fixed_headers(event.type, "event", app, routing.schema_base_uri)
-    version, source, kind, schema, content_type = fixed
-    headers = [version, ("ce_id", event_id.encode()), source, kind, ("ce_time", time.encode())]
-    if subject := event.file_id or event.task_id:
-        headers.append(("ce_subject", subject.encode()))
-    headers += (schema, content_type, ("ce_outcome", event.verdict.encode()))
-    return headers
+_VERSION = ("ce_specversion", b"1.0")
+_JSON = ("content-type", b"application/json")
+_OUTCOMES = {verdict: ("ce_outcome", verdict.encode()) for verdict in get_args(Verdict)}
+_AFTER_TIME = 5
 
 
-def _fixed_headers(event_type: str, schema: str, app: str, base_uri: str) -> Headers:
-    """Spell what all events of a type and an application share."""
-    return [
-        ("ce_specversion", b"1.0"),
+class _Spelling(Struct, frozen=True):
+    """What all events of a type and an application share."""
+
+    topic: str
+    source: Header
+    kind: Header
+    schema: Header
+
+
+def _spelling(event_type: str, known: bool, app: str, routing: Routing) -> _Spelling:  # noqa: FBT001 - see above
+    return _Spelling(
+        _fill(routing.topic, event_type, app) if known else routing.topic_other,
         ("ce_source", f"/vod/{app}".encode()),
         ("ce_type", f"com.tencentcloud.vod.{event_type}".encode()),
-        ("ce_dataschema", f"{base_uri}{schema}.v1".encode()),
-        ("content-type", b"application/json"),
-    ]
+        ("ce_dataschema", f"{routing.schema_base_uri}{event_type if known else 'event'}.v1".encode()),
+    )
 
 
-_headers_of_a_type = lru_cache(maxsize=1024)(_fixed_headers)
+# Not for unknown types: their names are the sender's, of any number and length.
+_spelling_kept = lru_cache(maxsize=1024)(_spelling)
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
@@ -200,10 +213,13 @@ class _OfEvent(Struct):
 _decode_mode = msgspec.json.Decoder(_OfEvent).decode
 
 
+@lru_cache(maxsize=64)
 def timestamp(unix_ms: int) -> str:
-    """Spell a time as RFC 3339, UTC, with milliseconds."""
-    second, ms = divmod(unix_ms, 1000)
-    return f"{_second(second)}.{ms:03d}Z"
+    """Spell a time as RFC 3339, UTC, with milliseconds. Under load several events share one."""
+    return _second(unix_ms // 1000) + _ENDINGS[unix_ms % 1000]
+
+
+_ENDINGS = [f".{ms:03d}Z" for ms in range(1000)]
 
 
 @lru_cache(maxsize=64)

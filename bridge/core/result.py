@@ -6,6 +6,7 @@ such an element. What the vendor's codes mean is nowhere else.
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import product
 from operator import attrgetter
 from typing import Any, get_args
 
@@ -25,10 +26,11 @@ _codes_in_struct = attrgetter(*_CODES)
 _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
+_TELLING = frozenset({"SUCCESS", "FAIL"})  # of a Status; all other words say nothing of a result
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
-class Judgement(Struct, frozen=True):
+class Judgement(Struct, frozen=True, gc=False):
     """What became of the event's task; the first hundred failures, and how many more."""
 
     verdict: Verdict
@@ -50,11 +52,12 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     """Let the payload's results vote."""
     if row.fact:
         return _SUCCEEDED
-    payload_says = _vote(value, row.word, own)
-    if not row.results and payload_says is _GOOD and type(value) is not dict:
-        # The common case: nothing else could vote. A strict struct holds no set that the catalogue lacks.
-        return _IN_PROGRESS if pick(value, "Status") in _UNDER_WAY else _SUCCEEDED
+    if type(value) is not dict and row.word is None and (own is NO_CODE or _is_good(own.code)):
+        usual = _usual(value, row.results, own)
+        if usual is not None:
+            return usual
     tally = _Tally()
+    payload_says = _vote(value, row.word, own)
     if payload_says is not None:
         tally.note("", payload_says)
     own_bad = payload_says is not None and payload_says.bad
@@ -71,6 +74,35 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     return Judgement(verdict, tuple(tally.failures), tally.failures_more)
 
 
+def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | None:  # noqa: ANN401 - a strict struct
+    """Judge where everybody says only what is usual, so that none need be counted or quoted; else None."""
+    state = value.Status
+    said = (value.ErrCode, value.ErrCodeExt, state if state in _TELLING else None)
+    is_good = said in _PLAINLY_GOOD
+    if not is_good and said not in _SILENT:
+        return None
+    is_good = is_good or own.code is not None
+    for name in results:
+        found = getattr(value, name)
+        if not found:
+            continue
+        elements = found if type(found) is list else [found]
+        owners = _reach_of(elements[0].__class__).owners
+        for element in elements:
+            for owner in owners(element):
+                if owner is None:
+                    continue
+                status = owner.Status
+                said = (owner.ErrCode, owner.ErrCodeExt, status if status in _TELLING else None)
+                if said in _PLAINLY_GOOD:
+                    is_good = True
+                elif said not in _SILENT:
+                    return None
+    if state in _UNDER_WAY:
+        return _IN_PROGRESS
+    return _SUCCEEDED if is_good else _UNKNOWN
+
+
 class _Vote(Struct, frozen=True):
     """What one owner says. ``code`` to ``message`` are what is told of it where it is bad."""
 
@@ -81,7 +113,7 @@ class _Vote(Struct, frozen=True):
 
 
 _GOOD = _Vote(bad=False)
-_SUCCEEDED, _IN_PROGRESS = Judgement("succeeded"), Judgement("in_progress")
+_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = Judgement("succeeded"), Judgement("in_progress"), Judgement("unknown")
 
 
 class _Tally:
@@ -108,11 +140,10 @@ class _Tally:
 
 
 class _Reach(Struct, frozen=True):
-    """Which objects of a strict struct may vote: itself, and those at ``names``, got by ``children``."""
+    """Which objects of a strict struct may vote: those at ``names`` (empty for itself), got by ``owners``."""
 
-    itself: bool
-    names: tuple[str, ...] = ()
-    children: Callable[[Any], Any] | None = None
+    names: tuple[str, ...]
+    owners: Callable[[Any], tuple[Any, ...]]
 
 
 @cache
@@ -124,10 +155,18 @@ def _reach_of(kind: Any) -> _Reach:  # noqa: ANN401 - a class, which the cache a
         classes = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Struct)]
         if any(not _VOTING.isdisjoint(one.__struct_fields__) for one in classes):
             found.append(name)
-    itself = not _VOTING.isdisjoint(fields)
-    if len(found) < _SEVERAL:
-        return _Reach(itself, tuple(found), (lambda owner: (getattr(owner, found[0]),)) if found else None)
-    return _Reach(itself, tuple(found), attrgetter(*found))
+    children = _all_of(tuple(found))
+    if _VOTING.isdisjoint(fields):
+        return _Reach(tuple(found), children)
+    return _Reach(("", *found), lambda owner: (owner, *children(owner)))
+
+
+@cache
+def _all_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
+    """Make what takes all these members of a struct at once."""
+    if len(names) < _SEVERAL:
+        return lambda owner: tuple([getattr(owner, name) for name in names])
+    return attrgetter(*names)
 
 
 def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
@@ -137,13 +176,10 @@ def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: AN
     is_set = type(found) is list
     for index, element in enumerate(found if is_set else (found,)):
         reach = _reach_of(element.__class__)
-        if reach.itself and (says := _vote(element, None, NO_CODE)) is not None:
-            tally.note(f"{name}[{index}]" if is_set else name, says)
-        if reach.children is None:
-            continue
-        for child_name, child in zip(reach.names, reach.children(element), strict=True):
-            if child is not None and (says := _vote(child, None, NO_CODE)) is not None:
-                tally.note(f"{name}[{index}].{child_name}" if is_set else f"{name}.{child_name}", says)
+        for child, owner in zip(reach.names, reach.owners(element), strict=True):
+            if owner is not None and (says := _vote(owner, None, NO_CODE)) is not None:
+                path = f"{name}[{index}]" if is_set else name
+                tally.note(f"{path}.{child}" if child else path, says)
 
 
 def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
@@ -156,15 +192,11 @@ def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
 
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
     code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
-    if (
-        type(code) is int
-        and code == 0
-        and ext in _GOOD_EXTS
-        and status != "FAIL"
-        and word is None
-        and own is NO_CODE
-    ):
-        return _GOOD  # as nearly all are
+    if word is None and own is NO_CODE and status != "FAIL" and ext in _GOOD_EXTS:
+        if type(code) is int and code == 0:
+            return _GOOD  # as nearly all are
+        if code is None and ext is None:
+            return _GOOD if status == "SUCCESS" else None
     if word and word.field == "Status":
         status = None
     said = _said(owner, word) if word else None
@@ -233,3 +265,12 @@ def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noq
         child = element[name]
         if type(child) is dict:
             yield f"{path}.{name}", child
+
+
+# What nearly everybody says, judged as anything else is.
+_VOTES = {
+    said: _vote(dict(zip(_CODES, said, strict=False)), None, NO_CODE)
+    for said in product((None, 0), _GOOD_EXTS, (None, "SUCCESS"))
+}
+_PLAINLY_GOOD = frozenset(said for said, vote in _VOTES.items() if vote is _GOOD)
+_SILENT = frozenset(said for said, vote in _VOTES.items() if vote is None)

@@ -19,7 +19,7 @@ SMALLEST, LARGEST = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
 _Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 # What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
-# So one look at several of them costs one call.
+# So nobody needs to look first whether it is there.
 _ASKED = ("TaskId", "CastId", "Status", "SessionId", "SessionContext", "ErrCode", "ErrCodeExt", "Message")
 
 

@@ -124,10 +124,20 @@ class Bodies:
 
 def spelled(body: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Write a body as JSON, with the numbers that no Python number holds."""
-    text = json.dumps(body)
+    return _with_literals(json.dumps(body)).encode()
+
+
+def plainly_spelled(row: Row, payload: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Write a body as the vendor does: compact, the type first, characters as they are."""
+    body = {"EventType": row.name, row.field: payload}
+    text = _with_literals(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
+    return text.encode(errors="surrogatepass")
+
+
+def _with_literals(text: str) -> str:
     for name, literal in LITERALS.items():
         text = text.replace(f'"{name}"', literal) if f'"{name}":' not in text else text
-    return text.encode()
+    return text
 
 
 def shuffled(value: Any, random: Random) -> Any:  # noqa: ANN401 - any JSON value

@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 
 from bridge.core.catalogue import BY_FIELD, BY_NAME, OTHER, ROWS, Row
+from bridge.core.identity import part
 from bridge.core.shape import Shape, shape_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
@@ -50,6 +51,14 @@ def test_what_a_row_names_stands_in_its_struct(row: Row) -> None:
     assert all(row.has(name) for name in (*row.states, *row.results))
     assert row.word is None or row.has(row.word.field)
     assert row.anonymous or row.has("TaskId") or row.has("CastId") or row.file_id
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_what_is_taken_over_without_a_look_needs_none(row: Row) -> None:
+    kinds = shape_of(row.struct).kinds
+    ids = ("TaskId", "CastId", "SessionId", "SessionContext")
+    assert all(kinds[name].passes is str for name in ids if name in kinds)
+    assert part(row.name) == row.name
 
 
 def holds(shape: Shape | None, steps: list[str]) -> bool:

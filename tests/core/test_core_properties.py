@@ -11,13 +11,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bridge.core import conformance
+from bridge.core import conformance, result, v3
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Event, Notification, Stamp
 from bridge.core.outcome import Rejected
 from bridge.core.record import Routing, event_record
-from tests.core.bodies import Bodies, shuffled, spelled
+from tests.core.bodies import Bodies, plainly_spelled, shuffled, spelled
 
 BODIES = int(os.environ.get("BRIDGE_TEST_BODIES", "20000"))
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
@@ -40,6 +40,27 @@ def read(body: bytes) -> Event | Rejected:
         return read_event(open_envelope(body))
     except Rejected as rejected:
         return rejected
+
+
+def damaged(text: bytes, random: Random) -> bytes:
+    """Change one byte, or put in or leave out a few, as often as not."""
+    if random.random() < 0.5:
+        return text
+    at = random.randrange(len(text))
+    pieces = (
+        b"",
+        b"}",
+        b'"',
+        b",",
+        b":{",
+        b"null",
+        b"\\ud800",
+        b"\xff",
+        b" ",
+        b'{"a":1}',
+        bytes([random.randrange(256)]),
+    )
+    return text[:at] + random.choice(pieces) + text[at + random.randrange(3) :]
 
 
 def exactly(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -144,6 +165,31 @@ def test_the_short_way_and_the_long_ways_see_the_same_event(seed: int) -> None:
         assert short == converted == walked
     else:
         assert str(short) == str(converted) == str(walked)
+
+
+@settings(max_examples=2000)
+@given(SEEDS)
+def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
+    bodies = Bodies(seed, wild=0.002)
+    row, body = bodies.notification()
+    payload = next((value for value in body.values() if isinstance(value, dict)), {})
+    text = damaged(plainly_spelled(row, payload), bodies.random)
+    short = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(v3, "read_plain", lambda _body: None)
+        long = read(text)
+    assert short == long if isinstance(short, Event) else str(short) == str(long)
+
+
+@settings(max_examples=2000)
+@given(SEEDS)
+def test_who_says_only_the_usual_is_judged_as_if_all_were_counted(seed: int) -> None:
+    text = spelled(Bodies(seed, wild=0.002).notification()[1])
+    short = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(result, "_usual", lambda *_: None)
+        counted = read(text)
+    assert short == counted if isinstance(short, Event) else str(short) == str(counted)
 
 
 @given(SEEDS)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bridge.core import v3
 from bridge.core.codec import open_envelope
 from bridge.core.outcome import Rejected
 from tests.core.test_codec import original, read, refusal
@@ -83,6 +84,42 @@ def test_signature_and_handle_reach_no_part_of_the_event() -> None:
         }
     )
     assert signed == plain
+
+
+# a body as nearly all are, read in one go
+
+
+PLAIN = b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{"TaskId":"t","FileId":"f","ErrCode":0}}'
+
+
+def test_a_plain_body_is_read_while_it_is_opened() -> None:
+    envelope = open_envelope(PLAIN)
+    assert envelope.reading is not None
+    assert (envelope.reading.type, bytes(envelope.reading.payload)) == ("TranscodeComplete", PLAIN[58:-1])
+    assert read(PLAIN) == read(PLAIN + b" ")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        PLAIN + b" ",
+        PLAIN[:-1] + b',"TranscodeCompleteEvent":{}}',
+        PLAIN[:-1] + b',"Sign":"s","T":1}',
+        PLAIN[:-1],
+        PLAIN + b"}",
+        PLAIN.replace(b"}}", b"}]"),
+        PLAIN.replace(b":{", b": {"),
+        PLAIN.replace(b":{", b":[{").replace(b"}}", b"}]}"),
+        PLAIN.replace(b"TranscodeCompleteEvent", b"FileUploadEvent"),
+        PLAIN.replace(b'"f"', b'"\xff"'),
+        PLAIN.replace(b'"f"', b'"\\ud800"'),
+        PLAIN.replace(b'"f"', b"5"),
+        PLAIN.replace(b"FileId", b"Later"),
+        b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent"}',
+    ],
+)
+def test_anything_else_takes_the_long_way(body: bytes) -> None:
+    assert v3.read_plain(body) is None
 
 
 # half a surrogate pair
