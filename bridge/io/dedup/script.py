@@ -95,5 +95,7 @@ class Kept:
         return connection
 
     async def _give_back(self, connection: Connection) -> None:
+        # Closed by us: expecting notices of maintenance, the pool hands on also what Redis has closed.
+        await connection.disconnect(nowait=True)
         connection.socket_timeout = self._limit_s  # to connect anew takes several words and answers
         await self._pool.release(connection)
