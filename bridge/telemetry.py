@@ -194,9 +194,9 @@ class Telemetry:
         self._refused.labels(reason).inc()
         self._since_summary["refused"] += 1
 
-    def claimed(self, answer: str) -> None:
-        """Count one answer of the memory."""
-        self._claims.counts[answer,] += 1
+    def claimed(self, answer: str, times: int = 1) -> None:
+        """Count an answer of the memory, given ``times``."""
+        self._claims.counts[answer,] += times
 
     def read(self, event_type: str, conformance: str) -> None:
         """Count how well an event's payload fits the catalogue."""

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from redis.asyncio import Connection, ConnectionPool, Redis
 
 from bridge.core.claim import Answer, Claim
@@ -228,5 +229,9 @@ async def test_nobody_overtakes_those_that_wait_in_line_when_redis_is_given_up(c
 async def test_a_value_that_nothing_of_ours_wrote_is_as_good_as_none(memory: Memory, client: Redis) -> None:
     for value in (b"", b"1", b"1c", b"1d123", b"1cxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", b"xd" + b"1" * 40):
         claim = asked(f"Odd:{value[:3]!r}{len(value)}", token=ONE)
+        new = replace(claim, key=f"{claim.key}New")
         await client.set(claim.key, value)
-        assert (await memory.claim(claim)).answer is Answer.FRESH
+        for asking in (claim, new):
+            assert (await memory.claim(asking)).answer is Answer.FRESH
+        over_it, alone = [str(found) for found in await client.mget(claim.key, new.key)]
+        assert over_it[:17] + over_it[30:] == alone[:17] + alone[30:]  # all but when the lease ends

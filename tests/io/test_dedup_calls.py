@@ -82,23 +82,35 @@ async def test_connections_that_stay_silent_are_let_go_and_keep_none_from_a_new_
 
 async def test_a_call_is_told_once_and_what_comes_later_is_unheard() -> None:
     heard: list[str | None] = []
-    late = Call(0.001, lambda answer, _: heard.append(answer))
+    late = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
     await eventually(lambda: heard, "it is given up")
     late.end("too late")
-    early = Call(0.001, lambda answer, _: heard.append(answer))
+    early = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
     early.end("in time")
     early.end("again")
-    given_up = Call(0.001, lambda answer, _: heard.append(answer))
+    given_up = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
     await eventually(lambda: len(heard) == 3, "it is given up")
     given_up.end("too late")
     assert heard == [None, "in time", None]
+
+
+async def test_what_one_call_says_first_is_known_to_what_it_asks_then(client: Redis) -> None:
+    memory = Memory(client, Telemetry(), Clock(), Limits())
+    committed, released = [await memory.claim(asked(name, token=ONE)) for name in ("Type:a", "Type:b")]
+    memory.commit(committed)
+    memory.release(released)
+    asking = [memory.claim(asked(name, token=TWO)) for name in ("Type:a", "Type:b", "Type:c", "Type:d")]
+    asking.append(memory.claim(asked("Type:c", token=ONE)))
+    asking.append(memory.claim(asked("Type:d", token=ONE, digest="e" * 16)))
+    told = [(await one).answer for one in asking]
+    assert told == [Answer.SEEN, Answer.FRESH, Answer.FRESH, Answer.FRESH, Answer.HELD, Answer.REVISED]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 async def test_an_answer_within_a_few_turns_of_the_loop_after_the_limit_is_in_time(turns: int) -> None:
     heard: list[str | None] = []
     loop = asyncio.get_running_loop()
-    call = Call(0.01, lambda answer, _: heard.append(answer))
+    call = Call(loop, 0.01, lambda answer, _: heard.append(answer))
 
     def stand_still() -> None:
         until = loop.time() + 0.1

@@ -78,6 +78,7 @@ class Memory:
         self.away = False
         self._misses = 0
         self._missed: list[str] = []
+        self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._probes: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
 
@@ -150,25 +151,30 @@ class Memory:
         if answers is None:
             answers = [replace(claim, answer=Answer.AWAY) for claim in batch.questions]
         try:
-            for claim, how, told in zip(batch.endings, batch.said, batch.heard, strict=True):
-                if not heard and how[-1].lower() == COMMIT:
-                    self._keep(claim)
+            if not heard:
+                self._keep(batch)
+            for told in batch.heard:
                 told.tell(heard)
-            for answer, told_claim in zip(answers, batch.answers, strict=True):
-                self._telemetry.claimed(answer.answer)
-                told_claim.tell(answer)
+            given = [claim.answer for claim in answers]
+            for answer in set(given):
+                self._telemetry.claimed(answer, given.count(answer))
+            for claim, told_claim in zip(answers, batch.answers, strict=True):
+                told_claim.tell(claim)
         finally:
             line.over()
 
-    def _keep(self, claim: Claim) -> None:
+    def _keep(self, batch: Batch) -> None:
+        """Remember here what Redis was not told: which events are durable."""
         terms = self._limits
-        remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
-        self._finished.keep(claim, self._now_ms() + remember_ms)
+        for claim, said in zip(batch.endings, batch.said, strict=True):
+            if said == claim.ending(COMMIT):
+                remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
+                self._finished.keep(claim, self._now_ms() + remember_ms)
 
     async def _call(self, keys: list[str], arguments: list[str | int], told: _Heard) -> None:
         """Run the script; ``told`` is told its answer, or None where none comes within the limit."""
         answer = None
-        call = Call(self._limits.call_s, partial(self._judge, keys, told))
+        call = Call(self._loop, self._limits.call_s, partial(self._judge, keys, told))
         try:
             answer = await self._script(keys, arguments)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, known or never heard of, is no answer
@@ -208,7 +214,7 @@ class Memory:
                 # Told nothing it writes nothing; the key leads to where an answer was missed.
                 answer: Told[str | None] = Told()
                 call = self._call(self._missed, [0, 0, *self._terms, "", ""], answer.tell)
-                probe = asyncio.create_task(call)
+                probe = self._loop.create_task(call)
                 self._probes.add(probe)
                 probe.add_done_callback(self._probes.discard)
                 await answer

@@ -14,12 +14,14 @@ class Call:
     it answers later is unheard.
     """
 
-    def __init__(self, limit_s: float, told: Callable[[str | None, float], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, limit_s: float, told: Callable[[str | None, float], None]
+    ) -> None:
+        self._loop = loop
         self._limit_s = limit_s
         self._told = told
-        self._loop = asyncio.get_running_loop()
-        self._wait: asyncio.Handle | None = self._loop.call_later(limit_s, self._weigh)
-        self._began = self._loop.time()
+        self._wait: asyncio.Handle | None = loop.call_later(limit_s, self._weigh)
+        self._began = loop.time()
 
     def end(self, answer: str | None) -> None:
         """Tell the answer, or that there is none, unless it was given up before."""

@@ -65,7 +65,7 @@ class Kept:
         Raises its errors; where Redis is silent for the pool's ``socket_timeout`` the task is cancelled.
         """
         connection = await self._take()
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         limit = self._loop.call_later(self._limit_s, task.cancel)  # type: ignore[union-attr] # it runs in one
         try:
             command = pack_command(words)  # type: ignore[arg-type] # it means a tuple of any length
