@@ -205,9 +205,9 @@ class Telemetry:
         self._refused.labels(reason).inc()
         self._refusals += 1
 
-    def claimed(self, answer: str) -> None:
-        """Count one answer of the memory."""
-        self._claims.counts[answer,] += 1
+    def claimed(self, answer: str, times: int = 1) -> None:
+        """Count an answer of the memory, given ``times``."""
+        self._claims.counts[answer,] += times
 
     def summarise(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""

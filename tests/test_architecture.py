@@ -57,7 +57,7 @@ ROOMS = {
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
     "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),
     "io.vod_api": _room("", "aiohttp msgspec"),
-    "io.dedup": _room("telling core telemetry", "redis msgspec structlog"),
+    "io.dedup": _room("telling core telemetry", "hiredis redis msgspec structlog"),
     "io.publisher": _room("core telemetry tending", "aiokafka msgspec structlog"),
     "io.spool": _room("core telemetry tending", "crc32c msgspec structlog"),
     "drain": _room("keeping core telemetry tending", "msgspec structlog"),

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from bridge.core.event import Format, Identity
 
 _MARKS: dict[Format, str] = {"v3": "v", "legacy": "l"}
-_ANSWER_WIDTH = 14
+_TIME_WIDTH = 13
+COMMIT, RELEASE, RENEW = "crn"
 
 
 class Answer(StrEnum):
@@ -25,7 +26,14 @@ class Answer(StrEnum):
     AWAY = "away"
 
 
-_LETTERS = {"f": Answer.FRESH, "h": Answer.HELD, "s": Answer.SEEN, "r": Answer.REVISED}
+_FRESH = "f"
+_LETTERS = {
+    _FRESH: Answer.FRESH,
+    "t": Answer.FRESH,  # taken over from an owner that is gone
+    "h": Answer.HELD,
+    "s": Answer.SEEN,
+    "r": Answer.REVISED,
+}
 
 
 class Claim(Struct, frozen=True):
@@ -64,12 +72,12 @@ class Claim(Struct, frozen=True):
     def asked(self) -> str:
         """Say this claim as memory.lua reads it."""
         kind = "g" if self.group else "a" if self.audit else "-"
-        return f"{self.token}{self.mark}{self.first_ms:013d}{kind}"
+        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.token}{self.mark}{kind}"
 
     def ending(self, what: str) -> str:
         """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as memory.lua reads it."""
-        kind = "r" if self.identity.recurring else "-"
-        return f"{what}{self.token}{self.mark}{self.first_ms:013d}{kind}"
+        how = "C" if what == COMMIT and self.identity.recurring else what
+        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.token}{self.mark}{how}"
 
     def revised(self) -> "Claim":
         """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""
@@ -88,15 +96,21 @@ def question(app: str, identity: Identity, body_format: Format, first_ms: int, t
 
 
 def answered(claims: list[Claim], text: str) -> list[Claim]:
-    """Read memory.lua's answer to ``claims``: a letter and a time for each, in their order."""
-    return [
-        replace(
-            claim,
-            answer=_LETTERS[text[at]],
-            first_ms=int(text[at + 1 : at + _ANSWER_WIDTH]),
-        )
-        for claim, at in zip(claims, range(0, len(text), _ANSWER_WIDTH), strict=True)
-    ]
+    """Read memory.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
+
+    Raises ``LookupError`` or ``ValueError`` where it is no answer to them.
+    """
+    at = len(claims)
+    answers = []
+    for claim, letter in zip(claims, text[:at], strict=True):
+        first_ms = claim.first_ms
+        if letter != _FRESH:
+            first_ms = int(text[at : at + _TIME_WIDTH])
+            at += _TIME_WIDTH
+        answers.append(replace(claim, answer=_LETTERS[letter], first_ms=first_ms))
+    if at != len(text):
+        raise ValueError(text)
+    return answers
 
 
 class Finished:

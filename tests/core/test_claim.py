@@ -16,14 +16,18 @@ WORKING = asked("Cast:c:Working", recurring=True, latest_of="Cast:c")
     ids=["plain", "audit", "group"],
 )
 def test_a_question_is_47_characters(claim: Claim, kind: str) -> None:
-    assert claim.asked() == f"{'a' * 16}v{'0' * 16}{NOW_MS}{kind}"
+    assert claim.asked() == f"{NOW_MS}{'a' * 16}v{'0' * 16}{kind}"
     assert len(claim.asked()) == 47
 
 
-@pytest.mark.parametrize(("claim", "kind"), [(asked(), "-"), (WORKING, "r")], ids=["once", "recurring"])
-def test_an_ending_is_48_characters(claim: Claim, kind: str) -> None:
-    assert claim.ending("c") == f"c{'a' * 16}v{'0' * 16}{NOW_MS}{kind}"
-    assert len(claim.ending("n")) == 48
+@pytest.mark.parametrize(("claim", "how"), [(asked(), "c"), (WORKING, "C")], ids=["once", "recurring"])
+def test_an_ending_is_47_characters(claim: Claim, how: str) -> None:
+    assert claim.ending("c") == f"{NOW_MS}{'a' * 16}v{'0' * 16}{how}"
+    assert claim.ending("n") == f"{NOW_MS}{'a' * 16}v{'0' * 16}n"
+
+
+def test_a_time_has_its_width_whatever_the_clock_says() -> None:
+    assert {len(asked(at_ms=0).asked()), len(asked(at_ms=0).ending("r"))} == {47}
 
 
 def test_a_claim_is_kept_in_its_applications_slot() -> None:
@@ -43,16 +47,23 @@ def test_revised_content_gets_an_id_of_its_own() -> None:
 
 
 def test_answers_are_read_in_the_order_of_their_questions() -> None:
-    claims = [asked(token=ONE), asked(token=TWO), asked(), asked()]
-    told = answered(claims, "".join(f"{letter}{NOW_MS - at}" for at, letter in enumerate("fhsr")))
-    assert [claim.answer for claim in told] == [Answer.FRESH, Answer.HELD, Answer.SEEN, Answer.REVISED]
-    assert [claim.first_ms for claim in told] == [NOW_MS, NOW_MS - 1, NOW_MS - 2, NOW_MS - 3]
+    claims = [asked(token=ONE), asked(token=TWO), asked(), asked(token=TWO), asked()]
+    told = answered(claims, "hfstr" + "".join(str(NOW_MS - at) for at in (1, 2, 3, 4)))
+    assert [claim.answer for claim in told] == [
+        Answer.HELD,
+        Answer.FRESH,
+        Answer.SEEN,
+        Answer.FRESH,
+        Answer.REVISED,
+    ]
+    assert [claim.first_ms for claim in told] == [NOW_MS - 1, NOW_MS, NOW_MS - 2, NOW_MS - 3, NOW_MS - 4]
     assert [claim.token for claim in told] == [claim.token for claim in claims]
 
 
-def test_an_answer_too_few_is_refused() -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        answered([asked(), asked()], f"f{NOW_MS}")
+@pytest.mark.parametrize("text", ["f", "fx", "fs", "fs12345", f"fs{NOW_MS}{NOW_MS}", "ff "])
+def test_an_answer_that_does_not_fit_its_questions_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, LookupError)):
+        answered([asked(), asked()], text)
 
 
 @pytest.fixture

@@ -24,7 +24,10 @@ _EDITS = {
         ("record.value, record.headers))", 'record.value, record.headers, {"added": "by the next"}))'),
     ],
     "io/dedup/memory.lua": [
-        ("= 'f', received, mark, '1'", "= 'f', received, mark .. ';added by the next', '2'"),
+        (
+            "'1c' .. received .. lease_ends .. who_and_mark",
+            "'2c' .. received .. lease_ends .. who_and_mark .. ';added by the next'",
+        ),
         ("'1d' .. first .. mark", "'2d' .. first .. mark .. ';added by the next'"),
     ],
 }

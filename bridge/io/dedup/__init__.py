@@ -6,15 +6,17 @@ whether an event is published.
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from functools import partial
 
 import structlog
 from msgspec import Struct
 from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
-from bridge.core.claim import Answer, Claim, Finished, answered
-from bridge.io.dedup.line import Batch, Line, Script
+from bridge.core.claim import COMMIT, RELEASE, RENEW, Answer, Claim, Finished, answered
+from bridge.io.dedup.call import Call
+from bridge.io.dedup.line import Batch, Line
+from bridge.io.dedup.script import Script
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
 
@@ -22,9 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _OFFERED = 256
 _MISSES_TO_OPEN = 3
-_TURNS_BEFORE_A_MISS = 3
-_STALLED_S = 0.02
-_COMMIT, _RELEASE, _RENEW = "crn"
+_Heard = Callable[[str | None], None]
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -46,13 +46,10 @@ class Limits(Struct, frozen=True, kw_only=True):
     remember_recurring_ms: int = 60_000
 
 
-class Missed(Exception):  # noqa: N818 - it says what happened: Redis did not answer in time
-    """A call had no answer within its limit; it may still have been carried out."""
-
-
 class Memory:
     """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
 
+    ``away`` tells whether Redis missed so often in a row that it is only probed.
     ``now_ms`` is the wall clock in unix milliseconds.
     """
 
@@ -69,24 +66,21 @@ class Memory:
         self._limits = limits
         self._script = Script(redis, "memory.lua")
         self._lines: dict[str, Line] = {}
-        self._terms = (
+        terms = (
             limits.lease_ms,
             limits.keep_ms,
             limits.window_ms,
             limits.remember_ms,
             limits.remember_recurring_ms,
         )
+        self._terms = tuple(map(str, terms))
         self._finished = Finished()
+        self.away = False
         self._misses = 0
         self._missed: list[str] = []
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._calls: set[asyncio.Task[str]] = set()
+        self._probes: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
-
-    @property
-    def away(self) -> bool:
-        """Whether Redis missed so often in a row that it is only probed."""
-        return self._misses >= _MISSES_TO_OPEN
 
     def start(self) -> None:
         """Begin to probe where Redis is away, and to offer again what it did not take."""
@@ -103,7 +97,7 @@ class Memory:
     def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
-        line = self._line(claim.app)
+        line = self._lines.get(claim.app) or self._new_line(claim.app)
         if known is None and self.away and not line.busy:  # nobody overtakes those that wait in line
             known = replace(claim, answer=Answer.AWAY)
         if known is None:
@@ -116,91 +110,91 @@ class Memory:
     def commit(self, claim: Claim) -> Told[bool]:
         """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
         # Between here and Redis' word a death repeats the event under the same id; it is never lost.
-        return self._settle(claim, _COMMIT)
+        return self._settle(claim, COMMIT)
 
     def release(self, claim: Claim) -> Told[bool]:
         """Let the next one try: the event is not durable and will not be by this owner."""
-        return self._settle(claim, _RELEASE)
+        return self._settle(claim, RELEASE)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Let nobody else take them: their owner still works."""
-        for heard in [self._settle(claim, _RENEW) for claim in claims]:
+        for heard in [self._settle(claim, RENEW) for claim in claims]:
             await heard
 
     def _settle(self, claim: Claim, how: str) -> Told[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""
-        return self._line(claim.app).end(claim, how)
+        line = self._lines.get(claim.app) or self._new_line(claim.app)
+        return line.end(claim, how)
 
-    def _line(self, app: str) -> Line:
-        line = self._lines.get(app)
-        if line is None:
-            line = self._lines[app] = Line(self._carry, self._limits.gather_s)
+    def _new_line(self, app: str) -> Line:
+        line = self._lines[app] = Line(self._carry, self._limits.gather_s)
         return line
 
-    async def _carry(self, batch: Batch) -> None:
-        """Make one call of ``batch``, and tell everybody in it."""
-        endings, claims = batch.endings, [claim for claim, _ in batch.questions]
-        keys = [claim.key for claim, _, _ in endings] + [claim.key for claim in claims]
-        keys += [claim.group for claim in claims if claim.group]
-        said = "".join([text for _, text, _ in endings])
-        asked = "".join([claim.asked() for claim in claims])
-        arguments: list[str | int] = [len(endings), len(claims), *self._terms, said, asked]
-        heard = True
+    async def _carry(self, line: Line) -> None:
+        """Make one call of what waits in ``line``, and tell everybody in it."""
+        batch = line.take()
+        if self.away:
+            self._tell(line, batch, None)
+            return
+        counts, texts = (
+            (len(batch.endings), len(batch.questions)),
+            ("".join(batch.said), "".join(batch.asked)),
+        )
+        await self._call(batch.keys(), [*counts, *self._terms, *texts], partial(self._tell, line, batch))
+
+    def _tell(self, line: Line, batch: Batch, text: str | None) -> None:
+        heard = text is not None
         try:
-            text = await self._call(keys, arguments)
-            answers = answered(claims, text[len(endings) :])
-        except (Missed, LookupError, ValueError) as problem:  # no answer, or one that nothing of ours wrote
-            heard = not isinstance(problem, Missed)
-            answers = [replace(claim, answer=Answer.AWAY) for claim in claims]
-        for claim, text, told in endings:
-            if not heard and text[0] == _COMMIT:
-                self._keep(claim)
-            told.tell(heard)
-        for (_, told_claim), answer in zip(batch.questions, answers, strict=True):
-            self._telemetry.claimed(answer.answer)
-            told_claim.tell(answer)
+            answers = answered(batch.questions, text[len(batch.endings) :]) if text is not None else None
+        except (LookupError, ValueError):  # an answer that nothing of ours wrote
+            answers = None
+        if answers is None:
+            answers = [replace(claim, answer=Answer.AWAY) for claim in batch.questions]
+        try:
+            if not heard:
+                self._keep(batch)
+            for told in batch.heard:
+                told.tell(heard)
+            given = [claim.answer for claim in answers]
+            for answer in set(given):
+                self._telemetry.claimed(answer, given.count(answer))
+            for claim, told_claim in zip(answers, batch.answers, strict=True):
+                told_claim.tell(claim)
+        finally:
+            line.over()
 
-    def _keep(self, claim: Claim) -> None:
+    def _keep(self, batch: Batch) -> None:
+        """Remember here what Redis was not told: which events are durable."""
         terms = self._limits
-        remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
-        self._finished.keep(claim, self._now_ms() + remember_ms)
+        for claim, said in zip(batch.endings, batch.said, strict=True):
+            if said == claim.ending(COMMIT):
+                remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
+                self._finished.keep(claim, self._now_ms() + remember_ms)
 
-    async def _call(self, keys: list[str], arguments: list[str | int], *, probing: bool = False) -> str:
-        """Run the script within the limit. The command is never cancelled: it ends by itself, unheard."""
-        if self.away and not probing:
-            raise Missed
-        loop = self._loop
-        started = loop.time()
-        task = loop.create_task(self._script(keys, arguments))
-        self._calls.add(task)
-        task.add_done_callback(self._over)
-        limit = self._limits.call_s
-        await asyncio.wait((task,), timeout=limit)
-        late = loop.time() - started - limit
-        if not task.done() and late > _STALLED_S:
-            # Our own loop stood still, so that the timer fired before a socket was read: look as long again.
-            await asyncio.wait((task,), timeout=min(late, limit))
-        for _ in range(_TURNS_BEFORE_A_MISS):
-            if task.done():
-                break
-            await asyncio.sleep(0)
-        self._telemetry.dedup_call_seconds.observe(loop.time() - started)
-        # Whatever went wrong with it, known or never heard of, is no answer.
-        if not task.done() or task.cancelled() or task.exception() is not None:
+    async def _call(self, keys: list[str], arguments: list[str | int], told: _Heard) -> None:
+        """Run the script; ``told`` is told its answer, or None where none comes within the limit."""
+        answer = None
+        call = Call(self._loop, self._limits.call_s, partial(self._judge, keys, told))
+        try:
+            answer = await self._script(keys, arguments)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, known or never heard of, is no answer
+            log.debug("dedup_call_failed", error=str(error) or type(error).__name__)
+        finally:
+            call.end(answer)
+
+    def _judge(self, keys: list[str], told: _Heard, answer: str | None, seconds: float) -> None:
+        self._telemetry.dedup_call_seconds.observe(seconds)
+        if answer is None:
             self._missed = keys[:1]
             self._miss()
-            raise Missed
-        self._answered()
-        return task.result()
-
-    def _over(self, call: asyncio.Task[str]) -> None:
-        self._calls.discard(call)
-        if not call.cancelled() and (error := call.exception()) is not None:
-            log.debug("dedup_call_failed", error=str(error) or type(error).__name__)
+        else:
+            self._answered()
+        told(answer)
 
     def _miss(self) -> None:
         self._misses += 1
         if self._misses == _MISSES_TO_OPEN:
+            self.away = True
             self._telemetry.dedup_degraded.set(1)
             log.warning(
                 "dedup_away", meaning="Redis does not answer: nothing is checked for having been seen"
@@ -208,6 +202,7 @@ class Memory:
 
     def _answered(self) -> None:
         if self.away:
+            self.away = False
             self._telemetry.dedup_degraded.set(0)
             log.warning("dedup_back", unsettled=len(self._finished))
         self._misses = 0
@@ -216,16 +211,20 @@ class Memory:
         while True:
             await asyncio.sleep(self._limits.probe_s)
             if self.away:
-                with suppress(Missed):
-                    # Told nothing it writes nothing; the key leads to where an answer was missed.
-                    await self._call(self._missed, [0, 0, *self._terms, "", ""], probing=True)
+                # Told nothing it writes nothing; the key leads to where an answer was missed.
+                answer: Told[str | None] = Told()
+                call = self._call(self._missed, [0, 0, *self._terms, "", ""], answer.tell)
+                probe = self._loop.create_task(call)
+                self._probes.add(probe)
+                probe.add_done_callback(self._probes.discard)
+                await answer
             while self._finished and not self.away:
                 await self._offer_again()
 
     async def _offer_again(self) -> None:
         """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
         claims = self._finished.some(_OFFERED, self._now_ms())
-        heard = await asyncio.gather(*(self._settle(claim, _COMMIT) for claim in claims))
+        heard = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
         for claim, taken in zip(claims, heard, strict=True):
             if taken:
                 self._finished.forget(claim)

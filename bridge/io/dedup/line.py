@@ -1,16 +1,13 @@
-"""The way to Redis and back: one script, and one call at a time for all that came since the last one.
+"""One application's line to Redis: what one call takes along, and when the next one leaves.
 
 What is said and asked in a call is told in the package's own file.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
-from hashlib import sha1
-from pathlib import Path
+from collections.abc import Callable, Coroutine
+from operator import attrgetter
 
 from msgspec import Struct
-from redis.asyncio import Redis, RedisCluster
-from redis.exceptions import NoScriptError, ResponseError
 
 from bridge.core.claim import Claim
 from bridge.telling import Told
@@ -18,85 +15,96 @@ from bridge.telling import Told
 _BATCH = 256
 _LOADED = 8
 
-
-class Batch(Struct, frozen=True):
-    """What one call says and asks: how claims ended, and questions; each with what is told of it."""
-
-    endings: list[tuple[Claim, str, Told[bool]]]
-    questions: list[tuple[Claim, Told[Claim]]]
+_KEY, _GROUP = attrgetter("key"), attrgetter("group")
 
 
-class Script:
-    """One Lua script, loaded where it is not known yet."""
+class Batch(Struct):
+    """What one call says and asks: how claims ended, and questions; each with its text and who is told."""
 
-    def __init__(self, redis: Redis | RedisCluster, name: str) -> None:
-        self._redis = redis
-        self._text = (Path(__file__).parent / name).read_text("utf-8")
-        self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+    endings: list[Claim] = []
+    said: list[str] = []
+    heard: list[Told[bool]] = []
+    questions: list[Claim] = []
+    asked: list[str] = []
+    answers: list[Told[Claim]] = []
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
-        """Run it on ``keys``, which share a slot."""
-        try:
-            try:
-                answer = await self._redis.evalsha(self._sha, len(keys), *keys, *arguments)
-            except NoScriptError:
-                answer = await self._redis.eval(self._text, len(keys), *keys, *arguments)
-        except ResponseError as error:
-            if "READONLY" in str(error):  # before Redis 7 in the midst of the text
-                await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
-            raise
-        return str(answer, "ascii")
+    def __len__(self) -> int:
+        return len(self.endings) + len(self.questions)
+
+    def keys(self) -> list[str]:
+        """List all keys, in the order in which memory.lua reads them."""
+        questions = self.questions
+        return [*map(_KEY, self.endings), *map(_KEY, questions), *filter(None, map(_GROUP, questions))]
+
+    def cut(self) -> tuple["Batch", "Batch"]:
+        """Cut it into what fits into one call, and what is left."""
+        share = min(len(self.questions), _BATCH // 2)  # renewals must not keep all questions waiting
+        ends = min(len(self.endings), _BATCH - share)
+        return self._part(slice(ends), slice(_BATCH - ends)), self._part(
+            slice(ends, None), slice(_BATCH - ends, None)
+        )
+
+    def _part(self, ends: slice, asks: slice) -> "Batch":
+        return Batch(
+            self.endings[ends],
+            self.said[ends],
+            self.heard[ends],
+            self.questions[asks],
+            self.asked[asks],
+            self.answers[asks],
+        )
 
 
 class Line:
     """One application's line to Redis: a call is under way, what comes meanwhile leaves with the next.
 
     One call at a time keeps the order in which one process received its deliveries. Under load calls leave at
-    least ``gather_s`` apart: a call costs as much as thirty of the events in it.
+    least ``gather_s`` apart: a call costs as much as thirty of the events in it. ``carry`` makes a call of
+    what it takes, and says when that is over.
     """
 
-    def __init__(self, carry: Callable[[Batch], Coroutine[None, None, None]], gather_s: float) -> None:
+    def __init__(self, carry: Callable[["Line"], Coroutine[None, None, None]], gather_s: float) -> None:
         self._carry = carry
         self._gather_s = gather_s
-        self._next = Batch([], [])
+        self._next = Batch()
         self._left_at = 0.0
         self._load = 0
-        self._call: asyncio.Task[None] | None = None
+        self._calls: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
         self.busy = False
 
     def ask(self, claim: Claim) -> Told[Claim]:
         """Ask for ``claim`` with the next call."""
         answer: Told[Claim] = Told()
-        self._next.questions.append((claim, answer))
-        self._leave_soon()
+        waiting = self._next
+        waiting.questions.append(claim)
+        waiting.asked.append(claim.asked())
+        waiting.answers.append(answer)
+        if not self.busy:
+            self._leave()
         return answer
 
     def end(self, claim: Claim, how: str) -> Told[bool]:
         """Say with the next call how ``claim`` ends; tells whether that was heard."""
         heard: Told[bool] = Told()
-        self._next.endings.append((claim, claim.ending(how), heard))
-        self._leave_soon()
+        waiting = self._next
+        waiting.endings.append(claim)
+        waiting.said.append(claim.ending(how))
+        waiting.heard.append(heard)
+        if not self.busy:
+            self._leave()
         return heard
 
-    def _leave_soon(self) -> None:
-        if not self.busy:
-            self.busy = True
-            # Deliveries read in the same turn of the loop leave together.
-            self._loop.call_soon(self._leave)
-
-    def _leave(self) -> None:
+    def take(self) -> Batch:
+        """Take what leaves with this call."""
         waiting = self._next
-        share = min(len(waiting.questions), _BATCH // 2)  # renewals must not keep all questions waiting
-        endings = waiting.endings[: _BATCH - share]
-        questions = waiting.questions[: _BATCH - len(endings)]
-        self._next = Batch(waiting.endings[len(endings) :], waiting.questions[len(questions) :])
-        self._left_at, self._load = self._loop.time(), len(endings) + len(questions)
-        self._call = self._loop.create_task(self._carry(Batch(endings, questions)))
-        self._call.add_done_callback(self._over)
+        batch, self._next = (waiting, Batch()) if len(waiting) <= _BATCH else waiting.cut()
+        self._left_at, self._load = self._loop.time(), len(batch)
+        return batch
 
-    def _over(self, _: object) -> None:
-        waiting = len(self._next.endings) + len(self._next.questions)
+    def over(self) -> None:
+        """Let the next call leave, where something waits for it."""
+        waiting = len(self._next)
         if not waiting:
             self.busy = False
             return
@@ -106,3 +114,10 @@ class Line:
             self._loop.call_later(rest, self._leave)
         else:
             self._leave()
+
+    def _leave(self) -> None:
+        self.busy = True
+        # It takes what waits when its turn comes: deliveries read in one turn of the loop leave together.
+        call = self._loop.create_task(self._carry(self))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)

@@ -1,0 +1,101 @@
+"""The way to Redis and back: one script, run over connections of the library's that are kept.
+
+What is said and asked in a call is told in the package's own file.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from hashlib import sha1
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from hiredis import pack_command
+from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+
+Run = Callable[..., Coroutine[Any, Any, bytes]]
+
+
+class Script:
+    """One Lua script, loaded where it is not known yet."""
+
+    def __init__(self, redis: Redis | RedisCluster, name: str) -> None:
+        self._redis = redis
+        self._text = (Path(__file__).parent / name).read_text("utf-8")
+        self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        # A cluster's client knows which node is meant, and follows where a slot moves.
+        self._run: Run = (
+            redis.execute_command
+            if isinstance(redis, RedisCluster)
+            else Kept(redis.connection_pool).execute_command
+        )
+
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
+        """Run it on ``keys``, which share a slot."""
+        try:
+            try:
+                answer = await self._run("EVALSHA", self._sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                answer = await self._run("EVAL", self._text, len(keys), *keys, *arguments)
+        except ResponseError as error:
+            if "READONLY" in str(error):  # before Redis 7 in the midst of the text
+                await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
+            raise
+        return str(answer, "ascii")
+
+
+class Kept:
+    """Connections of the library's pool that are kept from one command to the next.
+
+    Its client takes one out of the pool for each command, and makes a task and two timers for the limits of
+    writing and reading: three quarters of what a command costs. Here one timer does it. How a connection is
+    made, led to a master, secured and logged in remains the pool's.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._limit_s: float = pool.connection_kwargs["socket_timeout"]
+        self._free: list[Connection] = []
+        self._loop = asyncio.get_running_loop()
+
+    async def execute_command(self, *words: str | int) -> bytes:
+        """Run a command as the library's client does.
+
+        Raises its errors; where Redis is silent for the pool's ``socket_timeout`` the task is cancelled.
+        """
+        connection = await self._take()
+        task = asyncio.current_task(self._loop)
+        limit = self._loop.call_later(self._limit_s, task.cancel)  # type: ignore[union-attr] # it runs in one
+        try:
+            command = pack_command(words)  # type: ignore[arg-type] # it means a tuple of any length
+            await connection.send_packed_command(command, check_health=False)
+            answer: bytes = await connection.read_response(timeout=inf)
+        finally:
+            limit.cancel()
+            outworn: bool = connection.should_reconnect()  # type: ignore[no-untyped-call] # as it is there
+            if connection.is_connected and not outworn:
+                self._free.append(connection)
+            else:
+                await self._give_back(connection)
+        return answer
+
+    async def _take(self) -> Connection:
+        while self._free:
+            kept = self._free.pop()
+            try:
+                # What Redis closed meanwhile is seen before anything is sent.
+                if kept.is_connected and not await kept.can_read():
+                    return kept
+            except RedisError:  # it is just being closed
+                pass
+            await self._give_back(kept)
+        connection: Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # as above
+        connection.socket_timeout = None
+        return connection
+
+    async def _give_back(self, connection: Connection) -> None:
+        # Closed by us: expecting notices of maintenance, the pool hands on also what Redis has closed.
+        await connection.disconnect(nowait=True)
+        connection.socket_timeout = self._limit_s  # to connect anew takes several words and answers
+        await self._pool.release(connection)
