@@ -3,21 +3,14 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec import json
 
 from bridge.core.outcome import Ending, Outcome
-from tests.io.doors import PUBLISHED, Door, opened, post, until
+from tests.io.doors import PUBLISHED, Door, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with opened() as one:
-        yield one
 
 
 async def test_a_notification_is_delivered_as_it_came(door: Door) -> None:

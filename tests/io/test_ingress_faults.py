@@ -1,7 +1,6 @@
 """What becomes of a request whose client is gone, or in whose work a bug is."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,12 +10,6 @@ from bridge.io.ingress import Limits
 from tests.io.doors import Door, opened, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with opened() as one:
-        yield one
 
 
 async def test_a_bug_behind_the_door_is_answered_by_silence_and_counted(door: Door) -> None:

@@ -1,7 +1,6 @@
 """A head that was read before means the same as the first time, however the bytes come."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -31,12 +30,6 @@ REQUESTS = [
     (HEAD + b"Connection: keep-alive\r\nContent-Length: 3\r\n\r\n{5}", b"{5}"),
     (post(b"{6}" * 20_000), b"{6}" * 20_000),
 ]
-
-
-@pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with opened() as one:
-        yield one
 
 
 async def test_the_same_head_is_learned_once_and_its_bodies_are_told_apart(door: Door) -> None:
