@@ -138,6 +138,8 @@ class Pipeline:
         except Rejected as rejected:
             trip.refusal = (rejected.reason, rejected.detail)
             outcome = await self._until_durable(trip, self._bury)
+        except asyncio.CancelledError:
+            outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
         except Exception:
             log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
             self._telemetry.internal_errors.inc()

@@ -1,5 +1,6 @@
 """One delivery's journey: how each ends."""
 
+import asyncio
 from hashlib import md5
 
 import msgspec
@@ -107,3 +108,11 @@ async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
     assert not first.done()
     assert (await first).ending is Ending.PUBLISHED
     assert (await rig.deliver(b"x" * 300_000)).reason == "malformed"
+
+
+async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_deferred(rig: Rig) -> None:
+    posts = [rig.deliver(b"[" + b"{}," * 200_000 + b"{}]") for _ in range(3)]
+    await asyncio.sleep(0)
+    await rig.pipeline.stop(0)
+    outcome = await posts[-1]
+    assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")

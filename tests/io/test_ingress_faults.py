@@ -6,7 +6,8 @@ import pytest
 
 from bridge.core.event import Notification
 from bridge.core.outcome import Outcome
-from bridge.io.ingress import Limits
+from bridge.io.ingress import Limits, intake, window
+from bridge.io.ingress.connection import Connection
 from tests.io.doors import Door, opened, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
@@ -70,3 +71,81 @@ async def test_who_was_refused_at_once_may_be_closed_when_room_is_needed() -> No
             client.send(b"T / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert (await client.response()).status == 405
         assert (await door.post(BODY)).status == 200
+
+
+async def test_many_requests_behind_a_body_of_unknown_length_are_all_answered(door: Door) -> None:
+    client = await door.knock()
+    client.send(b"POST /callbacks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    await until(door.arriving)
+    await client.send_all(b"%x\r\n%b\r\n0\r\n\r\n" % (70_000, b"x" * 70_000) + post(b"{}") * 45)
+    for _ in range(46):
+        assert (await client.response()).status == 200
+
+
+async def test_who_does_not_read_and_sends_in_pieces_may_be_closed_when_room_is_needed() -> None:
+    async with opened(Limits(connections_max=1)) as door:
+        client = await door.knock()
+        await until(lambda: len(door.ingress.crowd))
+        (connection,) = door.ingress.crowd
+        assert isinstance(connection, Connection)
+        connection.pause_writing()
+        connection.data_received(post(BODY)[:20])
+        connection.data_received(post(BODY)[20:])
+        assert (await door.post(BODY)).status == 200
+        assert await client.ended()
+
+
+async def test_a_large_body_without_room_is_held_back_also_behind_a_small_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    windows: list[int] = []
+    async with opened(Limits(body_max_bytes=1 << 20, bodies_max_bytes=4 << 20, hold_s=60)) as door:
+        begun, going = asyncio.Event(), asyncio.Event()
+
+        async def small_first(notification: Notification) -> Outcome:
+            begun.set()
+            await going.wait()
+            return await door.keep(notification)
+
+        door.deliver = small_first
+        reading = door.ingress._intake._rooms._reading  # noqa: SLF001 - all of it is taken by others
+        assert reading.take(reading.size)
+        client = await door.knock()
+        client.send(post(BODY))
+        await begun.wait()
+        monkeypatch.setattr(window, "open_to", lambda _, size: windows.append(size))
+        client.send(b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        await until(door.arriving)
+        going.set()
+        assert (await client.response()).status == 200
+        assert windows == []
+        reading.give_back(reading.size)
+        await until(lambda: windows == [window.LARGE])
+
+
+async def test_a_bug_in_what_is_done_at_once_closes_and_keeps_no_room(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(intake, "inflate", buggy)
+    client = await door.knock()
+    client.send(post(b"{}", Content_Encoding="gzip"))
+    assert await client.ended()
+    assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+    await door.ingress.stop(60)  # which would wait for a connection that is not over
+
+
+async def test_a_length_that_the_parser_takes_for_none_is_refused(door: Door) -> None:
+    client = await door.knock()
+    client.send(b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 18446744073709551615\r\n\r\n")
+    assert (await client.response()).status == 400
+    assert await client.ended()
+    assert door.taken == []
+
+
+async def test_who_was_accepted_while_the_door_is_shut_is_closed_at_once(door: Door) -> None:
+    door.ingress.shut = True
+    client = await door.knock()
+    assert await client.ended()

@@ -71,6 +71,7 @@ class Ingress:
         self.monotonic = clock.monotonic
         self.refused = telemetry.refused
         self.draining = False
+        self.shut = False
         self.crowd = Crowd(limits.connections_max, limits.read_timeout_s)
         self._intake = Intake(
             deliver,
@@ -108,10 +109,11 @@ class Ingress:
         self.draining = True
         if self._server is not None:
             self._server.close()
+        self.shut = True  # for who was accepted before that, and has not begun
         self.crowd.cut_idle()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._serving:  # one may have been accepted before the door was shut, and begin now
+                while self._serving:
                     self._quiet.clear()
                     await self._quiet.wait()
         for guest in self.crowd:

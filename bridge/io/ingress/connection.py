@@ -51,10 +51,12 @@ class Connection(Receiver):
         """Begin to serve."""
         super().connection_made(transport)
         window.set_up(transport)
-        if self._crowd.join(self):
+        if self._house.shut:
+            self.cut("")
+        elif self._crowd.join(self):
             self._house.serve(self)
-        else:
-            self._over = True
+            return
+        self._over = True
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let the work under way end, and whoever waits for more bytes know that none will come."""
@@ -70,7 +72,8 @@ class Connection(Receiver):
         self._half_closed = True
         self._break_payload()
         self._turn()
-        return self.answering or bool(self._requests)
+        request = self._request
+        return bool(self._requests) or (request is not None and (self.answering or request.is_whole))
 
     def resume_writing(self) -> None:
         """Go on with a client that reads its answers again."""
@@ -95,6 +98,9 @@ class Connection(Receiver):
                 self._end(overloaded=False)
             else:
                 self._crowd.idle(self)
+        elif self._paused and not (self._request or self._over):
+            # Who does not read its answers may be closed when room is needed.
+            self._crowd.idle(self)
 
     def _begin(self, request: Request) -> None:
         self._request = request
@@ -105,7 +111,10 @@ class Connection(Receiver):
             self.answered(request.message)
             return
         self.answering = not self._unread
-        self._taker.take(request, self)
+        try:
+            self._taker.take(request, self)
+        except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
+            self.broken(error)
 
     def answered(self, answer: Answer) -> None:
         """Take the answer to the request in work, and go on to the next one."""
@@ -117,13 +126,10 @@ class Connection(Receiver):
             self._end(overloaded=answer is NO_ROOM)
             return
         self.answering = False
-        if self.held_back:
+        if self.held_back and self._payload.is_eof():  # else for one that comes yet
             self.go_on()
         if self._unread:
             self._consumed()
-        if self._paused:
-            # Who does not read its answers may be closed when room is needed.
-            self._crowd.idle(self)
         self._turn()
 
     def broken(self, error: BaseException) -> None:

@@ -104,6 +104,7 @@ class House(Protocol):
 
     crowd: Crowd
     draining: bool
+    shut: bool
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""

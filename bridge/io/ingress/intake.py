@@ -5,9 +5,7 @@ Limits, application, token, body; what the body says is the pipeline's.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from hashlib import blake2b
-from hmac import compare_digest
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.web_protocol import RequestPayloadError
@@ -18,6 +16,7 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.inflate import Coding, inflate
 from bridge.core.outcome import Outcome
+from bridge.io.ingress.addresses import Addresses
 from bridge.io.ingress.answers import (
     ENCODING,
     METHOD,
@@ -42,9 +41,6 @@ _CODINGS: dict[str, Coding | None] = {
     "x-gzip": "gzip",
     "deflate": "deflate",
 }
-# Of /callbacks, /callbacks/{app}, /callbacks/{app}/{token}, cut at each "/".
-_ROOT = ["", "callbacks"]
-_NAME, _TOKEN, _END = 2, 3, 4
 _QUERY_FIELDS_MAX = 100
 
 
@@ -54,13 +50,6 @@ class Sizes(Struct, frozen=True):
     body_max: int
     bodies_max: int
     patience_s: float
-
-
-class Address(Struct, frozen=True):
-    """An application and the digest of the token that its address ends with."""
-
-    application: Application | None
-    token: bytes
 
 
 class Intake:
@@ -76,9 +65,7 @@ class Intake:
         traced: bool = False,
     ) -> None:
         self._deliver = deliver
-        self._addresses = {
-            app.name: Address(app, _digest(app.token)) for app in applications.values() if app.mode == "push"
-        }
+        self._addresses = Addresses(applications.values())
         self._now_ms = now_ms
         self._sizes = sizes
         self._traced = traced
@@ -99,8 +86,12 @@ class Intake:
             return
         place = self._rooms.to_read(size)
         # Nearly all are small and here: they go on at once.
-        if request.is_whole and not client.held_back and place.take():
-            self._hand_over(asked, request.take_body(), received_ms, place, client)
+        if request.is_whole and place.take():
+            try:
+                self._hand_over(asked, request.take_body(), received_ms, place, client)
+            except BaseException:
+                place.leave()
+                raise
         else:
             work = begin(self._take_in_time(request, asked, received_ms, place, client))
             work.then(partial(_mourn, work, place, client))
@@ -113,7 +104,7 @@ class Intake:
             client.answered(NO_ROOM)
             return
         client.answering = request.is_whole
-        if client.held_back:
+        if client.held_back and not request.is_whole:
             client.go_on()
         body = request.take_body() if request.is_whole else await self._body(request, client, place)
         self._hand_over(asked, body, received_ms, place, client)
@@ -187,7 +178,7 @@ class Intake:
         if message.method != "POST":
             return METHOD_HEAD if message.method == "HEAD" else METHOD
         path, query = _target(message)
-        application = self._application_at(path)
+        application = self._addresses.application_at(path)
         if application is None:
             return NOT_FOUND
         headers = message.headers
@@ -203,21 +194,6 @@ class Intake:
         # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
         trace = [",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate")]
         return Asked(application, query, coding, content_type, *trace)
-
-    def _application_at(self, path: str) -> Application | None:
-        parts = path.split("/")
-        if parts[:_NAME] != _ROOT or len(parts) > _END:
-            return None
-        if "%" in path:
-            parts = [unquote(part) for part in parts]
-        address = self._addresses.get(parts[_NAME] if len(parts) > _NAME else "default", _NOWHERE)
-        # An empty last part is no token but an address with a part too many.
-        given = (parts[_TOKEN] or "\0") if len(parts) > _TOKEN else ""
-        return (
-            address.application
-            if compare_digest(_digest(given) if given else _NO_TOKEN, address.token)
-            else None
-        )
 
     def _needed(self, request: Request, asked: Asked) -> int:
         """Tell how much room the body may need, to begin with where that is not known; 0: it is too large."""
@@ -267,16 +243,6 @@ def _mourn(work: Told[None], place: Place, client: Connection) -> None:
     if work.error is not None:
         place.leave()
         client.broken(work.error)
-
-
-def _digest(token: str) -> bytes:
-    # Digests have one length: comparing them tells nothing of the token's.
-    return blake2b(token.encode("utf-8", "replace"), digest_size=16).digest()
-
-
-_NO_TOKEN = _digest("")
-# What an unknown application's token is compared with: nothing that can be sent.
-_NOWHERE = Address(None, _digest("\0\0"))
 
 
 def _target(message: RawRequestMessage) -> tuple[str, str]:

@@ -128,7 +128,7 @@ class Receiver(BaseProtocol):
             self._crowd.arriving(self, self._monotonic())
         else:
             self._crowd.arrived(self)
-        if messages:
+        if messages or self._paused:
             self._turn()
 
     def _take(self, messages: Sequence[tuple[RawRequestMessage, StreamReader]], data: bytes) -> None:
@@ -139,6 +139,10 @@ class Receiver(BaseProtocol):
         self._at_start = bool(head)
         judges = self._header_bytes + len(data) > HEADER_MAX
         for message, payload in messages:
+            if payload is EMPTY_PAYLOAD and message.headers.get("Content-Length", "0").strip("0"):
+                self._deaf = True  # it says 2 ** 64 - 1, which to the parser is no length at all
+                self._requests.append(Request(NOT_HTTP, EMPTY_PAYLOAD))
+                break
             self._requests.append(Request(judged(message) if judges else message, payload, head))
         self._header_bytes = 0
         self._payload = messages[-1][1]
@@ -170,7 +174,7 @@ class Receiver(BaseProtocol):
         if self._parser is None:
             return
         self._parser.message_consumed()
-        if self._buffer_paused and len(self._requests) <= _PIPELINED_MAX // 2:
+        if self._buffer_paused and not self.held_back and len(self._requests) <= _PIPELINED_MAX // 2:
             self.data_received(b"")
             if len(self._requests) < _PIPELINED_MAX:
                 self._resume_reading_for_buffer()
@@ -184,5 +188,5 @@ class Receiver(BaseProtocol):
         """Take the rest of a body, and what follows it."""
         self.held_back = False
         window.open_to(self.transport, window.LARGE)
-        if len(self._requests) < _PIPELINED_MAX:
+        if len(self._requests) + self._unread < _PIPELINED_MAX:
             self._resume_reading_for_buffer()
