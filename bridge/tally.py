@@ -68,24 +68,33 @@ class CounterView:
 
 
 class HistogramTally:
-    """A histogram with one label. ``bounds`` are the buckets' upper edges, ascending."""
+    """A histogram with one label or none. ``bounds`` are the buckets' upper edges, ascending."""
 
     def __init__(
-        self, name: str, meaning: str, label: str, bounds: Sequence[float], registry: CollectorRegistry
+        self,
+        name: str,
+        meaning: str,
+        labels: Sequence[str],
+        bounds: Sequence[float],
+        registry: CollectorRegistry,
     ) -> None:
         self._bounds = bounds
         self._buckets: dict[str, list[int]] = {}
         self._sums: defaultdict[str, float] = defaultdict(float)
-        self._named = (name, meaning, [label])
+        self._named = (name, meaning, labels)
+        if not labels:
+            self._begin("")  # shown before it counts, as the library's
         registry.register(self)
 
-    def observe(self, value: str, amount: float) -> None:
+    def observe(self, amount: float, value: str = "") -> None:
         """Count ``amount`` under the label's ``value``."""
-        buckets = self._buckets.get(value)
-        if buckets is None:
-            buckets = self._buckets[value] = [0] * (len(self._bounds) + 1)
+        buckets = self._buckets.get(value) or self._begin(value)
         buckets[bisect_left(self._bounds, amount)] += 1
         self._sums[value] += amount
+
+    def _begin(self, value: str) -> list[int]:
+        buckets = self._buckets[value] = [0] * (len(self._bounds) + 1)
+        return buckets
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """Show all buckets to the registry, each with those below it."""
@@ -94,5 +103,5 @@ class HistogramTally:
         edges = [*map(str, map(float, self._bounds)), "+Inf"]
         for value, buckets in self._buckets.items():
             reached = list(zip(edges, accumulate(buckets), strict=True))
-            family.add_metric([value], reached, self._sums[value])
+            family.add_metric([value] if labels else [], reached, self._sums[value])
         yield family

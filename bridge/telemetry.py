@@ -107,7 +107,7 @@ class Telemetry:
         for answer in metrics.CLAIMS:
             self._claims.counts[answer,] = 0
         self.dedup_degraded = self._gauge(metrics.DEDUP_DEGRADED)
-        self.dedup_call_seconds = self._histogram(metrics.DEDUP_CALL_SECONDS)
+        self.dedup_call_seconds = self._tallied_histogram(metrics.DEDUP_CALL_SECONDS)
 
     def _set_up_spool(self) -> None:
         self.spool_records = self._gauge(metrics.SPOOL_RECORDS)
@@ -162,8 +162,7 @@ class Telemetry:
         return view
 
     def _tallied_histogram(self, metric: Metric) -> HistogramTally:
-        (label,) = metric.labels
-        return HistogramTally(metric.name, metric.meaning, label, metric.buckets, self.registry)
+        return HistogramTally(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
 
     def delivered(
         self,
@@ -186,9 +185,9 @@ class Telemetry:
             kind = label if outcome.event_type == event.type else self.label_of(event.type)
             self._conformance.counts[kind, event.conformance] += 1
         self._delivered.counts[app_label, label, ending, body_format, mode] += 1
-        self._seconds.observe(mode, seconds)
+        self._seconds.observe(seconds, mode)
         if ack_seconds is not None:
-            self._ack_seconds.observe(mode, ack_seconds)
+            self._ack_seconds.observe(ack_seconds, mode)
         if outcome.event_id:
             self._last_ms[app] = notification.received_ms
         if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
