@@ -1,4 +1,4 @@
-"""What the tests of the publisher need (a topic, a publisher by each way, a writer without a spool), and a door."""
+"""What the tests of the publisher need: a topic, a publisher by each way, a writer. And a door."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
