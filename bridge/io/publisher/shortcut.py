@@ -105,7 +105,6 @@ class ShortWay:
         self._pending: set[Batch] = accumulator._pending_batches
         self._loop = asyncio.get_running_loop()
         self._opened: list[ShortBatch] = []
-        self._requests: set[asyncio.Task[None]] = set()
         self.ended: Ended = []
         accumulator._pop_batch = self._pop
         self._sender._send_produce_req = self._send
@@ -135,18 +134,17 @@ class ShortWay:
                 self._batches[batch.tp].append(batch)
             else:
                 self.end(batch, refusal)
-        self._send_off()
+        if not accumulator._waiter_future.done():
+            accumulator._waiter_future.set_result(None)
 
     def end(self, batch: ShortBatch, error: BaseException | None) -> None:
-        """Tell of an end, but soon: the library is in the middle of its own lists."""
+        """Tell of an end, in the next turn of the loop: the library is in the middle of its own lists."""
         if not self.ended:
             self._loop.call_soon(self._tell)
         self.ended.append((batch, error))
 
     def _tell(self) -> None:
         ended, self.ended = self.ended, []
-        if not ended:
-            return  # told by who had brought them to their end
         for batch, _ in ended:
             self._pending.discard(batch)
             if batch.over is not None and not batch.over.done():
@@ -168,33 +166,11 @@ class ShortWay:
         self._pending.add(batch)
         return batch
 
-    def _send_off(self) -> None:
-        """Send what can leave, as the sender does: it would need three turns of the loop to come to it."""
-        sender = self._sender
-        task = sender.sender_task
-        if task is None or task.done() or task.cancelling() or not self._numbers.has_pid():
-            return
-        # This wakes the sender as well, which sees to what cannot leave.
-        nodes, _ = self._accumulator.drain_by_nodes(sender._in_flight, sender._muted_partitions)
-        for node, batches in nodes.items():
-            sender._in_flight.add(node)
-            sender._muted_partitions.update(batches)
-            request = self._loop.create_task(self._send(node, batches))
-            self._requests.add(request)
-            request.add_done_callback(self._sent)
-
-    def _sent(self, request: asyncio.Task[None]) -> None:
-        self._requests.discard(request)
-        self._sender._fail_all(request)  # if it has failed, which is a bug: as where one of the sender's does
-
     async def _send(self, node: int, batches: dict[TopicPartition, ShortBatch]) -> None:
-        """Send one request, as the sender does, and then what has come meanwhile."""
+        """Send one request, as the sender does."""
         await _Send(self._sender, batches).do(node)
         self._sender._in_flight.remove(node)
         self._sender._muted_partitions.difference_update(batches)
-        self._tell()
-        if self._batches:
-            self._send_off()
 
 
 class _Send(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
