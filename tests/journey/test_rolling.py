@@ -7,7 +7,11 @@ from tests.journey.chaos.cases import play
 from tests.journey.chaos.report import as_text
 from tests.journey.chaos.rolling import KILLED, renew
 from tests.journey.chaos.run import IN_CI, Run
+from tests.journey.chaos.stage import Stage
 from tests.journey.places import Place
+from tests.rig.waiting import eventually
+
+ROUNDS = 12
 
 
 async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(stamped: Place) -> None:
@@ -22,7 +26,10 @@ async def test_posts_that_fail_are_seen_to_where_a_pod_is_killed_instead(
 ) -> None:
     run = Run(stamped, IN_CI, tmp_path)
     async with run.act("two balanced"):
-        await renew(run.stage, 0, KILLED)
+        for _ in range(ROUNDS):
+            await renew(run.stage, await _with_most_connections(run.stage), KILLED)
+            if not all(send.status for send in run.stage.ledger.sends):
+                break  # few connections are open, so that by chance all new ones lead to the other
     run.expect_all_posts()
     found = await run.conclude()
 
@@ -30,3 +37,19 @@ async def test_posts_that_fail_are_seen_to_where_a_pod_is_killed_instead(
     assert "no post failed" in found.missed
     assert found.verdict.count(Kinds.WRONG) == found.numbers["posts failed"]
     assert not found.verdict.count(Kinds.LOST)
+
+
+async def _with_most_connections(stage: Stage) -> int:
+    """Choose the replica that most posts go to: soon answered, they need few connections."""
+    balancer = stage.balancer
+    assert balancer is not None
+
+    async def alive() -> list[int]:
+        return [backend.alive for backend in await balancer.backends()]
+
+    async def some() -> bool:
+        return any(await alive())
+
+    await eventually(some, "connections lead to a replica")
+    counts = await alive()
+    return counts.index(max(counts))

@@ -189,7 +189,13 @@ class RealKafka:
         ]
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=30_000)
         await admin.start()
+        client = admin._client  # noqa: SLF001 - it trips over a listing that names no controller
+
+        async def is_led() -> bool:
+            return bool(await client.force_metadata_update()) and client.cluster.controller is not None
+
         try:
+            await eventually(is_led, "the broker names a controller")
             answer = await admin.create_topics(wanted, timeout_ms=20_000)
             failed = [(name, code, message) for name, code, message in answer.topic_errors if code]
             if failed:
