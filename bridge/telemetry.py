@@ -178,12 +178,13 @@ class Telemetry:
         """
         app, mode, ending = notification.application.name, notification.mode, outcome.ending
         app_label = app if app in self._apps else "other"
-        label = self.label_of(outcome.event_type)
+        kind = outcome.event_type
+        label = kind if kind in self._types else self.label_of(kind)
         body_format = "none"
         if event is not None:
             body_format = event.format
-            kind = label if outcome.event_type == event.type else self.label_of(event.type)
-            self._conformance.counts[kind, event.conformance] += 1
+            its_label = label if kind == event.type else self.label_of(event.type)
+            self._conformance.counts[its_label, event.conformance] += 1
         self._delivered.counts[app_label, label, ending, body_format, mode] += 1
         self._seconds.observe(seconds, mode)
         if ack_seconds is not None:

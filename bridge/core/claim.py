@@ -36,7 +36,7 @@ _LETTERS = {
 }
 
 
-class Claim(Struct, frozen=True):
+class Claim(Struct, frozen=True, gc=False):
     """One delivery's hold on an occurrence, or its question for one; made by `question`.
 
     ``key`` is the key remembered, ``group`` the one under which the latest state of its kind is (empty where

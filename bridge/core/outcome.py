@@ -31,7 +31,7 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """The ending of one delivery and what an answer or a log line tells of it.
 
     ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`.

@@ -22,7 +22,7 @@ _STATUS = {
 _KEPT = {ending: ending.value for ending in (Ending.PUBLISHED, Ending.DUPLICATE, Ending.SPOOLED)}
 
 
-class _Durable(Struct):
+class _Durable(Struct, gc=False):
     """What is told of an event that is kept: keys in the order in which they are written."""
 
     outcome: str
@@ -31,7 +31,7 @@ class _Durable(Struct):
     topic: str
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """A response without what depends on the connection: its date, and whether the connection goes on."""
 
     status: bytes

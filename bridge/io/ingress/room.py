@@ -35,7 +35,7 @@ class Rooms:
         return Place(self._working, min(_TIMES_IN_WORK * size, self._working.size))
 
 
-class Place(Struct, eq=False):
+class Place(Struct, eq=False, gc=False):
     """One body's place in a room: so many bytes, once it is ``held``."""
 
     room: "Room"

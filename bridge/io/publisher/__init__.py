@@ -48,7 +48,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     retry: float = 0.5
     ask_again: float = 1.0
     listing: float = 60.0
-    gather: float = 0.004
+    gather: float = 0.005
 
 
 class Publisher:
