@@ -6,7 +6,7 @@ the same registry. For one thread; names and meanings stand in `metrics`.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -25,18 +25,21 @@ class CounterTally:
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Show all counts to the registry."""
-        name, meaning, labels = self._named
-        family = CounterMetricFamily(name, meaning, labels=labels)
-        for values, count in self.counts.items():
-            family.add_metric(values, count)
-        yield family
+        yield _family(*self._named, self.counts)
 
 
 class JointTally:
     """Several counters that one entry counts: ``counts[the labels of all] += 1``."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.counts: defaultdict[Labels, int] = defaultdict(int)
+        self._registry = registry
+
+    def counter(self, name: str, meaning: str, labels: Sequence[str], places: Sequence[int]) -> "CounterView":
+        """Show as a counter what is counted by the labels at these places."""
+        view = CounterView(name, meaning, labels, self, places)
+        self._registry.register(view)
+        return view
 
     def by(self, *places: int) -> dict[Labels, int]:
         """Sum the counts by the labels at these places."""
@@ -59,12 +62,17 @@ class CounterView:
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Show all counts to the registry."""
-        name, meaning, labels = self._named
-        family = CounterMetricFamily(name, meaning, labels=labels)
-        sums = dict.fromkeys(sorted(self.shown), 0) | self._joint.by(*self._places)
-        for values, count in sums.items():
-            family.add_metric(values, count)
-        yield family
+        sums = self._joint.by(*self._places)
+        yield _family(*self._named, dict.fromkeys(sorted(self.shown), 0) | sums)
+
+
+def _family(
+    name: str, meaning: str, labels: Sequence[str], counts: Mapping[Labels, int]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, meaning, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
 
 
 class HistogramTally:

@@ -73,11 +73,11 @@ class Telemetry:
         build.labels(version("vod-event-bridge")).set(1)
 
     def _set_up_deliveries(self) -> None:
-        self._delivered = JointTally()
-        total = self._view(metrics.DELIVERIES, 0, 1, 2)
+        self._delivered = JointTally(self.registry)
+        total = self._joint(metrics.DELIVERIES, 0, 1, 2)
         total.shown.update(product(self._apps, ("none",), Ending))
         total.shown.update(product(self._apps, (*self._types, "other"), _ALERTED))
-        by_format = self._view(metrics.BY_FORMAT, 3, 4)
+        by_format = self._joint(metrics.BY_FORMAT, 3, 4)
         by_format.shown.update(product(metrics.FORMATS, ("push", "pull")))
         self._conformance = self._tally(metrics.CONFORMANCE)
         for labels in product((*self._types, "other"), metrics.CONFORMANCES):
@@ -152,14 +152,10 @@ class Telemetry:
         )
 
     def _tally(self, metric: Metric) -> CounterTally:
-        name = metric.name.removesuffix("_total")  # which its exposition adds
-        return CounterTally(name, metric.meaning, metric.labels, self.registry)
+        return CounterTally(metric.name, metric.meaning, metric.labels, self.registry)
 
-    def _view(self, metric: Metric, *places: int) -> CounterView:
-        name = metric.name.removesuffix("_total")
-        view = CounterView(name, metric.meaning, metric.labels, self._delivered, places)
-        self.registry.register(view)
-        return view
+    def _joint(self, metric: Metric, *places: int) -> CounterView:
+        return self._delivered.counter(metric.name, metric.meaning, metric.labels, places)
 
     def _tallied_histogram(self, metric: Metric) -> HistogramTally:
         return HistogramTally(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
@@ -178,13 +174,11 @@ class Telemetry:
         """
         app, mode, ending = notification.application.name, notification.mode, outcome.ending
         app_label = app if app in self._apps else "other"
-        kind = outcome.event_type
-        label = kind if kind in self._types else self.label_of(kind)
+        label = self.label_of(outcome.event_type)
         body_format = "none"
         if event is not None:
             body_format = event.format
-            its_label = label if kind == event.type else self.label_of(event.type)
-            self._conformance.counts[its_label, event.conformance] += 1
+            self._conformance.counts[self.label_of(event.type), event.conformance] += 1
         self._delivered.counts[app_label, label, ending, body_format, mode] += 1
         self._seconds.observe(seconds, mode)
         if ack_seconds is not None:

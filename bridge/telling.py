@@ -18,25 +18,25 @@ T = TypeVar("T")
 class Told(Struct, Generic[T], eq=False):
     """Nothing yet; then a value or an error, for good. ``await`` waits for it in a task, without a limit.
 
-    ``is_told`` says whether it was told, ``error`` is the error where it was one. A struct, because making
-    one costs a quarter of what an ``__init__`` of our own does.
+    ``error`` is the error where it was one. A struct, because making one costs a quarter of what an
+    ``__init__`` of our own does.
     """
 
-    is_told: bool = False
     error: Exception | None = None
+    _is_told: bool = False
     _value: T | None = None
     _then: Callable[[], None] | None = None
     _more: list[Callable[[], None]] | None = None  # nearly always there is one listener or none
 
     def __await__(self) -> Generator[object, None, T]:
         """Wait for the word; raises it where it is an error."""
-        if not self.is_told:
+        if not self._is_told:
             yield from self.waiter()
         return self.result()
 
     def done(self) -> bool:
         """Whether it was told."""
-        return self.is_told
+        return self._is_told
 
     def result(self) -> T:
         """Give the value, or raise the error. To be asked once it is done."""
@@ -48,7 +48,7 @@ class Told(Struct, Generic[T], eq=False):
     def tell(self, value: T) -> None:
         """Tell the value."""
         self._value = value
-        self.is_told = True
+        self._is_told = True
         then = self._then
         if then is not None:
             self._then = None
@@ -63,12 +63,12 @@ class Told(Struct, Generic[T], eq=False):
 
     def ring(self) -> None:
         """Tell that it is time, with no value, unless something was told already."""
-        if not self.is_told:
+        if not self._is_told:
             self.tell(None)  # type: ignore[arg-type] # nobody asks for it
 
     def then(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` in the moment in which it is told; at once where it is done."""
-        if self.is_told:
+        if self._is_told:
             listener()
         elif self._then is None:
             self._then = listener
@@ -80,7 +80,7 @@ class Told(Struct, Generic[T], eq=False):
     def waiter(self) -> "asyncio.Future[None]":
         """Give a future that ends when it is told, unless somebody else has ended it by then."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.then(partial(wake, waiter))
+        self.then(partial(_wake, waiter))
         return waiter
 
     def _call_more(self) -> None:
@@ -93,15 +93,11 @@ def _call(listener: Callable[[], None]) -> None:
     try:
         listener()
     except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the word from the others
-        _report(error)
+        told = {"message": "a listener failed", "exception": error}
+        asyncio.get_running_loop().call_exception_handler(told)
 
 
-def _report(error: Exception) -> None:
-    told = {"message": "a listener failed", "exception": error}
-    asyncio.get_running_loop().call_exception_handler(told)
-
-
-def wake(waiter: "asyncio.Future[None]") -> None:
+def _wake(waiter: "asyncio.Future[None]") -> None:
     """End a waiter that has not ended."""
     if not waiter.done():
         waiter.set_result(None)

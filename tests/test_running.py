@@ -49,7 +49,6 @@ async def test_what_asyncio_knows_can_be_awaited_too() -> None:
 
     async def work() -> int:
         await asyncio.sleep(0)
-        await asyncio.sleep(0.001)
         await loop.run_in_executor(None, int)
         with pytest.raises(Unavailable):
             await broken

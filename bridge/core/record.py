@@ -39,7 +39,7 @@ class Routing(Struct, frozen=True):
 
     def topic_of(self, event: Event, app: str) -> str:
         """Choose the topic of an event of that application."""
-        return (_spelling_kept if event.known else _spelling)(event.type, event.known, app, self).topic
+        return _spelling_of(event, app, self).topic
 
     def topics(self, apps: Sequence[str]) -> list[str]:
         """List every topic that may be written to."""
@@ -107,7 +107,7 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.payload,
         event.original,
     )
-    spelling = (_spelling_kept if event.known else _spelling)(event.type, event.known, app.name, routing)
+    spelling = _spelling_of(event, app.name, routing)
     subject = event.file_id or event.task_id
     key = (subject or event.cast_id or app.name).encode()
     headers = [  # CloudEvents 1.0, binary mode, and the outcome as an extension of ours
@@ -149,8 +149,12 @@ def _spelling(event_type: str, known: bool, app: str, routing: Routing) -> _Spel
     )
 
 
-# Not for unknown types: their names are the sender's, of any number and length.
 _spelling_kept = lru_cache(maxsize=1024)(_spelling)
+
+
+def _spelling_of(event: Event, app: str, routing: Routing) -> _Spelling:
+    # The names of unknown types are the sender's, of any number and length: not worth keeping.
+    return (_spelling_kept if event.known else _spelling)(event.type, event.known, app, routing)
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:

@@ -29,14 +29,7 @@ async def test_a_bug_behind_the_door_is_answered_by_silence_and_counted(door: Do
 
 async def test_what_was_sent_by_who_left_without_reading_is_delivered_all_the_same(door: Door) -> None:
     client = await door.knock()
-    begun, going = asyncio.Event(), asyncio.Event()
-
-    async def once_it_left(notification: Notification) -> Outcome:
-        begun.set()
-        await going.wait()
-        return await door.keep(notification)
-
-    door.deliver = once_it_left
+    begun, going = _held_up(door)
     client.send(post(BODY) * 3)
     await begun.wait()
     client.leave()
@@ -100,14 +93,7 @@ async def test_a_large_body_without_room_is_held_back_also_behind_a_small_one(
 ) -> None:
     windows: list[int] = []
     async with opened(Limits(body_max_bytes=1 << 20, bodies_max_bytes=4 << 20, hold_s=60)) as door:
-        begun, going = asyncio.Event(), asyncio.Event()
-
-        async def small_first(notification: Notification) -> Outcome:
-            begun.set()
-            await going.wait()
-            return await door.keep(notification)
-
-        door.deliver = small_first
+        begun, going = _held_up(door)
         reading = door.ingress._intake._rooms._reading  # noqa: SLF001 - all of it is taken by others
         assert reading.take(reading.size)
         client = await door.knock()
@@ -149,3 +135,16 @@ async def test_who_was_accepted_while_the_door_is_shut_is_closed_at_once(door: D
     door.ingress.shut = True
     client = await door.knock()
     assert await client.ended()
+
+
+def _held_up(door: Door) -> tuple[asyncio.Event, asyncio.Event]:
+    """Let what is delivered wait: gives what is set once something is, and what it waits for."""
+    begun, going = asyncio.Event(), asyncio.Event()
+
+    async def wait(notification: Notification) -> Outcome:
+        begun.set()
+        await going.wait()
+        return await door.keep(notification)
+
+    door.deliver = wait
+    return begun, going

@@ -49,7 +49,6 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Memory:
     """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
 
-    ``away`` tells whether Redis missed so often in a row that it is only probed.
     ``now_ms`` is the wall clock in unix milliseconds.
     """
 
@@ -75,12 +74,16 @@ class Memory:
         )
         self._terms = tuple(map(str, terms))
         self._finished = Finished()
-        self.away = False
         self._misses = 0
         self._missed: list[str] = []
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._probes: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis missed so often in a row that it is only probed."""
+        return self._misses >= _MISSES_TO_OPEN
 
     def start(self) -> None:
         """Begin to probe where Redis is away, and to offer again what it did not take."""
@@ -97,7 +100,7 @@ class Memory:
     def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
-        line = self._lines.get(claim.app) or self._new_line(claim.app)
+        line = self._line(claim.app)
         if known is None and self.away and not line.busy:  # nobody overtakes those that wait in line
             known = replace(claim, answer=Answer.AWAY)
         if known is None:
@@ -123,11 +126,12 @@ class Memory:
 
     def _settle(self, claim: Claim, how: str) -> Told[bool]:
         """Tell Redis how ``claim`` ends; False where it was not heard."""
-        line = self._lines.get(claim.app) or self._new_line(claim.app)
-        return line.end(claim, how)
+        return self._line(claim.app).end(claim, how)
 
-    def _new_line(self, app: str) -> Line:
-        line = self._lines[app] = Line(self._carry, self._limits.gather_s)
+    def _line(self, app: str) -> Line:
+        line = self._lines.get(app)
+        if line is None:
+            line = self._lines[app] = Line(self._carry, self._limits.gather_s)
         return line
 
     async def _carry(self, line: Line) -> None:
@@ -136,11 +140,15 @@ class Memory:
         if self.away:
             self._tell(line, batch, None)
             return
-        counts, texts = (
-            (len(batch.endings), len(batch.questions)),
-            ("".join(batch.said), "".join(batch.asked)),
-        )
-        await self._call(batch.keys(), [*counts, *self._terms, *texts], partial(self._tell, line, batch))
+        said, asked = "".join(batch.said), "".join(batch.asked)
+        arguments: list[str | int] = [
+            len(batch.endings),
+            len(batch.questions),
+            *self._terms,
+            said,
+            asked,
+        ]
+        await self._call(batch.keys(), arguments, partial(self._tell, line, batch))
 
     def _tell(self, line: Line, batch: Batch, text: str | None) -> None:
         heard = text is not None
@@ -194,7 +202,6 @@ class Memory:
     def _miss(self) -> None:
         self._misses += 1
         if self._misses == _MISSES_TO_OPEN:
-            self.away = True
             self._telemetry.dedup_degraded.set(1)
             log.warning(
                 "dedup_away", meaning="Redis does not answer: nothing is checked for having been seen"
@@ -202,7 +209,6 @@ class Memory:
 
     def _answered(self) -> None:
         if self.away:
-            self.away = False
             self._telemetry.dedup_degraded.set(0)
             log.warning("dedup_back", unsettled=len(self._finished))
         self._misses = 0

@@ -102,14 +102,15 @@ class Connection(Receiver):
             # Who does not read its answers may be closed when room is needed.
             self._crowd.idle(self)
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: Request | Answer) -> None:
+        if isinstance(request, Answer):
+            if not self._respond(None, request):
+                self._end(overloaded=False)
+            return
         self._request = request
         self._unread = not request.is_whole
         if not self._unread and request.asked is None:  # else the parser has not seen it
             self._consumed()
-        if isinstance(request.message, Answer):
-            self.answered(request.message)
-            return
         self.answering = not self._unread
         try:
             self._taker.take(request, self)
@@ -139,8 +140,8 @@ class Connection(Receiver):
         self.cut("")
         self._end(overloaded=False)
 
-    def _respond(self, request: Request, answer: Answer) -> bool:
-        """Write an answer; tell whether the connection goes on."""
+    def _respond(self, request: Request | None, answer: Answer) -> bool:
+        """Write the answer to ``request``, or to what is none; tell whether the connection goes on."""
         transport = self.transport
         gone = transport is None or transport.is_closing()
         if answer.refusal and not (gone and self._was_cut):
@@ -148,10 +149,13 @@ class Connection(Receiver):
         if gone or transport is None:
             return bool(self._requests)
         last = (self._deaf or self._half_closed) and not self._requests
-        keep = not (last or self._house.draining or answer.closes) and request.keeps_alive
-        connection = (b"keep-alive" if request.is_old else b"") if keep else b"close"
+        closes = last or self._house.draining or answer.closes
+        if request is None or closes or not request.keeps_alive:
+            transport.write(rendered(answer, self._house.date(), b"close"))
+            return False
+        connection = b"keep-alive" if request.is_old else b""
         transport.write(rendered(answer, self._house.date(), connection))
-        return keep
+        return True
 
     def proceed(self) -> None:
         """Tell a client that asked whether to send its body to send it."""

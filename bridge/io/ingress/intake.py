@@ -172,9 +172,7 @@ class Intake:
             self.heads.learn(request, asked)
         return asked
 
-    def _asked_by(self, message: RawRequestMessage | Answer) -> Asked | Answer:
-        if isinstance(message, Answer):
-            return message
+    def _asked_by(self, message: RawRequestMessage) -> Asked | Answer:
         if message.method != "POST":
             return METHOD_HEAD if message.method == "HEAD" else METHOD
         path, query = _target(message)

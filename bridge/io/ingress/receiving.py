@@ -6,6 +6,7 @@ ones and costs a task, a request and a response object each. What is done with r
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -18,7 +19,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from bridge.io.ingress import window
 from bridge.io.ingress.answers import HEADER_TOO_LARGE, NOT_HTTP, Answer
 from bridge.io.ingress.crowd import Crowd
-from bridge.io.ingress.requests import HEADER_MAX, Heads, Request, head_of, judged
+from bridge.io.ingress.requests import HEADER_MAX, Heads, Request, head_of, is_too_large
 
 # Bodies wait here while there is no room for them: twice this and one read of the socket, a connection.
 _READ_BUFFER = 32 * 1024
@@ -27,8 +28,8 @@ _PIPELINED_MAX = 32
 _DISCARD_MAX = 16 * 1024 * 1024
 
 
-class Receiver(BaseProtocol):
-    """Takes bytes in. Its heir turns to the requests that came of them."""
+class Receiver(BaseProtocol, ABC):
+    """Takes bytes in: of them come requests, and the answers to what is none. Its heir turns to both."""
 
     __slots__ = (
         "_at_start",
@@ -64,7 +65,7 @@ class Receiver(BaseProtocol):
         self._crowd = crowd
         self._heads = heads
         self._monotonic = monotonic
-        self._requests: deque[Request] = deque()
+        self._requests: deque[Request | Answer] = deque()
         self._request: Request | None = None  # the one in work
         self._payload: StreamReader = EMPTY_PAYLOAD
         self._at_start = True  # of a request: surely, as far as the parser's bytes go
@@ -76,13 +77,13 @@ class Receiver(BaseProtocol):
         self.answering = False
         self.held_back = False
 
+    @abstractmethod
     def cut(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _turn(self) -> None:
         """Turn to the next request, if that is possible now."""
-        raise NotImplementedError
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's signature
         """Read on, if reading was paused: aiohttp's parser asks for it after each request."""
@@ -141,9 +142,10 @@ class Receiver(BaseProtocol):
         for message, payload in messages:
             if payload is EMPTY_PAYLOAD and message.headers.get("Content-Length", "0").strip("0"):
                 self._deaf = True  # it says 2 ** 64 - 1, which to the parser is no length at all
-                self._requests.append(Request(NOT_HTTP, EMPTY_PAYLOAD))
+                self._requests.append(NOT_HTTP)
                 break
-            self._requests.append(Request(judged(message) if judges else message, payload, head))
+            refused = judges and is_too_large(message)
+            self._requests.append(HEADER_TOO_LARGE if refused else Request(message, payload, head))
         self._header_bytes = 0
         self._payload = messages[-1][1]
         if not self._payload.is_eof() and window.exceeds(messages[-1][0]):
@@ -154,7 +156,7 @@ class Receiver(BaseProtocol):
     def _take_broken(self, answer: Answer) -> None:
         self._deaf = True
         if self._payload.is_eof():
-            self._requests.append(Request(answer, EMPTY_PAYLOAD))
+            self._requests.append(answer)
             self._turn()
         else:
             self._break_payload()

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from bridge.core.application import Application
 from bridge.core.inflate import Coding
-from bridge.io.ingress.answers import HEADER_TOO_LARGE, Answer
 
 HEADER_MAX = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
@@ -32,13 +31,13 @@ class Asked(Struct, frozen=True):
 
 
 class Request(Struct, eq=False):
-    """One request: its head, or the answer to what is none; its body comes by ``payload``.
+    """One request: its head, and its body, which comes by ``payload``.
 
     ``head`` are the bytes of a head that may be learned. Of one that was known ``asked`` is set from the
     start, and ``body`` is the whole body.
     """
 
-    message: RawRequestMessage | Answer
+    message: RawRequestMessage
     payload: StreamReader
     head: bytes = b""
     asked: Asked | None = None
@@ -52,35 +51,27 @@ class Request(Struct, eq=False):
     @property
     def is_old(self) -> bool:
         """Whether its client must be told that its connection stays."""
-        return isinstance(self.message, RawRequestMessage) and self.message.version == HttpVersion10
+        return self.message.version == HttpVersion10
 
     @property
     def keeps_alive(self) -> bool:
         """Whether another one may follow it."""
         message = self.message
-        return self.asked is not None or (
-            isinstance(message, RawRequestMessage)
-            and self.payload.is_eof()
-            and not (message.should_close or message.upgrade)
-        )
+        return self.is_whole and not (message.should_close or message.upgrade)
 
     @property
     def size(self) -> int:
         """How many bytes its body has, as it was received; -1 where that is not known yet."""
         if self.asked is not None:
             return len(self.body)
-        if self.payload.is_eof() or isinstance(self.message, Answer):
+        if self.payload.is_eof():
             return self.payload.total_bytes
         return int(self.message.headers.get("Content-Length", -1))
 
     @property
     def awaits_consent(self) -> bool:
         """Whether its client sends the body only once it is told to."""
-        message = self.message
-        return (
-            isinstance(message, RawRequestMessage)
-            and message.headers.get("Expect", "").lower() == "100-continue"
-        )
+        return self.message.headers.get("Expect", "").lower() == "100-continue"
 
     def take_body(self) -> bytes:
         """Give away a body that is here: who holds a delivery may drop it before its answer."""
@@ -90,16 +81,21 @@ class Request(Struct, eq=False):
         return body
 
 
-def judged(message: RawRequestMessage) -> RawRequestMessage | Answer:
-    """Give a head back, or the answer to one that is too large."""
+def is_too_large(message: RawRequestMessage) -> bool:
+    """Whether a head has more bytes than are taken."""
     size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
-    return HEADER_TOO_LARGE if size > HEADER_MAX else message
+    return size > HEADER_MAX
 
 
 def head_of(data: bytes, payload: StreamReader) -> bytes:
     """Give the head of the request that ``data`` is, from its first byte to its last; empty if it is not."""
-    end = data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
+    end = _end_of_head(data)
     return data[:end] if payload.is_eof() and end + payload.total_bytes == len(data) else b""
+
+
+def _end_of_head(data: bytes) -> int:
+    """Tell where a head that may be known ends; before any head's end where there is none."""
+    return data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
 
 
 class _Known(Struct, frozen=True):
@@ -119,7 +115,7 @@ class Heads:
 
     def request_in(self, data: bytes) -> Request | None:
         """Give the request that ``data`` is, from its first byte to its last, if its head is known."""
-        end = data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
+        end = _end_of_head(data)
         # A head with a wrong token is never learned, and the look's time tells nothing of those that are.
         known = self._known.get(data[:end])
         if known is None or len(data) - end != known.length:
@@ -129,7 +125,7 @@ class Heads:
     def learn(self, request: Request, asked: Asked) -> None:
         """Keep what a request's head asks for."""
         message, head = request.message, request.head
-        if not head or isinstance(message, Answer) or not _says_all(message, head):
+        if not head or not _says_all(message, head):
             return
         known = self._known
         if len(known) >= _KNOWN_MAX:

@@ -73,6 +73,5 @@ class PublicWay:
         self._end(batch, KafkaError("the producer was closed") if answer.cancelled() else answer.exception())
 
     def _end(self, batch: Batch, error: BaseException | None) -> None:
-        if batch.over is not None and not batch.over.done():
-            batch.over.set_result(None)
+        batch.end()
         self._hear([(batch, error)])

@@ -32,9 +32,8 @@ class Lanes:
     def __init__(self, limits: Limits, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._room = Room(limits.most_bytes, limits.most_records)
-        self._room_of_the_homeless = Room(
-            limits.most_bytes, limits.most_records
-        )  # who waits for a topic takes no room from the others
+        # Who waits for a topic takes no room from the others.
+        self._room_of_the_homeless = Room(limits.most_bytes, limits.most_records)
         self._on_answer = on_answer
         self._on_failure = on_failure
         self._lanes: dict[tuple[str, int], Lane] = {}

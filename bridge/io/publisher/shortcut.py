@@ -147,8 +147,7 @@ class ShortWay:
         ended, self.ended = self.ended, []
         for batch, _ in ended:
             self._pending.discard(batch)
-            if batch.over is not None and not batch.over.done():
-                batch.over.set_result(None)
+            batch.end()
         self._hear(ended)
 
     def _pop(self, tp: TopicPartition) -> ShortBatch:

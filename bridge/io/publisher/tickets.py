@@ -70,8 +70,7 @@ class Ticket(Struct, eq=False):
     def end(self) -> None:
         """Make room: it is no longer ours."""
         self.queue = None
-        self.room.bytes += self.size
-        self.room.records += 1
+        self.room.give_back(self.size)
 
 
 class Lane:
@@ -163,6 +162,11 @@ class Batch(Struct, eq=False):
             self.over = asyncio.get_running_loop().create_future()
         return self.over
 
+    def end(self) -> None:
+        """Let go whoever waits for it."""
+        if self.over is not None and not self.over.done():
+            self.over.set_result(None)
+
 
 Ended = list[tuple[Batch, BaseException | None]]
 """Batches that have ended at once: written, or with the error for which they were not."""
@@ -188,3 +192,8 @@ class Room(Struct):
         self.bytes -= size
         self.records -= 1
         return True
+
+    def give_back(self, size: int) -> None:
+        """Give it back."""
+        self.bytes += size
+        self.records += 1
