@@ -236,7 +236,6 @@ ROWS: tuple[Row, ...] = (
         field="ProcessImageAsyncCompleteEvent",  # the SDK names the settings' struct, a slip
         names=("ProcessImageAsyncComplete",),  # the regular spelling
         file_id=("Input.FileId",),
-        states=(),
     ),
     Row(
         "CreateAigcAdvancedCustomElementCompleteEvent",

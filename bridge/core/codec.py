@@ -4,6 +4,7 @@ Any bytes give an `Event` or `Rejected`. How an event is written stands in `reco
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from bridge.core.event import Conformance, Event
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
 from bridge.core.reading import Reading
-from bridge.core.result import NO_CODE, OwnCode, judge
+from bridge.core.result import NO_CODE, OwnCode, is_failure, judge
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
@@ -132,14 +133,25 @@ def _read_legacy(members: dict[str, Raw], name: str) -> Reading:
         walked.value,
         payload,  # spelled before the null members are dropped
         canonical_of(raw, data),
-        tuple([f"{path}: no 3.0 field" for path in translation.unmapped]) + walked.repairs,
+        tuple([f"{path}: no 3.0 field" for path in _without_place(translation)]) + walked.repairs,
         walked.repairs_more,
         walked.misfit or translation.misfit,
         True,  # noqa: FBT003 - further: the body is not in the 3.0 shape
         NO_CODE if code is None else OwnCode(code, translation.own_message),
         translation.task_id,
         translation.file_id,
+        tuple([(one.path, one.result) for one in translation.results]),
     )
+
+
+def _without_place(translation: legacy.Translation) -> Sequence[str]:
+    """Name what of a legacy body has no place in the payload.
+
+    The table's own "no place" is conforming (§4.1), but not where a failed subtask is lost by it.
+    """
+    if translation.unmapped or not translation.results:
+        return translation.unmapped
+    return [one.delivered for one in translation.results if is_failure(one.result)]
 
 
 def _event(reading: Reading, envelope: Envelope) -> Event:
@@ -151,7 +163,7 @@ def _event(reading: Reading, envelope: Envelope) -> Event:
         session_id, session_context = value.SessionId, value.SessionContext
     task_id = reading.task_id or task_id or ""
     file_id = reading.file_id or first_text(value, row.file_id)
-    judgement = judge(value, row, reading.own)
+    judgement = judge(value, row, reading.own, reading.unplaced)
     repairs = envelope.repairs + reading.repairs
     conformance: Conformance = "nonconforming" if reading.misfit else "repaired" if repairs else "conforming"
     return Event(  # in the fields' order: so many names would cost more than the rest

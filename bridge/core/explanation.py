@@ -15,6 +15,7 @@ from bridge.core.event import Conformance, Event, Failure, Format, Notification,
 from bridge.core.outcome import Reason, Rejected
 from bridge.core.partition import hash_of, partition_of
 from bridge.core.record import Routing, event_record
+from bridge.core.task_status import KNOWN
 
 HELP: Mapping[str, str] = {
     Reason.MALFORMED: "no release reads this: look at what the sender wrote, and whether it was cut",
@@ -161,13 +162,17 @@ def _parts(event: Event, row: Row, event_id: str) -> Iterator[Part]:
         yield Part(f"@{first}", "when it was first received, unix ms: the same may truly happen again")
 
 
+_UNKNOWN_STATUS = "no code is bad, but its Status {} does not say how it ended"
+
+
 def _outcome_why(event: Event, row: Row) -> str:
     if event.verdict == "in_progress":
         return f"its Status is {event.status}, whatever its codes say"
     if row.fact:
         return "the type states a fact"
     if event.verdict == "unknown":
-        return "nothing in it tells a result"
+        is_known = event.status in KNOWN
+        return "nothing in it tells a result" if is_known else _UNKNOWN_STATUS.format(event.status)
     if event.verdict == "succeeded":
         return "every code in it is good"
     if event.verdict == "partial":

@@ -15,7 +15,8 @@ class Reading(Struct, frozen=True, gc=False):
     ``value`` and ``payload`` are as in `conformance.Fitted`. ``content`` are the canonical bytes of what was
     delivered below the envelope. Of ``repairs``, those of how the body is made up come before the payload's;
     ``repairs_more`` and ``misfit`` are the payload's. ``further`` tells that the body holds more than the
-    payload says. ``task_id`` and ``file_id`` are set only where the payload is in no shape that the row's
+    payload says. ``unplaced`` are the results that the payload has no place for: path and codes of each.
+    ``task_id`` and ``file_id`` are set only where the payload is in no shape that the row's
     paths can read.
     """
 
@@ -33,3 +34,4 @@ class Reading(Struct, frozen=True, gc=False):
     own: OwnCode = NO_CODE
     task_id: str = ""
     file_id: str = ""
+    unplaced: tuple[tuple[str, dict[str, Any]], ...] = ()

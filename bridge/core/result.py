@@ -4,7 +4,7 @@ One vote per owner of result keys: the payload itself, each element of its resul
 such an element. What the vendor's codes mean is nowhere else.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from operator import attrgetter
@@ -15,10 +15,10 @@ from msgspec import UNSET, Struct, UnsetType, structs
 from bridge.core.catalogue import OTHER, Row, Word
 from bridge.core.content import pick
 from bridge.core.event import Failure, Verdict
+from bridge.core.task_status import ENDED_OTHERWISE, IN_PROGRESS, KNOWN
 
 FAILURES_MAX = 100
 
-_UNDER_WAY = ("WAITING", "PROCESSING")
 _GOOD_CODES = ("0", "", "SUCCESS")
 _CODES = ("ErrCode", "ErrCodeExt", "Status", "Message")
 _codes_in_struct = attrgetter(*_CODES)
@@ -26,7 +26,7 @@ _codes_in_struct = attrgetter(*_CODES)
 _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
-_TELLING = frozenset({"SUCCESS", "FAIL"})  # of a Status; all other words say nothing of a result
+_TELLING = frozenset({"SUCCESS", *ENDED_OTHERWISE})  # of a Status; all other words say nothing of a result
 _PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
@@ -48,11 +48,17 @@ class OwnCode(Struct, frozen=True):
 NO_CODE = OwnCode()
 
 
-def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: ANN401 - a struct or a dict
-    """Let the payload's results vote."""
+def judge(
+    value: Any,  # noqa: ANN401 - a struct or a dict
+    row: Row,
+    own: OwnCode = NO_CODE,
+    unplaced: Sequence[tuple[str, dict[str, Any]]] = (),
+) -> Judgement:
+    """Let the payload's results vote, and those of a legacy body that it has no place for, by their paths."""
     if row.fact:
         return _SUCCEEDED
-    if type(value) is not dict and row.word is None and (own is NO_CODE or _is_good(own.code)):
+    is_strict = type(value) is not dict
+    if is_strict and not unplaced and row.word is None and (own is NO_CODE or _is_good(own.code)):
         usual = _usual(value, row.results, own)
         if usual is not None:
             return usual
@@ -60,18 +66,15 @@ def judge(value: Any, row: Row, own: OwnCode = NO_CODE) -> Judgement:  # noqa: A
     payload_says = _vote(value, row.word, own)
     if payload_says is not None:
         tally.note("", payload_says)
-    own_bad = payload_says is not None and payload_says.bad
-    if type(value) is not dict:
+    if is_strict:
         for name in row.results:
             _let_structs_vote(tally, name, getattr(value, name, None))
     else:
-        for path, owner in _owners(value, row):
-            if (says := _vote(owner, None, NO_CODE)) is not None:
-                tally.note(path, says)
-    verdict = _verdict(tally, own_bad=own_bad, own_good=payload_says is not None and not own_bad)
-    if pick(value, "Status") in _UNDER_WAY:
-        verdict = "in_progress"
-    return Judgement(verdict, tuple(tally.failures), tally.failures_more)
+        _let_dicts_vote(tally, _owners(value, row))
+    _let_dicts_vote(tally, unplaced)
+    return Judgement(
+        _verdict(tally, payload_says, pick(value, "Status"), row), tuple(tally.failures), tally.failures_more
+    )
 
 
 def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | None:  # noqa: ANN401 - a strict struct
@@ -79,7 +82,7 @@ def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | No
     state = value.Status
     said = (value.ErrCode, value.ErrCodeExt, state if state in _TELLING else None)
     is_good = said in _PLAINLY_GOOD
-    if not is_good and said not in _SILENT:
+    if state not in KNOWN or (not is_good and said not in _SILENT):
         return None
     is_good = is_good or own.code is not None
     for name in results:
@@ -98,7 +101,7 @@ def _usual(value: Any, results: tuple[str, ...], own: OwnCode) -> Judgement | No
                     is_good = True
                 elif said not in _SILENT:
                     return None
-    if state in _UNDER_WAY:
+    if state in IN_PROGRESS:
         return _IN_PROGRESS
     return _SUCCEEDED if is_good else _UNKNOWN
 
@@ -182,31 +185,49 @@ def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: AN
                 tally.note(f"{path}.{child}" if child else path, says)
 
 
-def _verdict(tally: _Tally, *, own_bad: bool, own_good: bool) -> Verdict:
-    if own_bad:
+def is_failure(result: dict[str, Any]) -> bool:
+    """Tell whether the codes or the Status of a result are bad; it is a dict with the names of 3.0."""
+    vote = _vote(result, None, NO_CODE)
+    return vote is not None and vote.bad
+
+
+def _let_dicts_vote(tally: _Tally, owners: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    for path, owner in owners:
+        if (says := _vote(owner, None, NO_CODE)) is not None:
+            tally.note(path, says)
+
+
+def _verdict(tally: _Tally, payload_says: _Vote | None, state: Any, row: Row) -> Verdict:  # noqa: ANN401 - any JSON value
+    if state in IN_PROGRESS:
+        return "in_progress"
+    if payload_says is not None and payload_says.bad:
         return "failed"
     if tally.bad:
         return "partial" if tally.good else "failed"
-    return "succeeded" if tally.good or own_good else "unknown"
+    is_own_word = row.word is not None and row.word.field == "Status"
+    if type(state) is str and state not in KNOWN and not is_own_word:
+        return "unknown"  # it ended, perhaps, and nobody knows how
+    return "succeeded" if tally.good or payload_says is not None else "unknown"
 
 
 def _vote(owner: Any, word: Word | None, own: OwnCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
     code, ext, status, message = map(owner.get, _CODES) if type(owner) is dict else _codes_in_struct(owner)
-    if word is None and own is NO_CODE and status != "FAIL" and ext in _GOOD_EXTS:
+    ended_otherwise = type(status) is str and status in ENDED_OTHERWISE
+    if word is None and own is NO_CODE and not ended_otherwise and ext in _GOOD_EXTS:
         if type(code) is int and code == 0:
             return _GOOD  # as nearly all are
         if code is None and ext is None:
             return _GOOD if status == "SUCCESS" else None
     if word and word.field == "Status":
-        status = None
+        ended_otherwise = False
     said = _said(owner, word) if word else None
     bad_code, bad_ext = not _is_good(code), ext is not None and not _is_good(ext)
     bad_own = own is not NO_CODE and not _is_good(own.code)
     bad_word = word is not None and said is not None and said not in word.good
-    if bad_code or bad_ext or bad_own or bad_word or status == "FAIL":
+    if bad_code or bad_ext or bad_own or bad_word or ended_otherwise:
         told: Any = code if bad_code else own.code if bad_own else said if bad_word else UNSET
-        if told is UNSET and status == "FAIL":
-            told = "FAIL"
+        if told is UNSET and ended_otherwise:
+            told = status
         message = message or own.message
         return _Vote(
             bad=True,

@@ -114,11 +114,17 @@ def _alias(row: Row, field: str) -> tuple[str, ...]:
     return () if field == row.field else (f"{field}: alias of {row.field}",)
 
 
+# Words that other products' events have as well (§9): they tell nothing of a type.
+_COMMON = frozenset(
+    {"ErrCode", "ErrCodeExt", "Message", "Status", "Code", "Data", "FileId", "TaskId", "RequestId"}
+)
+
+
 def _resembles(raw: Raw, row: Row) -> bool:
-    """Whether an object shares a key with the type's payload."""
+    """Whether an object shares a key with the type's payload that is not one of the common words."""
     keys = msgspec.json.decode(raw, type=dict[str, Raw])
     names = {key[:1].upper() + key[1:] for key in keys} if row.lower_camel else keys.keys()
-    return not names.isdisjoint(row.struct.__struct_fields__)
+    return not _COMMON.issuperset(names & set(row.struct.__struct_fields__))
 
 
 def _further(members: Members, key: str) -> dict[str, Raw]:

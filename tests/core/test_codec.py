@@ -88,12 +88,16 @@ def test_what_cannot_be_an_event_is_refused_with_its_reason(body: dict[str, Any]
             ("EventType: missing", "EditMediaComplete: alias of EditMediaCompleteEvent"),
         ),
         (
-            {"EventType": "TranscodeComplete", "Transcode": TRANSCODE, "TranscodeCompleteEvent": None},
+            {
+                "EventType": "TranscodeComplete",
+                "Transcode": {**TRANSCODE, "PlayInfoSet": []},
+                "TranscodeCompleteEvent": None,
+            },
             "TranscodeComplete",
             ("Transcode: read as TranscodeCompleteEvent",),
         ),
         (
-            {"EventType": "RestoreMediaComplete", "Restore": {"fileId": "f"}},
+            {"EventType": "RestoreMediaComplete", "Restore": {"fileId": "f", "RestoreTier": "Bulk"}},
             "RestoreMediaComplete",
             ("Restore: read as RestoreMediaCompleteEvent", "fileId: to FileId"),
         ),

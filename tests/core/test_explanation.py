@@ -11,3 +11,12 @@ def test_a_body_without_a_type_is_explained_by_the_type_that_its_sibling_tells()
     notification = Notification(application=Application(name="default"), body=body, received_ms=0)
     told = explain(notification, Routing())
     assert (told.type, told.topic, told.key) == ("NewFileUpload", "vod.NewFileUpload", "1")
+
+
+def test_a_status_that_nobody_knows_is_named_as_the_reason() -> None:
+    payload = b'{"TaskId":"t","Status":"SUSPENDED","ErrCode":0}'
+    body = b'{"EventType":"EditMediaComplete","EditMediaCompleteEvent":%b}' % payload
+    notification = Notification(application=Application(name="default"), body=body, received_ms=0)
+    explained = explain(notification, Routing())
+    assert explained.outcome == "unknown"
+    assert explained.outcome_why == "no code is bad, but its Status SUSPENDED does not say how it ended"

@@ -39,7 +39,7 @@ def digest(text: str) -> str:
         (
             "ProcessImageAsyncCompleteEvent",
             {"TaskId": "t", "Status": "FINISH"},
-            "ProcessImageAsyncCompleteEvent:t",
+            "ProcessImageAsyncCompleteEvent:t:FINISH",
         ),
         ("NewFileUpload", {"FileId": "f", "ProcedureTaskId": "t"}, "NewFileUpload:f"),
         ("NewFileUpload", {"FileId": "f", "TaskId": "t"}, "NewFileUpload:f"),

@@ -25,27 +25,35 @@ from bridge.core.legacy.rules import (
 )
 from bridge.core.payloads import Payload
 
+# Where an object stands: what holds it, and its key or index there. Spelled only where something is amiss.
+Path = tuple["Path | str", str | int]
+
 
 class Findings(Struct):
-    """What a walk met on its way: paths of keys without a row, and whether something had a wrong kind."""
+    """What a walk met on its way.
+
+    ``unmapped`` are the paths of keys without a row. ``unplaced`` are the members that no row has a place
+    for: the path of their object, and these members by their keys. ``misfit``: something had a wrong kind.
+    """
 
     unmapped: list[str] = []
+    unplaced: list[tuple[Path | str, dict[str, object]]] = []
     misfit: bool = False
 
 
-# Where an object stands: what holds it, and its key or index there. Spelled only where something is amiss.
-_Path = tuple["_Path | str", str | int]
-
-
-def apply(place: Place, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
+def apply(place: Place, data: Mapping[str, object], path: Path | str, findings: Findings) -> dict[str, Any]:
     """Map one object. ``data`` is never changed, but values of it are taken over as they are."""
     try:
         plan = _plan(place, tuple(data))
     except LookupError:
         plan = _plan(place, tuple(filter(place.rows.__contains__, data)))
+        if plan.placeless:
+            _note_placeless(plan.placeless, data, path, findings)
         mapped = _mapped(plan, data, path, findings)
         _pass(place, data, mapped, path, findings)
         return mapped
+    if plan.placeless:
+        _note_placeless(plan.placeless, data, path, findings)
     if plan.renamed:
         mapped = {name: data[key] for key, name in plan.renamed}
         if None not in mapped.values():
@@ -62,10 +70,12 @@ class _Plan(Struct, frozen=True):
     """The steps for an object with certain keys, in the table's order.
 
     Where each value only changes its name, ``renamed`` are the old and the new ones, else it is empty.
+    ``placeless`` are the keys that 3.0 has no place for.
     """
 
     steps: Sequence[_Step]
     renamed: Sequence[tuple[str, str]]
+    placeless: Sequence[str]
 
 
 @lru_cache(maxsize=1024)
@@ -79,8 +89,9 @@ def _plan(place: Place, keys: tuple[str, ...]) -> _Plan:
         raise LookupError
     steps = [_step(key, rule) for key, rule in rows.items() if key in keys and rule is not None]
     renamed = [(key, name) for key, parents, name, rule, _ in steps if not parents and rule is None]
+    placeless = [key for key in keys if rows[key] is None]
     only_renamed = len(steps) == len({name for _, name in renamed})
-    return _Plan(steps, renamed if only_renamed else ())
+    return _Plan(steps, renamed if only_renamed else (), placeless)
 
 
 def _step(key: str, rule: str | Conversion) -> _Step:
@@ -91,7 +102,7 @@ def _step(key: str, rule: str | Conversion) -> _Step:
     return key, parents, name, rule, _CONVERSIONS[type(rule)]
 
 
-def _mapped(plan: _Plan, data: Mapping[str, object], path: _Path | str, findings: Findings) -> dict[str, Any]:
+def _mapped(plan: _Plan, data: Mapping[str, object], path: Path | str, findings: Findings) -> dict[str, Any]:
     mapped: dict[str, Any] = {}
     for key, parents, name, rule, convert in plan.steps:
         value = data[key]
@@ -109,28 +120,46 @@ def _mapped(plan: _Plan, data: Mapping[str, object], path: _Path | str, findings
     return mapped
 
 
+def _note_placeless(
+    keys: Sequence[str], data: Mapping[str, object], path: Path | str, findings: Findings
+) -> None:
+    """Note objects and arrays at keys that 3.0 has no place for: there may be results in them."""
+    nested = {key: data[key] for key in keys if data[key] and type(data[key]) in _NESTING}
+    if nested:
+        findings.unplaced.append((path, nested))
+
+
+_NESTING = {dict, list}
+
+
 def _pass(
     place: Place,
     data: Mapping[str, object],
     mapped: dict[str, Any],
-    path: _Path | str,
+    path: Path | str,
     findings: Findings,
 ) -> None:
     """Take over what is called as in 3.0, which is preferred to what was mapped; note what has no row."""
+    unplaced: dict[str, object] = {}
     for key, value in data.items():
         if value is None or key in place.rows:
             continue
         if key in place.struct.__struct_fields__:
             mapped[key] = _preferred(value, mapped.get(key))
-        elif REST not in place.rows:
-            findings.unmapped.append(_spelled((path, key)))
+        else:
+            unplaced[key] = value
+            if REST not in place.rows:
+                findings.unmapped.append(spelled((path, key)))
+    if unplaced:
+        findings.unplaced.append((path, unplaced))
 
 
-def _spelled(path: _Path | str) -> str:
+def spelled(path: Path | str) -> str:
+    """Spell a path as ``data.fileInfo[0].status``."""
     if isinstance(path, str):
         return path
     holder, step = path
-    return f"{_spelled(holder)}.{step}" if isinstance(step, str) else f"{_spelled(holder)}[{step}]"
+    return f"{spelled(holder)}.{step}" if isinstance(step, str) else f"{spelled(holder)}[{step}]"
 
 
 def joined(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, Any]:
@@ -149,33 +178,33 @@ def _preferred(first: object, second: object) -> object:
 # The conversions: of a rule, a value that is not None, its path, and what is found on the way. Where the
 # value is of a wrong kind they give UNSET.
 
-_Convert = Callable[[Any, Any, _Path, Findings], Any]
+_Convert = Callable[[Any, Any, Path, Findings], Any]
 
 
-def _words(rule: Words, value: object, _path: _Path, _findings: Findings) -> object:
+def _words(rule: Words, value: object, _path: Path, _findings: Findings) -> object:
     return rule.words.get(value, value) if isinstance(value, str) else value
 
 
-def _single(_rule: Single, value: object, _path: _Path, _findings: Findings) -> object:
+def _single(_rule: Single, value: object, _path: Path, _findings: Findings) -> object:
     return [value]
 
 
-def _unwrapped(_rule: Unwrapped, value: object, _path: _Path, _findings: Findings) -> object:
+def _unwrapped(_rule: Unwrapped, value: object, _path: Path, _findings: Findings) -> object:
     return _only(value)
 
 
-def _wrapped(rule: Wrapped, value: object, _path: _Path, _findings: Findings) -> object:
+def _wrapped(rule: Wrapped, value: object, _path: Path, _findings: Findings) -> object:
     if not isinstance(value, list):
         return UNSET
     return [{} if element is None else {rule.name: element} for element in value]
 
 
-def _object(rule: Object, value: object, path: _Path, findings: Findings) -> object:
+def _object(rule: Object, value: object, path: Path, findings: Findings) -> object:
     found = _only(value) if rule.or_one else value
     return apply(rule.place, found, path, findings) if isinstance(found, dict) else UNSET
 
 
-def _plucked(rule: Plucked, value: object, path: _Path, findings: Findings) -> object:
+def _plucked(rule: Plucked, value: object, path: Path, findings: Findings) -> object:
     if not isinstance(value, list):
         return UNSET
     elements = _elements(_holding(rule.key), value, path, findings)
@@ -187,12 +216,12 @@ def _holding(key: str) -> Objects:
     return Objects("", Place(Payload, {key: key}))
 
 
-def _objects(rule: Objects, value: object, path: _Path, findings: Findings) -> object:
+def _objects(rule: Objects, value: object, path: Path, findings: Findings) -> object:
     return _elements(rule, value, path, findings) if isinstance(value, list) else UNSET
 
 
 def _elements(
-    rule: Objects, values: Sequence[object], path: _Path, findings: Findings
+    rule: Objects, values: Sequence[object], path: Path, findings: Findings
 ) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
     for index, value in enumerate(values):
