@@ -90,7 +90,10 @@ class Bridge:
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
         self.telemetry.topics_missing.set_function(self._topics_missing)
         self._links = LinkWatch(
-            settings.kafka, settings.redis, lambda: not self._writer.flowing, lambda: self._memory.away
+            settings.kafka,
+            settings.redis,
+            lambda: not self._writer.flowing,
+            lambda: bool(self._memory.unavailable),
         )
         self._stopping = False
         self._beside: list[asyncio.Task[None]] = []
@@ -181,13 +184,22 @@ class Bridge:
             degraded.append(f"spool: {self._spool.trouble}")
         if self._spool.records:
             degraded.append(self._waiting())
-        if self._memory.away:
-            unchecked = self._settings.dedup.when_unavailable == "publish"
-            degraded.append(f"redis: away, events are {'published unchecked' if unchecked else 'held'}")
+        degraded += self._dedup_unavailable()
         degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
         return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
+
+    def _dedup_unavailable(self) -> list[str]:
+        unchecked = self._settings.dedup.when_unavailable == "publish"
+        consequence = "events are published unchecked" if unchecked else "events are held"
+        apps_by_reason: dict[str, list[str]] = {}
+        for app, reason in self._memory.unavailable.items():
+            apps_by_reason.setdefault(reason, []).append(app)
+        return [
+            f"redis: unavailable for {', '.join(apps)} ({reason}), {consequence}"
+            for reason, apps in apps_by_reason.items()
+        ]
 
     def _topics_missing(self) -> int:
         return len(self._writer.missing(self._topics)) if self._writer.listed else 0

@@ -72,8 +72,9 @@ def build_memory(settings: Settings, telemetry: Telemetry) -> Memory:
         call_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MILLISECONDS_A_DAY)
     )
     # Two lines an application, and what a silent Redis still holds while it is probed.
-    redis = redis_client(settings.redis, 2 * len(settings.applications()) + 8)
-    return Memory(redis, telemetry, now_ms, limits)
+    apps = [*settings.applications()]
+    redis = redis_client(settings.redis, 2 * len(apps) + 8)
+    return Memory(redis, telemetry, now_ms, limits, apps)
 
 
 def build_writer(settings: Settings, telemetry: Telemetry) -> Publisher:

@@ -117,6 +117,9 @@ def redis_client(redis: RedisSettings, connections: int, timeout_s: float = 1.0)
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
+        # RESP3 begins with HELLO, which older servers and several proxies do not know (some close the
+        # connection, some repeat its arguments, the password among them). Nothing here needs RESP3.
+        "protocol": 2,
         "health_check_interval": 0,
     }
     ways: list[dict[str, Any]] = [dict(parse_url(url)) for url in addresses(redis.url)]

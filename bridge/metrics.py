@@ -139,7 +139,9 @@ SENDS_UNKNOWN = _gauge("bridge_kafka_sends_unknown", "Sends whose outcome is not
 CLAIMED = _counter(
     "bridge_dedup_claims_total", "Claims by the memory's answer (fresh, held, seen, revised, away).", "answer"
 )
-DEDUP_DEGRADED = _gauge("bridge_dedup_degraded", "1 while Redis is away and nothing is deduplicated.")
+DEDUP_DEGRADED = _gauge(
+    "bridge_dedup_degraded", "1 while Redis does not serve an application: its events are not deduplicated."
+)
 DEDUP_CALL_SECONDS = _histogram(
     "bridge_dedup_call_seconds", "One batched call to Redis, in seconds.", _CALL_BUCKETS
 )

@@ -30,10 +30,11 @@ def asked(  # noqa: PLR0913 - a test names the one it means
     recurring: bool = False,
     latest_of: str = "",
     audit: bool = False,
+    app: str = "shop",
 ) -> Claim:
     """Make a claim's question."""
     identity = Identity(key=key, digest=digest, recurring=recurring, latest_of=latest_of)
-    return replace(question("shop", identity, format, at_ms, token), audit=audit)
+    return replace(question(app, identity, format, at_ms, token), audit=audit)
 
 
 ONE, TWO = "1" * 16, "2" * 16

@@ -7,6 +7,7 @@ from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 
 from bridge.cli.finding import Finding, failed, ok, warning
+from bridge.io.dedup.refusals import REFUSALS, code_in, code_of
 from bridge.links import redis_client
 from bridge.reasons.redis import TROUBLE, place_of, redis_trouble
 from bridge.reasons.trouble import ANSWER_WITHIN_S
@@ -14,8 +15,6 @@ from bridge.settings.sections import RedisSettings
 
 _OLDEST = (6, 0)
 _SKEW_S = 5.0
-_REPLICA = "this Redis is a replica and takes no writes"
-_ACL = "grant the user +evalsha +eval +script|load +get +set +setrange +pexpire +del +time on ~vod:*"
 # The same commands as the bridge's own scripts; the key is gone at the end. Tells which are refused, and why.
 _PROBE = """
 local refused = {}
@@ -67,17 +66,20 @@ async def _scripts(client: _Client) -> Finding:
         await client.evalsha(digest, 1, _PROBE_KEY)
         refused = await client.eval(_PROBE, 1, _PROBE_KEY)
     except exceptions.NoPermissionError as error:
-        return failed("redis scripts", f"this user may not run them ({error})", _ACL)
+        return failed("redis scripts", f"this user may not run them ({error})", REFUSALS["NOPERM"].todo)
     except TROUBLE as error:
-        if "READONLY" in str(error):
-            return failed("redis scripts", _REPLICA, "name the primary")
+        refusal = REFUSALS.get(code_of(error))
+        if refusal is not None:
+            return failed("redis scripts", refusal.what, refusal.todo)
         return failed("redis scripts", f"they do not run ({error})", "use a Redis with Lua scripting")
     told = dict(str(one, "utf-8", "replace").split("=", 1) for one in refused)
-    if any("READONLY" in reason for reason in told.values()):
-        return failed("redis scripts", _REPLICA, "name the primary")
+    for reason in told.values():
+        refusal = REFUSALS.get(code_in(reason))
+        if refusal is not None and refusal is not REFUSALS["NOPERM"]:  # which names the commands
+            return failed("redis scripts", refusal.what, refusal.todo)
     if told:
         what = f"this user's may not {', '.join(told)} ({next(iter(told.values()))})"
-        return failed("redis scripts", what, _ACL)
+        return failed("redis scripts", what, REFUSALS["NOPERM"].todo)
     return ok("redis scripts", "Lua runs")
 
 

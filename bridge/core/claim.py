@@ -4,7 +4,9 @@ Pure: no connection lives here. The script tells what the remembered value looks
 """
 
 from collections import OrderedDict
+from collections.abc import Container
 from enum import StrEnum
+from itertools import islice
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -117,10 +119,12 @@ class Finished:
     """What this process finished and the shared memory did not take yet; it answers meanwhile.
 
     Bounded to ``most`` entries: the oldest is forgotten first, which repeats an event and never loses one.
+    ``window_ms`` is for how long after the first delivery another format's copy is the same delivery.
     """
 
-    def __init__(self, most: int = 20_000) -> None:
+    def __init__(self, most: int = 20_000, window_ms: int = 900_000) -> None:
         self._most = most
+        self._window_ms = window_ms
         self._claims: OrderedDict[str, tuple[Claim, int]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -142,14 +146,18 @@ class Finished:
         # Of a group only the latest state's repeat is a duplicate, and which one that is is not known here.
         if known is None or claim.first_ms > until_ms or claim.group:
             return None
-        answer = Answer.REVISED if claim.differs_from(known) else Answer.SEEN
+        is_late = claim.format != known.format and claim.first_ms - known.first_ms > self._window_ms
+        is_revised = claim.differs_from(known) or (is_late and not claim.audit)
+        answer = Answer.REVISED if is_revised else Answer.SEEN
         return replace(claim, answer=answer, first_ms=known.first_ms)
 
-    def some(self, most: int, now_ms: int) -> list[Claim]:
+    def some(self, most: int, now_ms: int, without: Container[str] = ()) -> list[Claim]:
         """List the oldest ``most`` entries, to be offered to the shared memory again.
 
+        Those of the applications in ``without`` are passed over: the shared memory does not serve them now.
         Those whose time is over are forgotten: offered, they would be remembered anew, for what recurs.
         """
         for key in [key for key, (_, until_ms) in self._claims.items() if until_ms < now_ms]:
             del self._claims[key]
-        return [claim for claim, _ in list(self._claims.values())[:most]]
+        offered = (claim for claim, _ in self._claims.values() if claim.app not in without)
+        return list(islice(offered, most))

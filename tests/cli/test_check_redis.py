@@ -76,3 +76,24 @@ async def test_a_sentinel_that_refuses_the_login_is_told_and_one_that_asks_for_i
         assert (await _told(given))["redis scripts"][0] == "ok"
     finally:
         servers.remove()
+
+
+@pytest.mark.parametrize(
+    ("refuse", "words"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), "is full"),
+        (("REPLICAOF", "127.0.0.1", "1"), "is a replica"),
+        (("CONFIG", "SET", "min-replicas-to-write", "1"), "too few replicas"),
+    ],
+)
+async def test_a_redis_that_refuses_writes_is_named_and_its_user_is_not_blamed(
+    refuse: tuple[str, ...], words: str
+) -> None:
+    server = RealRedis()
+    try:
+        server.start()
+        server.command(*refuse)
+        state, told = (await _told(RedisSettings(url=server.url)))["redis scripts"]
+    finally:
+        server.remove()
+    assert (state, words in told, "grant" in told) == ("failed", True, False)

@@ -82,6 +82,26 @@ def test_of_what_was_not_finished_here_nothing_is_known(finished: Finished) -> N
     assert finished.answer(asked("EditMediaComplete:t2:FINISH")) is None
 
 
+@pytest.mark.parametrize(
+    ("after_ms", "audit", "answer"),
+    [(900_000, False, Answer.SEEN), (900_001, False, Answer.REVISED), (900_001, True, Answer.SEEN)],
+)
+def test_another_formats_copy_is_a_duplicate_for_fifteen_minutes(
+    finished: Finished, *, after_ms: int, audit: bool, answer: Answer
+) -> None:
+    other = finished.answer(asked(token=TWO, format="legacy", at_ms=NOW_MS + after_ms, audit=audit))
+    assert other is not None
+    assert other.answer is answer
+
+
+def test_what_one_application_finished_is_not_offered_while_it_is_not_served() -> None:
+    known = Finished()
+    known.keep(asked(token=ONE), NOW_MS + DAY_MS)
+    known.keep(asked(token=ONE, app="film"), NOW_MS + DAY_MS)
+    assert [claim.app for claim in known.some(9, NOW_MS, {"shop"})] == ["film"]
+    assert [claim.app for claim in known.some(1, NOW_MS)] == ["shop"]
+
+
 def test_other_content_in_the_same_format_is_a_revision(finished: Finished) -> None:
     answer = finished.answer(asked(token=TWO, digest=OTHER))
     assert answer is not None

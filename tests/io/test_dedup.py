@@ -147,12 +147,12 @@ async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_w
     loop = asyncio.get_running_loop()
     for n in range(3):
         assert (await memory.claim(asked(f"t{n}", token=ONE))).answer is Answer.AWAY
-    assert memory.away
+    assert memory.unavailable
     started = loop.time()
     assert (await memory.claim(asked("t4", token=ONE))).answer is Answer.AWAY
     assert loop.time() - started < 0.1
     redis.resume()
-    await eventually(lambda: not memory.away, "Redis is used again", within_s=5)
+    await eventually(lambda: not memory.unavailable, "Redis is used again", within_s=5)
     assert (await memory.claim(asked("t5", token=ONE))).answer is Answer.FRESH
 
 
@@ -221,7 +221,7 @@ async def test_nobody_overtakes_those_that_wait_in_line_when_redis_is_given_up(c
     memory = Memory(by(client, Refusing), Telemetry(), Clock(), Limits())
     claims = [memory.claim(asked(f"Type:t{n}", token=ONE)) for n in range(4 * 256)]
     await claims[3 * 256 - 1]
-    assert memory.away
+    assert memory.unavailable
     await memory.claim(asked("Type:later", token=ONE))
     assert all(claim.done() for claim in claims)
 

@@ -20,13 +20,16 @@ CHUNK = 64 * 1024
 
 
 class Proxy:
-    """Listens on ``port`` and passes everything on to ``target_port``; its methods may be called anywhere."""
+    """Listens on ``port`` and passes everything on to ``target_port``; its methods may be called anywhere.
+
+    A new ``target`` (a port) is where connections that are made from then on lead.
+    """
 
     def __init__(self, target_port: int, port: int = 0) -> None:
         self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.connections = 0  # ever accepted
-        self._target = target_port
+        self.target = target_port
         self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
@@ -111,7 +114,7 @@ class Proxy:
         self.connections += 1
         self._lines.add(writer)
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
             self._lines.discard(writer)

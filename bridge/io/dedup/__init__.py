@@ -5,7 +5,8 @@ whether an event is published.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -14,8 +15,10 @@ from msgspec.structs import replace
 from redis.asyncio import Redis, RedisCluster
 
 from bridge.core.claim import COMMIT, RELEASE, RENEW, Answer, Claim, Finished, answered
+from bridge.io.dedup.breaker import MISSES_TO_OPEN, CircuitBreaker
 from bridge.io.dedup.call import Call
 from bridge.io.dedup.line import Batch, Line
+from bridge.io.dedup.refusals import REFUSALS, code_of
 from bridge.io.dedup.script import Script
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
@@ -23,7 +26,7 @@ from bridge.telling import Told
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _OFFERED = 256
-_MISSES_TO_OPEN = 3
+_PROBE_MS = "1000"
 _Heard = Callable[[str | None], None]
 
 
@@ -49,7 +52,8 @@ class Limits(Struct, frozen=True, kw_only=True):
 class Memory:
     """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
 
-    ``now_ms`` is the wall clock in unix milliseconds.
+    ``now_ms`` is the wall clock in unix milliseconds. ``apps`` are the applications that are asked for at the
+    start, so that a Redis that does not serve them is known before their first delivery.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Memory:
         telemetry: Telemetry,
         now_ms: Callable[[], int],
         limits: Limits,
+        apps: Iterable[str] = (),
     ) -> None:
         self._redis = redis
         self._telemetry = telemetry
@@ -73,17 +78,19 @@ class Memory:
             limits.remember_recurring_ms,
         )
         self._terms = tuple(map(str, terms))
-        self._finished = Finished()
-        self._misses = 0
-        self._missed: list[str] = []
+        # Those of a probe: what it writes is gone a moment later.
+        self._probe_terms = (_PROBE_MS, _PROBE_MS, *self._terms[2:])
+        self._probed = 0
+        self._finished = Finished(window_ms=limits.window_ms)
+        self._apps = tuple(apps)
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._probes: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
 
     @property
-    def away(self) -> bool:
-        """Whether Redis missed so often in a row that it is only probed."""
-        return self._misses >= _MISSES_TO_OPEN
+    def unavailable(self) -> Mapping[str, str]:
+        """Why Redis does not serve an application, in words, by its name; the others are served."""
+        return {app: line.breaker.reason for app, line in self._lines.items() if line.breaker.is_open}
 
     def start(self) -> None:
         """Begin to probe where Redis is away, and to offer again what it did not take."""
@@ -93,15 +100,16 @@ class Memory:
         """End, offering once more what Redis did not take. Bounded by one call."""
         if self._prober is not None:
             self._prober.cancel()
-        if not self.away:
-            await self._offer_again()
+        await self._offer_again()
         await self._redis.aclose()
 
     def claim(self, claim: Claim) -> Told[Claim]:
         """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
         known = self._finished.answer(claim) if self._finished else None
         line = self._line(claim.app)
-        if known is None and self.away and not line.busy:  # nobody overtakes those that wait in line
+        if (
+            known is None and line.breaker.is_open and not line.busy
+        ):  # nobody overtakes those that wait in line
             known = replace(claim, answer=Answer.AWAY)
         if known is None:
             return line.ask(claim)
@@ -131,13 +139,14 @@ class Memory:
     def _line(self, app: str) -> Line:
         line = self._lines.get(app)
         if line is None:
-            line = self._lines[app] = Line(self._carry, self._limits.gather_s)
+            breaker = CircuitBreaker(app, self._breaker_changed)
+            line = self._lines[app] = Line(breaker, self._carry, self._limits.gather_s)
         return line
 
     async def _carry(self, line: Line) -> None:
         """Make one call of what waits in ``line``, and tell everybody in it."""
         batch = line.take()
-        if self.away:
+        if line.breaker.is_open:
             self._tell(line, batch, None)
             return
         said, asked = "".join(batch.said), "".join(batch.asked)
@@ -148,7 +157,7 @@ class Memory:
             said,
             asked,
         ]
-        await self._call(batch.keys(), arguments, partial(self._tell, line, batch))
+        await self._call(line.breaker, batch.keys(), arguments, partial(self._tell, line, batch))
 
     def _tell(self, line: Line, batch: Batch, text: str | None) -> None:
         heard = text is not None
@@ -179,58 +188,91 @@ class Memory:
                 remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
                 self._finished.keep(claim, self._now_ms() + remember_ms)
 
-    async def _call(self, keys: list[str], arguments: list[str | int], told: _Heard) -> None:
+    async def _call(
+        self, breaker: CircuitBreaker, keys: list[str], arguments: list[str | int], told: _Heard
+    ) -> None:
         """Run the script; ``told`` is told its answer, or None where none comes within the limit."""
         answer = None
-        call = Call(self._loop, self._limits.call_s, partial(self._judge, keys, told))
+        reasons: list[str] = []
+        call = Call(self._loop, self._limits.call_s, partial(self._judge, breaker, reasons, told))
         try:
             answer = await self._script(keys, arguments)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, known or never heard of, is no answer
-            log.debug("dedup_call_failed", error=str(error) or type(error).__name__)
+            reasons.append(_reason(error))
+            log.debug("dedup_call_failed", app=breaker.app, error=reasons[-1])
         finally:
             call.end(answer)
 
-    def _judge(self, keys: list[str], told: _Heard, answer: str | None, seconds: float) -> None:
+    def _judge(
+        self, breaker: CircuitBreaker, reasons: list[str], told: _Heard, answer: str | None, seconds: float
+    ) -> None:
         self._telemetry.dedup_call_seconds.observe(seconds)
         if answer is None:
-            self._missed = keys[:1]
-            self._miss()
+            breaker.missed(
+                reasons[-1] if reasons else f"no answer within {self._limits.call_s * 1000:.0f} ms"
+            )
         else:
-            self._answered()
+            breaker.answered()
         told(answer)
 
-    def _miss(self) -> None:
-        self._misses += 1
-        if self._misses == _MISSES_TO_OPEN:
-            self._telemetry.dedup_degraded.set(1)
-            log.warning(
-                "dedup_away", meaning="Redis does not answer: nothing is checked for having been seen"
-            )
-
-    def _answered(self) -> None:
-        if self.away:
-            self._telemetry.dedup_degraded.set(0)
-            log.warning("dedup_back", unsettled=len(self._finished))
-        self._misses = 0
+    def _breaker_changed(self, breaker: CircuitBreaker) -> None:
+        """Log the change, once. The gauge is 1 while any application is not served."""
+        self._telemetry.dedup_degraded.set(1 if self.unavailable else 0)
+        if not breaker.is_open:
+            log.warning("dedup_recovered", app=breaker.app, unsettled=len(self._finished))
+            return
+        refusal = REFUSALS.get(breaker.reason)
+        log.warning(
+            "dedup_unavailable",
+            app=breaker.app,
+            reason=breaker.reason,
+            meaning=refusal.what if refusal else "Redis does not answer: nothing is checked for duplicates",
+            todo=refusal.todo if refusal else "see `vod-bridge check`",
+        )
 
     async def _probe(self) -> None:
+        # Before the first delivery: as many calls as open a breaker where Redis serves an application not.
+        for _ in range(MISSES_TO_OPEN):
+            await self._probe_all([self._line(app) for app in self._apps])
         while True:
             await asyncio.sleep(self._limits.probe_s)
-            if self.away:
-                # Told nothing it writes nothing; the key leads to where an answer was missed.
-                answer: Told[str | None] = Told()
-                call = self._call(self._missed, [0, 0, *self._terms, "", ""], answer.tell)
-                probe = self._loop.create_task(call)
-                self._probes.add(probe)
-                probe.add_done_callback(self._probes.discard)
-                await answer
-            while self._finished and not self.away:
-                await self._offer_again()
+            await self._probe_all([line for line in self._lines.values() if line.breaker.is_open])
+            while self._finished and await self._offer_again():
+                pass
 
-    async def _offer_again(self) -> None:
-        """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough."""
-        claims = self._finished.some(_OFFERED, self._now_ms())
+    async def _probe_all(self, lines: Sequence[Line]) -> None:
+        """Make a call for each application, at the same time."""
+        answers = []
+        for line in lines:
+            answer: Told[str | None] = Told()
+            probe = self._loop.create_task(self._probe_one(line.breaker, answer.tell))
+            self._probes.add(probe)
+            probe.add_done_callback(self._probes.discard)
+            answers.append(answer)
+        for answer in answers:
+            await answer
+
+    async def _probe_one(self, breaker: CircuitBreaker, told: _Heard) -> None:
+        """Claim an occurrence that nobody else can mean: a Redis that refuses writes must not look well."""
+        self._probed += 1
+        token = f"{self._probed:016x}"
+        key = f"vod:{{{breaker.app}}}:@probe:{os.getpid()}:{token}"  # no id begins with @
+        asked = f"{self._now_ms():013}{token}v{token}-"
+        await self._call(breaker, [key], [0, 1, *self._probe_terms, "", asked], told)
+
+    async def _offer_again(self) -> bool:
+        """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough.
+
+        Tells whether it took any of it.
+        """
+        claims = self._finished.some(_OFFERED, self._now_ms(), self.unavailable)
         heard = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
         for claim, taken in zip(claims, heard, strict=True):
             if taken:
                 self._finished.forget(claim)
+        return any(heard)
+
+
+def _reason(error: Exception) -> str:
+    """Say why a call failed: a code, or the kind of error. Never its text, which may repeat what was sent."""
+    return code_of(error) or type(error).__name__

@@ -10,6 +10,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from bridge.core.claim import Claim
+from bridge.io.dedup.breaker import CircuitBreaker
 from bridge.telling import Told
 
 _BATCH = 256
@@ -60,10 +61,16 @@ class Line:
 
     One call at a time keeps the order in which one process received its deliveries. Under load calls leave at
     least ``gather_s`` apart: a call costs as much as thirty of the events in it. ``carry`` makes a call of
-    what it takes, and says when that is over.
+    what it takes, and says when that is over. ``breaker`` is the application's own.
     """
 
-    def __init__(self, carry: Callable[["Line"], Coroutine[None, None, None]], gather_s: float) -> None:
+    def __init__(
+        self,
+        breaker: CircuitBreaker,
+        carry: Callable[["Line"], Coroutine[None, None, None]],
+        gather_s: float,
+    ) -> None:
+        self.breaker = breaker
         self._carry = carry
         self._gather_s = gather_s
         self._next = Batch()

@@ -14,6 +14,8 @@ from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from bridge.io.dedup.refusals import code_of
+
 Run = Callable[..., Coroutine[Any, Any, bytes]]
 
 
@@ -39,7 +41,7 @@ class Script:
             except NoScriptError:
                 answer = await self._run("EVAL", self._text, len(keys), *keys, *arguments)
         except ResponseError as error:
-            if "READONLY" in str(error):  # before Redis 7 in the midst of the text
+            if code_of(error) == "READONLY":
                 await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
             raise
         return str(answer, "ascii")
