@@ -10,12 +10,13 @@ from importlib import import_module
 from math import inf
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 from bridge.io.vod_api import Credential
 from bridge.settings.apps import AppSettings
 
 _RENEW_S = 60.0
+_HANGS_S = 30.0
+_HANGS_MOST_S = 3600.0
 
 
 class _Folder:
@@ -35,16 +36,25 @@ class _Folder:
 
 
 class Provided:
-    """Credentials of a role. ``ask`` waits for the vendor's answer, and is asked again every minute.
+    """Credentials of a role, renewed every minute in a thread.
 
-    The SDK's objects keep what they have until it nearly expires: asking them often costs nothing.
+    ``source()`` makes an object of the SDK, and gives what asks it: that waits for the vendor's answer, and
+    has no limit of its own. The SDK's objects keep what they have until it nearly expires: asking them often
+    costs nothing. One renewal runs at a time. One that has not ended after 30 s is left behind with its
+    object, which is locked for as long as its request hangs, and a new object is made. After each the limit
+    is doubled, up to an hour, so that a service that hangs for days costs a few threads.
     """
 
     def __init__(
-        self, ask: Callable[[], Credential], monotonic: Callable[[], float] = time.monotonic
+        self,
+        source: Callable[[], Callable[[], Credential]],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._ask = ask
+        self._source = source
         self._monotonic = monotonic
+        self._ask: Callable[[], Credential] | None = None
+        self._renewal: Thread | None = None
+        self._limit_s = _HANGS_S
         self._asked_at = -inf
         self._credential: Credential | None = None
         self._problem = "its provider has not answered yet"
@@ -52,9 +62,17 @@ class Provided:
     def __call__(self) -> Credential:
         """Give what there is. Raises OSError where nothing was provided yet, and says why."""
         now = self._monotonic()
-        if now - self._asked_at > _RENEW_S or (self._credential is None and now - self._asked_at > 1):
+        since_s = now - self._asked_at
+        if self._renewal is not None and not self._renewal.is_alive():
+            self._renewal, self._limit_s = None, _HANGS_S
+        if self._renewal is not None and since_s > self._limit_s:
+            self._problem = f"its provider did not answer within {self._limit_s:.0f} s"
+            self._renewal, self._ask, self._limit_s = None, None, min(2 * self._limit_s, _HANGS_MOST_S)
+            since_s = inf
+        if self._renewal is None and (since_s > _RENEW_S or (self._credential is None and since_s > 1)):
             self._asked_at = now
-            Thread(target=self._renew, name="credentials", daemon=True).start()
+            self._renewal = Thread(target=self._renew, name="credentials", daemon=True)
+            self._renewal.start()
         if self._credential is None:
             raise OSError(ENODATA, self._problem)
         return self._credential
@@ -65,9 +83,19 @@ class Provided:
 
     def _renew(self) -> None:
         try:
-            self._credential = self._ask()
+            ask = self._ask
+            if ask is None:
+                ask = self._ask = self._source()
+            credential = ask()
+            if ask is not self._ask:
+                return  # it was left behind; what it got may be older
         except Exception as error:  # noqa: BLE001 - whatever the SDK raises, the last credential is kept
             self._problem = f"{type(error).__name__}: its provider gives none"
+            return
+        if credential.secret_id and credential.secret_key:
+            self._credential = credential
+        else:
+            self._problem = "its provider gives none"
 
 
 def credential_of(app: AppSettings) -> Callable[[], Credential]:
@@ -83,18 +111,24 @@ def credential_of(app: AppSettings) -> Callable[[], Credential]:
     return lambda: fixed
 
 
-def _role(provider: str) -> Callable[[], Credential]:
+def _role(provider: str) -> Callable[[], Callable[[], Credential]]:
     """Ask the vendor's SDK, which renews what it gave by itself (the extra ``tencent``)."""
     sdk = import_module("tencentcloud.common.credential")
-    held: list[Any] = []
 
-    def ask() -> Credential:
-        if not held:
-            tke = provider == "tke-oidc"
-            held.append(
-                sdk.DefaultTkeOIDCRoleArnProvider().get_credentials() if tke else sdk.CVMRoleCredential()
-            )
-        found = held[0]
-        return Credential(secret_id=found.secret_id, secret_key=found.secret_key, token=found.token or "")
+    def tke() -> Callable[[], Credential]:
+        found = sdk.DefaultTkeOIDCRoleArnProvider().get_credentials()
+        return lambda: Credential(
+            secret_id=found.secret_id, secret_key=found.secret_key, token=found.token or ""
+        )
 
-    return ask
+    def cvm() -> Callable[[], Credential]:
+        role = sdk.CVMRoleCredential()
+
+        def ask() -> Credential:
+            # All three at once: between two questions they may be renewed. It gives None where it got none.
+            secret_id, secret_key, token = role.get_credential_info()
+            return Credential(secret_id=secret_id or "", secret_key=secret_key or "", token=token or "")
+
+        return ask
+
+    return tke if provider == "tke-oidc" else cvm

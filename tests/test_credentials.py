@@ -1,6 +1,7 @@
 """What an application logs in with is at hand at once, and follows what changes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
@@ -48,7 +49,7 @@ def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
             raise answer
         return answer
 
-    role = Provided(ask, lambda: now[0])
+    role = Provided(lambda: ask, lambda: now[0])
     with pytest.raises(OSError, match="its provider"):
         role()
     eventually_blocking(lambda: len(asked) == 1, "it is asked")
@@ -78,15 +79,91 @@ def test_a_provider_that_never_answers_keeps_nobody_waiting() -> None:
         never.wait()
         raise OSError
 
-    role = Provided(ask)
+    role = Provided(lambda: ask)
     for _ in range(3):
         with pytest.raises(OSError, match="not answered yet"):
             role()
     never.set()
 
 
+def test_a_request_that_hangs_is_left_behind_and_the_next_one_renews() -> None:
+    hangs, made, now = Event(), list[int](), [100.0]
+
+    def source() -> Callable[[], Credential]:
+        number = len(made)
+        made.append(number)
+
+        def ask() -> Credential:
+            if number == 0:
+                hangs.wait()
+            return Credential(secret_id=str(number), secret_key="k")
+
+        return ask
+
+    role = Provided(source, lambda: now[0])
+    for _ in range(30):
+        with pytest.raises(OSError, match="its provider"):
+            role()
+        now[0] += 1
+    assert len(made) == 1  # one at a time
+    now[0] += 1
+
+    def given() -> str:
+        with suppress(OSError):
+            return role().secret_id
+        return ""
+
+    eventually_blocking(lambda: given() == "1", "a new object is asked")
+    hangs.set()  # what the one left behind gets is not taken
+    assert given() == "1"
+    assert len(made) == 2
+
+
+def test_a_service_that_hangs_for_a_day_costs_a_few_threads() -> None:
+    hangs, made, now = Event(), list[int](), [0.0]
+
+    def source() -> Callable[[], Credential]:
+        made.append(1)
+
+        def ask() -> Credential:
+            hangs.wait()
+            raise OSError
+
+        return ask
+
+    role = Provided(source, lambda: now[0])
+    for _ in range(24 * 60):
+        with suppress(OSError):
+            role()
+        now[0] += 60
+    hangs.set()
+    assert 24 < len(made) <= 32
+
+
+def test_a_role_without_credentials_is_no_answer() -> None:
+    role = Provided(lambda: lambda: Credential(secret_id="", secret_key=""))
+    role.first()
+    with pytest.raises(OSError, match="gives none"):
+        role()
+
+
+@pytest.mark.parametrize(("given", "secret_id"), [((None, None, None), None), (("i", "k", None), "i")])
+def test_what_a_machines_role_gives_is_read_at_once(
+    given: tuple[str | None, ...], secret_id: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credential.CVMRoleCredential, "get_credential_info", lambda _: given)
+    role = configured(MODE="pull", CREDENTIALS_PROVIDER="cvm-role")
+    assert isinstance(role, Provided)
+    role.first()
+    if secret_id is None:
+        with pytest.raises(OSError, match="gives none"):
+            role()
+    else:
+        assert role() == Credential(secret_id="i", secret_key="k")
+
+
 def test_who_asks_only_once_may_wait_for_the_answer() -> None:
-    role = Provided(lambda: Credential(secret_id="1", secret_key="k"))
+    role = Provided(lambda: lambda: Credential(secret_id="1", secret_key="k"))
     role.first()
     assert role() == Credential(secret_id="1", secret_key="k")
 

@@ -155,9 +155,10 @@ class Confirmer:
             young = self._young(group)
             if not young:
                 return
+            oldest = min(handle.since for handle in young)  # they are in the order of their completion
             try:
                 # A call that takes longer would end with handles that are void.
-                async with asyncio.timeout(OLDEST_S - (self._monotonic() - young[0].since)):
+                async with asyncio.timeout(OLDEST_S - (self._monotonic() - oldest)):
                     await self._queue.confirm([handle.name for handle in young])
             except (Unreachable, TimeoutError):
                 self._called("unreachable")
