@@ -61,6 +61,10 @@ class Folder:
             os.close(self._lock)
             self._lock = -1
 
+    def is_there(self) -> bool:
+        """Tell whether this is still the folder that was entered: a volume that was unmounted has no lock."""
+        return (self.path / "lock").exists()
+
     def segments(self) -> dict[str, set[str]]:
         """Every segment's name, oldest first, with the files it has."""
         found: defaultdict[str, set[str]] = defaultdict(set)

@@ -32,6 +32,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _BESIDE = HEAD_BYTES + 3 * ACK_BYTES  # what a record takes beside its body, where it begins a segment
 _ABOUT = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+_WHOLE_LOG = -1
 _READS = 5  # so often a block that gives an error is asked for
 _STALLED = "the disk does not answer"
 _NORMAL = frozenset({"tail", "ack"})  # what a death may leave behind
@@ -210,12 +212,19 @@ class Spool:
         return read
 
     def _is_lost(self, place: Place, error: OSError) -> bool:
-        """Whether these bytes were asked for often enough: then they stay on disk for the next start."""
-        where = (place.segment.number, place.index)
-        self._misses[where] += 1
-        if error.errno != errno.EIO or self._misses[where] < _READS:
+        """Whether these bytes were asked for often enough: then they stay on disk for the next start.
+
+        A bad block costs its record. A log that is gone, or may not be read, costs its own records and no
+        others. Our own want of descriptors or memory, or a folder that is gone as a whole, costs nothing.
+        """
+        if error.errno in _OURS or not self._folder.is_there():
             return False
-        del self._misses[where]
+        where = (place.segment.number, place.index if error.errno == errno.EIO else _WHOLE_LOG)
+        self._misses[where] += 1
+        if self._misses[where] < _READS:
+            return False
+        if error.errno == errno.EIO:
+            del self._misses[where]
         place.segment.pins += 1
         self._ledger.forget(place.segment, place.index)
         self._tell(_damage("unreadable", place, str(error)))
