@@ -56,7 +56,11 @@ def check(
 async def _check(settings: Settings) -> list[Finding]:
     here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), _spool(settings)]
     kafka, redis, vendor = await asyncio.gather(
-        check_kafka(kafka_options(settings.kafka), expected_topics(settings)),
+        check_kafka(
+            kafka_options(settings.kafka),
+            expected_topics(settings),
+            int(settings.kafka.topic_max_message_bytes),
+        ),
         check_redis(settings.redis),
         check_vendor(settings.apps),
     )

@@ -17,8 +17,13 @@ Options = Mapping[str, Any]
 Values = Mapping[str, Mapping[str, str]]
 
 
-async def check_kafka(options: Options, expected: Sequence[str]) -> list[Finding]:
-    """Check everything between here and a record on each of the ``expected`` topics."""
+async def check_kafka(
+    options: Options, expected: Sequence[str], topic_bytes: int = RECORD_MAX_BYTES
+) -> list[Finding]:
+    """Check everything between here and a record on each of the ``expected`` topics.
+
+    ``topic_bytes`` is the least ``max.message.bytes`` that each is to have.
+    """
     found: list[Finding] = []
     cluster: Cluster | None = None
     for address in addresses_of(options["bootstrap_servers"]):
@@ -37,7 +42,7 @@ async def check_kafka(options: Options, expected: Sequence[str]) -> list[Finding
     there = [name for name in expected if name in cluster.topics]
     if there or cluster.hidden:
         found.append(_permitted(there, cluster))
-    return found + await _settings(there, cluster, options)
+    return found + await _settings(there, cluster, options, topic_bytes)
 
 
 async def _advertised(cluster: Cluster, options: Options) -> list[Finding]:
@@ -79,7 +84,9 @@ def _permitted(there: Sequence[str], cluster: Cluster) -> Finding:
     return ok("kafka permission", f"may write to all {len(topics)} that are there")
 
 
-async def _settings(names: Sequence[str], cluster: Cluster, options: Options) -> list[Finding]:
+async def _settings(
+    names: Sequence[str], cluster: Cluster, options: Options, topic_bytes: int
+) -> list[Finding]:
     if not names:
         return []
     address = cluster.controller_address
@@ -92,7 +99,7 @@ async def _settings(names: Sequence[str], cluster: Cluster, options: Options) ->
         ]
     found = [_replicated(names, cluster)]
     if values:
-        found += [_not_compacted(values), _in_sync(values, cluster), _large(values)]
+        found += [_not_compacted(values), _in_sync(values, cluster), _large(values, topic_bytes)]
     unread = [name for name in names if name not in values]
     if unread:
         found.append(
@@ -134,16 +141,17 @@ def _in_sync(values: Values, cluster: Cluster) -> Finding:
     return warning("kafka in-sync", what, f"set it to {_IN_SYNC}{more}")
 
 
-def _large(values: Values) -> Finding:
+def _large(values: Values, topic_bytes: int) -> Finding:
     small = [
-        name
-        for name, own in values.items()
-        if int(own.get("max.message.bytes") or RECORD_MAX_BYTES) < RECORD_MAX_BYTES
+        name for name, own in values.items() if int(own.get("max.message.bytes") or topic_bytes) < topic_bytes
     ]
     if not small:
-        return ok("kafka size", "every topic takes 16 MiB")
-    what = f"max.message.bytes is below 16 MiB: {_some(small, values)}; larger events become dead letters"
-    return warning("kafka size", what, f"set max.message.bytes={RECORD_MAX_BYTES}")
+        return ok("kafka size", f"every topic takes {topic_bytes} bytes")
+    what = (
+        f"max.message.bytes is below {topic_bytes}: {_some(small, values)}; larger events become dead letters"
+    )
+    todo = f"set max.message.bytes={topic_bytes}, or BRIDGE_KAFKA__TOPIC_MAX_MESSAGE_BYTES to what is allowed"
+    return warning("kafka size", what, todo)
 
 
 def _broker_at(address: tuple[str, int], cluster: Cluster) -> int:

@@ -55,6 +55,16 @@ class NewTopic(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str]
 
 
+class Refusal(Struct, frozen=True, kw_only=True):
+    """Why a topic was not made: Kafka's name of the error (``POLICY_VIOLATION``), and its words."""
+
+    code: str
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class _ListingAnswer(Response):  # type: ignore[misc] # the library asks for this base, and is untyped
     API_KEY = 3
     API_VERSION = 8
@@ -178,21 +188,29 @@ async def broker_settings(address: Address, options: Mapping[str, Any], broker: 
 
 
 async def create_topics(
-    address: Address, options: Mapping[str, Any], topics: Sequence[NewTopic]
-) -> dict[str, str]:
-    """Make ``topics``; give the refusal of each, empty where it was made or had been made meanwhile."""
+    address: Address,
+    options: Mapping[str, Any],
+    topics: Sequence[NewTopic],
+    *,
+    validate_only: bool = False,
+) -> dict[str, Refusal | None]:
+    """Make ``topics``; give the refusal of each, None where it was made or had been made meanwhile.
+
+    With ``validate_only`` nothing is made: the cluster tells whether it would.
+    """
     wanted: list[tuple[Any, ...]] = [
         (topic.name, topic.partitions, topic.replication, [], list(topic.settings.items()))
         for topic in topics
     ]
     timeout_ms = int(ANSWER_WITHIN_S * 1000)
     async with connection(address, options) as line:
-        answer = await line.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=False))
-    outcomes: dict[str, str] = {}
+        answer = await line.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=validate_only))
+    outcomes: dict[str, Refusal | None] = {}
     for name, code, message in (row[:3] for row in answer.topic_errors):
         error = for_code(code)
-        fine = not code or error.__name__ == "TopicAlreadyExistsError"
-        outcomes[name] = "" if fine else (message or error.description or error.__name__)
+        is_there = not code or error.__name__ == "TopicAlreadyExistsError"
+        words = message or error.description or error.__name__
+        outcomes[name] = None if is_there else Refusal(code=error.message, words=words)
     return outcomes
 
 

@@ -27,5 +27,18 @@ def moment(option: str, text: str, now_ms: int) -> int:
     return found
 
 
+def duration_ms(option: str, text: str) -> int:
+    """Read ``7d``, ``12h``, ``30m``, or ``unlimited`` (-1, as Kafka says it) as milliseconds.
+
+    Anything else ends the command.
+    """
+    found = _AGO.fullmatch(text)
+    if text == "unlimited":
+        return -1
+    if found is None or int(found[1]) == 0:
+        fail(f"{option} {text}: must be like 7d, 12h, 30m, or unlimited", USED_WRONGLY)
+    return _ms(timedelta(**{_UNITS[found[2]]: int(found[1])}))
+
+
 def _ms(span: timedelta) -> int:
     return span // timedelta(milliseconds=1)

@@ -5,20 +5,32 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
 from bridge.build import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
-from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
+from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_cluster
+from bridge.cli.moments import duration_ms
+from bridge.cli.topic_creation import create_as_allowed
 from bridge.cli.trouble import hush_library, trouble_of
-from bridge.core.record import RECORD_MAX_BYTES
 from bridge.links import kafka_options
 from bridge.settings import Settings
 
 _PARTITIONS = 4
 _ENOUGH_BROKERS = 3
-_DEAD_LETTERS_KEPT_MS = 30 * 24 * 60 * 60 * 1000
+_DEAD_LETTERS_KEPT = "30d"
+
+
+class _Wishes(Struct, frozen=True, kw_only=True):
+    """How new topics are to be. ``replication`` 0: as the brokers allow."""
+
+    partitions: int
+    replication: int
+    retention_ms: int | None
+    dead_letter_retention_ms: int
+    max_message_bytes: int
 
 
 def expected_topics(settings: Settings) -> list[str]:
@@ -26,24 +38,47 @@ def expected_topics(settings: Settings) -> list[str]:
     return routing_of(settings).topics(sorted(settings.applications()))
 
 
-def topics(
+def topics(  # noqa: PLR0913 - an option each
     *,
     config: ConfigFile = None,
     create: Annotated[
         bool, typer.Option("--create", help="Make the missing ones; those that exist are left as they are.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what --create would do, and stop.")] = False,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Partitions of a new topic: the most consumers that share its work.")
+    ] = _PARTITIONS,
+    replication: Annotated[
+        int, typer.Option(min=0, help="Copies of a new topic; 0: 3, or as many as there are brokers.")
+    ] = 0,
+    retention: Annotated[
+        str, typer.Option(help="How long records are kept: 7d, 12h, unlimited. Empty: as the cluster does.")
+    ] = "",
+    dead_letter_retention: Annotated[
+        str, typer.Option(help="How long dead letters are kept.")
+    ] = _DEAD_LETTERS_KEPT,
 ) -> None:
     """List the topics that the bridge writes to, and create the missing ones.
 
-    New ones get 4 partitions, cleanup.policy delete, 16 MiB messages; dead letters are kept 30 days.
+    New ones get cleanup.policy delete and the message size of BRIDGE_KAFKA__TOPIC_MAX_MESSAGE_BYTES (16 MiB).
 
     Replication is 3 and min.insync.replicas 2 where there are three brokers, else what the brokers allow.
 
+    A cluster that refuses a value gets the most that it allows, and is told what that means.
+
     Example: vod-bridge topics --create
+
+    Example: vod-bridge topics --create --partitions 12 --retention 14d
     """
     hush_library()
     settings = settings_of(config)
+    wishes = _Wishes(
+        partitions=partitions,
+        replication=replication,
+        retention_ms=duration_ms("--retention", retention) if retention else None,
+        dead_letter_retention_ms=duration_ms("--dead-letter-retention", dead_letter_retention),
+        max_message_bytes=int(settings.kafka.topic_max_message_bytes),
+    )
     options = kafka_options(settings.kafka)
     expected = expected_topics(settings)
     try:
@@ -56,40 +91,53 @@ def topics(
         if not missing:
             return
         if dry_run:
-            typer.echo(_plan(missing, cluster, settings))
+            typer.echo(_plan([_new(name, cluster, settings, wishes) for name in missing]))
             return
         fail(f"{len(missing)} of {len(expected)} topics are missing: `vod-bridge topics --create` makes them")
-    _create([_new(name, cluster, settings) for name in missing], cluster, options)
+    _create([_new(name, cluster, settings, wishes) for name in missing], cluster, options)
     typer.echo(f"{len(missing)} made, {len(expected) - len(missing)} were there")
 
 
 def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, Any]) -> None:
     if not wanted:
         return
+
+    async def ask(topics: Sequence[NewTopic], *, validate_only: bool) -> Mapping[str, Refusal | None]:
+        return await create_topics(cluster.controller_address, options, topics, validate_only=validate_only)
+
     try:
-        refusals = asyncio.run(create_topics(cluster.controller_address, options, wanted))
+        creation = asyncio.run(create_as_allowed(wanted, ask))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
         fail(f"Kafka did not make the topics: {type(error).__name__}: {error}")
-    refused = {name: why for name, why in refusals.items() if why}
-    for name, why in refused.items():
+    for concession in creation.concessions:
+        typer.echo(f"warning: {concession}", err=True)
+    for name, why in creation.refused.items():
         typer.echo(f"{name}: {why}", err=True)
-    if refused:
-        fail(f"{len(refused)} of {len(wanted)} were not made: the user needs Create on the cluster or topics")
+    if creation.refused:
+        fail(f"{len(creation.refused)} of {len(wanted)} were not made: {_remedy(creation.refused)}")
 
 
-def _new(name: str, cluster: Cluster, settings: Settings) -> NewTopic:
-    replication = min(len(cluster.brokers), _ENOUGH_BROKERS)
-    values = {"cleanup.policy": "delete", "max.message.bytes": str(RECORD_MAX_BYTES)}
-    if replication == _ENOUGH_BROKERS:
+def _remedy(refused: Mapping[str, Refusal]) -> str:
+    if any("AUTHORIZATION" in why.code for why in refused.values()):
+        return "the user needs Create on the cluster or topics"
+    return "see what Kafka says of each, and the options --partitions, --replication, --retention"
+
+
+def _new(name: str, cluster: Cluster, settings: Settings, wishes: _Wishes) -> NewTopic:
+    replication = wishes.replication or min(len(cluster.brokers), _ENOUGH_BROKERS)
+    values = {"cleanup.policy": "delete", "max.message.bytes": str(wishes.max_message_bytes)}
+    if replication >= _ENOUGH_BROKERS:
         values["min.insync.replicas"] = "2"
-    if name == settings.kafka.topic_dead_letter:
-        values["retention.ms"] = str(_DEAD_LETTERS_KEPT_MS)
-    return NewTopic(name=name, partitions=_PARTITIONS, replication=replication, settings=values)
+    is_dead_letter = name == settings.kafka.topic_dead_letter
+    retention_ms = wishes.dead_letter_retention_ms if is_dead_letter else wishes.retention_ms
+    if retention_ms is not None:
+        values["retention.ms"] = str(retention_ms)
+    return NewTopic(name=name, partitions=wishes.partitions, replication=replication, settings=values)
 
 
-def _plan(missing: Sequence[str], cluster: Cluster, settings: Settings) -> str:
+def _plan(topics: Sequence[NewTopic]) -> str:
     lines = []
-    for new in (_new(name, cluster, settings) for name in missing):
+    for new in topics:
         values = ", ".join(f"{key}={value}" for key, value in new.settings.items())
         lines.append(
             f"would make {new.name}: partitions={new.partitions}, replication={new.replication}, {values}"

@@ -40,6 +40,13 @@ class KafkaSettings(Section):
     topic_dead_letter: Topic = Field(
         default="vod.dead-letter", description="Topic of what can never be an event."
     )
+    topic_max_message_bytes: Bytes = Field(
+        default=ByteSize(16 * MIB),
+        ge=MIB,
+        le=16 * MIB,
+        description="max.message.bytes of the topics that `vod-bridge topics` makes, and the least that"
+        " `check` expects.",
+    )
     client_id: str = Field(default="vod-event-bridge", min_length=1, description="Name shown to the brokers.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."

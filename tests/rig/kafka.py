@@ -91,7 +91,8 @@ class RealKafka:
 
     ``bootstrap`` is the direct address. ``proxied`` is a second one whose answers send clients to a port of
     ours: what speaks to it goes through `open_proxy`. ``java_options`` and ``settings`` are for special runs,
-    as ``listeners`` (name: protocol) are, each with an address of its own, and ``scram`` users.
+    as ``listeners`` (name: protocol) are, each with an address of its own, and ``scram`` users. ``classes``
+    is a folder of compiled Java classes that the settings may name (a policy).
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class RealKafka:
         settings: Mapping[str, str] | None = None,
         listeners: Mapping[str, str] | None = None,
         scram: Mapping[str, str] | None = None,
+        classes: Path | None = None,
     ) -> None:
         named = os.environ.get("BRIDGE_TEST_KAFKA", "")
         self.ours = not named
@@ -107,6 +109,7 @@ class RealKafka:
         self._settings = dict(settings or {})
         self._listeners = {name: (free_port(), kind) for name, kind in (listeners or {}).items()}
         self._scram = dict(scram or {})
+        self._classes = classes
         self._process: Process | None = None
         self._folder: Path | None = None
         self._port, self._behind, self._front, self._controller = (free_port() for _ in range(4))
@@ -127,6 +130,8 @@ class RealKafka:
         if not self.ours:
             return
         java, jars = java_command()
+        if self._classes is not None:
+            jars = os.pathsep.join([str(self._classes), jars])
         if self._folder is None:
             folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
             self._format(java, jars, folder)
