@@ -70,7 +70,6 @@ def topics(  # noqa: PLR0913 - an option each
 
     Example: vod-bridge topics --create --partitions 12 --retention 14d
     """
-    hush_library()
     settings = settings_of(config)
     wishes = _Wishes(
         partitions=partitions,
@@ -79,6 +78,11 @@ def topics(  # noqa: PLR0913 - an option each
         dead_letter_retention_ms=duration_ms("--dead-letter-retention", dead_letter_retention),
         max_message_bytes=int(settings.kafka.topic_max_message_bytes),
     )
+    _list_or_create(settings, wishes, create=create, dry_run=dry_run)
+
+
+def _list_or_create(settings: Settings, wishes: _Wishes, *, create: bool, dry_run: bool) -> None:
+    hush_library()
     options = kafka_options(settings.kafka)
     expected = expected_topics(settings)
     try:
