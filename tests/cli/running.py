@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-WITHIN_S = 60
+WITHIN_S = 120
 
 
 class Said(Struct, frozen=True):

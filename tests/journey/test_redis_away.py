@@ -34,7 +34,7 @@ async def is_back(program: Program) -> None:
     async def whole() -> bool:
         return not (await program.admin("/readyz")).json["degraded"]
 
-    await eventually(whole, "Redis is asked again", within_s=5)
+    await eventually(whole, "Redis is asked again")
 
 
 async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(place: Place) -> None:

@@ -171,7 +171,7 @@ async def test_what_was_spooled_and_drained_names_the_span_that_ended_as_spooled
         async def drained() -> bool:
             return await program.metric("bridge_spool_records") == 0
 
-        await eventually(drained, "the spool is empty", within_s=30)
+        await eventually(drained, "the spool is empty")
     (record,) = await own_place.records(own_place.events)
     (send,) = collector.spans()["send"]
     assert (answer.status, record.header("ce_id")) == (202, edited_id(task))

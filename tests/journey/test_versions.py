@@ -103,7 +103,7 @@ async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_stands_
         async def empty() -> bool:
             return await back.metric("bridge_spool_records") == 0
 
-        await eventually(empty, "the spool is empty", within_s=30)
+        await eventually(empty, "the spool is empty")
         again = await to_each([back], [edited(task) for task in told], 0)
         assert await back.metric("bridge_spool_damaged_total") == 0
 

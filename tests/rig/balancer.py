@@ -111,7 +111,7 @@ class Balancer:
         async def are_in() -> bool:
             return sum(backend.is_in for backend in await self.backends()) == number
 
-        await eventually(are_in, f"{number} backends are in", within_s=30)
+        await eventually(are_in, f"{number} backends are in")
 
     async def _tell(self, *words: object) -> list[Backend]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._control)

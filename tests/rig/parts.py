@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Missing(Exception):  # noqa: N818 - it says what is not there
-    """A part cannot run on this machine; the text is one line that says why and what would help."""
+    """A part cannot run on this machine; the text is one line that says why and what would help.
+
+    ``part`` is the word by which BRIDGE_TEST_REQUIRE asks for it (see `tests.conftest`).
+    """
+
+    def __init__(self, part: str, text: str) -> None:
+        super().__init__(text)
+        self.part = part
 
 
 def free_port() -> int:
@@ -35,7 +42,7 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-    raise Missing("no free port on loopback between 15000 and 31000")
+    raise RuntimeError("no free port on loopback between 15000 and 31000")
 
 
 def cache_folder() -> Path:

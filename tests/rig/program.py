@@ -15,9 +15,9 @@ from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rig.parts import Process, free_port
-from tests.rig.waiting import eventually, eventually_blocking
+from tests.rig.waiting import WITHIN_S, eventually, eventually_blocking
 
-ANSWERS_WITHIN_S = 30.0
+ANSWERS_WITHIN_S = 60.0
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Program:
         """Start it and wait until it answers."""
         self.launch()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=2 * WITHIN_S)
         )
         try:
             await self._until_it_answers()
@@ -144,7 +144,7 @@ class Program:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    async def terminate(self, within_s: float = 25.0) -> int:
+    async def terminate(self, within_s: float = WITHIN_S) -> int:
         """Send SIGTERM and give the exit code."""
         self.process.ask_to_end()
         await eventually(
@@ -156,7 +156,7 @@ class Program:
         """Send SIGKILL."""
         self.process.kill()
 
-    def exit_code(self, within_s: float = 30.0) -> int:
+    def exit_code(self, within_s: float = WITHIN_S) -> int:
         """Wait (blocking) for an end nobody asked for, and give the exit code."""
         eventually_blocking(lambda: self.process.exit_code is not None, "the program ends", within_s=within_s)
         return self.process.exit_code or 0

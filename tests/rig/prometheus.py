@@ -60,7 +60,7 @@ class Prometheus:
         self._process = Process([str(self._program), *words], self._folder / "prometheus.log")
         self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self._port}")
         try:
-            await eventually(self._ready, "Prometheus is ready", within_s=30)
+            await eventually(self._ready, "Prometheus is ready")
         except BaseException:
             await self._leave()
             raise

@@ -92,7 +92,7 @@ class SecuredKafka:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         if done.returncode:
             raise RuntimeError(f"the password was not changed: {(done.stdout + done.stderr)[-2000:]}")
