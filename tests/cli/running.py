@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from tests.rig.reaper import watch_process
+
 WITHIN_S = 120
 
 
@@ -36,6 +38,7 @@ async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typ
         stderr=asyncio.subprocess.PIPE,
         env=environment(settings),
     )
+    watch_process(process.pid)
     try:
         out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
     except TimeoutError:

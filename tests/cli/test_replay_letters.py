@@ -17,6 +17,7 @@ from tests.journey.notifications import edited_id
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
+from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -128,6 +129,7 @@ async def test_interrupted_it_goes_on_with_the_same_command(at: Replays) -> None
     process = await asyncio.create_subprocess_exec(
         *command, env=environment(at.settings), stderr=asyncio.subprocess.PIPE
     )
+    watch_process(process.pid)
     await eventually(at.place.ids, "some are published")
     process.send_signal(signal.SIGINT)
     _, said = await asyncio.wait_for(process.communicate(), WITHIN_S)

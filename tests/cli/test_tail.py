@@ -15,6 +15,7 @@ from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
+from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -45,6 +46,7 @@ async def _tailing(at: Replays, *words: str) -> AsyncIterator[asyncio.subprocess
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    watch_process(process.pid)
     try:
         yield process
     finally:

@@ -8,6 +8,7 @@ from tests.cli.running import environment
 from tests.deploy.chart_rendering import CHART
 from tests.journey.places import Place
 from tests.rig.program import Program
+from tests.rig.reaper import watch_process
 
 SCRIPT = CHART / "files" / "post_and_read.py"
 WITHIN_S = 120.0
@@ -60,6 +61,7 @@ async def _run(settings: Mapping[str, str]) -> tuple[int, str]:
         stderr=asyncio.subprocess.STDOUT,
         env=environment(settings),
     )
+    watch_process(process.pid)
     try:
         out, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)
     except TimeoutError:

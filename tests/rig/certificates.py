@@ -5,13 +5,13 @@ Files are replaced in one step, as a mounted secret's are.
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from tests.rig.parts import Missing
+from tests.rig.reaper import temporary_folder
 
 _WITHIN_S = 120.0
 _HERE = ("IP:127.0.0.1", "DNS:localhost")
@@ -35,7 +35,7 @@ class Authority:
     """Signs certificates; ``ca`` is the file that whoever trusts it needs."""
 
     def __init__(self, name: str = "rig") -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-ca-"))
+        self._folder = temporary_folder("rig-ca-")
         self._key = self._folder / "ca.key"
         self.ca = self._folder / "ca.pem"
         subject = ("-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")

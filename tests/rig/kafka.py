@@ -10,7 +10,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.rig.parts import Missing, Process, cache_folder, free_port
 from tests.rig.proxy import Proxy
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually, eventually_blocking
 
 VERSION = "4.1.1"
@@ -130,7 +130,7 @@ class RealKafka:
             return
         java, jars = java_command()
         if self._folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
+            folder = temporary_folder("rig-kafka-")
             self._format(java, jars, folder)
             self._folder = folder
         command = [java, *self._java, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]

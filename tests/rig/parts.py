@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.rig.reaper import watch_process
 from tests.rig.waiting import eventually_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,6 +73,7 @@ class Process:
                 cwd=ROOT,
             )
         atexit.register(self.kill)
+        watch_process(self._child.pid)
 
     @property
     def pid(self) -> int:

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +14,7 @@ from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rig.parts import Process, free_port
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import WITHIN_S, eventually, eventually_blocking
 
 ANSWERS_WITHIN_S = 60.0
@@ -53,7 +53,7 @@ class Program:
         self.admin_port = int(given.setdefault("BRIDGE_ADMIN__PORT", str(free_port())))
         given.setdefault("BRIDGE_HTTP__HOST", "127.0.0.1")
         given.setdefault("BRIDGE_ADMIN__HOST", "127.0.0.1")
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-bridge-"))
+        self._folder = temporary_folder("rig-bridge-")
         given.setdefault("BRIDGE_SPOOL__PATH", str(self._folder / "spool"))
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         self._env = clean | given

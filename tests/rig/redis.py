@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bridge.embedded import NotInstalled, redis_program
 from tests.rig.certificates import Pair
 from tests.rig.parts import Missing, Process, free_port
 from tests.rig.proxy import Proxy
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually_blocking
 
 
@@ -77,7 +77,7 @@ class RealRedis:
         """Start it and wait (blocking) until it answers."""
         server = redis_server()
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="rig-redis-"))
+            self._folder = temporary_folder("rig-redis-")
         config = self._folder / "redis.conf"
         lines = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._folder), "save": '""'}
         lines |= {"appendonly": "no", "protected-mode": "no"} | self._settings
