@@ -12,7 +12,9 @@ from tests.rig.waiting import eventually
 
 AT_ONCE = 32
 BEFORE, AFTER = 100, 300
-REDIS_IS_WAITED_FOR_S = 0.25
+# On a busy machine a Redis that is well may need longer than the usual 250 ms after which it counts as away.
+REDIS_IS_WAITED_FOR_S = 0.75
+WAITS = {"BRIDGE_DEDUP__TIMEOUT_MS": str(int(1000 * REDIS_IS_WAITED_FOR_S))}
 
 
 async def under_load(program: Program, fault: Callable[[], None]) -> tuple[list[Sent], float]:
@@ -48,7 +50,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
         redis.stop()
         redis.start()
 
-    async with running(place) as program:
+    async with running(place, WAITS) as program:
         for fault, mend in ((redis.stop, redis.start), (redis.pause, redis.resume)):
             heard, gone = await under_load(program, fault)
             met_no_redis = [sent.task for sent in heard if sent.begun > gone]
@@ -79,7 +81,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
 
 async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> None:
     enough, heard = asyncio.Event(), list[Sent]()
-    async with running(place) as program:
+    async with running(place, WAITS) as program:
         passing = asyncio.create_task(
             load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
         )
