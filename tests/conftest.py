@@ -63,7 +63,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[RealKafka]:
 def own_kafka(kafka: RealKafka) -> RealKafka:
     """Give the same for tests that freeze or kill it, which one that someone else runs must not suffer."""
     if not kafka.ours:
-        raise Missing("kafka", "no Kafka of our own to freeze: BRIDGE_TEST_KAFKA names one")
+        raise Missing("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
     return kafka
 
 
@@ -71,7 +71,7 @@ def own_kafka(kafka: RealKafka) -> RealKafka:
 def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
     """Start the Kafka of many listeners, where there can be one of our own at all; one a module."""
     if not kafka.ours:
-        raise Missing("kafka", "no Kafka of our own to secure: BRIDGE_TEST_KAFKA names one")
+        raise Missing("kafka", "no Kafka of our own to secure: unset BRIDGE_TEST_KAFKA")
     secured = SecuredKafka()
     try:
         secured.kafka.start()

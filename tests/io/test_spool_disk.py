@@ -70,7 +70,7 @@ def tiny_volume(tmp_path: Path) -> Iterator[Path]:
     volume.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(volume)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 - the system's own
-        raise Missing("volume", "a small volume cannot be mounted here: it takes root and CAP_SYS_ADMIN")
+        raise Missing("volume", "no small volume can be mounted: it takes root with CAP_SYS_ADMIN")
     watch_mount(volume)
     yield volume
     subprocess.run(["umount", "-l", str(volume)], check=True)  # noqa: S603, S607 - the system's own

@@ -49,15 +49,13 @@ def java_command() -> tuple[str, str]:
     """Give java and the class path of Kafka, resolving the jars once; `Missing` where that cannot be."""
     java, maven = shutil.which("java"), shutil.which("mvn")
     if java is None:
-        raise Missing(
-            "kafka", "java (17 or later) is not on PATH; BRIDGE_TEST_KAFKA may name a running Kafka"
-        )
+        raise Missing("kafka", "no java (17 or later) on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
     mark = hashlib.blake2b(_POM.encode(), digest_size=4).hexdigest()
     folder = cache_folder() / f"kafka-{VERSION}-{mark}"
     listing = folder / "classpath.txt"
     if not _complete(listing):
         if maven is None:
-            raise Missing("kafka", "mvn is not on PATH; BRIDGE_TEST_KAFKA may name a running Kafka")
+            raise Missing("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
         _resolve(maven, folder, listing)
     return java, listing.read_text().strip()
 
@@ -84,7 +82,7 @@ def _resolve(maven: str, folder: Path, listing: Path) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
-        raise Missing("kafka", f"mvn could not fetch its jars: {said[0] if said else done.returncode}")
+        raise Missing("kafka", f"no jars of Kafka: {said[0] if said else done.returncode}")
     fresh.replace(listing)
 
 
@@ -222,7 +220,7 @@ class RealKafka:
 
     def _running(self) -> Process:
         if self._process is None:
-            raise Missing("kafka", "no Kafka of our own to freeze or kill: BRIDGE_TEST_KAFKA names one")
+            raise Missing("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
         return self._process
 
     def _format(self, java: str, jars: str, folder: Path) -> None:

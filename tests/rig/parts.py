@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Missing(Exception):  # noqa: N818 - it says what is not there
-    """A part cannot run on this machine; the text is one line that says why and what would help.
+    """A part cannot run on this machine; the text is one line, ``what is lacking: what would help``.
 
     ``part`` is the word by which BRIDGE_TEST_REQUIRE asks for it (see `tests.conftest`).
     """

@@ -89,7 +89,7 @@ class RealRedis:
         if process.exit_code is not None and ">>> 'tls-port" in process.log():
             raise Missing(
                 "redis-tls",
-                "this redis-server speaks no TLS; BRIDGE_TEST_REDIS_SERVER may name one that does",
+                "this redis-server speaks no TLS: BRIDGE_TEST_REDIS_SERVER may name one that does",
             )
         if process.exit_code is not None:
             raise RuntimeError(f"Redis ended at its start: {process.log()[-2000:]}")

@@ -15,7 +15,7 @@ def installed(folder: Path) -> Path:
     """Give a copy of a Node program's folder with its packages; `Missing` where that cannot be."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise Missing("node", "node and npm are not on PATH")
+        raise Missing("node", "no node with npm on PATH: install Node.js")
     wanted = b"\0".join((folder / file).read_bytes() for file in _FILES)
     mark = hashlib.blake2b(wanted, digest_size=6).hexdigest()
     place = cache_folder() / f"npm-{folder.name}-{mark}"
