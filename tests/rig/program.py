@@ -1,5 +1,6 @@
 """The real program as a process of its own, as an operator would start it, and what a test asks of it."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -190,9 +191,14 @@ class Program:
             if self.process.exit_code is not None:
                 raise AssertionError(f"it ended with {self.process.exit_code}:\n{self.log()[-8000:]}")
             try:
-                return (await self.admin(self._wait_for)).status == 200
-            except aiohttp.ClientError:
+                if (await self.admin(self._wait_for)).status != 200:
+                    return False
+                # The operators' port answers a moment before the other one is open.
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except (aiohttp.ClientError, ConnectionError):
                 return False
+            writer.close()
+            return True
 
         if self._wait_for:
             what = f"{self._wait_for} answers 200; its log:\n"
