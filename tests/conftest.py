@@ -148,7 +148,7 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 @contextmanager
-def _skipped_where_missing() -> Iterator[None]:
+def skipped_where_missing() -> Iterator[None]:
     """Turn a part that this machine has not into a skip, or into a failure where it is required."""
     try:
         yield
@@ -164,12 +164,12 @@ def _skipped_where_missing() -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG001 - pytest's own word
     """Skip a test whose fixture found a part missing."""
-    with _skipped_where_missing():
+    with skipped_where_missing():
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:  # noqa: ARG001 - pytest's own word
     """Skip a test that found a part missing."""
-    with _skipped_where_missing():
+    with skipped_where_missing():
         return (yield)

@@ -54,7 +54,7 @@ async def test_bodies_too_large_bombs_and_depths_are_refused_within_150_mb(place
 async def test_more_large_bodies_at_once_than_there_is_room_for_wait_and_are_published(place: Place) -> None:
     tasks = [new_task() for _ in range(80)]
     bodies = [edited(task, url="x" * (3 * MIB)) for task in tasks]
-    async with running(place, PATIENT) as program:
+    async with running(place, PATIENT | {"BRIDGE_HTTP__READ_TIMEOUT_S": "120"}) as program:
         answers = await asyncio.gather(*(program.post(body) for body in bodies))
         peak = peak_memory(program)
 
