@@ -9,6 +9,7 @@ from bridge import drain, keeping
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
 from bridge.pipeline import Writer
+from tests.rig.waiting import WITHIN_S
 
 
 class Producer(keeping.Producer, drain.Producer, Protocol):
@@ -44,7 +45,7 @@ class WriterContract:
 
     async def test_what_is_taken_becomes_durable_and_cannot_be_withdrawn(self) -> None:
         ticket = self.writer.send(written_to(self.taking))
-        assert await asyncio.wait_for(ticket.durable, 10) is Ending.PUBLISHED
+        assert await asyncio.wait_for(ticket.durable, WITHIN_S) is Ending.PUBLISHED
         assert not ticket.withdraw()
 
     async def test_what_only_waits_can_be_withdrawn_once(self) -> None:
@@ -102,7 +103,7 @@ class ProducerContract:
         owner = Heard()
         sent = self.producer.offer(written_to(self.taking), owner)
         assert sent is not None
-        await asyncio.wait_for(owner.ended.wait(), 10)
+        await asyncio.wait_for(owner.ended.wait(), WITHIN_S)
         assert owner.words == ["written"]
         assert not sent.withdraw()
 
@@ -137,7 +138,7 @@ class StoreContract:
     async def test_what_is_kept_is_read_in_order_once_until_it_is_free_again(self) -> None:
         entries = [self.store.put(written_to("t", f"k{n}", b"%d" % n)) for n in range(3)]
         for entry in entries:
-            await asyncio.wait_for(entry.kept, 10)
+            await asyncio.wait_for(entry.kept, WITHIN_S)
         assert await self._read() == [b"0", b"1", b"2"]
         assert await self._read() == []
         entries[1].free()
@@ -147,14 +148,14 @@ class StoreContract:
         heard: list[Unavailable | None] = []
         entry = self.store.put(written_to("t"))
         entry.when_kept(heard.append)
-        await asyncio.wait_for(entry.kept, 10)
+        await asyncio.wait_for(entry.kept, WITHIN_S)
         assert heard == [None]
         entry.when_kept(heard.append)
         assert heard == [None, None]
 
     async def test_what_is_pending_is_not_read_before_it_is_free(self) -> None:
         entry = self.store.put(written_to("t"), pending=True)
-        await asyncio.wait_for(entry.kept, 10)
+        await asyncio.wait_for(entry.kept, WITHIN_S)
         assert await self._read() == []
         self.store.wake.clear()
         entry.free()
@@ -169,7 +170,7 @@ class StoreContract:
         assert not self.store.holds(other)
         assert self.store.records == 2
         for entry in entries:
-            await asyncio.wait_for(entry.kept, 10)
+            await asyncio.wait_for(entry.kept, WITHIN_S)
             assert self.store.holds(one)
             entry.remove()
             entry.remove()
@@ -178,13 +179,13 @@ class StoreContract:
 
     async def test_what_is_not_wanted_is_passed_over_and_read_another_time(self) -> None:
         for topic in ("a", "b"):
-            await asyncio.wait_for(self.store.put(written_to(topic, value=topic.encode())).kept, 10)
+            await asyncio.wait_for(self.store.put(written_to(topic, value=topic.encode())).kept, WITHIN_S)
         found = await self.store.read(10_000, lambda topic, _hash: topic == "a")
         assert [record.value for _, record in found] == [b"b"]
         assert await self._read() == [b"a"]
 
     async def test_so_much_is_read_at_a_time_and_at_least_one(self) -> None:
         for n in range(3):
-            await asyncio.wait_for(self.store.put(written_to("t", value=b"%d" % n * 100)).kept, 10)
+            await asyncio.wait_for(self.store.put(written_to("t", value=b"%d" % n * 100)).kept, WITHIN_S)
         found = [await self.store.read(1, lambda _topic, _hash: False) for _ in range(4)]
         assert [len(batch) for batch in found] == [1, 1, 1, 0]

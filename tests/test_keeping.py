@@ -9,6 +9,7 @@ from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.keeping import Keeper, Passage
 from tests.keeping_contracts import written_to
 from tests.keeping_fakes import FakeProducer, FakeSent, FakeStore
+from tests.rig.waiting import WITHIN_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -44,7 +45,7 @@ async def parts() -> Parts:
 
 
 async def ending(passage: Passage) -> Ending:
-    return await asyncio.wait_for(passage.durable, 1)
+    return await asyncio.wait_for(passage.durable, WITHIN_S)
 
 
 async def test_what_kafka_takes_is_published_and_never_touches_the_disk(parts: Parts) -> None:

@@ -22,8 +22,9 @@ def refuse_changed(sums: Mapping[str, str] = SUMS, folder: Path = FOLDER) -> Non
         found = sum_of(folder / name)
         if found != wanted:
             raise Missing(
+                "bench",
                 f"{name} is frozen and was changed (sha256 {found[:12]}, not {wanted[:12]}): "
-                "put it back, or write its new sum into tests/bench/frozen.py and measure everything anew"
+                "put it back, or write its new sum into tests/bench/frozen.py and measure everything anew",
             )
 
 

@@ -91,7 +91,9 @@ def wrk_command() -> str:
     """Give wrk's path."""
     found = shutil.which("wrk")
     if found is None:
-        raise Missing("wrk is not on PATH: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)")
+        raise Missing(
+            "wrk", "wrk is not on PATH: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)"
+        )
     return found
 
 

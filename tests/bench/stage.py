@@ -185,10 +185,10 @@ def _allow_files() -> None:
 
 def _cores() -> tuple[int, set[int]]:
     if not hasattr(os, "sched_setaffinity"):
-        raise Missing("the bench needs Linux: it pins processes to cores and reads /proc")
+        raise Missing("bench", "the bench needs Linux: it pins processes to cores and reads /proc")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
-        raise Missing("the bench needs two cores: one for the program, one for everything else")
+        raise Missing("bench", "the bench needs two cores: one for the program, one for everything else")
     return cores[0], set(cores[1:])
 
 

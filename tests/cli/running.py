@@ -7,7 +7,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-WITHIN_S = 60
+from tests.rig.reaper import watch_process
+
+WITHIN_S = 120
 
 
 class Said(Struct, frozen=True):
@@ -36,6 +38,7 @@ async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typ
         stderr=asyncio.subprocess.PIPE,
         env=environment(settings),
     )
+    watch_process(process.pid)
     try:
         out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
     except TimeoutError:

@@ -28,7 +28,7 @@ from tests.rig.secured import (
 )
 
 _K = "BRIDGE_KAFKA__"
-_WITHIN_S = 15
+_WITHIN_S = 60
 _LOGIN = f"bridge:{PASSWORD}@"
 
 
@@ -183,7 +183,9 @@ def test_the_commands_that_these_tests_grant_are_those_of_the_readme() -> None:
 
 @pytest.mark.parametrize("command", RULES.split())
 async def test_each_command_that_redis_forbids_is_told(command: str) -> None:
-    user = f"bridge on >{PASSWORD} ~vod:* -@all {RULES} +info -{command.removeprefix('+')}"
+    # Left out, not taken away: Redis before 7 cannot take away one subcommand of several.
+    granted = " ".join(rule for rule in RULES.split() if rule != command)
+    user = f"bridge on >{PASSWORD} ~vod:* -@all {granted} +info"
     server = RealRedis(users=[user])
     server.start()
     try:

@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.running import WITHIN_S, environment, vod_bridge
 from tests.rig.parts import free_port
+from tests.rig.reaper import watch_process
 
 pytest.importorskip("confluent_kafka")
 
@@ -40,6 +41,7 @@ async def test_it_shows_what_arrives_until_it_is_told_to_end_and_leaves_nothing(
         stderr=asyncio.subprocess.STDOUT,
         env=environment(),
     )
+    watch_process(process.pid)
     out = process.stdout
     assert out
     try:

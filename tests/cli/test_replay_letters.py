@@ -12,11 +12,12 @@ from bridge.build import now_ms
 from bridge.cli.replay_letters import Wish
 from bridge.cli.stretch import Span
 from tests.cli.replays import GROUP, LONG_AGO, LONG_AGO_MS, Replays, edits
-from tests.cli.running import environment
+from tests.cli.running import WITHIN_S, environment
 from tests.journey.notifications import edited_id
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
+from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -128,9 +129,10 @@ async def test_interrupted_it_goes_on_with_the_same_command(at: Replays) -> None
     process = await asyncio.create_subprocess_exec(
         *command, env=environment(at.settings), stderr=asyncio.subprocess.PIPE
     )
-    await eventually(at.place.ids, "some are published", within_s=60)
+    watch_process(process.pid)
+    await eventually(at.place.ids, "some are published")
     process.send_signal(signal.SIGINT)
-    _, said = await asyncio.wait_for(process.communicate(), 60)
+    _, said = await asyncio.wait_for(process.communicate(), WITHIN_S)
     assert process.returncode == 1
     assert b"interrupted; the same command goes on from there" in said
     before = len(await at.place.ids())

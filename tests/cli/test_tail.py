@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.cli.replays import LONG_AGO, Replays
-from tests.cli.running import Said, environment, vod_bridge
+from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
+from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -45,6 +46,7 @@ async def _tailing(at: Replays, *words: str) -> AsyncIterator[asyncio.subprocess
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+    watch_process(process.pid)
     try:
         yield process
     finally:
@@ -82,13 +84,13 @@ async def test_it_follows_until_it_is_interrupted(at: Replays) -> None:
     await at.publish(UPLOADED)
     async with _tailing(at, "--since", "1h") as process:
         assert process.stdout is not None
-        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), 60)
+        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
         await at.publish(FAILED)
-        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        line = await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
         assert b"70000 no space" in line
         assert b"\x1b" not in line
         process.send_signal(signal.SIGINT)
-        out, err = await asyncio.wait_for(process.communicate(), 60)
+        out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
@@ -96,10 +98,10 @@ async def test_where_nobody_reads_any_more_it_ends_well_without_waiting_for_an_e
     await at.publish(UPLOADED)
     async with _tailing(at, "--from-beginning") as process:
         assert process.stdout is not None
-        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), 60)
+        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
         transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined] # noqa: SLF001 - to close what it writes to, as `head` does
         transport.close()
-        await eventually(lambda: process.returncode is not None, "it ends", within_s=60)
+        await eventually(lambda: process.returncode is not None, "it ends")
         assert process.stderr is not None
         assert (process.returncode, await process.stderr.read()) == (0, b"")
 

@@ -11,7 +11,6 @@ from bridge.cli.kafka import NewTopic, Refusal, read_cluster, topic_settings
 from bridge.cli.topic_creation import create_as_allowed
 from tests.cli.running import vod_bridge
 from tests.rig.kafka import RealKafka, java_command
-from tests.rig.parts import Missing
 
 MIB = 1024 * 1024
 WANTED = {"cleanup.policy": "delete", "max.message.bytes": str(16 * MIB), "min.insync.replicas": "2"}
@@ -122,11 +121,8 @@ def policy(tmp_path: Path, kafka: RealKafka) -> Path:
     """Compile the policy of a cluster that caps the size of messages."""
     javac = shutil.which("javac")
     if javac is None or not kafka.ours:
-        pytest.skip("no Kafka of our own with a policy: javac is not on PATH")
-    try:
-        _, jars = java_command()
-    except Missing as missing:
-        pytest.skip(str(missing))
+        pytest.skip("kafka: no compiler for a policy (javac is not on PATH): install a JDK")
+    _, jars = java_command()
     source = tmp_path / "CapPolicy.java"
     source.write_text(POLICY)
     subprocess.run([javac, "-cp", jars, "-d", str(tmp_path), str(source)], check=True, timeout=120)  # noqa: S603

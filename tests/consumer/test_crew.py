@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from bridge.consumer.crew import Crew, Job
 from bridge.consumer.place import Place
 from tests.consumer.records import consumed, record_of, transcoded
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 PLACE = TopicPartition("t", 0)
 
@@ -113,6 +113,6 @@ async def test_settling_ends_also_where_a_cancellation_is_swallowed() -> None:
     for job in _jobs("aa", Place(PLACE)):
         bench.crew.add(job)
     await eventually(lambda: bench.begun, "one is at work")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WITHIN_S):
         await bench.crew.settle(0.05)
     assert (bench.begun, bench.done) == ([0], [0])  # it did end; nothing more was begun

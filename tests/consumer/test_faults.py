@@ -23,7 +23,7 @@ async def test_a_kill_in_the_middle_of_ten_thousand_events_loses_none(
     await ground.publish_transcoded(range(EVENTS))
     first = readers.start("first", form=form, options=ground.options, hold=MIDDLE)
     await _until_held(readers)
-    await eventually(ground.committed, "it has committed something", within_s=30)
+    await eventually(ground.committed, "it has committed something")
     first.kill()
     assert len(readers.seen("first")) < EVENTS
 
@@ -44,7 +44,7 @@ async def test_sigterm_in_the_middle_repeats_nothing_and_loses_nothing(
     await _until_held(readers)
     first.ask_to_end()
     readers.let_go()
-    await eventually(lambda: first.exit_code is not None, "it ends", within_s=30)
+    await eventually(lambda: first.exit_code is not None, "it ends")
     assert first.exit_code == 0, first.log()
     assert len(readers.seen("first")) < FEWER
 
@@ -64,9 +64,9 @@ async def test_a_second_member_takes_its_part_without_a_loss_a_repeat_or_disorde
     readers.start("first", form=form, options=ground.options, hold=MIDDLE)
     await _until_held(readers)
     readers.start("second", form=form, options=ground.options)
-    await eventually(lambda: _rebalancing(ground), "the group waits for the first", within_s=30)
+    await eventually(lambda: _rebalancing(ground), "the group waits for the first")
     readers.let_go()
-    await eventually(lambda: _settled(ground), "both have their part", within_s=30)
+    await eventually(lambda: _settled(ground), "both have their part")
     await ground.publish_transcoded(range(FEWER // 2, FEWER))
     await _until_all_are_seen(readers, FEWER)
     both = readers.seen("first") + readers.seen("second")
@@ -76,9 +76,7 @@ async def test_a_second_member_takes_its_part_without_a_loss_a_repeat_or_disorde
 
 
 async def _until_held(readers: Readers) -> None:
-    await eventually(
-        lambda: len(readers.seen("first")) >= MIDDLE, "it is in the middle", within_s=30, every_s=0.1
-    )
+    await eventually(lambda: len(readers.seen("first")) >= MIDDLE, "it is in the middle", every_s=0.1)
 
 
 async def _until_all_are_seen(readers: Readers, events: int) -> None:
@@ -86,7 +84,6 @@ async def _until_all_are_seen(readers: Readers, events: int) -> None:
     await eventually(
         lambda: _numbers(readers, "first", "second") == wanted,
         "every event was in somebody's hands",
-        within_s=30,
         every_s=0.1,
     )
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from bridge.consumer import OTHER, Bury, CannotBury, Consumer, Event
 from tests.consumer.records import Ground, record_of, transcoded
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 QUICK = {"attempts": 3, "backoff_s": 0.01}
 
@@ -50,7 +50,7 @@ async def _running(consumer: Consumer) -> AsyncIterator[None]:
         yield
     finally:
         consumer.stop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WITHIN_S):
             await running
 
 
@@ -59,7 +59,7 @@ async def test_a_poisoned_event_goes_to_the_dead_letters_as_it_is_with_its_reaso
     await ground.publish_transcoded(range(200), keys=10)
     seen = Seen(poison=["55"])
     async with _running(_consumer(ground, seen)):
-        await eventually(lambda: seen.count == 199, "the others are handled", within_s=30)
+        await eventually(lambda: seen.count == 199, "the others are handled")
         await eventually(ground.buried, "the poisoned one is buried")
     (letter,) = await ground.buried()
     record = record_of(transcoded("55", "file-5"), ground.routing)
@@ -85,7 +85,7 @@ async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(ground: G
     await ground.publish_transcoded([0, 1, 10, 11], keys=10)
     seen = Seen(poison=["0"])
     async with _running(_consumer(ground, seen, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)):
-        await eventually(lambda: seen.done["file-1"] == ["1", "11"], "the other key goes on", within_s=30)
+        await eventually(lambda: seen.done["file-1"] == ["1", "11"], "the other key goes on")
         assert seen.tried.count("10") == 0
     assert await ground.committed() == 0
 
@@ -95,7 +95,7 @@ async def test_an_event_that_is_given_up_at_once_is_tried_once(ground: Ground) -
     await ground.publish_transcoded([1])
     seen = Seen(poison=["1"], error=Bury)
     async with _running(_consumer(ground, seen)):
-        letters = await eventually(ground.buried, "it is buried", within_s=30)
+        letters = await eventually(ground.buried, "it is buried")
     assert [(one.header("reason"), one.header("attempts")) for one in letters] == [("buried", "1")]
 
 
@@ -104,8 +104,8 @@ async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(grou
     await ground.publish_transcoded(range(20), keys=5)
     seen = Seen(poison=["7"], error=asyncio.CancelledError)
     async with _running(_consumer(ground, seen)):
-        letters = await eventually(ground.buried, "it is buried", within_s=30)
-        await eventually(lambda: seen.count == 19, "the others of its key are handled", within_s=30)
+        letters = await eventually(ground.buried, "it is buried")
+        await eventually(lambda: seen.count == 19, "the others of its key are handled")
     assert [(one.header("error_type"), one.header("attempts")) for one in letters] == [
         ("CancelledError", "3")
     ]
@@ -122,7 +122,7 @@ async def test_an_error_that_cannot_be_told_does_not_keep_its_event_from_being_b
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded([1])
     async with _running(_consumer(ground, Seen(poison=["1"], error=Unspeakable))):
-        (letter,) = await eventually(ground.buried, "it is buried", within_s=30)
+        (letter,) = await eventually(ground.buried, "it is buried")
     assert (letter.header("detail"), letter.header("reason")) == ("", "failed")
 
 
@@ -133,7 +133,7 @@ async def test_what_is_no_exception_stops_it_and_is_raised(ground: Ground) -> No
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await ground.publish_transcoded([0, 1], keys=1)
     with pytest.raises(Enough):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             await _consumer(ground, Seen(poison=["1"], error=Enough)).run()
     assert await ground.committed() == 1
 
@@ -144,7 +144,7 @@ async def test_a_handler_that_is_not_async_stops_it_and_buries_nothing(ground: G
     consumer = Consumer(**ground.options | {"dead_letter_topic": ground.dead_letters} | QUICK)
     consumer.on("TranscodeComplete")(lambda event: event.id)
     with pytest.raises(TypeError, match="a handler must be async"):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             await consumer.run()
     assert await ground.buried() == []
     assert await ground.committed() == 0
@@ -156,7 +156,7 @@ async def test_a_record_that_is_no_event_is_buried_too(ground: Ground) -> None:
     await ground.publish([bad, record_of(transcoded("good", "f"), ground.routing)])
     seen = Seen()
     async with _running(_consumer(ground, seen)):
-        await eventually(lambda: seen.count, "the good one is handled", within_s=30)
+        await eventually(lambda: seen.count, "the good one is handled")
     (letter,) = await ground.buried()
     assert (letter.value, letter.header("reason")) == (b"nonsense", "unreadable")
     assert await ground.committed() == 2
@@ -177,12 +177,12 @@ async def test_what_cannot_be_buried_stops_it_and_comes_first_again(ground: Grou
     options: dict[str, Any] = {} if goes else {"dead_letter_topic": None}
     running = asyncio.create_task(_consumer(ground, seen, **options).run())
     await ground.publish_transcoded([0])
-    await eventually(lambda: seen.count, "it runs", within_s=30)
+    await eventually(lambda: seen.count, "it runs")
     if goes:
         await ground.kafka.delete_topics([ground.dead_letters])
     await ground.publish_transcoded([1, 2], keys=1)
     with pytest.raises(CannotBury):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             await running
     assert await ground.committed() == 1
     assert seen.done == {"file-0": ["0"]}
@@ -202,7 +202,7 @@ async def test_stop_finishes_what_is_begun_and_repeats_nothing(ground: Ground) -
         done.append(event.offset)
 
     async with _running(consumer):
-        await eventually(lambda: begun == 4, "as many as may be are at work", within_s=30)
+        await eventually(lambda: begun == 4, "as many as may be are at work")
         consumer.stop()
         go.set()
     assert done == [0, 1, 2, 3]
@@ -223,9 +223,7 @@ async def test_others_have_their_handler_and_a_type_has_one(ground: Ground) -> N
     with pytest.raises(ValueError, match="name at least one type"):
         consumer.on()
     async with _running(consumer):
-        await eventually(
-            lambda: (seen.tried, others.tried) == (["1"], ["n"]), "each has its own", within_s=30
-        )
+        await eventually(lambda: (seen.tried, others.tried) == (["1"], ["n"]), "each has its own")
         assert set((await consumer.lag()).values()) == {0}
         with pytest.raises(RuntimeError, match="runs already"):
             await consumer.run()

@@ -35,4 +35,4 @@ async def test_it_reads_from_kafka_with_these_packages_alone(ground: Ground, rea
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded([1, 2, 3])
     readers.start("alone", form="loop", options=ground.options)
-    await eventually(lambda: len(readers.seen("alone")) == 3, "all three are read", within_s=30)
+    await eventually(lambda: len(readers.seen("alone")) == 3, "all three are read")

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bridge.consumer import OTHER, Event, Subscription, Unreadable, subscribe
 from tests.consumer.records import Ground, new_ground, record_of, sample, transcoded
 from tests.rig.kafka import RealKafka
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 
 async def _take(events: Subscription, number: int) -> list[str]:
@@ -88,7 +88,7 @@ async def test_stop_ends_the_loop_after_the_event_under_way(ground: Ground) -> N
 async def test_stop_ends_a_loop_that_waits(ground: Ground) -> None:
     events = subscribe("TranscodeComplete", **ground.options)  # whose topic does not even exist
     asyncio.get_running_loop().call_later(0.2, events.stop)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         assert [event async for event in events] == []
 
 
@@ -98,7 +98,7 @@ async def test_a_topic_that_is_made_later_is_read(ground: Ground) -> None:
     )
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded([7])
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         assert await taking == ["7"]
 
 
@@ -184,9 +184,9 @@ async def test_it_ends_in_good_order_while_kafka_is_away(own_kafka: RealKafka) -
     events = subscribe("TranscodeComplete", **ground.options | {"bootstrap_servers": own_kafka.proxied})
     with own_kafka.open_proxy():
         taking = asyncio.create_task(_take(events, 4))
-        await eventually(lambda: _is(ground, 3), "all is done", within_s=30)
+        await eventually(lambda: _is(ground, 3), "all is done")
     events.stop()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         assert len(await taking) == 3
 
 

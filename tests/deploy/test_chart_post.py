@@ -8,9 +8,10 @@ from tests.cli.running import environment
 from tests.deploy.chart_rendering import CHART
 from tests.journey.places import Place
 from tests.rig.program import Program
+from tests.rig.reaper import watch_process
 
 SCRIPT = CHART / "files" / "post_and_read.py"
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 
 
 async def test_it_posts_one_notification_and_reads_its_event_back(place: Place) -> None:
@@ -60,6 +61,7 @@ async def _run(settings: Mapping[str, str]) -> tuple[int, str]:
         stderr=asyncio.subprocess.STDOUT,
         env=environment(settings),
     )
+    watch_process(process.pid)
     try:
         out, _ = await asyncio.wait_for(process.communicate(), WITHIN_S)
     except TimeoutError:

@@ -15,7 +15,7 @@ from bridge.io.ingress import Clock, Ingress, Limits
 from bridge.running import begin
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 APPS = {
     "default": Application(name="default"),
@@ -63,18 +63,18 @@ class Client:
         self.writer.transport.abort()
 
     async def response(self, *, bodiless: bool = False) -> Response:
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 5)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WITHIN_S)
         first, *lines = head.decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
         body = b""
         if not bodiless and int(first.split()[1]) >= 200:
-            body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), 5)
+            body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), WITHIN_S)
         return Response(int(first.split()[1]), headers, body, head + body)
 
     async def ended(self) -> bool:
         """Tell whether the door closes this connection without another byte."""
         try:
-            return await asyncio.wait_for(self.reader.read(1), 5) == b""
+            return await asyncio.wait_for(self.reader.read(1), WITHIN_S) == b""
         except ConnectionError:
             return True
 
@@ -143,4 +143,4 @@ async def opened(limits: Limits | None = None) -> AsyncIterator[Door]:
 
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until something has come about."""
-    await eventually(condition, "it comes about", within_s=5, every_s=0.001)
+    await eventually(condition, "it comes about", every_s=0.001)

@@ -9,7 +9,7 @@ from bridge.io.confirmer import GROUP, OLDEST_S, Confirmer, Handle, Pace
 from bridge.io.vod_api import Refused, Unreachable
 from bridge.telemetry import Telemetry
 from tests.io.queues import FakeQueue
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -129,7 +129,7 @@ async def test_a_stop_confirms_what_is_durable() -> None:
     stuck = Parts()
     stuck.queue.confirm_troubles = [Unreachable("no answer")] * 1_000_000
     stuck.done(1)
-    await asyncio.wait_for(stuck.confirmer.stop(0.05), 5)
+    await asyncio.wait_for(stuck.confirmer.stop(0.05), WITHIN_S)
     assert stuck.queue.confirmed == []
 
 

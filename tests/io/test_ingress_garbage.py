@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.io.doors import opened
+from tests.rig.waiting import WITHIN_S
 
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
 
@@ -98,7 +99,7 @@ def test_no_bytes_cause_a_5xx_or_a_traceback(pieces: list[bytes]) -> None:
                 client.send(piece)
                 await asyncio.sleep(0)
             client.writer.write_eof()
-            return await asyncio.wait_for(client.reader.read(), 5)
+            return await asyncio.wait_for(client.reader.read(), WITHIN_S)
 
     heard = asyncio.run(scene())
     assert problems == []

@@ -10,6 +10,7 @@ from bridge.core.event import Notification
 from bridge.core.outcome import Outcome
 from bridge.io.ingress import Limits
 from tests.io.doors import PUBLISHED, Client, opened, post, until
+from tests.rig.waiting import WITHIN_S
 
 MIB = 1024 * 1024
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
@@ -45,7 +46,7 @@ async def test_a_chunked_body_without_end_is_refused_at_the_limit() -> None:
         client.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 65)
         assert (await client.response()).status == 413
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(flood(client, chunk), 10)
+            await asyncio.wait_for(flood(client, chunk), WITHIN_S)
 
 
 def peak_bytes() -> int:
@@ -105,7 +106,7 @@ async def test_time_spent_on_a_request_is_not_held_against_the_one_behind_it() -
         client = await door.knock()
         second = post(b"{}")
         client.send(post(b"{}"))
-        await asyncio.wait_for(held.begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), WITHIN_S)
         client.send(second[:30])
         await until(door.arriving)
         door.seconds = 11
@@ -141,7 +142,7 @@ async def test_who_does_not_read_its_answers_makes_room_too() -> None:
             await asyncio.sleep(0.1)
         assert (await door.post(b"{}")).status == 200
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(flooding, 5)
+            await asyncio.wait_for(flooding, WITHIN_S)
 
 
 async def test_who_is_being_answered_is_never_closed_for_room() -> None:
@@ -149,7 +150,7 @@ async def test_who_is_being_answered_is_never_closed_for_room() -> None:
         door.deliver = held = Held()
         client = await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(held.begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), WITHIN_S)
         assert await (await door.knock()).ended()
         assert door.refused("connections") == 1
         held.end.set()
@@ -169,11 +170,11 @@ async def test_the_work_goes_on_when_the_client_leaves() -> None:
         door.deliver = deliver
         client = await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(begun.wait(), 5)
+        await asyncio.wait_for(begun.wait(), WITHIN_S)
         client.leave()
         await until(lambda: not len(door.ingress.crowd))
         end.set()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), WITHIN_S)
 
 
 async def test_a_body_cut_by_its_client_is_counted_and_not_delivered() -> None:
@@ -202,14 +203,14 @@ async def test_stopping_ends_what_is_under_way_and_lets_nobody_in() -> None:
         door.deliver = held = Held()
         idle, client = await door.knock(), await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(held.begun.wait(), 5)
+        await asyncio.wait_for(held.begun.wait(), WITHIN_S)
         stopping = asyncio.create_task(door.ingress.stop())
         assert await idle.ended()
         with pytest.raises(OSError, match=r".*"):
             await door.knock()
         held.end.set()
         assert (await client.response()).status == 200
-        await asyncio.wait_for(stopping, 5)
+        await asyncio.wait_for(stopping, WITHIN_S)
 
 
 async def test_stopping_is_bounded_whatever_is_under_way() -> None:
@@ -224,8 +225,8 @@ async def test_stopping_is_bounded_whatever_is_under_way() -> None:
         door.deliver = deliver
         client = await door.knock()
         client.send(post(b"{}"))
-        await asyncio.wait_for(begun.wait(), 5)
-        await asyncio.wait_for(door.ingress.stop(within_s=0.05), 5)
+        await asyncio.wait_for(begun.wait(), WITHIN_S)
+        await asyncio.wait_for(door.ingress.stop(within_s=0.05), WITHIN_S)
         assert await client.ended()
 
 

@@ -16,7 +16,7 @@ from tests.io.publishing import Holes, consumed, record
 from tests.keeping_contracts import ProducerContract, WriterContract
 from tests.keeping_fakes import FakeStore
 from tests.rig.kafka import RealKafka
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -116,7 +116,7 @@ async def test_a_restarted_kafka_is_used_again(
     ticket = writer.send(record(topic, "k"))
     await eventually(lambda: not publisher.flowing, "Kafka is noticed to be gone")
     own_kafka.start()
-    await asyncio.wait_for(ticket.durable, 30)
+    await asyncio.wait_for(ticket.durable, WITHIN_S)
     assert publisher.flowing
     assert [f.key for f in await consumed(own_kafka, topic)] == [b"k"]
 
@@ -133,7 +133,7 @@ async def test_a_topic_that_never_answers_does_not_hold_up_the_others(
     entered_at = loop.time()
     await eventually(lambda: loop.time() > entered_at + 1, "nothing is answered for a while")
     for n in range(3):
-        await asyncio.wait_for(writer.send(record(topic, f"k{n}")).durable, 3)
+        await asyncio.wait_for(writer.send(record(topic, f"k{n}")).durable, WITHIN_S)
     assert publisher.flowing
     assert not never.durable.done()
     assert not never.withdraw()

@@ -16,6 +16,7 @@ from bridge.telemetry import Telemetry
 from tests.io.publishing import Holes, consumed, record
 from tests.keeping_contracts import Heard
 from tests.rig.kafka import RealKafka
+from tests.rig.waiting import WITHIN_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -54,7 +55,7 @@ async def _sent(publisher: Publisher, topic: str, keys: str) -> list[Heard]:
     owners = [Heard() for _ in keys]
     for key, owner in zip(keys, owners, strict=True):
         publisher.send(record(topic, key), owner)
-    await asyncio.gather(*(asyncio.wait_for(owner.ended.wait(), 10) for owner in owners))
+    await asyncio.gather(*(asyncio.wait_for(owner.ended.wait(), WITHIN_S) for owner in owners))
     return owners
 
 

@@ -29,6 +29,8 @@ from tests.io.spools import (
     record,
     spool_in,
 )
+from tests.rig.parts import Missing
+from tests.rig.reaper import watch_mount
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -68,7 +70,8 @@ def tiny_volume(tmp_path: Path) -> Iterator[Path]:
     volume.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(volume)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:  # noqa: S603 - the system's own
-        pytest.skip("a small volume cannot be mounted here: it takes root and CAP_SYS_ADMIN")
+        raise Missing("volume", "no small volume can be mounted: it takes root with CAP_SYS_ADMIN")
+    watch_mount(volume)
     yield volume
     subprocess.run(["umount", "-l", str(volume)], check=True)  # noqa: S603, S607 - the system's own
 

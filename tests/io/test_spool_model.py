@@ -2,8 +2,6 @@
 
 import asyncio
 import shutil
-import tempfile
-from pathlib import Path
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -23,6 +21,7 @@ from tests.io.spools import (
     record,
     spool_in,
 )
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually
 
 _ANY = st.integers(0, 1 << 30)
@@ -34,7 +33,7 @@ class SpoolModel(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder = temporary_folder("spool-model-")
         self.next = 0
         self.expected: list[int] = []
         self.pending: dict[int, Entry] = {}

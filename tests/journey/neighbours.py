@@ -1,20 +1,17 @@
-"""Other releases to run beside this one: the next, simulated by edits to a copy of the code, and tagged ones.
+"""Other releases to run beside this one: the next, simulated by edits to a copy of the code, and the last.
 
 The next release does what contract 14 lets it do: it writes the next version and adds to what it writes.
 """
 
 import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from msgspec import Struct
 
 from bridge import __version__
-from tests.rig.parts import ROOT, Missing
-
-_VERSION = re.compile(r'__version__ = "(.+)"')
+from tests.journey.releases import unpack_commit, unpack_kept, version_in
+from tests.rig.parts import ROOT
 
 # Each text stands once in its file, or there is no next release to be tested with.
 _EDITS = {
@@ -55,16 +52,12 @@ def next_release(folder: Path) -> Release:
 
 
 def last_release(folder: Path) -> Release:
-    """Put the last tagged release into ``folder``, or what BRIDGE_TEST_PREVIOUS names (a commit, a tag).
-
-    `Missing` where there is none.
-    """
-    name = (
-        os.environ.get("BRIDGE_TEST_PREVIOUS") or _git("describe", "--tags", "--abbrev=0", "HEAD~1").strip()
-    )
-    packed = folder / "release.tar"
-    _git("archive", f"--output={packed}", name, "bridge")
-    shutil.unpack_archive(packed, folder, filter="data")
+    """Put the last release into ``folder``, as it is kept, or the commit or tag in BRIDGE_TEST_PREVIOUS."""
+    name = os.environ.get("BRIDGE_TEST_PREVIOUS")
+    if name:
+        unpack_commit(name, folder)
+    else:
+        unpack_kept(folder)
     return _of(folder)
 
 
@@ -74,19 +67,6 @@ def this_release() -> Release:
 
 
 def _of(folder: Path) -> Release:
-    found = _VERSION.search((folder / "bridge" / "__init__.py").read_text(encoding="utf-8"))
     # Without a safe path the working directory comes first, and with it this release.
     settings = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
-    return Release(version=found[1] if found else "?", settings=settings)
-
-
-def _git(*words: str) -> str:
-    git = shutil.which("git")
-    if git is None:
-        raise Missing("no release to compare with: git is not on PATH")
-    done = subprocess.run(  # noqa: S603 - the rig's own command
-        [git, "-C", str(ROOT), *words], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise Missing(f"no release before this one: {done.stderr.strip()}")
-    return done.stdout
+    return Release(version=version_in(folder), settings=settings)

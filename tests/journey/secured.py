@@ -38,7 +38,7 @@ class SecuredRedis(Struct, frozen=True, kw_only=True):
 def secured_redis(kind: str, authority: Authority) -> SecuredRedis:
     """Make ``tls``, ``mutual``, ``acl``, ``sentinel``, ``cluster``, ``sentinel-tls`` or ``cluster-tls``."""
     what, _, more = kind.partition("-")
-    safe = more == "tls" or what in {"tls", "mutual", "acl"}
+    safe = more == "tls" or what in {"tls", "mutual"}
     pair = authority.sign(f"redis-{kind}")
     tls = Tls(pair=pair, ca=authority.ca, mutual=what == "mutual") if safe else None
     users = [_USER] if more or what == "acl" else []

@@ -4,25 +4,26 @@ import asyncio
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import Sent, load, send, send_as_the_vendor, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, Sent, load, send, send_as_the_vendor, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 AT_ONCE = 32
 
 
-async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_8_s(own_place: Place) -> None:
+async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(own_place: Place) -> None:
     tasks = [new_task() for _ in range(30)]
     settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
             await send(program, new_task())
             network.stall_answers()
-            asyncio.get_running_loop().call_later(8, network.resume)
+            asyncio.get_running_loop().call_later(7, network.resume)
             heard = await asyncio.gather(*(send_as_the_vendor(program, task) for task in tasks))
             later = await send(program, new_task())
 
-    assert {(len(sends), sends[-1].status) for sends in heard} == {(2, 200)}
+    assert {sends[-1].status for sends in heard} == {200}
+    assert min(len(sends) for sends in heard) > 1
     assert later.outcome == "published"
     ids = await own_place.ids()
     assert len(ids) == len(set(ids)) == len(tasks) + 2
@@ -56,7 +57,7 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
             await passing
 
     assert {sent.status for sent in heard} == {200}
-    assert max(sent.seconds for sent in heard) < 4
+    assert max(sent.seconds for sent in heard) < ANSWERED_WITHIN_S
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
 
 
@@ -76,7 +77,7 @@ async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothi
         kafka.kill()
         await asyncio.to_thread(kafka.start)
         so_far = len(heard)
-        await eventually(lambda: len(heard) > so_far + 5 * AT_ONCE, "events pass again", within_s=20)
+        await eventually(lambda: len(heard) > so_far + 5 * AT_ONCE, "events pass again")
         enough.set()
         await passing
         unanswered = [sends[0].task for sends in heard if not sends[-1].good]

@@ -33,7 +33,7 @@ async def test_what_is_wrong_with_kafka_is_logged_once(
 ) -> None:
     settings = secured.settings(*way) | {f"{_K}{name}": value for name, value in wrong.items()}
     async with running(place, settings, wait_for="/livez") as program:
-        await eventually(lambda: told(program, "kafka_trouble"), "it is told", within_s=20)
+        await eventually(lambda: told(program, "kafka_trouble"), "it is told")
         assert (await send(program, new_task())).outcome == "spooled"
         assert [words in line for line in told(program, "kafka_trouble")] == [True]
         assert told(program, "redis_trouble") == []
@@ -46,7 +46,7 @@ async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(p
     try:
         server.start()
         async with running(place, settings) as program:
-            await eventually(lambda: told(program, "redis_trouble"), "it is told", within_s=20)
+            await eventually(lambda: told(program, "redis_trouble"), "it is told")
 
             async def missed() -> bool:
                 await send(program, new_task())

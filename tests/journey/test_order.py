@@ -6,6 +6,7 @@ import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
+from tests.journey.senders import PATIENT
 from tests.rig.program import Answer, Program
 from tests.rig.waiting import eventually
 
@@ -35,7 +36,7 @@ async def test_events_of_one_file_that_had_to_wait_stand_in_their_order(
     own_place: Place, frozen: list[str]
 ) -> None:
     tasks = [new_task() for _ in range(24)]
-    async with running(own_place) as program:
+    async with running(own_place, PATIENT) as program:
         await program.post(edited(new_task()))
         own_place.kafka.pause()
         if "redis" in frozen:
@@ -57,7 +58,7 @@ async def test_events_around_one_that_is_too_large_keep_their_order(own_place: P
     tasks = [new_task() for _ in range(24)]
     bodies = [edited(task, file=FILE) for task in tasks]
     bodies[15] = edited(tasks[15], file=FILE, url="x" * 200_000)
-    async with running(narrow) as program:
+    async with running(narrow, PATIENT) as program:
         await program.post(edited(new_task()))
         narrow.kafka.pause()
         posts = await post_in_order(program, bodies)

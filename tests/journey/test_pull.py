@@ -46,7 +46,7 @@ def queue_at(vendor: Vendor, name: str = "shop", mode: str = "pull") -> tuple[Ap
     return app, {f"BRIDGE_APPS__{name.upper()}__{key}": value for key, value in settings.items()}
 
 
-async def all_confirmed(app: Application, within_s: float = 30) -> None:
+async def all_confirmed(app: Application, within_s: float = 120) -> None:
     await eventually(lambda: not app.ledger.unconfirmed, "all are confirmed", within_s=within_s)
 
 
@@ -83,13 +83,15 @@ async def test_an_empty_queue_is_asked_at_most_once_in_four_seconds_and_is_no_tr
     place: Place, vendor: Vendor
 ) -> None:
     app, settings = queue_at(vendor)
+    began = time.monotonic()
     async with running(place, settings) as program:
         await eventually(lambda: app.ledger.calls, "it is asked")
-        began = time.monotonic()
-        await eventually(lambda: time.monotonic() > began + 9, "a while passes", within_s=10)
+        await eventually(lambda: time.monotonic() > began + 9, "a while passes")
         log = program.log()
+        lasted = time.monotonic() - began
+        calls = app.ledger.outcomes("PullEvents").total()
 
-    assert app.ledger.outcomes("PullEvents").total() <= 1 + 9 * 0.25
+    assert calls <= 1 + lasted / 4
     assert "pull_fails" not in log
 
 
@@ -154,7 +156,7 @@ async def test_while_kafka_is_away_nothing_is_pulled_and_pushed_events_have_the_
         for task in tasks:
             app.put(edited(task))
         began = time.monotonic()
-        await eventually(lambda: time.monotonic() > began + 3, "a while passes", within_s=4)
+        await eventually(lambda: time.monotonic() > began + 3, "a while passes")
         asked_meanwhile = len(app.ledger.calls) - calls
         own_place.kafka.resume()
         await all_confirmed(app)
@@ -178,17 +180,17 @@ async def test_faults_of_every_kind_a_kill_kafka_away_and_two_replicas_lose_noth
     async with AsyncExitStack() as stack:
         one = await stack.enter_async_context(running(own_place, settings | spools[0]))
         two = await stack.enter_async_context(running(own_place, settings | spools[1]))
-        await eventually(lambda: len(app.ledger.confirmed) > 300, "some are confirmed", within_s=30)
+        await eventually(lambda: len(app.ledger.confirmed) > 300, "some are confirmed")
         one.kill()
         own_place.kafka.pause()
         for task in tasks[EVENTS // 2 :]:
             app.put(edited(task))
         began = time.monotonic()
-        await eventually(lambda: time.monotonic() > began + AWAY_S, "Kafka is away", within_s=AWAY_S + 2)
+        await eventually(lambda: time.monotonic() > began + AWAY_S, "Kafka is away")
         confirmed_while_away = len(app.ledger.confirmed)
         own_place.kafka.resume()
         heir = await stack.enter_async_context(running(own_place, settings | spools[0]))
-        await all_confirmed(app, within_s=400 if LONG else 120)
+        await all_confirmed(app, within_s=600 if LONG else 240)
         await spool_is_empty(two)
         await spool_is_empty(heir)
         assert "Traceback" not in two.log() + heir.log()
@@ -206,4 +208,4 @@ async def spool_is_empty(program: Program) -> None:
     async def empty() -> bool:
         return await program.metric("bridge_spool_records") == 0
 
-    await eventually(empty, "the spool is empty", within_s=30)
+    await eventually(empty, "the spool is empty")

@@ -6,13 +6,16 @@ from collections.abc import Callable
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import Sent, load, send, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 AT_ONCE = 32
 BEFORE, AFTER = 100, 300
-REDIS_IS_WAITED_FOR_S = 0.25
+# On a busy machine a Redis that is well may need longer than the usual 250 ms after which it counts as away.
+# Twice this is less than the 1 s after which a silent connection to Redis is given up.
+REDIS_IS_WAITED_FOR_S = 0.4
+WAITS = {"BRIDGE_DEDUP__TIMEOUT_MS": str(int(1000 * REDIS_IS_WAITED_FOR_S))}
 
 
 async def under_load(program: Program, fault: Callable[[], None]) -> tuple[list[Sent], float]:
@@ -34,7 +37,7 @@ async def is_back(program: Program) -> None:
     async def whole() -> bool:
         return not (await program.admin("/readyz")).json["degraded"]
 
-    await eventually(whole, "Redis is asked again", within_s=5)
+    await eventually(whole, "Redis is asked again")
 
 
 async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(place: Place) -> None:
@@ -48,7 +51,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
         redis.stop()
         redis.start()
 
-    async with running(place) as program:
+    async with running(place, WAITS) as program:
         for fault, mend in ((redis.stop, redis.start), (redis.pause, redis.resume)):
             heard, gone = await under_load(program, fault)
             met_no_redis = [sent.task for sent in heard if sent.begun > gone]
@@ -67,7 +70,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
 
     assert len(everything) >= 2000
     assert {sent.status for sent in everything} == {200}
-    assert max(sent.seconds for sent in everything) < 4
+    assert max(sent.seconds for sent in everything) < ANSWERED_WITHIN_S
     assert {sent.outcome for sent in again} == {"duplicate"}
     events = await place.published()
     assert sorted(event["id"] for event in events) == sorted(edited_id(sent.task) for sent in everything)
@@ -79,7 +82,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
 
 async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> None:
     enough, heard = asyncio.Event(), list[Sent]()
-    async with running(place) as program:
+    async with running(place, WAITS) as program:
         passing = asyncio.create_task(
             load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
         )
@@ -126,6 +129,6 @@ async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unch
         sent = await sending
 
     assert silence.status == 503
-    assert 6 <= silence.seconds < 7
+    assert HELD_S <= silence.seconds < ANSWERED_WITHIN_S
     assert sent.outcome == "published"
     assert [event["delivery"]["deduplicated"] for event in await place.published()] == [True]

@@ -51,7 +51,7 @@ async def outlives_redis(program: Program, redis: SecuredRedis) -> str:
     task = new_task()
     assert (await send(program, task)).outcome == "published"
     redis.resume()
-    await eventually(lambda: remembers(program), "redeliveries are known", within_s=20)
+    await eventually(lambda: remembers(program), "redeliveries are known")
     return edited_id(task)
 
 
@@ -65,7 +65,7 @@ async def outlives_kafka(program: Program, kafka: RealKafka) -> str:
     async def drained() -> bool:
         return await program.metric("bridge_spool_records") == 0
 
-    await eventually(drained, "the spool is empty", within_s=30)
+    await eventually(drained, "the spool is empty")
     return edited_id(task)
 
 
@@ -114,8 +114,8 @@ async def test_a_sentinels_failover_under_traffic_loses_nothing_and_redeliveries
         passing = asyncio.create_task(load(tasks_until(enough), one, at_once=16, heard=sent))
         await eventually(lambda: len(sent) > 100, "events pass")
         sentinel.master.kill()
-        await eventually(sentinel.promoted, "the replica is the master", within_s=20)
-        await eventually(lambda: remembers(program), "redeliveries are known", within_s=20)
+        await eventually(sentinel.promoted, "the replica is the master")
+        await eventually(lambda: remembers(program), "redeliveries are known")
         later = len(sent)
         await eventually(lambda: len(sent) > later + 100, "events pass at the new master")
         enough.set()

@@ -8,22 +8,26 @@ import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import Sent, load, send, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 AT_ONCE = 32
 
 
-async def emptied(program: Program, within_s: float = 30) -> None:
+async def emptied(program: Program) -> None:
     async def empty() -> bool:
         return await program.metric("bridge_spool_records") == 0
 
-    await eventually(empty, "the spool is empty", within_s=within_s)
+    await eventually(empty, "the spool is empty")
 
 
 def logs(folder: Path) -> list[Path]:
     return list(folder.glob("*.log"))
+
+
+async def publishes(program: Program) -> bool:
+    return "not answering" not in await degraded(program)
 
 
 async def degraded(program: Program) -> str:
@@ -37,26 +41,25 @@ async def test_a_paused_kafka_costs_nobody_an_answer_and_nothing_stands_twice(ow
             load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
         )
         await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
-        own_place.kafka.pause()
-        asyncio.get_running_loop().call_later(8, own_place.kafka.resume)
+        own_place.kafka.pause()  # until others have been answered: nobody's answer waits for its return
         await eventually(
-            lambda: sum(sent.outcome == "spooled" for sent in heard) > 3 * AT_ONCE,
-            "events are spooled",
-            within_s=8,
+            lambda: sum(sent.outcome == "spooled" for sent in heard) > 10 * AT_ONCE, "events are spooled"
         )
         assert "records wait" in await degraded(program)
         assert (await program.admin("/readyz")).status == 200
-        thawed = time.monotonic() + 8
-        await eventually(lambda: time.monotonic() > thawed, "Kafka is back", within_s=9)
+        own_place.kafka.resume()
         again = len(heard)
-        await eventually(lambda: len(heard) > again + 3 * AT_ONCE, "events pass again")
+        await eventually(
+            lambda: sum(sent.outcome == "published" for sent in heard[again:]) > 3 * AT_ONCE,
+            "events pass again",
+        )
         enough.set()
         await passing
         await emptied(program)
         assert await degraded(program) == ""
 
     assert {sent.status for sent in heard} == {200, 202}
-    assert max(sent.seconds for sent in heard) < 4
+    assert max(sent.seconds for sent in heard) < ANSWERED_WITHIN_S
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
 
 
@@ -132,7 +135,7 @@ async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_place: P
         assert await program.metric("bridge_spool_failing") == 0
 
     assert {answer.status for answer in answers} == {202, 503}
-    assert took >= 6
+    assert took >= HELD_S
     assert "full" in told
     assert failing == 1
     assert later.outcome == "published"
@@ -166,11 +169,13 @@ async def test_sigterm_leaves_the_spool_whole_or_empties_it_where_that_is_set(
         heard = await asyncio.gather(*(send(program, task) for task in tasks))
         if drains:
             own_place.kafka.resume()
-        assert await program.terminate(20) == 0
+            await eventually(lambda: publishes(program), "Kafka is known to be back")
+        assert await program.terminate() == 0
     if not drains:
         own_place.kafka.resume()
         async with running(own_place, settings) as heir:
             await emptied(heir)
+            await eventually(lambda: not logs(tmp_path), "its files go, after its records")
 
     assert {sent.outcome for sent in heard} == {"spooled"}
     # What the producer held when it was ended may stand there twice.

@@ -47,10 +47,10 @@ PACKAGES = "buildah containerd runc mmdebstrap containernetworking-plugins iptab
 def check_machine() -> None:
     """See that the part can be played here; `Missing` says what is not there."""
     if os.geteuid() != 0:
-        raise Missing("real containers need root")
+        raise Missing("kube", "real containers need root")
     absent = [name for name in NEEDS if shutil.which(name) is None]
     if absent or not Path("/usr/lib/cni/ptp").exists():
-        raise Missing(f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}")
+        raise Missing("kube", f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}")
 
 
 def enter(folder: Path, words: list[str]) -> int:

@@ -31,7 +31,7 @@ class Node:
         self._fill("network.conflist", self._folder / "cni" / "10-pods.conflist")
         containerd = shutil.which("containerd")
         if containerd is None:
-            raise Missing("containerd is not on PATH")
+            raise Missing("kube", "containerd is not on PATH")
         config = self._fill("containerd.toml", self._folder / "containerd.toml")
         self._cluster.launch(containerd, "--config", str(config))
         eventually_blocking(lambda: self._ctr("version", must=False), "containerd answers", within_s=30)

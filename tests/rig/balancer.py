@@ -16,8 +16,6 @@ import shutil
 import socket
 import struct
 import sys
-import tempfile
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -25,6 +23,7 @@ import uvloop
 from msgspec import Struct, to_builtins
 
 from tests.rig.parts import Process, free_port
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually
 
 PROBE_WITHIN_S = 1.0
@@ -61,7 +60,7 @@ class Balancer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._control = free_port()
         self._words = [str(self.port), str(self._control), str(probe_every_s), str(misses_max)]
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-balancer-"))
+        self._folder = temporary_folder("rig-balancer-")
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
@@ -111,7 +110,7 @@ class Balancer:
         async def are_in() -> bool:
             return sum(backend.is_in for backend in await self.backends()) == number
 
-        await eventually(are_in, f"{number} backends are in", within_s=30)
+        await eventually(are_in, f"{number} backends are in")
 
     async def _tell(self, *words: object) -> list[Backend]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._control)

@@ -5,15 +5,15 @@ Files are replaced in one step, as a mounted secret's are.
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from tests.rig.parts import Missing
+from tests.rig.reaper import temporary_folder
 
-_WITHIN_S = 30.0
+_WITHIN_S = 120.0
 _HERE = ("IP:127.0.0.1", "DNS:localhost")
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
@@ -35,7 +35,7 @@ class Authority:
     """Signs certificates; ``ca`` is the file that whoever trusts it needs."""
 
     def __init__(self, name: str = "rig") -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-ca-"))
+        self._folder = temporary_folder("rig-ca-")
         self._key = self._folder / "ca.key"
         self.ca = self._folder / "ca.pem"
         subject = ("-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
@@ -101,7 +101,7 @@ def replace(old: Path, new: Path) -> None:
 def _openssl(*words: object) -> None:
     program = shutil.which("openssl")
     if program is None:
-        raise Missing("no certificates: openssl is not on PATH")
+        raise Missing("openssl", "no openssl on PATH: install it")
     command = [program, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN_S, check=False)  # noqa: S603 - the rig's own command
     if done.returncode:

@@ -25,7 +25,7 @@ class Consumed(Struct, frozen=True, kw_only=True):
         return dict(self.headers)[name].decode()
 
 
-async def read_all(bootstrap: str, topics: Iterable[str], within_s: float = 60.0) -> list[Consumed]:
+async def read_all(bootstrap: str, topics: Iterable[str], within_s: float = 120.0) -> list[Consumed]:
     """Read everything that stands in these topics now, ordered by topic, partition and offset.
 
     A topic that does not exist holds nothing.

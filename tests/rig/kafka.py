@@ -10,7 +10,6 @@ import shutil
 import socket
 import struct
 import subprocess
-import tempfile
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,10 +18,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.rig.parts import Missing, Process, cache_folder, free_port
 from tests.rig.proxy import Proxy
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually, eventually_blocking
 
 VERSION = "4.1.1"
-STARTS_WITHIN_S = 90.0
+STARTS_WITHIN_S = 180.0
 MAVEN_WITHIN_S = 600.0
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -49,13 +49,13 @@ def java_command() -> tuple[str, str]:
     """Give java and the class path of Kafka, resolving the jars once; `Missing` where that cannot be."""
     java, maven = shutil.which("java"), shutil.which("mvn")
     if java is None:
-        raise Missing("no Kafka: java (17 or later) is not on PATH; BRIDGE_TEST_KAFKA may name a running one")
+        raise Missing("kafka", "no java (17 or later) on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
     mark = hashlib.blake2b(_POM.encode(), digest_size=4).hexdigest()
     folder = cache_folder() / f"kafka-{VERSION}-{mark}"
     listing = folder / "classpath.txt"
     if not _complete(listing):
         if maven is None:
-            raise Missing("no Kafka: mvn is not on PATH; BRIDGE_TEST_KAFKA may name a running one")
+            raise Missing("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
         _resolve(maven, folder, listing)
     return java, listing.read_text().strip()
 
@@ -82,7 +82,7 @@ def _resolve(maven: str, folder: Path, listing: Path) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
-        raise Missing(f"no Kafka: mvn could not fetch its jars: {said[0] if said else done.returncode}")
+        raise Missing("kafka", f"no jars of Kafka: {said[0] if said else done.returncode}")
     fresh.replace(listing)
 
 
@@ -133,7 +133,7 @@ class RealKafka:
         if self._classes is not None:
             jars = os.pathsep.join([str(self._classes), jars])
         if self._folder is None:
-            folder = Path(tempfile.mkdtemp(prefix="rig-kafka-"))
+            folder = temporary_folder("rig-kafka-")
             self._format(java, jars, folder)
             self._folder = folder
         command = [java, *self._java, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
@@ -225,7 +225,7 @@ class RealKafka:
 
     def _running(self) -> Process:
         if self._process is None:
-            raise Missing("this Kafka is not ours to freeze or kill: BRIDGE_TEST_KAFKA names it")
+            raise Missing("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
         return self._process
 
     def _format(self, java: str, jars: str, folder: Path) -> None:

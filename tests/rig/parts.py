@@ -12,13 +12,21 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.rig.reaper import watch_process
 from tests.rig.waiting import eventually_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 class Missing(Exception):  # noqa: N818 - it says what is not there
-    """A part cannot run on this machine; the text is one line that says why and what would help."""
+    """A part cannot run on this machine; the text is one line, ``what is lacking: what would help``.
+
+    ``part`` is the word by which BRIDGE_TEST_REQUIRE asks for it (see `tests.conftest`).
+    """
+
+    def __init__(self, part: str, text: str) -> None:
+        super().__init__(text)
+        self.part = part
 
 
 def free_port() -> int:
@@ -35,7 +43,7 @@ def free_port() -> int:
             except OSError:
                 continue
             return port
-    raise Missing("no free port on loopback between 15000 and 31000")
+    raise RuntimeError("no free port on loopback between 15000 and 31000")
 
 
 def cache_folder() -> Path:
@@ -65,6 +73,7 @@ class Process:
                 cwd=ROOT,
             )
         atexit.register(self.kill)
+        watch_process(self._child.pid)
 
     @property
     def pid(self) -> int:

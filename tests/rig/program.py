@@ -1,10 +1,10 @@
 """The real program as a process of its own, as an operator would start it, and what a test asks of it."""
 
+import asyncio
 import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -15,9 +15,10 @@ from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.rig.parts import Process, free_port
-from tests.rig.waiting import eventually, eventually_blocking
+from tests.rig.reaper import temporary_folder
+from tests.rig.waiting import WITHIN_S, eventually, eventually_blocking
 
-ANSWERS_WITHIN_S = 30.0
+ANSWERS_WITHIN_S = 60.0
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -53,7 +54,7 @@ class Program:
         self.admin_port = int(given.setdefault("BRIDGE_ADMIN__PORT", str(free_port())))
         given.setdefault("BRIDGE_HTTP__HOST", "127.0.0.1")
         given.setdefault("BRIDGE_ADMIN__HOST", "127.0.0.1")
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-bridge-"))
+        self._folder = temporary_folder("rig-bridge-")
         given.setdefault("BRIDGE_SPOOL__PATH", str(self._folder / "spool"))
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         self._env = clean | given
@@ -68,7 +69,7 @@ class Program:
         """Start it and wait until it answers."""
         self.launch()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
+            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=2 * WITHIN_S)
         )
         try:
             await self._until_it_answers()
@@ -144,7 +145,7 @@ class Program:
             if sample.name == name and labels.items() <= sample.labels.items()
         )
 
-    async def terminate(self, within_s: float = 25.0) -> int:
+    async def terminate(self, within_s: float = WITHIN_S) -> int:
         """Send SIGTERM and give the exit code."""
         self.process.ask_to_end()
         await eventually(
@@ -156,7 +157,7 @@ class Program:
         """Send SIGKILL."""
         self.process.kill()
 
-    def exit_code(self, within_s: float = 30.0) -> int:
+    def exit_code(self, within_s: float = WITHIN_S) -> int:
         """Wait (blocking) for an end nobody asked for, and give the exit code."""
         eventually_blocking(lambda: self.process.exit_code is not None, "the program ends", within_s=within_s)
         return self.process.exit_code or 0
@@ -190,9 +191,14 @@ class Program:
             if self.process.exit_code is not None:
                 raise AssertionError(f"it ended with {self.process.exit_code}:\n{self.log()[-8000:]}")
             try:
-                return (await self.admin(self._wait_for)).status == 200
-            except aiohttp.ClientError:
+                if (await self.admin(self._wait_for)).status != 200:
+                    return False
+                # The operators' port answers a moment before the other one is open.
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except (aiohttp.ClientError, ConnectionError):
                 return False
+            writer.close()
+            return True
 
         if self._wait_for:
             what = f"{self._wait_for} answers 200; its log:\n"

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +11,7 @@ import aiohttp
 import yaml
 
 from tests.rig.parts import Process, free_port
+from tests.rig.reaper import temporary_folder
 from tests.rig.tools import tool
 from tests.rig.waiting import eventually
 
@@ -39,7 +39,7 @@ class Prometheus:
     def __init__(self, targets: Sequence[str], rules: Sequence[Path] = ()) -> None:
         self._program = tool("prometheus")
         self._port = free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="rig-prometheus-"))
+        self._folder = temporary_folder("rig-prometheus-")
         self._config = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(file) for file in rules],
@@ -60,7 +60,7 @@ class Prometheus:
         self._process = Process([str(self._program), *words], self._folder / "prometheus.log")
         self._session = aiohttp.ClientSession(f"http://127.0.0.1:{self._port}")
         try:
-            await eventually(self._ready, "Prometheus is ready", within_s=30)
+            await eventually(self._ready, "Prometheus is ready")
         except BaseException:
             await self._leave()
             raise

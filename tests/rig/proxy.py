@@ -79,7 +79,7 @@ class Proxy:
         self._delay_s = seconds
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _resume(self) -> None:
         self._delay_s = 0.0

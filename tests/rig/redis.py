@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from bridge.embedded import NotInstalled, redis_program
 from tests.rig.certificates import Pair
 from tests.rig.parts import Missing, Process, free_port
 from tests.rig.proxy import Proxy
+from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually_blocking
 
 
@@ -21,7 +21,7 @@ def redis_server() -> str:
     try:
         return os.environ.get("BRIDGE_TEST_REDIS_SERVER") or redis_program()
     except NotInstalled as error:
-        raise Missing(str(error)) from error
+        raise Missing("redis", str(error)) from error
 
 
 class Tls(Struct, frozen=True, kw_only=True):
@@ -77,7 +77,7 @@ class RealRedis:
         """Start it and wait (blocking) until it answers."""
         server = redis_server()
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="rig-redis-"))
+            self._folder = temporary_folder("rig-redis-")
         config = self._folder / "redis.conf"
         lines = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(self._folder), "save": '""'}
         lines |= {"appendonly": "no", "protected-mode": "no"} | self._settings
@@ -87,7 +87,10 @@ class RealRedis:
         self._process = process = Process(command, self._folder / "redis.log")
         eventually_blocking(lambda: process.exit_code is not None or self._answers(), "Redis answers")
         if process.exit_code is not None and ">>> 'tls-port" in process.log():
-            raise Missing("this redis-server speaks no TLS; BRIDGE_TEST_REDIS_SERVER may name one that does")
+            raise Missing(
+                "redis-tls",
+                "this redis-server speaks no TLS: BRIDGE_TEST_REDIS_SERVER may name one that does",
+            )
         if process.exit_code is not None:
             raise RuntimeError(f"Redis ended at its start: {process.log()[-2000:]}")
 
@@ -127,7 +130,7 @@ class RealRedis:
         if self.command("FLUSHALL") != b"+OK":
             raise RuntimeError("Redis did not flush")
 
-    def command(self, *words: str, within_s: float = 2.0) -> bytes:
+    def command(self, *words: str, within_s: float = 30.0) -> bytes:
         """Send one command and give the first line of the answer, as Redis writes it; for the rig itself."""
         request = b"*%d\r\n" % len(words)
         request += b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words)
@@ -139,7 +142,7 @@ class RealRedis:
     def ask(self, *words: str) -> str:
         """Send one command and give the text of the answer."""
         with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=2.0) as line,
+            socket.create_connection(("127.0.0.1", self.port), timeout=30.0) as line,
             line.makefile("rb") as answer,
         ):
             line.sendall(" ".join(words).encode() + b"\r\n")

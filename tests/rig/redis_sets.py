@@ -50,9 +50,7 @@ class RealSentinel:
         self.replica.start()
         eventually_blocking(lambda: _told(self.replica, "master_link_status:up"), "the replica has all of it")
         self.sentinel.start()
-        eventually_blocking(
-            lambda: _told(self.sentinel, "slaves=1"), "the sentinel knows of the replica", within_s=30
-        )
+        eventually_blocking(lambda: _told(self.sentinel, "slaves=1"), "the sentinel knows of the replica")
 
     def change_over(self) -> bool:
         """Tell the sentinel to make the replica the master; not at once it knows the replica well enough."""

@@ -8,12 +8,12 @@ import base64
 import json
 import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 from tests.rig.certificates import Authority, Pair, replace
 from tests.rig.kafka import RealKafka, java_command
+from tests.rig.reaper import temporary_folder
 
 USER, PASSWORD = "bridge", "a-secret"
 # What the README says that a Redis user needs, word by word.
@@ -42,7 +42,7 @@ class SecuredKafka:
     """``kafka`` is the broker, ``authority`` what signed its certificate, ``client`` a pair it trusts."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rig-secured-"))
+        self.folder = temporary_folder("rig-secured-")
         self.authority = Authority()
         self._authorities = [self.authority]
         self.client = self.authority.sign("client")
@@ -92,7 +92,7 @@ class SecuredKafka:
             check=False,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
         )
         if done.returncode:
             raise RuntimeError(f"the password was not changed: {(done.stdout + done.stderr)[-2000:]}")

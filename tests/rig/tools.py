@@ -9,7 +9,7 @@ from msgspec import Struct
 from tests.rig.parts import ROOT, Missing
 
 TOOLS = ROOT / ".tools"
-_WITHIN_S = 120.0
+_WITHIN_S = 300.0
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ def tool(name: str) -> Path:
     """Give the program ``name``; raises `Missing` where it was not built."""
     path = TOOLS / "bin" / name
     if not path.exists():
-        raise Missing(f"no {name}: make tools")
+        raise Missing("chart", f"no {name}: make tools")
     return path
 
 
@@ -37,7 +37,7 @@ def operator_crds() -> list[Path]:
     """Give the files of the Prometheus operator's own kinds; raises `Missing` where they were not fetched."""
     found = sorted((TOOLS / "crds").glob("*.yaml"))
     if not found:
-        raise Missing("no kinds of the Prometheus operator: make tools")
+        raise Missing("chart", "no kinds of the Prometheus operator: make tools")
     return found
 
 

@@ -1,4 +1,8 @@
-"""The one way in which tests and the rig wait: for a condition, with a deadline. Nobody sleeps elsewhere."""
+"""The one way in which tests and the rig wait: for a condition, with a deadline. Nobody sleeps elsewhere.
+
+A deadline ends a test that would wait for ever; it proves no speed. What must be fast is told by an order
+(this before that) or by an outcome, or has a bound of its own that leaves a busy machine its time.
+"""
 
 import asyncio
 import inspect
@@ -9,6 +13,8 @@ from typing import TypeVar, overload
 T = TypeVar("T")
 
 SHORT_S = 0.02
+# A condition that comes about comes about long before; a machine that is busy with much else may need it.
+WITHIN_S = 60.0
 
 
 class TooLate(AssertionError):  # noqa: N818 - it says what happened
@@ -31,7 +37,7 @@ async def eventually(
     look: Callable[[], Awaitable[T]] | Callable[[], T],
     what: str,
     *,
-    within_s: float = 10.0,
+    within_s: float = WITHIN_S,
     every_s: float = SHORT_S,
 ) -> T:
     """Look until something true is seen and return it; `TooLate` names ``what`` was waited for.
@@ -51,7 +57,7 @@ async def eventually(
 
 
 def eventually_blocking(
-    look: Callable[[], T], what: str, *, within_s: float = 10.0, every_s: float = SHORT_S
+    look: Callable[[], T], what: str, *, within_s: float = WITHIN_S, every_s: float = SHORT_S
 ) -> T:
     """Do the same where no event loop runs: the rig starts its processes with it."""
     deadline = time.monotonic() + within_s

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import _absent
-from tests.rig.parts import ROOT, Missing
+from tests.rig.parts import ROOT
 from tests.schemas.npm import installed
 
 Parse = Callable[..., list[dict[str, Any]]]
@@ -19,10 +18,7 @@ WITHIN_S = 120.0
 @pytest.fixture(scope="session")
 def parse() -> Parse:
     """Give what reads AsyncAPI documents: for each file its ``errors`` (warnings too) and its ``topics``."""
-    try:
-        place = installed(ROOT / "tests" / "schemas" / "asyncapi")
-    except Missing as missing:
-        _absent("node", missing)
+    place = installed(ROOT / "tests" / "schemas" / "asyncapi")
 
     def parsed(*documents: Path) -> list[dict[str, Any]]:
         command = ["node", "check.js", *map(str, documents)]

@@ -15,7 +15,7 @@ def installed(folder: Path) -> Path:
     """Give a copy of a Node program's folder with its packages; `Missing` where that cannot be."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise Missing("no Node: node and npm are not on PATH")
+        raise Missing("node", "no node with npm on PATH: install Node.js")
     wanted = b"\0".join((folder / file).read_bytes() for file in _FILES)
     mark = hashlib.blake2b(wanted, digest_size=6).hexdigest()
     place = cache_folder() / f"npm-{folder.name}-{mark}"
@@ -37,4 +37,4 @@ def _install(npm: str, place: Path) -> None:
     )
     if ended.returncode:
         said = (ended.stderr + ended.stdout).strip().splitlines()
-        raise Missing(f"no Node packages: npm could not install: {said[0] if said else ended.returncode}")
+        raise Missing("node", f"npm could not install packages: {said[0] if said else ended.returncode}")
