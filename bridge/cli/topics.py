@@ -12,6 +12,7 @@ from bridge.build import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
 from bridge.cli.trouble import hush_library, trouble_of
+from bridge.core.plural import counted
 from bridge.core.record import RECORD_MAX_BYTES
 from bridge.links import kafka_options
 from bridge.settings import Settings
@@ -58,9 +59,10 @@ def topics(
         if dry_run:
             typer.echo(_plan(missing, cluster, settings))
             return
-        fail(f"{len(missing)} of {len(expected)} topics are missing: `vod-bridge topics --create` makes them")
+        number = f"{len(missing)} of {counted(len(expected), 'topic')}"
+        fail(f"missing: {number}; `vod-bridge topics --create` makes them")
     _create([_new(name, cluster, settings) for name in missing], cluster, options)
-    typer.echo(f"{len(missing)} made, {len(expected) - len(missing)} were there")
+    typer.echo(f"{counted(len(missing), 'topic')} made, {len(expected) - len(missing)} there before")
 
 
 def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, Any]) -> None:
@@ -74,7 +76,8 @@ def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, 
     for name, why in refused.items():
         typer.echo(f"{name}: {why}", err=True)
     if refused:
-        fail(f"{len(refused)} of {len(wanted)} were not made: the user needs Create on the cluster or topics")
+        number = f"{len(refused)} of {counted(len(wanted), 'topic')}"
+        fail(f"not made: {number}; the user needs Create on the cluster or topics")
 
 
 def _new(name: str, cluster: Cluster, settings: Settings) -> NewTopic:
@@ -107,6 +110,6 @@ def _show(expected: Sequence[str], cluster: Cluster) -> None:
             line.append("missing", "red")
         else:
             line.append("there", "green").append(
-                f"    {found.partitions} partitions, replication {found.replication}"
+                f"    {counted(found.partitions, 'partition')}, replication {found.replication}"
             )
         console.print(line)

@@ -21,6 +21,7 @@ from bridge.consumer.stopping import stopping_on
 from bridge.consumer.subscription import warn_of_strange
 from bridge.consumer.topics import OTHER, Interest, interest_in
 from bridge.core.catalogue import BY_NAME
+from bridge.core.plural import counted
 
 Handle = TypeVar("Handle", bound=Callable[[Event[Any]], Awaitable[object]])
 
@@ -176,7 +177,9 @@ class _Run:
                 if not isawaitable(work):  # no fault of the event, and the next one would fare alike
                     raise TypeError(f"a handler must be async: {handle!r} gave {work!r}")
                 return None
-        _log.error("to the dead letters after %d attempts: %r: %r", job.attempts, job.event, job.error)
+        _log.error(
+            "to the dead letters after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error
+        )
         return None if await self._dead_letters.bury(job) else self._plan.backoff_max_s
 
     def _pause(self, attempts: int) -> float:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -24,12 +24,19 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**own, **(settings or {})}
 
 
-async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typed: bytes = b"") -> Said:
-    """Run ``vod-bridge`` with these words; ``typed`` is its standard input."""
+async def vod_bridge(
+    *words: str,
+    settings: Mapping[str, str] | None = None,
+    typed: bytes = b"",
+    python: Sequence[str] = ("-m", "bridge"),
+) -> Said:
+    """Run ``vod-bridge`` with these words.
+
+    ``typed`` is its standard input, ``python`` what runs it where that is not the package itself.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "bridge",
+        *python,
         *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
