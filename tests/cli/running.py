@@ -34,7 +34,14 @@ async def vod_bridge(
 
     ``typed`` is its standard input, ``python`` what runs it where that is not the package itself.
     """
-    process = await asyncio.create_subprocess_exec(
+    return await ended(await begun(*words, settings=settings, python=python), typed)
+
+
+async def begun(
+    *words: str, settings: Mapping[str, str] | None = None, python: Sequence[str] = ("-m", "bridge")
+) -> asyncio.subprocess.Process:
+    """Begin to run ``vod-bridge``, with standard input and outputs that are pipes."""
+    return await asyncio.create_subprocess_exec(
         sys.executable,
         *python,
         *words,
@@ -43,6 +50,10 @@ async def vod_bridge(
         stderr=asyncio.subprocess.PIPE,
         env=environment(settings),
     )
+
+
+async def ended(process: asyncio.subprocess.Process, typed: bytes = b"") -> Said:
+    """Wait for its end, ``typed`` given as its standard input, and give what it said."""
     try:
         out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
     except TimeoutError:

@@ -48,7 +48,7 @@ def test_a_dead_letter_tells_its_reason() -> None:
         "received_at": "2026-11-21T12:30:45.678Z",
     }
     seen = Seen(topic="vod.dead-letter", headers=headers, value=b"{")
-    assert event_line(seen).plain == "12:30:45.678  dead letter  a  malformed  not JSON  1 bytes kept"
+    assert event_line(seen).plain == "12:30:45.678  dead letter  a  malformed  not JSON  1 byte kept"
     assert (seen.app, seen.reason, seen.type) == ("a", "malformed", "")
     assert "the 1 bytes as they came" in event_lines(seen).plain
 
