@@ -135,7 +135,9 @@ def event_lines(seen: Seen) -> Text:
     except msgspec.MsgspecError:
         for name, value in seen.headers.items():
             text.append(f"\n  {plain(name)}: ", "cyan").append(plain(value))
-        return text.append("\n  value: ", "cyan").append(f"{counted(len(seen.value), 'byte')} as they came")
+        return text.append("\n  value: ", "cyan").append(
+            f"the {counted(len(seen.value), 'byte')} as they came"
+        )
     for name, raw in members.items():
         text.append(f"\n  {plain(name)}: ", "cyan").append(plain(_brief(raw)))
     return text
