@@ -37,20 +37,30 @@ _INTERRUPTED = "interrupted: the same command goes on, and finds what was brough
 
 _App = Annotated[str, typer.Option("--app", help="The application.", show_default=False)]
 _Since = Annotated[str, typer.Option(help="Tasks that finished at most so long ago: 72h, 90m; at most 72h.")]
-_Until = Annotated[str, typer.Option(help="And at least so long ago: the latest events may be on their way.")]
+_Until = Annotated[
+    str, typer.Option(help="Tasks that finished at least so long ago; later events may still be coming.")
+]
 _Backfill = Annotated[bool, typer.Option("--backfill", help="Publish the missing events.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]
 _SecretId = Annotated[
     str,
-    typer.Option(envvar="VOD_SECRET_ID", help="Key of the vendor's API, for mode push.", show_default=False),
+    typer.Option(
+        envvar="VOD_SECRET_ID",
+        help="SecretId for the vendor's API; mode push has none set.",
+        show_default=False,
+    ),
 ]
 _SecretKey = Annotated[
     str,
-    typer.Option(envvar="VOD_SECRET_KEY", help="And its secret: better set as variable.", show_default=False),
+    typer.Option(
+        envvar="VOD_SECRET_KEY", help="Its SecretKey; better given by the variable.", show_default=False
+    ),
 ]
-_Endpoint = Annotated[str, typer.Option(help="The vendor's API, if not the setting.", show_default=False)]
+_Endpoint = Annotated[
+    str, typer.Option(help="Endpoint of the vendor's API, in place of the setting.", show_default=False)
+]
 _SubAppId = Annotated[
-    int | None, typer.Option(help="The SubAppId, if not the setting.", min=0, show_default=False)
+    int | None, typer.Option(help="SubAppId, in place of the setting.", min=0, show_default=False)
 ]
 
 

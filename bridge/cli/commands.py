@@ -69,7 +69,7 @@ COMMANDS = {
     "replay": Listed(
         "bridge.cli.replay",
         "replay",
-        "Bring in again: dead letters, files of notifications, or a time range of a topic.",
+        "Replay dead letters, files of notifications, or a time range of a topic.",
     ),
     "explain": Listed(
         "bridge.cli.explain",

@@ -19,7 +19,7 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="A TOML file with settings (also BRIDGE_CONFIG); BRIDGE_<SECTION>__<NAME> stand above it.",
+        help="A TOML file with settings (also BRIDGE_CONFIG); BRIDGE_<SECTION>__<NAME> override it.",
         show_default=False,
     ),
 ]
