@@ -1,5 +1,6 @@
 """All commands by name. Only the command that is run is imported: a start costs what that command needs."""
 
+import errno
 from functools import partial
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -9,7 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli.output import quiet_about_closed_output, set_up_output
+from bridge.cli.output import end_without_room, set_up_output
 
 PROGRAM = "vod-bridge"
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -157,5 +158,9 @@ def _options(
 def main() -> None:
     """Run the command line."""
     set_up_output()
-    with quiet_about_closed_output():
-        app(prog_name=PROGRAM)
+    try:
+        app(prog_name=PROGRAM)  # which ends with 1 and without a word where nobody reads the output any more
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        end_without_room(error)

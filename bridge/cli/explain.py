@@ -59,21 +59,16 @@ def explain(
     application = applications.get(app, Application(name=app))
     console = Console(highlight=False, soft_wrap=True)
     number = rejected = 0
-    try:
-        for number, found in enumerate(notifications_of(files_of(paths)), start=1):
-            notification = Notification(
-                application=application, body=found.body, received_ms=time.time_ns() // 1_000_000
-            )
-            explanation = explained(notification, routing, partitions)
-            rejected += explanation.ending == "rejected"
-            if as_json:
-                typer.echo(msgspec.json.encode(explanation))
-            else:
-                _show(console, found, explanation, first=number == 1)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
+    for number, found in enumerate(_read(paths), start=1):
+        notification = Notification(
+            application=application, body=found.body, received_ms=time.time_ns() // 1_000_000
+        )
+        explanation = explained(notification, routing, partitions)
+        rejected += explanation.ending == "rejected"
+        if as_json:
+            typer.echo(msgspec.json.encode(explanation))
+        else:
+            _show(console, found, explanation, first=number == 1)
     if not number:
         fail(f"{paths[0]}: nothing in it", USED_WRONGLY)
     if rejected:
@@ -84,6 +79,14 @@ def _want(paths: list[Path]) -> None:
     absent = [path for path in paths if path != STDIN and not path.exists()]
     if absent:
         fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
+
+
+def _read(paths: list[Path]) -> Iterator[Sourced]:
+    """Read all notifications; what cannot be read ends the command."""
+    try:
+        yield from notifications_of(files_of(paths))
+    except OSError as error:
+        fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
 
 
 def _show(console: Console, found: Sourced, explanation: Explanation, *, first: bool) -> None:

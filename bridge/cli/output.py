@@ -2,10 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
+from typing import NoReturn
 
 _FAILED = 1
 
@@ -20,23 +19,9 @@ def set_up_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-@contextmanager
-def quiet_about_closed_output() -> Iterator[None]:
-    """End with 1 and without a word where nobody reads the output any more, as in ``… | head -1``."""
-    try:
-        yield
-    except BrokenPipeError:
-        sys.exit(_FAILED)
-    finally:
-        _let_go_where_nobody_reads()
-
-
-def _let_go_where_nobody_reads() -> None:
-    """Write what is left now: at the interpreter's end a failure would be told, and change the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
+def end_without_room(error: OSError) -> NoReturn:
+    """Say that the output could not be written, and end with 1."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # what is in the buffer would fail again at the end
+    sys.stderr.write(f"error: the output cannot be written ({error.strerror}): make room where it goes\n")
+    sys.exit(_FAILED)

@@ -124,3 +124,12 @@ async def test_a_stream_that_was_closed_before_takes_anything(name: str, closed:
     said = await _piped(_words(name, tmp_path), closed, NOTHING_THERE)
     _is_no_traceback(said)
     assert said.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+async def test_a_full_disk_is_one_line(more: tuple[str, ...], tmp_path: Path) -> None:
+    said = await _piped([*_words("explain", tmp_path), *more], ">/dev/full")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "error: the output cannot be written (No space left on device): make room where it goes\n"
+    )

@@ -155,7 +155,7 @@ async def test_stopped_by_ctrl_c_it_says_how_it_goes_on_and_so_it_does(door: Doo
     (stopped_after, skip) = re.findall(
         r"error: stopped after (\d+): interrupted; --skip (\d+) goes on from there\n", said.err
     )[0]
-    assert 0 < int(skip) <= int(stopped_after) == 100
+    assert 0 < int(skip) <= int(stopped_after) <= 100  # the last answers may still be on their way
     first, door.bodies, door.holds_from = door.bodies, [], None
     rest = await vod_bridge("send", str(file), "--url", door.url, "--skip", skip)
     assert (rest.code, rest.out.startswith(f"{500 - int(skip)} posted in ")) == (0, True)
