@@ -83,8 +83,11 @@ $(VENV)/.test: pyproject.toml constraints.txt
 	@touch $(VENV)/.run $@
 
 python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "vod-event-bridge needs Python 3.11 or later, and there is no $(PYTHON) here."; \
+		echo "Install it, or name another one: make PYTHON=python3.12 ..."; exit 1; } >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "vod-event-bridge needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)."; \
+		echo "vod-event-bridge needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one: make PYTHON=python3.12 ..."; exit 1; } >&2
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) -m venv failed; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; } >&2

@@ -27,10 +27,12 @@ from bridge.build import (
     routing_of,
 )
 from bridge.core.catalogue import BY_NAME
+from bridge.core.plural import counted
 from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
 from bridge.logs import set_up_logging
 from bridge.pipeline import Pipeline
+from bridge.reasons.listening import listening
 from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry
@@ -95,7 +97,7 @@ class Bridge:
             lambda: not self._writer.flowing,
             lambda: bool(self._memory.unavailable),
         )
-        self._stopping = False
+        self._stopping = self._stopped = False
         self._beside: list[asyncio.Task[None]] = []
         self.http_port = 0
         self.admin_port = 0
@@ -103,8 +105,16 @@ class Bridge:
     async def start(self) -> None:
         """Listen, and begin to connect. Kafka and Redis may be away, and the disk may refuse.
 
-        Raises OSError where a port is taken, `InUse` where another process has the spool's folder.
+        Raises `ListenError` where a port is taken, `InUse` where another process has the spool's folder;
+        what was opened until then is closed.
         """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         for warning in self._settings.warnings():
             log.warning("settings", warning=warning)
         self._spool.start()
@@ -114,15 +124,21 @@ class Bridge:
         self._drain.start()
         for poller in self._pollers:
             poller.start()
-        self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
-        self.http_port = await self._door.start(self._settings.http.host, self._settings.http.port)
+        admin, http = self._settings.admin, self._settings.http
+        self.admin_port = await listening(self._admin.start, "ADMIN", admin.host, admin.port)
+        self.http_port = await listening(self._door.start, "HTTP", http.host, http.port)
         links = tended(self._links.run, self.telemetry)
         self._beside = [asyncio.create_task(self._summarise()), asyncio.create_task(links)]
         log.info("listening", version=__version__, http_port=self.http_port, admin_port=self.admin_port)
 
     async def stop(self) -> None:
-        """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget."""
-        self._stopping = True
+        """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget.
+
+        Once it is stopped, or its start failed, there is nothing left to do.
+        """
+        if self._stopped:
+            return
+        self._stopping = self._stopped = True
         for task in self._beside:
             task.cancel()
         clock = asyncio.get_running_loop().time
@@ -166,7 +182,9 @@ class Bridge:
         self._door.drain()
         for poller in self._pollers:
             poller.cease()
-        log.info("stopping", accepting_for_s=_STILL_ACCEPTING_S)
+        log.info(
+            "stopping", accepting_for_s=_STILL_ACCEPTING_S, todo="nothing; a second signal ends it at once"
+        )
         with suppress(TimeoutError):
             await asyncio.wait_for(hurried.wait(), _STILL_ACCEPTING_S)
         await self.stop()
@@ -179,7 +197,7 @@ class Bridge:
             degraded.append("kafka: not answering")
         if missing and self._writer.listed:
             named = ", ".join(missing[:_TOPICS_NAMED]) + (", …" if len(missing) > _TOPICS_NAMED else "")
-            degraded.append(f"kafka: {len(missing)} topics missing ({named})")
+            degraded.append(f"kafka: {counted(len(missing), 'topic')} missing ({named})")
         if self._spool.trouble and self._settings.spool.max_bytes:
             degraded.append(f"spool: {self._spool.trouble}")
         if self._spool.records:
@@ -207,7 +225,8 @@ class Bridge:
     def _waiting(self) -> str:
         age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000
         return (
-            f"spool: {self._spool.records} records wait ({self._spool.bytes} bytes, the oldest for {age_s} s)"
+            f"spool: {counted(self._spool.records, 'record')} waiting"
+            f" ({self._spool.bytes} bytes, the oldest for {age_s} s)"
         )
 
     async def _summarise(self) -> None:

@@ -44,13 +44,7 @@ def now_ms() -> int:
 
 def routing_of(settings: Settings) -> Routing:
     """Say which topics events go to."""
-    kafka = settings.kafka
-    return Routing(
-        topic=kafka.topic,
-        topic_other=kafka.topic_other,
-        topic_dead_letter=kafka.topic_dead_letter,
-        schema_base_uri=settings.schemas.base_uri,
-    )
+    return settings.routing()
 
 
 def holding_rule(settings: Settings) -> Holding:

@@ -73,7 +73,7 @@ def source(language: str, path: str) -> Callable[[], str]:
 DRAWN: Mapping[str, Callable[[], str]] = {
     "topics": topics,
     "java": source("java", "java/src/main/java/Consumer.java"),
-    "node": source("js", "node/consumer.js"),
+    "node": source("js", "node/consumer.mjs"),
     "go": source("go", "go/main.go"),
 }
 

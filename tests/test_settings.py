@@ -242,21 +242,6 @@ def test_what_cannot_be_meant_is_refused(environment: dict[str, str], expected: 
     assert expected in "\n".join(mistakes(environment))
 
 
-def test_mistakes_in_the_file_are_named_like_their_variables(tmp_path: Path) -> None:
-    file = toml(tmp_path, 'http = 5\n[kafka]\ntoppic = "x"\n[apps.my_shop]\n[admin]\nport = "x"')
-    told = "\n".join(mistakes({}, file))
-    assert "BRIDGE_HTTP = 5: must be a section" in told
-    assert "did you mean BRIDGE_KAFKA__TOPIC?" in told
-    assert "BRIDGE_APPS__MY_SHOP: an application's name is lower-case words" in told
-    assert "BRIDGE_ADMIN__PORT = 'x'" in told
-
-
-def test_a_file_that_is_no_toml_is_a_mistake_beside_the_others(tmp_path: Path) -> None:
-    told = mistakes({"BRIDGE_HTTP__PORT": "x"}, toml(tmp_path, "port ="))
-    assert len(told) == 2
-    assert "is no TOML" in told[0]
-
-
 def test_keys_in_the_environment_replace_those_of_the_file(tmp_path: Path) -> None:
     file = toml(tmp_path, '[apps.shop]\nsign_keys = ["a", "b"]')
     assert load(file, {"BRIDGE_APPS__SHOP__SIGN_KEY": "c"}).applications()["shop"].sign_keys == ("c",)

@@ -4,6 +4,7 @@ import asyncio
 import re
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -32,22 +33,34 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _MOST = timedelta(hours=72)
 _EARLIER = timedelta(minutes=5)  # clocks differ, and an event may be faster than the listed time
 
+_INTERRUPTED = "interrupted: the same command goes on, and finds what was brought in until now"
+
 _App = Annotated[str, typer.Option("--app", help="The application.", show_default=False)]
 _Since = Annotated[str, typer.Option(help="Tasks that finished at most so long ago: 72h, 90m; at most 72h.")]
-_Until = Annotated[str, typer.Option(help="And at least so long ago: the latest events may be on their way.")]
+_Until = Annotated[
+    str, typer.Option(help="Tasks that finished at least so long ago; later events may still be coming.")
+]
 _Backfill = Annotated[bool, typer.Option("--backfill", help="Publish the missing events.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]
 _SecretId = Annotated[
     str,
-    typer.Option(envvar="VOD_SECRET_ID", help="Key of the vendor's API, for mode push.", show_default=False),
+    typer.Option(
+        envvar="VOD_SECRET_ID",
+        help="SecretId for the vendor's API; mode push has none set.",
+        show_default=False,
+    ),
 ]
 _SecretKey = Annotated[
     str,
-    typer.Option(envvar="VOD_SECRET_KEY", help="And its secret: better set as variable.", show_default=False),
+    typer.Option(
+        envvar="VOD_SECRET_KEY", help="Its SecretKey; better given by the variable.", show_default=False
+    ),
 ]
-_Endpoint = Annotated[str, typer.Option(help="The vendor's API, if not the setting.", show_default=False)]
+_Endpoint = Annotated[
+    str, typer.Option(help="Endpoint of the vendor's API, in place of the setting.", show_default=False)
+]
 _SubAppId = Annotated[
-    int | None, typer.Option(help="The SubAppId, if not the setting.", min=0, show_default=False)
+    int | None, typer.Option(help="SubAppId, in place of the setting.", min=0, show_default=False)
 ]
 
 
@@ -95,9 +108,10 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     )
     variables = "VOD_" if secret_id else variables_of(app)
     report = Report(app=app, since=_told(span.since), until=_told(span.until))
-    with _progress() as progress:
+    with _progress() as progress, suppress(KeyboardInterrupt):
+        report.stopped = _INTERRUPTED  # until it comes to its end, whatever that is
         found = _Audit(settings, span, report, progress)
-        asyncio.run(found.run(account, variables, backfill=backfill))
+        report.stopped = asyncio.run(found.run(account, variables, backfill=backfill))
     conclude(report, as_json=as_json, backfill=backfill)
 
 
@@ -110,8 +124,8 @@ class _Audit:
         self._report = report
         self._progress = progress
 
-    async def run(self, account: Account, variables: str, *, backfill: bool) -> None:
-        """Ask the vendor, read Kafka, bring in what misses. What stops it stands in the report.
+    async def run(self, account: Account, variables: str, *, backfill: bool) -> str:
+        """Ask the vendor, read Kafka, bring in what misses; give what stopped it, if so.
 
         ``variables`` is how the names begin of what the account was made from.
         """
@@ -123,9 +137,10 @@ class _Audit:
                     await self._backfill(tasks)
         except Refused as refusal:
             todo = refusal_todo(refusal.code, variables, "--sub-app-id")
-            self._report.stopped = f"the vendor refuses: {refusal} - {todo}"
+            return f"the vendor refuses: {refusal} - {todo}"
         except (Unreachable, Deferred, _Stopped) as trouble:
-            self._report.stopped = str(trouble)
+            return str(trouble)
+        return ""
 
     def _tasks(self, account: Account, session: aiohttp.ClientSession) -> Tasks:
         bar = self._progress.add_task("asking the vendor", total=None)

@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from bridge.cli.drawing import plain
 from bridge.cli.ending import FAILED, fail
+from bridge.core.plural import counted
 
 _WELL = frozenset({"published", "duplicate"})
 _MEANING = {"duplicate": "duplicate (remembered as delivered: in a spool, or no longer kept by Kafka)"}
@@ -54,7 +55,7 @@ def _show(report: Report) -> None:
     if report.stopped and not report.finished:
         return
     typer.echo(
-        f"{report.app}: {report.finished} tasks finished from {report.since} to {report.until}:"
+        f"{report.app}: {counted(report.finished, 'task')} finished from {report.since} to {report.until}:"
         f" {report.with_event} with an event, {len(report.missing)} missing"
     )
     endings = Counter(one.ending for one in report.missing if one.ending is not UNSET)

@@ -1,11 +1,8 @@
 """``vod-bridge check``: what is wrong with the set-up, and what to do about it."""
 
 import asyncio
-import os
 import resource
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -14,11 +11,13 @@ from rich.console import Console
 
 from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
+from bridge.cli.check_spool import check_spool
 from bridge.cli.check_vendor import check_vendor
 from bridge.cli.ending import FAILED, ConfigFile
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.topics import expected_topics
 from bridge.cli.trouble import hush_library
+from bridge.core.plural import counted
 from bridge.links import kafka_options
 from bridge.settings import Settings, SettingsError, load
 
@@ -54,7 +53,12 @@ def check(
 
 
 async def _check(settings: Settings) -> list[Finding]:
-    here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), _spool(settings)]
+    here = [
+        ok("settings", "all understood"),
+        *_told(settings),
+        _file_limit(settings),
+        check_spool(settings.spool),
+    ]
     kafka, redis, vendor = await asyncio.gather(
         check_kafka(
             kafka_options(settings.kafka),
@@ -84,32 +88,13 @@ def _file_limit(settings: Settings) -> Finding:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = settings.http.connections_max + _OTHER_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        what = f"at most {hard}, so the door takes at most {max(0, hard - _OTHER_FILES)} connections"
+        what = f"at most {hard}, so it takes at most {counted(max(0, hard - _OTHER_FILES), 'connection')}"
         return warning("open files", what, f"raise its hard limit (ulimit -Hn, LimitNOFILE) to {wanted}")
     return ok("open files", f"{wanted} may be open")
-
-
-def _spool(settings: Settings) -> Finding:
-    spool = settings.spool
-    if not spool.max_bytes:
-        return warning(
-            "spool",
-            "there is none: what Kafka does not take is held, and lost after the vendor's third send",
-            "set BRIDGE_SPOOL__MAX_BYTES and give it a volume",
-        )
-    folder = Path(spool.path)
-    nearest = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        return warning("spool", f"{folder} cannot be written", "mend its owner or BRIDGE_SPOOL__PATH")
-    free, wanted = shutil.disk_usage(nearest).free, spool.max_bytes + spool.free_min_bytes
-    if free < wanted:
-        what = f"the volume of {folder} has {free} bytes free, {wanted} may be wanted"
-        return warning("spool", what, "a larger volume, or a smaller BRIDGE_SPOOL__MAX_BYTES")
-    return ok("spool", f"{folder} can be written, and has room")
 
 
 def _show(findings: Sequence[Finding], counts: dict[str, int]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
         console.print(finding.line())
-    console.print(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed")
+    console.print(f"{counts['ok']} ok, {counted(counts['warning'], 'warning')}, {counts['failed']} failed")

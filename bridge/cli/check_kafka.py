@@ -159,7 +159,7 @@ def _broker_at(address: tuple[str, int], cluster: Cluster) -> int:
 
 
 def _some(names: Sequence[str], among: Collection[str]) -> str:
-    if len(names) == len(among):
+    if len(names) == len(among) > 1:
         return f"all {len(names)} topics"
     more = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -9,6 +9,7 @@ import aiohttp
 
 from bridge.build import vendor_account
 from bridge.cli.finding import Finding, failed, ok, warning
+from bridge.core.plural import counted
 from bridge.io.vod_api import EventConfig, Refused, Unreachable, VodApi
 from bridge.settings.apps import AppSettings
 
@@ -118,7 +119,7 @@ def _switches(name: str, config: EventConfig) -> Finding:
 def _waiting(name: str, count: int | Finding) -> Finding:
     if isinstance(count, Finding):
         return count
-    what = f"{name}: about {count} events wait to be pulled"
+    what = f"{name}: about {counted(count, 'event')} waiting to be pulled"
     if count <= _MANY_WAIT:
         return ok("vendor queue", what)
     todo = "see that a bridge runs and that Kafka takes records: the vendor keeps events for 4 days"

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge.build import build_drain, build_spool, build_writer
 from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
 from bridge.cli.trouble import hush_library
+from bridge.core.plural import counted
 from bridge.io.publisher import Publisher
 from bridge.io.spool import InUse, Spool
 from bridge.logs import set_up_logging
@@ -36,8 +37,9 @@ def drain(
 ) -> None:
     """Empty a spool folder into Kafka, in order, where the process that filled it is gone.
 
-    Records keep their ids: consumers see at most a repeat. Ctrl-C stops; what is left stays whole. Ends with
-    1 if something is left.
+    Records keep their ids: consumers see at most a repeat. Ctrl-C stops; what is left stays whole.
+
+    Ends with 1 if something is left.
 
     Example: vod-bridge drain --spool /var/lib/vod-event-bridge
     """
@@ -52,7 +54,8 @@ def drain(
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
     damaged = sorted(spool.glob("*.damaged"))
     if damaged:
-        aside = f"{len(damaged)} files of damaged records are kept aside for a person: {damaged[0]}, …"
+        number = counted(len(damaged), "file")
+        aside = f"damaged records are kept aside for a person, in {number}: {damaged[0]}, …"
         Console(stderr=True, highlight=False, soft_wrap=True).print(aside, style="yellow", markup=False)
     if not why and any(spool.glob("*.log")):
         why = "some of it could not be read; the lines above say what"
@@ -77,7 +80,7 @@ async def _empty(settings: Settings, patience: float) -> str:
     try:
         told = await _watch(store, patience)
         if store.records:
-            told = f"{store.records} records are left; {told or _reason(writer)}"
+            told = f"{counted(store.records, 'record')} left; {told or _reason(writer)}"
     finally:
         await way_back.stop()
         await writer.stop(_STOP_S)

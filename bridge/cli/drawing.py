@@ -11,6 +11,7 @@ from msgspec import UNSET, Struct
 from rich.text import Text
 
 from bridge.core.event import Failure
+from bridge.core.plural import counted
 
 Paint = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
 
@@ -134,7 +135,9 @@ def event_lines(seen: Seen) -> Text:
     except msgspec.MsgspecError:
         for name, value in seen.headers.items():
             text.append(f"\n  {plain(name)}: ", "cyan").append(plain(value))
-        return text.append("\n  value: ", "cyan").append(f"the {len(seen.value)} bytes as they came")
+        return text.append("\n  value: ", "cyan").append(
+            f"the {counted(len(seen.value), 'byte')} as they came"
+        )
     for name, raw in members.items():
         text.append(f"\n  {plain(name)}: ", "cyan").append(plain(_brief(raw)))
     return text
@@ -196,7 +199,7 @@ def _dead_letter_line(seen: Seen, *, dated: bool) -> Text:
         (plain(seen.app), "magenta"),
         "  ",
         (plain(seen.reason or "no reason given"), "red"),
-        f"  {plain(said.get('detail', ''))}  {len(seen.value)} bytes kept",
+        f"  {plain(said.get('detail', ''))}  {counted(len(seen.value), 'byte')} kept",
     )
 
 

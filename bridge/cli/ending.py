@@ -4,12 +4,12 @@ No command shows a traceback for what a person can mend.
 """
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
-from bridge.settings import Settings, SettingsError, load
+if TYPE_CHECKING:
+    from bridge.settings import Settings
 
 FAILED = 1
 USED_WRONGLY = 2
@@ -19,7 +19,7 @@ ConfigFile = Annotated[
     typer.Option(
         "--config",
         "-c",
-        help="A TOML file with settings (also BRIDGE_CONFIG); BRIDGE_<SECTION>__<NAME> stand above it.",
+        help="A TOML file with settings (also BRIDGE_CONFIG); BRIDGE_<SECTION>__<NAME> override it.",
         show_default=False,
     ),
 ]
@@ -27,13 +27,17 @@ ConfigFile = Annotated[
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say ``message`` on standard error and end the command with ``code``."""
+    from rich.console import Console  # noqa: PLC0415 - only what fails needs it
+
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     console.print(f"error: {message}", style="red", markup=False)
     raise typer.Exit(code)
 
 
-def settings_of(config: Path | None) -> Settings:
+def settings_of(config: Path | None) -> "Settings":
     """Load the settings, or say every mistake in them and end."""
+    from bridge.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
+
     try:
         return load(config)
     except SettingsError as error:

@@ -3,6 +3,7 @@
 Nothing is connected to: of the settings only the topics and the applications count.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -13,14 +14,15 @@ from msgspec import UNSET
 from rich.console import Console
 from rich.text import Text
 
-from bridge.build import now_ms, routing_of
 from bridge.cli.drawing import OUTCOMES, error_text, plain
-from bridge.cli.ending import FAILED, USED_WRONGLY, ConfigFile, fail, settings_of
+from bridge.cli.ending import FAILED, USED_WRONGLY, ConfigFile, fail
+from bridge.cli.offline import applications_in_force, routing_in_force
 from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation
 from bridge.core.explanation import explain as explained
+from bridge.core.plural import counted
 
 _SHOWN = 20
 
@@ -52,35 +54,47 @@ def explain(
 
     Example: vod-bridge explain notification.json
     """
-    settings = settings_of(config)
-    absent = [path for path in paths if path != STDIN and not path.exists()]
-    if absent:
-        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
-    application = settings.applications().get(app, Application(name=app))
-    routing = routing_of(settings)
+    applications, routing = applications_in_force(config), routing_in_force(config)
+    _want(paths)
+    application = applications.get(app, Application(name=app))
     console = Console(highlight=False, soft_wrap=True)
     number = rejected = 0
-    try:
-        for number, found in enumerate(notifications_of(files_of(paths)), start=1):
-            notification = Notification(application=application, body=found.body, received_ms=now_ms())
-            explanation = explained(notification, routing, partitions)
-            rejected += explanation.ending == "rejected"
-            if as_json:
-                typer.echo(msgspec.json.encode(explanation))
-            else:
-                _show(console, found, explanation, first=number == 1)
-    except OSError as error:
-        fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
+    for number, found in enumerate(_read(paths), start=1):
+        notification = Notification(
+            application=application, body=found.body, received_ms=time.time_ns() // 1_000_000
+        )
+        explanation = explained(notification, routing, partitions)
+        rejected += explanation.ending == "rejected"
+        if as_json:
+            typer.echo(msgspec.json.encode(explanation))
+        else:
+            _show(console, found, explanation, first=number == 1)
     if not number:
         fail(f"{paths[0]}: nothing in it", USED_WRONGLY)
     if rejected:
         raise typer.Exit(FAILED)
 
 
+def _want(paths: list[Path]) -> None:
+    absent = [path for path in paths if path != STDIN and not path.exists()]
+    if absent:
+        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
+
+
+def _read(paths: list[Path]) -> Iterator[Sourced]:
+    """Read all notifications; what cannot be read ends the command."""
+    try:
+        yield from notifications_of(files_of(paths))
+    except OSError as error:
+        fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
+
+
 def _show(console: Console, found: Sourced, explanation: Explanation, *, first: bool) -> None:
     if not first:
         console.print()
-    console.print(Text.assemble((plain(found.origin), "bold"), (f"  {explanation.bytes} bytes", "dim")))
+    console.print(
+        Text.assemble((plain(found.origin), "bold"), (f"  {counted(explanation.bytes, 'byte')}", "dim"))
+    )
     for name, text in _rejected(explanation) if explanation.reason else _published(explanation):
         console.print(Text.assemble((f"  {name:<12}", "cyan"), text))
 

@@ -30,20 +30,28 @@ _To = Annotated[str, typer.Option(metavar="NAME", help="Copy the range to this t
 _Republish = Annotated[bool, typer.Option("--republish", help="Copy the range to its own topic.")]
 _Apps = Annotated[
     list[str] | None,
-    typer.Option("--app", help="Only this application; of files, theirs.", show_default=False),
+    typer.Option(
+        "--app", help="Only this application. For files: whose notifications they are.", show_default=False
+    ),
 ]
 _Since = Annotated[
     str, typer.Option(metavar="WHEN", help="Written from then on: 2h, 3d, RFC 3339.", show_default=False)
 ]
 _Until = Annotated[str, typer.Option(metavar="WHEN", help="Written before then.", show_default=False)]
-_Run = Annotated[bool, typer.Option("--run", help="Do it; without, it is only told what would be done.")]
-_Yes = Annotated[bool, typer.Option("--yes", help="Do it, and do not ask before more than 1000.")]
-_Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Of files: leave out the first N.")]
-_Again = Annotated[bool, typer.Option("--again", help="Begin anew: forget what came to a good end.")]
-_WithoutDedup = Annotated[
-    bool, typer.Option("--without-dedup", help="Also while Redis is away: that may publish repeats.")
+_Run = Annotated[bool, typer.Option("--run", help="Do it. Without it, only say what would be done.")]
+_Yes = Annotated[
+    bool, typer.Option("--yes", help="Do it, and do not ask first where there are more than 1000.")
 ]
-_Group = Annotated[str, typer.Option(metavar="NAME", help="The group whose positions tell how far it is.")]
+_Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Of files: leave out the first N.")]
+_Again = Annotated[
+    bool, typer.Option("--again", help="Begin anew: take also what an earlier replay brought to a good end.")
+]
+_WithoutDedup = Annotated[
+    bool, typer.Option("--without-dedup", help="Go on while Redis is away; that may publish repeats.")
+]
+_Group = Annotated[
+    str, typer.Option(metavar="NAME", help="The consumer group that remembers how far it came.")
+]
 _Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
@@ -67,15 +75,15 @@ def replay(  # noqa: PLR0913 - one parameter is one option of the command
     as_json: _Json = False,
     config: ConfigFile = None,
 ) -> None:
-    """Bring in again: dead letters, files of notifications, or a time range of a topic.
+    """Replay dead letters, files of notifications, or a time range of a topic.
 
-    Dead letters and files take the journey, deduplicated; a range is copied as it is, past the memory.
+    Dead letters and files are taken like new deliveries, deduplicated; a range is copied as it is, unchecked.
 
     A dead letter is tried until it is published or known as a duplicate, and then never again.
 
-    Rejected again it stays open, and is not written twice. Its event's time is that of its first delivery.
+    One that is rejected again stays open, and is not written twice. The time is that of the first delivery.
 
-    Stopped by Ctrl-C it can go on. Ends with 1 if something was not published.
+    Stopped by Ctrl-C, it can go on. Ends with 1 if something was not published.
 
     Example: vod-bridge replay --dead-letters --reason no_payload --run
 

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.cli.drawing import plain
 from bridge.cli.ending import FAILED, fail
+from bridge.core.plural import counted
 
 _SHOWN = 20
 _SHOWN_OF_A_PLAN = 5
@@ -141,7 +142,9 @@ def _show(tally: Tally) -> None:
     elif tally.looked_at:
         would = "would be " if tally.dry_run else ""
         endings = ", ".join(f"{count} {would}{ending}" for ending, count in tally.endings.most_common())
-        typer.echo(f"{tally.looked_at} {tally.what} in {tally.seconds:.1f} s: {endings}")
+        typer.echo(
+            f"{counted(tally.looked_at, tally.what.removesuffix('s'))} in {tally.seconds:.1f} s: {endings}"
+        )
         if tally.types and tally.dry_run:
             typer.echo(plain(f"by type: {_counted(tally.types)}"))
         if tally.reasons:

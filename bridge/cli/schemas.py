@@ -16,9 +16,10 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.build import routing_of
-from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
+from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail
+from bridge.cli.offline import routing_in_force
 from bridge.core.catalogue import ROWS
+from bridge.core.plural import counted
 from bridge.core.record import Routing
 
 _DOCUMENT = "asyncapi"
@@ -41,7 +42,7 @@ def schemas(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[TYPE]",
+            metavar="TYPE",
             help="Print this one; `asyncapi` for the description of all topics.",
             show_default=False,
         ),
@@ -60,7 +61,7 @@ def schemas(
 
     Example: vod-bridge schemas TranscodeComplete
     """
-    routing = routing_of(settings_of(config))
+    routing = routing_in_force(config)
     if name and export:
         fail("either a type or --export", USED_WRONGLY)
     if name:
@@ -118,7 +119,7 @@ def _export(folder: Path, routing: Routing) -> None:
             (folder / file).write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"{folder} cannot be written to: {error.strerror or error}")
-    typer.echo(f"{len(written)} files in {folder}")
+    typer.echo(f"{counted(len(written), 'file')} in {folder}")
 
 
 def _schema(name: str, routing: Routing) -> str:

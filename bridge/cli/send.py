@@ -16,7 +16,14 @@ import msgspec
 import typer
 from msgspec import Struct
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bridge.cli.drawing import answer_line, plain
 from bridge.cli.ending import FAILED, USED_WRONGLY, fail
@@ -26,11 +33,21 @@ from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of, size_
 _ANSWER_WITHIN_S = 30
 _SIGNED_FOR_S = 600
 _PROBLEMS_SHOWN = 20
+_LINE_END = 1  # byte, which a body does not hold
+_SOON_S = 0.1
 _JSON = {"Content-Type": "application/json"}
 _WELL = frozenset({"published", "duplicate", "spooled"})
 
-_Posted = Callable[[Sourced, int, bytes], None]
-_Waiting = asyncio.Queue[Sourced | OSError | None]  # None: there are no more
+
+class _Item(Struct, frozen=True):
+    """A notification and its place among all, from 0."""
+
+    index: int
+    notification: Sourced
+
+
+_Posted = Callable[[_Item, int, bytes], None]
+_Waiting = asyncio.Queue[_Item | OSError | None]  # None: there are no more
 
 
 class SignIn(StrEnum):
@@ -45,12 +62,25 @@ class _Posting(Struct, frozen=True, kw_only=True):
     sign_key: str
     sign_in: SignIn
     concurrency: int
+    skip: int
 
 
 class _Tally(Struct, kw_only=True):
+    """What was posted. ``skip`` is how many at the beginning were, without a gap, those skipped included."""
+
+    skip: int
     endings: Counter[str] = msgspec.field(default_factory=Counter)
     problems: int = 0
     stopped: str = ""
+    ahead: set[int] = msgspec.field(default_factory=set)
+
+    def answered(self, index: int, ending: str) -> None:
+        """Count one; several are under way at once, and the first to begin need not be the first to end."""
+        self.endings[ending] += 1
+        self.ahead.add(index)
+        while self.skip in self.ahead:
+            self.ahead.remove(self.skip)
+            self.skip += 1
 
 
 class _Summary(Struct):
@@ -58,6 +88,7 @@ class _Summary(Struct):
     endings: dict[str, int]
     seconds: float
     stopped: str
+    skip: int
 
 
 def send(  # noqa: PLR0913 - one parameter is one option of the command
@@ -77,11 +108,14 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     ] = "",
     sign_in: Annotated[SignIn, typer.Option(help="Where the signature travels.")] = SignIn.BODY,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Posts under way at once.")] = 16,
+    skip: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N notifications.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
     """Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.
 
     A PullEvents answer is split into its notifications, each with its bytes as they are.
+
+    Stopped by Ctrl-C it says how it goes on. To send all again is safe, too: repeats end as duplicates.
 
     Ends with 1 when something was neither published, duplicate nor spooled.
 
@@ -95,7 +129,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     files = files_of(paths)
     if not files:
         fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
-    posting = _Posting(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency)
+    posting = _Posting(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip)
     began = time.monotonic()
     tally = _run(posting, files)
     _conclude(tally, time.monotonic() - began, as_json=as_json)
@@ -103,24 +137,34 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
 def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    tally = _Tally()
+    tally = _Tally(skip=posting.skip)
+    began = time.monotonic()
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
+        DownloadColumn(),
+        TextColumn("{task.fields[rate]}/s"),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("", total=size_of(files))
+        # How many there are is only known at the end of the files, but how many bytes.
+        task = progress.add_task("", total=size_of(files), rate="0")
 
-        def posted(notification: Sourced, status: int, answer: bytes) -> None:
-            _count(tally, console, notification, status, answer)
+        def skipped(notification: Sourced) -> None:
+            progress.update(task, advance=len(notification.body) + _LINE_END)
+
+        def posted(item: _Item, status: int, answer: bytes) -> None:
+            _count(tally, console, item, status, answer)
             words = "  ".join(f"{ending} {count}" for ending, count in tally.endings.items())
-            progress.update(task, advance=len(notification.body), description=words)
+            rate = f"{tally.endings.total() / max(time.monotonic() - began, _SOON_S):.0f}"
+            read = len(item.notification.body) + _LINE_END
+            progress.update(task, advance=read, description=words, rate=rate)
 
         try:
-            asyncio.run(_post_all(posting, notifications_of(files), posted))
+            asyncio.run(_post_all(posting, _read(files, posting.skip, skipped), posted))
         except* _Stopped as stopped:
             tally.stopped = str(stopped.exceptions[0])
         except* KeyboardInterrupt:
@@ -128,24 +172,33 @@ def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
     return tally
 
 
+def _read(files: Sequence[Path], skip: int, skipped: Callable[[Sourced], None]) -> Iterator[_Item]:
+    """Read all notifications but the first ``skip``."""
+    for index, notification in enumerate(notifications_of(files)):
+        if index < skip:
+            skipped(notification)
+        else:
+            yield _Item(index, notification)
+
+
 class _Stopped(Exception):  # noqa: N818 - it says what happened, not that something broke
     """Going on would post into the void, or there is nothing that can be read any more."""
 
 
-async def _post_all(posting: _Posting, found: Iterator[Sourced], posted: _Posted) -> None:
+async def _post_all(posting: _Posting, found: Iterator[_Item], posted: _Posted) -> None:
     waiting: _Waiting = asyncio.Queue()
     room = threading.Semaphore(posting.concurrency)
     loop = asyncio.get_running_loop()
 
-    def put(item: Sourced | OSError | None) -> None:
+    def put(item: _Item | OSError | None) -> None:
         room.acquire()
         with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
             loop.call_soon_threadsafe(waiting.put_nowait, item)
 
     def read() -> None:
         try:
-            for notification in found:
-                put(notification)
+            for item in found:
+                put(item)
         except OSError as error:
             put(error)
         put(None)
@@ -169,14 +222,14 @@ async def _post_each(
     room: threading.Semaphore,
     posted: _Posted,
 ) -> None:
-    while (notification := await waiting.get()) is not None:
+    while (item := await waiting.get()) is not None:
         room.release()
-        if isinstance(notification, OSError):
-            raise _Stopped(f"cannot read {notification.filename or 'a file'}: {notification.strerror}")
-        body, query = _signed(posting, notification.body)
+        if isinstance(item, OSError):
+            raise _Stopped(f"cannot read {item.filename or 'a file'}: {item.strerror}")
+        body, query = _signed(posting, item.notification.body)
         try:
             async with session.post(posting.url, data=body, params=query, headers=_JSON) as answer:
-                posted(notification, answer.status, await answer.read())
+                posted(item, answer.status, await answer.read())
         except aiohttp.ClientConnectorError as error:
             raise _Stopped(
                 f"nothing answers at {posting.url} ({error.os_error.strerror or error}):"
@@ -185,7 +238,7 @@ async def _post_each(
         except aiohttp.InvalidURL:
             raise _Stopped(f"--url {posting.url}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            posted(notification, 0, str(error).encode())
+            posted(item, 0, str(error).encode())
     waiting.put_nowait(None)  # the next one ends too
 
 
@@ -202,14 +255,14 @@ def _signed(posting: _Posting, body: bytes) -> tuple[bytes, dict[str, str]]:
     return text[:-1] + comma + f'"Sign":"{sign}","T":{t}}}'.encode(), {}
 
 
-def _count(tally: _Tally, console: Console, notification: Sourced, status: int, answer: bytes) -> None:
+def _count(tally: _Tally, console: Console, item: _Item, status: int, answer: bytes) -> None:
     ending = _ending_of(status, answer)
-    tally.endings[ending] += 1
+    tally.answered(item.index, ending)
     if ending in _WELL:
         return
     tally.problems += 1
     if tally.problems <= _PROBLEMS_SHOWN:
-        console.print(f"{plain(notification.origin)}: ", answer_line(status, answer), sep="")
+        console.print(f"{plain(item.notification.origin)}: ", answer_line(status, answer), sep="")
     elif tally.problems == _PROBLEMS_SHOWN + 1:
         console.print("further problems are only counted")
 
@@ -227,12 +280,13 @@ def _ending_of(status: int, answer: bytes) -> str:
 def _conclude(tally: _Tally, seconds: float, *, as_json: bool) -> None:
     posted = tally.endings.total()
     if as_json:
-        summary = _Summary(posted, dict(tally.endings), round(seconds, 3), tally.stopped)
+        summary = _Summary(posted, dict(tally.endings), round(seconds, 3), tally.stopped, tally.skip)
         typer.echo(msgspec.json.encode(summary).decode())
     else:
         endings = ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common())
         typer.echo(f"{posted} posted in {seconds:.1f} s: {endings}" if posted else "nothing was posted")
     if tally.stopped:
-        fail(f"stopped after {posted}: {tally.stopped}" if posted else tally.stopped)
+        on = f"; --skip {tally.skip} goes on from there" if tally.skip else ""
+        fail(f"stopped after {posted}: {tally.stopped}{on}" if posted else tally.stopped)
     if not set(tally.endings) <= _WELL:
         raise typer.Exit(FAILED)

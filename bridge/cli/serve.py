@@ -1,10 +1,23 @@
 """``vod-bridge serve``: the bridge itself, until it is told to stop."""
 
+import sys
+
 import typer
+from rich.console import Console
 
 from bridge import app
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.io.spool import InUse
+from bridge.reasons.listening import ListenError
+from bridge.settings import Settings
+
+_ON_A_TERMINAL = (
+    "Ctrl-C stops it in good order, which takes up to 20 s; Ctrl-C again does not wait for the last requests."
+)
+_SHOWS_PROBLEMS = (
+    "Events that are published are not logged: BRIDGE_LOG__DELIVERIES=all shows each delivery here,"
+    " `vod-bridge tail` in another terminal each event."
+)
 
 
 def serve(*, config: ConfigFile = None) -> None:
@@ -17,10 +30,21 @@ def serve(*, config: ConfigFile = None) -> None:
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """
     settings = settings_of(config)
+    if sys.stdout.isatty():
+        _say_how_it_is_used(settings)
     try:
         code = app.serve(settings)
     except InUse as error:
         fail(f"{error}: give each bridge a folder of its own (BRIDGE_SPOOL__PATH)")
+    except ListenError as error:
+        fail(str(error))
     except OSError as error:
-        fail(f"cannot listen ({error.strerror}): check host and port of BRIDGE_HTTP__ and BRIDGE_ADMIN__")
+        fail(f"cannot start: {error}")
     raise typer.Exit(code)
+
+
+def _say_how_it_is_used(settings: Settings) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(_ON_A_TERMINAL, style="dim", markup=False)
+    if settings.log.deliveries != "all":
+        console.print(_SHOWS_PROBLEMS, style="dim", markup=False)

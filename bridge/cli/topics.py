@@ -15,6 +15,7 @@ from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_clu
 from bridge.cli.moments import duration_ms
 from bridge.cli.topic_creation import create_as_allowed
 from bridge.cli.trouble import hush_library, trouble_of
+from bridge.core.plural import counted
 from bridge.links import kafka_options
 from bridge.settings import Settings
 
@@ -97,9 +98,10 @@ def _list_or_create(settings: Settings, wishes: _Wishes, *, create: bool, dry_ru
         if dry_run:
             typer.echo(_plan([_new(name, cluster, settings, wishes) for name in missing]))
             return
-        fail(f"{len(missing)} of {len(expected)} topics are missing: `vod-bridge topics --create` makes them")
+        number = f"{len(missing)} of {counted(len(expected), 'topic')}"
+        fail(f"missing: {number}; `vod-bridge topics --create` makes them")
     _create([_new(name, cluster, settings, wishes) for name in missing], cluster, options)
-    typer.echo(f"{len(missing)} made, {len(expected) - len(missing)} were there")
+    typer.echo(f"{counted(len(missing), 'topic')} made, {len(expected) - len(missing)} there before")
 
 
 def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, Any]) -> None:
@@ -118,7 +120,8 @@ def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, 
     for name, why in creation.refused.items():
         typer.echo(f"{name}: {why}", err=True)
     if creation.refused:
-        fail(f"{len(creation.refused)} of {len(wanted)} were not made: {_remedy(creation.refused)}")
+        number = f"{len(creation.refused)} of {counted(len(wanted), 'topic')}"
+        fail(f"not made: {number}; {_remedy(creation.refused)}")
 
 
 def _remedy(refused: Mapping[str, Refusal]) -> str:
@@ -159,6 +162,6 @@ def _show(expected: Sequence[str], cluster: Cluster) -> None:
             line.append("missing", "red")
         else:
             line.append("there", "green").append(
-                f"    {found.partitions} partitions, replication {found.replication}"
+                f"    {counted(found.partitions, 'partition')}, replication {found.replication}"
             )
         console.print(line)

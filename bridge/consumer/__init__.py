@@ -41,7 +41,7 @@ and `Event.raw` holds every field there is. A payload that does not fit its type
 user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
 """
 
-from bridge.consumer.errors import Bury, CannotBury, Unreadable
+from bridge.consumer.errors import Bury, CannotBury, KafkaUnreachableError, NoRecordError, Unreadable
 from bridge.consumer.event import Delivery, Event, Failure
 from bridge.consumer.handlers import Consumer
 from bridge.consumer.options import ConsumerOptions, Options
@@ -58,6 +58,8 @@ __all__ = [
     "Delivery",
     "Event",
     "Failure",
+    "KafkaUnreachableError",
+    "NoRecordError",
     "Options",
     "Subscription",
     "Unreadable",

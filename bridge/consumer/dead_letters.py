@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeEr
 from bridge.consumer.crew import Job
 from bridge.consumer.errors import Bury, CannotBury, Unreadable
 from bridge.consumer.options import Plan
+from bridge.core.plural import counted
 
 Headers = list[tuple[str, bytes]]
 
@@ -41,7 +42,7 @@ class DeadLetters:
         """Write what could not be handled; False where that may do better later."""
         if self._topic is None:
             raise CannotBury(
-                f"{_name(job)} could not be handled after {job.attempts} attempts"
+                f"{_name(job)} could not be handled after {counted(job.attempts, 'attempt')}"
             ) from job.error
         async with self._sending:
             try:

@@ -1,6 +1,7 @@
 """What may go wrong for a consumer, named for what is to be done. Kafka's own come up as aiokafka's."""
 
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaConnectionError
 
 
 class Bury(Exception):  # noqa: N818 - it says what to do
@@ -12,6 +13,23 @@ class CannotBury(Exception):  # noqa: N818 - it says what happened
 
     The event's position is not committed: it comes first when the consumer runs again.
     """
+
+
+class KafkaUnreachableError(KafkaConnectionError):  # type: ignore[misc] # the library is untyped
+    """No address of Kafka answers at the start: the text says of each why, and what to do."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class NoRecordError(AttributeError):
+    """An event that was made by hand was asked for what only its record knows."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"this event was made by hand and has no record, so it has no {name};"
+            f" give it one: Event(..., record=aiokafka.ConsumerRecord(...))"
+        )
 
 
 class Unreadable(Exception):  # noqa: N818 - it says what the record is

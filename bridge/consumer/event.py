@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from bridge.consumer.errors import Unreadable
+from bridge.consumer.errors import NoRecordError, Unreadable
 from bridge.core.catalogue import ROWS
 from bridge.core.payloads import Payload
 
@@ -34,7 +34,7 @@ class Delivery(Struct, frozen=True):
     revision: bool = False
 
 
-class Failure(Struct, frozen=True):
+class Failure(Struct, frozen=True, omit_defaults=True):
     """One thing that went wrong at the vendor; an empty ``path`` is the payload itself."""
 
     path: str = ""
@@ -52,7 +52,9 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     the schemas. What does not apply is None or empty.
 
     ``payload`` is a struct of `bridge.core.payloads` where the type is known and the payload fits it
-    (``typed``), plain data otherwise. ``record`` is aiokafka's own, with the bytes.
+    (``typed``), plain data otherwise. ``record`` is aiokafka's own, with the bytes. An event made by hand,
+    as in a test, needs none: ``raw`` and ``key`` are then what the bridge would make of the rest, while
+    ``topic``, ``partition``, ``offset`` and ``headers`` raise `NoRecordError`.
     """
 
     id: str
@@ -84,6 +86,8 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     @property
     def raw(self) -> dict[str, Any]:
         """The whole canonical event as plain data, fields included that this version does not know."""
+        if self.record is None:
+            return _as_written(self)
         value: dict[str, Any] = msgspec.json.decode(self.record.value)
         return value
 
@@ -95,31 +99,49 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     @property
     def topic(self) -> str:
         """The topic of its record."""
-        return str(self.record.topic)
+        return str(self._recorded("topic").topic)
 
     @property
     def partition(self) -> int:
         """The partition of its record."""
-        return int(self.record.partition)
+        return int(self._recorded("partition").partition)
 
     @property
     def offset(self) -> int:
         """The offset of its record."""
-        return int(self.record.offset)
+        return int(self._recorded("offset").offset)
 
     @property
     def key(self) -> str:
         """The record's key: events of one key are in order."""
+        if self.record is None:
+            return self.file_id or self.task_id or self.app
         return (self.record.key or b"").decode(errors="replace")
 
     @property
     def headers(self) -> dict[str, str]:
         """The record's headers as texts (``ce_id``, ``ce_subject``, …); of a repeated one the last."""
-        return {name: (value or b"").decode(errors="replace") for name, value in self.record.headers}
+        headers = self._recorded("headers").headers
+        return {name: (value or b"").decode(errors="replace") for name, value in headers}
+
+    def _recorded(self, name: str) -> Any:  # noqa: ANN401 - aiokafka's record
+        """Give the record, of which ``name`` is asked."""
+        if self.record is None:
+            raise NoRecordError(name)
+        return self.record
 
     def __repr__(self) -> str:
         where = f"{self.topic}[{self.partition}]@{self.offset}" if self.record else "no record"
         return f"<Event {self.id} {self.outcome} {where}>"
+
+
+def _as_written(event: Event[Any]) -> dict[str, Any]:
+    """Give the canonical event as plain data: without its record, and without what does not apply."""
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
+    for field in msgspec.structs.fields(Event):
+        if not field.required and value[field.encode_name] in (None, 0, []):
+            del value[field.encode_name]
+    return value
 
 
 def read(record: ConsumerRecord) -> Event[Any]:

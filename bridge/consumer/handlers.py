@@ -21,6 +21,7 @@ from bridge.consumer.stopping import stopping_on
 from bridge.consumer.subscription import warn_of_strange
 from bridge.consumer.topics import OTHER, Interest, interest_in
 from bridge.core.catalogue import BY_NAME
+from bridge.core.plural import counted
 
 Handle = TypeVar("Handle", bound=Callable[[Event[Any]], Awaitable[object]])
 
@@ -36,11 +37,12 @@ class Consumer:
     ``vod.dead-letter.<group>``, which must exist. `Bury` sends it there at once. No event is skipped in
     silence: where it cannot be buried, `run` ends with `CannotBury`.
 
-    ``options`` are explained at `ConsumerOptions`. SIGTERM stops it in good order (``stop_on``).
+    ``options`` are explained at `ConsumerOptions`. SIGTERM and Ctrl-C stop it in good order (``stop_on``);
+    a second Ctrl-C waits for nothing.
     """
 
     def __init__(self, *, group: str, **options: Unpack[ConsumerOptions]) -> None:
-        self._plan = plan_of(group, {"stop_on": (signal.SIGTERM,), **options})
+        self._plan = plan_of(group, {"stop_on": (signal.SIGTERM, signal.SIGINT), **options})
         self._handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]] = {}
         self._running: _Run | None = None
 
@@ -66,8 +68,8 @@ class Consumer:
     async def run(self) -> None:
         """Read and handle events until `stop`. Runs once at a time.
 
-        Raises `CannotBury`, and aiokafka's errors: no connection at the start, no permission. Where it is
-        cancelled, what is under way is abandoned and given out again.
+        Raises `CannotBury`, `KafkaUnreachableError` at the start, and aiokafka's errors, such as no
+        permission. Where it is cancelled, what is under way is abandoned and given out again.
         """
         if self._running is not None:
             raise RuntimeError("it runs already")
@@ -176,7 +178,9 @@ class _Run:
                 if not isawaitable(work):  # no fault of the event, and the next one would fare alike
                     raise TypeError(f"a handler must be async: {handle!r} gave {work!r}")
                 return None
-        _log.error("to the dead letters after %d attempts: %r: %r", job.attempts, job.event, job.error)
+        _log.error(
+            "to the dead letters after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error
+        )
         return None if await self._dead_letters.bury(job) else self._plan.backoff_max_s
 
     def _pause(self, attempts: int) -> float:

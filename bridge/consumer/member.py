@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
+from bridge.consumer.connecting import unreachable
 from bridge.consumer.options import Behind, Plan
 from bridge.consumer.place import Place
 from bridge.consumer.topics import Interest
@@ -69,7 +70,12 @@ class Member:
     async def start(self) -> None:
         """Connect and join the group. Names topics that do not exist: they are read once they do."""
         self._consumer.subscribe(pattern=self._interest.pattern, listener=_Moves(self.revoked, self.assigned))
-        await self.unless_over(self._consumer.start())
+        try:
+            await self.unless_over(self._consumer.start())
+        except KafkaConnectionError:
+            servers = self._plan.kafka.get("bootstrap_servers", "localhost")
+            if error := await self.unless_over(unreachable(servers)):
+                raise error from None
         if self.over:
             return
         for name in self._interest.missing(await self._consumer.topics()):

@@ -9,12 +9,20 @@ from contextlib import contextmanager
 
 @contextmanager
 def stopping_on(signals: Sequence[signal.Signals], stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on these signals while this lasts; outside the main thread, which has them, never."""
+    """Call ``stop`` on these signals while this lasts; outside the main thread, which has them, never.
+
+    A second Ctrl-C is Python's own: it interrupts at once what a good end would wait for.
+    """
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():
         signals = ()
+
+    def interrupted() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        stop()
+
     for number in signals:
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, interrupted if number == signal.SIGINT else stop)
     try:
         yield
     finally:

@@ -40,8 +40,8 @@ def subscribe(*types: str, group: str, **options: Unpack[Options]) -> "Subscript
 
     ``types`` are names of `TYPES`; another name is read from the topic for others (and from its own topic,
     once there is one), as plain data; `OTHER` is whatever stands on the topic for others. ``options`` are
-    explained at `Options`. Raises ValueError for options that cannot be; while reading `Unreadable`, and
-    aiokafka's errors: no connection at the start, no permission.
+    explained at `Options`. Raises ValueError for options that cannot be; `KafkaUnreachableError` at the
+    start; while reading `Unreadable`, and aiokafka's errors, such as no permission.
     """
     plan = plan_of(group, options)
     warn_of_strange(types)

@@ -20,6 +20,7 @@ TROUBLE = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
 _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
 _SPEAKS_WITHIN_S = 1.0
 _URL = "BRIDGE_REDIS__URL"
+_NO_REDIS = "it may be no Redis, but Kafka or another server"
 _CLUSTER_ACL = "grant the user +cluster|slots +command +asking"
 
 Address = tuple[str, int]
@@ -137,7 +138,18 @@ def _silent(error: Exception, place: str, text: str) -> Trouble:
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         return Trouble(
             what=f"{place}: no answer within {ANSWER_WITHIN_S:.0f} s",
-            todo="check the address, then firewalls, and how busy it is",
+            todo="check the address, then firewalls, and how busy it is; it may be no Redis",
+        )
+    if isinstance(error, exceptions.InvalidResponse):
+        return Trouble(
+            what=f"{place}: does not answer as a Redis does",
+            todo=f"check host and port of {_URL}: {_NO_REDIS}",
+        )
+    # The library's word for an end of the stream; in a cluster or behind sentinels it is one of several.
+    if isinstance(error, ConnectionResetError) or "Connection closed by server" in text:
+        return Trouble(
+            what=f"{place}: takes the connection and hangs up",
+            todo=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",
         )
     return Trouble(what=f"{place}: {text or type(error).__name__}", todo=f"check {_URL} and Redis' log")
 

@@ -12,9 +12,10 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
+from bridge.core.record import Routing
 from bridge.settings.addresses import usable
 from bridge.settings.apps import AppSettings
-from bridge.settings.mistakes import Mistake, SettingsError, mistakes_of
+from bridge.settings.mistakes import Mistake, Names, SettingsError, mistakes_of
 from bridge.settings.reading import read_environment, read_file, stacked
 from bridge.settings.sections import (
     AdminSettings,
@@ -63,6 +64,15 @@ class Settings(Section):
             name: _application(name, app) for name, app in (self.apps or {"default": AppSettings()}).items()
         }
 
+    def routing(self) -> Routing:
+        """Say which topics events go to."""
+        return Routing(
+            topic=self.kafka.topic,
+            topic_other=self.kafka.topic_other,
+            topic_dead_letter=self.kafka.topic_dead_letter,
+            schema_base_uri=self.schemas.base_uri,
+        )
+
     def warnings(self) -> list[str]:
         """Name what is allowed and yet may not be what was meant; for the start-up log and ``check``."""
         found = [
@@ -86,13 +96,15 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
     environment = os.environ if environment is None else environment
     named = config or environment.get("BRIDGE_CONFIG") or None
     values, mistakes = read_environment(environment)
+    names = Names()
     if named:
-        in_file, more = read_file(Path(named))
+        in_file, more = read_file(Path(named), "--config" if config else "BRIDGE_CONFIG")
+        names = Names(str(named), in_file, values)
         values, mistakes = stacked(values, in_file), mistakes + more
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(mistakes + mistakes_of(error, Settings)) from None
+        raise SettingsError(mistakes + mistakes_of(error, Settings, names)) from None
     if mistakes:
         raise SettingsError(mistakes)
     return settings

@@ -1,7 +1,7 @@
-"""A wrong setting as its owner reads it: the variable's name, its value (secrets masked), what is allowed."""
+"""A wrong setting as its owner reads it: the name as typed, the value (secrets masked), what is allowed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ _NAME_RULE = "an application's name is lower-case words and digits joined by '-'
 
 
 class Mistake(NamedTuple):
-    """One wrong setting: its environment variable, its value as it may be shown, what is wrong with it."""
+    """One wrong setting: its variable or its key, its value as it may be shown, what is wrong with it."""
 
     name: str
     value: str
@@ -38,14 +38,42 @@ def variable(location: Sequence[object]) -> str:
     return "BRIDGE_" + "__".join(parts)
 
 
-def unknown(location: Sequence[str], known: Sequence[str]) -> Mistake:
+def key(location: Sequence[object]) -> str:
+    """Name the place in a TOML file, such as apps.my-shop.token."""
+    return ".".join(str(part) for part in location if not isinstance(part, int))
+
+
+class Names:
+    """How the owner of a setting knows it: by its key where ``file`` alone has it, else by its variable."""
+
+    def __init__(
+        self, file: str = "", in_file: Mapping[str, Any] | None = None, above: Mapping[str, Any] | None = None
+    ) -> None:
+        self._file = file
+        self._in_file = in_file or {}
+        self._above = above or {}
+
+    def of(self, location: Sequence[object]) -> str:
+        """Name a setting."""
+        return f"{key(location)} in {self._file}" if self._filed(location) else variable(location)
+
+    def meant(self, location: Sequence[object], instead_of: Sequence[object]) -> str:
+        """Name a setting as one would write it in the place of another."""
+        return key(location) if self._filed(instead_of) else variable(location)
+
+    def _filed(self, location: Sequence[object]) -> bool:
+        return _holds(self._in_file, location) and not _holds(self._above, location)
+
+
+def unknown(location: Sequence[object], known: Sequence[Sequence[object]], names: Names) -> Mistake:
     """Say that a setting does not exist, and which one was probably meant; its value is not shown."""
-    name = variable(location)
-    near = get_close_matches(name, known, n=1, cutoff=0.7)
-    return Mistake(name, "", f"no such setting{f'; did you mean {near[0]}?' if near else ''}")
+    spelled = {variable(one): one for one in known}
+    near = get_close_matches(variable(location), spelled, n=1, cutoff=0.7)
+    hint = f"; did you mean {names.meant(spelled[near[0]], location)}?" if near else ""
+    return Mistake(names.of(location), "", f"no such setting{hint}")
 
 
-def mistakes_of(error: ValidationError, settings: type[BaseModel]) -> list[Mistake]:
+def mistakes_of(error: ValidationError, settings: type[BaseModel], names: Names) -> list[Mistake]:
     """Turn what pydantic found into mistakes."""
     found = []
     for problem in error.errors(include_url=False):
@@ -53,18 +81,18 @@ def mistakes_of(error: ValidationError, settings: type[BaseModel]) -> list[Mista
         if problem["type"] == "extra_forbidden":
             # Of an unknown section every name in it is told, so that each gets its own "did you mean".
             below = [[name] for name in problem["input"]] if isinstance(problem["input"], dict) else [[]]
-            known = known_variables(settings, location)
-            found += [unknown([*map(str, location), *name], known) for name in below]
+            known = known_settings(settings, location)
+            found += [unknown([*location, *name], known, names) for name in below]
         elif location[:1] == ["apps"] and problem["loc"][-1] == "[key]":
-            found.append(Mistake(variable(location), "", _NAME_RULE))
+            found.append(Mistake(names.of(location), "", _NAME_RULE))
         else:
-            found.append(Mistake(variable(location), _shown(location, problem["input"]), _allowed(problem)))
+            found.append(Mistake(names.of(location), _shown(location, problem["input"]), _allowed(problem)))
     return found
 
 
-def known_variables(settings: type[BaseModel], location: Sequence[object]) -> list[str]:
-    """List every variable; those of an application under the name that ``location`` has for it."""
-    known = []
+def known_settings(settings: type[BaseModel], location: Sequence[object]) -> list[list[object]]:
+    """List where every setting is; those of an application under the name that ``location`` has for it."""
+    known: list[list[object]] = []
     for section, field in settings.model_fields.items():
         inner = field.annotation
         prefix: list[object] = [section]
@@ -72,8 +100,18 @@ def known_variables(settings: type[BaseModel], location: Sequence[object]) -> li
             inner = inner.__args__[1]  # type: ignore[union-attr] # a dict's annotation has arguments
             prefix += list(location[1:2]) if location[:1] == ["apps"] else ["<NAME>"]
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            known += [variable([*prefix, name]) for name in inner.model_fields]
+            known += [[*prefix, name] for name in inner.model_fields]
     return known
+
+
+def _holds(values: object, location: Sequence[object]) -> bool:
+    for part in location:
+        if isinstance(part, int):
+            break
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _shown(location: Sequence[object], value: object) -> str:

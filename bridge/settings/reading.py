@@ -64,14 +64,14 @@ def read_environment(environment: Mapping[str, str]) -> tuple[Values, list[Mista
     return values, mistakes
 
 
-def read_file(path: Path) -> tuple[Values, list[Mistake]]:
-    """Read a TOML file."""
+def read_file(path: Path, named_by: str) -> tuple[Values, list[Mistake]]:
+    """Read a TOML file; ``named_by`` is the option or variable that names it."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), []
     except OSError as error:
-        return {}, [Mistake("BRIDGE_CONFIG", repr(str(path)), f"cannot be read: {error.strerror}")]
+        return {}, [Mistake(named_by, repr(str(path)), f"cannot be read: {error.strerror}")]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return {}, [Mistake("BRIDGE_CONFIG", repr(str(path)), f"is no TOML: {error}")]
+        return {}, [Mistake(named_by, repr(str(path)), f"is no TOML: {error}")]
 
 
 def stacked(upper: Values, lower: Values) -> Values:

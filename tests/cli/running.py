@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -26,12 +26,26 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**own, **(settings or {})}
 
 
-async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typed: bytes = b"") -> Said:
-    """Run ``vod-bridge`` with these words; ``typed`` is its standard input."""
+async def vod_bridge(
+    *words: str,
+    settings: Mapping[str, str] | None = None,
+    typed: bytes = b"",
+    python: Sequence[str] = ("-m", "bridge"),
+) -> Said:
+    """Run ``vod-bridge`` with these words.
+
+    ``typed`` is its standard input, ``python`` what runs it where that is not the package itself.
+    """
+    return await ended(await begun(*words, settings=settings, python=python), typed)
+
+
+async def begun(
+    *words: str, settings: Mapping[str, str] | None = None, python: Sequence[str] = ("-m", "bridge")
+) -> asyncio.subprocess.Process:
+    """Begin to run ``vod-bridge``, with standard input and outputs that are pipes."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "bridge",
+        *python,
         *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -39,6 +53,11 @@ async def vod_bridge(*words: str, settings: Mapping[str, str] | None = None, typ
         env=environment(settings),
     )
     watch_process(process.pid)
+    return process
+
+
+async def ended(process: asyncio.subprocess.Process, typed: bytes = b"") -> Said:
+    """Wait for its end, ``typed`` given as its standard input, and give what it said."""
     try:
         out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
     except TimeoutError:

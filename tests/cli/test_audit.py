@@ -1,6 +1,8 @@
 """``vod-bridge audit`` between a fake vendor and a real Kafka: what misses is named, and brought in once."""
 
 import json
+import re
+import signal
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +14,13 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.cli.audit_vendor import Tasks
 from bridge.io.vod_api import Account, Credential, VodApi
-from tests.cli.running import Said, vod_bridge
+from tests.cli.running import Said, begun, ended, vod_bridge
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
 from tests.rig.vendor import Application, Vendor
+from tests.rig.waiting import eventually
 
 KEY_ID, KEY, NUMBER = "AKIDaudit", "c0rrect-key", 1500000001
 PAYLOAD = b'{"TaskId":"%b","Status":"FINISH","ErrCode":0,"Output":{"FileId":"52","Duration":1.50e1}}'
@@ -167,6 +170,33 @@ async def test_what_cannot_be_rebuilt_is_said_and_the_others_are_brought_in(
     assert said.code == 1
     assert "FastClipMedia  odd  cannot be rebuilt" in said.out
     assert "of these 2 cannot be rebuilt, 1 published" in said.out
+
+
+async def test_ctrl_c_tells_how_many_were_brought_in_and_the_same_command_goes_on(
+    place: Place, shop: Application
+) -> None:
+    numbers = [f"c{number}" for number in range(400)]
+    shop.tasks = [_task(number) for number in numbers]
+    shop.details = {number: b'{"EditMediaTask":%b}' % (PAYLOAD % number.encode()) for number in numbers}
+    process = await begun("audit", "--app", "shop", "--backfill", settings=place.settings)
+    await eventually(lambda: _details_asked_for(shop) > 5, "some are brought in", within_s=60)
+    process.send_signal(signal.SIGINT)
+    said = await ended(process)
+    assert said.code == 1
+    assert said.err == (
+        "error: interrupted: the same command goes on, and finds what was brought in until now\n"
+    )
+    assert re.search(r"400 tasks finished from .*: 0 with an event, 400 missing\n", said.out)
+    (count,) = re.findall(r"of these (\d+) published", said.out)
+    assert 0 < int(count) < len(numbers)
+    again = await place.audit("--backfill")
+    assert (again.code, again.err) == (0, "")
+    brought = [json.loads(record.value)["task_id"] for record in await read_all(place.kafka, [place.topic])]
+    assert set(brought) == set(numbers)
+
+
+def _details_asked_for(shop: Application) -> int:
+    return sum(call.action == "DescribeTaskDetail" for call in shop.ledger.calls)
 
 
 @pytest.mark.parametrize(

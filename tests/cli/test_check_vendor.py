@@ -54,7 +54,7 @@ async def test_all_is_well_where_mode_and_switches_are_as_expected(vendor: Vendo
         "vendor events": "ok",
         "vendor queue": "ok",
     }
-    assert "shop: about 1 events wait" in found["vendor queue"][1]
+    assert "shop: about 1 event waiting" in found["vendor queue"][1]
 
 
 async def test_another_mode_at_the_vendor_has_failed_and_what_to_change_is_said(
@@ -85,7 +85,7 @@ async def test_a_long_queue_is_warned_of(vendor: Vendor, shop: Application) -> N
     for _ in range(10_001):
         shop.put(b"{}")
     state, words = (await _told(shop=_settings(vendor.url)))["vendor queue"]
-    assert (state, "about 10001 events wait" in words) == ("warning", True)
+    assert (state, "about 10001 events waiting" in words) == ("warning", True)
 
 
 @pytest.mark.parametrize(

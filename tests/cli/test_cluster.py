@@ -45,13 +45,17 @@ async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, red
     before = await vod_bridge("topics", settings=settings)
     assert before.code == 1
     assert "made.NewFileUpload" in before.out
-    assert "39 of 39 topics are missing: `vod-bridge topics --create`" in before.err
+    assert "missing: 39 of 39 topics; `vod-bridge topics --create`" in before.err
     planned = await vod_bridge("topics", "--dry-run", settings=settings)
     assert planned.code == 0
     assert "would make made.dead: partitions=4, replication=1" in planned.out
     assert "retention.ms=2592000000" in planned.out
-    assert (await vod_bridge("topics", "--create", settings=settings)).out == "39 made, 0 were there\n"
-    assert (await vod_bridge("topics", "--create", settings=settings)).out == "0 made, 39 were there\n"
+    assert (
+        await vod_bridge("topics", "--create", settings=settings)
+    ).out == "39 topics made, 0 there before\n"
+    assert (
+        await vod_bridge("topics", "--create", settings=settings)
+    ).out == "0 topics made, 39 there before\n"
     assert (await vod_bridge("topics", settings=settings)).code == 0
 
 

@@ -48,9 +48,9 @@ def test_a_dead_letter_tells_its_reason() -> None:
         "received_at": "2026-11-21T12:30:45.678Z",
     }
     seen = Seen(topic="vod.dead-letter", headers=headers, value=b"{")
-    assert event_line(seen).plain == "12:30:45.678  dead letter  a  malformed  not JSON  1 bytes kept"
+    assert event_line(seen).plain == "12:30:45.678  dead letter  a  malformed  not JSON  1 byte kept"
     assert (seen.app, seen.reason, seen.type) == ("a", "malformed", "")
-    assert "the 1 bytes as they came" in event_lines(seen).plain
+    assert "the 1 byte as they came" in event_lines(seen).plain
 
 
 def test_what_a_sender_wrote_does_not_steer_the_terminal() -> None:

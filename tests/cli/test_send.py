@@ -1,25 +1,44 @@
 """``vod-bridge send`` against a small server that answers as it is told."""
 
+import asyncio
 import hashlib
 import json
+import os
+import pty
+import re
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
-from tests.cli.running import vod_bridge
+from tests.cli.running import begun, ended, environment, vod_bridge
 from tests.rig.parts import free_port
+from tests.rig.waiting import eventually
 
 
 class Door:
-    """Takes what is posted; ``answer`` tells the status and the words for each body."""
+    """Takes what is posted; ``answer`` tells the status and the words for each body.
+
+    After ``holds_from`` bodies, and of the body ``holds``, it says nothing until it is closed.
+    """
+
+    def close(self) -> None:
+        """Answer what is held."""
+        self._let_go.set()
 
     def __init__(self) -> None:
         self.url = ""
         self.bodies: list[bytes] = []
         self.queries: list[dict[str, str]] = []
+        self.holds_from: int | None = None
+        self.holds = b""
+        self.held = 0
+        self._let_go = asyncio.Event()
         self.answer: Callable[[bytes], tuple[int, dict[str, str]]] = lambda _: (200, {"outcome": "published"})
 
     async def take(self, request: web.Request) -> web.Response:
@@ -27,6 +46,9 @@ class Door:
         body = await request.read()
         self.bodies.append(body)
         self.queries.append(dict(request.query))
+        if body == self.holds or (self.holds_from is not None and len(self.bodies) > self.holds_from):
+            self.held += 1
+            await self._let_go.wait()
         status, words = self.answer(body)
         return web.json_response(words, status=status)
 
@@ -42,6 +64,7 @@ async def door() -> AsyncIterator[Door]:
     await web.TCPSite(runner, "127.0.0.1", port).start()
     taking.url = f"http://127.0.0.1:{port}/callbacks"
     yield taking
+    taking.close()
     await runner.cleanup()
 
 
@@ -112,3 +135,76 @@ async def test_a_folder_without_notifications_is_used_wrongly(tmp_path: Path) ->
 async def test_what_cannot_be_read_is_said_in_one_line(command: str) -> None:
     said = await vod_bridge(command, "/proc/self/mem")  # opens, and does not let itself be read
     assert (said.code, said.err) == (1, "error: cannot read a file: Input/output error\n")
+
+
+def _many(folder: Path, count: int) -> tuple[Path, list[bytes]]:
+    bodies = [b'{"EventType":"A","n":%d}' % number for number in range(count)]
+    file = folder / "many.jsonl"
+    file.write_bytes(b"\n".join(bodies) + b"\n")
+    return file, bodies
+
+
+async def test_stopped_by_ctrl_c_it_says_how_it_goes_on_and_so_it_does(door: Door, tmp_path: Path) -> None:
+    file, bodies = _many(tmp_path, 500)
+    door.holds_from = 100
+    process = await begun("send", str(file), "--url", door.url, "--concurrency", "4")
+    await eventually(lambda: door.held, "some wait for their answer", within_s=60)
+    process.send_signal(signal.SIGINT)
+    said = await ended(process)
+    assert said.code == 1
+    (stopped_after, skip) = re.findall(
+        r"error: stopped after (\d+): interrupted; --skip (\d+) goes on from there\n", said.err
+    )[0]
+    assert 0 < int(skip) <= int(stopped_after) <= 100  # the last answers may still be on their way
+    first, door.bodies, door.holds_from = door.bodies, [], None
+    rest = await vod_bridge("send", str(file), "--url", door.url, "--skip", skip)
+    assert (rest.code, rest.out.startswith(f"{500 - int(skip)} posted in ")) == (0, True)
+    assert sorted(door.bodies) == sorted(bodies[int(skip) :])
+    assert {*first, *door.bodies} == {*bodies}
+
+
+async def test_what_was_answered_out_of_order_is_not_skipped_over(door: Door, tmp_path: Path) -> None:
+    file, bodies = _many(tmp_path, 20)
+    door.holds = bodies[3]
+    process = await begun("send", str(file), "--url", door.url, "--concurrency", "4")
+    await eventually(
+        lambda: len(door.bodies) == 20, "all others are answered", within_s=60
+    )  # and one is held
+    process.send_signal(signal.SIGINT)
+    assert "interrupted; --skip 3 goes on from there\n" in (await ended(process)).err
+
+
+async def test_a_terminal_shows_how_much_there_is_how_fast_it_goes_and_how_long_it_takes(
+    door: Door, tmp_path: Path
+) -> None:
+    file, _ = _many(tmp_path, 500)
+    door.holds_from = 250
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge", "send", str(file), "--url", door.url),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=theirs,
+        env=environment({"TERM": "xterm", "COLUMNS": "120"}),
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    seen = b""
+
+    def shown() -> bool:
+        nonlocal seen
+        with suppress(BlockingIOError):
+            seen += os.read(ours, 1 << 16)
+        text = re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", seen).decode(errors="replace")
+        lines = re.split(r"[\r\n]", text)
+        return any(
+            re.search(r"published 250 .* [\d.]+/1\d\.\d kB +[1-9]\d*/s +0:00:\d\d +0:00:\d\d", line)
+            for line in lines
+        )
+
+    try:
+        await eventually(shown, "the bar has all of it", within_s=60)
+    finally:
+        process.kill()
+        await process.wait()
+        os.close(ours)

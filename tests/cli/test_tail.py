@@ -66,7 +66,7 @@ async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(a
     assert set(everything.out.splitlines()) == {
         f"{day}  NewFileUpload  default  succeeded  file up",
         f"{day}  ClipComplete  default  failed  task c  70000 no space",
-        f"{day}  dead letter  default  malformed  as it was  1 bytes kept",
+        f"{day}  dead letter  default  malformed  as it was  1 byte kept",
         f"{day}  EditMediaComplete  default  succeeded  file file-of-{task} task {task}",
     }
     later = await _tail(at, "--since", between, "--no-follow", "--json")

@@ -137,7 +137,7 @@ async def test_on_a_real_cluster_whose_policy_caps_the_size_all_topics_are_made(
         said = await vod_bridge(
             "topics", "--create", "--partitions", "2", "--retention", "3d", settings=settings
         )
-        assert (said.code, said.out) == (0, "39 made, 0 were there\n")
+        assert (said.code, said.out) == (0, "39 topics made, 0 there before\n")
         assert said.err.count("\n") == 1
         assert "warning: max.message.bytes=8388608 instead of 16777216" in said.err
         assert "dead letter, reason too_large" in said.err

@@ -1,7 +1,6 @@
 """What every command has in common: help with an example, exit codes, one clear line for a mistake."""
 
 import re
-import socket
 from pathlib import Path
 
 import pytest
@@ -9,9 +8,7 @@ from typer.testing import CliRunner
 
 from bridge import __version__
 from bridge.cli import app
-from tests.cli.running import vod_bridge
-
-COMMANDS = ("serve", "dev", "check", "topics", "send", "tail", "schemas", "replay", "explain")
+from bridge.cli.commands import COMMANDS
 
 
 def _plain(text: str) -> str:
@@ -63,31 +60,6 @@ def test_check_counts_wrong_settings_as_failed(monkeypatch: pytest.MonkeyPatch) 
     said = CliRunner().invoke(app, ["check"])
     assert said.exit_code == 1
     assert said.output.startswith("failed  settings: BRIDGE_REDIS__URL")
-
-
-@pytest.mark.parametrize(
-    ("host", "words"),
-    [("127.0.0.1", "address already in use"), ("no-such-host.invalid", "not known")],
-    ids=["busy port", "unknown host"],
-)
-@pytest.mark.parametrize("door", ["HTTP", "ADMIN"])
-async def test_serve_says_in_one_line_that_it_cannot_listen(door: str, host: str, words: str) -> None:
-    settings = {
-        "BRIDGE_HTTP__PORT": "0",
-        "BRIDGE_ADMIN__PORT": "0",
-        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
-        "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",
-    }
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        taken = {f"BRIDGE_{door}__HOST": host, f"BRIDGE_{door}__PORT": str(other.getsockname()[1])}
-        said = await vod_bridge("serve", settings=settings | taken)
-    assert said.code == 1
-    assert said.err.startswith("error: cannot listen (")
-    assert words in said.err
-    assert said.err.count("\n") == 1
-    assert "Traceback" not in said.out
 
 
 def test_certificates_that_cannot_be_used_are_a_wrong_setting(

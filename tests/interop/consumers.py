@@ -36,7 +36,7 @@ def java() -> Sequence[str]:
 def node() -> Sequence[str]:
     """Install what the Node consumer needs, and give the command that runs it."""
     place: Path = installed(SHOWN / "node")
-    return ["node", str(place / "consumer.js")]
+    return ["node", str(place / "consumer.mjs")]
 
 
 CONSUMERS: Mapping[str, Callable[[], Sequence[str]]] = {"Java": java, "Node": node}

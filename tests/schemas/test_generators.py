@@ -87,7 +87,7 @@ def test_the_page_shows_the_programs_that_run_and_one_that_is_python() -> None:
     shown = dict(re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
     assert list(shown) == ["python", "java", "js", "go"]
     ast.parse(shown.pop("python"))
-    files = ("java/src/main/java/Consumer.java", "node/consumer.js", "go/main.go")
+    files = ("java/src/main/java/Consumer.java", "node/consumer.mjs", "go/main.go")
     assert list(shown.values()) == [
         (SCHEMAS / "interop" / file).read_text(encoding="utf-8") for file in files
     ]

@@ -8,6 +8,7 @@ from contextlib import suppress
 from mmap import mmap
 from typing import NamedTuple
 
+from bridge.core.plural import counted
 from bridge.io.spool.folder import ACK, LOG, Folder
 from bridge.io.spool.frames import ACK_BYTES, Acks, Foreign, Gap, Mark, acks_of, seal_of, walk
 from bridge.io.spool.ledger import Ledger
@@ -114,7 +115,7 @@ class Recovery:
         """Let records of an unknown version stay in their log, for a release that knows it."""
         segment.pins += 1
         versions = ", ".join(str(version) for version in sorted({found.version for found in foreign}))
-        detail = f"{len(foreign)} records of version {versions}: they wait for the release that wrote them"
+        detail = f"{counted(len(foreign), 'record')} of version {versions}: kept for the release of it"
         length = sum(found.length for found in foreign)
         file = f"{segment.name}.log"
         self._tell(Damage("version", file, foreign[0].offset, length, detail, records=len(foreign)))

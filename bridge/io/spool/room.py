@@ -88,10 +88,20 @@ class Room:
         trouble = self.trouble
         if bool(trouble) != bool(self._told):
             if trouble:
-                log.error("spool_takes_nothing", why=trouble)
+                log.error("spool_takes_nothing", why=trouble, todo=self._todo())
             else:
                 log.warning("spool_takes_records", was=self._told)
         self._told = trouble
+
+    def _todo(self) -> str:
+        if self.broken:
+            return (
+                "let this user, and no other process, read and write the folder that BRIDGE_SPOOL__PATH"
+                " names, or name another; it is tried again by itself"
+            )
+        if self._full:
+            return "see why Kafka takes no records; BRIDGE_SPOOL__MAX_BYTES is how much may wait"
+        return "free space on the volume; BRIDGE_SPOOL__FREE_MIN_BYTES is how much must stay free"
 
     def _is_full(self) -> str:
         return f"full: {self.used} bytes are used"

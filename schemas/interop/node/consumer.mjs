@@ -1,4 +1,4 @@
-// node consumer.js BOOTSTRAP GROUP TOPIC...: one line an event, until it is stopped.
+// node consumer.mjs BOOTSTRAP GROUP TOPIC...: one line an event, until it is stopped.
 import { Kafka, logLevel } from "kafkajs";
 
 const [bootstrap, groupId, ...topics] = process.argv.slice(2);

@@ -1,0 +1,166 @@
+"""All commands by name. Only the command that is run is imported: a start costs what that command needs."""
+
+import errno
+from functools import partial
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.main import get_command
+
+from bridge import __version__
+from bridge.cli.output import end_without_room, set_up_output
+
+PROGRAM = "vod-bridge"
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+
+
+class Listed(NamedTuple):
+    """A command before it is imported: its function in ``module``, and the first line of that one's help."""
+
+    module: str
+    function: str
+    summary: str
+
+
+COMMANDS = {
+    "serve": Listed("bridge.cli.serve", "serve", "Run the bridge until SIGTERM or Ctrl-C."),
+    "dev": Listed(
+        "bridge.cli.dev",
+        "dev",
+        "Try the bridge on this machine: an embedded Kafka, a Redis, the bridge,"
+        " and four notifications posted.",
+    ),
+    "check": Listed(
+        "bridge.cli.check",
+        "check",
+        "Check settings, connections, topics, permissions, and the vendor's side of what is pulled.",
+    ),
+    "topics": Listed(
+        "bridge.cli.topics",
+        "topics",
+        "List the topics that the bridge writes to, and create the missing ones.",
+    ),
+    "send": Listed(
+        "bridge.cli.send",
+        "send",
+        "Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.",
+    ),
+    "tail": Listed(
+        "bridge.cli.tail",
+        "tail",
+        "Watch the topics, one line an event: time, type, application, outcome, file and task, errors.",
+    ),
+    "drain": Listed(
+        "bridge.cli.drain",
+        "drain",
+        "Empty a spool folder into Kafka, in order, where the process that filled it is gone.",
+    ),
+    "audit": Listed(
+        "bridge.cli.audit",
+        "audit",
+        "Compare the vendor's finished tasks with Kafka; name those without an event, and bring them in.",
+    ),
+    "schemas": Listed(
+        "bridge.cli.schemas",
+        "schemas",
+        "List the schemas of what is published, print one, or export all.",
+    ),
+    "replay": Listed(
+        "bridge.cli.replay",
+        "replay",
+        "Replay dead letters, files of notifications, or a time range of a topic.",
+    ),
+    "explain": Listed(
+        "bridge.cli.explain",
+        "explain",
+        "Show what the bridge would make of a notification, and why: type, id, outcome, topic, key, repairs.",
+    ),
+    "help": Listed("bridge.cli.help", "show_help", "Show the help of all, or of one command."),
+}
+
+
+class Command(TyperCommand):
+    """A command whose help shows what an option takes, and nothing where it takes nothing."""
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - the library's own types are private
+        """Give all parameters, ``--help`` included."""
+        return [_with_plain_type(one) for one in super().get_params(ctx)]
+
+
+class Commands(TyperGroup):
+    """All commands. What lists them reads `COMMANDS`; one that is asked for is imported."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the library's
+        super().__init__(**options)
+        self.commands = {name: TyperCommand(name, help=one.summary) for name, one in COMMANDS.items()}
+
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - the library's own types are private
+        """Give all parameters, ``--help`` included."""
+        return [_with_plain_type(one) for one in super().get_params(ctx)]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the library's own types are private
+        """Find the command that the first word names, and import it."""
+        name, found, rest = super().resolve_command(ctx, args)
+        return name, found and imported(str(name)), rest
+
+
+def imported(name: str) -> Any:  # noqa: ANN401 - the library's own types are private
+    """Import one of `COMMANDS` and give it as it is run."""
+    listed = COMMANDS[name]
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command(name, cls=Command)(getattr(import_module(listed.module), listed.function))
+    return get_command(alone)
+
+
+def _with_plain_type(parameter: Any) -> Any:  # noqa: ANN401 - the library's own types are private
+    """Let the help say <str> of an option that may be repeated, and nothing of one that is a switch."""
+    if isinstance(parameter, TyperArgument):
+        parameter.display_type_rich = lambda ctx: ""  # type: ignore[method-assign] # noqa: ARG005 - its name says it
+    elif isinstance(parameter, TyperOption) and parameter.metavar is None:
+        parameter.display_type_rich = partial(_plain_type, parameter)  # type: ignore[method-assign]
+    return parameter
+
+
+def _plain_type(option: TyperOption, ctx: Any) -> str:  # noqa: ANN401 - the library's own types are private
+    if option.is_flag:
+        return ""
+    named = option.display_type(ctx).removesuffix(" range>").strip("<>")
+    return f"<{named.removeprefix('list[').removesuffix(']')}>"
+
+
+app = typer.Typer(
+    name=PROGRAM,
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=_HELP_OPTIONS,
+)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
+    if asked:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Tencent Cloud VOD event notifications, on Kafka, in one canonical shape, once."""
+
+
+def main() -> None:
+    """Run the command line."""
+    set_up_output()
+    try:
+        app(prog_name=PROGRAM)  # which ends with 1 and without a word where nobody reads the output any more
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        end_without_room(error)

@@ -1,0 +1,39 @@
+"""Why Kafka cannot be reached at the start, in words of ours: the library's say little, in twenty lines."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+
+from bridge.consumer.errors import KafkaUnreachableError
+
+_WITHIN_S = 5.0
+_PORT = 9092
+
+
+async def unreachable(servers: str | Sequence[str]) -> KafkaUnreachableError:
+    """Ask each address why it did not answer; give what was found as one error. Takes at most 5 s."""
+    named = servers.split(",") if isinstance(servers, str) else servers
+    reasons = await asyncio.gather(*(_reason(one.strip()) for one in named))
+    found = "; ".join(f"{name.strip()}: {reason}" for name, reason in zip(named, reasons, strict=True))
+    return KafkaUnreachableError(f"Kafka cannot be reached ({found}); see bootstrap_servers")
+
+
+async def _reason(address: str) -> str:
+    host, colon, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            _, writer = await asyncio.open_connection(
+                (host if colon else address).strip("[]"), int(port) if colon else _PORT
+            )
+    except ValueError:
+        return "this is no host:port"
+    except (socket.gaierror, UnicodeError):
+        return "the name is not known here, check its spelling and the DNS"
+    except ConnectionRefusedError:
+        return "refused, nothing listens on this port: start the broker, or mend the port"
+    except TimeoutError:
+        return "no answer, check the address and the firewalls between here and there"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    writer.close()
+    return "it takes connections and is not a Kafka that lets us in: check port, TLS and login"

@@ -1,0 +1,6 @@
+"""Counts as a person reads them: ``1 record``, ``2 records``."""
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Give the number with its noun; ``plural`` where that is not the noun with an s."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

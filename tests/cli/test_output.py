@@ -1,0 +1,135 @@
+"""Whatever standard output is, a command ends without a traceback."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.commands import COMMANDS
+from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
+
+CHINESE = '{"EventType":"PullComplete","PullCompleteEvent":{"TaskId":"动物-😀-é","Status":"FINISH"}}'
+NOTHING_THERE = {
+    "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",
+    "BRIDGE_HTTP__HOST": "192.0.2.7",  # so that `serve` ends by itself
+    "BRIDGE_ADMIN__PORT": "0",
+}
+ASCII = {"PYTHONIOENCODING": "ascii"}
+OLD_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+PYTHONS_OWN_LOCALE = {"LC_ALL": "C", "LANG": "C"}  # which takes it for UTF-8
+# Words with which each command says something, of texts that no ASCII can show wherever it shows such.
+RUN = {
+    "serve": (),
+    "dev": ("--port", "99999"),
+    "check": (),
+    "topics": (),
+    "send": ("{file}", "--url", "http://127.0.0.1:1/文"),
+    "tail": ("--no-follow",),
+    "drain": ("--spool", "{folder}/文"),
+    "audit": ("--app", "文"),
+    "schemas": ("文",),
+    "replay": ("{folder}/无",),
+    "explain": ("{file}",),
+    "help": ("explain",),
+}
+
+
+def _words(name: str, folder: Path) -> list[str]:
+    (folder / "文").mkdir(exist_ok=True)
+    file = folder / "一.json"
+    file.write_text(CHINESE, encoding="utf-8")
+    return [name, *(word.format(file=file, folder=folder) for word in RUN[name])]
+
+
+async def _piped(words: list[str], then: str, settings: dict[str, str] | None = None) -> Said:
+    """Run it in a shell; ``then`` is what stands behind it. The code is the command's own."""
+    script = f'"$@" {then}; exit "${{PIPESTATUS[0]}}"'
+    process = await asyncio.create_subprocess_exec(
+        *("bash", "-c", script, "bash", sys.executable, "-m", "bridge", *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(settings),
+    )
+    out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
+    return Said(process.returncode or 0, out.decode(), err.decode())
+
+
+def _is_no_traceback(said: Said) -> None:
+    assert "Traceback" not in said.out + said.err
+    assert "Exception ignored" not in said.err
+    assert "Error:" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [*((name, ASCII) for name in COMMANDS), ("explain", OLD_LOCALE), ("explain", PYTHONS_OWN_LOCALE)],
+    ids=lambda one: one if isinstance(one, str) else "-".join(one),
+)
+async def test_what_an_encoding_cannot_show_is_escaped(
+    name: str, encoding: dict[str, str], tmp_path: Path
+) -> None:
+    spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
+    said = await vod_bridge(*_words(name, tmp_path), settings={**NOTHING_THERE, **spool, **encoding})
+    _is_no_traceback(said)
+    assert said.code in (0, 1, 2)
+    assert said.out + said.err
+
+
+async def test_escaped_text_says_which_signs_it_had(tmp_path: Path) -> None:
+    words = _words("explain", tmp_path)
+    said = await vod_bridge(*words, settings={"PYTHONIOENCODING": "ascii"})
+    assert said.code == 0
+    assert "\\u52a8\\u7269-\\U0001f600-\\xe9  TaskId: whose event it is" in said.out
+    said = await vod_bridge(*words, settings={"PYTHONIOENCODING": "utf-8"})
+    assert "动物-😀-é  TaskId: whose event it is" in said.out
+
+
+async def test_json_stays_json_in_any_encoding(tmp_path: Path) -> None:
+    said = await vod_bridge(*_words("explain", tmp_path), "--json", settings={"PYTHONIOENCODING": "ascii"})
+    assert json.loads(said.out)["event"]["task_id"] == "动物-😀-é"
+
+
+async def test_boxes_are_drawn_with_what_the_encoding_has() -> None:
+    said = await vod_bridge("--help", settings={"PYTHONIOENCODING": "ascii"})
+    assert said.out.isascii()
+    assert "\\u" not in said.out
+    assert "+- Commands -" in said.out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_where_nobody_reads_the_output_it_ends_without_a_word(name: str, tmp_path: Path) -> None:
+    spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
+    said = await _piped(_words(name, tmp_path), "| true", NOTHING_THERE | spool)
+    _is_no_traceback(said)
+    assert said.code in (0, 1, 2)
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+async def test_a_reader_that_has_seen_enough_gets_its_line_and_ends_the_command(
+    more: tuple[str, ...], tmp_path: Path
+) -> None:
+    many = tmp_path / "many.jsonl"
+    many.write_text("".join(f'{{"EventType":"X","Y":{{"TaskId":"{n}"}}}}\n' for n in range(5000)))
+    said = await _piped(["explain", str(many), *more], "| head -1")
+    assert (said.code, said.out.count("\n"), said.err) == (1, 1, "")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("name", ["explain", "schemas", "help", "check"])
+async def test_a_stream_that_was_closed_before_takes_anything(name: str, closed: str, tmp_path: Path) -> None:
+    said = await _piped(_words(name, tmp_path), closed, NOTHING_THERE)
+    _is_no_traceback(said)
+    assert said.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+async def test_a_full_disk_is_one_line(more: tuple[str, ...], tmp_path: Path) -> None:
+    said = await _piped([*_words("explain", tmp_path), *more], ">/dev/full")
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        "error: the output cannot be written (No space left on device): make room where it goes\n"
+    )

@@ -1,0 +1,62 @@
+"""``vod-bridge serve`` as a person starts it: what a terminal is told, and two Ctrl-C."""
+
+import asyncio
+import os
+import pty
+import re
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import WITHIN_S, environment
+from tests.rig.waiting import eventually
+
+SETTINGS = {
+    "BRIDGE_HTTP__PORT": "0",
+    "BRIDGE_ADMIN__PORT": "0",
+    "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+    "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",
+    "TERM": "xterm",
+}
+
+
+@pytest.mark.parametrize(("deliveries", "told_of_them"), [("problems", True), ("all", False)])
+async def test_a_terminal_is_told_how_it_ends_and_how_to_see_deliveries(
+    deliveries: str, *, told_of_them: bool, tmp_path: Path
+) -> None:
+    own = {"BRIDGE_SPOOL__PATH": str(tmp_path), "BRIDGE_LOG__DELIVERIES": deliveries}
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bridge", "serve"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment({**SETTINGS, **own}),
+    )
+    os.close(theirs)
+    os.set_blocking(ours, False)
+    seen = bytearray()
+
+    def shown() -> str:
+        with suppress(OSError):  # nothing now, or the other end is closed
+            seen.extend(os.read(ours, 1 << 16))
+        return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode(errors="replace"))
+
+    try:
+        await eventually(lambda: "listening" in shown(), "it listens", within_s=WITHIN_S)
+        process.send_signal(signal.SIGINT)
+        await eventually(lambda: "stopping" in shown(), "it stops", within_s=WITHIN_S)
+        assert "a second signal ends it at once" in shown()
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), WITHIN_S) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        text = shown()
+        os.close(ours)
+    assert "Ctrl-C stops it in good order" in text
+    assert ("BRIDGE_LOG__DELIVERIES=all shows each delivery" in text) is told_of_them
