@@ -102,8 +102,14 @@ class Door:
         self.taken.append(notification)
         return self.outcome
 
-    def refused(self, reason: str) -> float:
-        return self.telemetry.registry.get_sample_value("bridge_http_refused_total", {"reason": reason}) or 0
+    def refused(self, reason: str, app: str | None = None) -> float:
+        """Count the refusals of a reason, of all applications or of one; "" is none of ours."""
+        name = "bridge_http_refused_total"
+        apps = ("", *APPS) if app is None else (app,)
+        found = (
+            self.telemetry.registry.get_sample_value(name, {"reason": reason, "app": one}) for one in apps
+        )
+        return sum(value or 0 for value in found)
 
     def arriving(self) -> int:
         """Tell how many requests have begun to arrive and not ended."""

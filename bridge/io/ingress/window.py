@@ -1,6 +1,6 @@
-"""How many bytes a client may have sent that nobody has read: they take memory of ours, for each connection.
+"""What one connection may have in the kernel: bytes that we have not read, answers that its client has not.
 
-Common callbacks fit into the small window. A large body gets the large one when there is room for it.
+Common callbacks fit into the small window. A large body that comes gets the large one, a few at a time.
 """
 
 import asyncio
@@ -9,18 +9,36 @@ from contextlib import suppress
 
 from aiohttp.http_parser import RawRequestMessage
 
+from bridge.io.listening import Option
+
 SMALL = 32 * 1024
 LARGE = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+# Linux takes twice this, for its own bookkeeping.
+_SEND_BUFFER_BYTES = 16 * 1024
+# Answers beyond it wait in the process, and the client is not read on until it reads.
+WRITE_BUFFER_BYTES = 16 * 1024
+
+
+def inherited(write_timeout_s: float) -> list[Option]:
+    """Give what the listening socket is set to, and every accepted connection with it."""
+    options = [
+        # An idle client that is gone without a word is found out by the kernel.
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+    ]
+    if _USER_TIMEOUT is not None:
+        # Answers that the kernel holds and the client does not take: too few to be noticed above it.
+        options.append((socket.IPPROTO_TCP, _USER_TIMEOUT, int(write_timeout_s * 1000)))
+    return options
 
 
 def set_up(transport: asyncio.BaseTransport) -> None:
     """Prepare a new connection."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        # An idle client that is gone without a word is found out by the kernel.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        open_to(transport, SMALL)
+    open_to(transport, SMALL)
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
 
 
 def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
