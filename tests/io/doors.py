@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -137,10 +138,10 @@ def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def opened(limits: Limits | None = None) -> AsyncIterator[Door]:
-    """Open a door for a test."""
+async def opened(limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Door]:
+    """Open a door for a test, with TLS where its context is given."""
     door = Door(limits)
-    door.port = await door.ingress.start("127.0.0.1", 0)
+    door.port = await door.ingress.start("127.0.0.1", 0, tls)
     try:
         yield door
     finally:

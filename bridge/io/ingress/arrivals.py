@@ -27,6 +27,9 @@ class Sender(Protocol):
     def cut(self, reason: str) -> None:
         """Close it now; ``reason`` is what is counted."""
 
+    def has_sent_more(self) -> bool:
+        """Whether bytes of it are here that nobody has read yet."""
+
 
 class Arrival:
     """One body that arrives: what of it is here, since when, and whether its sender is read on."""
@@ -70,8 +73,10 @@ class Arrival:
     def is_slow(self, now_s: float) -> bool:
         """Whether it brought less than it must since it was last judged, if that is long enough ago."""
         seconds = now_s - self._judged_s
-        if self.whole or self.turn is not None or seconds < _JUDGED_EVERY_S:
+        if self.whole or seconds < _JUDGED_EVERY_S:
             return False
+        if self.turn is not None:  # it is not read on: that it is slow is seen by what lies unread
+            return not self.sender.has_sent_more()
         if self.here_bytes - self._judged_bytes < _LEAST_BYTES_PER_S * seconds:
             return True
         self.judge_anew(now_s)
@@ -136,6 +141,7 @@ class Arrivals:
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[bool] = loop.create_future()
         arrival.turn = turn
+        arrival.judge_anew(self._monotonic())
         heappush(self._waiting, (arrival.number, arrival))
         self._serve()
         timer = loop.call_later(seconds, _give_up, turn)

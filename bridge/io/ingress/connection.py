@@ -78,6 +78,8 @@ class Connection(Receiver):
         self._half_closed = True
         self._break_payload()
         self._turn()
+        if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
+            return False  # TLS closes both halves at once
         request = self._request
         return bool(self._requests) or (request is not None and (self.answering or request.is_whole))
 

@@ -261,6 +261,10 @@ class Receiver(BaseProtocol, ABC):
         if not self._is_full:
             self._resume_reading_for_buffer()
 
+    def has_sent_more(self) -> bool:
+        """Whether bytes of the client are here that were not read yet."""
+        return window.unread_bytes(self.transport) != 0
+
     def open_window(self) -> None:
         """Let the client of a large body send it faster."""
         window.open_to(self.transport, window.LARGE)

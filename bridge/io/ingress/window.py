@@ -4,7 +4,10 @@ Common callbacks fit into the small window. A large body that comes gets the lar
 """
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
 from contextlib import suppress
 
 from aiohttp.http_parser import RawRequestMessage
@@ -47,6 +50,17 @@ def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
     if sock is not None and _CLAMP is not None:
         with suppress(OSError):  # it is closed already
             sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size)
+
+
+def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
+    """Give how many bytes wait in the kernel; -1 where that is not told, as of TLS, which reads ahead."""
+    if transport is None or transport.get_extra_info("ssl_object") is not None:
+        return -1
+    try:
+        found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, b"\0" * 4)
+    except (OSError, AttributeError):
+        return -1
+    return int.from_bytes(found, sys.byteorder)
 
 
 def exceeds(message: RawRequestMessage) -> bool:
