@@ -38,7 +38,8 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 ROOMS = {
     "__main__": _room("cli"),
     "cli": _room(
-        "__init__ app build links logs reasons settings telemetry core embedded io pipeline keeping telling",
+        "__init__ app build certificates links logs reasons settings telemetry core embedded io pipeline"
+        " keeping telling",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _room(

@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bridge.cli.check_ingress import check_ingress
 from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
 from bridge.cli.check_vendor import check_vendor
@@ -55,6 +57,7 @@ def check(
 
 async def _check(settings: Settings) -> list[Finding]:
     here = [ok("settings", "all understood"), *_told(settings), _file_limit(settings), _spool(settings)]
+    here += check_ingress(settings.http, time.time())
     kafka, redis, vendor = await asyncio.gather(
         check_kafka(kafka_options(settings.kafka), expected_topics(settings)),
         check_redis(settings.redis),

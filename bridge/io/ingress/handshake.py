@@ -7,6 +7,7 @@ others at the cap. What fails is told as a refusal; a client that leaves is not.
 import asyncio
 import ssl
 from collections.abc import Callable
+from typing import cast
 
 from bridge.io.ingress.crowd import House
 
@@ -44,15 +45,14 @@ class Handshake(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the handshake."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a stream is expected")
-        self._transport = transport
-        transport.pause_reading()  # until the other protocol has it
+        # uvloop's transports are none of asyncio's classes.
+        stream = self._transport = cast("asyncio.Transport", transport)
+        stream.pause_reading()  # until the other protocol has it
         if self._house.shut:
-            transport.abort()
+            stream.abort()
         elif self._house.crowd.join(self):
             self._house.crowd.arriving(self, self._house.monotonic())
-            self._work = self._loop.create_task(self._shake_hands(transport))
+            self._work = self._loop.create_task(self._shake_hands(stream))
 
     def data_received(self, data: bytes) -> None:
         """Keep what comes with the handshake's last flight."""

@@ -9,6 +9,7 @@ import socket
 import sys
 import termios
 from contextlib import suppress
+from typing import cast
 
 from aiohttp.http_parser import RawRequestMessage
 
@@ -40,8 +41,8 @@ def inherited(write_timeout_s: float) -> list[Option]:
 def set_up(transport: asyncio.BaseTransport) -> None:
     """Prepare a new connection."""
     open_to(transport, SMALL)
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.set_write_buffer_limits(WRITE_BUFFER_BYTES)
+    # uvloop's transports are none of asyncio's classes.
+    cast("asyncio.WriteTransport", transport).set_write_buffer_limits(WRITE_BUFFER_BYTES)
 
 
 def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
