@@ -140,7 +140,7 @@ def test_the_last_event_is_the_last_that_ended_well() -> None:
 def test_the_doors_reasons_are_those_of_the_closed_list() -> None:
     said = {one.refusal for one in vars(answers).values() if isinstance(one, answers.Answer)} - {""}
     said |= {one.refusal for one in answers.NOT_FOUND.values()}
-    said |= _words(r'(?:cut|refused|_tell)\("(\w+)"', "ingress")
+    said |= _words(r'(?:cut|refused|refusals\.add)\("(\w+)"', "ingress")
     assert said == set(metrics.REFUSALS)
 
 

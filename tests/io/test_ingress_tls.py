@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 from structlog.testing import capture_logs
 
 from bridge.certificates import RenewedContext, ServerTlsFiles
@@ -15,6 +16,12 @@ from tests.io.doors import Client, Door, opened, post, until
 from tests.rig.certificates import Authority, Mount
 
 BODY = b'{"EventType":"NewFileUpload"}'
+
+
+@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Give both loops: transports differ, and the program runs on the second."""
+    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,9 @@ import asyncio
 import socket
 from contextlib import suppress
 
+import pytest
+import uvloop
+
 from bridge.core.event import Notification
 from bridge.core.outcome import Outcome
 from bridge.io.ingress import Limits
@@ -11,6 +14,12 @@ from tests.io.doors import Door, opened, post, until
 
 KIB = 1024
 REFUSED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Give both loops: transports differ, and the program runs on the second."""
+    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
 def deaf_client(port: int) -> socket.socket:

@@ -25,7 +25,7 @@ from bridge.io.ingress.answers import date_of
 from bridge.io.ingress.clock import Clock
 from bridge.io.ingress.connection import Connection
 from bridge.io.ingress.crowd import Crowd, Guest
-from bridge.io.ingress.handshake import Handshake
+from bridge.io.ingress.handshake import TlsListener
 from bridge.io.ingress.intake import Intake
 from bridge.io.ingress.reading import Sizes
 from bridge.io.ingress.refusals import Network, Refusals
@@ -93,7 +93,7 @@ class Ingress:
             Sizes(limits.body_max_bytes, limits.bodies_max_bytes, limits.hold_s),
             traced=limits.traced,
         )
-        self._servers: list[asyncio.Server] = []
+        self._servers: list[asyncio.Server | TlsListener] = []
         self._watch: asyncio.Task[None] | None = None
         self._serving: set[Guest] = set()
         self._quiet = asyncio.Event()
@@ -114,12 +114,15 @@ class Ingress:
         self.crowd = self._crowd_of(most)
         self._telemetry.connections.set_function(lambda: len(self.crowd))
         connect = partial(Connection, self, self._intake, loop)
-        accept = connect if tls is None else partial(Handshake, self, connect, tls, loop)
         options = window.inherited(self._limits.write_timeout_s)
         sockets = await listen(host, port, backlog=_BACKLOG, options=options)
         bound: int = sockets[0].getsockname()[1]
         for sock in sockets:
-            self._servers.append(await loop.create_server(accept, sock=sock, backlog=_BACKLOG))
+            self._servers.append(
+                await loop.create_server(connect, sock=sock, backlog=_BACKLOG)
+                if tls is None
+                else TlsListener(self, sock, tls, connect)
+            )
         if HttpRequestParser is HttpRequestParserPy:
             log.warning("http_parser_slow", meaning=_PARSER_MEANING)
         self._watch = loop.create_task(self._look_after())

@@ -4,6 +4,7 @@ How its bytes become requests is told in `receiving`, what a request means in `i
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp.streams import EMPTY_PAYLOAD
@@ -31,6 +32,7 @@ class Connection(Receiver):
 
     __slots__ = (
         "_half_closed",
+        "_handshake_over",
         "_house",
         "_over",
         "_peer",
@@ -39,9 +41,16 @@ class Connection(Receiver):
         "_was_cut",
     )
 
-    def __init__(self, house: House, taker: Taker, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        house: House,
+        taker: Taker,
+        loop: asyncio.AbstractEventLoop,
+        handshake_over: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(house.crowd, taker.heads, taker.budgets.arriving_small, house.monotonic, loop)
         self._house = house
+        self._handshake_over = handshake_over
         self._taker = taker
         self._turning = False
         self._over = False
@@ -54,6 +63,8 @@ class Connection(Receiver):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
+        if self._handshake_over is not None:
+            self._handshake_over()
         window.set_up(transport)
         if self._house.shut:
             self.cut("")

@@ -20,7 +20,7 @@ LARGE = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
 # Linux takes twice this, for its own bookkeeping.
-_SEND_BUFFER_BYTES = 16 * 1024
+_SEND_BUFFER_BYTES = 8 * 1024
 # Answers beyond it wait in the process, and the client is not read on until it reads.
 WRITE_BUFFER_BYTES = 16 * 1024
 
@@ -50,6 +50,9 @@ def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
     sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
     if sock is not None and _CLAMP is not None:
         with suppress(OSError):  # it is closed already
+            # The clamp bounds what is announced, and the buffer what small segments take beside their bytes. Only
+            # once it is connected: the listening socket's would bound the window for good.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size)
 
 
