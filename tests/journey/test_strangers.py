@@ -62,6 +62,13 @@ async def test_a_crash_leaves_no_core_file(place: Place) -> None:
     assert line.split()[4] == "0"
 
 
+async def test_reading_requests_in_python_is_warned_of(place: Place) -> None:
+    async with running(place, {"AIOHTTP_NO_EXTENSIONS": "1"}) as program:
+        assert (await program.post(edited(new_task()))).status == 200
+        (line,) = [line for line in program.log_lines() if line["event"] == "http_parser_slow"]
+    assert "AIOHTTP_NO_EXTENSIONS" in line["meaning"]
+
+
 @pytest.fixture
 def authority() -> Iterator[Authority]:
     """Give an authority."""

@@ -76,6 +76,7 @@ class Arrival:
         if self.whole or seconds < _JUDGED_EVERY_S:
             return False
         if self.turn is not None:  # it is not read on: that it is slow is seen by what lies unread
+            self._judged_s = now_s
             return not self.sender.has_sent_more()
         if self.here_bytes - self._judged_bytes < _LEAST_BYTES_PER_S * seconds:
             return True

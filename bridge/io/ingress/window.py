@@ -50,7 +50,7 @@ def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
     sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
     if sock is not None and _CLAMP is not None:
         with suppress(OSError):  # it is closed already
-            # The clamp bounds what is announced, and the buffer what small segments take beside their bytes. Only
+            # The clamp bounds what is announced, the buffer what small segments take beside their bytes. Only
             # once it is connected: the listening socket's would bound the window for good.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size)
