@@ -4,10 +4,12 @@ import asyncio
 import ctypes
 import gc
 import os
+import resource
 import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 import structlog
@@ -23,6 +25,7 @@ from bridge.build import (
     build_traces,
     build_writer,
     holding_rule,
+    ingress_tls,
     now_ms,
     routing_of,
 )
@@ -124,12 +127,16 @@ class Bridge:
         self._drain.start()
         for poller in self._pollers:
             poller.start()
-        admin, http = self._settings.admin, self._settings.http
+        admin, http, tls = self._settings.admin, self._settings.http, ingress_tls(self._settings)
         self.admin_port = await listening(self._admin.start, "ADMIN", admin.host, admin.port)
-        self.http_port = await listening(self._door.start, "HTTP", http.host, http.port)
+        start = partial(self._door.start, tls=tls)
+        self.http_port = await listening(start, "HTTP", http.host, http.port)
         links = tended(self._links.run, self.telemetry)
         self._beside = [asyncio.create_task(self._summarise()), asyncio.create_task(links)]
-        log.info("listening", version=__version__, http_port=self.http_port, admin_port=self.admin_port)
+        url = f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}/callbacks"
+        log.info(
+            "listening", version=__version__, url=url, http_port=self.http_port, admin_port=self.admin_port
+        )
 
     async def stop(self) -> None:
         """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget.
@@ -242,6 +249,7 @@ def serve(settings: Settings) -> int:
     gc.freeze()
     _give_large_blocks_back()
     gc.set_threshold(*_COLLECT_SELDOM)
+    _leave_no_core()
 
     async def run() -> int:
         return await Bridge(settings).run()
@@ -250,6 +258,15 @@ def serve(settings: Settings) -> int:
         code = runner.run(run())
     _leave_no_thread_behind(code)
     return code
+
+
+def _leave_no_core() -> None:
+    """Have no core file written: it would hold every token and key.
+
+    Only the soft limit, so that who debugs a crash can raise it (``prlimit --core=unlimited``). The process
+    stays dumpable (PR_SET_DUMPABLE): without, its own user could neither profile it nor see its descriptors.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def _give_large_blocks_back() -> None:

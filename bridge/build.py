@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bridge.certificates import RenewedContext, ServerTlsFiles
 from bridge.core.application import Application
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import Outcome, Rejected
@@ -123,11 +124,27 @@ def build_door(
             bodies_max_bytes=http.bodies_max_bytes,
             connections_max=http.connections_max,
             read_timeout_s=http.read_timeout_s,
+            write_timeout_s=http.write_timeout_s,
             hold_s=http.hold_s,
+            trusted_proxies=http.trusted_proxies,
             traced=settings.tracing.enabled,
         ),
         Clock(now_ms=now_ms, monotonic=time.monotonic),
         telemetry,
+    )
+
+
+def ingress_tls(settings: Settings) -> RenewedContext | None:
+    """Give what the ingress speaks TLS with, followed as its files change; None where it speaks none.
+
+    Raises OSError where the files cannot be used.
+    """
+    http = settings.http
+    if not (http.tls_certfile and http.tls_keyfile):
+        return None
+    cafile = str(http.tls_client_cafile) if http.tls_client_cafile else None
+    return RenewedContext(
+        ServerTlsFiles(certfile=str(http.tls_certfile), keyfile=str(http.tls_keyfile), client_cafile=cafile)
     )
 
 

@@ -1,6 +1,6 @@
-"""TLS as a client speaks it: what it trusts and what it shows, from files that may be renewed while it runs.
+"""TLS: what is trusted and what is shown, from files that may be renewed while the program runs.
 
-Certificates last for weeks, a bridge for months: whoever connects anew does so with what the files hold now.
+Certificates last for weeks, a bridge for months: each new connection begins with what the files hold now.
 """
 
 import os
@@ -8,7 +8,7 @@ import ssl
 import time
 from collections.abc import Callable
 from math import inf
-from typing import Self
+from typing import Protocol, Self
 
 import structlog
 from msgspec import Struct
@@ -17,6 +17,43 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _LOOK_EVERY_S = 1.0
 _NO_STAMP = (0, 0, 0)
+
+
+class Files(Protocol):
+    """PEM files of which a context is made."""
+
+    def context(self) -> ssl.SSLContext:
+        """Read them. Raises OSError, which what `ssl` raises is too, where they cannot be used."""
+
+    def paths(self) -> list[str]:
+        """Give the paths of those that there are."""
+
+
+class ServerTlsFiles(Struct, frozen=True, kw_only=True):
+    """Paths of PEM files for a server: its certificate with its chain, its key.
+
+    With ``client_cafile`` every client must show a certificate of an authority that stands there.
+    """
+
+    certfile: str
+    keyfile: str
+    client_cafile: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Read them. Raises OSError, which what `ssl` raises is too, where they cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        # Without a password of ours OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(self.certfile, self.keyfile, "")
+        if self.client_cafile:
+            context.load_verify_locations(self.client_cafile)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
+    def paths(self) -> list[str]:
+        """Give the paths of those that there are."""
+        return [path for path in (self.certfile, self.keyfile, self.client_cafile) if path]
 
 
 class TlsFiles(Struct, frozen=True, kw_only=True):
@@ -43,9 +80,9 @@ class TlsFiles(Struct, frozen=True, kw_only=True):
             context.load_cert_chain(self.certfile, self.keyfile, self.password or "")
         return context
 
-    def stamps(self) -> list[tuple[int, int, int]]:
-        """Tell what changes when one of them does, also where what was swapped is a link to their folder."""
-        return [_stamp(path) for path in (self.cafile, self.capath, self.certfile, self.keyfile) if path]
+    def paths(self) -> list[str]:
+        """Give the paths of those that there are."""
+        return [path for path in (self.cafile, self.capath, self.certfile, self.keyfile) if path]
 
 
 class RenewedContext(ssl.SSLContext):
@@ -56,12 +93,14 @@ class RenewedContext(ssl.SSLContext):
     force what was; that is logged once, and they are tried again.
     """
 
-    def __new__(cls, *_: object, **__: object) -> Self:  # noqa: D102 - what the base wants to be made with
-        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+    # What the base wants to be made with: of the client's kind or the server's, as its connections are.
+    def __new__(cls, files: Files, *_: object, **__: object) -> Self:  # noqa: D102
+        serves = isinstance(files, ServerTlsFiles)
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER if serves else ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(
         self,
-        files: TlsFiles,
+        files: Files,
         monotonic: Callable[[], float] = time.monotonic,
         every_s: float = _LOOK_EVERY_S,
     ) -> None:
@@ -71,7 +110,7 @@ class RenewedContext(ssl.SSLContext):
         self._every_s = every_s
         self._looked_at = -inf
         self._problem = ""
-        self._seen = files.stamps()
+        self._seen = _stamps(files)
         self._inner = files.context()
 
     def wrap_bio(
@@ -89,7 +128,7 @@ class RenewedContext(ssl.SSLContext):
     @property
     def shows(self) -> bool:
         """Whether a certificate of ours is shown to a server that asks for it."""
-        return self._files.certfile is not None
+        return getattr(self._files, "certfile", None) is not None
 
     def look(self) -> None:
         """Read the files again where they have changed, unless that was asked a moment ago."""
@@ -97,7 +136,7 @@ class RenewedContext(ssl.SSLContext):
         if now - self._looked_at < self._every_s:
             return
         self._looked_at = now
-        stamps = self._files.stamps()
+        stamps = _stamps(self._files)
         if stamps == self._seen:
             return
         try:
@@ -107,21 +146,22 @@ class RenewedContext(ssl.SSLContext):
             return
         # Stamped before they were read: what came in between is seen as another change.
         self._seen, self._problem = stamps, ""
-        log.info("certificates_renewed", files=self._named())
+        log.info("certificates_renewed", files=self._files.paths())
 
     def _complain(self, problem: str) -> None:
         if problem != self._problem:
             self._problem = problem
             log.warning(
                 "certificates_not_usable",
-                files=self._named(),
+                files=self._files.paths(),
                 error=problem,
                 meaning="those read before stay in force; the files are tried again",
             )
 
-    def _named(self) -> list[str]:
-        files = self._files
-        return [path for path in (files.cafile, files.capath, files.certfile, files.keyfile) if path]
+
+def _stamps(files: Files) -> list[tuple[int, int, int]]:
+    """Tell what changes when one of them does, also where what was swapped is a link to their folder."""
+    return [_stamp(path) for path in files.paths()]
 
 
 def _stamp(path: str) -> tuple[int, int, int]:

@@ -29,11 +29,19 @@ REFUSALS = (
     "header_too_large",
     "incomplete",
     "method",
+    "missing_token",
     "not_found",
     "not_http",
+    "not_read",
+    "plaintext",
+    "slow",
     "stopped",
     "timeout",
+    "tls_handshake",
     "too_large",
+    "unexpected_token",
+    "unknown_application",
+    "wrong_token",
 )
 DAMAGES = ("record", "segment", "cut", "unreadable", "not_kept_aside", "version", "tail", "ack")
 CALLS = (
@@ -116,8 +124,10 @@ HELD = _gauge("bridge_deliveries_held", "Deliveries kept silent because nothing 
 CONNECTIONS = _gauge("bridge_http_connections", "Open connections at the door.")
 REFUSED = _counter(
     "bridge_http_refused_total",
-    "Requests refused before they became a delivery; for a push sender each may be a lost event.",
+    "Requests refused before they became a delivery, by reason and, where their address names one of ours, by"
+    " application; for a push sender each is a lost event.",
     "reason",
+    "app",
 )
 
 ACK_SECONDS = _histogram(

@@ -64,7 +64,7 @@ class Telemetry:
         self._summarised: Tally[str] = Tally()
         self._refusals = 0
         self._set_up_deliveries()
-        self._set_up_door()
+        self._set_up_door([app for app in apps if app not in pulled])
         self._set_up_dependencies()
         self._set_up_spool()
         self._set_up_pull(pulled)
@@ -91,11 +91,11 @@ class Telemetry:
         self.internal_errors = self._counter(metrics.INTERNAL_ERRORS)
         self.ready = self._gauge(metrics.READY)
 
-    def _set_up_door(self) -> None:
+    def _set_up_door(self, pushed: Collection[str]) -> None:
         self.connections = self._gauge(metrics.CONNECTIONS)
         self._refused = self._counter(metrics.REFUSED)
-        for reason in metrics.REFUSALS:
-            self._refused.labels(reason)
+        for labels in product(metrics.REFUSALS, ("", *pushed)):
+            self._refused.labels(*labels)
 
     def _set_up_dependencies(self) -> None:
         self._ack_seconds = self._tallied_histogram(metrics.ACK_SECONDS)
@@ -194,9 +194,9 @@ class Telemetry:
             return event_type
         return "other" if event_type else "none"
 
-    def refused(self, reason: str) -> None:
-        """Count a request that got an answer without having become a delivery."""
-        self._refused.labels(reason).inc()
+    def refused(self, reason: str, app: str = "") -> None:
+        """Count a request that has become no delivery; ``app`` is the application of ours that it names."""
+        self._refused.labels(reason, app).inc()
         self._refusals += 1
 
     def claimed(self, answer: str, times: int = 1) -> None:

@@ -38,22 +38,26 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 ROOMS = {
     "__main__": _room("cli"),
     "cli": _room(
-        "__init__ app build links logs reasons settings telemetry core embedded io pipeline keeping telling",
+        "__init__ app build certificates links logs reasons settings telemetry core embedded io pipeline"
+        " keeping telling",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _room(
         "__init__ build logs settings io pipeline keeping telemetry core reasons tending",
         "aiohttp structlog uvloop",
     ),
-    "build": _room("credentials links settings tracing io drain holding telemetry telling core", "aiohttp"),
+    "build": _room(
+        "certificates credentials links settings tracing io drain holding telemetry telling core", "aiohttp"
+    ),
     "tracing": _room("__init__ io.ingress journeys pipeline telling core", "msgspec opentelemetry structlog"),
     "credentials": _room("io.vod_api settings"),
     "links": _room("certificates settings", "aiokafka redis"),
     "certificates": _room("", "msgspec structlog"),
     "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
     "embedded": _room("", "confluent_kafka"),
-    "io.ingress": _room("running telling core telemetry", "aiohttp msgspec structlog"),
-    "io.admin": _room("", "aiohttp msgspec prometheus_client"),
+    "io.ingress": _room("io.listening running telling core telemetry", "aiohttp msgspec structlog"),
+    "io.admin": _room("io.listening", "aiohttp msgspec prometheus_client"),
+    "io.listening": _room(),
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
     "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),
     "io.vod_api": _room("", "aiohttp msgspec"),

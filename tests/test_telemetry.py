@@ -85,9 +85,11 @@ def test_labels_are_taken_from_closed_lists() -> None:
 def test_refusals_claims_and_conformance_are_counted_by_their_words() -> None:
     counted = telemetry()
     counted.refused("not_found")
+    counted.refused("wrong_token", "shop")
     counted.claimed("fresh")
     counted.delivered(PUSH, PUBLISHED, msgspec.structs.replace(EVENT, conformance="repaired"), 0)
-    assert sample(counted, "bridge_http_refused_total", reason="not_found") == 1
+    assert sample(counted, "bridge_http_refused_total", reason="not_found", app="") == 1
+    assert sample(counted, "bridge_http_refused_total", reason="wrong_token", app="shop") == 1
     assert sample(counted, "bridge_dedup_claims_total", answer="fresh") == 1
     labels = {"type": "NewFileUpload", "conformance": "repaired"}
     assert sample(counted, "bridge_events_conformance_total", **labels) == 1
@@ -101,7 +103,8 @@ def test_refusals_claims_and_conformance_are_counted_by_their_words() -> None:
         ("bridge_deliveries_total", {"app": "shop", "type": "other", "outcome": "rejected"}),
         ("bridge_deliveries_by_format_total", {"format": "legacy", "mode": "push"}),
         ("bridge_events_conformance_total", {"type": "other", "conformance": "conforming"}),
-        ("bridge_http_refused_total", {"reason": "too_large"}),
+        ("bridge_http_refused_total", {"reason": "too_large", "app": ""}),
+        ("bridge_http_refused_total", {"reason": "wrong_token", "app": "shop"}),
         ("bridge_dedup_claims_total", {"answer": "away"}),
         ("bridge_pull_confirms_total", {"app": "queue", "outcome": "late"}),
         ("bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "refused"}),
@@ -136,7 +139,8 @@ def test_the_last_event_is_the_last_that_ended_well() -> None:
 
 def test_the_doors_reasons_are_those_of_the_closed_list() -> None:
     said = {one.refusal for one in vars(answers).values() if isinstance(one, answers.Answer)} - {""}
-    said |= _words(r'(?:cut|refused)\("(\w+)"', "ingress")
+    said |= {one.refusal for one in answers.NOT_FOUND.values()}
+    said |= _words(r'(?:cut|refused|refusals\.add)\("(\w+)"', "ingress")
     assert said == set(metrics.REFUSALS)
 
 

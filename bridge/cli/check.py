@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bridge.cli.check_ingress import check_ingress
 from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
 from bridge.cli.check_spool import check_spool
@@ -58,6 +60,7 @@ async def _check(settings: Settings) -> list[Finding]:
         *_told(settings),
         _file_limit(settings),
         check_spool(settings.spool),
+        *check_ingress(settings.http, time.time()),
     ]
     kafka, redis, vendor = await asyncio.gather(
         check_kafka(

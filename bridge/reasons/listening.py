@@ -35,7 +35,7 @@ async def listening(start: Callable[[str, int], Awaitable[int]], section: str, h
 def _trouble(error: OSError, section: str, host: str, port: int) -> Trouble:
     named = isinstance(error, socket.gaierror) or error.errno is None
     why = (error.strerror or str(error)) if named else os.strerror(error.errno or 0).lower()
-    what = f"cannot listen on {host}:{port}: {why}"
+    what = f"cannot listen on {host or '*'}:{port}: {why}"
     if error.errno == errno.EADDRINUSE:
         todo = f"end what listens there, or set {section}PORT to a free port"
     elif error.errno == errno.EACCES and port < _PRIVILEGED_BELOW:

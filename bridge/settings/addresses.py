@@ -5,7 +5,7 @@ Nothing connects here.
 
 import re
 from pathlib import Path
-from ssl import create_default_context
+from ssl import PROTOCOL_TLS_SERVER, SSLContext, create_default_context
 from urllib.parse import parse_qsl, urlsplit
 
 
@@ -116,3 +116,17 @@ def usable(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> 
             context.load_cert_chain(certfile, keyfile, password="")
     except OSError as error:  # what ssl itself raises is one too
         raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None
+
+
+def servable(certfile: Path, keyfile: Path, client_cafile: Path | None) -> None:
+    """Refuse files with which no server can speak TLS."""
+    context = SSLContext(PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certfile, keyfile, password="")
+    except OSError as error:  # what ssl itself raises is one too
+        raise ValueError(f"tls_certfile or tls_keyfile cannot be used: {error}") from None
+    try:
+        if client_cafile:
+            context.load_verify_locations(client_cafile)
+    except OSError as error:
+        raise ValueError(f"tls_client_cafile cannot be used: {error}") from None

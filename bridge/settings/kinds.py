@@ -8,7 +8,15 @@ from pathlib import Path
 from string import Formatter
 from typing import Annotated
 
-from pydantic import AfterValidator, ByteSize, Field, FilePath, SecretStr
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    FilePath,
+    IPvAnyNetwork,
+    SecretStr,
+)
 
 from bridge.settings.addresses import reachable, resolvable
 
@@ -20,6 +28,12 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _split(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _topic_template(value: str) -> str:
@@ -77,7 +91,8 @@ Uri = Annotated[
         "the start of a URI, like urn:… or https://…",
     ),
 ]
-Host = Annotated[str, Field(min_length=1)]
+Host = Annotated[str, Field(pattern=r"^\S*$")]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 SecretFile = Annotated[FilePath, AfterValidator(_readable)]

@@ -9,11 +9,13 @@ from typing import Literal, Self
 from pydantic import (
     ByteSize,
     Field,
+    FilePath,
     field_validator,
     model_validator,
 )
 
-from bridge.settings.kinds import Bytes, Host, Port, Uri
+from bridge.settings.addresses import servable
+from bridge.settings.kinds import Bytes, Host, Networks, Port, Uri
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.section import Section
 
@@ -36,7 +38,7 @@ MIB = 1024 * 1024
 class HttpSettings(Section):
     """The door that notifications are pushed to."""
 
-    host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - a door is for outside
+    host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
     hold_s: float = Field(
         default=6,
@@ -61,6 +63,30 @@ class HttpSettings(Section):
     read_timeout_s: float = Field(
         default=10, gt=0, le=300, description="Seconds from a request's first byte to its last."
     )
+    write_timeout_s: float = Field(
+        default=30,
+        gt=0,
+        le=300,
+        description="Seconds after which a client that does not read its answers is closed.",
+    )
+    tls_certfile: FilePath | None = Field(
+        default=None,
+        description="PEM file of the certificate, its chain behind it: with it the port speaks TLS only."
+        " Followed when it changes.",
+    )
+    tls_keyfile: FilePath | None = Field(
+        default=None, description="PEM file of its key, without a password. Followed when it changes."
+    )
+    tls_client_cafile: FilePath | None = Field(
+        default=None,
+        description="PEM file of authorities: every client must show a certificate of one of them. Followed"
+        " when it changes.",
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Networks of your proxies, comma-separated: their X-Forwarded-For names the client in the"
+        " log of refusals. Nothing else depends on it.",
+    )
 
     @model_validator(mode="after")
     def _one_body_fits(self) -> Self:
@@ -68,11 +94,23 @@ class HttpSettings(Section):
             raise ValueError("bodies_max_bytes must be at least twice body_max_bytes")
         return self
 
+    @model_validator(mode="after")
+    def _tls_can_begin(self) -> Self:
+        if bool(self.tls_certfile) != bool(self.tls_keyfile):
+            raise ValueError("tls_certfile and tls_keyfile go together")
+        if self.tls_client_cafile and not self.tls_certfile:
+            raise ValueError(
+                "tls_client_cafile needs tls_certfile and tls_keyfile: without TLS nobody is asked"
+            )
+        if self.tls_certfile and self.tls_keyfile:
+            servable(self.tls_certfile, self.tls_keyfile, self.tls_client_cafile)
+        return self
+
 
 class AdminSettings(Section):
     """The operators' door: /livez, /readyz, /metrics."""
 
-    host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - probes come from outside
+    host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
 
 

@@ -30,6 +30,7 @@ WORDS = {
     ("bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,
     ("bridge_events_conformance_total", "type"): (*BY_NAME, "other"),
     ("bridge_http_refused_total", "reason"): metrics.REFUSALS,
+    ("bridge_http_refused_total", "app"): ("",),  # none of ours; else a name of the operator's
     ("bridge_spool_damaged_total", "what"): metrics.DAMAGES,
     ("bridge_pull_confirms_total", "outcome"): metrics.CONFIRMS,
     ("bridge_delivery_seconds", "mode"): ("push", "pull"),

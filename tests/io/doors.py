@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -102,8 +103,14 @@ class Door:
         self.taken.append(notification)
         return self.outcome
 
-    def refused(self, reason: str) -> float:
-        return self.telemetry.registry.get_sample_value("bridge_http_refused_total", {"reason": reason}) or 0
+    def refused(self, reason: str, app: str | None = None) -> float:
+        """Count the refusals of a reason, of all applications or of one; "" is none of ours."""
+        name = "bridge_http_refused_total"
+        apps = ("", *APPS) if app is None else (app,)
+        found = (
+            self.telemetry.registry.get_sample_value(name, {"reason": reason, "app": one}) for one in apps
+        )
+        return sum(value or 0 for value in found)
 
     def arriving(self) -> int:
         """Tell how many requests have begun to arrive and not ended."""
@@ -131,10 +138,10 @@ def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def opened(limits: Limits | None = None) -> AsyncIterator[Door]:
-    """Open a door for a test."""
+async def opened(limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Door]:
+    """Open a door for a test, with TLS where its context is given."""
     door = Door(limits)
-    door.port = await door.ingress.start("127.0.0.1", 0)
+    door.port = await door.ingress.start("127.0.0.1", 0, tls)
     try:
         yield door
     finally:

@@ -91,22 +91,28 @@ async def test_who_does_not_read_and_sends_in_pieces_may_be_closed_when_room_is_
 async def test_a_large_body_without_room_is_held_back_also_behind_a_small_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    windows: list[int] = []
+    body, windows = b"x" * 1_000_000, list[int]()
     async with opened(Limits(body_max_bytes=1 << 20, bodies_max_bytes=4 << 20, hold_s=60)) as door:
         begun, going = _held_up(door)
-        reading = door.ingress._intake._rooms._reading  # noqa: SLF001 - all of it is taken by others
-        assert reading.take(reading.size)
+        first = await door.knock()  # which alone may be read on
+        first.send(post(body)[:200_000])
+        arrivals = door.ingress._intake.budgets.arriving_large  # noqa: SLF001 - it is not seen from outside
+        await until(lambda: not arrivals._priorities)  # noqa: SLF001 - as above
         client = await door.knock()
         client.send(post(BODY))
         await begun.wait()
         monkeypatch.setattr(window, "open_to", lambda _, size: windows.append(size))
-        client.send(b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
-        await until(door.arriving)
+        await client.send_all(post(body)[:1_000])
+        await until(lambda: door.arriving() == 2)
         going.set()
         assert (await client.response()).status == 200
+        await until(lambda: arrivals._waiting)  # noqa: SLF001 - as above
         assert windows == []
-        reading.give_back(reading.size)
-        await until(lambda: windows == [window.LARGE])
+        await first.send_all(post(body)[200_000:])
+        assert (await first.response()).status == 200
+        await client.send_all(post(body)[1_000:])
+        assert (await client.response()).status == 200
+        assert windows == [window.LARGE]
 
 
 async def test_a_bug_in_what_is_done_at_once_closes_and_keeps_no_room(

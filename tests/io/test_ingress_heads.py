@@ -184,6 +184,21 @@ async def test_only_the_heads_learned_last_are_kept() -> None:
     assert heads.request_in(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
 
 
+async def test_a_head_without_requests_is_forgotten_and_one_that_is_used_is_kept() -> None:
+    heads, used, unused = Heads(), HEAD + b"X: 1\r\n", HEAD + b"X: 2\r\n"
+    used, unused = (head + b"Content-Length: 2\r\n\r\n" for head in (used, unused))
+    for head in (used, unused):
+        heads.learn(_request(head, b"{}"), ASKED)
+    for _ in range(3):
+        heads.forget_unused()
+        assert heads.request_in(used + b"{}")
+    assert len(heads) == 1
+    assert heads.request_in(unused + b"{}") is None
+    heads.forget_unused()
+    heads.forget_unused()
+    assert len(heads) == 0
+
+
 def _request(head: bytes, body: bytes) -> Request:
     """Read a request as a connection does, and let its head be learned."""
     message, payload = _parsed(head + body)

@@ -3,15 +3,23 @@
 from collections.abc import Iterable
 from hashlib import blake2b
 from hmac import compare_digest
+from re import compile as pattern
+from typing import Literal
 from urllib.parse import unquote
 
 from msgspec import Struct
 
 from bridge.core.application import Application
 
-# Of /callbacks, /callbacks/{app}, /callbacks/{app}/{token}, cut at each "/".
-_ROOT = ["", "callbacks"]
-_NAME, _TOKEN, _END = 2, 3, 4
+Unknown = Literal["not_found", "unknown_application", "wrong_token", "missing_token", "unexpected_token"]
+"""Why an address is nobody's. To who asks they are the same."""
+
+# Of /callbacks, /callbacks/{app}, /callbacks/{app}/{token}, cut at each "/", without what is empty.
+_ROOT = "callbacks"
+_NAME, _TOKEN, _END = 1, 2, 3
+_DEFAULT = "default"
+_LEGAL = pattern(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LEGAL_MAX = 40
 
 
 class Address(Struct, frozen=True):
@@ -28,22 +36,42 @@ class Addresses:
         self._addresses = {
             app.name: Address(app, _digest(app.token)) for app in applications if app.mode == "push"
         }
+        self._tokens = {address.token for address in self._addresses.values()} - {_NO_TOKEN}
 
-    def application_at(self, path: str) -> Application | None:
-        """Tell whose address ``path`` is; None where it is nobody's, or its token is wrong."""
-        parts = path.split("/")
-        if parts[:_NAME] != _ROOT or len(parts) > _END:
-            return None
-        if "%" in path:
-            parts = [unquote(part) for part in parts]
-        address = self._addresses.get(parts[_NAME] if len(parts) > _NAME else "default", _NOWHERE)
-        # An empty last part is no token but an address with a part too many.
-        given = (parts[_TOKEN] or "\0") if len(parts) > _TOKEN else ""
-        return (
-            address.application
-            if compare_digest(_digest(given) if given else _NO_TOKEN, address.token)
-            else None
-        )
+    def application_at(self, path: str) -> Application | Unknown:
+        """Tell whose address ``path`` is; where it is nobody's, or its token is wrong, why."""
+        parts = _parts(path)
+        if not parts or parts[0] != _ROOT or len(parts) > _END:
+            return "not_found"
+        address = self._addresses.get(parts[_NAME] if len(parts) > _NAME else _DEFAULT, _NOWHERE)
+        given = parts[_TOKEN] if len(parts) > _TOKEN else ""
+        if compare_digest(_digest(given) if given else _NO_TOKEN, address.token) and address.application:
+            return address.application
+        # All are compared before, so that the time tells nothing of which it is.
+        if address.application is None:
+            return "unknown_application"
+        if address.token == _NO_TOKEN:
+            return "unexpected_token"
+        return "wrong_token" if given else "missing_token"
+
+    def named_in(self, path: str) -> tuple[str, bool]:
+        """Give the application that ``path`` names, and whether there is one of that name.
+
+        For logs: empty where it is no application's name, or is a token that stands in its place.
+        """
+        parts = _parts(path)
+        if not parts or parts[0] != _ROOT:
+            return "", False
+        name = parts[_NAME] if len(parts) > _NAME else _DEFAULT
+        if name in self._addresses:
+            return name, True
+        legal = len(name) <= _LEGAL_MAX and _LEGAL.fullmatch(name)
+        return (name if legal and _digest(name) not in self._tokens else "", False)
+
+
+def _parts(path: str) -> list[str]:
+    parts = [part for part in path.split("/") if part]
+    return [unquote(part) for part in parts] if "%" in path else parts
 
 
 def _digest(token: str) -> bytes:

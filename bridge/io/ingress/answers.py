@@ -4,10 +4,12 @@ Answers that never change are made once; no header tells anything of the request
 """
 
 from email.utils import formatdate
+from typing import get_args
 
 from msgspec import Struct, json
 
 from bridge.core.outcome import Ending, Outcome
+from bridge.io.ingress.addresses import Unknown
 
 _RETRY_AFTER = b"Retry-After: 5\r\n"
 _STATUS = {
@@ -40,6 +42,7 @@ class Answer(Struct, frozen=True, gc=False):
     bodiless: bool = False
     refusal: str = ""
     closes: bool = False
+    unauthorized: str = ""
 
 
 def _refusal(reason: str, status: bytes, error: str, headers: bytes = b"") -> Answer:
@@ -50,7 +53,10 @@ def _refusal(reason: str, status: bytes, error: str, headers: bytes = b"") -> An
 
 METHOD = _refusal("method", b"405 Method Not Allowed", "only POST is taken here", b"Allow: POST\r\n")
 METHOD_HEAD = Answer(METHOD.status, METHOD.body, METHOD.headers, bodiless=True, refusal=METHOD.refusal)
-NOT_FOUND = _refusal("not_found", b"404 Not Found", "no such callback address")
+NOT_FOUND = {
+    reason: _refusal(reason, b"404 Not Found", "no such callback address") for reason in get_args(Unknown)
+}
+"""By why; the same bytes for all."""
 TOO_LARGE = _refusal("too_large", b"413 Content Too Large", "the body is too large")
 ENCODING = _refusal(
     "encoding",
@@ -81,7 +87,8 @@ def answer_of(outcome: Outcome) -> Answer:
         told["reason"] = outcome.reason
         if ending is Ending.REJECTED:
             told["detail"] = outcome.detail
-        return Answer(_STATUS[ending], json.encode(told))
+            return Answer(_STATUS[ending], json.encode(told))
+        return Answer(_STATUS[ending], json.encode(told), unauthorized=outcome.reason)
     told["detail"] = outcome.detail
     return Answer(_STATUS[ending], json.encode(told), _RETRY_AFTER)
 

@@ -4,12 +4,14 @@ How its bytes become requests is told in `receiving`, what a request means in `i
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from bridge.io.ingress import window
 from bridge.io.ingress.answers import NO_ROOM, NOT_HTTP, Answer, rendered
+from bridge.io.ingress.budget import Budgets
 from bridge.io.ingress.crowd import House
 from bridge.io.ingress.receiving import Receiver
 from bridge.io.ingress.requests import Heads, Request
@@ -19,6 +21,7 @@ class Taker(Protocol):
     """Does the work of requests, and knows the heads of those that it took before."""
 
     heads: Heads
+    budgets: Budgets
 
     def take(self, request: Request, client: "Connection") -> None:
         """Begin with one request; ``client`` is told its answer, once, now or later."""
@@ -29,27 +32,39 @@ class Connection(Receiver):
 
     __slots__ = (
         "_half_closed",
+        "_handshake_over",
         "_house",
         "_over",
+        "_peer",
         "_taker",
         "_turning",
         "_was_cut",
     )
 
-    def __init__(self, house: House, taker: Taker, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(house.crowd, taker.heads, house.monotonic, loop)
+    def __init__(
+        self,
+        house: House,
+        taker: Taker,
+        loop: asyncio.AbstractEventLoop,
+        handshake_over: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__(house.crowd, taker.heads, taker.budgets.arriving_small, house.monotonic, loop)
         self._house = house
+        self._handshake_over = handshake_over
         self._taker = taker
         self._turning = False
         self._over = False
         self._half_closed = False
         self._was_cut = False
+        self._peer = ""
 
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
+        if self._handshake_over is not None:
+            self._handshake_over()
         window.set_up(transport)
         if self._house.shut:
             self.cut("")
@@ -60,6 +75,8 @@ class Connection(Receiver):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let the work under way end, and whoever waits for more bytes know that none will come."""
+        if self._request or self._requests or self._header_bytes:
+            self._peer = self._address()
         super().connection_lost(exc)
         self._deaf = True
         self._crowd.leave(self)
@@ -72,12 +89,22 @@ class Connection(Receiver):
         self._half_closed = True
         self._break_payload()
         self._turn()
+        if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
+            return False  # TLS closes both halves at once
         request = self._request
         return bool(self._requests) or (request is not None and (self.answering or request.is_whole))
+
+    def pause_writing(self) -> None:
+        """Read no more of a client that does not read its answers."""
+        super().pause_writing()
+        if not self._over:
+            self._crowd.not_reading(self, self._monotonic())
+            self._pause_reading_for_buffer()
 
     def resume_writing(self) -> None:
         """Go on with a client that reads its answers again."""
         super().resume_writing()
+        self._crowd.reading(self)
         self._turn()
 
     # What is done with it
@@ -88,9 +115,7 @@ class Connection(Receiver):
             return
         self._turning = True
         try:
-            while self._requests and not (self._request or self._paused or self._over):
-                self._crowd.busy(self)
-                self._begin(self._requests.popleft())
+            self._work_through()
         finally:
             self._turning = False
         if not (self._request or self._requests or self._over):
@@ -101,6 +126,21 @@ class Connection(Receiver):
         elif self._paused and not (self._request or self._over):
             # Who does not read its answers may be closed when room is needed.
             self._crowd.idle(self)
+
+    def _work_through(self) -> None:
+        """Begin with request after request, as many as can be answered at once; then read on, or no more."""
+        while True:
+            while self._requests and not (self._request or self._paused or self._over):
+                self._crowd.busy(self)
+                self._begin(self._requests.popleft())
+            if self._over:
+                return
+            if self._requests or self._queued_bytes:
+                self._charge_queue()
+            elif not self._buffer_paused:
+                return
+            if not self._read_on():
+                return
 
     def _begin(self, request: Request | Answer) -> None:
         if isinstance(request, Answer):
@@ -145,7 +185,9 @@ class Connection(Receiver):
         transport = self.transport
         gone = transport is None or transport.is_closing()
         if answer.refusal and not (gone and self._was_cut):
-            self._house.refused("incomplete" if gone and answer is NOT_HTTP else answer.refusal)
+            self._tell_refused("incomplete" if gone and answer is NOT_HTTP else answer.refusal, request)
+        elif answer.unauthorized and request is not None:
+            self._house.refusals.note_unauthorized(self._address(), request.message, answer.unauthorized)
         if gone or transport is None:
             return bool(self._requests)
         last = (self._deaf or self._half_closed) and not self._requests
@@ -156,6 +198,17 @@ class Connection(Receiver):
         connection = b"keep-alive" if request.is_old else b""
         transport.write(rendered(answer, self._house.date(), connection))
         return True
+
+    def _tell_refused(self, reason: str, request: Request | None) -> None:
+        message = request.message if request is not None else None
+        self._house.refusals.add(reason, self._address(), message)
+
+    def _address(self) -> str:
+        """Give the address of who is connected, or was."""
+        if self.transport is None:
+            return self._peer
+        peer = self.transport.get_extra_info("peername")
+        return str(peer[0]) if peer else ""
 
     def proceed(self) -> None:
         """Tell a client that asked whether to send its body to send it."""
@@ -169,6 +222,8 @@ class Connection(Receiver):
         self._deaf = True
         self.answering = False
         self._requests.clear()
+        if self._queued_bytes:
+            self._charge_queue()
         self._parser = None
         self._payload = EMPTY_PAYLOAD
         transport = self.transport
@@ -189,7 +244,7 @@ class Connection(Receiver):
     def cut(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""
         if reason and not (self._deaf and not self.answering):
-            self._house.refused(reason)
+            self._tell_refused(reason, self._request)
             self._was_cut = True
         self._deaf = True
         if self.transport is None:

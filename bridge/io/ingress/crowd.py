@@ -6,6 +6,8 @@ The end of the file says what a connection may ask of the house that it is in.
 from collections.abc import Iterator
 from typing import Protocol
 
+from bridge.io.ingress.refusals import Refusals
+
 
 class Guest(Protocol):
     """What the crowd needs of a connection."""
@@ -21,13 +23,15 @@ class Guest(Protocol):
 class Crowd:
     """Who is there. Each change costs a dictionary's insert: this stands on the hot path."""
 
-    def __init__(self, most: int, read_timeout_s: float) -> None:
+    def __init__(self, most: int, read_timeout_s: float, write_timeout_s: float) -> None:
         self._most = most
         self._read_timeout_s = read_timeout_s
+        self._write_timeout_s = write_timeout_s
         self._present: set[Guest] = set()
-        # Both in the order in which it began: the longest first.
+        # Each in the order in which it began: the longest first.
         self._idle: dict[Guest, None] = {}
         self._arriving: dict[Guest, float] = {}
+        self._not_reading: dict[Guest, float] = {}
 
     def __len__(self) -> int:
         return len(self._present)
@@ -59,6 +63,7 @@ class Crowd:
         self._present.discard(guest)
         self._idle.pop(guest, None)
         self._arriving.pop(guest, None)
+        self._not_reading.pop(guest, None)
 
     def idle(self, guest: Guest) -> None:
         """Note that nothing is asked of us there."""
@@ -79,8 +84,22 @@ class Crowd:
         """Note that a request's last byte came."""
         self._arriving.pop(guest, None)
 
+    def not_reading(self, guest: Guest, now: float) -> None:
+        """Note that more answers wait for its client than it is given."""
+        if guest in self._present:
+            self._not_reading.setdefault(guest, now)
+
+    def reading(self, guest: Guest) -> None:
+        """Note that its client has read answers again."""
+        self._not_reading.pop(guest, None)
+
     def cut_slow(self, now: float) -> None:
-        """Close every connection whose request has been arriving for too long."""
+        """Close every connection whose request arrives, or whose answers wait, for too long."""
+        for guest, since in tuple(self._not_reading.items()):
+            if now - since < self._write_timeout_s:
+                break
+            del self._not_reading[guest]
+            guest.cut("not_read")
         late = []
         for guest, since in self._arriving.items():
             if now - since < self._read_timeout_s:
@@ -105,15 +124,13 @@ class House(Protocol):
     crowd: Crowd
     draining: bool
     shut: bool
+    refusals: Refusals
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
 
     def date(self) -> bytes:
         """Tell the time as a Date header has it."""
-
-    def refused(self, reason: str) -> None:
-        """Count a refusal."""
 
     def broken(self, error: BaseException) -> None:
         """Take note of a bug."""

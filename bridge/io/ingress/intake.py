@@ -3,16 +3,14 @@
 Limits, application, token, body; what the body says is the pipeline's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from urllib.parse import parse_qsl
 
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.web_protocol import RequestPayloadError
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.inflate import Coding, inflate
 from bridge.core.outcome import Outcome
@@ -23,14 +21,15 @@ from bridge.io.ingress.answers import (
     METHOD_HEAD,
     NO_ROOM,
     NOT_FOUND,
-    NOT_HTTP,
     TOO_LARGE,
     Answer,
     answer_of,
 )
+from bridge.io.ingress.budget import SMALL_BYTES, Budgets, Charge
+from bridge.io.ingress.clock import Clock
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.requests import Asked, Heads, Request
-from bridge.io.ingress.room import SMALL, Place, Rooms
+from bridge.io.ingress.reading import Reading, Sizes
+from bridge.io.ingress.requests import Asked, Heads, Request, target_of
 from bridge.running import begin, heard
 from bridge.telling import Told
 
@@ -44,33 +43,24 @@ _CODINGS: dict[str, Coding | None] = {
 _QUERY_FIELDS_MAX = 100
 
 
-class Sizes(Struct, frozen=True):
-    """How large one body may be, how large all in work together, and how long one waits for room."""
-
-    body_max: int
-    bodies_max: int
-    patience_s: float
-
-
 class Intake:
     """Turns requests into notifications and outcomes into answers. ``traced``: with their trace's headers."""
 
     def __init__(
         self,
         deliver: Callable[[Notification], Told[Outcome]],
-        applications: Mapping[str, Application],
-        now_ms: Callable[[], int],
+        addresses: Addresses,
+        clock: Clock,
         sizes: Sizes,
         *,
         traced: bool = False,
     ) -> None:
         self._deliver = deliver
-        self._addresses = Addresses(applications.values())
-        self._now_ms = now_ms
+        self._addresses = addresses
+        self._now_ms = clock.now_ms
         self._sizes = sizes
         self._traced = traced
-        # A compressed body may need its own size and the largest one's.
-        self._rooms = Rooms(sizes.bodies_max, 2 * sizes.body_max)
+        self.budgets = Budgets(sizes.bodies_max, sizes.body_max, clock.monotonic)
         self.heads = Heads()
 
     def take(self, request: Request, client: Connection) -> None:
@@ -80,67 +70,95 @@ class Intake:
             client.answered(asked)
             return
         received_ms = self._now_ms()
-        size = self._needed(request, asked)
-        if not size:
+        size = request.size
+        if size > self._sizes.body_max:
             client.answered(TOO_LARGE)
             return
-        place = self._rooms.to_read(size)
         # Nearly all are small and here: they go on at once.
-        if request.is_whole and place.take():
-            try:
-                self._hand_over(asked, request.take_body(), received_ms, place, client)
-            except BaseException:
-                place.leave()
-                raise
-        else:
-            work = begin(self._take_in_time(request, asked, received_ms, place, client))
-            work.then(partial(_mourn, work, place, client))
+        if size <= SMALL_BYTES and request.is_whole:
+            charge = self.budgets.charge(size)
+            if charge.take():
+                self._hand_over(asked, request.take_body(), received_ms, charge, client)
+                return
+        work = begin(self._take_in_time(request, asked, received_ms, client))
+        work.then(partial(_note_bug, work, client))
 
     async def _take_in_time(
-        self, request: Request, asked: Asked, received_ms: int, place: Place, client: Connection
+        self, request: Request, asked: Asked, received_ms: int, client: Connection
     ) -> None:
-        """Wait for room, and for the rest of the body."""
-        if not place.take() and not await self._room_in_time(place, client):
-            client.answered(NO_ROOM)
-            return
-        client.answering = request.is_whole
-        if client.held_back and not request.is_whole:
-            client.go_on()
-        body = request.take_body() if request.is_whole else await self._body(request, client, place)
-        self._hand_over(asked, body, received_ms, place, client)
+        """Wait for the rest of the body, and until it may go into work."""
+        reading = Reading(self.budgets, self._sizes, request, client)
+        try:
+            body = await reading.body()
+            if isinstance(body, Answer):
+                reading.end()
+                client.answered(body)
+            elif len(body) <= SMALL_BYTES:
+                charge = self.budgets.charge(len(body))
+                if not await reading.charged(charge):
+                    client.answered(NO_ROOM)
+                    return
+                reading.end()
+                self._hand_over(asked, body, received_ms, charge, client)
+            else:
+                large, body = _Large(asked, body, received_ms), b""
+                client.answered(await self._deliver_large(large, client, reading))
+        finally:
+            reading.end()
 
     def _hand_over(
-        self, asked: Asked, body: bytes | Answer, received_ms: int, place: Place, client: Connection
+        self, asked: Asked, body: bytes, received_ms: int, charge: Charge, client: Connection
     ) -> None:
-        """Have a body delivered, and not keep it: who holds a delivery may drop it before it has ended."""
-        notification = body if isinstance(body, Answer) else self._opened(asked, body, received_ms)
-        if isinstance(notification, Answer):
-            place.leave()
-            client.answered(notification)
-            return
-        place.shrink(len(notification.body))
-        client.answering = True
-        told = (
-            self._deliver(notification)
-            if place.size <= SMALL
-            else begin(self._deliver_large([notification], client))
-        )
-        told.then(partial(_tell, told, place, client))
-
-    async def _deliver_large(self, box: list[Notification], client: Connection) -> Outcome | Answer:
-        place = self._rooms.to_work(len(box[0].body))
-        if not place.take() and not await self._room_in_time(place, client):
-            return NO_ROOM
+        """Have a small body delivered, and not keep it: who holds a delivery may drop it before its end."""
+        told: Told[Outcome] | Told[Answer]
         try:
-            return await heard(self._deliver(box.pop()))
-        finally:
-            place.leave()
+            notification = self._opened(asked, body, received_ms)
+            if isinstance(notification, Answer):
+                charge.release()
+                client.answered(notification)
+                return
+            size = len(notification.body)
+            client.answering = True
+            if size <= SMALL_BYTES:
+                charge.resize(size)
+                told = self._deliver(notification)
+            else:
+                large = _Large(asked, body, received_ms, notification)
+                del notification, body
+                told = begin(self._deliver_large(large, client))
+        except BaseException:
+            charge.release()
+            raise
+        told.then(partial(_tell, told, charge, client))
 
-    async def _room_in_time(self, place: Place, client: Connection) -> bool:
-        """Wait for a place, silently; what is not read yet stays with the client meanwhile."""
-        client.answering = True
-        client.hold_back()
-        return await place.wait(self._sizes.patience_s)
+    async def _deliver_large(
+        self, large: "_Large", client: Connection, reading: Reading | None = None
+    ) -> Answer:
+        """Have a large body delivered, once it may go into work; until then it is kept as it came."""
+        opened = large.opened or self._opened(large.asked, large.body, large.received_ms)
+        if isinstance(opened, Answer):
+            return opened
+        charge = self.budgets.charge_large(len(opened.body))
+        if not charge.take():
+            large.opened = None
+            del opened
+            client.answering = True
+            in_time = reading.charged(charge) if reading else charge.wait(self._sizes.patience_s)
+            if not await in_time:
+                return NO_ROOM
+            opened = self._opened(large.asked, large.body, large.received_ms)
+        try:
+            if isinstance(opened, Answer):
+                return opened
+            large.body, large.opened = b"", None
+            if reading is not None:
+                reading.end()
+            client.answering = True
+            told = self._deliver(opened)
+            del opened
+            return answer_of(await heard(told))
+        finally:
+            charge.release()
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
         damage = ""
@@ -175,10 +193,10 @@ class Intake:
     def _asked_by(self, message: RawRequestMessage) -> Asked | Answer:
         if message.method != "POST":
             return METHOD_HEAD if message.method == "HEAD" else METHOD
-        path, query = _target(message)
+        path, query = target_of(message)
         application = self._addresses.application_at(path)
-        if application is None:
-            return NOT_FOUND
+        if isinstance(application, str):
+            return NOT_FOUND[application]
         headers = message.headers
         coding: Coding | None = None
         if "Content-Encoding" in headers:
@@ -193,42 +211,19 @@ class Intake:
         trace = [",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate")]
         return Asked(application, query, coding, content_type, *trace)
 
-    def _needed(self, request: Request, asked: Asked) -> int:
-        """Tell how much room the body may need, to begin with where that is not known; 0: it is too large."""
-        most = self._sizes.body_max
-        size = request.size if request.size >= 0 else min(SMALL, most)
-        if size > most:
-            return 0
-        # At least a byte, so that 0 is free to mean too large.
-        return (size + most if asked.coding else size) or 1
 
-    async def _body(self, request: Request, client: Connection, place: Place) -> bytes | Answer:
-        payload = request.payload
-        if request.awaits_consent and not payload.total_bytes:
-            client.proceed()
-        parts = []
-        size = 0
-        try:
-            while part := await payload.readany():
-                size += len(part)
-                if size > self._sizes.body_max:
-                    return TOO_LARGE
-                if size > place.size:  # its size was not told
-                    larger = self._rooms.to_read(self._sizes.body_max)
-                    if not larger.take() and not await self._room_in_time(larger, client):
-                        return NO_ROOM
-                    place.change_for(larger)
-                    client.answering = False
-                    client.go_on()
-                parts.append(part)
-        except RequestPayloadError:
-            return NOT_HTTP
-        return b"".join(parts)
+class _Large(Struct, eq=False):
+    """A large body on its way into work, as it came; ``opened`` while that is at hand."""
+
+    asked: Asked
+    body: bytes
+    received_ms: int
+    opened: Notification | None = None
 
 
-def _tell(told: Told[Outcome] | Told[Outcome | Answer], place: Place, client: Connection) -> None:
+def _tell(told: Told[Outcome] | Told[Answer], charge: Charge, client: Connection) -> None:
     """Tell a client how its delivery ended."""
-    place.leave()
+    charge.release()
     if told.error is not None:
         client.broken(told.error)
         return
@@ -236,19 +231,10 @@ def _tell(told: Told[Outcome] | Told[Outcome | Answer], place: Place, client: Co
     client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
 
 
-def _mourn(work: Told[None], place: Place, client: Connection) -> None:
+def _note_bug(work: Told[None], client: Connection) -> None:
     """Say nothing to a client in whose request's work a bug is."""
     if work.error is not None:
-        place.leave()
         client.broken(work.error)
-
-
-def _target(message: RawRequestMessage) -> tuple[str, str]:
-    target = message.path
-    if not target.startswith("/"):
-        return message.url.raw_path, message.url.raw_query_string
-    path, _, query = target.partition("#")[0].partition("?")
-    return path, query
 
 
 def _proof(query: str) -> tuple[str, str]:

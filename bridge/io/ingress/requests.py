@@ -69,6 +69,11 @@ class Request(Struct, eq=False):
         return int(self.message.headers.get("Content-Length", -1))
 
     @property
+    def here_bytes(self) -> int:
+        """How many bytes of its body are here."""
+        return len(self.body) if self.asked is not None else self.payload.total_bytes
+
+    @property
     def awaits_consent(self) -> bool:
         """Whether its client sends the body only once it is told to."""
         return self.message.headers.get("Expect", "").lower() == "100-continue"
@@ -81,10 +86,24 @@ class Request(Struct, eq=False):
         return body
 
 
+def says_no_length(message: RawRequestMessage, payload: StreamReader) -> bool:
+    """Whether a head says that 2 ** 64 - 1 bytes follow, which to the parser is no length at all."""
+    return payload is EMPTY_PAYLOAD and bool(message.headers.get("Content-Length", "0").strip("0"))
+
+
 def is_too_large(message: RawRequestMessage) -> bool:
     """Whether a head has more bytes than are taken."""
     size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
     return size > HEADER_MAX
+
+
+def target_of(message: RawRequestMessage) -> tuple[str, str]:
+    """Give the path and the query that a request asks for."""
+    target = message.path
+    if not target.startswith("/"):
+        return message.url.raw_path, message.url.raw_query_string
+    path, _, query = target.partition("#")[0].partition("?")
+    return path, query
 
 
 def head_of(data: bytes, payload: StreamReader) -> bytes:
@@ -105,32 +124,48 @@ class _Known(Struct, frozen=True):
 
 
 class Heads:
-    """The heads learned last, of requests that a body of a told length follows and another request may."""
+    """The heads learned last, of requests that a body of a told length follows and another request may.
+
+    They hold tokens and signs: one that no request has come with for two turns of `forget_unused` is dropped.
+    """
 
     def __init__(self) -> None:
         self._known: dict[bytes, _Known] = {}
+        self._unused: dict[bytes, _Known] = {}  # since the last turn
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._known) + len(self._unused)
 
     def request_in(self, data: bytes) -> Request | None:
         """Give the request that ``data`` is, from its first byte to its last, if its head is known."""
         end = _end_of_head(data)
         # A head with a wrong token is never learned, and the look's time tells nothing of those that are.
         known = self._known.get(data[:end])
-        if known is None or len(data) - end != known.length:
+        if known is None:
+            known = self._unused.pop(data[:end], None)
+            if known is None:
+                return None
+            self._keep(data[:end], known)
+        if len(data) - end != known.length:
             return None
         return Request(known.message, EMPTY_PAYLOAD, b"", known.asked, data[end:])
 
     def learn(self, request: Request, asked: Asked) -> None:
         """Keep what a request's head asks for."""
         message, head = request.message, request.head
-        if not head or not _says_all(message, head):
-            return
-        known = self._known
-        if len(known) >= _KNOWN_MAX:
-            del known[next(iter(known))]
-        known[head] = _Known(message, asked, request.payload.total_bytes)
+        if head and _says_all(message, head):
+            self._keep(head, _Known(message, asked, request.payload.total_bytes))
+
+    def forget_unused(self) -> None:
+        """Drop what no request has come with since the last call; to be called every few seconds."""
+        self._unused, self._known = self._known, {}
+
+    def _keep(self, head: bytes, known: _Known) -> None:
+        kept = self._known
+        if len(kept) + len(self._unused) >= _KNOWN_MAX:
+            oldest = self._unused or kept
+            del oldest[next(iter(oldest))]
+        kept[head] = known
 
 
 def _says_all(message: RawRequestMessage, head: bytes) -> bool:

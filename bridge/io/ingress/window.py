@@ -1,26 +1,48 @@
-"""How many bytes a client may have sent that nobody has read: they take memory of ours, for each connection.
+"""What one connection may have in the kernel: bytes that we have not read, answers that its client has not.
 
-Common callbacks fit into the small window. A large body gets the large one when there is room for it.
+Common callbacks fit into the small window. A large body that comes gets the large one, a few at a time.
 """
 
 import asyncio
+import fcntl
 import socket
+import sys
+import termios
 from contextlib import suppress
+from typing import cast
 
 from aiohttp.http_parser import RawRequestMessage
+
+from bridge.io.listening import Option
 
 SMALL = 32 * 1024
 LARGE = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+# Linux takes twice this, for its own bookkeeping.
+_SEND_BUFFER_BYTES = 8 * 1024
+# Answers beyond it wait in the process, and the client is not read on until it reads.
+WRITE_BUFFER_BYTES = 16 * 1024
+
+
+def inherited(write_timeout_s: float) -> list[Option]:
+    """Give what the listening socket is set to, and every accepted connection with it."""
+    options = [
+        # An idle client that is gone without a word is found out by the kernel.
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+    ]
+    if _USER_TIMEOUT is not None:
+        # Answers that the kernel holds and the client does not take: too few to be noticed above it.
+        options.append((socket.IPPROTO_TCP, _USER_TIMEOUT, int(write_timeout_s * 1000)))
+    return options
 
 
 def set_up(transport: asyncio.BaseTransport) -> None:
     """Prepare a new connection."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        # An idle client that is gone without a word is found out by the kernel.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        open_to(transport, SMALL)
+    open_to(transport, SMALL)
+    # uvloop's transports are none of asyncio's classes.
+    cast("asyncio.WriteTransport", transport).set_write_buffer_limits(WRITE_BUFFER_BYTES)
 
 
 def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
@@ -28,7 +50,21 @@ def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
     sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
     if sock is not None and _CLAMP is not None:
         with suppress(OSError):  # it is closed already
+            # The clamp bounds what is announced, the buffer what small segments take beside their bytes. Only
+            # once it is connected: the listening socket's would bound the window for good.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
             sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size)
+
+
+def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
+    """Give how many bytes wait in the kernel; -1 where that is not told, as of TLS, which reads ahead."""
+    if transport is None or transport.get_extra_info("ssl_object") is not None:
+        return -1
+    try:
+        found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, b"\0" * 4)
+    except (OSError, AttributeError):
+        return -1
+    return int.from_bytes(found, sys.byteorder)
 
 
 def exceeds(message: RawRequestMessage) -> bool:

@@ -52,6 +52,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{ int (dig "http" "port" 8080 .Values.settings) }}
 {{- end }}
 
+{{/* What the http port speaks. */}}
+{{- define "bridge.scheme" -}}
+{{- $certificate := dig "http" "tls_certfile" "" .Values.settings }}
+{{- range .Values.secrets }}{{ if eq .setting "http.tls_certfile" }}{{ $certificate = .key }}{{ end }}{{ end }}
+{{- ternary "https" "http" (not (empty $certificate)) }}
+{{- end }}
+
 {{- define "bridge.adminPort" -}}
 {{ int (dig "admin" "port" 9090 .Values.settings) }}
 {{- end }}
