@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim, question
 from bridge.core.codec import Envelope, open_envelope, read_event
+from bridge.core.decoding import UNCOUNTED_BYTES, has_many_containers
 from bridge.core.event import Event, Notification, Record, Stamp
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.core.signature import verdict
+from bridge.core.signature import NO_PROOF, proof_in, verdict
 from bridge.holding import Hold, Holding, settled
 from bridge.journeys import Journeys, Memory
 from bridge.running import begin
@@ -125,7 +126,7 @@ class Pipeline:
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
-            if trip.size <= _ASIDE_BYTES:
+            if trip.size <= UNCOUNTED_BYTES or not _takes_long(trip.notification.body):
                 unauthorized = self._read(trip)
             else:
                 # A large body of small parts takes seconds: it is read aside, so that all others are served.
@@ -167,19 +168,28 @@ class Pipeline:
             await asyncio.sleep(pause)
 
     def _read(self, trip: _Trip) -> str:
-        """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
+        """Authorize, open, decode. Leaves the event in ``trip``, or says why it is unauthorized.
+
+        Of a body whose sender proves nothing no more is read than its proof.
+        """
         notification = trip.notification
         application, now_s = notification.application, notification.received_ms // 1000
         asked = (notification.query_sign, notification.query_t)
+        given, unauthorized = NO_PROOF, None
+        if application.sign_keys:
+            given = NO_PROOF if notification.damage else proof_in(notification.body)
+            unauthorized = verdict(application, given, asked, now_s)
+            if unauthorized and verdict(application, NO_PROOF, asked, now_s):
+                return unauthorized
         try:
-            envelope = _open(notification)
+            envelope = _open(notification, may_be_plain=not any(given))
         except Rejected:
-            # Nobody may fill the dead-letter topic of an application that asks for signatures.
-            unauthorized = verdict(application, ("", ""), asked, now_s)
+            # Nobody may fill the dead-letter topic of an application that asks for signatures, and what
+            # cannot be decoded has no proof.
+            unauthorized = verdict(application, NO_PROOF, asked, now_s)
             if unauthorized:
                 return unauthorized
             raise
-        unauthorized = verdict(application, (envelope.sign, envelope.t), asked, now_s)
         if unauthorized:
             return unauthorized
         trip.event = read_event(envelope)
@@ -260,7 +270,11 @@ class Pipeline:
         return Outcome(ending=Ending.DEFERRED, event_type=event_type, detail=why)
 
 
-def _open(notification: Notification) -> Envelope:
+def _takes_long(body: bytes) -> bool:
+    return len(body) > _ASIDE_BYTES or has_many_containers(body)
+
+
+def _open(notification: Notification, *, may_be_plain: bool) -> Envelope:
     if notification.damage:
         raise Rejected(Reason.MALFORMED, notification.damage)
-    return open_envelope(notification.body)
+    return open_envelope(notification.body, may_be_plain=may_be_plain)
