@@ -120,9 +120,7 @@ class Pipeline:
 
     async def _deliver(self, notification: Notification) -> Outcome:
         arrived = self._loop.time()
-        trip = _Trip(
-            notification, len(notification.body), arrived, arrived + self._wait_s, self._rule.retry_s
-        )
+        trip = _Trip(notification, notification.size, arrived, arrived + self._wait_s, self._rule.retry_s)
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
@@ -261,7 +259,7 @@ class Pipeline:
 
         The body is let go of meanwhile, and with it what was read from it, which are views of its bytes.
         """
-        trip.notification = replace(trip.notification, body=b"")
+        trip.notification = replace(trip.notification, body=b"", received=b"")
         event_type = ""
         if trip.event is not None:
             event_type = trip.event.type

@@ -52,12 +52,6 @@ METHOD = _refusal("method", b"405 Method Not Allowed", "only POST is taken here"
 METHOD_HEAD = Answer(METHOD.status, METHOD.body, METHOD.headers, bodiless=True, refusal=METHOD.refusal)
 NOT_FOUND = _refusal("not_found", b"404 Not Found", "no such callback address")
 TOO_LARGE = _refusal("too_large", b"413 Content Too Large", "the body is too large")
-ENCODING = _refusal(
-    "encoding",
-    b"415 Unsupported Media Type",
-    "Content-Encoding may be identity, gzip or deflate",
-    b"Accept-Encoding: gzip, deflate\r\n",
-)
 NO_ROOM = Answer(
     _STATUS[Ending.DEFERRED],
     json.encode({"outcome": Ending.DEFERRED, "detail": "no room for another body"}),

@@ -14,11 +14,10 @@ from msgspec.structs import replace
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
-from bridge.core.inflate import Coding, inflate
+from bridge.core.inflate import CODINGS, inflate
 from bridge.core.outcome import Outcome
 from bridge.io.ingress.addresses import Addresses
 from bridge.io.ingress.answers import (
-    ENCODING,
     METHOD,
     METHOD_HEAD,
     NO_ROOM,
@@ -34,13 +33,6 @@ from bridge.io.ingress.room import SMALL, Place, Rooms
 from bridge.running import begin, heard
 from bridge.telling import Told
 
-_CODINGS: dict[str, Coding | None] = {
-    "": None,
-    "identity": None,
-    "gzip": "gzip",
-    "x-gzip": "gzip",
-    "deflate": "deflate",
-}
 _QUERY_FIELDS_MAX = 100
 
 
@@ -118,7 +110,7 @@ class Intake:
             place.leave()
             client.answered(notification)
             return
-        place.shrink(len(notification.body))
+        place.shrink(notification.size)
         client.answering = True
         told = (
             self._deliver(notification)
@@ -128,7 +120,7 @@ class Intake:
         told.then(partial(_tell, told, place, client))
 
     async def _deliver_large(self, box: list[Notification], client: Connection) -> Outcome | Answer:
-        place = self._rooms.to_work(len(box[0].body))
+        place = self._rooms.to_work(box[0].size)
         if not place.take() and not await self._room_in_time(place, client):
             return NO_ROOM
         try:
@@ -143,14 +135,14 @@ class Intake:
         return await place.wait(self._sizes.patience_s)
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
-        damage = ""
+        damage, received = "", b""
         if asked.coding:
             plain = inflate(body, asked.coding, self._sizes.body_max)
             if plain.too_large:
                 return TOO_LARGE
             damage = plain.damage
-            # Of what cannot be opened the received bytes are kept.
-            body = body if damage else plain.body
+            if not damage:
+                received, body = body, plain.body
         sign, t = _proof(asked.query) if asked.query else ("", "")
         notification = Notification(
             application=asked.application,
@@ -161,6 +153,8 @@ class Intake:
             query_t=t,
             damage=damage,
         )
+        if asked.encoding and len(received) <= len(body):
+            notification = replace(notification, content_encoding=asked.encoding, received=received)
         if not self._traced:
             return notification
         return replace(notification, traceparent=asked.traceparent, tracestate=asked.tracestate)
@@ -180,18 +174,18 @@ class Intake:
         if application is None:
             return NOT_FOUND
         headers = message.headers
-        coding: Coding | None = None
+        encoding = ""
         if "Content-Encoding" in headers:
-            named = ",".join(headers.getall("Content-Encoding")).strip().lower()
-            if named not in _CODINGS:
-                return ENCODING
-            coding = _CODINGS[named]
+            # What is called otherwise is read as it is, and kept if that gives no event.
+            encoding = ",".join(headers.getall("Content-Encoding")).strip().lower()
+            encoding = "" if encoding == "identity" else encoding
+        coding = CODINGS.get(encoding)
         content_type = headers.get("Content-Type", "")
         if not self._traced:
-            return Asked(application, query, coding, content_type)
+            return Asked(application, query, coding, content_type, encoding=encoding)
         # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
-        trace = [",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate")]
-        return Asked(application, query, coding, content_type, *trace)
+        parent, state = (",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate"))
+        return Asked(application, query, coding, content_type, parent, state, encoding)
 
     def _needed(self, request: Request, asked: Asked) -> int:
         """Tell how much room the body may need, to begin with where that is not known; 0: it is too large."""
