@@ -116,3 +116,61 @@ async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_defer
     await rig.pipeline.stop(0)
     outcome = await posts[-1]
     assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+
+
+async def test_of_an_unsigned_body_no_more_is_read_than_its_proof(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+
+    def opened(_body: bytes, **_how: bool) -> None:
+        pytest.fail("the payload was read before the signature was judged")
+
+    monkeypatch.setattr("bridge.pipeline.open_envelope", opened)
+    large = edited(message="x" * 300_000)
+    for body in (edited(), large, edited()[:-1] + b',"Sign":"' + b"0" * 32 + b'","T":1}'):
+        assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
+    assert (await rig.deliver(edited(), application=app, query_sign="0", query_t="1")).reason == "wrong"
+
+
+async def test_a_body_that_cannot_be_decoded_has_no_proof(rig: Rig) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+    t = str(NOW_MS // 1000)
+    sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
+    broken = edited()[:-1] + f',"Sign":"{sign}","T":{t},"x":"'.encode() + b'\xff"}'
+    assert (await rig.deliver(broken, application=app)).reason == "missing"
+    assert not rig.writer.records
+    by_query = await rig.deliver(broken, application=app, query_sign=sign, query_t=t)
+    assert (by_query.ending, by_query.reason) == (Ending.REJECTED, "malformed")
+    unproven = broken.replace(sign.encode(), b"0" * 32)
+    by_query = await rig.deliver(unproven, application=app, query_sign=sign, query_t=t)
+    assert by_query.ending is Ending.REJECTED
+    decodable = unproven.replace(b"\xff", b"")
+    assert (await rig.deliver(decodable, application=app, query_sign=sign, query_t=t)).reason == "wrong"
+
+
+async def test_a_signed_body_with_a_byte_order_mark_or_half_a_pair_is_an_event(rig: Rig) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+    t = str(NOW_MS // 1000)
+    sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
+    signed = edited(message="@")[:-1] + f',"Sign":"{sign}","T":{t}}}'.encode()
+    odd = b"\xef\xbb\xbf" + signed.replace(b"@", rb"\ud800")
+    assert (await rig.deliver(odd, application=app)).ending is Ending.PUBLISHED
+    assert rig.values()[0]["conformance"] == "repaired"
+
+
+async def test_a_middling_body_of_very_many_parts_is_read_while_others_are_served(rig: Rig) -> None:
+    body = b'{"version":"4.0","eventType":"ConcatComplete","data":{"vodTaskId":"big","fileInfo":[%b]}}'
+    first = rig.deliver(body % b",".join([b"{}"] * 80_000))
+    second = rig.deliver(edited())
+    assert (await second).ending is Ending.PUBLISHED
+    assert not first.done()
+    assert (await first).ending is Ending.PUBLISHED
+
+
+async def test_compressed_bytes_that_are_no_event_are_kept_as_they_came(rig: Rig) -> None:
+    changes = {"content_encoding": "gzip", "received": b"\x1f\x8b as it came"}
+    assert (await rig.deliver(b" " * 5_000, **changes)).ending is Ending.REJECTED
+    (record,) = rig.writer.records
+    assert record.value == b"\x1f\x8b as it came"
+    assert dict(record.headers)["content-encoding"] == b"gzip"
