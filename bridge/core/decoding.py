@@ -53,8 +53,9 @@ def _containers(text: bytes) -> int:
 
 def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
     """Read JSON text, which was found to be such before. Numbers that no Python number holds stay `Raw`."""
-    if not has_slow_numbers(text):
-        in_pieces = len(text) > _CONTAINERS_VERY_MANY and _containers(bytes(text)) > _CONTAINERS_VERY_MANY
+    size = len(text)
+    if size <= UNSCANNED_BYTES or not has_slow_numbers(text):
+        in_pieces = size > _CONTAINERS_VERY_MANY and _containers(bytes(text)) > _CONTAINERS_VERY_MANY
         try:
             return _decode_in_pieces(text) if in_pieces else msgspec.json.decode(text)
         except msgspec.ValidationError:

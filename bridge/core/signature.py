@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 
 from bridge.core.application import Application
 from bridge.core.content import NULL, is_null
-from bridge.core.surrogates import has_surrogates, without_surrogates
+from bridge.core.surrogates import without_surrogates
 
 LATE_S = 60
 EARLY_S = 900
@@ -60,9 +60,10 @@ def _opened(body: bytes) -> _Members:
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        if not has_surrogates(body):
+        other = without_surrogates(body)
+        if other is body:
             raise
-        return _members(memoryview(without_surrogates(body))[start:])
+        return _members(memoryview(other)[start:])
 
 
 def proof_text(raw: Raw) -> str:

@@ -36,6 +36,6 @@ def without_surrogates(text: bytes) -> bytes:
     """Give a text in which quotes, brackets and ASCII characters stand where they did, and no surrogate is.
 
     Cheap, for whoever only looks for something in ASCII: all escapes from U+D000 on become others, of which
-    none means an ASCII character.
+    none means an ASCII character. Where there is no such escape it is ``text`` itself.
     """
     return text.replace(rb"\ud", rb"\uf").replace(rb"\uD", rb"\uF")

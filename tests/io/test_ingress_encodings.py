@@ -1,4 +1,4 @@
-"""Compressed bodies: opened where that is possible, kept as they came, and refused for their encoding never."""
+"""Compressed bodies: opened where that can be, kept as they came, and refused for their encoding never."""
 
 import gzip
 import zlib
