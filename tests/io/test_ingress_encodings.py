@@ -5,6 +5,7 @@ import zlib
 
 import pytest
 
+from bridge.core.record import Routing, dead_letter
 from tests.io.doors import Door, post
 
 BODY = b'{"EventType":"NewFileUpload"}'
@@ -70,3 +71,12 @@ async def test_damaged_compression_reaches_the_pipeline_with_its_received_bytes(
     assert door.taken[0].body == body
     assert door.taken[0].damage.startswith("gzip: ")
     assert (door.taken[0].content_encoding, door.taken[0].received) == ("gzip", b"")
+
+
+async def test_of_compressed_blanks_no_more_is_kept_than_came(door: Door) -> None:
+    compressed = gzip.compress(b" " * 4_000_000)
+    for _ in range(3):
+        await door.post(compressed, Content_Encoding="gzip")
+    kept = [dead_letter(taken, "malformed", "not JSON", Routing()) for taken in door.taken]
+    assert [letter.value for letter in kept] == [compressed] * 3
+    assert sum(len(name) + len(value) for name, value in kept[0].headers) < 300
