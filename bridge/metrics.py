@@ -25,7 +25,6 @@ FORMATS = ("v3", "legacy", "none")
 REFUSALS = (
     "busy",
     "connections",
-    "encoding",
     "header_too_large",
     "incomplete",
     "method",

@@ -42,7 +42,7 @@ OTHER = "An event of a type that the catalogue does not know; its payload is as 
 HEADERS = "The headers of every event's record: a CloudEvent in binary mode. All are texts in UTF-8."
 DEAD_LETTER = (
     "The headers of a record on the dead-letter topic. Its key is the application's name, its value the body "
-    "as received (decompressed where that was possible), which may be any bytes."
+    "as received (compressed as it came, see content-encoding), which may be any bytes."
 )
 
 

@@ -10,6 +10,7 @@ from bridge.core.application import Application
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from tests.contracts import NOW_MS
 from tests.deliveries import Rig, edited
+from tests.shapes import SHAPES
 
 pytestmark = pytest.mark.asyncio
 
@@ -111,8 +112,73 @@ async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
 
 
 async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_deferred(rig: Rig) -> None:
-    posts = [rig.deliver(b"[" + b"{}," * 200_000 + b"{}]") for _ in range(3)]
+    body = SHAPES["empty objects, then a code"](1024 * 1024)  # half a second each
+    posts = [rig.deliver(body) for _ in range(3)]
     await asyncio.sleep(0)
     await rig.pipeline.stop(0)
     outcome = await posts[-1]
     assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+
+
+async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+
+    def refuse(*_given: object, **_how: object) -> None:
+        pytest.fail("it was read before the signature was judged")
+
+    monkeypatch.setattr("bridge.pipeline.read_event", refuse)
+    monkeypatch.setattr("bridge.core.v3.read_plain", refuse)
+    wrong = edited()[:-1] + b',"Sign":"' + b"0" * 32 + b'","T":1}'
+    for body in (edited(), wrong):
+        assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
+    assert (await rig.deliver(edited(), application=app, query_sign="0", query_t="1")).reason == "wrong"
+    monkeypatch.setattr("bridge.pipeline.open_envelope", refuse)
+    large = edited(message="x" * 300_000)
+    for body in (large, large[:-1] + wrong[-48:]):
+        assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
+    assert (await rig.deliver(large, application=app, query_sign="0", query_t="1")).reason == "wrong"
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+async def test_a_body_that_cannot_be_decoded_has_no_proof(rig: Rig, size: int) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+    t = str(NOW_MS // 1000)
+    sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
+    broken = edited(message="x" * size)[:-1] + f',"Sign":"{sign}","T":{t},"x":"'.encode() + b'\xff"}'
+    assert (await rig.deliver(broken, application=app)).reason == "missing"
+    assert not rig.writer.records
+    by_query = await rig.deliver(broken, application=app, query_sign=sign, query_t=t)
+    assert (by_query.ending, by_query.reason) == (Ending.REJECTED, "malformed")
+    unproven = broken.replace(sign.encode(), b"0" * 32)
+    by_query = await rig.deliver(unproven, application=app, query_sign=sign, query_t=t)
+    assert by_query.ending is Ending.REJECTED
+    decodable = unproven.replace(b"\xff", b"")
+    assert (await rig.deliver(decodable, application=app, query_sign=sign, query_t=t)).reason == "wrong"
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+async def test_a_signed_body_with_a_byte_order_mark_or_half_a_pair_is_an_event(rig: Rig, size: int) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+    t = str(NOW_MS // 1000)
+    sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
+    signed = edited(message="@" + "x" * size)[:-1] + f',"Sign":"{sign}","T":{t}}}'.encode()
+    odd = b"\xef\xbb\xbf" + signed.replace(b"@", rb"\ud800")
+    assert (await rig.deliver(odd, application=app)).ending is Ending.PUBLISHED
+    assert rig.values()[0]["conformance"] == "repaired"
+
+
+async def test_a_middling_body_of_very_many_parts_is_read_while_others_are_served(rig: Rig) -> None:
+    body = b'{"version":"4.0","eventType":"ConcatComplete","data":{"vodTaskId":"big","fileInfo":[%b]}}'
+    first = rig.deliver(body % b",".join([b"{}"] * 80_000))
+    second = rig.deliver(edited())
+    assert (await second).ending is Ending.PUBLISHED
+    assert not first.done()
+    assert (await first).ending is Ending.PUBLISHED
+
+
+async def test_compressed_bytes_that_are_no_event_are_kept_as_they_came(rig: Rig) -> None:
+    changes = {"content_encoding": "gzip", "received": b"\x1f\x8b as it came"}
+    assert (await rig.deliver(b" " * 5_000, **changes)).ending is Ending.REJECTED
+    (record,) = rig.writer.records
+    assert record.value == b"\x1f\x8b as it came"
+    assert dict(record.headers)["content-encoding"] == b"gzip"

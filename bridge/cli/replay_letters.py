@@ -22,6 +22,7 @@ from bridge.cli.replay_report import End, Teller
 from bridge.cli.replay_work import Stopped, carried, chunks, foreseen
 from bridge.cli.stretch import Batch, Span, Stretch, reading
 from bridge.core.event import Notification, Record
+from bridge.core.inflate import CODINGS, Inflated, inflate
 from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
 from bridge.core.progress import Progress
 from bridge.core.readback import read_back
@@ -52,7 +53,8 @@ class _Letter(Struct, frozen=True):
     reason: str
     received_ms: int
     content_type: str
-    body: bytes
+    content_encoding: str
+    value: bytes
 
     @property
     def origin(self) -> str:
@@ -71,6 +73,7 @@ class DeadLetters:
         self._options = kafka_options(settings.kafka)
         self._topic = settings.kafka.topic_dead_letter
         self._routing = routing_of(settings)
+        self._body_max = settings.http.body_max_bytes
         # They were authorised when they came, by signatures that are out of date by now.
         self._apps = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
         self._positions = Positions(self._options, wish.group)
@@ -83,9 +86,19 @@ class DeadLetters:
             seen = 0
             async for batch in stretch.batches():
                 for letter in self._letters(batch, teller):
-                    canonical = self._kept_event(letter)
-                    if canonical is None:
-                        teller.end(foreseen(letter.origin, letter.body))
+                    opened = self._opened(letter)
+                    canonical = self._kept_event(letter, opened)
+                    if opened.damage:
+                        teller.end(
+                            End(
+                                letter.origin,
+                                str(Ending.REJECTED),
+                                reason=str(Reason.MALFORMED),
+                                name=opened.damage,
+                            )
+                        )
+                    elif canonical is None:
+                        teller.end(foreseen(letter.origin, opened.body))
                     else:
                         teller.end(_end(letter, canonical, Ending.PUBLISHED))
                 seen += len(batch.records)
@@ -182,21 +195,35 @@ class DeadLetters:
                 raise end
 
     async def _through(self, letter: _Letter, bridge: Parts) -> End:
-        canonical = self._kept_event(letter)
+        opened = self._opened(letter)
+        canonical = self._kept_event(letter, opened)
         if canonical is not None:
             return await _written(letter, canonical, bridge)
         notification = Notification(
             application=self._apps[letter.app],
-            body=letter.body,
+            body=letter.value if opened.damage else opened.body,
+            damage=opened.damage,
             received_ms=letter.received_ms,
             mode="replay",
             content_type=letter.content_type,
         )
         return await carried(bridge, notification, letter.origin)
 
-    def _kept_event(self, letter: _Letter) -> Record | None:
+    def _kept_event(self, letter: _Letter, opened: Inflated) -> Record | None:
         """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
-        return read_back(letter.body, self._routing) if letter.reason == Reason.TOO_LARGE else None
+        return read_back(opened.body, self._routing) if letter.reason == Reason.TOO_LARGE else None
+
+    def _opened(self, letter: _Letter) -> Inflated:
+        """Decompress what was kept as it came."""
+        coding = CODINGS.get(letter.content_encoding)
+        if coding is None:
+            return Inflated(letter.value)
+        opened = inflate(letter.value, coding, self._body_max)
+        if opened.too_large:
+            return Inflated(
+                damage=f"{coding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
+            )
+        return opened
 
 
 async def _written(letter: _Letter, record: Record, bridge: Parts) -> End:
@@ -236,9 +263,15 @@ def _letter(record: ConsumerRecord) -> _Letter:
         reason=text("reason"),
         received_ms=max(0, received_ms),
         content_type=text("content-type", "surrogateescape"),
-        body=record.value or b"",
+        content_encoding=text("content-encoding", "surrogateescape"),
+        value=record.value or b"",
     )
 
 
 def _size(letter: _Letter) -> int:
-    return len(letter.body)
+    """How many bytes it may have in work: a compressed one many times its own."""
+    size = len(letter.value)
+    return size * _GROWTH if letter.content_encoding in CODINGS else size
+
+
+_GROWTH = 1000  # deflate's most is 1,032

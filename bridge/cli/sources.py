@@ -12,6 +12,8 @@ from typing import IO
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bridge.core.signature import BOM
+
 _SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 STDIN = Path("-")
 
@@ -74,7 +76,7 @@ def documents(stream: IO[bytes]) -> Iterator[bytes]:
     """One document a line where the first line is one, else all of it as one document."""
     head: list[bytes] = []
     for line in stream:
-        head.append(line)
+        head.append(line if head else line.removeprefix(BOM))
         if line.strip():
             break
     if not head or not head[-1].strip():

@@ -11,11 +11,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from aiokafka import ConsumerRecord
-from msgspec import Struct
+from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
 from bridge.consumer.errors import NoRecordError, Unreadable
 from bridge.core.catalogue import ROWS
+from bridge.core.decoding import UNSCANNED_BYTES, decode_exactly, has_slow_numbers
 from bridge.core.payloads import Payload
 
 P = TypeVar("P")
@@ -52,9 +53,10 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     the schemas. What does not apply is None or empty.
 
     ``payload`` is a struct of `bridge.core.payloads` where the type is known and the payload fits it
-    (``typed``), plain data otherwise. ``record`` is aiokafka's own, with the bytes. An event made by hand,
-    as in a test, needs none: ``raw`` and ``key`` are then what the bridge would make of the rest, while
-    ``topic``, ``partition``, ``offset`` and ``headers`` raise `NoRecordError`.
+    (``typed``), plain data otherwise. In plain data a number that no Python number holds (1e999, or over
+    4,300 digits) is the `msgspec.Raw` of its text. ``record`` is aiokafka's own, with the bytes. An event
+    made by hand, as in a test, needs none: ``raw`` and ``key`` are then what the bridge would make of the
+    rest, while ``topic``, ``partition``, ``offset`` and ``headers`` raise `NoRecordError`.
     """
 
     id: str
@@ -88,7 +90,7 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
         """The whole canonical event as plain data, fields included that this version does not know."""
         if self.record is None:
             return _as_written(self)
-        value: dict[str, Any] = msgspec.json.decode(self.record.value)
+        value: dict[str, Any] = decode_exactly(self.record.value)
         return value
 
     @property
@@ -157,14 +159,31 @@ def read(record: ConsumerRecord) -> Event[Any]:
 
 
 def _read(value: bytes, name: str) -> Event[Any]:
+    if len(value) > UNSCANNED_BYTES and has_slow_numbers(value):
+        return _read_exactly(value)
     if name in _STRUCTS:
         with suppress(msgspec.ValidationError):
             event = _typed(name)(value)
             if event.type == name:
                 return event
-    event = _plain(value)
+    try:
+        event = _plain(value)
+    except msgspec.ValidationError:
+        return _read_exactly(value)
     if event.type != name and event.type in _STRUCTS:
         return _read(value, event.type)
+    return event
+
+
+def _read_exactly(value: bytes) -> Event[Any]:
+    """Read an event whose payload has numbers that no Python number holds, or very many slow ones."""
+    event = _with_raw_payload(value)
+    value.decode()  # what was only passed over may be no UTF-8
+    payload = decode_exactly(event.payload)
+    if event.type in _STRUCTS:
+        with suppress(msgspec.ValidationError):
+            payload = msgspec.convert(payload, _STRUCTS[event.type])
+    force_setattr(event, "payload", payload)
     return event
 
 
@@ -178,6 +197,7 @@ def _type_by_headers(record: ConsumerRecord) -> str:
 
 _STRUCTS = {row.name: row.struct for row in ROWS}
 _plain: Callable[[bytes], Event[Any]] = msgspec.json.Decoder(Event[Any]).decode
+_with_raw_payload: Callable[[bytes], Event[Any]] = msgspec.json.Decoder[Event[Any]](Event[Raw]).decode
 
 
 @cache

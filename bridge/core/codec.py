@@ -3,7 +3,6 @@
 Any bytes give an `Event` or `Rejected`. How an event is written stands in `record`.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,16 +18,12 @@ from bridge.core.identity import identify
 from bridge.core.outcome import Reason, Rejected
 from bridge.core.reading import Reading
 from bridge.core.result import NO_CODE, OwnCode, is_failure, judge
+from bridge.core.signature import BOM, proof_text
+from bridge.core.surrogates import mended
 
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
-
-# One escape: a whole surrogate pair, half of one, or any other (which keeps the backslashes in step).
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
 
 # Members that concern a body's delivery only.
 _OF_DELIVERY = frozenset({"EventHandle", "Sign", "T"})
@@ -48,10 +43,11 @@ class Envelope(Struct, frozen=True, gc=False):
     reading: Reading | None = None
 
 
-def open_envelope(body: bytes) -> Envelope:
-    """Open a body. It is an object, or `Rejected`."""
-    if (reading := v3.read_plain(body)) is not None:
+def open_envelope(body: bytes, *, may_be_plain: bool = True) -> Envelope:
+    """Open a body. It is an object, or `Rejected`. ``may_be_plain`` is False where it is known to be none."""
+    if may_be_plain and (reading := v3.read_plain(body)) is not None:
         return Envelope({}, "", "", (), reading)
+    body = body.removeprefix(BOM)
     repairs: tuple[str, ...] = ()
     try:
         if not body.isascii():
@@ -59,10 +55,10 @@ def open_envelope(body: bytes) -> Envelope:
         try:
             members = _members(body)
         except msgspec.DecodeError:
-            mended = _ESCAPE.sub(lambda found: rb"\ufffd" if found[1] else found[0], body)
-            if mended == body:
+            whole = mended(body)
+            if whole is body:
                 raise
-            members = _members(mended)
+            members = _members(whole)
             repairs = ("lone surrogate: to U+FFFD",)
     except UnicodeDecodeError as error:
         raise Rejected(Reason.MALFORMED, f"not UTF-8 (byte {error.start})") from None
@@ -75,16 +71,8 @@ def open_envelope(body: bytes) -> Envelope:
     if _OF_DELIVERY.isdisjoint(members):
         return Envelope(members, "", "", repairs)
     members.pop("EventHandle", None)
-    sign, t = (_proof(members.pop(name)) if name in members else "" for name in ("Sign", "T"))
+    sign, t = (proof_text(members.pop(name)) if name in members else "" for name in ("Sign", "T"))
     return Envelope(members, sign, t, repairs)
-
-
-def _proof(raw: Raw) -> str:
-    """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
-    if is_null(raw):
-        return ""
-    written = bytes(raw)
-    return _text(raw) if written.startswith(b'"') else written.decode()
 
 
 def read_event(envelope: Envelope) -> Event:

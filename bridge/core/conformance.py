@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 
 from bridge.core import content
 from bridge.core.catalogue import Row
+from bridge.core.decoding import UNSCANNED_BYTES, has_slow_numbers
 from bridge.core.shape import LARGEST, SMALLEST, Kind, Shape, known_struct, readable_struct, shape_of
 
 REPAIRS_MAX = 100
@@ -57,7 +58,12 @@ def fit(raw: Raw, row: Row) -> Fitted:
 
 
 def strictly(raw: Raw, row: Row) -> Any:  # noqa: ANN401 - a strict struct or None
-    """Read JSON text that is a payload just as the catalogue says; None where it is anything else."""
+    """Read JSON text that is a payload just as the catalogue says; None where it is anything else.
+
+    None also where that would be slow: what is read the other way is the same.
+    """
+    if len(raw) > UNSCANNED_BYTES and has_slow_numbers(raw):
+        return None
     try:
         return _strict_decode(row.struct)(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):

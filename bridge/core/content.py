@@ -4,8 +4,6 @@ Nothing here knows an event type. A value is what `decode` gives, or a struct of
 read alike by `pick`.
 """
 
-import json
-import math
 import re
 from functools import cache
 from hashlib import blake2b
@@ -16,9 +14,10 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
+from bridge.core.decoding import decode_exactly
 from bridge.core.outcome import Reason, Rejected
 
-_NULL = Raw(b"null")
+NULL = Raw(b"null")
 _BRACE = ord("{")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
@@ -30,7 +29,7 @@ _NO_BRACKETS = bytes(set(range(256)) - _STEPS.keys())
 
 def is_null(raw: Raw) -> bool:
     """Tell whether the JSON text is null, which everywhere means the same as absent."""
-    return raw == _NULL
+    return raw == NULL
 
 
 def is_object(raw: Raw) -> bool:
@@ -38,13 +37,10 @@ def is_object(raw: Raw) -> bool:
     return memoryview(raw)[0] == _BRACE
 
 
-def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value is what it is for
+def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value
     """Read any JSON text as values. Numbers that no Python number holds stay the text they are, as `Raw`."""
     refuse_depth(raw)
-    try:
-        return msgspec.json.decode(raw)
-    except msgspec.ValidationError:
-        return json.loads(bytes(raw), parse_int=_integer, parse_float=_float)
+    return decode_exactly(raw)
 
 
 def refuse_depth(raw: Raw) -> None:
@@ -55,20 +51,18 @@ def refuse_depth(raw: Raw) -> None:
     if len(written.translate(None, _NO_BRACKETS)) <= 2 * DEPTH_MAX:
         return
     brackets = _STRING.sub(b"", written).translate(None, _NO_BRACKETS)
-    if max(accumulate(map(_STEPS.__getitem__, brackets))) > DEPTH_MAX:
-        raise Rejected(Reason.MALFORMED, "too deep")
+    depth = 0
+    for start in range(0, len(brackets), _DEPTH_BLOCK):
+        depths = list(
+            accumulate(map(_STEPS.__getitem__, brackets[start : start + _DEPTH_BLOCK]), initial=depth)
+        )
+        if max(depths) > DEPTH_MAX:
+            raise Rejected(Reason.MALFORMED, "too deep")
+        depth = depths[-1]
 
 
-def _integer(literal: str) -> int | Raw:
-    try:
-        return int(literal)
-    except ValueError:  # more digits than Python converts
-        return Raw(literal.encode())
-
-
-def _float(literal: str) -> float | Raw:
-    number = float(literal)
-    return number if math.isfinite(number) else Raw(literal.encode())
+# Blocks, so that other threads have their turns between two of them: 5 ms each.
+_DEPTH_BLOCK = 64 * 1024
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -84,13 +78,14 @@ def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 def canonical_of(raw: Raw, value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Spell as `canonical` does a ``value`` that was delivered as ``raw``, which may need no preparation."""
     written = bytes(raw)
-    if written.count(b",") < _MANY and b"null" not in written:
+    # No object has more keys than there are colons.
+    if written.count(b":") <= _MANY and b"null" not in written:
         return _sorted(value)
     return canonical(value)
 
 
 _NESTING = {dict, list}
-_NESTING_OR_NULL = {dict, list, NoneType}
+_NESTING_ORNULL = {dict, list, NoneType}
 
 # msgspec's own sorting needs the square of the number of keys, and a call inside a call for each, where their
 # order is unlucky: very many end the process. Keys that are in order already are lucky.
@@ -103,18 +98,30 @@ def _prepare(value: dict[str, Any] | list[Any]) -> None:
     ahead: list[Any] = [value]
     for one in ahead:  # which grows meanwhile
         if type(one) is dict:
-            found = [member for member in one.values() if type(member) in _NESTING_OR_NULL]
+            found = [member for member in one.values() if type(member) in _NESTING_ORNULL]
             if None in found:
                 for key in [key for key, member in one.items() if member is None]:
                     del one[key]
             if len(one) > _MANY:
-                ordered = sorted(one.items())
-                one.clear()
-                one.update(ordered)
+                _put_in_order(one)
             ahead += found
         # A million plain elements are looked at once, by the interpreter's own loop.
         elif type(one) is list and not _NESTING.isdisjoint(map(type, one)):
             ahead += [element for element in one if type(element) in _NESTING]
+
+
+def _put_in_order(value: dict[str, Any]) -> None:
+    """Sort the keys of an object: by runs, so that other threads have their turns, then the runs together."""
+    keys = list(value)
+    for start in range(0, len(keys), _SORT_RUN):
+        keys[start : start + _SORT_RUN] = sorted(keys[start : start + _SORT_RUN])
+    keys.sort()
+    ordered = {key: value[key] for key in keys}
+    value.clear()
+    value.update(ordered)
+
+
+_SORT_RUN = 32 * 1024
 
 
 def digest(content: bytes) -> str:
@@ -175,7 +182,7 @@ def _text_at(value: Any, step: _Step | None) -> str:  # noqa: ANN401 - any JSON 
         value = value.get(name) if type(value) is dict else getattr(value, name, None)
         if step.is_set and type(value) is list:
             for element in value:
-                if found := _text_at(element, step.rest):
+                if element and (found := _text_at(element, step.rest)):
                     return found
             return ""
         step = step.rest

@@ -19,10 +19,12 @@ Conformance = Literal["conforming", "repaired", "nonconforming"]
 class Notification(Struct, frozen=True, gc=False, kw_only=True):
     """One delivery as a door took it.
 
-    ``body`` is decompressed where that was possible; ``received_ms`` is unix milliseconds;
-    ``query_sign`` and ``query_t`` are what the URL carried (empty: nothing). ``damage`` says why the bytes
-    cannot be a notification where the door already knows it (broken gzip): they are rejected as malformed.
-    ``traceparent`` and ``tracestate`` are the request's, as received, where spans are wanted.
+    ``body`` is decompressed where that was possible: then ``received`` is what came, where that is shorter.
+    ``content_encoding`` is the one in which ``received``, or else ``body``, is; empty for none.
+    ``received_ms`` is unix milliseconds; ``query_sign`` and ``query_t`` are what the URL carried (empty:
+    nothing). ``damage`` says why the bytes cannot be a notification where the door already knows it (broken
+    gzip): they are rejected as malformed. ``traceparent`` and ``tracestate`` are the request's, as received,
+    where spans are wanted.
     """
 
     application: Application
@@ -35,6 +37,13 @@ class Notification(Struct, frozen=True, gc=False, kw_only=True):
     damage: str = ""
     traceparent: str = ""
     tracestate: str = ""
+    content_encoding: str = ""
+    received: bytes = b""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it holds, at most: the body, and the body as it came."""
+        return len(self.body) + len(self.received)
 
 
 class Failure(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

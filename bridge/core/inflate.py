@@ -1,11 +1,15 @@
 """Compressed bytes in, plain bytes out, never more than a limit: a bomb costs what an honest body costs."""
 
 import zlib
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
 
 Coding = Literal["gzip", "deflate"]
+
+CODINGS: Mapping[str, Coding] = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
+"""By how Content-Encoding names them, in lower case."""
 
 # A member each few bytes would cost a decompressor each; one is what senders send.
 _MEMBERS_MAX = 100

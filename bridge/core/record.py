@@ -158,21 +158,25 @@ def _spelling_of(event: Event, app: str, routing: Routing) -> _Spelling:
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
-    """Write the record by which bytes are kept that will never be an event."""
+    """Write the record by which bytes are kept, as they came, that will never be an event."""
     app = notification.application.name
     content_type = notification.content_type or "application/octet-stream"
+    headers = [
+        ("reason", reason.encode()),
+        ("detail", detail.encode()),
+        ("app", app.encode()),
+        ("mode", notification.mode.encode()),
+        ("received_at", timestamp(notification.received_ms).encode()),
+        ("content-type", content_type.encode(errors="surrogateescape")),  # as received, whatever it is
+    ]
+    if notification.content_encoding:
+        encoding = notification.content_encoding.encode(errors="surrogateescape")
+        headers.append(("content-encoding", encoding))
     return Record(
         topic=routing.topic_dead_letter,
         key=app.encode(),
-        value=notification.body,
-        headers=[
-            ("reason", reason.encode()),
-            ("detail", detail.encode()),
-            ("app", app.encode()),
-            ("mode", notification.mode.encode()),
-            ("received_at", timestamp(notification.received_ms).encode()),
-            ("content-type", content_type.encode(errors="surrogateescape")),  # as received, whatever it is
-        ],
+        value=notification.received or notification.body,
+        headers=headers,
     )
 
 

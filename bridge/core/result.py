@@ -173,16 +173,35 @@ def _all_of(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _let_structs_vote(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
-    """Let a result set of a strict struct vote: its elements, and the objects in them."""
-    if found is None:
+    """Let a result set of a strict struct vote: its elements, all of one class, and the objects in them."""
+    if not found:
         return
     is_set = type(found) is list
-    for index, element in enumerate(found if is_set else (found,)):
-        reach = _reach_of(element.__class__)
+    elements = found if is_set else [found]
+    reach = _reach_of(elements[0].__class__)
+    votes: dict[Any, _Vote | None] = {}
+    for index, element in enumerate(elements):
         for child, owner in zip(reach.names, reach.owners(element), strict=True):
-            if owner is not None and (says := _vote(owner, None, NO_CODE)) is not None:
-                path = f"{name}[{index}]" if is_set else name
-                tally.note(f"{path}.{child}" if child else path, says)
+            if owner is None:
+                continue
+            said = _codes_in_struct(owner)  # of which very many may say the same
+            if said in votes:
+                says = votes[said]
+            else:
+                says = _vote(owner, None, NO_CODE)
+                if len(votes) < _VOTES_KEPT:
+                    votes[said] = says
+            if says is None:
+                continue
+            if says.bad and len(tally.failures) == FAILURES_MAX:
+                tally.bad += 1
+                tally.failures_more += 1
+                continue
+            path = f"{name}[{index}]" if is_set else name
+            tally.note(f"{path}.{child}" if child else path, says)
+
+
+_VOTES_KEPT = 100
 
 
 def is_failure(result: dict[str, Any]) -> bool:

@@ -25,7 +25,7 @@ _BEGINNINGS: Mapping[bytes, Row] = {
     b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in ROWS
 }
 
-_LAST = ord("}")
+_ENDING = b"}}"  # of the payload and the body
 
 
 def read_plain(body: bytes) -> Reading | None:
@@ -36,7 +36,7 @@ def read_plain(body: bytes) -> Reading | None:
     """
     start = body.find(b"{", 1)
     row = _BEGINNINGS.get(body[:start])
-    if row is None or body[-1] != _LAST:
+    if row is None or not body.endswith(_ENDING):
         return None
     payload = Raw(memoryview(body)[start:-1])  # not a copy, which would be held beside the body
     value = strictly(payload, row)

@@ -1,6 +1,7 @@
 """``vod-bridge replay --dead-letters`` on a real Kafka and Redis: each letter once, none passed over."""
 
 import asyncio
+import gzip
 import json
 import signal
 import sys
@@ -177,3 +178,21 @@ async def test_where_kafka_or_a_topic_is_away_one_line_says_so(at: Replays) -> N
     said = await at.replay("--dead-letters", "--run", settings={"BRIDGE_KAFKA__TOPIC": "not.there"})
     assert (said.code, "topics are missing: not.there" in said.err) == (1, True)
     assert (await at.letters()).endings == {"published": 1}
+
+
+async def test_a_letter_that_was_kept_compressed_is_opened_again(at: Replays) -> None:
+    tasks, (body, other) = edits(2)
+    compressed = replace(at.letter(gzip.compress(body)), headers=_compressed(at, "gzip"))
+    unknown = replace(at.letter(other), headers=_compressed(at, "utf-8"))
+    broken = replace(at.letter(b"\x1f\x8b"), headers=_compressed(at, "gzip"))
+    bomb = replace(at.letter(gzip.compress(b" " * 5_000_000)), headers=_compressed(at, "gzip"))
+    await at.write(compressed, unknown, broken, bomb)
+    plan = await at.replay("--dead-letters")
+    assert ("2 would be published" in plan.out, "gzip: cut short" in plan.err) == (True, True)
+    done = await at.letters(Wish(group=GROUP))
+    assert (done.endings, done.reasons) == ({"published": 2, "rejected": 2}, {"malformed": 2})
+    assert await at.place.ids() == sorted(map(edited_id, tasks))
+
+
+def _compressed(at: Replays, encoding: str) -> list[tuple[str, bytes]]:
+    return [*at.letter(b"").headers, ("content-encoding", encoding.encode())]

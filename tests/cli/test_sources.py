@@ -21,6 +21,8 @@ def _read(text: bytes) -> list[bytes]:
         (b'{\n "a": 1\n}\n', [b'{\n "a": 1\n}\n']),
         (b'{\n "a": 1,\n', [b'{\n "a": 1,\n']),
         (b"\xff\xfe", [b"\xff\xfe"]),
+        (b'\xef\xbb\xbf{"a":1}\n{"b":2}\n', [b'{"a":1}', b'{"b":2}']),
+        (b'\xef\xbb\xbf[\n{"a":1}]', [b'[\n{"a":1}]']),
         (b"\n\n", []),
         (b"", []),
     ],

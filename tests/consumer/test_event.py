@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from time import thread_time
 from typing import Any
 
 import msgspec
@@ -119,3 +120,59 @@ def test_what_is_no_event_is_unreadable(value: bytes) -> None:
 def test_an_event_shows_itself_in_one_line() -> None:
     event = _read(record_of(transcoded("t-1", "f-1")))
     assert repr(event) == "<Event TranscodeComplete:t-1 succeeded vod.TranscodeComplete[0]@0>"
+
+
+# numbers that no Python number holds, or that take long to read
+
+
+DIGITS = b"7" * 5_000
+
+
+def _procedure(members: bytes) -> Event[Any]:
+    return _read(
+        record_of(b'{"EventType":"ProcedureStateChanged","ProcedureStateChangeEvent":{%b}}' % members)
+    )
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        b'"MetaData":{"Duration":1e999}',
+        b'"ErrCode":1e400',
+        b'"ErrCode":' + DIGITS,
+        b'"MediaProcessResultSet":[{"TranscodeTask":{"ErrCode":%b}}]' % DIGITS,
+    ],
+)
+def test_an_impossible_number_in_a_known_field_makes_the_payload_plain_data(members: bytes) -> None:
+    event = _procedure(b'"TaskId":"t",' + members)
+    assert (event.typed, event.conformance, event.payload["TaskId"]) == (False, "nonconforming", "t")
+    assert event.raw["payload"]["TaskId"] == "t"
+    assert event.original is None
+
+
+def test_an_impossible_number_in_an_unknown_key_is_its_text() -> None:
+    event = _procedure(b'"TaskId":"t","New":[1e400,%b]' % DIGITS)
+    assert (event.typed, event.payload.TaskId) == (True, "t")
+    assert [bytes(number) for number in event.raw["payload"]["New"]] == [b"1e400", DIGITS]
+    beside = _read(record_of(b'{"EventType":"Novelty","Of":{"TaskId":"t","N":1e999},"Beside":1e400}'))
+    assert (beside.typed, bytes(beside.payload["N"]), bytes(beside.original["Beside"])) == (
+        False,
+        b"1e999",
+        b"1e400",
+    )
+
+
+def test_very_many_slow_numbers_hold_nobody_up_and_are_typed_all_the_same() -> None:
+    numbers = b",".join([b"1e308"] * 200_000)
+    body = b'{"EventType":"QualityInspectComplete","QualityInspectCompleteEvent":{"TaskId":"t","New":[%b]}}'
+    record = record_of(body % numbers)
+    began = thread_time()
+    event = _read(record)
+    assert thread_time() - began < 1  # msgspec alone takes 1.7 s
+    assert (event.typed, event.payload.TaskId, event.raw["payload"]["New"]) == (True, "t", [1e308] * 200_000)
+
+
+def test_bytes_that_are_no_text_beside_an_impossible_number_are_no_event() -> None:
+    record = record_of(b'{"EventType":"Novelty","Of":{"N":1e999,"Text":"@"}}')
+    with pytest.raises(Unreadable):
+        _read(replace(record, value=record.value.replace(b"@", b"\xff")))

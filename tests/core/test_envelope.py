@@ -138,3 +138,19 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
 
 def test_half_a_surrogate_pair_in_a_broken_body_is_malformed() -> None:
     assert refusal(rb'{"a":"\ud800"') == "malformed"
+
+
+# a byte order mark
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("body", [PLAIN, PLAIN + b" ", PLAIN[:-1] + b',"Sign":"s","T":1}'])
+def test_one_byte_order_mark_is_skipped(body: bytes) -> None:
+    assert read(BOM + body) == read(body)
+    assert refusal(BOM + BOM + body) == "malformed"
+
+
+def test_a_byte_order_mark_alone_is_malformed() -> None:
+    assert refusal(BOM) == "malformed"

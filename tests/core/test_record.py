@@ -153,6 +153,19 @@ def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
     )
 
 
+def test_a_dead_letter_of_a_compressed_body_is_as_it_came_with_its_encoding() -> None:
+    app = Application(name="default")
+    notification = Notification(
+        application=app, body=b" " * 99, received_ms=0, content_encoding="gzip", received=b"\x1f\x8b"
+    )
+    record = dead_letter(notification, "malformed", "not JSON", Routing())
+    assert record.value == b"\x1f\x8b"
+    assert record.headers[-1] == ("content-encoding", b"gzip")
+    odd = Notification(application=app, body=b"x", received_ms=0, content_encoding="br\udcff")
+    assert dead_letter(odd, "r", "", Routing()).value == b"x"
+    assert dict(dead_letter(odd, "r", "", Routing()).headers)["content-encoding"] == b"br\xff"
+
+
 def test_times_have_their_milliseconds() -> None:
     assert timestamp(1_700_000_000_000) == "2023-11-14T22:13:20.000Z"
     assert timestamp(-1) == "1969-12-31T23:59:59.999Z"

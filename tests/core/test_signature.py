@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.application import Application
-from bridge.core.signature import verdict
+from bridge.core.codec import open_envelope
+from bridge.core.outcome import Rejected
+from bridge.core.signature import NO_PROOF, proof_in, verdict
 
 NOW = 1_700_000_000
 NOTHING = ("", "")
@@ -94,3 +96,54 @@ def test_any_texts_get_a_reason_and_never_an_error(a: str, b: str, c: str, d: st
 
 def test_a_lone_surrogate_is_just_a_wrong_signature() -> None:
     assert verdict(SIGNED, ("\ud800", str(NOW)), NOTHING, NOW) == "wrong"
+
+
+# what is taken from a body of which nothing else is read
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"Sign":"s","T":1}', ("s", "1")),
+        (b'{"T":"1","a":{"Sign":"x"},"b":["T"],"Sign":"s"}', ("s", "1")),
+        (b'{"Sign":"first","Sign":"s","T":5,"T":"1"}', ("s", "1")),
+        (rb'{"\u0053ign":"s","\u0054":1}', ("s", "1")),
+        (rb'{"Sign":"first","\u0053ign":"s","T":1}', ("s", "1")),
+        (b'\xef\xbb\xbf{"Sign":"s","T":1}', ("s", "1")),
+        (rb'{"Name":"\ud800 \uD800","Sign":"s","T":1}', ("s", "1")),
+        (rb'{"\ud053ign":"other","Sign":"s","\ud054":"other","T":1,"Name":"\ud800"}', ("s", "1")),
+        (rb"\ud800", NO_PROOF),
+        (b'{"sign":"s","t":1}', NO_PROOF),
+        (b'{"Sign":null,"T":1}', ("", "1")),
+        (b'{"Sign":["s"],"T":1.5}', ('["s"]', "1.5")),
+        (b'{"Sign":1e999,"T":' + b"9" * 5000 + b"}", ("1e999", "(too long)")),
+        (b'{"Sign":"' + b"a" * 5000 + b'","T":1}', ("(too long)", "1")),
+        (rb'{"Sign":"\ud800","T":1}', ("\uf800", "1")),
+        (b'{"Sign":"\xff","T":1}', NO_PROOF),
+        (b'{"Sign":"s","T":1}}', NO_PROOF),
+        (b'{"Sign":"s","T":1', NO_PROOF),
+        (b'["Sign","s"]', NO_PROOF),
+        (b"", NO_PROOF),
+        (b'{"a":' * 100_000, NO_PROOF),
+    ],
+)
+def test_the_proof_is_told_apart_from_all_else(body: bytes, expected: tuple[str, str]) -> None:
+    assert proof_in(body) == expected
+
+
+PARTS = st.sampled_from(
+    [b'"Sign"', rb'"\u0053ign"', b'"T"', rb'"\ud054"', b'"EventHandle"', b'"x\xff"', b'"\xef\xbb\xbf"']
+)
+VALUES = st.sampled_from(
+    [b'"s"', b"1", b"null", b"{}", rb'"\ud83d\ude00"', rb'"a\\ud800"', b"1e999", b'"' + b"a" * 300 + b'"']
+)
+
+
+@given(st.lists(st.tuples(PARTS, VALUES)), st.sampled_from([b"", b"\xef\xbb\xbf", b" "]))
+def test_it_is_the_one_that_the_opened_body_has(members: list[tuple[bytes, bytes]], before: bytes) -> None:
+    body = before + b"{" + b",".join(name + b":" + value for name, value in members) + b"}"
+    try:
+        envelope = open_envelope(body)
+    except Rejected:
+        return
+    assert proof_in(body) == (envelope.sign, envelope.t)

@@ -1,8 +1,6 @@
 """The door's table: which request gets which answer, and what reaches the pipeline."""
 
 import asyncio
-import gzip
-import zlib
 
 import pytest
 from msgspec import json
@@ -140,49 +138,6 @@ async def test_all_that_is_unknown_gets_the_very_same_bytes(door: Door) -> None:
     )
     assert sum(door.refused(reason) for reason in reasons) == len(paths)
     assert door.taken == []
-
-
-def bare(body: bytes) -> bytes:
-    stream = zlib.compressobj(wbits=-15)
-    return stream.compress(body) + stream.flush()
-
-
-@pytest.mark.parametrize(
-    ("coding", "body"),
-    [
-        ("identity", BODY),
-        ("gzip", gzip.compress(BODY)),
-        ("X-GZIP", gzip.compress(BODY)),
-        ("gzip", gzip.compress(BODY[:9]) + gzip.compress(BODY[9:])),
-        ("deflate", zlib.compress(BODY)),
-        ("deflate", bare(BODY)),
-    ],
-)
-async def test_a_compressed_body_is_opened(door: Door, coding: str, body: bytes) -> None:
-    assert (await door.post(body, Content_Encoding=coding)).status == 200
-    assert door.taken[0].body == BODY
-
-
-@pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "identity, gzip", "gzip;q=1"])
-async def test_an_unknown_coding_is_refused(door: Door, coding: str) -> None:
-    assert (await door.post(BODY, Content_Encoding=coding)).status == 415
-    assert door.refused("encoding") == 1
-
-
-async def test_two_codings_in_two_headers_are_refused(door: Door) -> None:
-    request = post(b"x").replace(
-        b"Host: x\r\n", b"Host: x\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n"
-    )
-    assert (await door.ask(request)).status == 415
-
-
-@pytest.mark.parametrize("body", [gzip.compress(BODY)[:-3], BODY, b""])
-async def test_damaged_compression_reaches_the_pipeline_with_its_received_bytes(
-    door: Door, body: bytes
-) -> None:
-    assert (await door.post(body, Content_Encoding="gzip")).status == 200
-    assert door.taken[0].body == body
-    assert door.taken[0].damage.startswith("gzip: ")
 
 
 async def test_a_chunked_body_is_joined(door: Door) -> None:

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge.io.vod_api import Account, Credential, LegacyApi, Queue, Refused, Unreachable, VodApi
+from bridge.io.vod_api.answers import opened
 from bridge.io.vod_api.line import Line
 from tests.rig.parts import free_port
 from tests.rig.vendor import Application, Fault, Vendor
@@ -178,3 +179,28 @@ async def test_the_host_that_is_signed_is_the_host_that_is_asked(
 ) -> None:
     account = Account(endpoint=endpoint, credential=lambda: KEY)
     assert Line(account, session, "vod.tencentcloudapi.com").host == host
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":"' + rb"\"" * 100_000,
+        b'{"a":' + rb'"\"' * 100_000,
+        b'{"a":"' + b"\\" * 200_001,
+        b'["\\ud800",' + b'["' * 100_000,
+        b"{" + b'"a' * 100_000,
+    ],
+)
+def test_an_answer_with_a_text_that_has_no_end_is_refused_in_one_pass(text: bytes) -> None:
+    began = time.thread_time()
+    with pytest.raises(ValueError, match="neither JSON"):
+        opened(text)
+    assert time.thread_time() - began < 2  # with a second look from each quote: minutes
+
+
+def test_texts_with_quotes_and_backslashes_are_told_apart_where_json_is_broken() -> None:
+    assert opened(rb'{"a":"\ud800","b":{"c":"]\"\\"} ,"d":"\\"}') == {
+        "a": rb'"\ud800"',
+        "b": rb'{"c":"]\"\\"}',
+        "d": rb'"\\"',
+    }

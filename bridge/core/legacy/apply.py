@@ -225,10 +225,13 @@ def _elements(
 ) -> list[dict[str, Any]]:
     elements: list[dict[str, Any]] = []
     for index, value in enumerate(values):
-        # What is no object keeps its position with nothing in it: the paths of errors count on it.
-        element: dict[str, object] = value if isinstance(value, dict) else {}
-        findings.misfit |= element is not value and value is not None
-        elements.append(apply(_place_of(rule, element), element, (path, index), findings))
+        if isinstance(value, dict):
+            # Of very many empty ones none is worth a look.
+            elements.append(apply(_place_of(rule, value), value, (path, index), findings) if value else {})
+        else:
+            # What is no object keeps its position with nothing in it: the paths of errors count on it.
+            elements.append({})
+            findings.misfit |= value is not None
     return elements
 
 

@@ -117,8 +117,9 @@ def _fold(payload: dict[str, Any], name: str, code: int | str | None) -> None:
     """Give the code of all to each element that has none of its own."""
     elements = payload.get(name)
     if code is not None and isinstance(elements, list):
+        alone = {"ErrCode": code}  # one for all that have nothing else: they may be a million
         payload[name] = [
-            {**element, "ErrCode": code}
+            (element | alone if element else alone)
             if isinstance(element, dict) and element.get("ErrCode") is None
             else element
             for element in elements

@@ -58,12 +58,6 @@ NOT_FOUND = {
 }
 """By why; the same bytes for all."""
 TOO_LARGE = _refusal("too_large", b"413 Content Too Large", "the body is too large")
-ENCODING = _refusal(
-    "encoding",
-    b"415 Unsupported Media Type",
-    "Content-Encoding may be identity, gzip or deflate",
-    b"Accept-Encoding: gzip, deflate\r\n",
-)
 NO_ROOM = Answer(
     _STATUS[Ending.DEFERRED],
     json.encode({"outcome": Ending.DEFERRED, "detail": "no room for another body"}),

@@ -12,11 +12,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bridge.core.event import Notification
-from bridge.core.inflate import Coding, inflate
+from bridge.core.inflate import CODINGS, inflate
 from bridge.core.outcome import Outcome
 from bridge.io.ingress.addresses import Addresses
 from bridge.io.ingress.answers import (
-    ENCODING,
     METHOD,
     METHOD_HEAD,
     NO_ROOM,
@@ -33,13 +32,6 @@ from bridge.io.ingress.requests import Asked, Heads, Request, target_of
 from bridge.running import begin, heard
 from bridge.telling import Told
 
-_CODINGS: dict[str, Coding | None] = {
-    "": None,
-    "identity": None,
-    "gzip": "gzip",
-    "x-gzip": "gzip",
-    "deflate": "deflate",
-}
 _QUERY_FIELDS_MAX = 100
 
 
@@ -117,7 +109,7 @@ class Intake:
                 charge.release()
                 client.answered(notification)
                 return
-            size = len(notification.body)
+            size = notification.size
             client.answering = True
             if size <= SMALL_BYTES:
                 charge.resize(size)
@@ -138,7 +130,7 @@ class Intake:
         opened = large.opened or self._opened(large.asked, large.body, large.received_ms)
         if isinstance(opened, Answer):
             return opened
-        charge = self.budgets.charge_large(len(opened.body))
+        charge = self.budgets.charge_large(opened.size)
         if not charge.take():
             large.opened = None
             del opened
@@ -161,14 +153,14 @@ class Intake:
             charge.release()
 
     def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
-        damage = ""
+        damage, received = "", b""
         if asked.coding:
             plain = inflate(body, asked.coding, self._sizes.body_max)
             if plain.too_large:
                 return TOO_LARGE
             damage = plain.damage
-            # Of what cannot be opened the received bytes are kept.
-            body = body if damage else plain.body
+            if not damage:
+                received, body = body, plain.body
         sign, t = _proof(asked.query) if asked.query else ("", "")
         notification = Notification(
             application=asked.application,
@@ -179,6 +171,8 @@ class Intake:
             query_t=t,
             damage=damage,
         )
+        if asked.encoding and len(received) <= len(body):
+            notification = replace(notification, content_encoding=asked.encoding, received=received)
         if not self._traced:
             return notification
         return replace(notification, traceparent=asked.traceparent, tracestate=asked.tracestate)
@@ -198,18 +192,18 @@ class Intake:
         if isinstance(application, str):
             return NOT_FOUND[application]
         headers = message.headers
-        coding: Coding | None = None
+        encoding = ""
         if "Content-Encoding" in headers:
-            named = ",".join(headers.getall("Content-Encoding")).strip().lower()
-            if named not in _CODINGS:
-                return ENCODING
-            coding = _CODINGS[named]
+            # What is called otherwise is read as it is, and kept if that gives no event.
+            encoding = ",".join(headers.getall("Content-Encoding")).strip().lower()
+            encoding = "" if encoding == "identity" else encoding
+        coding = CODINGS.get(encoding)
         content_type = headers.get("Content-Type", "")
         if not self._traced:
-            return Asked(application, query, coding, content_type)
+            return Asked(application, query, coding, content_type, encoding=encoding)
         # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
-        trace = [",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate")]
-        return Asked(application, query, coding, content_type, *trace)
+        parent, state = (",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate"))
+        return Asked(application, query, coding, content_type, parent, state, encoding)
 
 
 class _Large(Struct, eq=False):

@@ -20,7 +20,7 @@ _LINES_MAX = 32
 
 
 class Asked(Struct, frozen=True):
-    """What a request's head asks for, where that can be had."""
+    """What a request's head asks for, where that can be had. ``encoding`` is Content-Encoding as it came."""
 
     application: Application
     query: str
@@ -28,6 +28,7 @@ class Asked(Struct, frozen=True):
     content_type: str
     traceparent: str = ""
     tracestate: str = ""
+    encoding: str = ""
 
 
 class Request(Struct, eq=False):
