@@ -4,7 +4,7 @@ One vote per owner of result keys: the payload itself, each element of its resul
 such an element. What the vendor's codes mean is nowhere else.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from itertools import product
 from operator import attrgetter
@@ -12,9 +12,10 @@ from typing import Any, get_args
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from bridge.core.catalogue import OTHER, Row, Word
+from bridge.core.catalogue import Row, Word
 from bridge.core.content import pick
 from bridge.core.event import Failure, Verdict
+from bridge.core.result_sets import result_owners
 from bridge.core.task_status import ENDED_OTHERWISE, IN_PROGRESS, KNOWN
 
 FAILURES_MAX = 100
@@ -27,7 +28,6 @@ _VOTING = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _SEVERAL = 2
 _GOOD_EXTS = (None, "", "SUCCESS")
 _TELLING = frozenset({"SUCCESS", *ENDED_OTHERWISE})  # of a Status; all other words say nothing of a result
-_PLAIN = frozenset({int, float, str, bool, type(None), list})
 
 
 class Judgement(Struct, frozen=True, gc=False):
@@ -70,7 +70,7 @@ def judge(
         for name in row.results:
             _let_structs_vote(tally, name, getattr(value, name, None))
     else:
-        _let_dicts_vote(tally, _owners(value, row))
+        _let_dicts_vote(tally, result_owners(value, row))
     _let_dicts_vote(tally, unplaced)
     return Judgement(
         _verdict(tally, payload_says, pick(value, "Status"), row), tuple(tally.failures), tally.failures_more
@@ -274,37 +274,6 @@ def _is_good(code: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 def _ext(ext: Any) -> str | UnsetType:  # noqa: ANN401 - any JSON value
     return ext if type(ext) is str else str(ext) if type(ext) is int else UNSET
-
-
-def _owners(value: dict[str, Any], row: Row) -> Iterator[tuple[str, Any]]:
-    """Give every element of the result sets and every object in it, with its path."""
-    for name in row.results:
-        yield from _elements(name, value.get(name))
-    # Sets that the catalogue does not know vote as well.
-    for name in sorted(key for key, member in value.items() if type(member) is list):
-        if row is OTHER or not row.has(name):
-            yield from _elements(name, value[name])
-
-
-def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    if type(found) is not list:
-        yield from _with_children(name, found)
-        return
-    if all(map(_PLAIN.__contains__, map(type, found))):
-        return  # however many numbers and texts there are, they own no result
-    for index, element in enumerate(found):
-        if element:  # not a word wasted on {}
-            yield from _with_children(f"{name}[{index}]", element)
-
-
-def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
-    if type(element) is not dict:
-        return
-    yield path, element
-    for name in sorted(element):
-        child = element[name]
-        if type(child) is dict:
-            yield f"{path}.{name}", child
 
 
 # What nearly everybody says, judged as anything else is.
