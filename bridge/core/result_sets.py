@@ -1,4 +1,4 @@
-"""The objects of a decoded payload that may report a result: elements of its sets, and the objects in them."""
+"""The objects of a decoded payload that may report a result: elements of its sets, objects in them."""
 
 from collections.abc import Iterator
 from typing import Any
