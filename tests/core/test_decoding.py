@@ -28,6 +28,7 @@ def test_very_many_slow_numbers_are_seen(literal: str) -> None:
     assert has_slow_numbers(_array(literal))
     assert has_slow_numbers(memoryview(_array(literal)))
     assert not has_slow_numbers(_array(literal, 500) + b" " * UNSCANNED_BYTES)
+    assert not has_slow_numbers(_array(literal, 10))
 
 
 @pytest.mark.parametrize("literal", ["1.5", "12345678901234567", "1e5", '"2026-01-01T00:00:00Z"', '"File"'])

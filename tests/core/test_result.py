@@ -202,3 +202,10 @@ def test_every_type_can_fail_unless_it_states_a_fact(row: Any) -> None:  # noqa:
     payload: dict[str, Any] = {"ErrCode": 70000}
     expected = "succeeded" if row.fact else "failed"
     assert judged(row.name, payload).verdict == expected
+
+
+def test_very_many_that_say_different_things_are_all_counted() -> None:
+    results = [task(ErrCode=1 + n % 150, Message=f"m{n % 150}") for n in range(400)]
+    found = judged("ProcedureStateChanged", {"MediaProcessResultSet": results})
+    assert (found.verdict, len(found.failures), found.failures_more) == ("failed", 100, 300)
+    assert [(one.code, one.message) for one in found.failures] == [(1 + n, f"m{n}") for n in range(100)]
