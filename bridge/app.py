@@ -85,7 +85,8 @@ class Bridge:
         self._door = build_door(settings, deliver, self.telemetry)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._pollers = build_pollers(settings, deliver, self._writer, self.telemetry, self._session)
-        self._admin = Admin(self._readiness, self.telemetry.exposition)
+        names = [name.strip() for name in settings.admin.allowed_hosts.split(",") if name.strip()]
+        self._admin = Admin(self._readiness, self.telemetry.exposition, allowed_hosts=names)
         self.telemetry.limit_spool(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
         self.telemetry.topics_missing.set_function(self._topics_missing)

@@ -78,6 +78,9 @@ Uri = Annotated[
     ),
 ]
 Host = Annotated[str, Field(min_length=1)]
+HostNames = Annotated[
+    str, _matching(r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated")
+]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 SecretFile = Annotated[FilePath, AfterValidator(_readable)]

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.kinds import Bytes, Host, Port, Uri
+from bridge.settings.kinds import Bytes, Host, HostNames, Port, Uri
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.section import Section
 
@@ -74,6 +74,11 @@ class AdminSettings(Section):
 
     host: Host = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - probes come from outside
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: HostNames = Field(
+        default="",
+        description="Further names, comma-separated, by which a browser may ask for pages; addresses and"
+        " private names (without a dot, .svc, .local, .internal) always may. Probes and metrics: any name.",
+    )
 
 
 class SpoolSettings(Section):
