@@ -30,6 +30,7 @@ from bridge.core.catalogue import BY_NAME
 from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
 from bridge.logs import set_up_logging
+from bridge.masking import mask_of
 from bridge.pipeline import Pipeline
 from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
@@ -103,8 +104,8 @@ class Bridge:
 
         Raises OSError where a port is taken, `InUse` where another process has the spool's folder.
         """
-        for warning in self._settings.warnings():
-            log.warning("settings", warning=warning)
+        for weakness in self._settings.weaknesses():
+            log.warning("settings", warning=weakness.what, todo=weakness.todo)
         self._spool.start()
         self._memory.start()
         self._writer.start()
@@ -207,7 +208,7 @@ class Bridge:
 
 def serve(settings: Settings) -> int:
     """Run the bridge in a fast loop of its own until it is told to stop; returns the exit code."""
-    set_up_logging(settings.log.level, settings.log.format)
+    set_up_logging(settings.log.level, settings.log.format, mask=mask_of(settings).inside)
     # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
     gc.freeze()
     _give_large_blocks_back()

@@ -20,6 +20,7 @@ from redis.credentials import CredentialProvider
 
 from bridge.certificates import RenewedContext, TlsFiles
 from bridge.settings.addresses import addresses
+from bridge.settings.secret_files import cleaned
 from bridge.settings.sections import KafkaSettings, RedisSettings
 
 _REDIS_PORT = 6379
@@ -216,6 +217,6 @@ def _text(path: Path | None) -> str | None:
 def _secret(path: Path) -> str:
     """Read a secret as the settings do. Raises OSError, which to the libraries is a link that is away."""
     try:
-        return path.read_text("utf-8").rstrip("\r\n")
+        return cleaned(path.read_text("utf-8"))
     except UnicodeDecodeError:  # whose own text would show some of it
         raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None

@@ -38,11 +38,12 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 ROOMS = {
     "__main__": _room("cli"),
     "cli": _room(
-        "__init__ app build links logs reasons settings telemetry core embedded io pipeline keeping telling",
+        "__init__ app build links logs masking reasons settings telemetry core embedded io pipeline keeping"
+        " telling",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _room(
-        "__init__ build logs settings io pipeline keeping telemetry core reasons tending",
+        "__init__ build logs masking settings io pipeline keeping telemetry core reasons tending",
         "aiohttp structlog uvloop",
     ),
     "build": _room("credentials links settings tracing io drain holding telemetry telling core", "aiohttp"),
@@ -71,7 +72,8 @@ ROOMS = {
     "consumer": _room("core", "aiokafka msgspec"),
     "telemetry": _room("core metrics tally", "prometheus_client structlog"),
     "metrics": _room("core", "msgspec"),
-    "logs": _room("", "msgspec structlog"),
+    "masking": _room("core settings", "pydantic"),
+    "logs": _room("core", "msgspec structlog"),
     "tally": _room("", "prometheus_client"),
     "settings": _room("core", "pydantic"),
     "core": _room("", "msgspec"),

@@ -8,7 +8,7 @@ from redis.asyncio import Redis, RedisCluster
 
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.links import redis_client
-from bridge.reasons.redis import TROUBLE, place_of, redis_trouble
+from bridge.reasons.redis import TROUBLE, place_of, redis_trouble, words_of
 from bridge.reasons.trouble import ANSWER_WITHIN_S
 from bridge.settings.sections import RedisSettings
 
@@ -50,7 +50,9 @@ async def check_redis(redis: RedisSettings) -> list[Finding]:
             if not isinstance(error, exceptions.NoPermissionError) or redis.sentinel_service:
                 part, trouble = await redis_trouble(redis, error)
                 return [failed(f"redis {part}", trouble.what, trouble.todo)]
-            answers = warning("redis address", f"{place}: this user may not ask ({error})", "grant it +ping")
+            answers = warning(
+                "redis address", f"{place}: this user may not ask ({words_of(error)})", "grant it +ping"
+            )
         return [
             answers,
             await _scripts(client),
@@ -67,11 +69,13 @@ async def _scripts(client: _Client) -> Finding:
         await client.evalsha(digest, 1, _PROBE_KEY)
         refused = await client.eval(_PROBE, 1, _PROBE_KEY)
     except exceptions.NoPermissionError as error:
-        return failed("redis scripts", f"this user may not run them ({error})", _ACL)
+        return failed("redis scripts", f"this user may not run them ({words_of(error)})", _ACL)
     except TROUBLE as error:
         if "READONLY" in str(error):
             return failed("redis scripts", _REPLICA, "name the primary")
-        return failed("redis scripts", f"they do not run ({error})", "use a Redis with Lua scripting")
+        return failed(
+            "redis scripts", f"they do not run ({words_of(error)})", "use a Redis with Lua scripting"
+        )
     told = dict(str(one, "utf-8", "replace").split("=", 1) for one in refused)
     if any("READONLY" in reason for reason in told.values()):
         return failed("redis scripts", _REPLICA, "name the primary")
@@ -85,7 +89,9 @@ async def _server(client: _Client, redis: RedisSettings) -> list[Finding]:
     try:
         facts: dict[str, Any] = await client.info("server") | await client.info("memory")
     except TROUBLE as error:
-        return [warning("redis server", f"does not tell about itself ({error})", "grant the user +info")]
+        return [
+            warning("redis server", f"does not tell about itself ({words_of(error)})", "grant the user +info")
+        ]
     if facts.get("redis_mode") == "sentinel":
         what = "a sentinel, which remembers nothing itself"
         return [failed("redis server", what, "set BRIDGE_REDIS__SENTINEL_SERVICE to its master's name")]
@@ -119,7 +125,7 @@ async def _clock(client: _Client) -> Finding:
     try:
         seconds, micros = await client.time()
     except TROUBLE as error:
-        return warning("clock", f"cannot be compared with Redis ({error})", "grant the user +time")
+        return warning("clock", f"cannot be compared with Redis ({words_of(error)})", "grant the user +time")
     skew = time.time() - (seconds + micros / 1_000_000)
     if abs(skew) > _SKEW_S:
         what = f"differs from Redis by {abs(skew):.0f} s; a signature is accepted from -60 s to +900 s"

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from bridge.cli.terminal import mask_secrets_of, plain
 from bridge.settings import Settings, SettingsError, load
 
 FAILED = 1
@@ -28,13 +29,15 @@ ConfigFile = Annotated[
 def fail(message: str, code: int = FAILED) -> NoReturn:
     """Say ``message`` on standard error and end the command with ``code``."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"error: {message}", style="red", markup=False)
+    console.print(f"error: {plain(message, lines=True)}", style="red", markup=False)
     raise typer.Exit(code)
 
 
 def settings_of(config: Path | None) -> Settings:
     """Load the settings, or say every mistake in them and end."""
     try:
-        return load(config)
+        settings = load(config)
     except SettingsError as error:
         fail(str(error), USED_WRONGLY)
+    mask_secrets_of(settings)
+    return settings

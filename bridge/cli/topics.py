@@ -11,6 +11,7 @@ from rich.text import Text
 from bridge.build import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, create_topics, read_cluster
+from bridge.cli.terminal import plain
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.core.record import RECORD_MAX_BYTES
 from bridge.links import kafka_options
@@ -72,7 +73,7 @@ def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, 
         fail(f"Kafka did not make the topics: {type(error).__name__}: {error}")
     refused = {name: why for name, why in refusals.items() if why}
     for name, why in refused.items():
-        typer.echo(f"{name}: {why}", err=True)
+        typer.echo(plain(f"{name}: {why}"), err=True)
     if refused:
         fail(f"{len(refused)} of {len(wanted)} were not made: the user needs Create on the cluster or topics")
 

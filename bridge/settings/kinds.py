@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ByteSize, Field, FilePath, SecretStr
 
 from bridge.settings.addresses import reachable, resolvable
+from bridge.settings.secret_files import read_secret
 
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
@@ -44,11 +45,9 @@ def _brokers(value: str) -> str:
 
 def _readable(path: Path) -> Path:
     try:
-        path.read_text("utf-8")
+        read_secret(path)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("cannot be read: not UTF-8 text") from None
     return path
 
 
