@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 
 from bridge.certificates import RenewedContext, TlsFiles
+from bridge.scram import limit_scram
 from bridge.settings.addresses import addresses
 from bridge.settings.secret_files import cleaned
 from bridge.settings.sections import KafkaSettings, RedisSettings
@@ -98,6 +99,7 @@ def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
         options["ssl_context"] = RenewedContext(TlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile))
     if kafka.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = kafka.sasl_mechanism
+        limit_scram()
         if kafka.sasl_token_file:
             options["sasl_oauth_token_provider"] = _FileToken(kafka.sasl_token_file)
         else:

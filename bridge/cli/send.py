@@ -102,11 +102,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key-file key
     """
-    mask_secrets(sign_key)
-    if sign_key_file is not None:
-        if sign_key:
-            fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", USED_WRONGLY)
-        sign_key = _key_in(sign_key_file)
+    sign_key = _key(sign_key, sign_key_file)
     if not url.startswith(("http://", "https://")):
         fail(f"--url {_url_shown(url)}: must begin with http:// or https://", USED_WRONGLY)
     absent = [path for path in paths if path != STDIN and not path.exists()]
@@ -121,7 +117,12 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     _conclude(tally, time.monotonic() - began, as_json=as_json)
 
 
-def _key_in(path: Path) -> str:
+def _key(given: str, path: Path | None) -> str:
+    mask_secrets(given)
+    if path is None:
+        return given
+    if given:
+        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", USED_WRONGLY)
     try:
         key = read_secret(path)
     except OSError as error:
