@@ -65,6 +65,7 @@ class Bridge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._mask = mask_of(settings)
         self._applications = settings.applications()
         self._routing = routing_of(settings)
         self._topics = self._routing.topics(list(self._applications))
@@ -189,7 +190,9 @@ class Bridge:
         degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
-        return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
+        return Readiness(
+            ready=ready, stopping=self._stopping, degraded=[self._mask.plain(text) for text in degraded]
+        )
 
     def _topics_missing(self) -> int:
         return len(self._writer.missing(self._topics)) if self._writer.listed else 0

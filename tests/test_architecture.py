@@ -55,7 +55,7 @@ ROOMS = {
     "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
     "embedded": _room("", "confluent_kafka"),
     "io.ingress": _room("running telling core telemetry", "aiohttp msgspec structlog"),
-    "io.admin": _room("", "aiohttp msgspec prometheus_client structlog"),
+    "io.admin": _room("core", "aiohttp msgspec prometheus_client structlog"),
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
     "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),
     "io.vod_api": _room("", "aiohttp msgspec"),

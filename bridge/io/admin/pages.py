@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Struct, json
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from bridge.core.printable import json_escaped
 from bridge.io.admin.aiohttp_server import SERVER_NAME, HttpServer
 from bridge.io.admin.connections import Connections, Pace, State, bound
 from bridge.io.admin.hosts import is_allowed
@@ -133,6 +134,6 @@ class Admin:
 def _status(code: int, word: str, degraded: list[str]) -> web.Response:
     return web.Response(
         status=code,
-        body=json.encode({"status": word, "degraded": degraded}),
+        text=json_escaped(json.encode({"status": word, "degraded": degraded}).decode()),
         content_type="application/json",
     )
