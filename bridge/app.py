@@ -30,7 +30,7 @@ from bridge.core.catalogue import BY_NAME
 from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
 from bridge.logs import set_up_logging
-from bridge.masking import mask_of
+from bridge.masking import header_secrets, mask_of
 from bridge.pipeline import Pipeline
 from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
@@ -211,7 +211,9 @@ class Bridge:
 
 def serve(settings: Settings) -> int:
     """Run the bridge in a fast loop of its own until it is told to stop; returns the exit code."""
-    set_up_logging(settings.log.level, settings.log.format, mask=mask_of(settings).inside)
+    set_up_logging(
+        settings.log.level, settings.log.format, mask=mask_of(settings, *header_secrets(os.environ)).inside
+    )
     # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
     gc.freeze()
     _give_large_blocks_back()

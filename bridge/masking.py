@@ -5,7 +5,7 @@ own types, so that a new one is covered by itself.
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -90,6 +90,17 @@ def mask_of(settings: BaseModel, *more: str) -> Mask:
         elif isinstance(value, str) and "://" in value:
             secrets += url_secrets(value)
     return Mask(secrets, files)
+
+
+def header_secrets(environment: Mapping[str, str]) -> list[str]:
+    """Give the values of the headers that OpenTelemetry's exporter sends, by its standard variables."""
+    pairs = [
+        pair.partition("=")[2].strip()
+        for name, given in environment.items()
+        if name.startswith("OTEL_EXPORTER_OTLP_") and name.endswith("HEADERS")
+        for pair in given.split(",")
+    ]
+    return [each for pair in pairs if pair for each in (pair, unquote(pair))]
 
 
 def url_secrets(url: str) -> list[str]:

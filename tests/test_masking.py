@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bridge.core.printable import json_escaped, printable
 from bridge.logs import set_up_logging
-from bridge.masking import Mask, mask_of
+from bridge.masking import Mask, header_secrets, mask_of
 from bridge.settings import AppSettings, Settings, SettingsError, load
 from bridge.settings.section import Section
 
@@ -118,6 +118,12 @@ def test_a_folder_of_credentials_is_masked(tmp_path: Path) -> None:
     environment = {"BRIDGE_APPS__A__MODE": "pull", "BRIDGE_APPS__A__CREDENTIALS_DIR": str(tmp_path)}
     mask = mask_of(load(None, environment))
     assert mask("the-secret_id-itself the-secret_key-itself the-token-itself") == "**** **** ****"
+
+
+def test_what_spans_are_sent_with_is_secret() -> None:
+    environment = {"OTEL_EXPORTER_OTLP_HEADERS": "a=h1dden%20one, b=other-one", "OTEL_X": "c=third-one"}
+    mask = Mask(header_secrets(environment))
+    assert mask("h1dden%20one h1dden one other-one third-one") == "**** **** **** third-one"
 
 
 def test_a_secret_that_was_cut_is_masked_as_far_as_it_is_there() -> None:
