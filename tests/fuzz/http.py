@@ -159,18 +159,23 @@ async def _sent(pieces: list[bytes]) -> tuple[list[Notification], bytes]:
     transport = _Transport(protocol, _LOOP)
     protocol.connection_made(transport)
     for piece in pieces:
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        await _settled()
         if transport.closing or not transport.reading:
             break
         protocol.data_received(piece)
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
+    await _settled()
     if not transport.closing and not protocol.eof_received():
         transport.close()
-    for _ in range(_TURNS):
-        await asyncio.sleep(0)
+    await _settled()
     transport.abort()
     await asyncio.sleep(0)
     await ingress.stop(0.2)
     return taken, bytes(transport.written)
+
+
+async def _settled() -> None:
+    """Give the loop its turns, as long as there is something to do in them."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+        if not _LOOP._ready:  # type: ignore[attr-defined] # noqa: SLF001 - a turn costs a system call
+            return
