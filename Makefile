@@ -15,7 +15,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 
 .DEFAULT_GOAL := help
-.PHONY: help run test gate check format generate bench chaos kube interop tools tools-kube clean python
+.PHONY: help run test gate check format generate bench chaos kube interop tools tools-kube clean fuzz python
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kube
 
 interop: $(VENV)/.test ## Run the Java and the Node consumer of schemas/README.md on real records (JDK, Maven, Node)
 	@$(BIN)/python -m tests.interop $(ARGS)
+
+fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: seconds, ARGS='codec 3600': one of them)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz $(or $(ARGS),600)
 
 tools: ## Build what checks the chart into .tools, once (minutes; tools-kube: a Kubernetes too)
 	@PYTHON=$(PYTHON) tests/tools/build.sh chart

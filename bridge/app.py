@@ -34,6 +34,7 @@ from bridge.core.plural import counted
 from bridge.io.admin import Admin, Readiness
 from bridge.keeping import Keeper
 from bridge.logs import set_up_logging
+from bridge.masking import header_secrets, mask_of
 from bridge.pipeline import Pipeline
 from bridge.reasons.listening import listening
 from bridge.reasons.watch import LinkWatch
@@ -69,6 +70,7 @@ class Bridge:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._mask = mask_of(settings)
         self._applications = settings.applications()
         self._routing = routing_of(settings)
         self._topics = self._routing.topics(list(self._applications))
@@ -90,7 +92,8 @@ class Bridge:
         self._door = build_door(settings, deliver, self.telemetry)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._pollers = build_pollers(settings, deliver, self._writer, self.telemetry, self._session)
-        self._admin = Admin(self._readiness, self.telemetry.exposition)
+        names = [name.strip() for name in settings.admin.allowed_hosts.split(",") if name.strip()]
+        self._admin = Admin(self._readiness, self.telemetry.exposition, allowed_hosts=names)
         self.telemetry.limit_spool(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
         self.telemetry.topics_missing.set_function(self._topics_missing)
@@ -118,8 +121,8 @@ class Bridge:
             raise
 
     async def _start(self) -> None:
-        for warning in self._settings.warnings():
-            log.warning("settings", warning=warning)
+        for weakness in self._settings.weaknesses():
+            log.warning("settings", warning=weakness.what, todo=weakness.todo)
         self._spool.start()
         self._memory.start()
         self._writer.start()
@@ -213,7 +216,9 @@ class Bridge:
         degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
-        return Readiness(ready=ready, stopping=self._stopping, degraded=degraded)
+        return Readiness(
+            ready=ready, stopping=self._stopping, degraded=[self._mask.plain(text) for text in degraded]
+        )
 
     def _dedup_unavailable(self) -> list[str]:
         unchecked = self._settings.dedup.when_unavailable == "publish"
@@ -244,7 +249,9 @@ class Bridge:
 
 def serve(settings: Settings) -> int:
     """Run the bridge in a fast loop of its own until it is told to stop; returns the exit code."""
-    set_up_logging(settings.log.level, settings.log.format)
+    set_up_logging(
+        settings.log.level, settings.log.format, mask=mask_of(settings, *header_secrets(os.environ)).inside
+    )
     # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
     gc.freeze()
     _give_large_blocks_back()

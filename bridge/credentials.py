@@ -13,6 +13,7 @@ from threading import Thread
 
 from bridge.io.vod_api import Credential
 from bridge.settings.apps import AppSettings
+from bridge.settings.secret_files import cleaned
 
 _RENEW_S = 60.0
 _HANGS_S = 30.0
@@ -30,7 +31,7 @@ class _Folder:
     def __call__(self) -> Credential:
         stamps = [file.stat().st_mtime_ns if file.exists() else 0 for file in self._files]
         if stamps != self._seen:
-            parts = [file.read_text("utf-8").strip() if file.exists() else "" for file in self._files]
+            parts = [cleaned(file.read_text("utf-8")) if file.exists() else "" for file in self._files]
             self._credential, self._seen = Credential(*parts), stamps
         return self._credential
 

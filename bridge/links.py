@@ -19,7 +19,9 @@ from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 
 from bridge.certificates import RenewedContext, TlsFiles
+from bridge.scram import limit_scram
 from bridge.settings.addresses import addresses
+from bridge.settings.secret_files import cleaned
 from bridge.settings.sections import KafkaSettings, RedisSettings
 
 _REDIS_PORT = 6379
@@ -97,6 +99,7 @@ def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
         options["ssl_context"] = RenewedContext(TlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile))
     if kafka.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = kafka.sasl_mechanism
+        limit_scram()
         if kafka.sasl_token_file:
             options["sasl_oauth_token_provider"] = _FileToken(kafka.sasl_token_file)
         else:
@@ -219,6 +222,6 @@ def _text(path: Path | None) -> str | None:
 def _secret(path: Path) -> str:
     """Read a secret as the settings do. Raises OSError, which to the libraries is a link that is away."""
     try:
-        return path.read_text("utf-8").rstrip("\r\n")
+        return cleaned(path.read_text("utf-8"))
     except UnicodeDecodeError:  # whose own text would show some of it
         raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None

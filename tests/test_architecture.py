@@ -38,12 +38,12 @@ def _room(ours: str = "", libraries: str = "") -> Room:
 ROOMS = {
     "__main__": _room("cli"),
     "cli": _room(
-        "__init__ app build certificates links logs reasons settings telemetry core embedded io pipeline"
-        " keeping telling",
+        "__init__ app build certificates links logs masking reasons settings telemetry core embedded io"
+        " pipeline keeping telling",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _room(
-        "__init__ build logs settings io pipeline keeping telemetry core reasons tending",
+        "__init__ build logs masking settings io pipeline keeping telemetry core reasons tending",
         "aiohttp structlog uvloop",
     ),
     "build": _room(
@@ -51,12 +51,13 @@ ROOMS = {
     ),
     "tracing": _room("__init__ io.ingress journeys pipeline telling core", "msgspec opentelemetry structlog"),
     "credentials": _room("io.vod_api settings"),
-    "links": _room("certificates settings", "aiokafka redis"),
+    "scram": _room("", "aiokafka"),
+    "links": _room("certificates scram settings", "aiokafka redis"),
     "certificates": _room("", "msgspec structlog"),
     "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
     "embedded": _room("", "confluent_kafka"),
     "io.ingress": _room("io.listening running telling core telemetry", "aiohttp msgspec structlog"),
-    "io.admin": _room("io.listening", "aiohttp msgspec prometheus_client"),
+    "io.admin": _room("io.listening core", "aiohttp msgspec prometheus_client structlog"),
     "io.listening": _room(),
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
     "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),
@@ -75,7 +76,8 @@ ROOMS = {
     "consumer": _room("core", "aiokafka msgspec"),
     "telemetry": _room("core metrics tally", "prometheus_client structlog"),
     "metrics": _room("core", "msgspec"),
-    "logs": _room("", "msgspec structlog"),
+    "masking": _room("core settings", "pydantic"),
+    "logs": _room("core", "msgspec structlog"),
     "tally": _room("", "prometheus_client"),
     "settings": _room("core", "pydantic"),
     "core": _room("", "msgspec"),

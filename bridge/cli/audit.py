@@ -22,6 +22,7 @@ from bridge.cli.audit_report import Missing, Report, conclude
 from bridge.cli.audit_vendor import Tasks
 from bridge.cli.check_vendor import refusal_todo, variables_of
 from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
+from bridge.cli.terminal import mask_inside, mask_secrets_of
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.io.vod_api import Account, Credential, FinishedTask, Refused, Unreachable, VodApi
 from bridge.links import kafka_options
@@ -95,8 +96,9 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     Example: vod-bridge audit --app my-shop --since 24h --until 10m --backfill
     """
     hush_library()
-    set_up_logging("error", "console", sys.stderr)
+    set_up_logging("error", "console", sys.stderr, mask=mask_inside)
     settings = settings_of(config)
+    mask_secrets_of(settings, secret_key)
     span = _span(since, until)
     if app not in settings.applications():
         fail(f"--app {app}: not configured; there is {', '.join(settings.applications())}", USED_WRONGLY)

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from bridge.cli.drawing import plain
 from bridge.cli.ending import FAILED, fail
 from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
 
 _WELL = frozenset({"published", "duplicate"})
 _MEANING = {"duplicate": "duplicate (remembered as delivered: in a spool, or no longer kept by Kafka)"}
@@ -38,7 +39,7 @@ class Report(Struct, kw_only=True):
 def conclude(report: Report, *, as_json: bool, backfill: bool) -> None:
     """Print it, and end with 1 if something is missing still."""
     if as_json:
-        typer.echo(msgspec.json.encode(report).decode())
+        typer.echo(json_escaped(msgspec.json.encode(report).decode()))
     else:
         _show(report)
     if report.stopped:

@@ -17,9 +17,11 @@ from bridge.cli.check_spool import check_spool
 from bridge.cli.check_vendor import check_vendor
 from bridge.cli.ending import FAILED, ConfigFile
 from bridge.cli.finding import Finding, failed, ok, warning
+from bridge.cli.terminal import mask_secrets_of
 from bridge.cli.topics import expected_topics
 from bridge.cli.trouble import hush_library
 from bridge.core.plural import counted
+from bridge.core.printable import json_escaped, printable
 from bridge.links import kafka_options
 from bridge.settings import Settings, SettingsError, load
 
@@ -39,15 +41,20 @@ def check(
     """
     hush_library()
     try:
-        findings = asyncio.run(_check(load(config)))
+        settings = load(config)
+        mask = mask_secrets_of(settings)
+        findings = [
+            Finding(found.state, found.check, mask.plain(found.what), mask.plain(found.todo))
+            for found in asyncio.run(_check(settings))
+        ]
     except SettingsError as error:
         findings = [
-            failed("settings", str(mistake), "mend this setting; the rest is checked then")
+            failed("settings", printable(str(mistake)), "mend this setting; the rest is checked then")
             for mistake in error.mistakes
         ]
     counts = {state: sum(found.state == state for found in findings) for state in ("ok", "warning", "failed")}
     if as_json:
-        typer.echo(msgspec.json.encode({"findings": findings, **counts}).decode())
+        typer.echo(json_escaped(msgspec.json.encode({"findings": findings, **counts}).decode()))
     else:
         _show(findings, counts)
     if counts["failed"]:
@@ -75,16 +82,7 @@ async def _check(settings: Settings) -> list[Finding]:
 
 
 def _told(settings: Settings) -> list[Finding]:
-    return [
-        warning(
-            "settings",
-            text,
-            "set a sign_key or a token for it (BRIDGE_APPS__<NAME>__SIGN_KEY, …__TOKEN)"
-            if "unsigned" in text
-            else "nothing, if that is what was meant",
-        )
-        for text in settings.warnings()
-    ]
+    return [warning("settings", weakness.what, weakness.todo) for weakness in settings.weaknesses()]
 
 
 def _file_limit(settings: Settings) -> Finding:

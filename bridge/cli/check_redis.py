@@ -9,7 +9,7 @@ from redis.asyncio import Redis, RedisCluster
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.io.dedup.refusals import REFUSALS, code_in, code_of
 from bridge.links import redis_client
-from bridge.reasons.redis import TROUBLE, place_of, redis_trouble
+from bridge.reasons.redis import TROUBLE, place_of, redis_trouble, words_of
 from bridge.reasons.trouble import ANSWER_WITHIN_S
 from bridge.settings.sections import RedisSettings
 
@@ -49,7 +49,9 @@ async def check_redis(redis: RedisSettings) -> list[Finding]:
             if not isinstance(error, exceptions.NoPermissionError) or redis.sentinel_service:
                 part, trouble = await redis_trouble(redis, error)
                 return [failed(f"redis {part}", trouble.what, trouble.todo)]
-            answers = warning("redis address", f"{place}: this user may not ask ({error})", "grant it +ping")
+            answers = warning(
+                "redis address", f"{place}: this user may not ask ({words_of(error)})", "grant it +ping"
+            )
         return [
             answers,
             await _scripts(client),
@@ -66,12 +68,14 @@ async def _scripts(client: _Client) -> Finding:
         await client.evalsha(digest, 1, _PROBE_KEY)
         refused = await client.eval(_PROBE, 1, _PROBE_KEY)
     except exceptions.NoPermissionError as error:
-        return failed("redis scripts", f"this user may not run them ({error})", REFUSALS["NOPERM"].todo)
+        words = words_of(error)
+        return failed("redis scripts", f"this user may not run them ({words})", REFUSALS["NOPERM"].todo)
     except TROUBLE as error:
         refusal = REFUSALS.get(code_of(error))
         if refusal is not None:
             return failed("redis scripts", refusal.what, refusal.todo)
-        return failed("redis scripts", f"they do not run ({error})", "use a Redis with Lua scripting")
+        words = words_of(error)
+        return failed("redis scripts", f"they do not run ({words})", "use a Redis with Lua scripting")
     told = dict(str(one, "utf-8", "replace").split("=", 1) for one in refused)
     for reason in told.values():
         refusal = REFUSALS.get(code_in(reason))
@@ -87,7 +91,9 @@ async def _server(client: _Client, redis: RedisSettings) -> list[Finding]:
     try:
         facts: dict[str, Any] = await client.info("server") | await client.info("memory")
     except TROUBLE as error:
-        return [warning("redis server", f"does not tell about itself ({error})", "grant the user +info")]
+        return [
+            warning("redis server", f"does not tell about itself ({words_of(error)})", "grant the user +info")
+        ]
     if facts.get("redis_mode") == "sentinel":
         what = "a sentinel, which remembers nothing itself"
         return [failed("redis server", what, "set BRIDGE_REDIS__SENTINEL_SERVICE to its master's name")]
@@ -121,7 +127,7 @@ async def _clock(client: _Client) -> Finding:
     try:
         seconds, micros = await client.time()
     except TROUBLE as error:
-        return warning("clock", f"cannot be compared with Redis ({error})", "grant the user +time")
+        return warning("clock", f"cannot be compared with Redis ({words_of(error)})", "grant the user +time")
     skew = time.time() - (seconds + micros / 1_000_000)
     if abs(skew) > _SKEW_S:
         what = f"differs from Redis by {abs(skew):.0f} s; a signature is accepted from -60 s to +900 s"

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.build import build_drain, build_spool, build_writer
 from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
+from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library
 from bridge.core.plural import counted
 from bridge.io.publisher import Publisher
@@ -44,7 +45,7 @@ def drain(
     Example: vod-bridge drain --spool /var/lib/vod-event-bridge
     """
     hush_library()
-    set_up_logging("error", "console")
+    set_up_logging("error", "console", mask=mask_inside)
     settings = settings_of(config)
     # Nothing new is kept here: room is only for what is found damaged.
     own = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _MOST, "free_min_bytes": 0})

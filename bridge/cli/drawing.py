@@ -10,8 +10,10 @@ import msgspec
 from msgspec import UNSET, Struct
 from rich.text import Text
 
+from bridge.cli import terminal
 from bridge.core.event import Failure
 from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
 
 Paint = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
 
@@ -102,7 +104,7 @@ def event_line(seen: Seen, *, dated: bool = False) -> Text:
     try:
         event = msgspec.json.decode(seen.value, type=_Canonical)
     except _NO_VALUE:
-        return Text.assemble((seen.topic, "red"), " a value that is no event of this bridge")
+        return Text.assemble((plain(seen.topic), "red"), " a value that is no event of this bridge")
     subject = " ".join(
         f"{word} {name}" for word, name in (("file", event.file_id), ("task", event.task_id)) if name
     )
@@ -118,7 +120,7 @@ def event_line(seen: Seen, *, dated: bool = False) -> Text:
         plain(subject),
     )
     if event.conformance not in ("", "conforming"):
-        line.append(f"  {event.conformance}", "yellow")
+        line.append(f"  {plain(event.conformance)}", "yellow")
     for error in event.errors[:_ERRORS_SHOWN]:
         line.append(f"  {plain(error_text(error))}", "red")
     more = len(event.errors) - _ERRORS_SHOWN + event.errors_truncated
@@ -129,7 +131,9 @@ def event_line(seen: Seen, *, dated: bool = False) -> Text:
 
 def event_lines(seen: Seen) -> Text:
     """Draw one record as it stands: topic, key, each member of the value; of an object its keys alone."""
-    text = Text.assemble((seen.topic, "blue"), "  key ", (plain(seen.key.decode("utf-8", "replace")), "bold"))
+    text = Text.assemble(
+        (plain(seen.topic), "blue"), "  key ", (plain(seen.key.decode("utf-8", "replace")), "bold")
+    )
     try:
         members = msgspec.json.decode(seen.value, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
@@ -150,7 +154,7 @@ def answer_line(status: int, body: bytes) -> Text:
     except msgspec.MsgspecError:
         said = {}
     ending = said.get("outcome", "")
-    line = Text.assemble((f"{status} {ending or 'refused'}", _ENDINGS.get(ending, "red")))
+    line = Text.assemble((f"{status} {plain(ending) or 'refused'}", _ENDINGS.get(ending, "red")))
     for name in ("event_id", "topic", "reason", "detail", "error"):
         if said.get(name):
             line.append(f"  {plain(said[name])}", "bold" if name == "event_id" else "")
@@ -165,7 +169,7 @@ def json_line(seen: Seen) -> str:
         value = msgspec.Raw(seen.value)
     except _NO_VALUE:
         value = seen.value.decode("utf-8", "replace")
-    if isinstance(value, msgspec.Raw) and b"\n" in seen.value:
+    if isinstance(value, msgspec.Raw) and (b"\n" in seen.value or b"\r" in seen.value):
         value = msgspec.Raw(msgspec.json.format(seen.value, indent=-1))
     line = _Line(
         topic=seen.topic,
@@ -175,7 +179,7 @@ def json_line(seen: Seen) -> str:
         headers=seen.headers,
         value=value,
     )
-    return msgspec.json.encode(line).decode()
+    return json_escaped(msgspec.json.encode(line).decode())
 
 
 def error_text(error: _Error | Failure, own: str = "") -> str:
@@ -185,8 +189,8 @@ def error_text(error: _Error | Failure, own: str = "") -> str:
 
 
 def plain(text: str) -> str:
-    """Take control characters out: what a sender wrote must not steer the terminal it is shown on."""
-    return "".join(sign if sign.isprintable() else "�" for sign in text)
+    """Take control characters and secrets out: what a sender wrote must not steer a terminal."""
+    return terminal.plain(text)
 
 
 def _dead_letter_line(seen: Seen, *, dated: bool) -> Text:

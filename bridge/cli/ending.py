@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bridge.cli.terminal import mask_secrets_of, plain
+
 if TYPE_CHECKING:
     from bridge.settings import Settings
 
@@ -30,7 +32,7 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     from rich.console import Console  # noqa: PLC0415 - only what fails needs it
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"error: {message}", style="red", markup=False)
+    console.print(f"error: {plain(message, lines=True)}", style="red", markup=False)
     raise typer.Exit(code)
 
 
@@ -39,6 +41,8 @@ def settings_of(config: Path | None) -> "Settings":
     from bridge.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
 
     try:
-        return load(config)
+        settings = load(config)
     except SettingsError as error:
         fail(str(error), USED_WRONGLY)
+    mask_secrets_of(settings)
+    return settings

@@ -23,6 +23,7 @@ from bridge.core.event import Notification
 from bridge.core.explanation import Explanation
 from bridge.core.explanation import explain as explained
 from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
 
 _SHOWN = 20
 
@@ -66,7 +67,7 @@ def explain(
         explanation = explained(notification, routing, partitions)
         rejected += explanation.ending == "rejected"
         if as_json:
-            typer.echo(msgspec.json.encode(explanation))
+            typer.echo(json_escaped(msgspec.json.encode(explanation).decode()))
         else:
             _show(console, found, explanation, first=number == 1)
     if not number:

@@ -17,6 +17,7 @@ from bridge.cli.replay_report import Tally, Teller, conclude, telling
 from bridge.cli.replay_work import Stopped, Work, interruptible
 from bridge.cli.sources import STDIN, files_of
 from bridge.cli.stretch import Span
+from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.links import kafka_options
 from bridge.logs import set_up_logging
@@ -67,7 +68,7 @@ def do(asked: Asked, config: Path | None, *, as_json: bool, run: bool, yes: bool
     hush_library()
     settings = settings_of(config)
     work = _work(asked, settings)
-    set_up_logging("error", "console", sys.stderr)
+    set_up_logging("error", "console", sys.stderr, mask=mask_inside)
     tally = Tally(what=work.what, dry_run=not (run or yes))
     if not tally.dry_run:
         if not asked.source.topic and not asked.how.without_dedup:

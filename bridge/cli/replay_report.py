@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bridge.cli.drawing import plain
 from bridge.cli.ending import FAILED, fail
 from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
 
 _SHOWN = 20
 _SHOWN_OF_A_PLAN = 5
@@ -127,7 +128,7 @@ def telling(tally: Tally, *, quiet: bool = False) -> Iterator[Teller]:
 def conclude(tally: Tally, *, as_json: bool) -> None:
     """Print the summary, and end with 1 if something is left to do."""
     if as_json:
-        typer.echo(msgspec.json.encode(tally).decode())
+        typer.echo(json_escaped(msgspec.json.encode(tally).decode()))
     else:
         _show(tally)
     if tally.stopped:

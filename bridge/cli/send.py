@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 import threading
 import time
 from collections import Counter
@@ -28,6 +29,10 @@ from rich.progress import (
 from bridge.cli.drawing import answer_line, plain
 from bridge.cli.ending import FAILED, USED_WRONGLY, fail
 from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of, size_of
+from bridge.cli.terminal import mask_secrets
+from bridge.core.printable import json_escaped
+from bridge.settings.mistakes import shown_url
+from bridge.settings.secret_files import SecretFileError, read_secret
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
 _ANSWER_WITHIN_S = 30
@@ -35,6 +40,7 @@ _SIGNED_FOR_S = 600
 _PROBLEMS_SHOWN = 20
 _LINE_END = 1  # byte, which a body does not hold
 _SOON_S = 0.1
+_ENDING_MAX = 40  # characters of what a server calls an outcome
 _JSON = {"Content-Type": "application/json"}
 _WELL = frozenset({"published", "duplicate", "spooled"})
 
@@ -104,8 +110,17 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
         str, typer.Option(help="The callback URL, with application and token where there are any.")
     ] = "http://127.0.0.1:8080/callbacks",
     sign_key: Annotated[
-        str, typer.Option(envvar="VOD_SIGN_KEY", help="Sign each post with this SignKey.", show_default=False)
+        str,
+        typer.Option(
+            envvar="VOD_SIGN_KEY",
+            help="Sign each post with this SignKey. Other users of the machine see command lines:"
+            " --sign-key-file, or the variable, does not show it.",
+            show_default=False,
+        ),
     ] = "",
+    sign_key_file: Annotated[
+        Path | None, typer.Option(help="Sign each post with the SignKey in this file.", show_default=False)
+    ] = None,
     sign_in: Annotated[SignIn, typer.Option(help="Where the signature travels.")] = SignIn.BODY,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Posts under way at once.")] = 16,
     skip: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N notifications.")] = 0,
@@ -119,10 +134,11 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     Ends with 1 when something was neither published, duplicate nor spooled.
 
-    Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key "$KEY"
+    Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key-file key
     """
+    sign_key = _key(sign_key, sign_key_file)
     if not url.startswith(("http://", "https://")):
-        fail(f"--url {url}: must begin with http:// or https://", USED_WRONGLY)
+        fail(f"--url {_url_shown(url)}: must begin with http:// or https://", USED_WRONGLY)
     absent = [path for path in paths if path != STDIN and not path.exists()]
     if absent:
         fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
@@ -135,12 +151,33 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     _conclude(tally, time.monotonic() - began, as_json=as_json)
 
 
+def _key(given: str, path: Path | None) -> str:
+    mask_secrets(given)
+    if path is None:
+        return given
+    if given:
+        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", USED_WRONGLY)
+    try:
+        key = read_secret(path)
+    except OSError as error:
+        fail(f"--sign-key-file {path}: cannot be read: {error.strerror}", USED_WRONGLY)
+    except SecretFileError as error:
+        fail(f"--sign-key-file {path}: {error}", USED_WRONGLY)
+    mask_secrets(key)
+    return key
+
+
+def _url_shown(url: str) -> str:
+    """Show a URL without the login and without the application's token."""
+    return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", shown_url(url))
+
+
 def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     tally = _Tally(skip=posting.skip)
     began = time.monotonic()
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TextColumn("{task.fields[rate]}/s"),
@@ -232,11 +269,11 @@ async def _post_each(
                 posted(item, answer.status, await answer.read())
         except aiohttp.ClientConnectorError as error:
             raise _Stopped(
-                f"nothing answers at {posting.url} ({error.os_error.strerror or error}):"
+                f"nothing answers at {_url_shown(posting.url)} ({error.os_error.strerror or error}):"
                 " is the bridge running? `vod-bridge dev` starts one on this machine"
             ) from None
         except aiohttp.InvalidURL:
-            raise _Stopped(f"--url {posting.url}: is no URL") from None
+            raise _Stopped(f"--url {_url_shown(posting.url)}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             posted(item, 0, str(error).encode())
     waiting.put_nowait(None)  # the next one ends too
@@ -256,7 +293,7 @@ def _signed(posting: _Posting, body: bytes) -> tuple[bytes, dict[str, str]]:
 
 
 def _count(tally: _Tally, console: Console, item: _Item, status: int, answer: bytes) -> None:
-    ending = _ending_of(status, answer)
+    ending = plain(_ending_of(status, answer))[:_ENDING_MAX]
     tally.answered(item.index, ending)
     if ending in _WELL:
         return
@@ -281,7 +318,7 @@ def _conclude(tally: _Tally, seconds: float, *, as_json: bool) -> None:
     posted = tally.endings.total()
     if as_json:
         summary = _Summary(posted, dict(tally.endings), round(seconds, 3), tally.stopped, tally.skip)
-        typer.echo(msgspec.json.encode(summary).decode())
+        typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
         endings = ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common())
         typer.echo(f"{posted} posted in {seconds:.1f} s: {endings}" if posted else "nothing was posted")

@@ -13,6 +13,7 @@ from bridge.build import routing_of
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_cluster
 from bridge.cli.moments import duration_ms
+from bridge.cli.terminal import plain
 from bridge.cli.topic_creation import create_as_allowed
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.core.plural import counted
@@ -118,7 +119,7 @@ def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, 
     for concession in creation.concessions:
         typer.echo(f"warning: {concession}", err=True)
     for name, why in creation.refused.items():
-        typer.echo(f"{name}: {why}", err=True)
+        typer.echo(plain(f"{name}: {why}"), err=True)
     if creation.refused:
         number = f"{len(creation.refused)} of {counted(len(wanted), 'topic')}"
         fail(f"not made: {number}; {_remedy(creation.refused)}")

@@ -1,6 +1,7 @@
 """Why a Redis, its sentinels or its cluster cannot be used: names, refusals, silence, TLS, logins."""
 
 import asyncio
+import re
 import socket
 import ssl
 from contextlib import suppress
@@ -24,6 +25,12 @@ _NO_REDIS = "it may be no Redis, but Kafka or another server"
 _CLUSTER_ACL = "grant the user +cluster|slots +command +asking"
 
 Address = tuple[str, int]
+
+
+def words_of(error: BaseException) -> str:
+    """Give what an error says, without the arguments that a Redis repeats: a login's are the password."""
+    text = str(error) or type(error).__name__
+    return re.sub(r",?\s*with args beginning with.*", "", text, flags=re.DOTALL | re.IGNORECASE)
 
 
 async def trouble_now(redis: RedisSettings) -> tuple[str, Trouble] | None:
@@ -103,7 +110,7 @@ def _unled(redis: RedisSettings, error: Exception) -> tuple[str, Trouble] | None
     denied = cause_of(error, exceptions.NoPermissionError)
     if denied is not None:
         todo = "grant the user +sentinel|masters there" if name else _CLUSTER_ACL
-        return "permission", Trouble(what=f"{place}: this user may not ask ({denied})", todo=todo)
+        return "permission", Trouble(what=f"{place}: this user may not ask ({words_of(denied)})", todo=todo)
     if redis.cluster and "Cluster mode is not enabled" in text:
         return "cluster", Trouble(what=f"{place}: no cluster", todo="unset BRIDGE_REDIS__CLUSTER")
     if not isinstance(error, MasterNotFoundError):
@@ -151,7 +158,7 @@ def _silent(error: Exception, place: str, text: str) -> Trouble:
             what=f"{place}: takes the connection and hangs up",
             todo=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",
         )
-    return Trouble(what=f"{place}: {text or type(error).__name__}", todo=f"check {_URL} and Redis' log")
+    return Trouble(what=f"{place}: {words_of(error)}", todo=f"check {_URL} and Redis' log")
 
 
 def _names(*, shown: bool) -> Names:

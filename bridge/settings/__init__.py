@@ -30,8 +30,9 @@ from bridge.settings.sections import (
     SpoolSettings,
 )
 from bridge.settings.tracing import TracingSettings
+from bridge.settings.weaknesses import Weakness, weaknesses
 
-__all__ = ["AppSettings", "Mistake", "Settings", "SettingsError", "describe", "load"]
+__all__ = ["AppSettings", "Mistake", "Settings", "SettingsError", "Weakness", "describe", "load"]
 
 AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 
@@ -73,19 +74,9 @@ class Settings(Section):
             schema_base_uri=self.schemas.base_uri,
         )
 
-    def warnings(self) -> list[str]:
-        """Name what is allowed and yet may not be what was meant; for the start-up log and ``check``."""
-        found = [
-            f"application {app.name}: unsigned and without a token: anyone who reaches the port can publish"
-            for app in self.applications().values()
-            if app.mode == "push" and not app.sign_keys and not app.token
-        ]
-        found += [
-            f"application {name}: without sub_app_id only accounts of before 2023-12-25 are served"
-            for name, app in self.apps.items()
-            if app.mode == "pull" and app.sub_app_id is None
-        ]
-        return found
+    def weaknesses(self) -> list[Weakness]:
+        """Name what is allowed and yet weak, or may not be what was meant; for the start and ``check``."""
+        return weaknesses(self.apps, self.kafka, self.redis)
 
 
 def load(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:

@@ -57,7 +57,7 @@ class AppSettings(Section):
     @field_validator("sign_keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        return [part.strip() for part in re.split(r",|\n", value)] if isinstance(value, str) else value
 
     @field_validator("token")
     @classmethod

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from bridge.settings.addresses import reachable, resolvable
+from bridge.settings.secret_files import read_secret
 
 
 def _matching(pattern: str, meaning: str) -> AfterValidator:
@@ -58,11 +59,9 @@ def _brokers(value: str) -> str:
 
 def _readable(path: Path) -> Path:
     try:
-        path.read_text("utf-8")
+        read_secret(path)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError("cannot be read: not UTF-8 text") from None
     return path
 
 
@@ -92,6 +91,9 @@ Uri = Annotated[
     ),
 ]
 Host = Annotated[str, Field(pattern=r"^\S*$")]
+HostNames = Annotated[
+    str, _matching(r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated")
+]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]

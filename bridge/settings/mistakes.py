@@ -1,8 +1,9 @@
 """A wrong setting as its owner reads it: the name as typed, the value (secrets masked), what is allowed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -75,7 +76,7 @@ def unknown(location: Sequence[object], known: Sequence[Sequence[object]], names
 
 def mistakes_of(error: ValidationError, settings: type[BaseModel], names: Names) -> list[Mistake]:
     """Turn what pydantic found into mistakes."""
-    found = []
+    found, secrets = [], _secret_names(settings)
     for problem in error.errors(include_url=False):
         location = [part for part in problem["loc"] if part != "[key]"]
         if problem["type"] == "extra_forbidden":
@@ -86,7 +87,8 @@ def mistakes_of(error: ValidationError, settings: type[BaseModel], names: Names)
         elif location[:1] == ["apps"] and problem["loc"][-1] == "[key]":
             found.append(Mistake(names.of(location), "", _NAME_RULE))
         else:
-            found.append(Mistake(names.of(location), _shown(location, problem["input"]), _allowed(problem)))
+            shown = _shown(location, problem["input"], secrets)
+            found.append(Mistake(names.of(location), shown, _allowed(problem)))
     return found
 
 
@@ -114,29 +116,71 @@ def _holds(values: object, location: Sequence[object]) -> bool:
     return True
 
 
-def _shown(location: Sequence[object], value: object) -> str:
+def _secret_names(settings: type[BaseModel]) -> frozenset[str]:
+    """Name every field that holds a secret, in whatever section: by its type, so that none is forgotten."""
+    found: set[str] = set()
+    for field in settings.model_fields.values():
+        inner = getattr(field.annotation, "__args__", [field.annotation])[-1]
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found |= {name for name, own in inner.model_fields.items() if "SecretStr" in repr(own.annotation)}
+    return frozenset(found)
+
+
+def _shown(location: Sequence[object], value: object, secrets: Collection[str]) -> str:
     if isinstance(value, dict | list | BaseModel):
         return ""  # a whole section: its values may be secrets
-    if str(location[2] if location[0] == "apps" and len(location) > 2 else location[-1]) in _SECRETS:  # noqa: PLR2004 - apps, name, field
+    if str(location[2] if location[0] == "apps" and len(location) > 2 else location[-1]) in secrets:  # noqa: PLR2004 - apps, name, field
         return _MASK
-    # What stands before the last @ of an address is a user and a password, however it is written.
-    text = re.sub(r"^('?(?:[^:/@]*:)?//|'?).*@", rf"\1{_MASK}@", repr(value), flags=re.DOTALL)
-    text = re.sub(r"((?:username|password)=)[^&#'\"]*", rf"\1{_MASK}", text, flags=re.IGNORECASE)
+    if isinstance(value, str | Path) and str(location[-1]).endswith(_PATHS):
+        return shown_path(str(value))
+    text = repr(shown_url(value)) if isinstance(value, str) else repr(value)
     return text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…"
 
 
-_SECRETS = frozenset(
-    {
-        "sign_key",
-        "sign_keys",
-        "token",
-        "secret_id",
-        "secret_key",
-        "sasl_password",
-        "password",
-        "sentinel_password",
-    }
-)
+def shown_path(value: str) -> str:
+    """Show a file's path; of what looks like none, nothing: it may be the secret itself."""
+    looks_like_one = "/" in value and (value.startswith(("/", "./", "../")) or Path(value).parent.is_dir())
+    if not looks_like_one:
+        return f"{_MASK} (the path of a file is expected)"
+    return repr(value)[: _SHOWN_MAX + 1]
+
+
+def shown_url(value: str) -> str:
+    """Show an address but for what may be a login: before an @, behind a colon without a port, in a query.
+
+    A text without a scheme is shown, but for what stands before an @ and a password in a query.
+    """
+    scheme, rest = _SCHEME.fullmatch(value).groups()  # type: ignore[union-attr] # it fits anything
+    _, at, shown = rest.rpartition("@")
+    place, query = _QUERY.fullmatch(shown).groups()  # type: ignore[union-attr] # the same
+    if scheme and not at:
+        authority, slash, path = place.partition("/")
+        hosts = ",".join(map(_host_shown, authority.split(",")))
+        place = hosts + slash + (_MASK if path and _MASK in hosts and not path.isdecimal() else path)
+    pairs = "&".join(map(_pair_shown, query[1:].split("&")))
+    return f"{scheme}{_MASK if at else ''}{at}{place}{query[:1]}{pairs}"
+
+
+def _host_shown(host: str) -> str:
+    if _HOST.fullmatch(host):
+        return host
+    name = host.partition(":")[0]
+    return f"{name if _HOST.fullmatch(name) else _MASK}:{_MASK}"
+
+
+def _pair_shown(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    if not pair or (_NAME.fullmatch(name) and name.lower() not in _SECRET_OPTIONS and equals):
+        return pair
+    return f"{name}={_MASK}" if name.lower() in _SECRET_OPTIONS else _MASK
+
+
+_SCHEME = re.compile(r"((?:[A-Za-z][A-Za-z0-9+.-]{0,15}:)?//|)(.*)", re.DOTALL)
+_QUERY = re.compile(r"([^?#]*)(.*)", re.DOTALL)
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^%:#@\[\]]*)(:\d{0,5})?")
+_NAME = re.compile(r"[a-z_]{1,30}", re.IGNORECASE)
+_SECRET_OPTIONS = ("username", "password", "ssl_password")
+_PATHS = ("_file", "credentials_dir")
 
 
 def _allowed(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

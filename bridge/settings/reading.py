@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.settings.mistakes import Mistake
+from bridge.settings.mistakes import Mistake, shown_path
+from bridge.settings.secret_files import SecretFileError, read_secret
 
 _PREFIX = "BRIDGE_"
 _FILE_SUFFIX = "_file"
@@ -52,9 +53,9 @@ def read_environment(environment: Mapping[str, str]) -> tuple[Values, list[Mista
         text, problem = environment[variable], ""
         if location[-1].endswith(_FILE_SUFFIX) and location[-1] not in _PATHS:
             location[-1] = location[-1].removesuffix(_FILE_SUFFIX)
-            text, problem = _read_secret(text)
+            text, problem = _read_secret(text, lines=location[-1] == "sign_keys")
         if problem:
-            mistakes.append(Mistake(variable, repr(environment[variable]), problem))
+            mistakes.append(Mistake(variable, shown_path(environment[variable]), problem))
             continue
         other = origins.setdefault(tuple(location), variable)
         if other != variable:
@@ -87,13 +88,15 @@ def stacked(upper: Values, lower: Values) -> Values:
     return result
 
 
-def _read_secret(path: str) -> tuple[str, str]:
+def _read_secret(path: str, *, lines: bool) -> tuple[str, str]:
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n"), ""
+        return read_secret(Path(path), lines=lines), ""
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
-    except (UnicodeDecodeError, ValueError):
-        return "", "cannot be read: not UTF-8 text"
+    except SecretFileError as error:
+        return "", str(error)
+    except ValueError:  # a NUL in the path
+        return "", "cannot be read: no path of a file"
 
 
 def _put(values: Values, location: list[str], text: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from bridge.settings.addresses import servable
-from bridge.settings.kinds import Bytes, Host, Networks, Port, Uri
+from bridge.settings.kinds import Bytes, Host, HostNames, Networks, Port, Uri
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.section import Section
 
@@ -112,6 +112,11 @@ class AdminSettings(Section):
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: HostNames = Field(
+        default="",
+        description="Further names, comma-separated, by which a browser may ask for pages; addresses and"
+        " private names (without a dot, .svc, .local, .internal) always may. Probes and metrics: any name.",
+    )
 
 
 class SpoolSettings(Section):

@@ -1,9 +1,12 @@
 """How records and answers look to a person."""
 
+import json
+
 import msgspec
 import pytest
 
 from bridge.cli.drawing import Seen, answer_line, event_line, event_lines, json_line
+from bridge.core.printable import printable
 
 HEADERS = {
     "ce_id": "TranscodeComplete:t",
@@ -93,3 +96,26 @@ def test_a_refusal_is_shown_with_its_words() -> None:
 def test_whatever_a_value_is_it_is_a_line(value: bytes) -> None:
     seen = Seen(topic="vod.ClipComplete", headers=HEADERS, value=value)
     assert event_line(seen).plain == "vod.ClipComplete a value that is no event of this bridge"
+
+
+def test_json_of_a_record_has_no_raw_line_end_and_no_control_character() -> None:
+    value = '{"a":\r1,\r\n"b":"\u2028\x9b\x7f\u202e"}'
+    seen = Seen(topic="t\x9b", key=b"\x1b", headers={"x": "\u2029"}, value=value.encode())
+    line = json_line(seen)
+    assert printable(line) == line
+    assert json.loads(line)["value"] == {"a": 1, "b": "\u2028\x9b\x7f\u202e"}
+
+
+@pytest.mark.parametrize("hostile", ["\x1b]52;c;aGk=\x07", "\x9b2J", "\u202e", "a\rb", "\u2028"])
+def test_nothing_of_a_foreign_record_steers_the_terminal(hostile: str) -> None:
+    names = ("id", "type", "app", "time", "outcome", "task_id", "file_id", "conformance")
+    errors = [dict.fromkeys(("path", "code", "code_ext", "message"), hostile)]
+    event = _event(**dict.fromkeys(names, hostile), errors=errors)
+    headers = dict.fromkeys(("reason", "detail", "app", "received_at", hostile), hostile)
+    letter = Seen(topic=hostile, key=hostile.encode(), headers=headers, value=b"{")
+    odd = Seen(topic=hostile, headers=HEADERS, value=b"{")
+    for seen in (event, letter, odd):
+        for text in (event_line(seen, dated=True).plain, event_lines(seen).plain, json_line(seen)):
+            assert printable(text, lines=True) == text
+    answer = msgspec.json.encode(dict.fromkeys(("outcome", "event_id", "topic", "reason", "error"), hostile))
+    assert printable(answer_line(200, answer).plain) == answer_line(200, answer).plain

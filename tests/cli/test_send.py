@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from bridge.core.printable import printable
 from tests.cli.running import begun, ended, environment, vod_bridge
 from tests.rig.parts import free_port
 from tests.rig.waiting import eventually
@@ -117,6 +118,37 @@ async def test_a_signature_in_the_query_leaves_the_body_alone(door: Door) -> Non
     (query,) = door.queries
     assert door.bodies == [b'{"a":1}']
     assert query["sign"] == hashlib.md5(f"k{query['t']}".encode(), usedforsecurity=False).hexdigest()
+
+
+async def test_a_sign_key_may_stand_in_a_file_and_not_on_the_command_line(door: Door, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("\ufeffk3y \n")
+    await vod_bridge("send", "-", "--url", door.url, "--sign-key-file", str(tmp_path / "key"), typed=b"{}")
+    read = json.loads(door.bodies[0])
+    assert read["Sign"] == hashlib.md5(f"k3y{read['T']}".encode(), usedforsecurity=False).hexdigest()
+    (tmp_path / "key").write_text("'k3y'\n")
+    said = await vod_bridge("send", "-", "--sign-key-file", str(tmp_path / "key"))
+    assert said.code == 2
+    assert "has quotes around it" in said.err
+    said = await vod_bridge("send", "-", "--sign-key-file", "/no/such", "--sign-key", "k3y")
+    assert (said.code, "either --sign-key" in said.err) == (2, True)
+
+
+async def test_neither_the_token_nor_what_a_server_makes_up_reaches_the_terminal(door: Door) -> None:
+    nowhere = f"http://u:h1dden@127.0.0.1:{free_port()}/callbacks/shop/h1dden-token"
+    said = await vod_bridge("send", "-", "--url", nowhere, typed=b"{}")
+    assert "/callbacks/shop/****" in said.err
+    assert "h1dden" not in said.err
+    door.answer = lambda _: (
+        200,
+        {"outcome": "\x1b]52;c;aGk=\x07\x9b\u202e[red]key-of-mine", "detail": "\x1b[2J"},
+    )
+    for more in ([], ["--json"]):
+        said = await vod_bridge(
+            "send", "-", "--url", door.url, "--sign-key", "key-of-mine", *more, typed=b"{}"
+        )
+        for text in (said.out, said.err):
+            assert printable(text, lines=True) == text
+            assert "key-of-mine" not in text
 
 
 async def test_where_nothing_listens_one_line_says_so() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bridge.core.outcome import Unavailable
-from bridge.io.spool import Limits
-from bridge.io.spool.folder import Folder
+from bridge.io.spool import Limits, writer
+from bridge.io.spool.folder import Folder, open_regular
 from tests.io.spools import (
     SMALL,
     bytes_in,
@@ -183,19 +183,18 @@ async def test_a_disk_that_cannot_be_read_for_a_while_keeps_everything_in_its_pl
 ) -> None:
     spool = spool_in(tmp_path)
     await keep(spool, range(10))
-    real = Path.open
 
-    def refused(*_: object, **__: object) -> None:
+    def refused(*_: object) -> None:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(writer, "open_regular", refused)
     for _ in range(20):
         assert await read_all(spool) == []
         await eventually(spool.wake.is_set, "it says that it may be tried again")
         spool.wake.clear()
     assert "Too many open files" in spool.trouble
     assert (spool.records, spool.holds(record(3))) == (10, True)
-    monkeypatch.setattr(Path, "open", real)
+    monkeypatch.setattr(writer, "open_regular", open_regular)
 
     async def all_read() -> bool:
         return await numbers_in(spool) == list(range(10))

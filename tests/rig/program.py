@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +40,7 @@ class Program:
 
     ``settings`` are environment variables (``BRIDGE_...``); ports are free ones unless given. ``wait_for`` is
     the operators' path that must answer 200 before the test goes on: ``/readyz``, ``/livez``, or "" for none.
+    ``descriptors`` is its limit of open files, where that is to be low.
     Leaving ends it with SIGTERM, or SIGKILL if that takes longer than the 20 s it promises.
     """
 
@@ -48,6 +50,7 @@ class Program:
         *,
         wait_for: str = "/readyz",
         command: tuple[str, ...] = ("serve",),
+        descriptors: int = 0,
     ) -> None:
         given = dict(settings or {})
         self.port = int(given.setdefault("BRIDGE_HTTP__PORT", str(free_port())))
@@ -59,6 +62,10 @@ class Program:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         self._env = clean | given
         self._command = [sys.executable, "-m", "bridge", *command]
+        if descriptors:
+            limited = f'ulimit -n {descriptors}; exec "$@"'
+            self._command = ["sh", "-c", limited, "sh", *self._command]
+        self._metrics_at = 0.0
         self._wait_for = wait_for
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -129,7 +136,11 @@ class Program:
         return await self._ask(method, self.url + path, data, headers)
 
     async def admin(self, path: str) -> Answer:
-        """Ask the operators' door."""
+        """Ask the admin endpoint; for metrics once those that it keeps for a second are out of date."""
+        if path == "/metrics":
+            now = time.monotonic()
+            self._metrics_at, wait_s = max(now, self._metrics_at + 1.01), self._metrics_at + 1.01 - now
+            await asyncio.sleep(wait_s)
         return await self._ask("GET", self.admin_url + path, b"", None)
 
     async def metric(self, name: str, **labels: str) -> float:

@@ -8,12 +8,17 @@ import errno
 import fcntl
 import os
 import re
+import stat
 from collections import defaultdict
 from contextlib import suppress
 from mmap import mmap
 from pathlib import Path
 
+import structlog
+
 from bridge.io.spool.frames import ACK_BYTES
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOG, ACK = "log", "ack"
 
@@ -22,6 +27,9 @@ _DAMAGED_FILE = re.compile(r"(\d{16})-[0-9a-f]{16}\.(\d+|ack)\.damaged")
 _PAGE = 4096
 _PROBE = "probe"
 _PROBE_BYTES = 64 * 1024
+_SEGMENT_USUAL = 32 * 1024 * 1024  # 16 MiB and the largest record
+_BLOCK = 512  # of st_blocks
+_EXPOSED_TODO = "records are not authenticated: give the folder to the bridge's user alone (chmod 700)"
 
 
 class InUse(Exception):  # noqa: N818 - it says what happened
@@ -31,8 +39,10 @@ class InUse(Exception):  # noqa: N818 - it says what happened
 class Folder:
     """One folder of segments. Whatever the disk refuses is an `OSError`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, segment_bytes: int = 0) -> None:
         self.path = path
+        # A segment ends with the record that fills it; those of a larger setting of before are read, too.
+        self._file_max_bytes = 2 * max(segment_bytes, _SEGMENT_USUAL)
         self._lock = -1
 
     def enter(self) -> None:
@@ -40,7 +50,7 @@ class Folder:
         if not self.path.is_dir():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(self.path.parent)
-        lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)
         try:
             # Two processes would write the same names; the lock dies with its holder, however that dies.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,6 +64,8 @@ class Folder:
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
             (self.path / _PROBE).unlink(missing_ok=True)
+        if why := exposure(self.path):
+            log.warning("spool_folder_exposed", path=str(self.path), why=why, todo=_EXPOSED_TODO)
 
     def leave(self) -> None:
         """Let others have it."""
@@ -76,7 +88,7 @@ class Folder:
     def damaged(self) -> dict[str, int]:
         """Every file of damaged bytes that was kept, with its size."""
         files = [file for file in self.path.iterdir() if _DAMAGED_FILE.fullmatch(file.name)]
-        return {file.name: file.stat().st_size for file in files}
+        return {file.name: file.lstat().st_size for file in files}
 
     def file(self, segment: str, kind: str) -> Path:
         """Name one of a segment's files."""
@@ -88,11 +100,11 @@ class Folder:
 
     def create(self, segment: str) -> int:
         """Create a segment's files; the log's descriptor."""
-        log = os.open(self.file(segment, LOG), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        log = open_regular(self.file(segment, LOG), os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             # The log's name is durable before there is an .ack: an .ack alone always means a lost log.
             self.sync()
-            os.close(os.open(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT, 0o600))
+            os.close(open_regular(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT))
             self.sync()
         except OSError:
             os.close(log)
@@ -101,16 +113,19 @@ class Folder:
 
     def read(self, segment: str, kind: str) -> tuple[mmap | bytes, bool]:
         """Read a file whole; where a page of it cannot be read there are zeros, and False."""
-        with self.file(segment, kind).open("rb", buffering=0) as file:
-            size = os.fstat(file.fileno()).st_size
+        descriptor = open_regular(self.file(segment, kind), os.O_RDONLY)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            size = os.fstat(descriptor).st_size
+            if size > self._file_max_bytes:
+                raise OSError(errno.EFBIG, "larger than any segment: it is not read", file.name)
             # Memory of its own goes back at once, the heap would keep it. (A mapped file kills who touches
             # a page that the disk does not give.)
             data = mmap(-1, size) if size else b""
-            return data, not size or _read(file.fileno(), memoryview(data), 0)
+            return data, not size or _read(descriptor, memoryview(data), 0)
 
     def append_acks(self, segment: str, entries: bytes, *, lasting: bool = False) -> None:
         """Add to a segment's acknowledgements: all of ``entries`` or, as far as the disk lets us, none."""
-        file = os.open(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT, 0o600)
+        file = open_regular(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT)
         try:
             # Behind the last whole entry: what a death tore is written over, and shifts nothing.
             end = os.fstat(file).st_size // ACK_BYTES * ACK_BYTES
@@ -128,7 +143,7 @@ class Folder:
         """Delete a segment, all of which is acknowledged; ``done`` is the entry that says so."""
         with suppress(OSError):  # a full disk: deleting makes room. A death before the last unlink raises a
             # false alarm then. Otherwise the word lasts before the log goes: no loss can look like this.
-            if self.file(segment, ACK).exists():
+            if _status(self.file(segment, ACK)):
                 self.append_acks(segment, done, lasting=True)
         # A death here leaves both, one a line later the .ack alone: either says that it is done.
         self.file(segment, LOG).unlink(missing_ok=True)
@@ -136,19 +151,28 @@ class Folder:
 
     def size(self, segment: str, kind: str) -> int:
         """How long one of a segment's files is, 0 where it is not there."""
-        file = self.file(segment, kind)
-        return file.stat().st_size if file.exists() else 0
+        found = _status(self.file(segment, kind))
+        return found.st_size if found else 0
+
+    def allocated(self, segment: str, kind: str) -> int:
+        """How many bytes one of them takes on the volume: of a sparse file less than it is long."""
+        found = _status(self.file(segment, kind))
+        return min(found.st_size, found.st_blocks * _BLOCK) if found else 0
 
     def keep_aside(self, segment: str, offset: int, length: int, most_bytes: int) -> int:
         """Keep damaged bytes of a log in a file of their own; tells by how much the folder grew."""
         path = self.path / f"{segment}.{offset}.damaged"
-        if path.exists() and path.stat().st_size == length:
+        kept = _status(path)
+        if kept is not None and kept.st_size == length:
             return 0  # an earlier start kept them
         if length > most_bytes:
             raise OSError(errno.EDQUOT, "the spool is full")
-        with self.file(segment, LOG).open("rb", buffering=0) as log:
-            data = os.pread(log.fileno(), length, offset)
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        source = open_regular(self.file(segment, LOG), os.O_RDONLY)
+        try:
+            data = os.pread(source, length, offset)
+        finally:
+            os.close(source)
+        file = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             write(file, data, 0)
             # The log may be deleted once this returns: the bytes and their name must last before.
@@ -173,7 +197,8 @@ class Folder:
     def probe(self, most_bytes: int) -> None:
         """See whether the disk takes writes again, as many as a record may need."""
         path = self.path / _PROBE
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        path.unlink(missing_ok=True)
+        file = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             write(file, bytes(min(most_bytes, _PROBE_BYTES)), 0)
             os.fdatasync(file)
@@ -182,12 +207,48 @@ class Folder:
             path.unlink()
 
 
+def open_regular(path: Path, flags: int) -> int:
+    """Open a file that is one: no link is followed, a pipe or a device is refused at once. Raises OSError."""
+    # Not to block: opening a pipe would wait for its other end.
+    file = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "no regular file", str(path))
+    try:
+        if flags & os.O_TRUNC:
+            os.ftruncate(file, 0)
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def exposure(path: Path) -> str:
+    """Say who else may write into the folder: what stands there is published. Empty where nobody may."""
+    found = path.stat()
+    if found.st_mode & stat.S_IWOTH:
+        return "everybody may write into it"
+    if found.st_mode & stat.S_IWGRP and found.st_gid not in {os.getegid(), *os.getgroups()}:
+        return f"group {found.st_gid}, which is not ours, may write into it"
+    if found.st_uid not in {os.geteuid(), 0}:
+        return f"it belongs to another user ({found.st_uid})"
+    return ""
+
+
 def write(file: int, data: bytes, at: int) -> None:
     """Write all of ``data``: the kernel may take a part and refuse the rest only when asked again."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, at)
         view, at = view[written:], at + written
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _read(file: int, data: memoryview, at: int) -> bool:

@@ -56,7 +56,7 @@ class Recovery:
             except OSError as error:
                 # Its files stay as they are: the next start may have better luck with them.
                 self._tell(Damage("unreadable", name, detail=str(error)))
-                self.used += sum(self._folder.size(name, kind) for kind in kinds)
+                self.used += sum(self._folder.allocated(name, kind) for kind in kinds)
         for segment, gap in self._gaps:
             self._keep_aside(segment, gap, cap)
 

@@ -47,7 +47,7 @@ class Spool:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._segment_bytes = limits.segment
-        self._folder = Folder(path)
+        self._folder = Folder(path, limits.segment)
         self._room = Room(limits)
         self._commits = Commits(Writer(self._folder), self._room, telemetry, self._tell)
         self._ledger = self._commits.ledger

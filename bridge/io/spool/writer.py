@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from bridge.core.event import Record
 from bridge.io.spool.entry import Entry
-from bridge.io.spool.folder import LOG, Folder, write
+from bridge.io.spool.folder import LOG, Folder, open_regular, write
 from bridge.io.spool.frames import ACK_BYTES, Damaged, ack_of, done_of, record_of, seal_of
 from bridge.io.spool.segment import Segment
 
@@ -189,7 +189,8 @@ def load(folder: Folder, places: Sequence[Place]) -> list[Record | Damaged | OSE
     for segment, some in groupby(places, attrgetter("segment")):
         wanted = list(some)
         try:
-            with folder.file(segment.name, LOG).open("rb", buffering=0) as log:
+            descriptor = open_regular(folder.file(segment.name, LOG), os.O_RDONLY)
+            with os.fdopen(descriptor, "rb", buffering=0) as log:
                 for run in _runs(wanted):
                     found += _load(log.fileno(), run)
         except OSError as error:  # the file itself does not open

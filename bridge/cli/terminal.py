@@ -1,0 +1,46 @@
+"""What a command writes of what it was told: without the configured secrets, without control characters."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from bridge.core.printable import printable
+
+if TYPE_CHECKING:
+    from bridge.masking import Mask
+    from bridge.settings import Settings
+
+# One command is one context; what it writes in many places is masked by the settings that it loaded.
+_MASK: ContextVar["Mask | None"] = ContextVar("mask", default=None)
+
+
+def mask_secrets_of(settings: "Settings", *more: str) -> "Mask":
+    """From now on mask these settings' secrets, and ``more``."""
+    from bridge.masking import mask_of  # noqa: PLC0415 - what loads no settings starts without it
+
+    made = mask_of(settings, *more)
+    _MASK.set(made)
+    return made
+
+
+def mask_secrets(*secrets: str) -> None:
+    """From now on mask these, where a command loads no settings."""
+    from bridge.masking import Mask  # noqa: PLC0415 - as above
+
+    _MASK.set(Mask(secrets))
+
+
+def mask_inside(value: Any) -> Any:  # noqa: ANN401 - whatever a log line holds
+    """Give a value with every text in it masked; for the log of a command."""
+    mask = _MASK.get()
+    return value if mask is None else mask.inside(value)
+
+
+def masked(text: str) -> str:
+    """Give the text without secrets."""
+    mask = _MASK.get()
+    return text if mask is None else mask(text)
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """Give it without secrets and control characters: nothing from outside may steer a terminal."""
+    return printable(masked(text), lines=lines)

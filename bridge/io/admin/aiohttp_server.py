@@ -1,0 +1,63 @@
+"""The HTTP side of the admin endpoint, by aiohttp's low-level server. Known: aiohttp 3.14.
+
+What is changed of it: whatever a stranger sends gets a short answer that repeats nothing of it, names no
+library, and is not logged as an error.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+SERVER_NAME = "vod-event-bridge"  # else aiohttp writes its own and Python's version
+
+_BODY_MAX_TIME_S = 0.0  # a body that nobody reads is not waited for
+
+
+class _Protocol(web.RequestHandler):
+    """One connection's HTTP."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP; the library would log a traceback and repeat the input."""
+        del exc, message
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun already")
+        response = web.Response(
+            status=status,
+            text="not understood\n" if status < 500 else "failed\n",  # noqa: PLR2004 - the server's own errors
+            headers={"Server": SERVER_NAME},
+        )
+        response.force_close()
+        return response
+
+    def log_exception(self, *args: object, **kw: object) -> None:
+        """Log as debug: all that comes here is a client's doing. The pages' own errors are logged by them."""
+        self.logger.debug(*args, **kw)  # type: ignore[arg-type] # the library's signature
+
+
+class HttpServer:
+    """Makes the protocol of a connection; ``answer`` gives the response to a request."""
+
+    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self._server = web.Server(answer, access_log=None)
+
+    def protocol(self) -> asyncio.Protocol:
+        """Make the protocol of one connection; it is what a request names as its ``protocol``."""
+        return _Protocol(
+            self._server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type] # as web.Server itself passes it on
+            lingering_time=_BODY_MAX_TIME_S,
+        )
+
+    async def stop(self, within_s: float) -> None:
+        """End all connections."""
+        await self._server.shutdown(timeout=within_s)

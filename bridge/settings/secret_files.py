@@ -1,0 +1,39 @@
+"""What a file with a secret in it means: editors, shells and Secret manifests add to its ends.
+
+Taken away silently: a byte order mark, line ends and blanks at the ends. Refused: quotes around it, several
+lines, nothing at all, other bytes than UTF-8 text.
+"""
+
+from pathlib import Path
+
+_QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
+_BLANKS = "\ufeff\u200b\u00a0 \t\r\n\v\f\x00"
+_MOST_BYTES = 1024 * 1024
+
+
+class SecretFileError(ValueError):
+    """A file holds no secret that can be meant. Its text says why and shows nothing of it."""
+
+
+def read_secret(path: Path, *, lines: bool = False) -> str:
+    """Read a secret; with ``lines`` it may have several. Raises OSError and `SecretFileError`."""
+    if path.stat().st_size > _MOST_BYTES:
+        raise SecretFileError("is too large for a secret")
+    try:
+        text = cleaned(path.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise SecretFileError("cannot be read: not UTF-8 text") from None
+    if not text:
+        raise SecretFileError("holds nothing")
+    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1]:
+        raise SecretFileError("has quotes around it: write the bare value")
+    if "\x00" in text:
+        raise SecretFileError("cannot be read: not UTF-8 text (it may be UTF-16)")
+    if not lines and ("\n" in text or "\r" in text):
+        raise SecretFileError("has several lines, and must have one")
+    return text
+
+
+def cleaned(text: str) -> str:
+    """Take away what is there by accident: a byte order mark, line ends and blanks at the ends."""
+    return text.strip(_BLANKS)
