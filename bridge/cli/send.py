@@ -1,14 +1,11 @@
 """``vod-bridge send``: post notifications from files to a bridge, and say how each ended."""
 
 import asyncio
-import hashlib
-import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +25,12 @@ from rich.progress import (
 
 from bridge.cli.drawing import answer_line, plain
 from bridge.cli.ending import FAILED, USED_WRONGLY, fail
+from bridge.cli.send_secrets import SignIn, sign_key_of, signed, url_shown
 from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of, size_of
-from bridge.cli.terminal import mask_secrets
 from bridge.core.printable import json_escaped
-from bridge.settings.mistakes import shown_url
-from bridge.settings.secret_files import SecretFileError, read_secret
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
 _ANSWER_WITHIN_S = 30
-_SIGNED_FOR_S = 600
 _PROBLEMS_SHOWN = 20
 _LINE_END = 1  # byte, which a body does not hold
 _SOON_S = 0.1
@@ -54,13 +48,6 @@ class _Item(Struct, frozen=True):
 
 _Posted = Callable[[_Item, int, bytes], None]
 _Waiting = asyncio.Queue[_Item | OSError | None]  # None: there are no more
-
-
-class SignIn(StrEnum):
-    """Where a signature travels."""
-
-    BODY = "body"
-    QUERY = "query"
 
 
 class _Posting(Struct, frozen=True, kw_only=True):
@@ -136,40 +123,24 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key-file key
     """
-    sign_key = _key(sign_key, sign_key_file)
+    sign_key = sign_key_of(sign_key, sign_key_file)
     if not url.startswith(("http://", "https://")):
-        fail(f"--url {_url_shown(url)}: must begin with http:// or https://", USED_WRONGLY)
-    absent = [path for path in paths if path != STDIN and not path.exists()]
-    if absent:
-        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
-    files = files_of(paths)
-    if not files:
-        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
+        fail(f"--url {url_shown(url)}: must begin with http:// or https://", USED_WRONGLY)
+    files = _files(paths)
     posting = _Posting(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip)
     began = time.monotonic()
     tally = _run(posting, files)
     _conclude(tally, time.monotonic() - began, as_json=as_json)
 
 
-def _key(given: str, path: Path | None) -> str:
-    mask_secrets(given)
-    if path is None:
-        return given
-    if given:
-        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", USED_WRONGLY)
-    try:
-        key = read_secret(path)
-    except OSError as error:
-        fail(f"--sign-key-file {path}: cannot be read: {error.strerror}", USED_WRONGLY)
-    except SecretFileError as error:
-        fail(f"--sign-key-file {path}: {error}", USED_WRONGLY)
-    mask_secrets(key)
-    return key
-
-
-def _url_shown(url: str) -> str:
-    """Show a URL without the login and without the application's token."""
-    return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", shown_url(url))
+def _files(paths: Sequence[Path]) -> Sequence[Path]:
+    absent = [path for path in paths if path != STDIN and not path.exists()]
+    if absent:
+        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
+    files = files_of(paths)
+    if not files:
+        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
+    return files
 
 
 def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
@@ -263,33 +234,20 @@ async def _post_each(
         room.release()
         if isinstance(item, OSError):
             raise _Stopped(f"cannot read {item.filename or 'a file'}: {item.strerror}")
-        body, query = _signed(posting, item.notification.body)
+        body, query = signed(item.notification.body, posting.sign_key, posting.sign_in)
         try:
             async with session.post(posting.url, data=body, params=query, headers=_JSON) as answer:
                 posted(item, answer.status, await answer.read())
         except aiohttp.ClientConnectorError as error:
             raise _Stopped(
-                f"nothing answers at {_url_shown(posting.url)} ({error.os_error.strerror or error}):"
+                f"nothing answers at {url_shown(posting.url)} ({error.os_error.strerror or error}):"
                 " is the bridge running? `vod-bridge dev` starts one on this machine"
             ) from None
         except aiohttp.InvalidURL:
-            raise _Stopped(f"--url {_url_shown(posting.url)}: is no URL") from None
+            raise _Stopped(f"--url {url_shown(posting.url)}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             posted(item, 0, str(error).encode())
     waiting.put_nowait(None)  # the next one ends too
-
-
-def _signed(posting: _Posting, body: bytes) -> tuple[bytes, dict[str, str]]:
-    if not posting.sign_key:
-        return body, {}
-    t = str(int(time.time()) + _SIGNED_FOR_S)
-    sign = hashlib.md5(f"{posting.sign_key}{t}".encode(), usedforsecurity=False).hexdigest()
-    text = body.strip()
-    if posting.sign_in is SignIn.QUERY or not (text.startswith(b"{") and text.endswith(b"}")):
-        return body, {"sign": sign, "t": t}
-    # Last of all keys: where the file carries an old signature, a reader takes the later one.
-    comma = b"" if not text[1:-1].strip() else b","
-    return text[:-1] + comma + f'"Sign":"{sign}","T":{t}}}'.encode(), {}
 
 
 def _count(tally: _Tally, console: Console, item: _Item, status: int, answer: bytes) -> None:
