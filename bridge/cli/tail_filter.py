@@ -111,8 +111,8 @@ def refuse_unknown_apps(wanted: Filter, settings: Settings) -> list[str]:
 
 
 def _topics_of(name: str, template: str, apps: Iterable[str]) -> set[str]:
-    if name == OTHER:
-        return set()
+    if name == OTHER or (name not in BY_NAME and "{type}" not in template):
+        return set()  # no type has a topic of its own there: what is strange is on the one for others
     return {template.replace("{type}", name).replace("{app}", app) for app in apps}
 
 
