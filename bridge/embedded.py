@@ -4,25 +4,18 @@ Nothing durable and nothing for production lives here. The broker is the one ins
 it forgets everything, keeps at most 5 MiB a partition, finds no records by time (ListOffsets answers only for
 the beginning and the end), and answers no administrator's call.
 
-That broker takes any free port, and no setting names another. It is given one in two steps, through the
-functions that librdkafka exports (``rdkafka_mock.h``):
-
-* It polls its listening socket by the descriptor's number, in this very process. A socket that is bound to
-  the wanted port is put under that number (``dup2``), so that it accepts from there, without a forwarder
-  between, which would share this process' lock with the bridge for every byte.
-* ``rd_kafka_mock_broker_set_host_port`` sets the address that it tells its clients.
-
-Whether both worked is tested before anybody is told the address; ``port=0`` needs neither.
+That broker takes any free port, and no setting names another. What listens on the port that was asked for is
+a relay (`bridge.embedded_relay`), and ``rd_kafka_mock_broker_set_host_port``, which librdkafka exports as it
+does all that is used here (``rdkafka_mock.h``), lets the broker tell its clients the relay's address.
 """
 
 import contextlib
 import ctypes
 import importlib.util
-import os
 import shutil
 import socket
-import stat
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -37,6 +30,17 @@ _BACKLOG = 64
 _BROKER = 1  # the number of the only broker
 _PRODUCER = 0  # librdkafka's kind of client; one has to own the brokers
 _WHY_BYTES = 512
+# The newest version of each request that is offered: those of Kafka 2.3. The broker would offer newer ones,
+# but fails clients other than librdkafka that take it at its word: it closes the connection at Java's and
+# Go's JoinGroup 6, and Java's client hangs at Fetch 16.
+_PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA = (0, 7), (1, 11), (2, 5), (3, 8)
+_OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR = (8, 7), (9, 5), (10, 2)
+_JOIN_GROUP, _HEARTBEAT, _LEAVE_GROUP, _SYNC_GROUP = (11, 5), (12, 3), (13, 2), (14, 3)
+_INIT_PRODUCER_ID = (22, 1)
+_NEWEST_VERSIONS = (
+    *(_PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR),
+    *(_JOIN_GROUP, _HEARTBEAT, _LEAVE_GROUP, _SYNC_GROUP, _INIT_PRODUCER_ID),
+)
 
 
 class NotInstalled(Exception):  # noqa: N818 - it says what is the matter and what to do, not that code broke
@@ -68,15 +72,16 @@ def embedded_kafka(topics: Sequence[str], port: int = 0) -> Iterator[str]:
     try:
         if not brokers:
             raise StartError("the embedded broker did not start: it found no port to listen on")
-        address = library.rd_kafka_mock_cluster_bootstraps(brokers).decode()
-        if port:
-            _move_listener(int(address.rpartition(":")[2]), port)
-            library.rd_kafka_mock_broker_set_host_port(brokers, _BROKER, HOST.encode(), port)
-            address = f"{HOST}:{port}"
+        own = library.rd_kafka_mock_cluster_bootstraps(brokers).decode()
+        for key, newest in _NEWEST_VERSIONS:
+            library.rd_kafka_mock_set_apiversion(brokers, key, 0, newest)
         for topic in topics:
             library.rd_kafka_mock_topic_create(brokers, topic.encode(), _PARTITIONS, 1)
-        _ask_for_topics(address, topics)
-        yield address
+        with _relay(own, port) as relayed:
+            library.rd_kafka_mock_broker_set_host_port(brokers, _BROKER, HOST.encode(), relayed)
+            address = f"{HOST}:{relayed}"
+            _ask_for_topics(address, topics)
+            yield address
     finally:
         if brokers:
             library.rd_kafka_mock_cluster_destroy(brokers)
@@ -100,6 +105,7 @@ def _librdkafka() -> Any:  # noqa: ANN401 - functions of a C library
         ("mock_cluster_bootstraps", text, (pointer,)),
         ("mock_cluster_destroy", None, (pointer,)),
         ("mock_topic_create", number, (pointer, text, number, number)),
+        ("mock_set_apiversion", number, (pointer, ctypes.c_int16, ctypes.c_int16, ctypes.c_int16)),
         ("mock_broker_set_host_port", None, (pointer, ctypes.c_int32, text, number)),
     ):
         function = getattr(library, f"rd_kafka_{name}")
@@ -107,31 +113,25 @@ def _librdkafka() -> Any:  # noqa: ANN401 - functions of a C library
     return library
 
 
-def _move_listener(old: int, new: int) -> None:
-    """Let the socket of this process that listens on ``old`` be one that listens on ``new``.
+@contextlib.contextmanager
+def _relay(broker: str, port: int) -> Iterator[int]:
+    """Let ``port`` of this machine (0: any free one) be answered by ``broker``, and give it.
 
-    Raises OSError where ``new`` is in use.
+    Raises OSError where it is in use.
     """
+    host, _, number = broker.rpartition(":")
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, new))
+        listener.bind((HOST, port))
         listener.listen(_BACKLOG)
-        listener.settimeout(0)  # as the one that it replaces: to accept must not wait
-        for number in (int(entry.name) for entry in Path("/dev/fd").iterdir()):
-            if _listens_on(number, old):
-                os.dup2(listener.fileno(), number, inheritable=False)
-                return
-    raise StartError(f"the embedded broker cannot be moved to port {new}: its own is not found")
-
-
-def _listens_on(descriptor: int, port: int) -> bool:
-    try:
-        if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-            return False
-        with socket.socket(fileno=os.dup(descriptor)) as found:
-            return bool(found.getsockname() == (HOST, port))
-    except OSError:  # closed meanwhile: it was the one with which the folder was read
-        return False
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "bridge.embedded_relay", str(listener.fileno()), host, number]
+        # Its standard input ends with this process, even where that is killed.
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], start_new_session=True
+        )
+    with _ending(process):
+        yield port
 
 
 def _ask_for_topics(address: str, topics: Sequence[str]) -> None:
@@ -158,16 +158,23 @@ def embedded_redis(port: int = 0) -> Iterator[str]:
         command += ["--appendonly", "no", "--maxmemory-policy", "noeviction", "--logfile", f"{folder}/log"]
         # A session of its own: Ctrl-C reaches the bridge first, which still talks to Redis while it stops.
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own words
-        try:
+        with _ending(process):
             _wait_until_it_listens(process, port, Path(folder, "log"))
             yield f"redis://{HOST}:{port}/0"
+
+
+@contextlib.contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End ``process`` with the block."""
+    with process:
+        try:
+            yield
         finally:
             process.terminate()
             try:
                 process.wait(_STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
 def redis_program() -> str:

@@ -52,6 +52,7 @@ ROOMS = {
     "certificates": _room("", "msgspec structlog"),
     "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
     "embedded": _room("", "confluent_kafka"),
+    "embedded_relay": _room(),
     "io.ingress": _room("running telling core telemetry", "aiohttp msgspec structlog"),
     "io.admin": _room("", "aiohttp msgspec prometheus_client"),
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),

@@ -101,7 +101,9 @@ def _port_option(name: str, what: str) -> Any:  # noqa: ANN401 - typer's marker 
 def dev(  # noqa: PLR0913 - one parameter is one option of the command
     *,
     port: Annotated[int | None, _port_option("--port", "the bridge (usually 8080)")] = None,
-    admin_port: Annotated[int | None, _port_option("--admin-port", "its metrics (9090)")] = None,
+    admin_port: Annotated[
+        int | None, _port_option("--admin-port", "the admin server, with the metrics (9090)")
+    ] = None,
     kafka_port: Annotated[int | None, _port_option("--kafka-port", "Kafka (9092)")] = None,
     redis_port: Annotated[int | None, _port_option("--redis-port", "Redis (6379)")] = None,
     app: Annotated[
@@ -125,18 +127,9 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
     hush_library()
     set_up_logging("error", "console")
     console = Console(highlight=False, soft_wrap=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # What is started here ends with this process, however it is told to end.
-        signal.signal(number, signal.default_int_handler)
-    asked = _Asked(
-        port=port,
-        admin_port=admin_port,
-        kafka_port=kafka_port,
-        redis_port=redis_port,
-        app=app,
-        token=token,
-        sign_key=sign_key,
-    )
+    _let_signals_interrupt()
+    ports = {"port": port, "admin_port": admin_port, "kafka_port": kafka_port, "redis_port": redis_port}
+    asked = _Asked(**ports, app=app, token=token, sign_key=sign_key)
     try:
         with ExitStack() as parts:
             settings = _settings(asked, parts, console)
@@ -149,6 +142,12 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
         fail(f"the demonstration did not come as expected: {difference}", FAILED)
     except KeyboardInterrupt:
         console.print("stopped; nothing of it is left", style="dim")
+
+
+def _let_signals_interrupt() -> None:
+    """Let what is started here end with this process, however it is told to end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def _settings(asked: _Asked, parts: ExitStack, console: Console) -> Settings:
@@ -164,7 +163,7 @@ def _settings(asked: _Asked, parts: ExitStack, console: Console) -> Settings:
     topics = expected_topics(load(None, own))
     ports = Ports()
     own["BRIDGE_HTTP__PORT"] = str(ports.take("the bridge", "--port", asked.port, 8080))
-    own["BRIDGE_ADMIN__PORT"] = str(ports.take("its metrics", "--admin-port", asked.admin_port, 9090))
+    own["BRIDGE_ADMIN__PORT"] = str(ports.take("the admin server", "--admin-port", asked.admin_port, 9090))
     kafka_port = ports.take("Kafka", "--kafka-port", asked.kafka_port, 9092)
     redis_port = ports.take("Redis", "--redis-port", asked.redis_port, 6379)
     for line in ports.moved:

@@ -37,9 +37,9 @@ class Ports:
             if self._may_have(port):
                 self._given.add(port)
                 if port != usual:
-                    self.moved.append(f"port {usual} is in use: {what} is on port {port} instead")
+                    self.moved.append(f"port {usual} is in use: {what} takes port {port} instead")
                 return port
-        self.moved.append(f"port {usual} is in use, and others like it: {what} is on any free port")
+        self.moved.append(f"port {usual} is in use, and others like it: {what} takes any free one")
         return 0
 
     def _may_have(self, port: int) -> bool:

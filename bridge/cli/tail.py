@@ -125,17 +125,8 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
         ids=ids or (),
         topic_other=settings.kafka.topic_other,
     )
-    if since and from_beginning:
-        fail("either --since or --from-beginning", USED_WRONGLY)
-    if Outcome.REJECTED in wanted.outcomes and wanted.of_events:
-        fail(
-            "--outcome rejected: dead letters have no type, file, task or id;"
-            " leave --type, --file, --task and --id out",
-            USED_WRONGLY,
-        )
-    since_ms = moment("--since", since, now_ms()) if since else None
-    if from_beginning or (not follow and not since):
-        since_ms = 0
+    _refuse_dead_letters_of_events(wanted)
+    since_ms = _begin(since, from_beginning=from_beginning, follow=follow)
     asked = _Reading(
         options=kafka_options(settings.kafka),
         topics=wanted.topics(settings),
@@ -145,12 +136,31 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
         follow=follow,
         most=most,
     )
-    for name in asked.unsure_apps:
-        _note(f"--app {name}: no application is configured here, so nothing tells whether this one exists")
     _run(asked, settings, _pen(dated=since_ms is not None, show_ids=show_ids, as_json=as_json))
 
 
+def _refuse_dead_letters_of_events(wanted: Filter) -> None:
+    if Outcome.REJECTED in wanted.outcomes and wanted.of_events:
+        fail(
+            "--outcome rejected: dead letters have no type, file, task or id;"
+            " leave --type, --file, --task and --id out",
+            USED_WRONGLY,
+        )
+
+
+def _begin(since: str, *, from_beginning: bool, follow: bool) -> int | None:
+    """Give the time from which on to read, in unix ms: 0 for all there is, None for what comes."""
+    if since and from_beginning:
+        fail("either --since or --from-beginning", USED_WRONGLY)
+    if since:
+        return moment("--since", since, now_ms())
+    return 0 if from_beginning or not follow else None
+
+
 def _run(asked: _Reading, settings: Settings, show: Callable[[Seen], None]) -> None:
+    for name in asked.unsure_apps:
+        _note(f"--app {name}: no application is configured here, so nothing tells whether this one exists")
+
     async def all_of_it() -> None:
         await refuse_unknown_types(asked.wanted, settings, asked.options)
         await _tail(asked, show)

@@ -140,7 +140,7 @@ def test_a_usual_port_in_use_is_replaced_by_the_one_10000_higher_and_that_is_sai
     with _listener(usual):
         ports = Ports()
         assert ports.take("Kafka", "--kafka-port", None, usual) == usual + 10_000
-        assert ports.moved == [f"port {usual} is in use: Kafka is on port {usual + 10_000} instead"]
+        assert ports.moved == [f"port {usual} is in use: Kafka takes port {usual + 10_000} instead"]
         assert ports.take("Redis", "--redis-port", 0, usual) == 0
     assert ports.take("Redis", "--redis-port", None, usual) == usual
     with pytest.raises(PortInUseError, match="--port 0"):

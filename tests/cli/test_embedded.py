@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import struct
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +14,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from bridge.cli.kafka import read_cluster
 from bridge.cli.offsets import first_since
 from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_redis
-from tests.rig.parts import free_port
+from tests.rig.kafka import java_command
+from tests.rig.parts import Missing, free_port
 
 
 def _listens(url: str) -> bool:
@@ -40,6 +42,44 @@ async def test_the_broker_is_on_the_port_asked_for_and_calls_itself_by_it() -> N
         ) as consumer:
             assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"kept"
     assert not _listens(f"redis://{address}")
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+async def test_a_client_newer_than_the_broker_is_told_which_versions_it_may_ask_for(version: int) -> None:
+    with embedded_kafka([]) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        asked = struct.pack(">hhih", 18, version, 7, -1) + b"\0\2a\2b\0"
+        writer.write(struct.pack(">i", len(asked)) + asked)
+        # KIP-511: the layout of version 0: correlation id, error 35, one entry with key, oldest and newest.
+        answer = await asyncio.wait_for(reader.readexactly(20), 60)
+        assert struct.unpack(">iihihhh", answer) == (16, 7, 35, 1, 18, 0, 2)
+        asked = struct.pack(">hhih", 18, 2, 8, -1)
+        writer.write(struct.pack(">i", len(asked)) + asked)
+        answer = await asyncio.wait_for(reader.readexactly(10), 60)
+        assert struct.unpack(">iih", answer)[1:] == (8, 0)
+        writer.close()
+
+
+async def test_the_console_consumer_of_kafka_reads_from_it() -> None:
+    try:
+        java, jars = java_command()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    with embedded_kafka(["vod.A"]) as address:
+        async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+            await asyncio.wait_for(producer.send_and_wait("vod.A", b"kept"), 60)
+        consumer = await asyncio.create_subprocess_exec(
+            *(java, "-cp", jars, "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+            *("--bootstrap-server", address, "--topic", "vod.A", "--from-beginning", "--max-messages", "1"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert consumer.stdout
+            assert await asyncio.wait_for(consumer.stdout.readline(), 60) == b"kept\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                consumer.kill()
+            await consumer.wait()
 
 
 def test_a_broker_whose_port_is_in_use_is_not_started() -> None:
