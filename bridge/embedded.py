@@ -2,7 +2,7 @@
 
 Nothing durable and nothing for production lives here. The broker is the one inside confluent-kafka's wheel:
 it forgets everything, keeps at most 5 MiB a partition, finds no records by time (ListOffsets answers only for
-the beginning and the end), and answers no administrator's call.
+the beginning and the end), fails a second member of a consumer group, and answers no administrator's call.
 
 That broker takes any free port, and no setting names another. What listens on the port that was asked for is
 a relay (`bridge.embedded_relay`), and ``rd_kafka_mock_broker_set_host_port``, which librdkafka exports as it
