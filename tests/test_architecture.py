@@ -56,6 +56,7 @@ ROOMS = {
     "certificates": _room("", "msgspec structlog"),
     "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
     "embedded": _room("", "confluent_kafka"),
+    "embedded_relay": _room(),
     "io.ingress": _room("io.listening running telling core telemetry", "aiohttp msgspec structlog"),
     "io.admin": _room("io.listening core", "aiohttp msgspec prometheus_client structlog"),
     "io.listening": _room(),

@@ -13,10 +13,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from bridge.cli.journeys import PATIENCE_S, Parts, parts
+from bridge.cli.offsets import Offsets
 from bridge.cli.positions import Positions
 from bridge.cli.replay_report import End, Teller
 from bridge.cli.replay_work import Stopped, chunks
-from bridge.cli.stretch import Batch, Offsets, Span, Stretch, reading
+from bridge.cli.stretch import Batch, Span, Stretch, reading
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
 from bridge.core.progress import Progress

@@ -43,7 +43,7 @@ def url_shown(url: str) -> str:
     return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", shown_url(url))
 
 
-def signed(body: bytes, sign_key: str, sign_in: SignIn) -> tuple[bytes, dict[str, str]]:
+def signed(body: bytes, sign_key: str, sign_in: SignIn = SignIn.BODY) -> tuple[bytes, dict[str, str]]:
     """Sign a body; gives what to post, and the query. Without a key both are as they were."""
     if not sign_key:
         return body, {}

@@ -12,13 +12,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from bridge.cli.kafka import read_cluster
+from bridge.cli.offsets import Offsets, first_at, first_since
 
 _POLL_MS = 1000
 _RECORDS = 500  # at once: what was read ahead is held in memory
 _SILENCE_S = 30.0
 _APART_MS = 600_000  # several bridges write, and their clocks differ
-
-Offsets = dict[TopicPartition, int]
 
 
 class Span(Struct, frozen=True):
@@ -44,14 +43,16 @@ class Batch(Struct, frozen=True):
 class Stretch:
     """Where a reading begins and ends; made by `reading`. ``begins`` may be moved before `batches`.
 
-    ``lasts`` is where the topics themselves end.
+    ``lasts`` is where the topics themselves end. Where the broker could not find the span's begin by time
+    (``by_time`` is False), the stretch begins with the topics.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, begins: Offsets, ends: Offsets, lasts: Offsets) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, limits: "_Limits") -> None:
         self._consumer = consumer
-        self.begins = begins
-        self.ends = ends
-        self.lasts = lasts
+        self.begins = limits.begins
+        self.ends = limits.ends
+        self.lasts = limits.lasts
+        self.by_time = limits.by_time
 
     @property
     def total(self) -> int:
@@ -95,26 +96,24 @@ async def reading(options: Mapping[str, Any], topics: Sequence[str], span: Span)
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         await consumer.start()
-        yield Stretch(consumer, *(await _limits(consumer, places, span) if places else ({}, {}, {})))
+        yield Stretch(consumer, await _limits(consumer, places, span) if places else _Limits())
     finally:
         await consumer.stop()
 
 
-async def _limits(
-    consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], span: Span
-) -> tuple[Offsets, Offsets, Offsets]:
+class _Limits(Struct, frozen=True):
+    begins: Offsets = {}
+    ends: Offsets = {}
+    lasts: Offsets = {}
+    by_time: bool = True
+
+
+async def _limits(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], span: Span) -> _Limits:
     consumer.assign(places)
     # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
     lasts: Offsets = await consumer.end_offsets(places)
     ends = lasts
     if span.until_ms is not None:
-        ends = lasts | await _first_at(consumer, places, span.until_ms + _APART_MS)
-    begins: Offsets = await consumer.beginning_offsets(places)
-    if span.since_ms is not None:
-        begins = ends | await _first_at(consumer, places, span.since_ms)
-    return begins, ends, lasts
-
-
-async def _first_at(consumer: AIOKafkaConsumer, places: Sequence[TopicPartition], at_ms: int) -> Offsets:
-    found = await consumer.offsets_for_times(dict.fromkeys(places, at_ms))
-    return {place: first.offset for place, first in found.items() if first}
+        ends = lasts | await first_at(consumer, places, span.until_ms + _APART_MS)
+    found = await first_since(consumer, places, ends, span.since_ms or 0)
+    return _Limits(found.begins, ends, lasts, found.by_time)

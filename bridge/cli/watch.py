@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from bridge.cli.drawing import Seen
 from bridge.cli.kafka import read_cluster
+from bridge.cli.offsets import Offsets, first_since
 
 _LOOK_AGAIN_S = 5.0
 _POLL_MS = 500
@@ -26,13 +27,20 @@ class Watch:
         self._consumer = consumer
         self._options = options
         self._wanted = wanted
-        self._next: dict[TopicPartition, int] = {}
+        self._next: Offsets = {}
+        self._history_ends: Offsets = {}
+        self._since_ms = 0
         self._looked_at = 0.0
 
     @property
     def topics(self) -> set[str]:
         """The topics that are read."""
         return {place.topic for place in self._next}
+
+    @property
+    def by_time(self) -> bool:
+        """Whether the broker found where to begin by time; else older records are read and left out."""
+        return not self._history_ends
 
     async def look(self, since_ms: int | None) -> None:
         """Take up partitions that are not read yet: from a time on (unix ms), or None: from their end."""
@@ -50,10 +58,14 @@ class Watch:
         # Assigned first: the library learns about all topics at once then, else about one every 100 ms.
         self._consumer.assign([*self._next, *fresh])
         # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
-        self._next |= await self._consumer.end_offsets(fresh)
+        ends: Offsets = await self._consumer.end_offsets(fresh)
+        self._next |= ends
         if since_ms is not None:
-            found = await self._consumer.offsets_for_times(dict.fromkeys(fresh, since_ms))
-            self._next |= {place: first.offset for place, first in found.items() if first}
+            found = await first_since(self._consumer, fresh, ends, since_ms)
+            self._next |= found.begins
+            if not found.by_time:
+                self._history_ends |= ends
+                self._since_ms = since_ms
         for place, offset in self._next.items():
             self._consumer.seek(place, offset)
 
@@ -72,7 +84,12 @@ class Watch:
             for record in arrived:
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
             for record in arrived:
-                yield seen_of(record)
+                if not self._is_too_old(record):
+                    yield seen_of(record)
+
+    def _is_too_old(self, record: ConsumerRecord) -> bool:
+        history_end = self._history_ends.get(TopicPartition(record.topic, record.partition), 0)
+        return bool(record.offset < history_end and record.timestamp < self._since_ms)
 
 
 @asynccontextmanager

@@ -3,24 +3,29 @@
 import asyncio
 import os
 import re
-import shlex
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.cli.running import WITHIN_S, environment, vod_bridge
-from tests.rig.parts import free_port
-from tests.rig.reaper import watch_process
+from bridge.cli.dev_ports import PortInUseError, Ports
+from tests.cli.dev_process import ANY_PORTS, dev_process, line_with
+from tests.cli.running import environment, vod_bridge
 
 pytest.importorskip("confluent_kafka")
+
+UPLOADED = '{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"17"}}'
+README = Path(__file__).parents[2] / "README.md"
 
 
 async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well() -> None:
     elsewhere = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
-    said = await vod_bridge("dev", "--once", "--port", "0", settings=elsewhere)
+    said = await vod_bridge("dev", "--once", *ANY_PORTS, settings=elsewhere)
     assert said.code == 0, said.err
     answers = re.findall(r"^answer +(\d+ \w+)", said.out, re.MULTILINE)
     events = re.findall(r"^event +\S+ +(dead letter|\w+)", said.out, re.MULTILINE)
@@ -34,53 +39,142 @@ async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well(
 async def test_it_shows_what_arrives_until_it_is_told_to_end_and_leaves_nothing(
     number: signal.Signals,
 ) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "bridge", "dev", "--port", str(free_port())),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env=environment(),
-    )
-    watch_process(process.pid)
-    out = process.stdout
-    assert out
-    try:
-        async with asyncio.timeout(WITHIN_S):
-            curl = await _line_with(out, "curl")
-            await _line_with(out, "Ctrl-C")
-            body, url = shlex.split(curl.replace("$(date +%s)", "17"))[2:]
-            async with aiohttp.ClientSession() as session, session.post(url, data=body) as answer:
-                assert (await answer.json())["outcome"] == "published"
-            assert "file 17" in await _line_with(out, "NewFileUpload")
-            children = await _children(process.pid)
-            process.send_signal(number)
-            rest = (await out.read()).decode()
-            assert await process.wait() == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
+    async with dev_process() as dev:
+        async with aiohttp.ClientSession() as session, session.post(dev.url, data=UPLOADED) as answer:
+            assert (await answer.json())["outcome"] == "published"
+        assert "file 17" in await line_with(dev.out, "NewFileUpload")
+        children = await _children(dev.process.pid)
+        dev.process.send_signal(number)
+        rest = (await dev.out.read()).decode()
+        assert await dev.process.wait() == 0
     assert children
     assert not any(_lives(child) for child in children)
     assert "Traceback" not in rest
     assert rest.endswith("stopped; nothing of it is left\n")
 
 
-async def test_a_busy_port_is_said_in_one_line() -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-        said = await vod_bridge("dev", "--once", "--port", str(port))
+async def test_what_it_prints_lets_every_command_of_another_terminal_find_it() -> None:
+    async with dev_process() as dev:
+        settings = dev.exports
+        assert {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS", "BRIDGE_REDIS__URL"} <= set(settings)
+        assert f"source {sys.prefix}/bin/activate" in dev.commands
+        there = await vod_bridge("tail", "--no-follow", settings=settings)
+        assert [line.split()[2] for line in there.out.splitlines()] == [
+            "EditMediaComplete",
+            "CreateSnapshotByTimeOffsetComplete",
+            "dead",
+        ]
+        assert there.err == ""
+        made = await vod_bridge("topics", "--create", settings=settings)
+        assert (made.code, made.out) == (0, "0 made, 39 were there\n")
+        checked = await vod_bridge("check", settings=settings)
+        assert (checked.code, "0 failed" in checked.out) == (0, True), checked.out
+        replayed = await vod_bridge("replay", "--dead-letters", settings=settings)
+        assert (replayed.code, "1 would be rejected" in replayed.out) == (0, True), replayed.err
+        sent = await vod_bridge("send", "-", "--url", dev.url, settings=settings, typed=UPLOADED.encode())
+        assert (sent.code, "1 published" in sent.out) == (0, True), sent.err
+
+
+async def test_the_consumer_of_the_readme_reads_from_it(tmp_path: Path) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    finished = (
+        b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{"TaskId":"t","FileId":"f","ErrCode":0}}'
+    )
+    async with dev_process() as dev:
+        address = dev.exports["BRIDGE_KAFKA__BOOTSTRAP_SERVERS"]
+        program = tmp_path / "consumer.py"
+        program.write_text(snippet.replace("localhost:9092", address))
+        assert address in program.read_text()
+        sent = await vod_bridge("send", "-", "--url", dev.url, typed=finished)
+        assert sent.code == 0, sent.err
+        consumer = await asyncio.create_subprocess_exec(
+            sys.executable, "-u", str(program), stdout=asyncio.subprocess.PIPE, env=environment()
+        )
+        try:
+            assert consumer.stdout
+            assert (await consumer.stdout.readline()).startswith(b"f ")
+        finally:
+            consumer.kill()
+            await consumer.wait()
+
+
+async def test_an_application_has_its_own_url_token_and_signature() -> None:
+    key = "the key's own $words"
+    async with dev_process("--app", "my-shop", "--token", "long-word", "--sign-key", key) as dev:
+        assert dev.url.endswith("/callbacks/my-shop/long-word")
+        assert dev.exports["BRIDGE_APPS__MY_SHOP__SIGN_KEY"] == key
+        unsigned = await vod_bridge("send", "-", "--url", dev.url, typed=UPLOADED.encode())
+        assert "401 unauthorized" in unsigned.err
+        (post,) = (line for line in dev.commands if "send" in line)
+        shell = await asyncio.create_subprocess_shell(
+            post.replace("vod-bridge", f"{sys.executable} -m bridge"),
+            env=environment(dev.exports),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await shell.communicate()
+        assert b"1 published" in said
+        there = await vod_bridge("tail", "--no-follow", "--app", "my-shop", settings=dev.exports)
+        assert (there.code, len(there.out.splitlines()), there.err) == (0, 4, "")
+
+
+async def test_what_is_wrong_with_an_application_is_said_by_the_options_name() -> None:
+    said = await vod_bridge("dev", "--app", "my-shop", "--token", "not a path")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("error: --token = ****: must be 1 to 128 letters")
+    said = await vod_bridge("dev", "--app", "My Shop!")
+    assert (said.code, said.err.startswith("error: --app My Shop!: ")) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--port", "--kafka-port"])
+async def test_a_busy_port_that_was_asked_for_is_said_in_one_line_that_names_the_option(option: str) -> None:
+    with _listener() as port:
+        said = await vod_bridge("dev", "--once", *ANY_PORTS, option, str(port))
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith(f"error: port {port} is in use: ")
+    assert f"`vod-bridge dev {option} 0`" in said.err
     assert said.err.count("\n") == 1
 
 
-async def _line_with(out: asyncio.StreamReader, word: str) -> str:
-    while line := (await out.readline()).decode():
-        if word in line:
-            return line
-    raise AssertionError(f"it ended without a line with {word}")
+def test_a_usual_port_in_use_is_replaced_by_the_one_10000_higher_and_that_is_said() -> None:
+    usual = _two_free_ports()
+    with _listener(usual):
+        ports = Ports()
+        assert ports.take("Kafka", "--kafka-port", None, usual) == usual + 10_000
+        assert ports.moved == [f"port {usual} is in use: Kafka takes port {usual + 10_000} instead"]
+        assert ports.take("Redis", "--redis-port", 0, usual) == 0
+    assert ports.take("Redis", "--redis-port", None, usual) == usual
+    with pytest.raises(PortInUseError, match="--port 0"):
+        ports.take("the bridge", "--port", usual, 8080)  # given to another part already
+
+
+def test_a_port_on_which_only_ipv6_is_listened_is_in_use_too() -> None:
+    usual = _two_free_ports()
+    with socket.socket(socket.AF_INET6) as other:
+        try:
+            other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            other.bind(("::1", usual))
+        except OSError:
+            pytest.skip("no IPv6 on loopback here")
+        other.listen()
+        assert Ports().take("Kafka", "--kafka-port", None, usual) == usual + 10_000
+
+
+@contextmanager
+def _listener(port: int = 0) -> Iterator[int]:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def _two_free_ports() -> int:
+    """Give a port such that it and the one 10000 higher are free."""
+    return next(
+        port
+        for port in range(20_100, 22_000)
+        if Ports().take("", "", None, port) == port
+        and Ports().take("", "", None, port + 10_000) == port + 10_000
+    )
 
 
 async def _children(pid: int) -> list[int]:

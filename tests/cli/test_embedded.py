@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import socket
+import struct
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bridge.cli.kafka import read_cluster
-from bridge.embedded import NotInstalled, embedded_kafka, embedded_redis
+from bridge.cli.offsets import first_since
+from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_redis
+from tests.rig.kafka import java_command
+from tests.rig.parts import Missing, free_port
 
 
 def _listens(url: str) -> bool:
@@ -22,6 +27,95 @@ def test_the_broker_has_the_topics_it_was_asked_for() -> None:
     with embedded_kafka(["vod.A", "vod.B"]) as address:
         cluster = asyncio.run(read_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"}))
     assert {name: topic.partitions for name, topic in cluster.topics.items()} == {"vod.A": 4, "vod.B": 4}
+
+
+async def test_the_broker_is_on_the_port_asked_for_and_calls_itself_by_it() -> None:
+    port = free_port()
+    with embedded_kafka(["vod.A"], port) as address:
+        assert address == f"127.0.0.1:{port}"
+        cluster = await read_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"})
+        assert list(cluster.brokers.values()) == [("127.0.0.1", port)]
+        async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+            await asyncio.wait_for(producer.send_and_wait("vod.A", b"kept", partition=2), 60)
+        async with AIOKafkaConsumer(
+            "vod.A", bootstrap_servers=address, auto_offset_reset="earliest"
+        ) as consumer:
+            assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"kept"
+    assert not _listens(f"redis://{address}")
+
+
+@pytest.mark.parametrize("version", [3, 4, 5])
+async def test_a_client_newer_than_the_broker_is_told_which_versions_it_may_ask_for(version: int) -> None:
+    with embedded_kafka([]) as address:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
+        asked = struct.pack(">hhih", 18, version, 7, -1) + b"\0\2a\2b\0"
+        writer.write(struct.pack(">i", len(asked)) + asked)
+        # KIP-511: the layout of version 0: correlation id, error 35, one entry with key, oldest and newest.
+        answer = await asyncio.wait_for(reader.readexactly(20), 60)
+        assert struct.unpack(">iihihhh", answer) == (16, 7, 35, 1, 18, 0, 2)
+        asked = struct.pack(">hhih", 18, 2, 8, -1)
+        writer.write(struct.pack(">i", len(asked)) + asked)
+        answer = await asyncio.wait_for(reader.readexactly(10), 60)
+        assert struct.unpack(">iih", answer)[1:] == (8, 0)
+        writer.close()
+
+
+async def test_the_console_consumer_of_kafka_reads_from_it() -> None:
+    try:
+        java, jars = java_command()
+    except Missing as missing:
+        pytest.skip(str(missing))
+    with embedded_kafka(["vod.A"]) as address:
+        async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+            await asyncio.wait_for(producer.send_and_wait("vod.A", b"kept"), 60)
+        consumer = await asyncio.create_subprocess_exec(
+            *(java, "-cp", jars, "org.apache.kafka.tools.consumer.ConsoleConsumer"),
+            *("--bootstrap-server", address, "--topic", "vod.A", "--from-beginning", "--max-messages", "1"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert consumer.stdout
+            assert await asyncio.wait_for(consumer.stdout.readline(), 60) == b"kept\n"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                consumer.kill()
+            await consumer.wait()
+
+
+def test_a_broker_whose_port_is_in_use_is_not_started() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with (
+            pytest.raises(OSError, match="in use"),
+            embedded_kafka(["vod.A"], other.getsockname()[1]),
+        ):
+            pass
+
+
+async def test_where_the_broker_finds_no_record_by_time_the_topics_begin_is_given_and_that_is_said() -> None:
+    places = [TopicPartition("vod.A", number) for number in range(4)]
+    with embedded_kafka(["vod.A"]) as address:
+        async with AIOKafkaConsumer(bootstrap_servers=address) as consumer:
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            nothing = await first_since(consumer, places, ends, since_ms=1)
+            async with AIOKafkaProducer(bootstrap_servers=address) as producer:
+                await asyncio.wait_for(producer.send_and_wait("vod.A", b"x", partition=2), 60)
+            ends = await consumer.end_offsets(places)
+            beginning = await first_since(consumer, places, ends, since_ms=0)
+            by_time = await first_since(consumer, places, ends, since_ms=1)
+    zeros = dict.fromkeys(places, 0)
+    assert (nothing.begins, nothing.by_time) == (zeros, True)  # nothing there: nothing to find
+    assert (beginning.begins, beginning.by_time) == (zeros, True)
+    assert (by_time.begins, by_time.by_time) == (zeros, False)
+
+
+def test_the_redis_is_on_the_port_asked_for() -> None:
+    port = free_port()
+    with embedded_redis(port) as url:
+        assert url == f"redis://127.0.0.1:{port}/0"
+        assert _listens(url)
 
 
 def test_the_redis_is_gone_after_an_error_too() -> None:
@@ -57,5 +151,5 @@ def test_a_redis_that_does_not_start_is_told_by_its_own_words(
     program.write_text("#!/bin/sh\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(RuntimeError, match="redis-server did not start"), embedded_redis():
+    with pytest.raises(StartError, match="redis-server did not start"), embedded_redis():
         pass

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.cli.dev_process import dev_process
 from tests.cli.replays import LONG_AGO, Replays
 from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
 from tests.journey.notifications import edited, edited_id, new_task
@@ -78,6 +80,92 @@ async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(a
     assert {line.split()[2] for line in failed.out.splitlines()} == {"ClipComplete", "dead"}
     none = await _tail(at, "--no-follow", "--type", "FileDeleted")
     assert none.out == ""
+    too_late = await _tail(at, "--no-follow", "--since", "0s")
+    assert too_late.out == ""
+
+
+async def test_events_are_chosen_by_file_task_and_id(at: Replays) -> None:
+    task = new_task()
+    await at.publish(UPLOADED, FAILED, edited(task))
+    await at.bury(b'{"file_id":"up"', reason="malformed")
+    for words, type_ in (
+        (("--file", "up"), "NewFileUpload"),
+        (("--file", "other", "--task", task), ""),
+        (("--file", f"file-of-{task}", "--task", task), "EditMediaComplete"),
+        (("--task", "c", "--task", "nothing"), "ClipComplete"),
+        (("--id", edited_id(task)), "EditMediaComplete"),
+    ):
+        said = await _tail(at, "--no-follow", *words)
+        assert [line.split()[2] for line in said.out.splitlines()] == [type_] * bool(type_)
+
+
+async def test_ids_ends_a_line_with_id_and_position(at: Replays) -> None:
+    task = new_task()
+    await at.publish(edited(task))
+    await at.bury(b"{", reason="malformed")
+    said = await _tail(at, "--no-follow", "--ids", "--json")
+    places = {
+        record["topic"]: "{topic}/{partition}/{offset}".format(**record)
+        for record in map(json.loads, said.out.splitlines())
+    }
+    said = await _tail(at, "--no-follow", "--ids")
+    ends = [re.sub(r"^.*?  (?=(id \S+ )?at \S+$)", "", line) for line in said.out.splitlines()]
+    assert set(ends) == {
+        f"id {edited_id(task)} at {places[at.place.events]}",
+        f"at {places[at.place.dead_letters]}",
+    }
+
+
+async def test_types_unknown_to_the_catalogue_are_shown_by_other_alone(at: Replays) -> None:
+    await at.publish(UPLOADED, b'{"EventType":"BrandNewComplete","BrandNewCompleteEvent":{"FileId":"n"}}')
+    said = await _tail(at, "--no-follow", "--type", "other")
+    assert [line.split()[2] for line in said.out.splitlines()] == ["BrandNewComplete"]
+
+
+async def test_a_type_that_does_not_exist_is_refused_with_the_nearest_one(at: Replays) -> None:
+    said = await vod_bridge("tail", "--no-follow", "--type", "ClipComplet", settings=at.settings)
+    assert (said.code, said.out) == (2, "")
+    assert "--type ClipComplet: there is no such type; did you mean ClipComplete? " in said.err
+    said = await vod_bridge("tail", "--type", "Zzz", settings=at.settings)
+    assert (said.code, "--type Zzz: there is no such type. `vod-bridge schemas`" in said.err) == (2, True)
+
+
+async def test_a_type_of_a_newer_release_is_read_from_its_topic(at: Replays) -> None:
+    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.place.name}.newer.{{type}}"}
+    await at.place.kafka.create_topics([f"{at.place.name}.newer.OfTomorrow"])
+    said = await vod_bridge("tail", "--no-follow", "--type", "OfTomorrow", settings=settings)
+    assert (said.code, said.out, said.err) == (0, "", "")
+
+
+async def test_an_application_that_is_not_configured_is_refused_or_where_none_is_doubted(
+    at: Replays,
+) -> None:
+    await at.publish(UPLOADED)
+    shops = at.settings | {"BRIDGE_APPS__MY_SHOP__TOKEN": "t"}
+    said = await vod_bridge("tail", "--no-follow", "--app", "my-shp", settings=shops)
+    assert (said.code, said.out) == (2, "")
+    assert "no such application is configured; did you mean my-shop? Configured: my-shop" in said.err
+    said = await vod_bridge("tail", "--no-follow", "--app", "my-shop", settings=at.settings)
+    assert (said.code, said.out) == (0, "")
+    assert "no application is configured here" in said.err
+    assert "no record of it was read; applications with records: default" in said.err
+
+
+@pytest.mark.parametrize("words", [(), ("--no-follow",)])
+async def test_on_a_broker_that_finds_nothing_by_time_since_reads_all_and_leaves_older_records_out(
+    words: tuple[str, ...],
+) -> None:
+    pytest.importorskip("confluent_kafka")
+    async with dev_process() as dev:
+        there = await vod_bridge("tail", "--from-beginning", "--max", "3", "--json", settings=dev.exports)
+        assert "reason" in json.loads(there.out.splitlines()[2])["headers"]
+        between = datetime.now(UTC).isoformat()
+        await vod_bridge("send", "-", "--url", dev.url, typed=UPLOADED)
+        said = await vod_bridge("tail", "--since", "1h", "--max", "4", *words, settings=dev.exports)
+        assert (said.code, len(said.out.splitlines())) == (0, 4)
+        assert "cannot find records by time" in said.err
+        said = await vod_bridge("tail", "--since", between, "--max", "1", *words, settings=dev.exports)
+        assert "NewFileUpload" in said.out
 
 
 async def test_it_follows_until_it_is_interrupted(at: Replays) -> None:
@@ -111,6 +199,8 @@ async def test_what_excludes_one_another_is_used_wrongly() -> None:
     assert (said.code, "either --since or --from-beginning" in said.err) == (2, True)
     said = await vod_bridge("tail", "--type", "ClipComplete", "--outcome", "rejected")
     assert (said.code, "dead letters have no type" in said.err) == (2, True)
+    said = await vod_bridge("tail", "--file", "f", "--outcome", "rejected")
+    assert (said.code, "dead letters have no type, file" in said.err) == (2, True)
     said = await vod_bridge("tail", "--since", "noon")
     assert (said.code, "--since noon: must be like 2h" in said.err) == (2, True)
 

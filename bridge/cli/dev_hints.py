@@ -1,0 +1,53 @@
+"""What ``vod-bridge dev`` tells a person to type in another terminal."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bridge.core.application import Application
+from bridge.settings import Settings
+
+USUAL_KAFKA = "127.0.0.1:9092"  # what the snippets of the documentation name, as localhost:9092
+
+
+def preparation(settings: Settings, own: dict[str, str]) -> list[str]:
+    """Give the lines that let every command find what runs here; ``own`` are the application's variables."""
+    exports = {
+        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "BRIDGE_REDIS__URL": settings.redis.url,
+        **own,
+        # For a `vod-bridge serve` beside this one: other ports, and no folder that must be there.
+        "BRIDGE_HTTP__PORT": "0",
+        "BRIDGE_ADMIN__PORT": "0",
+        "BRIDGE_SPOOL__MAX_BYTES": "0",
+    }
+    return [*_call(), *(f"export {name}={shlex.quote(value)}" for name, value in exports.items())]
+
+
+def post_command(url: str, app: Application) -> str:
+    """Give a command that posts a notification, signed where the application has a key."""
+    # The time as its FileId: pasted again, it is another event.
+    body = """'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"'$(date +%s)'"}}'"""
+    if app.sign_keys:
+        return f"echo {body} | vod-bridge send - --url {url}"
+    return f"curl -d {body} {url}"
+
+
+def look_commands(settings: Settings) -> Iterator[str]:
+    """Give commands that look at what was published."""
+    yield "vod-bridge tail --from-beginning --ids"
+    yield "vod-bridge replay --dead-letters"
+    if settings.kafka.bootstrap_servers != USUAL_KAFKA:
+        yield f"# where a snippet says localhost:9092, write {settings.kafka.bootstrap_servers}"
+
+
+def _call() -> list[str]:
+    """Say how ``vod-bridge`` is called: after a line that activates its environment, or as it is."""
+    if sys.prefix != sys.base_prefix and (script := Path(sys.prefix, "bin", "activate")).is_file():
+        return [f"source {shlex.quote(str(script))}"]
+    program = Path(sys.executable).with_name("vod-bridge")
+    if shutil.which("vod-bridge") is None and program.is_file():
+        return [f"alias vod-bridge={shlex.quote(str(program))}"]
+    return []

@@ -1,0 +1,121 @@
+"""What ``vod-bridge tail`` is asked to show: the filter, its topics, and a refusal of unknown names."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from bridge.build import routing_of
+from bridge.cli.drawing import Seen
+from bridge.cli.ending import USED_WRONGLY, fail
+from bridge.cli.kafka import read_cluster
+from bridge.core.catalogue import BY_NAME, ROWS
+from bridge.settings import Settings
+
+OTHER = "other"
+"""Chooses, in place of a type, all that the catalogue does not know."""
+
+
+class _Subject(Struct):
+    file_id: str = ""
+    task_id: str = ""
+
+
+class Filter(Struct, frozen=True, kw_only=True):
+    """Which records are wanted; of each member any value, and all members. An empty one asks nothing."""
+
+    types: Sequence[str] = ()
+    apps: Sequence[str] = ()
+    outcomes: Sequence[str] = ()
+    files: Sequence[str] = ()
+    tasks: Sequence[str] = ()
+    ids: Sequence[str] = ()
+    topic_other: str = ""
+
+    @property
+    def of_events(self) -> bool:
+        """Whether it asks for what a dead letter has not: a type, a file, a task or an id."""
+        return bool(self.types or self.files or self.tasks or self.ids)
+
+    def wants(self, seen: Seen) -> bool:
+        """Tell whether the record is one of those."""
+        return (
+            (not self.types or self._is_of_type(seen))
+            and (not self.apps or seen.app in self.apps)
+            and (not self.outcomes or seen.outcome in self.outcomes)
+            and (not self.ids or seen.headers.get("ce_id", "") in self.ids)
+            and (not (self.files or self.tasks) or self._is_about(seen.value))
+        )
+
+    def topics(self, settings: Settings) -> list[str]:
+        """Choose the topics on which what is wanted may be."""
+        routing = routing_of(settings)
+        apps = self.apps or sorted(settings.applications())
+        if not self.types:
+            return routing.topics(apps)
+        topics = {topic for name in self.types for topic in _topics_of(name, routing.topic, apps)}
+        return sorted(topics | ({routing.topic_other} if OTHER in self.types else set()))
+
+    def _is_of_type(self, seen: Seen) -> bool:
+        return seen.type in self.types or (OTHER in self.types and seen.topic == self.topic_other)
+
+    def _is_about(self, value: bytes) -> bool:
+        try:
+            subject = msgspec.json.decode(value, type=_Subject)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # no event: a dead letter's bytes
+            return False
+        return (not self.files or subject.file_id in self.files) and (
+            not self.tasks or subject.task_id in self.tasks
+        )
+
+
+def catalogue_name(name: str) -> str:
+    """Give the name under which the catalogue has a type that the legacy format calls by another."""
+    return BY_NAME[name].name if name in BY_NAME else name
+
+
+async def refuse_unknown_types(wanted: Filter, settings: Settings, options: Mapping[str, Any]) -> None:
+    """End the command where a type is neither in the catalogue nor has a topic of its own.
+
+    A topic may be there for a type that only a newer release knows.
+    """
+    strange = [name for name in wanted.types if name not in BY_NAME and name != OTHER]
+    if not strange:
+        return
+    template, apps = settings.kafka.topic, wanted.apps or list(settings.applications())
+    there = (await read_cluster(options)).topics
+    for name in strange:
+        if there.keys().isdisjoint(_topics_of(name, template, apps)):
+            fail(
+                f"--type {name}: there is no such type{_near(name, [*(row.name for row in ROWS), OTHER])}"
+                f" `vod-bridge schemas` lists them; --type {OTHER} shows what the catalogue does not know",
+                USED_WRONGLY,
+            )
+
+
+def refuse_unknown_apps(wanted: Filter, settings: Settings) -> list[str]:
+    """End the command where an application is not among those that are configured.
+
+    Where none is configured nobody can know: those applications are given back.
+    """
+    strange = [name for name in wanted.apps if name not in settings.applications()]
+    if strange and settings.apps:
+        fail(
+            f"--app {strange[0]}: no such application is configured{_near(strange[0], settings.apps)}"
+            f" Configured: {', '.join(sorted(settings.apps))}",
+            USED_WRONGLY,
+        )
+    return strange
+
+
+def _topics_of(name: str, template: str, apps: Iterable[str]) -> set[str]:
+    if name == OTHER or (name not in BY_NAME and "{type}" not in template):
+        return set()  # no type has a topic of its own there: what is strange is on the one for others
+    return {template.replace("{type}", name).replace("{app}", app) for app in apps}
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else "."

@@ -1,0 +1,78 @@
+"""Runs ``vod-bridge dev`` as a process of its own, with what it told a person to type elsewhere."""
+
+import asyncio
+import shlex
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from msgspec import Struct
+
+from tests.cli.running import WITHIN_S, environment
+from tests.rig.reaper import watch_process
+
+ANY_PORTS = ("--port", "0", "--admin-port", "0", "--kafka-port", "0", "--redis-port", "0")
+
+
+class DevProcess(Struct):
+    """The process, its output, the variables it told to export and the other commands it printed."""
+
+    process: asyncio.subprocess.Process
+    out: asyncio.StreamReader
+    exports: dict[str, str]
+    commands: list[str]
+
+    @property
+    def url(self) -> str:
+        """The callback URL that its command posts to."""
+        return next(
+            word
+            for line in self.commands
+            for word in shlex.split(line)
+            if word.startswith("http://") and "/callbacks" in word
+        )
+
+
+@asynccontextmanager
+async def dev_process(*words: str) -> AsyncIterator[DevProcess]:
+    """Start it on any free ports and wait until it has said how to go on; it is killed at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bridge", "dev", *ANY_PORTS, *words),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment(),
+    )
+    watch_process(process.pid)
+    out = process.stdout
+    assert out
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            yield await _told(process, out)
+    finally:
+        if process.returncode is None:
+            process.terminate()  # it ends its Redis too
+            await process.wait()
+
+
+async def line_with(out: asyncio.StreamReader, word: str) -> str:
+    """Read on to the first line that holds ``word``."""
+    while line := (await out.readline()).decode():
+        if word in line:
+            return line
+    raise AssertionError(f"it ended without a line with {word}")
+
+
+async def _told(process: asyncio.subprocess.Process, out: asyncio.StreamReader) -> DevProcess:
+    await line_with(out, "In another terminal")
+    exports: dict[str, str] = {}
+    commands: list[str] = []
+    while line := (await out.readline()).decode():
+        if "Ctrl-C" in line:
+            return DevProcess(process, out, exports, commands)
+        if line.startswith("  export "):
+            name, _, value = shlex.split(line)[1].partition("=")
+            exports[name] = value
+        elif line.startswith("  "):
+            commands.append(line.strip())
+    raise AssertionError("it ended without saying how to go on")
