@@ -14,25 +14,41 @@ GATED := bridge/core/* bridge/pipeline.py bridge/journeys.py bridge/holding.py b
 COMMA := ,
 SPACE := $(subst ,, )
 
+# Tests wait more than they work, so there are more workers than cores; each has a Kafka and a Redis of its own.
+WORKERS ?= 4
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+# They start hundreds of Pythons, which would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help run test gate check format generate bench chaos kube interop tools tools-kube clean fuzz python
+.PHONY: help run unit services test test-long gate check format generate bench chaos kube interop tools tools-kube clean fuzz python
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  ARGS=... is handed on: make bench ARGS=--quick, make test ARGS=tests/core"
 	@echo "  PYTHON=python3.12 makes the environment with another Python"
 
 run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show events passing
 	@$(BIN)/vod-bridge dev $(ARGS)
 
-test: $(VENV)/.test ## Run everything this machine can run, then the coverage gate
+unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (under a minute on two cores)
+	@$(PYTEST) -n auto -m unit $(ARGS)
+
+services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (4 min)
+	@$(PYTEST) -m "services and not long" $(ARGS)
+
+test: $(VENV)/.test ## Run what this machine can run but the long scenarios, then the coverage gate (5 min on two cores)
 	@$(BIN)/coverage erase
-	@$(BIN)/pytest --cov --cov-report= $(ARGS)
+	@$(PYTEST) --cov --cov-report= -m "not long" $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory gate)
 
+test-long: $(VENV)/.test ## Run all that this machine can run, with the full number of examples (9 min)
+	@BRIDGE_TEST_EXAMPLES=full $(PYTEST) $(ARGS)
+
 gate: $(VENV)/.test ## Hold the core and the journey to 100 % branch coverage (after make test)
-	@$(BIN)/coverage report --include='$(subst $(SPACE),$(COMMA),$(GATED))' --skip-covered --show-missing \
-		--fail-under=100
+	@report="$$($(BIN)/coverage report --include='$(subst $(SPACE),$(COMMA),$(GATED))' --skip-covered --show-missing \
+		--fail-under=100)" || { printf '%s\n' "$$report"; exit 1; }
+	@echo "coverage gate: 100 % of every branch that it holds"
 
 check: $(VENV)/.test ## Lint, format, types, generated files
 	@$(BIN)/ruff check .

@@ -17,8 +17,8 @@ import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import contextmanager
-from typing import NoReturn
+from contextlib import contextmanager, suppress
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -31,22 +31,36 @@ from tests.rig.redis import RealRedis
 from tests.rig.redis_sets import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
 
+pytest_plugins = ["tests.tiers", "tests.left_out"]
+
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 PARTS = frozenset({"kafka", "redis", "redis-tls", "openssl", "node", "chart", "volume", "git"})
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()
+_WORKERS = pytest.StashKey[list[int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave by way of every clean-up when a runner's time limit sends SIGTERM."""
+    """Leave by way of every clean-up when a runner's time limit sends SIGTERM; so do the workers."""
     config.stash[_HEAL] = []
+    config.stash[_WORKERS] = []
 
     def leave(_number: int, _frame: object) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough; a second one would cut the clean-up
+        for pid in config.stash[_WORKERS]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, leave)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:  # noqa: ANN401 - a worker, as pytest-xdist's controller sees it
+    """Remember the worker's process, to which SIGTERM is passed on."""
+    node.config.stash[_WORKERS].append(node.gateway._rinfo().pid)  # noqa: SLF001 - xdist asked it already
 
 
 @pytest.fixture(scope="session")

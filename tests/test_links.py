@@ -45,6 +45,7 @@ def test_a_password_in_a_file_is_encoded_as_the_file_has_it_now(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("url", ["redis://bridge@{0}", "redis://{0}"])
+@pytest.mark.services
 async def test_the_password_of_redis_is_read_from_its_file_at_each_login(tmp_path: Path, url: str) -> None:
     server = RealRedis(users=["default on >one ~* +@all", "bridge on >one ~* +@all"])
     file = tmp_path / "password"
@@ -150,6 +151,7 @@ def test_a_secrets_file_that_holds_no_text_stops_the_start_and_is_named(
     assert "hidden" not in str(refused.value)
 
 
+@pytest.mark.services
 async def test_a_secrets_file_that_turns_into_no_text_is_trouble_with_the_link_and_no_bug(
     tmp_path: Path,
 ) -> None:

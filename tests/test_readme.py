@@ -54,6 +54,7 @@ def test_its_programs_are_python(example: str) -> None:
     ast.parse(example)
 
 
+@pytest.mark.services
 async def test_its_redis_user_may_do_what_the_bridge_does() -> None:
     rules = re.search(r"`(\+ping [^`]*)` on `(~vod:\*)`", README)
     assert rules

@@ -182,6 +182,7 @@ def test_the_commands_that_these_tests_grant_are_those_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize("command", RULES.split())
+@pytest.mark.services
 async def test_each_command_that_redis_forbids_is_told(command: str) -> None:
     # Left out, not taken away: Redis before 7 cannot take away one subcommand of several.
     granted = " ".join(rule for rule in RULES.split() if rule != command)
@@ -198,6 +199,7 @@ async def test_each_command_that_redis_forbids_is_told(command: str) -> None:
     assert all(command.removeprefix("+") in f"{one.what}{one.todo}".lower() for one in wrong)
 
 
+@pytest.mark.services
 async def test_a_wrong_password_at_redis_is_told() -> None:
     server = RealRedis(users=["default off", f"bridge on >{PASSWORD} ~* +@all"])
     server.start()

@@ -64,6 +64,7 @@ async def test_a_master_that_no_sentinel_knows_is_told(
     assert (state, expected in words) == ("failed", True)
 
 
+@pytest.mark.services
 async def test_a_sentinel_that_refuses_the_login_is_told_and_one_that_asks_for_it_gets_it() -> None:
     servers = RealSentinel()
     try:

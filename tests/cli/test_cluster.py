@@ -132,6 +132,7 @@ async def test_check_tells_a_silent_kafka_and_a_silent_redis(kafka: RealKafka, r
         (("bridge on >pw ~other:* +@all",), "bridge:pw@", "redis scripts", "on ~vod:*"),
     ],
 )
+@pytest.mark.services
 async def test_check_tells_what_a_redis_forbids(
     users: tuple[str, ...], user: str, check: str, words: str
 ) -> None:
@@ -150,6 +151,7 @@ async def test_check_tells_what_a_redis_forbids(
     assert found[check][0] == ("failed" if user else "ok")
 
 
+@pytest.mark.services
 async def test_check_fails_on_a_redis_that_forgets_when_it_is_full() -> None:
     server = RealRedis(settings={"maxmemory": "50mb", "maxmemory-policy": "allkeys-lru"})
     server.start()

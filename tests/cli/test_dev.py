@@ -23,6 +23,7 @@ UPLOADED = '{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"17"}}'
 README = Path(__file__).parents[2] / "README.md"
 
 
+@pytest.mark.services
 async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well() -> None:
     elsewhere = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
     said = await vod_bridge("dev", "--once", *ANY_PORTS, settings=elsewhere)
@@ -36,6 +37,7 @@ async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.services
 async def test_it_shows_what_arrives_until_it_is_told_to_end_and_leaves_nothing(
     number: signal.Signals,
 ) -> None:

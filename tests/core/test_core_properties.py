@@ -1,7 +1,6 @@
 """What must hold for any input: an event or one clear refusal, and nothing delivered is ever missing."""
 
 import json
-import os
 import re
 from random import Random
 from typing import Any
@@ -18,8 +17,9 @@ from bridge.core.event import Event, Notification, Stamp
 from bridge.core.outcome import Rejected
 from bridge.core.record import Routing, event_record
 from tests.core.bodies import Bodies, plainly_spelled, shuffled, spelled
+from tests.examples import examples
 
-BODIES = int(os.environ.get("BRIDGE_TEST_BODIES", "20000"))
+BODIES = examples(2_000, full=20_000)
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
 
 JSON = st.recursive(
@@ -167,7 +167,7 @@ def test_the_short_way_and_the_long_ways_see_the_same_event(seed: int) -> None:
         assert str(short) == str(converted) == str(walked)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=examples(500, full=2_000))
 @given(SEEDS)
 def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
     bodies = Bodies(seed, wild=0.002)
@@ -181,7 +181,7 @@ def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
     assert short == long if isinstance(short, Event) else str(short) == str(long)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=examples(500, full=2_000))
 @given(SEEDS)
 def test_who_says_only_the_usual_is_judged_as_if_all_were_counted(seed: int) -> None:
     text = spelled(Bodies(seed, wild=0.002).notification()[1])

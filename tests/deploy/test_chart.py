@@ -140,6 +140,7 @@ def test_the_version_is_the_programs() -> None:
     assert f'appVersion: "{__version__}"' in text
 
 
+@pytest.mark.chart
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = run(hadolint, str(ROOT / "deploy" / "Dockerfile"))

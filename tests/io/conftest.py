@@ -62,7 +62,7 @@ async def publisher(
     publisher.start()
     await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
     yield publisher
-    await publisher.stop(5)
+    await publisher.stop(1)
 
 
 @pytest.fixture

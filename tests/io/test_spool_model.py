@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from bridge.io.spool import Entry, Spool
+from tests.examples import examples
 from tests.io.spools import (
     SMALL,
     bytes_in,
@@ -154,4 +155,4 @@ class SpoolModel(RuleBasedStateMachine):
 
 
 TestSpoolModel = SpoolModel.TestCase
-TestSpoolModel.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
+TestSpoolModel.settings = settings(max_examples=examples(20, full=80), stateful_step_count=30, deadline=None)

@@ -5,6 +5,8 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import pytest
+
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, send_as_the_vendor, tasks_until
@@ -47,6 +49,7 @@ async def test_kafka_paused_for_3_s_under_load_costs_nobody_a_second_send(own_pl
     assert await own_place.ids() == sorted(edited_id(sends[0].task) for sends in heard)
 
 
+@pytest.mark.long
 async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_doubles_nothing(
     own_place: Place,
 ) -> None:

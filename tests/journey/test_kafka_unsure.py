@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import ANSWERED_WITHIN_S, Sent, load, send, send_as_the_vendor, tasks_until
@@ -61,6 +63,7 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
 
 
+@pytest.mark.long
 async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(own_place: Place) -> None:
     enough, heard = asyncio.Event(), list[list[Sent]]()
     kafka = own_place.kafka

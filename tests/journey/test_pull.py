@@ -166,6 +166,7 @@ async def test_while_kafka_is_away_nothing_is_pulled_and_pushed_events_have_the_
     assert await own_place.ids() == sorted(map(edited_id, [pushed.task, *tasks]))
 
 
+@pytest.mark.long
 async def test_faults_of_every_kind_a_kill_kafka_away_and_two_replicas_lose_nothing(
     own_place: Place, vendor: Vendor, tmp_path: Path
 ) -> None:

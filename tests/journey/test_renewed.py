@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
+
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import Place, running
 from tests.journey.secured import remembers, toml
@@ -171,6 +173,7 @@ async def test_passwords_in_files_are_read_again_at_the_next_login(
     assert ids == {edited_id(task) for task in sent}
 
 
+@pytest.mark.long
 async def test_a_token_is_read_again_before_its_broker_ends_the_connection(
     secured: SecuredKafka, there: Place, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.journey.chaos.audit import Kinds
 from tests.journey.chaos.cases import play
 from tests.journey.chaos.report import as_text
@@ -14,6 +16,7 @@ from tests.rig.waiting import eventually
 ROUNDS = 12
 
 
+@pytest.mark.long
 async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(stamped: Place) -> None:
     found = await play("rolling", stamped, IN_CI)
 
@@ -21,6 +24,7 @@ async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(st
     assert found.numbers["posts"] > IN_CI.load.per_s
 
 
+@pytest.mark.long
 async def test_posts_that_fail_are_seen_to_where_a_pod_is_killed_instead(
     stamped: Place, tmp_path: Path
 ) -> None:

@@ -1,11 +1,14 @@
 """1 -> 3 -> 1 processes behind a balancer, the short form: redeliveries to all of them repeat nothing."""
 
+import pytest
+
 from tests.journey.chaos.cases import play
 from tests.journey.chaos.report import as_text
 from tests.journey.chaos.run import IN_CI
 from tests.journey.places import Place
 
 
+@pytest.mark.long
 async def test_one_and_three_and_one_again_with_redeliveries_to_all_repeat_nothing(stamped: Place) -> None:
     found = await play("scaling", stamped, IN_CI)
 

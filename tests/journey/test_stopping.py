@@ -4,6 +4,8 @@ import asyncio
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
 from tests.journey.senders import HELD_S, Sent, load, send, tasks_until
@@ -81,6 +83,7 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in before + again)
 
 
+@pytest.mark.long
 async def test_a_disk_that_hangs_says_yes_to_nothing_and_does_not_hold_up_the_end(
     own_place: Place, tmp_path: Path
 ) -> None:

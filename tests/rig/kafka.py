@@ -16,7 +16,8 @@ from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from tests.rig.parts import Missing, Process, cache_folder, free_port
+from tests.rig.class_archive import class_archive
+from tests.rig.parts import Missing, Process, cache_folder, free_port, locked
 from tests.rig.proxy import Proxy
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually, eventually_blocking
@@ -24,6 +25,7 @@ from tests.rig.waiting import eventually, eventually_blocking
 VERSION = "4.1.1"
 STARTS_WITHIN_S = 180.0
 MAVEN_WITHIN_S = 600.0
+_ARCHIVED_WITHIN_S = 180.0
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -42,6 +44,7 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 """
 _MAVEN_GOAL = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:build-classpath"
+_QUICK = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # size, key, version, correlation, no client id
 
 
@@ -53,10 +56,11 @@ def java_command() -> tuple[str, str]:
     mark = hashlib.blake2b(_POM.encode(), digest_size=4).hexdigest()
     folder = cache_folder() / f"kafka-{VERSION}-{mark}"
     listing = folder / "classpath.txt"
-    if not _complete(listing):
-        if maven is None:
-            raise Missing("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
-        _resolve(maven, folder, listing)
+    with locked(folder.name):
+        if not _complete(listing):
+            if maven is None:
+                raise Missing("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
+            _resolve(maven, folder, listing)
     return java, listing.read_text().strip()
 
 
@@ -105,7 +109,7 @@ class RealKafka:
     ) -> None:
         named = os.environ.get("BRIDGE_TEST_KAFKA", "")
         self.ours = not named
-        self._java = list(java_options) or ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        self._java = list(java_options)
         self._settings = dict(settings or {})
         self._listeners = {name: (free_port(), kind) for name, kind in (listeners or {}).items()}
         self._scram = dict(scram or {})
@@ -136,7 +140,8 @@ class RealKafka:
             folder = temporary_folder("rig-kafka-")
             self._format(java, jars, folder)
             self._folder = folder
-        command = [java, *self._java, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
+        options = self._java or [*_QUICK, *class_archive(java, jars, _run_once)]
+        command = [java, *options, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
         self._process = process = Process(command, self._folder / "kafka.log")
         eventually_blocking(
             lambda: process.exit_code is not None or self._answers(),
@@ -234,14 +239,14 @@ class RealKafka:
         properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
         cluster = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
-        quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jars, "kafka.tools.StorageTool"]
+        tool = [*_QUICK, "-cp", jars, "kafka.tools.StorageTool"]
         users = [
             f"--add-scram={kind}=[name={name},password={password}]"
             for name, password in self._scram.items()
             for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         ]
         done = subprocess.run(  # noqa: S603 - the rig's own command
-            [java, *quick, "format", "-t", cluster, "-c", str(properties), *users],
+            [java, *tool, "format", "-t", cluster, "-c", str(properties), *users],
             check=False,
             capture_output=True,
             text=True,
@@ -287,3 +292,13 @@ class RealKafka:
                 return bool(line.recv(1))
         except OSError:
             return False
+
+
+def _run_once(option: str) -> None:
+    """Start and stop a broker with one more option for its JVM (blocking)."""
+    broker = RealKafka([*_QUICK, option])
+    try:
+        broker.start()
+        broker._running().stop(_ARCHIVED_WITHIN_S)  # noqa: SLF001 - it writes before it ends
+    finally:
+        broker.remove()

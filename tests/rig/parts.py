@@ -4,13 +4,18 @@ Knows nothing of Kafka, Redis or the bridge.
 """
 
 import atexit
+import fcntl
 import os
 import random
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.rig.reaper import watch_process
 from tests.rig.waiting import eventually_blocking
@@ -29,21 +34,56 @@ class Missing(Exception):  # noqa: N818 - it says what is not there
         self.part = part
 
 
-def free_port() -> int:
-    """Give a port on loopback that nobody listens on.
+def free_port(also: int = 0) -> int:
+    """Give a port on loopback that nobody listens on, and that no process of this rig is given again.
 
-    Below the range from which systems take outgoing ports, so that it is still free a moment later.
+    Below the range from which systems take outgoing ports, so that it is still free a moment later. With
+    ``also`` the port that is so much higher is free and kept as well.
     """
     for _ in range(200):
-        port = random.randint(15_000, 31_000)  # noqa: S311 - a port is no secret
-        with socket.socket() as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        port = random.randint(15_000, 31_000 - also)  # noqa: S311 - a port is no secret
+        ports = {port, port + also}
+        if all(_reserved(one) and _can_be_bound(one) for one in ports):
             return port
     raise RuntimeError("no free port on loopback between 15000 and 31000")
+
+
+def _can_be_bound(port: int) -> bool:
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@cache
+def _port_locks() -> tuple[BinaryIO, set[int]]:
+    """Give a file of this machine in which each byte that a process has locked is a port it was given."""
+    path = Path(tempfile.gettempdir()) / f"vod-event-bridge-ports-{os.getuid()}"
+    return path.open("ab"), set()
+
+
+def _reserved(port: int) -> bool:
+    """Take the port for the life of this process, which may be one of several workers; False: it is taken."""
+    file, ours = _port_locks()
+    if port in ours:
+        return False
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    ours.add(port)
+    return True
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Keep other processes out of what is made in `cache_folder` under that name (blocking)."""
+    with (cache_folder() / f"{name}.lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def cache_folder() -> Path:

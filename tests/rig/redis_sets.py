@@ -1,6 +1,5 @@
 """Several real Redis together, for tests: a master with a replica and a sentinel, and a cluster of three."""
 
-import socket
 from collections.abc import Sequence
 
 from tests.rig.parts import free_port
@@ -9,7 +8,6 @@ from tests.rig.waiting import eventually_blocking
 
 SERVICE = "events"
 _SLOTS = 16_384
-_OUTGOING = 32_768
 _BUS = 10_000  # a node of a cluster listens on this many ports higher, too
 
 
@@ -72,7 +70,7 @@ class RealCluster:
     def __init__(self, users: Sequence[str] = (), tls: Tls | None = None) -> None:
         settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
         settings |= {"tls-cluster": "yes"} if tls else {}
-        ports = _ports(6)
+        ports = [free_port(also=_BUS) for _ in range(6)]
         pairs = zip(ports[:3], ports[3:], strict=True)
         self._spoken = "tls_port" if tls else "port"
         self.nodes = [RealRedis(settings, users, port, tls, tls_port) for port, tls_port in pairs]
@@ -97,21 +95,6 @@ class RealCluster:
         """Kill them and remove their folders."""
         for node in self.nodes:
             node.remove()
-
-
-def _ports(count: int) -> Sequence[int]:
-    found: set[int] = set()
-    while len(found) < count:
-        port = free_port()
-        # Below the range from which systems take outgoing ports, as the port itself.
-        if port + _BUS < _OUTGOING and _free(port + _BUS):
-            found.add(port)
-    return sorted(found)
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def _told(server: RealRedis, line: str) -> bool:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.rig.parts import Missing, cache_folder
+from tests.rig.parts import Missing, cache_folder, locked
 
 INSTALLED_WITHIN_S = 300.0
 _FILES = ("package.json", "package-lock.json")
@@ -19,14 +19,15 @@ def installed(folder: Path) -> Path:
     wanted = b"\0".join((folder / file).read_bytes() for file in _FILES)
     mark = hashlib.blake2b(wanted, digest_size=6).hexdigest()
     place = cache_folder() / f"npm-{folder.name}-{mark}"
-    place.mkdir(parents=True, exist_ok=True)
-    for file in sorted(folder.iterdir()):
-        if file.is_file():
-            shutil.copyfile(file, place / file.name)
-    done = place / "installed"
-    if not done.exists():
-        _install(npm, place)
-        done.touch()
+    with locked(place.name):
+        place.mkdir(parents=True, exist_ok=True)
+        for file in sorted(folder.iterdir()):
+            if file.is_file():
+                shutil.copyfile(file, place / file.name)
+        done = place / "installed"
+        if not done.exists():
+            _install(npm, place)
+            done.touch()
     return place
 
 

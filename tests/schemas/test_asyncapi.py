@@ -19,6 +19,7 @@ def document() -> dict[str, Any]:
     return read_document(SCHEMAS / "asyncapi.yaml")
 
 
+@pytest.mark.long  # of all channels; the cut one of the next test takes seconds
 def test_the_asyncapi_projects_parser_accepts_it_and_finds_every_topic(parse: Parse) -> None:
     (found,) = parse(SCHEMAS / "asyncapi.yaml")
     assert found["errors"] == []

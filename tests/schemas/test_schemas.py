@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 from typing import Any
 
 import pytest
@@ -19,11 +18,12 @@ from bridge.core.record import Routing, dead_letter, event_record
 from bridge.core.shape import shape_of
 from tests.core.bodies import Bodies, spelled
 from tests.core.test_legacy_properties import BODIES as LEGACY_BODIES
+from tests.examples import examples
 from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, faults, schema, schema_of, tool
 
 EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.out.json"))
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
-MANY = int(os.environ.get("BRIDGE_TEST_VALIDATED", "1000"))
+MANY = examples(200, full=1_000)
 BOTTOM = {
     "id": "x",
     "app": "default",

@@ -2,6 +2,8 @@
 
 import uuid
 
+import pytest
+
 from tests.journey.chaos.cases import play
 from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text
@@ -13,6 +15,7 @@ from tests.rig.redis import RealRedis
 EVENTS = 3_000
 
 
+@pytest.mark.long
 async def test_whatever_happens_each_record_is_explained_and_nothing_answered_well_is_lost(
     own_kafka: RealKafka, redis: RealRedis
 ) -> None:
