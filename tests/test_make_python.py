@@ -10,6 +10,8 @@ import yaml
 
 from tests.rig.parts import ROOT
 
+pytestmark = pytest.mark.services
+
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
 STUB = """
 .venv/.test:

@@ -11,6 +11,8 @@ from bridge.cli.check_ingress import check_ingress
 from bridge.settings.sections import HttpSettings
 from tests.rig.certificates import Authority, Pair
 
+pytestmark = pytest.mark.services
+
 DAY_S = 86_400
 
 

@@ -17,6 +17,8 @@ from bridge.cli.dev_ports import PortInUseError, Ports
 from tests.cli.dev_process import ANY_PORTS, dev_process, line_with
 from tests.cli.running import environment, vod_bridge
 
+pytestmark = pytest.mark.services
+
 pytest.importorskip("confluent_kafka")
 
 UPLOADED = '{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"17"}}'

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from bridge.cli.kafka import read_cluster
 from bridge.cli.offsets import first_since
 from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_redis
-from tests.rig.kafka import java_command
+from tests.rig.kafka_jars import java_command
 from tests.rig.parts import free_port
 
 

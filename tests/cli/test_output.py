@@ -10,6 +10,8 @@ import pytest
 from bridge.cli.commands import COMMANDS
 from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
 
+pytestmark = pytest.mark.services
+
 CHINESE = '{"EventType":"PullComplete","PullCompleteEvent":{"TaskId":"动物-😀-é","Status":"FINISH"}}'
 NOTHING_THERE = {
     "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",

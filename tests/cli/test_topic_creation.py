@@ -10,7 +10,8 @@ import pytest
 from bridge.cli.kafka import NewTopic, Refusal, read_cluster, topic_settings
 from bridge.cli.topic_creation import create_as_allowed
 from tests.cli.running import vod_bridge
-from tests.rig.kafka import RealKafka, java_command
+from tests.rig.kafka import RealKafka
+from tests.rig.kafka_jars import java_command
 
 MIB = 1024 * 1024
 WANTED = {"cleanup.policy": "delete", "max.message.bytes": str(16 * MIB), "min.insync.replicas": "2"}

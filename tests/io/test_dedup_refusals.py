@@ -17,6 +17,8 @@ from tests.contracts import ONE, TWO, Clock, asked
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services
+
 _REPLICAS = ("CONFIG", "SET", "min-replicas-to-write")
 REFUSING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "OOM": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),

@@ -10,6 +10,8 @@ import pytest
 from tests.rig.parts import free_port
 from tests.rig.program import Program
 
+pytestmark = pytest.mark.services
+
 SETTINGS = {
     "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",

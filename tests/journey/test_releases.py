@@ -10,6 +10,8 @@ from tests.journey.neighbours import last_release
 from tests.journey.releases import Releases, keep, listed, unpack_commit, unpack_kept
 from tests.rig.parts import Missing
 
+pytestmark = pytest.mark.services
+
 MOST_BYTES = 1_000_000
 
 

@@ -14,7 +14,7 @@ from tests.kube.binaries import Refused
 from tests.kube.checks import Check, Checks, draw, read_checks
 from tests.kube.cluster import Cluster
 from tests.kube.image import build_image
-from tests.rig.kafka import java_command
+from tests.rig.kafka_jars import java_command
 from tests.rig.parts import Missing
 from tests.rig.waiting import TooLate
 

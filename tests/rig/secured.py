@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from tests.rig.certificates import Authority, Pair, replace
-from tests.rig.kafka import RealKafka, java_command
+from tests.rig.kafka import RealKafka
+from tests.rig.kafka_jars import java_command
 from tests.rig.reaper import temporary_folder
 
 USER, PASSWORD = "bridge", "a-secret"
