@@ -117,8 +117,9 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
 ) -> None:
     """Try the bridge on this machine: an embedded Kafka, a Redis, the bridge, and four notifications posted.
 
-    Then it keeps running and shows every event that arrives, until Ctrl-C. It says what to type in another
-    terminal. Needs no settings, and takes none.
+    Then it shows every event that arrives, until Ctrl-C, and says what to type in another terminal.
+
+    Needs no settings, and takes none.
 
     A usual port that is in use is replaced: by the one 10000 higher, and so on.
 

@@ -11,6 +11,8 @@ from tests.cli.running import vod_bridge
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services
+
 PLANTED = "h1dden-h1dden-h1dden"
 ESCAPES = "\x1b]52;c;aGk=\x07\x9b2J\u202e\u2028"
 

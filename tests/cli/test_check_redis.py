@@ -79,6 +79,7 @@ async def test_a_sentinel_that_refuses_the_login_is_told_and_one_that_asks_for_i
         servers.remove()
 
 
+@pytest.mark.services
 @pytest.mark.parametrize(
     ("refuse", "words"),
     [

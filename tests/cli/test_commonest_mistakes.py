@@ -14,6 +14,8 @@ from tests.cli.running import vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 
+pytestmark = pytest.mark.services
+
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 

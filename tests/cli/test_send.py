@@ -21,6 +21,8 @@ from tests.cli.running import begun, ended, environment, vod_bridge
 from tests.rig.parts import free_port
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services
+
 
 class Door:
     """Takes what is posted; ``answer`` tells the status and the words for each body.

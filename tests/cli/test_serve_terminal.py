@@ -14,6 +14,8 @@ import pytest
 from tests.cli.running import WITHIN_S, environment
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services
+
 SETTINGS = {
     "BRIDGE_HTTP__PORT": "0",
     "BRIDGE_ADMIN__PORT": "0",

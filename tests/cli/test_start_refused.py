@@ -10,6 +10,8 @@ import pytest
 
 from tests.cli.running import Said, vod_bridge
 
+pytestmark = pytest.mark.services
+
 _PRIVILEGED = 80
 _FIRST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 

@@ -21,6 +21,8 @@ from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services
+
 UPLOADED = b'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"up"}}'
 FAILED = (
     b'{"EventType":"ClipComplete","ClipCompleteEvent":{"TaskId":"c","ErrCode":70000,"Message":"no space"}}'
