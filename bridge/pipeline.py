@@ -54,11 +54,16 @@ class Writer(Protocol):
 
 
 _ASIDE_BYTES = 256 * 1024
+_BUG = "a bug of the bridge; see its log"
 _REMEMBERED_S = 1.0  # the memory answers sooner
 
 
 class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
     """A send has no answer yet and can no longer be taken back."""
+
+
+class _StoppedError(Exception):
+    """The pipeline was stopped, and reads no more."""
 
 
 class _Trip(Struct, eq=False):
@@ -95,9 +100,10 @@ class Pipeline:
         self._rule = rule
         self._wait_s = rule.wait_s
         self._hold = Hold(rule, telemetry)
-        self._journeys = Journeys(memory, self._hold, rule)
+        self._journeys = Journeys(memory, self._hold, rule, telemetry)
         self._process = token_hex(4)
         self._asked = 0
+        self._is_stopped = False
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
         self._loop = asyncio.get_running_loop()
 
@@ -108,6 +114,7 @@ class Pipeline:
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
         await self._journeys.stop(seconds)
+        self._is_stopped = True
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def deliver(self, notification: Notification, context: Context | None = None) -> Told[Outcome]:
@@ -125,31 +132,47 @@ class Pipeline:
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
-            if trip.size <= _ASIDE_BYTES:
-                unauthorized = self._read(trip)
-            else:
-                # A large body of small parts takes seconds: it is read aside, so that all others are served.
-                # Events of one key keep their order but for those that overtake such a one while it is read.
-                unauthorized = await self._loop.run_in_executor(self._aside, self._read, trip)
-            if trip.event is None:
-                outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
-            else:
-                outcome = await self._until_durable(trip, self._attempt)
-        except Rejected as rejected:
-            trip.refusal = (rejected.reason, rejected.detail)
-            outcome = await self._until_durable(trip, self._bury)
-        except asyncio.CancelledError:
-            outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
-        except Exception:
-            log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
-            self._telemetry.internal_errors.inc()
-            trip.refusal = (Reason.INTERNAL, "a bug of the bridge; see its log")
-            outcome = await self._until_durable(trip, self._bury)
-        self._telemetry.in_flight -= 1
+            try:
+                if trip.size <= _ASIDE_BYTES:
+                    unauthorized = self._read(trip)
+                else:
+                    unauthorized = await self._read_aside(trip)
+                if trip.event is None:
+                    outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+                else:
+                    outcome = await self._until_durable(trip, self._attempt)
+            except Rejected as rejected:
+                trip.refusal = (rejected.reason, rejected.detail)
+            except (asyncio.CancelledError, _StoppedError):
+                outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
+            except Exception as error:  # noqa: BLE001 - a bug met by one event must not keep it from where it is kept
+                self._internal_error(trip, error)
+                trip.refusal = (Reason.INTERNAL, _BUG)
+            if trip.refusal[0]:
+                outcome = await self._until_durable(trip, self._bury)
+        except Exception as error:  # noqa: BLE001 - nor may one met while it is kept: then it is nowhere, and told so
+            self._internal_error(trip, error)
+            outcome = await self._defer(trip, _BUG)
+        finally:
+            self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
         )
         return outcome
+
+    async def _read_aside(self, trip: _Trip) -> str:
+        """Read a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
+
+        Events of one key keep their order but for those that overtake such a one while it is read.
+        """
+        if self._is_stopped:  # the thread takes nothing more
+            raise _StoppedError
+        return await self._loop.run_in_executor(self._aside, self._read, trip)
+
+    def _internal_error(self, trip: _Trip, error: Exception) -> None:
+        """Log a bug with its traceback, and count it."""
+        log.error("internal", app=trip.notification.application.name, bytes=trip.size, exc_info=error)
+        self._telemetry.internal_errors.inc()
 
     async def _until_durable(self, trip: _Trip, attempt: Callable[[_Trip], Awaitable[Outcome]]) -> Outcome:
         """Attempt until it is done or the hold is over: what was not written may be written yet."""

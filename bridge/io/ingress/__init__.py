@@ -23,6 +23,7 @@ from bridge.io.ingress.crowd import Crowd, Guest
 from bridge.io.ingress.intake import Intake, Sizes
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -72,6 +73,7 @@ class Ingress:
         self.refused = telemetry.refused
         self.draining = False
         self.shut = False
+        self.hold_s = limits.hold_s
         self.crowd = Crowd(limits.connections_max, limits.read_timeout_s)
         self._intake = Intake(
             deliver,
@@ -96,7 +98,7 @@ class Ingress:
         self._telemetry.connections.set_function(lambda: len(self.crowd))
         connect = partial(Connection, self, self._intake, loop)
         self._server = await loop.create_server(connect, host, port, backlog=_BACKLOG)
-        self._watch = loop.create_task(self._cut_the_slow())
+        self._watch = loop.create_task(tended(self._cut_the_slow, self._telemetry))
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from bridge.io.ingress import window
-from bridge.io.ingress.answers import NO_ROOM, NOT_HTTP, Answer, rendered
+from bridge.io.ingress.answers import INTERNAL_ERROR, NO_ROOM, NOT_HTTP, Answer, rendered
 from bridge.io.ingress.crowd import House
 from bridge.io.ingress.receiving import Receiver
 from bridge.io.ingress.requests import Heads, Request
@@ -30,6 +30,7 @@ class Connection(Receiver):
     __slots__ = (
         "_half_closed",
         "_house",
+        "_is_silent",
         "_over",
         "_taker",
         "_turning",
@@ -43,6 +44,7 @@ class Connection(Receiver):
         self._turning = False
         self._over = False
         self._half_closed = False
+        self._is_silent = False
         self._was_cut = False
 
     # What the transport tells
@@ -73,7 +75,8 @@ class Connection(Receiver):
         self._break_payload()
         self._turn()
         request = self._request
-        return bool(self._requests) or (request is not None and (self.answering or request.is_whole))
+        answers = request is not None and (self.answering or request.is_whole)
+        return answers or self._is_silent or bool(self._requests)
 
     def resume_writing(self) -> None:
         """Go on with a client that reads its answers again."""
@@ -134,11 +137,24 @@ class Connection(Receiver):
         self._turn()
 
     def broken(self, error: BaseException) -> None:
-        """Close it without an answer: there is a bug in its work, and nobody knows how that ended."""
-        self._request = None
+        """Keep silent until the hold is over: there is a bug in its work, and nobody knows how that ended.
+
+        A connection that is closed at once is a 502 behind a proxy, which to the vendor is a yes: it would
+        not send the event again. Requests that came behind this one are not begun.
+        """
+        request, self._request = self._request, None
         self._house.broken(error)
-        self.cut("")
-        self._end(overloaded=False)
+        self._is_silent = self._over = self._deaf = self.answering = True
+        self._loop.call_later(self._house.hold_s, self._break_silence, request)
+
+    def _break_silence(self, request: Request | None) -> None:
+        """Say that nothing is known to be durable, where an answer is still owed, and close."""
+        self._is_silent = False
+        try:
+            if request is not None:
+                self._respond(request, INTERNAL_ERROR)
+        finally:
+            self._end(overloaded=False)
 
     def _respond(self, request: Request | None, answer: Answer) -> bool:
         """Write the answer to ``request``, or to what is none; tell whether the connection goes on."""

@@ -105,6 +105,7 @@ class House(Protocol):
     crowd: Crowd
     draining: bool
     shut: bool
+    hold_s: float
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""

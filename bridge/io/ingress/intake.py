@@ -232,8 +232,11 @@ def _tell(told: Told[Outcome] | Told[Outcome | Answer], place: Place, client: Co
     if told.error is not None:
         client.broken(told.error)
         return
-    ended = told.result()
-    client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+    try:
+        ended = told.result()
+        client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+    except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
+        client.broken(error)
 
 
 def _mourn(work: Told[None], place: Place, client: Connection) -> None:
