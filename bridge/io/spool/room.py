@@ -88,10 +88,17 @@ class Room:
         trouble = self.trouble
         if bool(trouble) != bool(self._told):
             if trouble:
-                log.error("spool_takes_nothing", why=trouble)
+                log.error("spool_takes_nothing", why=trouble, todo=self._todo())
             else:
                 log.warning("spool_takes_records", was=self._told)
         self._told = trouble
+
+    def _todo(self) -> str:
+        if self.broken:
+            return "see that BRIDGE_SPOOL__PATH is a folder which this user may write, on a disk that works"
+        if self._low:
+            return "make room on its volume, or lower BRIDGE_SPOOL__FREE_MIN_BYTES"
+        return "it empties once Kafka takes records; BRIDGE_SPOOL__MAX_BYTES is how large it may grow"
 
     def _is_full(self) -> str:
         return f"full: {self.used} bytes are used"
