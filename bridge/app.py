@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 import structlog
@@ -33,8 +34,9 @@ from bridge.logs import set_up_logging
 from bridge.pipeline import Pipeline
 from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
+from bridge.startup import TOPICS_NAMED, callback_paths, log_missing_topics
 from bridge.telemetry import Telemetry
-from bridge.tending import tended
+from bridge.tending import count_unhandled, tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -53,7 +55,6 @@ _SPANS_LEAST_S = 0.5
 _THREAD_S = 0.5
 
 _SUMMARY_EVERY_S = 60
-_TOPICS_NAMED = 5
 _LARGE_BLOCK = 256 * 1024
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h has them
 _COLLECT_SELDOM = (20_000, 50, 100)
@@ -88,7 +89,7 @@ class Bridge:
         self._admin = Admin(self._readiness, self.telemetry.exposition)
         self.telemetry.limit_spool(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
-        self.telemetry.topics_missing.set_function(self._topics_missing)
+        self.telemetry.topics_missing.set_function(lambda: len(self._missing_topics() or ()))
         self._links = LinkWatch(
             settings.kafka,
             settings.redis,
@@ -105,6 +106,7 @@ class Bridge:
 
         Raises OSError where a port is taken, `InUse` where another process has the spool's folder.
         """
+        count_unhandled(asyncio.get_running_loop(), self.telemetry)
         for warning in self._settings.warnings():
             log.warning("settings", warning=warning)
         self._spool.start()
@@ -114,11 +116,18 @@ class Bridge:
         self._drain.start()
         for poller in self._pollers:
             poller.start()
-        self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
+        # The admin endpoint last: a process that says it is alive takes deliveries.
         self.http_port = await self._door.start(self._settings.http.host, self._settings.http.port)
-        links = tended(self._links.run, self.telemetry)
-        self._beside = [asyncio.create_task(self._summarise()), asyncio.create_task(links)]
-        log.info("listening", version=__version__, http_port=self.http_port, admin_port=self.admin_port)
+        self.admin_port = await self._admin.start(self._settings.admin.host, self._settings.admin.port)
+        work = (self._summarise, self._links.run, partial(log_missing_topics, self._missing_topics))
+        self._beside = [asyncio.create_task(tended(one, self.telemetry)) for one in work]
+        log.info(
+            "listening",
+            version=__version__,
+            http_port=self.http_port,
+            admin_port=self.admin_port,
+            callbacks=callback_paths(self._applications.values()),
+        )
 
     async def stop(self) -> None:
         """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget."""
@@ -135,6 +144,7 @@ class Bridge:
         for ended in await asyncio.gather(self._door.stop(at_most(_DOOR_S)), *pulled, return_exceptions=True):
             if isinstance(ended, Exception):  # a bug there must not keep what is on its way from the spool
                 log.error("internal", exc_info=ended)
+                self.telemetry.internal_errors.inc()
         await self._session.close()
         await self._pipeline.stop(at_most(_UNDER_WAY_S))
         drains = self._settings.spool.drain_on_stop and self._writer.flowing
@@ -178,7 +188,7 @@ class Bridge:
         if not self._writer.flowing:
             degraded.append("kafka: not answering")
         if missing and self._writer.listed:
-            named = ", ".join(missing[:_TOPICS_NAMED]) + (", …" if len(missing) > _TOPICS_NAMED else "")
+            named = ", ".join(missing[:TOPICS_NAMED]) + (", …" if len(missing) > TOPICS_NAMED else "")
             degraded.append(f"kafka: {len(missing)} topics missing ({named})")
         if self._spool.trouble and self._settings.spool.max_bytes:
             degraded.append(f"spool: {self._spool.trouble}")
@@ -201,8 +211,9 @@ class Bridge:
             for reason, apps in apps_by_reason.items()
         ]
 
-    def _topics_missing(self) -> int:
-        return len(self._writer.missing(self._topics)) if self._writer.listed else 0
+    def _missing_topics(self) -> list[str] | None:
+        """Name the topics that do not exist; None until Kafka has listed them."""
+        return self._writer.missing(self._topics) if self._writer.listed else None
 
     def _waiting(self) -> str:
         age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000
