@@ -46,7 +46,10 @@ ROOMS = {
         "aiohttp structlog uvloop",
     ),
     "startup": _room("core", "structlog"),
-    "build": _room("credentials links settings tracing io drain holding telemetry telling core", "aiohttp"),
+    "proxies": _room("io.vod_api"),
+    "build": _room(
+        "credentials links proxies settings tracing io drain holding telemetry telling core", "aiohttp"
+    ),
     "tracing": _room("__init__ io.ingress journeys pipeline telling core", "msgspec opentelemetry structlog"),
     "credentials": _room("io.vod_api settings"),
     "links": _room("certificates settings", "aiokafka redis"),
