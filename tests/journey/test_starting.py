@@ -60,7 +60,7 @@ async def test_before_the_first_delivery_it_tells_what_it_does_without(
             return degraded if all(part in str(degraded) for part in parts) else []
 
         degraded = await eventually(told, "all three are told")
-        gauges = ("bridge_dedup_degraded", "bridge_topics_missing", "bridge_spool_failing")
+        gauges = ("bridge_dedup_degraded", "bridge_kafka_topics_missing", "bridge_spool_failing")
         assert [await program.metric(name) for name in gauges] == [1, 1, 1]
         assert await program.metric("bridge_deliveries_total") == 0
         await eventually(lambda: "topics_missing" in program.log(), "the missing topic is logged")
