@@ -39,8 +39,9 @@ from bridge.pipeline import Pipeline
 from bridge.reasons.listening import listening
 from bridge.reasons.watch import LinkWatch
 from bridge.settings import Settings
+from bridge.startup import TOPICS_NAMED, callback_paths, dedup_unavailable, log_missing_topics
 from bridge.telemetry import Telemetry
-from bridge.tending import tended
+from bridge.tending import count_unhandled, tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -59,7 +60,6 @@ _SPANS_LEAST_S = 0.5
 _THREAD_S = 0.5
 
 _SUMMARY_EVERY_S = 60
-_TOPICS_NAMED = 5
 _LARGE_BLOCK = 256 * 1024
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h has them
 _COLLECT_SELDOM = (20_000, 50, 100)
@@ -96,7 +96,7 @@ class Bridge:
         self._admin = Admin(self._readiness, self.telemetry.exposition, allowed_hosts=names)
         self.telemetry.limit_spool(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
-        self.telemetry.topics_missing.set_function(self._topics_missing)
+        self.telemetry.topics_missing.set_function(lambda: len(self._missing_topics() or ()))
         self._links = LinkWatch(
             settings.kafka,
             settings.redis,
@@ -114,6 +114,7 @@ class Bridge:
         Raises `ListenError` where a port is taken, `InUse` where another process has the spool's folder;
         what was opened until then is closed.
         """
+        count_unhandled(asyncio.get_running_loop(), self.telemetry)
         try:
             await self._start()
         except BaseException:
@@ -131,14 +132,19 @@ class Bridge:
         for poller in self._pollers:
             poller.start()
         admin, http, tls = self._settings.admin, self._settings.http, ingress_tls(self._settings)
-        self.admin_port = await listening(self._admin.start, "ADMIN", admin.host, admin.port)
+        # The admin endpoint last: a process that says it is alive takes deliveries.
         start = partial(self._door.start, tls=tls)
         self.http_port = await listening(start, "HTTP", http.host, http.port)
-        links = tended(self._links.run, self.telemetry)
-        self._beside = [asyncio.create_task(self._summarise()), asyncio.create_task(links)]
-        url = f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}/callbacks"
+        self.admin_port = await listening(self._admin.start, "ADMIN", admin.host, admin.port)
+        work = (self._summarise, self._links.run, partial(log_missing_topics, self._missing_topics))
+        self._beside = [asyncio.create_task(tended(one, self.telemetry)) for one in work]
         log.info(
-            "listening", version=__version__, url=url, http_port=self.http_port, admin_port=self.admin_port
+            "listening",
+            version=__version__,
+            url=f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}",
+            http_port=self.http_port,
+            admin_port=self.admin_port,
+            callbacks=callback_paths(self._applications.values()),
         )
 
     async def stop(self) -> None:
@@ -161,6 +167,7 @@ class Bridge:
         for ended in await asyncio.gather(self._door.stop(at_most(_DOOR_S)), *pulled, return_exceptions=True):
             if isinstance(ended, Exception):  # a bug there must not keep what is on its way from the spool
                 log.error("internal", exc_info=ended)
+                self.telemetry.internal_errors.inc()
         await self._session.close()
         await self._pipeline.stop(at_most(_UNDER_WAY_S))
         drains = self._settings.spool.drain_on_stop and self._writer.flowing
@@ -206,13 +213,14 @@ class Bridge:
         if not self._writer.flowing:
             degraded.append("kafka: not answering")
         if missing and self._writer.listed:
-            named = ", ".join(missing[:_TOPICS_NAMED]) + (", …" if len(missing) > _TOPICS_NAMED else "")
+            named = ", ".join(missing[:TOPICS_NAMED]) + (", …" if len(missing) > TOPICS_NAMED else "")
             degraded.append(f"kafka: {counted(len(missing), 'topic')} missing ({named})")
         if self._spool.trouble and self._settings.spool.max_bytes:
             degraded.append(f"spool: {self._spool.trouble}")
         if self._spool.records:
             degraded.append(self._waiting())
-        degraded += self._dedup_unavailable()
+        is_unchecked = self._settings.dedup.when_unavailable == "publish"
+        degraded += dedup_unavailable(self._memory.unavailable, is_unchecked=is_unchecked)
         degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
         ready = (self._writer.flowing and not missing) or (self._writer.judged and self._spool.takes(0))
@@ -220,19 +228,9 @@ class Bridge:
             ready=ready, stopping=self._stopping, degraded=[self._mask.plain(text) for text in degraded]
         )
 
-    def _dedup_unavailable(self) -> list[str]:
-        unchecked = self._settings.dedup.when_unavailable == "publish"
-        consequence = "events are published unchecked" if unchecked else "events are held"
-        apps_by_reason: dict[str, list[str]] = {}
-        for app, reason in self._memory.unavailable.items():
-            apps_by_reason.setdefault(reason, []).append(app)
-        return [
-            f"redis: unavailable for {', '.join(apps)} ({reason}), {consequence}"
-            for reason, apps in apps_by_reason.items()
-        ]
-
-    def _topics_missing(self) -> int:
-        return len(self._writer.missing(self._topics)) if self._writer.listed else 0
+    def _missing_topics(self) -> list[str] | None:
+        """Name the topics that do not exist; None until Kafka has listed them."""
+        return self._writer.missing(self._topics) if self._writer.listed else None
 
     def _waiting(self) -> str:
         age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000

@@ -29,6 +29,7 @@ from bridge.io.spool import Limits as SpoolLimits
 from bridge.io.spool import Spool
 from bridge.io.vod_api import Account, LegacyApi, VodApi
 from bridge.links import kafka_options, redis_client
+from bridge.proxies import proxy_for
 from bridge.settings import Settings
 from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry
@@ -153,7 +154,9 @@ def vendor_account(app: AppSettings, *, patient: bool = False) -> Account:
     credential = credential_of(app)
     if patient and isinstance(credential, Provided):
         credential.first()
-    return Account(endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential)
+    return Account(
+        endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential, proxy_for=proxy_for
+    )
 
 
 def build_pollers(

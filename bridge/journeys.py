@@ -16,7 +16,9 @@ from bridge.core.claim import Answer, Claim
 from bridge.core.outcome import Ending, Unavailable
 from bridge.holding import Hold, Holding
 from bridge.running import heard
+from bridge.telemetry import Telemetry
 from bridge.telling import Told
+from bridge.tending import tended
 
 # Checked, or known to be unchecked: the event is published.
 _PUBLISHABLE = (Answer.FRESH, Answer.AWAY)
@@ -57,10 +59,11 @@ class Journey(Struct, eq=False):
 class Journeys:
     """All journeys under way in this process, by the key of their occurrence."""
 
-    def __init__(self, memory: Memory, hold: Hold, rule: Holding) -> None:
+    def __init__(self, memory: Memory, hold: Hold, rule: Holding, telemetry: Telemetry) -> None:
         self._memory = memory
         self._hold = hold
         self._rule = rule
+        self._telemetry = telemetry
         self._by_key: dict[str, Journey] = {}
         self._latest: dict[str, str] = {}
         self._keeper: asyncio.Task[None] | None = None
@@ -68,7 +71,7 @@ class Journeys:
 
     def start(self) -> None:
         """Begin to keep the claims of what is under way."""
-        self._keeper = asyncio.create_task(self._keep_claims())
+        self._keeper = asyncio.create_task(tended(self._keep_claims, self._telemetry))
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""

@@ -8,12 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
-from math import inf
 from secrets import token_hex
 from typing import Protocol
 
 import structlog
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from bridge.core.claim import Answer, Claim, question
@@ -23,6 +22,7 @@ from bridge.core.event import Event, Notification, Record, Stamp
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.core.signature import NO_PROOF, proof_in, verdict
+from bridge.delivery_context import DeliveryContext
 from bridge.holding import Hold, Holding, settled
 from bridge.journeys import Journeys, Memory
 from bridge.running import begin
@@ -55,6 +55,7 @@ class Writer(Protocol):
 
 
 _ASIDE_BYTES = 256 * 1024
+_BUG = "a bug of the bridge; see its log"
 _REMEMBERED_S = 1.0  # the memory answers sooner
 
 
@@ -62,26 +63,11 @@ class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journe
     """A send has no answer yet and can no longer be taken back."""
 
 
-class _Trip(Struct, eq=False):
-    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
+class _StoppedError(Exception):
+    """The pipeline was stopped, and reads no more."""
 
-    notification: Notification
-    size: int
-    arrived: float
-    deadline: float
-    pause: float
-    event: Event | None = None
-    refusal: tuple[str, str] = ("", "")
-    acked_s: float | None = None
 
-    def rest(self) -> float:
-        """Take the next pause before trying again: each twice the one before."""
-        pause, self.pause = self.pause, self.pause * 2
-        return pause
-
-    def give_up(self) -> None:
-        """Try no more: the time is over, or there is no room to hold the body any longer."""
-        self.pause = inf
+_Attempt = Callable[[DeliveryContext], Awaitable[Outcome]]
 
 
 class Pipeline:
@@ -96,9 +82,10 @@ class Pipeline:
         self._rule = rule
         self._wait_s = rule.wait_s
         self._hold = Hold(rule, telemetry)
-        self._journeys = Journeys(memory, self._hold, rule)
+        self._journeys = Journeys(memory, self._hold, rule, telemetry)
         self._process = token_hex(4)
         self._asked = 0
+        self._is_stopped = False
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
         self._loop = asyncio.get_running_loop()
 
@@ -109,6 +96,7 @@ class Pipeline:
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
         await self._journeys.stop(seconds)
+        self._is_stopped = True
         self._aside.shutdown(wait=False, cancel_futures=True)
 
     def deliver(self, notification: Notification, context: Context | None = None) -> Told[Outcome]:
@@ -120,37 +108,57 @@ class Pipeline:
 
     async def _deliver(self, notification: Notification) -> Outcome:
         arrived = self._loop.time()
-        trip = _Trip(notification, notification.size, arrived, arrived + self._wait_s, self._rule.retry_s)
+        trip = DeliveryContext(
+            notification, notification.size, arrived, arrived + self._wait_s, self._rule.retry_s
+        )
         del notification  # while it is held, its body may be let go
         self._telemetry.in_flight += 1
         try:
-            if trip.size <= UNCOUNTED_BYTES or not _takes_long(trip.notification.body):
-                unauthorized = self._read(trip)
-            else:
-                # A large body of small parts takes seconds: it is read aside, so that all others are served.
-                # Events of one key keep their order but for those that overtake such a one while it is read.
-                unauthorized = await self._loop.run_in_executor(self._aside, self._read, trip)
-            if trip.event is None:
-                outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
-            else:
-                outcome = await self._until_durable(trip, self._attempt)
-        except Rejected as rejected:
-            trip.refusal = (rejected.reason, rejected.detail)
-            outcome = await self._until_durable(trip, self._bury)
-        except asyncio.CancelledError:
-            outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
-        except Exception:
-            log.exception("internal", app=trip.notification.application.name, bytes=trip.size)
-            self._telemetry.internal_errors.inc()
-            trip.refusal = (Reason.INTERNAL, "a bug of the bridge; see its log")
-            outcome = await self._until_durable(trip, self._bury)
-        self._telemetry.in_flight -= 1
+            try:
+                if trip.size <= UNCOUNTED_BYTES or not _takes_long(trip.notification.body):
+                    unauthorized = self._read(trip)
+                else:
+                    unauthorized = await self._read_aside(trip)
+                if trip.event is None:
+                    outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+                else:
+                    outcome = await self._until_durable(trip, self._attempt)
+            except Rejected as rejected:
+                trip.refusal = (rejected.reason, rejected.detail)
+            except (asyncio.CancelledError, _StoppedError):
+                outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
+            except Exception as error:  # noqa: BLE001 - a bug met by one event must not keep it from where it is kept
+                self._internal_error(trip, error)
+                trip.refusal = (Reason.INTERNAL, _BUG)
+            if trip.refusal[0]:
+                outcome = await self._until_durable(trip, self._bury)
+        except Exception as error:  # noqa: BLE001 - nor may one met while it is kept: then it is nowhere, and told so
+            self._internal_error(trip, error)
+            outcome = await self._defer(trip, _BUG)
+        finally:
+            self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
         )
         return outcome
 
-    async def _until_durable(self, trip: _Trip, attempt: Callable[[_Trip], Awaitable[Outcome]]) -> Outcome:
+    async def _read_aside(self, trip: DeliveryContext) -> str:
+        """Read a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
+
+        Events of one key keep their order but for those that overtake such a one while it is read.
+        """
+        if self._is_stopped:  # the thread takes nothing more
+            raise _StoppedError
+        return await self._loop.run_in_executor(self._aside, self._read, trip)
+
+    def _internal_error(self, trip: DeliveryContext, error: Exception) -> None:
+        """Log a bug with its traceback, and count it."""
+        log.error("internal", app=trip.notification.application.name, bytes=trip.size, exc_info=error)
+        self._telemetry.internal_errors.inc()
+
+    async def _until_durable(
+        self, trip: DeliveryContext, attempt: Callable[[DeliveryContext], Awaitable[Outcome]]
+    ) -> Outcome:
         """Attempt until it is done or the hold is over: what was not written may be written yet."""
         while True:
             try:
@@ -165,7 +173,7 @@ class Pipeline:
                 return await self._defer(trip, why)
             await asyncio.sleep(pause)
 
-    def _read(self, trip: _Trip) -> str:
+    def _read(self, trip: DeliveryContext) -> str:
         """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
         notification = trip.notification
         if notification.application.sign_keys:
@@ -173,7 +181,7 @@ class Pipeline:
         trip.event = read_event(_open(notification))
         return ""
 
-    def _read_signed(self, trip: _Trip) -> str:
+    def _read_signed(self, trip: DeliveryContext) -> str:
         """Do it for an application with keys: no payload is decoded whose sender proves nothing.
 
         The members of a small body are told apart once; of a large one no more is read than its proof.
@@ -203,7 +211,7 @@ class Pipeline:
         trip.event = read_event(envelope)
         return ""
 
-    async def _attempt(self, trip: _Trip) -> Outcome:
+    async def _attempt(self, trip: DeliveryContext) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
         event = trip.event
         assert event is not None  # noqa: S101 - what has none is not attempted
@@ -238,7 +246,7 @@ class Pipeline:
         asked = question(app, event.identity, event.format, at_ms, token)
         return replace(asked, audit=True) if notification.mode == "audit" else asked
 
-    async def _ended(self, trip: _Trip, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
+    async def _ended(self, trip: DeliveryContext, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
         """Wait until a record that was sent has ended: one send, however long the wait."""
         if not await self._hold.wait(ended, trip.deadline, trip.size, slow=not self._writer.flowing):
             if ticket.withdraw():
@@ -252,7 +260,7 @@ class Pipeline:
             ticket.durable.then(self._telemetry.sends_unknown.dec)
             raise _Unknown
 
-    async def _bury(self, trip: _Trip) -> Outcome:
+    async def _bury(self, trip: DeliveryContext) -> Outcome:
         """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
         reason, detail = trip.refusal
         record = dead_letter(trip.notification, reason, detail, self._routing)
@@ -264,7 +272,7 @@ class Pipeline:
             raise Unavailable(rejected.detail) from None  # no topic is left for it
         return Outcome(ending=Ending.REJECTED, topic=record.topic, reason=reason, detail=detail)
 
-    async def _defer(self, trip: _Trip, why: str) -> Outcome:
+    async def _defer(self, trip: DeliveryContext, why: str) -> Outcome:
         """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes.
 
         The body is let go of meanwhile, and with it what was read from it, which are views of its bytes.

@@ -104,6 +104,13 @@ class MemoryContract:
         await self._finish(asked(token=ONE))
         assert await self._answer(asked(token=TWO, digest=OTHER, audit=True)) is Answer.SEEN
 
+    async def test_an_audit_of_what_is_only_claimed_waits_for_its_end_whatever_its_content(self) -> None:
+        claim = await self.memory.claim(asked(token=ONE))
+        audit = asked(token=TWO, digest=OTHER, audit=True)
+        assert await self._answer(audit) is Answer.HELD
+        await self.memory.release(claim)
+        assert await self._answer(audit) is Answer.FRESH
+
     async def test_the_other_formats_first_copy_is_a_duplicate_within_a_quarter_of_an_hour(self) -> None:
         await self._finish(asked(token=ONE))
         soon = NOW_MS + 900_000

@@ -25,7 +25,8 @@ class Rig:
         self.clock = Clock()
         self.memory = FakeMemory(self.clock)
         self.writer = FakeWriter()
-        self.pipeline = Pipeline(self.memory, self.writer, Routing(), Telemetry(), rule)
+        self.telemetry = Telemetry()
+        self.pipeline = Pipeline(self.memory, self.writer, Routing(), self.telemetry, rule)
 
     def deliver(self, body: bytes, **changes: object) -> "asyncio.Task[Outcome]":
         """Deliver ``body`` now."""

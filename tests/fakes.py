@@ -67,15 +67,15 @@ class FakeMemory:
     def _known_already(self, claim: Claim, known: dict[str, str | int]) -> Claim:
         first = int(known["first"])
         digest = known.get(claim.format)
-        if digest is not None and digest != claim.identity.digest:
-            answer = Answer.SEEN if claim.audit else Answer.REVISED
+        if digest is not None and digest != claim.identity.digest and not claim.audit:
+            answer = Answer.REVISED
         elif known["owner"] and known["owner"] != claim.token and int(known["lease"]) > self.now_ms():
             answer = Answer.HELD
         elif known["owner"]:
             known.update(self._claimed(claim, first, {claim.format: claim.identity.digest}))
             answer = Answer.FRESH
         elif digest is not None or claim.first_ms - first <= WINDOW_MS:
-            known[claim.format] = claim.identity.digest
+            known.setdefault(claim.format, claim.identity.digest)
             answer = Answer.SEEN
         else:
             answer = Answer.SEEN if claim.audit else Answer.REVISED

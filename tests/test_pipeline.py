@@ -6,10 +6,11 @@ from hashlib import md5
 import msgspec
 import pytest
 
+from bridge import pipeline
 from bridge.core.application import Application
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from tests.contracts import NOW_MS
-from tests.deliveries import Rig, edited
+from tests.deliveries import RULE, Rig, edited
 from tests.shapes import SHAPES
 
 pytestmark = pytest.mark.asyncio
@@ -75,6 +76,30 @@ async def test_a_bug_of_ours_is_rejected_as_internal_and_its_claim_let_go(rig: R
     assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
 
 
+@pytest.mark.parametrize("body", [edited(), b"no event"])
+async def test_a_bug_while_a_dead_letter_is_kept_is_held_and_deferred_and_leaves_nothing_behind(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, "dead_letter", buggy)
+    rig.writer.fates = [ZeroDivisionError()] if body == edited() else []
+    began = asyncio.get_running_loop().time()
+    outcome = await rig.deliver(body)
+    assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "a bug of the bridge; see its log")
+    assert asyncio.get_running_loop().time() - began >= RULE.hold_s - 0.05
+    value = rig.telemetry.registry.get_sample_value
+    assert value("bridge_deliveries_in_flight") == 0
+    assert value("bridge_internal_errors_total") == (2 if body == edited() else 1)
+    samples = [one for family in rig.telemetry.registry.collect() for one in family.samples]
+    counted = [one for one in samples if one.name == "bridge_deliveries_total" and one.value]
+    assert [one.labels["outcome"] for one in counted] == ["deferred"]
+    monkeypatch.undo()
+    if body == edited():  # its claim was let go
+        assert (await rig.deliver(body)).ending is Ending.PUBLISHED
+
+
 async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig) -> None:
     app = Application(name="shop", sign_keys=("secret",))
     t = str(NOW_MS // 1000 + 600)
@@ -118,6 +143,9 @@ async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_defer
     await rig.pipeline.stop(0)
     outcome = await posts[-1]
     assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+    late = await rig.deliver(body)
+    assert (late.ending, late.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+    assert rig.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 0
 
 
 async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,17 @@ async def _check(name: str, app: AppSettings, session: aiohttp.ClientSession) ->
     config = await _asked(name, api.event_config())
     if isinstance(config, Finding):
         return [config]
-    return [_mode(name, config), _switches(name, config), _waiting(name, await _asked(name, api.waiting()))]
+    way = []
+    if api.proxy is not None:
+        way = [
+            ok("vendor proxy", f"{name}: asked by way of the proxy {api.proxy.name} (HTTPS_PROXY, NO_PROXY)")
+        ]
+    return [
+        *way,
+        _mode(name, config),
+        _switches(name, config),
+        _waiting(name, await _asked(name, api.waiting())),
+    ]
 
 
 async def _asked(name: str, question: Awaitable[T]) -> T | Finding:
@@ -83,7 +93,9 @@ async def _asked(name: str, question: Awaitable[T]) -> T | Finding:
             refusal_todo(refusal.code, variables_of(name)),
         )
     except Unreachable as trouble:
-        todo = f"check {variables_of(name)}ENDPOINT, then the way out: DNS, proxies, firewalls"
+        todo = (
+            f"check {variables_of(name)}ENDPOINT, then the way out: DNS, HTTPS_PROXY and NO_PROXY, firewalls"
+        )
         if str(trouble).startswith("no credential"):
             todo = f"mend what {variables_of(name)}CREDENTIALS_DIR or …CREDENTIALS_PROVIDER names"
         return failed("vendor address", f"{name}: {trouble}", todo)

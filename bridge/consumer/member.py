@@ -24,6 +24,7 @@ T = TypeVar("T")
 _POLL_MS = 1_000
 _REQUEST_WITHIN_S = 10.0
 _LEAVE_WITHIN_S = 5.0
+_MAX_POLL_INTERVAL_MS = 300_000  # the library's
 # Asking for the records of nowhere takes none and tells the library that we are alive.
 _NOWHERE = TopicPartition("", 0)
 
@@ -43,6 +44,7 @@ class Member:
         self._commit_now = asyncio.Event()
         self._uncommitted = 0
         self._alive = False
+        self._alive_at = 0.0
         self._moving = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -232,9 +234,23 @@ class Member:
                 await self.commit()
                 if self._alive:
                     self._alive = False
+                    self._alive_at = asyncio.get_running_loop().time()
                     await self._consumer.getmany(_NOWHERE)
+                elif self._alive_at:
+                    self._warn_of_long_work()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end in silence
             self.fail(error)
+
+    def _warn_of_long_work(self) -> None:
+        """Say, once, that the work on one event takes longer than the group waits for a member."""
+        limit_ms = int(self._plan.reading.get("max_poll_interval_ms", _MAX_POLL_INTERVAL_MS))
+        if asyncio.get_running_loop().time() - self._alive_at > limit_ms / 1000:
+            self._alive_at = 0.0  # until it goes on
+            _log.warning(
+                "no event was done within max_poll_interval_ms (%s): the group gives our partitions to "
+                "others, and events that are not committed are given out again; raise max_poll_interval_ms",
+                limit_ms,
+            )
 
     async def _keep_telling(self, tell: Callable[[Behind], None]) -> None:
         while True:

@@ -7,6 +7,7 @@ days: whatever goes wrong here, it comes again. Only what is durable is confirme
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from hashlib import blake2b
 from math import inf
 from random import random
 
@@ -24,6 +25,7 @@ from bridge.tending import tended
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _FULL = 16
+_REJECTED_MAX = 1_000
 _DURABLE = frozenset({Ending.PUBLISHED, Ending.SPOOLED, Ending.DUPLICATE, Ending.REJECTED})
 
 
@@ -87,6 +89,7 @@ class Poller:
         self._failed_at = -inf
         self._told_at = -inf
         self._told = False
+        self._rejected: dict[bytes, None] = {}  # digests, the oldest first
         self._ceased = asyncio.Event()
         self._workers: list[asyncio.Task[None]] = []
         self._batches: set[asyncio.Task[None]] = set()
@@ -177,6 +180,10 @@ class Poller:
         # The age counts from before the call: the lease began at some moment of it.
         handle = Handle(pulled.handle, asked)
         self._confirmer.expect(handle)
+        digest = b"" if pulled.handle else blake2b(pulled.body, digest_size=16).digest()
+        if digest in self._rejected:
+            self._confirmer.confirm(handle)  # which only counts it
+            return
         notification = Notification(
             application=self._application,
             body=pulled.body,
@@ -187,12 +194,26 @@ class Poller:
         del pulled
         durable = False
         try:
-            durable = (await self._deliver(notification)).ending in _DURABLE
+            ending = (await self._deliver(notification)).ending
+            durable = ending in _DURABLE
+            if digest and ending is Ending.REJECTED:
+                self._note_unconfirmable(digest)
         finally:
             if durable:
                 self._confirmer.confirm(handle)
             else:  # the vendor sends it again
                 self._confirmer.keep_back(handle)
+
+    def _note_unconfirmable(self, digest: bytes) -> None:
+        """Keep what is no event, and has no handle, from another dead letter each 30 s for four days."""
+        self._rejected[digest] = None
+        if len(self._rejected) > _REJECTED_MAX:
+            del self._rejected[next(iter(self._rejected))]
+        log.warning(
+            "pulled_without_handle",
+            app=self._application.name,
+            meaning="it is kept as a dead letter, and cannot be confirmed: the vendor sends it again",
+        )
 
     def _went_well(self, pulled: Sequence[Pulled]) -> None:
         app = self._application.name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.bench.load import wrk_command
 from tests.bench.stage import Stage
-from tests.rig import kafka
+from tests.rig import kafka_jars
 
 LIBRARIES = ("vod-event-bridge", "aiohttp", "aiokafka", "redis", "hiredis", "msgspec", "uvloop")
 
@@ -20,7 +20,7 @@ def machine(stage: Stage) -> dict[str, str]:
         "system": platform.platform(),
         "load": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
-        "Kafka": kafka.VERSION if stage.kafka.ours else f"of {stage.kafka.bootstrap}",
+        "Kafka": kafka_jars.VERSION if stage.kafka.ours else f"of {stage.kafka.bootstrap}",
         "Redis": _redis_version(stage),
         "wrk": _wrk_version(),
     }

@@ -177,6 +177,23 @@ async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_pa
     assert sum("joining group" in line for line in caplog.messages) == 1
 
 
+async def test_a_body_that_takes_longer_than_the_group_waits_is_told_of_with_the_settings_name(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(2))
+    options = ground.options | {"max_poll_interval_ms": 1_000, "commit_interval_s": 0.2}
+
+    def warnings() -> int:
+        return sum("within max_poll_interval_ms (1000)" in line for line in caplog.messages)
+
+    async with subscribe("TranscodeComplete", **options) as events:
+        async for _ in events:
+            await eventually(warnings, "the warning")
+            break
+    assert warnings() == 1
+
+
 async def test_it_ends_in_good_order_while_kafka_is_away(own_kafka: RealKafka) -> None:
     ground = new_ground(own_kafka)
     await ground.create("TranscodeComplete")

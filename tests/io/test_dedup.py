@@ -13,7 +13,7 @@ from bridge.io.dedup import Limits, Memory
 from bridge.links import redis_client
 from bridge.settings.sections import RedisSettings
 from bridge.telemetry import Telemetry
-from tests.contracts import NOW_MS, ONE, TWO, Clock, MemoryContract, asked
+from tests.contracts import NOW_MS, ONE, OTHER, TWO, Clock, MemoryContract, asked
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -76,6 +76,24 @@ async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client
     over = await eventually(taken, "the lease runs out")
     assert over is not None
     assert over.first_ms == NOW_MS
+
+
+async def test_an_audit_takes_over_what_an_owner_that_died_left_undone_whatever_its_content(
+    client: Redis,
+) -> None:
+    short = Limits(lease_ms=50, probe_s=9)
+    dead, alive = (Memory(client, Telemetry(), Clock(), short) for _ in range(2))
+    await dead.claim(asked(token=ONE))
+    audit = asked(token=TWO, digest=OTHER, audit=True)
+
+    async def taken() -> Claim | None:
+        claim = await alive.claim(audit)
+        return claim if claim.answer is Answer.FRESH else None
+
+    over = await eventually(taken, "the lease runs out")
+    assert over is not None
+    await alive.commit(over)
+    assert (await alive.claim(asked(token="3" * 16, digest=OTHER))).answer is Answer.SEEN
 
 
 async def test_a_renewed_claim_stays(client: Redis) -> None:

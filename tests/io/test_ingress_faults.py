@@ -13,18 +13,51 @@ from tests.io.doors import Door, opened, post, until
 BODY = b'{"EventType":"NewFileUpload"}'
 
 
-async def test_a_bug_behind_the_door_is_answered_by_silence_and_counted(door: Door) -> None:
-    async def buggy(_: Notification) -> Outcome:
-        raise ZeroDivisionError
+async def _buggy(_: Notification) -> Outcome:
+    raise ZeroDivisionError
 
-    door.deliver = buggy
-    for body in (BODY, b"{}" * 40_000):
+
+@pytest.mark.parametrize("body", [BODY, b"{}" * 40_000])
+async def test_a_bug_behind_the_door_is_silence_until_the_hold_is_over_and_then_no_yes(body: bytes) -> None:
+    async with opened(Limits(hold_s=0.5)) as door:
+        began = asyncio.get_running_loop().time()
+        door.deliver = _buggy
         client = await door.knock()
-        client.send(post(body))
-        assert await client.ended()
-    assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 2
-    door.deliver = door.keep
-    assert (await door.post(BODY)).status == 200
+        client.send(post(body) + post(BODY))
+        response = await client.response()
+        assert response.status == 503
+        assert asyncio.get_running_loop().time() - began >= 0.5
+        assert response.headers["connection"] == "close"
+        assert await client.ended()  # the second one's outcome must not be taken for the first one's
+        assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        door.deliver = door.keep
+        assert (await door.post(BODY)).status == 200
+        assert len(door.taken) == 1
+
+
+async def test_a_client_that_has_closed_its_half_is_kept_silent_too() -> None:
+    async with opened(Limits(hold_s=0.5)) as door:
+        door.deliver = _buggy
+        client = await door.knock()
+        client.send(post(BODY))
+        client.writer.write_eof()
+        assert (await client.response()).status == 503
+
+
+async def test_who_left_after_a_bug_is_not_answered_and_not_waited_for_longer() -> None:
+    async with opened(Limits(hold_s=0.5)) as door:
+        door.deliver = _buggy
+        client = await door.knock()
+        client.send(post(BODY))
+        await until(lambda: door.telemetry.registry.get_sample_value("bridge_internal_errors_total"))
+        client.leave()
+        await door.ingress.stop(60)
+
+
+async def test_without_a_hold_a_bug_is_deferred_at_once() -> None:
+    async with opened(Limits(hold_s=0)) as door:
+        door.deliver = _buggy
+        assert (await door.post(BODY)).status == 503
 
 
 async def test_what_was_sent_by_who_left_without_reading_is_delivered_all_the_same(door: Door) -> None:
@@ -115,18 +148,20 @@ async def test_a_large_body_without_room_is_held_back_also_behind_a_small_one(
         assert windows == [window.LARGE]
 
 
-async def test_a_bug_in_what_is_done_at_once_closes_and_keeps_no_room(
-    door: Door, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("what", ["inflate", "answer_of"])
+async def test_a_bug_in_what_is_done_at_once_is_held_too_and_keeps_no_room(
+    what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def buggy(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(intake, "inflate", buggy)
-    client = await door.knock()
-    client.send(post(b"{}", Content_Encoding="gzip"))
-    assert await client.ended()
-    assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
-    await door.ingress.stop(60)  # which would wait for a connection that is not over
+    async with opened(Limits(hold_s=0.2)) as door:
+        monkeypatch.setattr(intake, what, buggy)
+        client = await door.knock()
+        client.send(post(b"{}", Content_Encoding="gzip"))
+        assert (await client.response()).status == 503
+        assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        await door.ingress.stop(60)  # which would wait for a connection that is not over
 
 
 async def test_a_length_that_the_parser_takes_for_none_is_refused(door: Door) -> None:

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidTimestampError, TopicAuthorizationFailedError
 
 from bridge.core.partition import hash_of, partition_of
 from bridge.io.publisher.lanes import Lanes
+from bridge.io.publisher.refusals import is_refusal, reason_of
 from bridge.io.publisher.tickets import Batch, Lane
 from bridge.io.publisher.tickets import Limits as InFlight
 from tests.io.publishing import record
@@ -103,3 +105,11 @@ class _OpenWay:
 
     async def enter(self) -> None:
         """Let in what was opened."""
+
+
+async def test_a_time_that_the_broker_refuses_closes_the_topic_at_once_and_names_the_clock() -> None:
+    assert is_refusal(InvalidTimestampError())
+    said = reason_of(InvalidTimestampError())
+    assert "the time of this machine, 20" in said
+    assert "set the clock" in said
+    assert reason_of(TopicAuthorizationFailedError()) == "TopicAuthorizationFailedError"

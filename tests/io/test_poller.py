@@ -10,7 +10,7 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import Ending, Outcome
 from bridge.io.poller import Limits, Poller, Surroundings
-from bridge.io.vod_api import Refused, Unreachable
+from bridge.io.vod_api import Pulled, Refused, Unreachable
 from bridge.telemetry import Telemetry
 from tests.contracts import NOW_MS
 from tests.io.queues import FakeQueue, pulled
@@ -192,3 +192,36 @@ async def test_after_it_was_told_to_cease_nothing_is_pulled_and_a_stop_confirms_
     await stopping
     assert parts.queue.confirmed == ["h1"]
     assert parts.queue.batches
+
+
+async def test_what_is_no_event_and_has_no_handle_becomes_one_dead_letter_however_often_it_comes(
+    parts: Parts,
+) -> None:
+    odd = [Pulled("", b"odd %d" % number) for number in range(2)]
+    parts.endings = dict.fromkeys((one.body for one in odd), Ending.REJECTED)
+    event = Pulled("", b"an event")
+    parts.queue.batches = [[odd[0], event], [odd[0], odd[1], event], [odd[1], odd[0], event], pulled(1)]
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
+    bodies = [one.body for one in parts.delivered]
+    # Events are deduplicated elsewhere.
+    assert [bodies.count(one.body) for one in (*odd, event)] == [1, 1, 3]
+
+
+async def test_what_could_not_be_kept_and_has_no_handle_is_tried_again(parts: Parts) -> None:
+    odd = Pulled("", b"odd")
+    parts.endings = {b"odd": Ending.DEFERRED}
+    parts.queue.batches = [[odd], [odd], pulled(1)]
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
+    assert [one.body for one in parts.delivered].count(b"odd") == 2
+
+
+async def test_no_more_than_a_thousand_of_those_are_remembered(parts: Parts) -> None:
+    odd = [Pulled("", b"odd %d" % number) for number in range(1_001)]
+    parts.endings = dict.fromkeys((one.body for one in odd), Ending.REJECTED)
+    parts.queue.batches = [odd, [odd[-1]], [odd[0]], pulled(1)]
+    parts.poller.start()
+    await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
+    bodies = [one.body for one in parts.delivered]
+    assert (bodies.count(odd[0].body), bodies.count(odd[-1].body)) == (2, 1)

@@ -8,6 +8,7 @@ import pytest
 from bridge.core.outcome import Unavailable
 from bridge.core.partition import murmur2
 from bridge.io.spool import Entry, InUse, Limits, Spool
+from bridge.io.spool import folder as folder_module
 from bridge.telemetry import Telemetry
 from tests.io.spools import (
     FEW,
@@ -251,3 +252,19 @@ async def test_a_hundred_thousand_records_take_few_bytes_of_memory_each(tmp_path
     assert await spool.read(1, skip) == []
     assert looks == 1_000
     await spool.stop()
+
+
+async def test_the_name_of_every_folder_that_was_made_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    real = folder_module._sync  # noqa: SLF001 - what the disk was asked for is seen nowhere else
+
+    def sync(path: Path) -> None:
+        synced.append(path)
+        real(path)
+
+    monkeypatch.setattr(folder_module, "_sync", sync)
+    spool = spool_in(tmp_path / "a" / "b" / "spool")
+    await spool.stop()
+    assert synced[:3] == [tmp_path, tmp_path / "a", tmp_path / "a" / "b"]

@@ -1,6 +1,7 @@
 """Kafka, Redis or a topic away at the start: the program starts, says what is missing, and catches up."""
 
 import asyncio
+from pathlib import Path
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
@@ -37,6 +38,42 @@ async def test_without_kafka_it_lives_unready_and_publishes_what_it_held_once_ka
     assert (sent.status, sent.outcome) == (200, "published")
     assert (again.status, again.outcome) == (200, "published")
     assert await own_place.ids() == sorted(map(edited_id, (given_up, held)))
+
+
+async def test_before_the_first_delivery_it_tells_what_it_does_without(
+    own_place: Place, tmp_path: Path
+) -> None:
+    await own_place.kafka.delete_topics([own_place.events])
+    own_place.redis.stop()
+    (tmp_path / "file").touch()
+    app, token = "BRIDGE_APPS__MY_SHOP", "s3cret-t0ken-of-the-shop"
+    settings = {
+        "BRIDGE_SPOOL__PATH": str(tmp_path / "file" / "spool"),
+        f"{app}__TOKEN": token,
+        f"{app}__SIGN_KEY": "0123456789abcdef",
+    }
+    async with running(own_place, settings, wait_for="/livez") as program:
+
+        async def told() -> list[str]:
+            degraded: list[str] = (await program.admin("/readyz")).json["degraded"]
+            parts = ("redis: unavailable", "topics missing", "spool: ")
+            return degraded if all(part in str(degraded) for part in parts) else []
+
+        degraded = await eventually(told, "all three are told")
+        gauges = ("bridge_dedup_degraded", "bridge_kafka_topics_missing", "bridge_spool_failing")
+        assert [await program.metric(name) for name in gauges] == [1, 1, 1]
+        assert await program.metric("bridge_deliveries_total") == 0
+        await eventually(lambda: "topics_missing" in program.log(), "the missing topic is logged")
+        log = program.log_lines()
+
+    assert any(f"1 topics missing ({own_place.events})" in one for one in degraded)
+    lines = {line["event"]: line for line in log}
+    assert lines["topics_missing"]["first"] == [own_place.events]
+    assert "BRIDGE_SPOOL__PATH" in lines["spool_takes_nothing"]["todo"]
+    assert "dedup_unavailable" in lines
+    assert lines["listening"]["callbacks"] == ["/callbacks/my-shop/***"]
+    assert token not in str(log)
+    assert [line["event"] for line in log].count("topics_missing") == 1
 
 
 async def test_without_redis_it_is_ready_and_publishes_unchecked_until_redis_comes(place: Place) -> None:

@@ -22,6 +22,7 @@ from bridge.io.dedup.refusals import REFUSALS, code_of
 from bridge.io.dedup.script import Script
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
+from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -94,7 +95,7 @@ class Memory:
 
     def start(self) -> None:
         """Begin to probe where Redis is away, and to offer again what it did not take."""
-        self._prober = asyncio.create_task(self._probe())
+        self._prober = asyncio.create_task(tended(self._probe, self._telemetry))
 
     async def stop(self) -> None:
         """End, offering once more what Redis did not take. Bounded by one call."""
@@ -206,14 +207,16 @@ class Memory:
     def _judge(
         self, breaker: CircuitBreaker, reasons: list[str], told: _Heard, answer: str | None, seconds: float
     ) -> None:
-        self._telemetry.dedup_call_seconds.observe(seconds)
-        if answer is None:
-            breaker.missed(
-                reasons[-1] if reasons else f"no answer within {self._limits.call_s * 1000:.0f} ms"
-            )
-        else:
-            breaker.answered()
-        told(answer)
+        try:
+            self._telemetry.dedup_call_seconds.observe(seconds)
+            if answer is None:
+                breaker.missed(
+                    reasons[-1] if reasons else f"no answer within {self._limits.call_s * 1000:.0f} ms"
+                )
+            else:
+                breaker.answered()
+        finally:  # whoever waits for this call must not wait for ever, nor those behind it
+            told(answer)
 
     def _breaker_changed(self, breaker: CircuitBreaker) -> None:
         """Log the change, once. The gauge is 1 while any application is not served."""

@@ -69,10 +69,12 @@ local function known_of(key, value, question)
   local open = claimed and (tonumber(sub(value, 16, 28)) or 0) > now and sub(value, 29, 44) ~= token
   local marks, added = string.match(value, '^([^;]*)(.*)$', claimed and 45 or 16)
   local at = string.find(marks, sub(mark, 1, 1), 1, true)
-  if at and sub(marks, at, at + 16) ~= mark then return kind == 'a' and 's' or 'r', first end
+  local differs = at and sub(marks, at, at + 16) ~= mark
+  if differs and kind ~= 'a' then return 'r', first end
   if open then return 'h', first end
   if claimed then
-    marks = (at and marks or marks .. mark) .. added
+    -- An audit's content stands in for one that its owner left undone.
+    marks = (at and sub(marks, 1, at - 1) .. mark .. sub(marks, at + 17) or marks .. mark) .. added
     return 't', first, sub(value, 1, 1) .. 'c' .. first .. lease_ends .. token .. marks
   end
   if at then return 's', first end

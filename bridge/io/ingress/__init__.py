@@ -32,6 +32,7 @@ from bridge.io.ingress.refusals import Network, Refusals
 from bridge.io.listening import listen
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
+from bridge.tending import tended
 
 __all__ = ["Clock", "Ingress", "Limits"]
 
@@ -83,6 +84,7 @@ class Ingress:
         self.monotonic = clock.monotonic
         self.draining = False
         self.shut = False
+        self.hold_s = limits.hold_s
         self.crowd = self._crowd_of(limits.connections_max)
         addresses = Addresses(applications.values())
         self.refusals = Refusals(telemetry.refused, addresses, limits.trusted_proxies, clock.monotonic)
@@ -125,7 +127,7 @@ class Ingress:
             )
         if HttpRequestParser is HttpRequestParserPy:
             log.warning("http_parser_slow", meaning=_PARSER_MEANING)
-        self._watch = loop.create_task(self._look_after())
+        self._watch = loop.create_task(tended(self._look_after, self._telemetry))
         return bound
 
     def drain(self) -> None:

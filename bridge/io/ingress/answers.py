@@ -64,6 +64,13 @@ NO_ROOM = Answer(
     _RETRY_AFTER,
     refusal="busy",
 )
+# After a bug in the work on a request: nobody knows whether anything durable was reached.
+INTERNAL_ERROR = Answer(
+    _STATUS[Ending.DEFERRED],
+    json.encode({"outcome": Ending.DEFERRED, "detail": "a bug of the bridge; see its log"}),
+    _RETRY_AFTER,
+    closes=True,
+)
 NOT_HTTP = _refusal("not_http", b"400 Bad Request", "this is no HTTP request")
 HEADER_TOO_LARGE = _refusal(
     "header_too_large", b"431 Request Header Fields Too Large", "the request's header is too large"

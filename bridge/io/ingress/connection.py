@@ -10,7 +10,7 @@ from typing import Protocol
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from bridge.io.ingress import window
-from bridge.io.ingress.answers import NO_ROOM, NOT_HTTP, Answer, rendered
+from bridge.io.ingress.answers import INTERNAL_ERROR, NO_ROOM, NOT_HTTP, Answer, rendered
 from bridge.io.ingress.budget import Budgets
 from bridge.io.ingress.crowd import House
 from bridge.io.ingress.receiving import Receiver
@@ -34,6 +34,7 @@ class Connection(Receiver):
         "_half_closed",
         "_handshake_over",
         "_house",
+        "_is_silent",
         "_over",
         "_peer",
         "_taker",
@@ -55,6 +56,7 @@ class Connection(Receiver):
         self._turning = False
         self._over = False
         self._half_closed = False
+        self._is_silent = False
         self._was_cut = False
         self._peer = ""
 
@@ -92,7 +94,8 @@ class Connection(Receiver):
         if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
             return False  # TLS closes both halves at once
         request = self._request
-        return bool(self._requests) or (request is not None and (self.answering or request.is_whole))
+        answers = request is not None and (self.answering or request.is_whole)
+        return answers or self._is_silent or bool(self._requests)
 
     def pause_writing(self) -> None:
         """Read no more of a client that does not read its answers."""
@@ -174,11 +177,24 @@ class Connection(Receiver):
         self._turn()
 
     def broken(self, error: BaseException) -> None:
-        """Close it without an answer: there is a bug in its work, and nobody knows how that ended."""
-        self._request = None
+        """Keep silent until the hold is over: there is a bug in its work, and nobody knows how that ended.
+
+        A connection that is closed at once is a 502 behind a proxy, which to the vendor is a yes: it would
+        not send the event again. Requests that came behind this one are not begun.
+        """
+        request, self._request = self._request, None
         self._house.broken(error)
-        self.cut("")
-        self._end(overloaded=False)
+        self._is_silent = self._over = self._deaf = self.answering = True
+        self._loop.call_later(self._house.hold_s, self._break_silence, request)
+
+    def _break_silence(self, request: Request | None) -> None:
+        """Say that nothing is known to be durable, where an answer is still owed, and close."""
+        self._is_silent = False
+        try:
+            if request is not None:
+                self._respond(request, INTERNAL_ERROR)
+        finally:
+            self._end(overloaded=False)
 
     def _respond(self, request: Request | None, answer: Answer) -> bool:
         """Write the answer to ``request``, or to what is none; tell whether the connection goes on."""

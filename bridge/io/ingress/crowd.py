@@ -125,6 +125,7 @@ class House(Protocol):
     draining: bool
     shut: bool
     refusals: Refusals
+    hold_s: float
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""

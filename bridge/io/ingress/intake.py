@@ -221,8 +221,11 @@ def _tell(told: Told[Outcome] | Told[Answer], charge: Charge, client: Connection
     if told.error is not None:
         client.broken(told.error)
         return
-    ended = told.result()
-    client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+    try:
+        ended = told.result()
+        client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+    except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
+        client.broken(error)
 
 
 def _note_bug(work: Told[None], client: Connection) -> None:

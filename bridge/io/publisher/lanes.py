@@ -13,7 +13,7 @@ from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
-from bridge.io.publisher.refusals import is_refusal, is_too_large
+from bridge.io.publisher.refusals import is_refusal, is_too_large, reason_of
 from bridge.io.publisher.tickets import Ended, Lane, Limits, Owner, Queue, Room, Ticket, size_of
 from bridge.io.publisher.topics import Topics, Where
 
@@ -258,7 +258,7 @@ class Lanes:
     def _failed(self, lane: Lane, error: BaseException) -> None:
         """Judge a batch that was not written."""
         tickets, lane.under_way = lane.under_way, []
-        log.warning("kafka_refused", topic=lane.topic, error=type(error).__name__, records=len(tickets))
+        log.warning("kafka_refused", topic=lane.topic, error=reason_of(error), records=len(tickets))
         if is_too_large(error):
             self._too_large(lane, tickets)
         else:
@@ -267,7 +267,7 @@ class Lanes:
             tired = is_refusal(error) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
             self._return(lane, tickets)
             if tired:
-                self._refuse(lane, Unavailable(f"{lane.topic}: {type(error).__name__}"))
+                self._refuse(lane, Unavailable(f"{lane.topic}: {reason_of(error)}"))
         self._on_failure()
 
     def _too_large(self, lane: Lane, tickets: list[Ticket]) -> None:

@@ -1,14 +1,22 @@
 """Which topics refuse what is sent to them, and when each is tried again. No connection lives here."""
 
+from datetime import UTC, datetime
+
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
+    InvalidTimestampError,
     InvalidTopicError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
 )
 
-_REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError, InvalidTopicError)
+_REFUSED = (
+    TopicAuthorizationFailedError,
+    ClusterAuthorizationFailedError,
+    InvalidTopicError,
+    InvalidTimestampError,
+)
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 
 _FIRST_PAUSE_S = 1.0
@@ -18,6 +26,18 @@ _LAST_PAUSE_S = 30.0
 def is_refusal(error: BaseException) -> bool:
     """Whether a broker says by ``error`` that it takes nothing for that topic."""
     return isinstance(error, _REFUSED)
+
+
+def reason_of(error: BaseException) -> str:
+    """Say what a broker refused by: the error's name; of a time, whose clock to look at."""
+    name = type(error).__name__
+    if not isinstance(error, InvalidTimestampError):
+        return name
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return (
+        f"{name}: the time of this machine, {now}, is further from the broker's than the topic allows "
+        "(message.timestamp.after.max.ms, an hour by default): set the clock"
+    )
 
 
 def is_too_large(error: BaseException) -> bool:

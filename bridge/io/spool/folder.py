@@ -48,8 +48,7 @@ class Folder:
     def enter(self) -> None:
         """Create the folder where it is not there, and lock it. Raises `InUse`."""
         if not self.path.is_dir():
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _sync(self.path.parent)
+            _make(self.path)
         lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)
         try:
             # Two processes would write the same names; the lock dies with its holder, however that dies.
@@ -259,6 +258,14 @@ def _read(file: int, data: memoryview, at: int) -> bool:
             return False
     well = [_read(file, data[page : page + _PAGE], at + page) for page in range(0, len(data), _PAGE)]
     return all(well)
+
+
+def _make(path: Path) -> None:
+    """Make a folder, and those above it that are not there; the name of each lasts."""
+    if not path.parent.exists():
+        _make(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+    _sync(path.parent)
 
 
 def _sync(path: Path) -> None:

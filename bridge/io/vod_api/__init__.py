@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from bridge.io.vod_api.account import Account, Credential
+from bridge.io.vod_api.account import Account, Credential, Proxy
 from bridge.io.vod_api.answers import NULL, Pulled, Queue, Refused, Unreachable, listed, opened, read, told
 from bridge.io.vod_api.legacy import LegacyApi
 from bridge.io.vod_api.line import Answer, Line, Request, refused
@@ -23,6 +23,7 @@ __all__ = [
     "EventConfig",
     "FinishedTask",
     "LegacyApi",
+    "Proxy",
     "Pulled",
     "Queue",
     "Refused",
@@ -115,6 +116,11 @@ class VodApi:
         self._line = Line(account, session, _HOST)
         self._common = {} if account.sub_app_id is None else {"SubAppId": account.sub_app_id}
         self._now_s = now_s
+
+    @property
+    def proxy(self) -> Proxy | None:
+        """The proxy by which the vendor is asked; None where the way is direct."""
+        return self._line.proxy
 
     async def pull(self) -> list[Pulled]:
         """Fetch up to 16 events; none where an error, null or an empty set says that none wait."""

@@ -23,16 +23,37 @@ class Credential(Struct, frozen=True):
         return text
 
 
+class Proxy(Struct, frozen=True, kw_only=True):
+    """A forward proxy: ``url`` as it is used, with its login; ``name`` is its host and port, for people.
+
+    ``mistake`` says why it cannot be used; then nothing is sent, for the direct way may be one not wanted.
+    """
+
+    url: str
+    name: str
+    mistake: str = ""
+
+    def __repr__(self) -> str:
+        """Name it without its login: a repr ends in logs and tracebacks."""
+        return f"Proxy(name={self.name!r}, mistake={self.mistake!r})"
+
+
+def direct(_: str) -> Proxy | None:
+    """Use no proxy for any URL."""
+    return None
+
+
 class Account(Struct, frozen=True, kw_only=True):
     """One application at the vendor.
 
     ``endpoint`` is a host or a URL, https where it names no scheme; "" is the interface's own. ``credential``
     is asked before every call, so that a key that was rotated takes effect; it must not block, and may raise
     `OSError` or `ValueError` where there is none now. ``timeout_s`` limits a call from its start to the last
-    byte of its answer; the vendor holds a pull for up to 5 s.
+    byte of its answer; the vendor holds a pull for up to 5 s. ``proxy_for`` gives the proxy for a URL.
     """
 
     credential: Callable[[], Credential]
     endpoint: str = ""
     sub_app_id: int | None = None
     timeout_s: float = 10.0
+    proxy_for: Callable[[str], Proxy | None] = direct

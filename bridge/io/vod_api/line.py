@@ -42,6 +42,8 @@ class Line:
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=account.timeout_s)
         self._base, self.host = _address(account.endpoint or otherwise)
+        self.proxy = account.proxy_for(self._base)
+        self._name = f"{self.host} (by the proxy {self.proxy.name})" if self.proxy else self.host
 
     def credential(self) -> Credential:
         """Ask for the key that counts now."""
@@ -54,18 +56,24 @@ class Line:
 
     async def ask(self, request: Request) -> Answer:
         """Send it and give the answer; `Unreachable` where none came whole and in time."""
+        if self.proxy and self.proxy.mistake:
+            raise Unreachable(f"{self.host}: {self.proxy.mistake}")
         try:
             return await self._ask(request)
         except TimeoutError:
             trouble = f"no answer within {self._account.timeout_s:g} s"
+        except aiohttp.ClientHttpProxyError as error:
+            trouble = f"the proxy refuses the way there with status {error.status}"
+        except aiohttp.ClientProxyConnectionError as error:
+            trouble = f"the proxy cannot be reached: {_reason(error)}"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             trouble = _reason(error)
         # Not from within the except: aiohttp's errors hold the request, signature and all.
-        raise Unreachable(f"{self.host}: {trouble}")
+        raise Unreachable(f"{self._name}: {trouble}")
 
     def garbage(self, answer: Answer) -> Unreachable:
         """Tell of an answer that is not one; its bytes may be anything and stay out of it."""
-        return Unreachable(f"{self.host}: status {answer.status} and {len(answer.body)} bytes of no use")
+        return Unreachable(f"{self._name}: status {answer.status} and {len(answer.body)} bytes of no use")
 
     def judge(self, answer: Answer) -> None:
         """Let only an answer pass that the vendor gave as a success."""
@@ -78,6 +86,7 @@ class Line:
             headers=request.headers,
             data=request.body,
             timeout=self._timeout,
+            proxy=self.proxy.url if self.proxy else None,
             allow_redirects=False,
             raise_for_status=False,
         ) as response:

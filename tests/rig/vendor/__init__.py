@@ -12,6 +12,7 @@ marked as our assumption where it is decided.
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
@@ -49,8 +50,14 @@ class Vendor:
     """``clock`` is what leases and ledgers go by; signatures go by the wall. ``faults`` spoil calls."""
 
     def __init__(
-        self, *, seed: int = 1, chances: Chances | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        seed: int = 1,
+        chances: Chances | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._tls = tls
         self.faults = Faults(chances or Chances(), seed)
         self.canned: list[web.Response] = []  # what the next calls are answered, whatever they ask
         self.strangers: list[str] = []  # the errors said to calls that no application made
@@ -68,8 +75,8 @@ class Vendor:
         # No handler is cancelled with its client: what the vendor lends to one that left stays lent.
         self._runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(

@@ -1,0 +1,54 @@
+"""What the log and /readyz say before the first delivery: callback URLs, missing topics, deduplication."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import structlog
+
+from bridge.core.application import Application
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TOPICS_NAMED = 5
+_EVERY_S = 1.0
+
+
+def callback_paths(applications: Iterable[Application]) -> list[str]:
+    """List the paths of all callback URLs; ``***`` stands for a token."""
+    return [
+        f"/callbacks/{app.name}/***" if app.token else f"/callbacks/{app.name}".removesuffix("/default")
+        for app in applications
+        if app.mode == "push"
+    ]
+
+
+def dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list[str]:
+    """Say for which applications Redis does not deduplicate: ``reasons`` by their names, and what follows."""
+    consequence = "events are published unchecked" if is_unchecked else "events are held"
+    apps_by_reason: dict[str, list[str]] = {}
+    for app, reason in reasons.items():
+        apps_by_reason.setdefault(reason, []).append(app)
+    return [
+        f"redis: unavailable for {', '.join(apps)} ({reason}), {consequence}"
+        for reason, apps in apps_by_reason.items()
+    ]
+
+
+async def log_missing_topics(missing: Callable[[], Sequence[str] | None], every_s: float = _EVERY_S) -> None:
+    """Log which topics do not exist, once for each change; ``missing`` gives None where that is not known."""
+    logged: Sequence[str] = ()
+    while True:
+        now = missing()
+        if now is not None and list(now) != list(logged):
+            if now:
+                log.warning(
+                    "topics_missing",
+                    count=len(now),
+                    first=list(now[:TOPICS_NAMED]),
+                    meaning="events for them wait in the spool",
+                    todo="make them: `vod-bridge topics --create`",
+                )
+            else:
+                log.warning("topics_found", meaning="all topics of this configuration exist now")
+            logged = now
+        await asyncio.sleep(every_s)
