@@ -24,6 +24,7 @@ from bridge.core.record import Routing, dead_letter, event_record
 from bridge.core.signature import verdict
 from bridge.holding import Hold, Holding, settled
 from bridge.journeys import Journeys, Memory
+from bridge.retry_order import Retry, RetryOrder
 from bridge.running import begin
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
@@ -62,7 +63,10 @@ class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journe
 
 
 class _Trip(Struct, eq=False):
-    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
+    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic.
+
+    ``number``: the order of receipt; ``retry`` keeps its place among those of its key.
+    """
 
     notification: Notification
     size: int
@@ -72,6 +76,8 @@ class _Trip(Struct, eq=False):
     event: Event | None = None
     refusal: tuple[str, str] = ("", "")
     acked_s: float | None = None
+    number: int = 0
+    retry: Retry | None = None
 
     def rest(self) -> float:
         """Take the next pause before trying again: each twice the one before."""
@@ -95,7 +101,8 @@ class Pipeline:
         self._rule = rule
         self._wait_s = rule.wait_s
         self._hold = Hold(rule, telemetry)
-        self._journeys = Journeys(memory, self._hold, rule)
+        self._journeys = Journeys(memory, self._hold, rule, self._begin_retry)
+        self._retries = RetryOrder()
         self._process = token_hex(4)
         self._asked = 0
         self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
@@ -145,6 +152,7 @@ class Pipeline:
             self._telemetry.internal_errors.inc()
             trip.refusal = (Reason.INTERNAL, "a bug of the bridge; see its log")
             outcome = await self._until_durable(trip, self._bury)
+        self._end_retry(trip)
         self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
@@ -163,8 +171,30 @@ class Pipeline:
                 why = str(problem)
             pause = trip.rest()
             if self._loop.time() + pause >= trip.deadline:
+                self._end_retry(trip)
                 return await self._defer(trip, why)
+            self._begin_retry(trip)
             await asyncio.sleep(pause)
+
+    def _begin_retry(self, trip: _Trip) -> None:
+        """Keep the place of a delivery that failed among those of its key, for as long as it is retried."""
+        if (event := trip.event) is None or trip.retry or trip.pause == inf or trip.refusal[0]:
+            return
+        record = event_record(event, Stamp(""), trip.notification, self._routing)
+        asked = question(trip.notification.application.name, event.identity, event.format, 0, "")
+        trip.retry = Retry((record.topic, record.key), asked, trip.number)
+        self._retries.add(trip.retry)
+
+    def _end_retry(self, trip: _Trip) -> None:
+        if trip.retry:
+            self._retries.remove(trip.retry)
+            trip.retry = None
+
+    async def _wait_for_earlier(self, trip: _Trip, record: Record, claim: Claim) -> None:
+        """Wait until no earlier event of the key is being retried. Raises `Unavailable` at the deadline."""
+        while ahead := self._retries.ahead_of((record.topic, record.key), claim, trip.number):
+            if not await self._hold.wait(ahead.ended, trip.deadline, trip.size, slow=True):
+                raise Unavailable("an earlier event of its key is not durable yet")
 
     def _read(self, trip: _Trip) -> str:
         """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
@@ -189,7 +219,7 @@ class Pipeline:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
         event = trip.event
         assert event is not None  # noqa: S101 - what has none is not attempted
-        asked = self._question(trip.notification, event)
+        asked = self._question(trip, event)
         claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
         if journey is None:
             return self._told(event, claim, Ending.DUPLICATE)
@@ -197,12 +227,14 @@ class Pipeline:
         stamp = Stamp(claim.event_id, deduplicated, claim.revision)
         try:
             record = event_record(event, stamp, trip.notification, self._routing)
+            if self._retries:
+                await self._wait_for_earlier(trip, record, claim)
             sent = self._loop.time()
             ticket = self._writer.send(record)
         except BaseException:
             await self._journeys.fail(journey)
             raise
-        self._journeys.follow(journey, ticket.durable)
+        self._journeys.follow(journey, ticket.durable, trip)
         await self._ended(trip, ticket, journey.ended)
         ending = ticket.durable.result()
         if ending is Ending.PUBLISHED:
@@ -213,8 +245,10 @@ class Pipeline:
         topic = self._routing.topic_of(event, claim.app)
         return Outcome(ending, claim.event_id, event.type, topic)
 
-    def _question(self, notification: Notification, event: Event) -> Claim:
+    def _question(self, trip: _Trip, event: Event) -> Claim:
         self._asked += 1
+        trip.number = trip.number or self._asked
+        notification = trip.notification
         token = f"{self._process}{self._asked & 0xFFFFFFFF:08x}"
         app, at_ms = notification.application.name, notification.received_ms
         asked = question(app, event.identity, event.format, at_ms, token)
