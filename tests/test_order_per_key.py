@@ -157,6 +157,21 @@ async def test_what_fails_takes_a_smaller_one_behind_it_along() -> None:
     assert not third.durable.done()
 
 
+async def test_what_waits_behind_one_that_failed_fails_with_it() -> None:
+    producer, store = FakeProducer(), FakeStore()
+    keeper = Keeper(producer, store)
+    first, second, other = (keeper.send(written_to("t", key, b"v")) for key in ("k", "k", "other"))
+    store.put(written_to("t", "k"))
+    store.full = True
+    producer.stick()
+    for passage, why in ((first, "no room"), (second, "earlier")):
+        with pytest.raises(Unavailable, match=why):
+            passage.durable.result()
+    producer.refuse(producer.sent[0], Unavailable("no permission"))
+    with pytest.raises(Unavailable, match="permission"):
+        other.durable.result()
+
+
 async def test_a_delivery_that_is_retried_is_not_passed_by_a_later_one_of_its_key(rig: Rig) -> None:
     rig.writer.fates = [Unavailable("no"), Unavailable("no")]
     posts = [rig.deliver(edited("t1"))]
