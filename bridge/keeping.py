@@ -4,7 +4,6 @@ Nothing here knows Kafka's client or the disk: what it needs of them stands in `
 back, from the spool to Kafka, is told in `drain`.
 """
 
-import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
@@ -12,6 +11,7 @@ from msgspec import Struct, field
 
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
+from bridge.key_order import KeyOrder
 from bridge.telling import Told
 
 
@@ -100,6 +100,7 @@ class Passage(Struct, eq=False):
     _sent: Sent | None = None
     _entry: Kept | None = None
     _unkept: bool = False
+    number: int = 0
     durable: Told[Ending] = field(default_factory=Told)
 
     def begin(self) -> None:
@@ -164,10 +165,10 @@ class Passage(Struct, eq=False):
         if self._entry is not None:
             return True
         keeper = self._keeper
-        if keeper.has_failed(self._record) and self._sent is not None and self._sent.withdraw():
+        if keeper.order.has_failed(self._record) and self._sent is not None and self._sent.withdraw():
             self._fail(_EARLIER_FAILED)
             return True
-        if keeper.is_behind_unkept(self, self._record):
+        if keeper.order.is_behind_unkept(self, self._record):
             self._set_unkept(unkept=True)
             return False
         if keeper.store.accepts(self._record):
@@ -189,7 +190,7 @@ class Passage(Struct, eq=False):
     def _spool(self) -> bool:
         """Ask the spool to keep it; False where it does not take it."""
         keeper, record = self._keeper, self._record
-        behind = keeper.has_failed(record) or keeper.is_behind_unkept(self, record)
+        behind = keeper.order.has_failed(record) or keeper.order.is_behind_unkept(self, record)
         if behind or not keeper.store.accepts(record):
             return False
         self._set_unkept(unkept=False)
@@ -200,9 +201,10 @@ class Passage(Struct, eq=False):
         """Note whether nothing but the producer has it although the spool was asked."""
         if unkept != self._unkept:
             self._unkept = unkept
-            self._keeper.note_unkept(self, self._record, unkept=unkept)
+            self._keeper.order.note_unkept(self, self._record, unkept=unkept)
 
     def _put(self, *, pending: bool = False) -> None:
+        self._keeper.order.number(self)
         self._entry = self._keeper.store.put(self._record, pending=pending)
         self._entry.when_kept(self._spooled)
 
@@ -221,7 +223,7 @@ class Passage(Struct, eq=False):
         """Wait for Kafka: nothing else takes the record. Behind others of its key it must not."""
         if self.durable.done():
             return
-        failed = self._keeper.has_failed(self._record)
+        failed = self._keeper.order.has_failed(self._record)
         if failed or self._keeper.store.holds(self._record):
             self._fail(_EARLIER_FAILED if failed else _BEHIND_OTHERS)
             return
@@ -231,7 +233,7 @@ class Passage(Struct, eq=False):
             self._fail(error)
 
     def _fail(self, error: Unavailable) -> None:
-        self._keeper.note_failure(self._record)
+        self._keeper.order.note_failure(self._record)
         self._end(error)
 
     def _end(self, ending: Ending | Unavailable | Rejected) -> None:
@@ -247,18 +249,12 @@ class Passage(Struct, eq=False):
 
 
 class Keeper:
-    """Makes records durable, in the order given, key by key.
-
-    Records that the spool could not take while Kafka was silent are in the producer alone. What comes later
-    of their key must not go to the spool: it would be drained before them, should their batch fail. And where
-    one fails, a later and smaller one of its key that would not fails with it, to be retried after it.
-    """
+    """Makes records durable, in the order given, key by key."""
 
     def __init__(self, producer: Producer, store: Store) -> None:
         self.producer = producer
         self.store = store
-        self._unkept: dict[tuple[str, bytes], list[Passage]] = {}
-        self._failed: set[tuple[str, bytes]] = set()
+        self.order = KeyOrder()
 
     @property
     def flowing(self) -> bool:
@@ -270,31 +266,3 @@ class Keeper:
         passage = Passage(self, record)
         passage.begin()
         return passage
-
-    def is_behind_unkept(self, passage: Passage, record: Record) -> bool:
-        """Whether an earlier record of the key is in the producer alone."""
-        if not self._unkept:
-            return False
-        unkept = self._unkept.get((record.topic, record.key))
-        return unkept is not None and unkept[0] is not passage
-
-    def note_unkept(self, passage: Passage, record: Record, *, unkept: bool) -> None:
-        """Note that ``record`` is in the producer alone, or no longer so."""
-        where = (record.topic, record.key)
-        passages = self._unkept.setdefault(where, [])
-        if unkept:
-            passages.append(passage)
-            return
-        passages.remove(passage)
-        if not passages:
-            del self._unkept[where]
-
-    def has_failed(self, record: Record) -> bool:
-        """Whether an earlier record of the key has failed in this turn of the event loop."""
-        return bool(self._failed) and (record.topic, record.key) in self._failed
-
-    def note_failure(self, record: Record) -> None:
-        """Note that ``record`` has failed; whoever sent it knows of it by the next turn."""
-        if not self._failed:
-            asyncio.get_running_loop().call_soon(self._failed.clear)
-        self._failed.add((record.topic, record.key))

@@ -139,6 +139,25 @@ async def test_what_the_spool_had_no_room_for_is_not_passed_by_what_it_has_room_
     assert [one.durable.result() for one in (first, second)] == [Ending.SPOOLED] * 2
 
 
+async def test_what_lost_its_place_in_the_spool_is_before_what_found_none_there() -> None:
+    producer, store = FakeProducer(), FakeStore()
+    keeper = Keeper(producer, store)
+    sizes = {b"1", b"2"}
+    store.slow, store.accepts = True, lambda one: one.value in sizes  # type: ignore[method-assign, assignment]
+    for value in (b"1", b"2", b"3"):
+        keeper.send(written_to("t", "k", value))
+    for sent in producer.sent:
+        sent.entered = True
+    producer.stick()  # the third finds no room
+    for entry in tuple(store.entries):
+        store.fail(entry)  # and then the disk refuses the others
+    sizes |= {b"3"}
+    producer.sent[2].owner.stuck()
+    assert store.values == []
+    producer.stick()
+    assert store.values == [b"1", b"2", b"3"]
+
+
 async def test_what_fails_takes_a_smaller_one_behind_it_along() -> None:
     producer, store = FakeProducer(), FakeStore()
     keeper = Keeper(producer, store)

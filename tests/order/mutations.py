@@ -14,7 +14,7 @@ from bridge.drain import Drain
 from bridge.io.publisher.lanes import Lanes
 from bridge.io.publisher.tickets import Ticket, divert, drop_lost
 from bridge.io.spool import Spool
-from bridge.keeping import Keeper
+from bridge.key_order import KeyOrder
 from bridge.retry_order import RetryOrder
 from tests.fakes import FakeMemory
 
@@ -77,7 +77,7 @@ def what_came_back_from_an_earlier_producer_is_not_asked(patch: pytest.MonkeyPat
 
 def what_the_spool_did_not_take_is_passed_by_what_it_takes(patch: pytest.MonkeyPatch) -> None:
     """Spool a record although an earlier one of its key is in the producer alone."""
-    patch.setattr(Keeper, "is_behind_unkept", lambda *_: False)
+    patch.setattr(KeyOrder, "is_behind_unkept", lambda *_: False)
 
 
 def a_missing_topics_batch_is_not_asked(patch: pytest.MonkeyPatch) -> None:
