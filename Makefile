@@ -10,7 +10,7 @@ GENERATORS := schemas/generate.py schemas/goldens.py schemas/readme.py schemas/e
 	schemas/page.py schemas/compatibility.py
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.
-GATED := bridge/core/* bridge/pipeline.py bridge/delivery_context.py bridge/journeys.py bridge/holding.py bridge/telling.py bridge/running.py bridge/keeping.py bridge/drain.py
+GATED := bridge/core/* bridge/pipeline.py bridge/delivery_context.py bridge/journeys.py bridge/holding.py bridge/telling.py bridge/running.py bridge/keeping.py bridge/drain.py bridge/key_order.py bridge/retry_order.py
 COMMA := ,
 SPACE := $(subst ,, )
 
@@ -21,7 +21,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit services test test-long gate check format generate bench chaos kube interop tools tools-kube clean fuzz python
+.PHONY: help run unit services test test-long gate check format generate bench chaos order kube interop tools tools-kube clean fuzz python
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafk
 
 chaos: $(VENV)/.test ## Let every fault strike the real processes under load, and account for every event
 	@$(BIN)/python -m tests.journey.chaos $(ARGS)
+
+order: $(VENV)/.test ## Play 2,000 random runs of all that keeps the order per key (ARGS=--mutations: each mend taken out)
+	@$(BIN)/python -m tests.order $(ARGS)
 
 kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kubernetes (containers: as root; ARGS=control-plane)
 	@$(BIN)/python -m tests.kube $(ARGS)

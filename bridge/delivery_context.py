@@ -5,10 +5,14 @@ from math import inf
 from msgspec import Struct
 
 from bridge.core.event import Event, Notification
+from bridge.retry_order import Retry
 
 
 class DeliveryContext(Struct, eq=False):
-    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic."""
+    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic.
+
+    ``number``: the order of receipt; ``retry`` keeps its place among those of its key.
+    """
 
     notification: Notification
     size: int
@@ -18,6 +22,13 @@ class DeliveryContext(Struct, eq=False):
     event: Event | None = None
     refusal: tuple[str, str] = ("", "")
     acked_s: float | None = None
+    number: int = 0
+    retry: Retry | None = None
+
+    @property
+    def has_given_up(self) -> bool:
+        """Whether nothing is tried again."""
+        return self.pause == inf
 
     def rest(self) -> float:
         """Take the next pause before trying again: each twice the one before."""

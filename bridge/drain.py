@@ -105,20 +105,25 @@ class Draining:
                 self._drain.bury(self._entry, self._record, error)
             else:
                 self._entry.free()
+                self._drain.returned += 1
         finally:
             self._over()
 
     def lost(self) -> bool:
         """Nobody will ever know: it is sent once more, under the same id."""
-        self._entry.free()
-        self._over()
+        self._go_back()
         return True
 
-    def stuck(self) -> None:
-        """Go back where it came from, unless the producer has it."""
+    def stuck(self) -> bool:
+        """Go back where it came from, unless the producer has it; there it is kept in any case."""
         if self._sent is not None and self._sent.withdraw():
-            self._entry.free()
-            self._over()
+            self._go_back()
+        return True
+
+    def _go_back(self) -> None:
+        self._entry.free()
+        self._drain.returned += 1
+        self._over()
 
     def _over(self) -> None:
         self._sent = None
@@ -129,7 +134,8 @@ class Drain:
     """Empties ``store`` into ``producer`` for as long as it runs.
 
     ``buried`` writes the dead letter for a record that its topic refuses for its size; None where the record
-    is one itself.
+    is one itself. ``returned`` counts the records that came back unsent: they stand before whatever is read
+    next, so the pass begins anew.
     """
 
     def __init__(
@@ -151,6 +157,7 @@ class Drain:
         self._room = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._drained = 0
+        self.returned = 0
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -204,14 +211,14 @@ class Drain:
         """Send all that is wanted, from the oldest on, until the end is reached. Tells whether any was.
 
         Once passed over, a record is not overtaken by a later one of its key: where Kafka takes more than
-        before, the pass begins anew.
+        before, or where a record came back, the pass begins anew.
         """
         self.store.rewind()
-        era, sent = self.producer.era, self._send_letters()
+        epoch, sent = self._epoch(), self._send_letters()
         while self.producer.flowing:
             found = await self.store.read(self._pace.read_bytes, self._unwanted)
-            if self.producer.era != era:
-                era = self.producer.era
+            if self._epoch() != epoch:
+                epoch = self._epoch()
                 self._put_back(found)
             elif not found:
                 break
@@ -221,6 +228,9 @@ class Drain:
                 await self._something_ends(self._pace.rest_s)
             await self._until_there_is_room()
         return sent
+
+    def _epoch(self) -> tuple[int, int]:
+        return self.producer.era, self.returned
 
     def _send_letters(self) -> bool:
         letters, self._letters = self._letters, []

@@ -6,9 +6,9 @@ here instead of asking the memory. Nothing here knows Redis (what it needs of it
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -19,6 +19,8 @@ from bridge.running import heard
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
 from bridge.tending import tended
+
+D = TypeVar("D")
 
 # Checked, or known to be unchecked: the event is published.
 _PUBLISHABLE = (Answer.FRESH, Answer.AWAY)
@@ -56,10 +58,21 @@ class Journey(Struct, eq=False):
     ended: Told[bool] = field(default_factory=Told)
 
 
-class Journeys:
-    """All journeys under way in this process, by the key of their occurrence."""
+class Journeys(Generic[D]):
+    """All journeys under way in this process, by the key of their occurrence.
 
-    def __init__(self, memory: Memory, hold: Hold, rule: Holding, telemetry: Telemetry) -> None:
+    ``on_failure`` is called with a delivery in the moment in which its record is known not to be durable.
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        hold: Hold,
+        rule: Holding,
+        telemetry: Telemetry,
+        on_failure: Callable[[D], None],
+    ) -> None:
+        self._on_failure = on_failure
         self._memory = memory
         self._hold = hold
         self._rule = rule
@@ -97,25 +110,32 @@ class Journeys:
                 except BaseException:
                     self._end(journey)
                     raise
-                journey.claim = claim
+                if claim.key == question.key:
+                    journey.claim = claim
+                else:
+                    journey = self._of_revision(journey, claim)
                 journey.ours = claim.answer is Answer.FRESH
                 if claim.answer in _PUBLISHABLE:
                     return claim, journey
-                journey.durable = claim.answer is Answer.SEEN
+                journey.durable = claim.answer is Answer.SEEN and claim is journey.claim
                 self._end(journey)
                 if claim.answer is Answer.SEEN:
                     return claim, None
                 question = question.revised()
             elif question.differs_from(other.claim):
                 question = question.revised()
-            elif not await self._hold.wait(other.ended, deadline, size, slow=False):
-                raise Unavailable("another delivery of this event is still under way")
-            elif other.ended.result() and other.claim.format == question.format:
+            elif await self._join(other, question, deadline, size):
                 return other.claim, None
 
-    def follow(self, journey: Journey, durable: Told[Ending]) -> None:
+    async def _join(self, other: Journey, question: Claim, deadline: float, size: int) -> bool:
+        """Wait for another delivery of the occurrence. Whether the answer to it is the answer to this one."""
+        if not await self._hold.wait(other.ended, deadline, size, slow=False):
+            raise Unavailable("another delivery of this event is still under way")
+        return other.ended.result() and other.claim.format == question.format
+
+    def follow(self, journey: Journey, durable: Told[Ending], delivery: D) -> None:
         """Let ``journey`` end by itself: its event durable and remembered, or its claim let go."""
-        durable.then(partial(self._land, journey, durable))
+        durable.then(partial(self._land, journey, durable, delivery))
 
     async def fail(self, journey: Journey) -> None:
         """End ``journey`` whose record was not sent; whoever waits takes over."""
@@ -123,17 +143,19 @@ class Journeys:
         released.then(partial(self._end, journey))
         await heard(released)
 
-    def _land(self, journey: Journey, durable: Told[Ending]) -> None:
+    def _land(self, journey: Journey, durable: Told[Ending], delivery: D) -> None:
         """Have it remembered what became of a record, before anyone is told."""
         journey.landed = self._loop.time()
         journey.durable = durable.error is None
+        if isinstance(durable.error, Unavailable):
+            self._on_failure(delivery)
         # A death between the acknowledgement and this commit repeats the event, under the same id.
         settle = self._memory.commit if journey.durable else self._memory.release
         settle(journey.claim).then(partial(self._end, journey))
 
     async def _weighed(self, claim: Claim, question: Claim, deadline: float) -> Claim:
         """Outwait another process's claim; publish without a memory only where that is allowed."""
-        if claim.answer is Answer.HELD:
+        if claim.answer is Answer.HELD and claim.key == question.key:
             claim = await self._outwait(question, deadline)
         if claim.answer is Answer.AWAY and not self._rule.publish_unchecked:
             raise Unavailable("Redis is away, and events are held meanwhile")
@@ -145,7 +167,7 @@ class Journeys:
         while self._loop.time() + pause < deadline:
             await asyncio.sleep(pause)
             claim = await heard(self._memory.claim(question))
-            if claim.answer is not Answer.HELD:
+            if claim.answer is not Answer.HELD or claim.key != question.key:
                 return claim
             pause = min(2 * pause, 1.0)
         raise Unavailable("another bridge is still at work on this event")
@@ -154,6 +176,14 @@ class Journeys:
         journey = self._by_key[claim.key] = Journey(claim, self._loop.time())
         if claim.group:
             self._latest[claim.group] = claim.key
+        return journey
+
+    def _of_revision(self, first: Journey, claim: Claim) -> Journey:
+        """Give a revision that was claimed in the call that found it a journey of its own."""
+        if claim.answer is not Answer.FRESH:
+            return first
+        journey = self._begin(claim)
+        self._end(first)
         return journey
 
     def _of(self, claim: Claim) -> Journey | None:

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from bridge.core.event import Record
 from bridge.core.outcome import Ending, Rejected, Unavailable
+from bridge.key_order import KeyOrder
 from bridge.telling import Told
 
 
@@ -33,8 +34,8 @@ class Bearer(Protocol):
     def lost(self) -> bool:
         """Nobody will ever know. True: it is kept elsewhere; else it is sent again."""
 
-    def stuck(self) -> None:
-        """Nothing is heard of it, or it does not leave; its end may come yet."""
+    def stuck(self) -> bool:
+        """Nothing is heard of it, or it does not leave; its end may come yet. False: it is kept nowhere."""
 
 
 class Producer(Protocol):
@@ -73,11 +74,19 @@ class Store(Protocol):
     def takes(self, size: int) -> bool:
         """Whether a record of so many bytes would be tried."""
 
+    def accepts(self, record: Record) -> bool:
+        """Whether `put` would try ``record`` now."""
+
     def holds(self, record: Record) -> bool:
         """Whether anything of its key waits there: what comes later must wait behind it."""
 
     def put(self, record: Record, *, pending: bool = False) -> Kept:
         """Keep ``record``; a pending one is not drained, because Kafka may have it."""
+
+
+_NO_ROOM = Unavailable("the spool has no room for it behind others of its key")
+_BEHIND_OTHERS = Unavailable("the spool does not take what comes behind others of its key")
+_EARLIER_FAILED = Unavailable("an earlier record of its key is not durable")
 
 
 class Passage(Struct, eq=False):
@@ -90,6 +99,8 @@ class Passage(Struct, eq=False):
     _record: Record
     _sent: Sent | None = None
     _entry: Kept | None = None
+    _unkept: bool = False
+    number: int = 0
     durable: Told[Ending] = field(default_factory=Told)
 
     def begin(self) -> None:
@@ -98,7 +109,7 @@ class Passage(Struct, eq=False):
         # What came earlier of this key is in the spool: past it, the order would be lost.
         if not keeper.store.holds(record):
             self._sent = keeper.producer.offer(record, self)
-            if self._sent is None and keeper.takes(record):
+            if self._sent is None and keeper.store.accepts(record):
                 # What came earlier of this key waits for Kafka: in the spool it must stand before this one.
                 keeper.producer.give_way(record)
         if self._sent is None and not self._spool():
@@ -118,6 +129,8 @@ class Passage(Struct, eq=False):
     def written(self) -> None:
         """Kafka has it: the spool need not."""
         self._sent = None
+        if self._unkept:
+            self._set_unkept(unkept=False)
         if self._entry is not None:
             self._entry.remove()
         if not self.durable.done():
@@ -128,8 +141,10 @@ class Passage(Struct, eq=False):
         self._sent = None
         if self._entry is not None:
             self._entry.free()
-        elif isinstance(error, Rejected) or not self._spool():
+        elif isinstance(error, Rejected):
             self._end(error)
+        elif not self._spool():
+            self._fail(error)
 
     def lost(self) -> bool:
         """Nobody will ever know whether Kafka has it: drained from the spool, it may stand there twice."""
@@ -142,32 +157,54 @@ class Passage(Struct, eq=False):
         # Sent again, it would overtake those of its key that are in the spool.
         self._sent = None
         if not self._spool():
-            self._end(Unavailable("the spool has no room for it behind others of its key"))
+            self._fail(_NO_ROOM)
         return True
 
-    def stuck(self) -> None:
+    def stuck(self) -> bool:
         """Keep it in the spool as well, or instead where it has not reached the producer."""
         if self._entry is not None:
-            return
-        if self._keeper.takes(self._record):
+            return True
+        keeper = self._keeper
+        if keeper.order.has_failed(self._record) and self._sent is not None and self._sent.withdraw():
+            self._fail(_EARLIER_FAILED)
+            return True
+        if keeper.order.is_behind_unkept(self, self._record):
+            self._set_unkept(unkept=True)
+            return False
+        if keeper.store.accepts(self._record):
             withdrawn = self._sent is not None and self._sent.withdraw()
             if withdrawn:
                 self._sent = None
+            self._set_unkept(unkept=False)
             self._put(pending=not withdrawn)
-        elif self._keeper.store.holds(self._record) and self._sent is not None and self._sent.withdraw():
+            return self._entry is not None
+        if keeper.store.holds(self._record) and self._sent is not None and self._sent.withdraw():
             # Left where it is, it would overtake those of its key that are in the spool.
-            self._end(Unavailable("the spool has no room for it behind others of its key"))
+            self._fail(_NO_ROOM)
+            return True
+        self._set_unkept(unkept=True)
+        return False
 
     # What the spool tells
 
     def _spool(self) -> bool:
         """Ask the spool to keep it; False where it does not take it."""
-        if not self._keeper.takes(self._record):
+        keeper, record = self._keeper, self._record
+        behind = keeper.order.has_failed(record) or keeper.order.is_behind_unkept(self, record)
+        if behind or not keeper.store.accepts(record):
             return False
+        self._set_unkept(unkept=False)
         self._put()
         return True
 
+    def _set_unkept(self, *, unkept: bool) -> None:
+        """Note whether nothing but the producer has it although the spool was asked."""
+        if unkept != self._unkept:
+            self._unkept = unkept
+            self._keeper.order.note_unkept(self, self._record, unkept=unkept)
+
     def _put(self, *, pending: bool = False) -> None:
+        self._keeper.order.number(self)
         self._entry = self._keeper.store.put(self._record, pending=pending)
         self._entry.when_kept(self._spooled)
 
@@ -179,28 +216,36 @@ class Passage(Struct, eq=False):
         self._entry = None
         if self._sent is None:
             self._wait()
+        else:
+            self._set_unkept(unkept=True)
 
     def _wait(self) -> None:
         """Wait for Kafka: nothing else takes the record. Behind others of its key it must not."""
         if self.durable.done():
             return
-        if self._keeper.store.holds(self._record):
-            self._end(Unavailable("the spool does not take what comes behind others of its key"))
+        failed = self._keeper.order.has_failed(self._record)
+        if failed or self._keeper.store.holds(self._record):
+            self._fail(_EARLIER_FAILED if failed else _BEHIND_OTHERS)
             return
         try:
             self._sent = self._keeper.producer.send(self._record, self)
         except Unavailable as error:
-            self._end(error)
+            self._fail(error)
+
+    def _fail(self, error: Unavailable) -> None:
+        self._keeper.order.note_failure(self._record)
+        self._end(error)
 
     def _end(self, ending: Ending | Unavailable | Rejected) -> None:
         if isinstance(ending, Exception):
             self._sent = None
+            self._set_unkept(unkept=False)
         if self.durable.done():
             return
-        if isinstance(ending, Ending):
-            self.durable.tell(ending)
-        else:
+        if isinstance(ending, Exception):
             self.durable.fail(ending)
+        else:
+            self.durable.tell(ending)
 
 
 class Keeper:
@@ -209,15 +254,12 @@ class Keeper:
     def __init__(self, producer: Producer, store: Store) -> None:
         self.producer = producer
         self.store = store
+        self.order = KeyOrder()
 
     @property
     def flowing(self) -> bool:
         """Whether records become durable at once."""
         return self.producer.flowing or self.store.takes(0)
-
-    def takes(self, record: Record) -> bool:
-        """Whether the spool would try ``record``."""
-        return self.store.takes(len(record.value) + len(record.key))
 
     def send(self, record: Record) -> Passage:
         """Set ``record`` on its way to where it is durable."""

@@ -141,7 +141,8 @@ TOPICS_MISSING = _gauge(
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
 )
 PRODUCER_REPLACED = _counter(
-    "bridge_kafka_producer_replaced_total", "Producers replaced after a fatal error."
+    "bridge_kafka_producer_replaced_total",
+    "Producers replaced: after a fatal error, or because they could no longer reach Kafka.",
 )
 SENDS_UNKNOWN = _gauge("bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.")
 

@@ -15,16 +15,16 @@ import structlog
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
+from bridge.core.authorization import read_authorized, takes_long
 from bridge.core.claim import Answer, Claim, question
-from bridge.core.codec import Envelope, open_envelope, read_event
-from bridge.core.decoding import UNCOUNTED_BYTES, has_many_containers
+from bridge.core.decoding import UNCOUNTED_BYTES
 from bridge.core.event import Event, Notification, Record, Stamp
 from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.core.signature import NO_PROOF, proof_in, verdict
 from bridge.delivery_context import DeliveryContext
 from bridge.holding import Hold, Holding, settled
 from bridge.journeys import Journeys, Memory
+from bridge.retry_order import Retry, RetryOrder
 from bridge.running import begin
 from bridge.telemetry import Telemetry
 from bridge.telling import Told
@@ -54,7 +54,6 @@ class Writer(Protocol):
         """Send a record on its way; raises `Unavailable` where there is no room for it."""
 
 
-_ASIDE_BYTES = 256 * 1024
 _BUG = "a bug of the bridge; see its log"
 _REMEMBERED_S = 1.0  # the memory answers sooner
 
@@ -82,7 +81,8 @@ class Pipeline:
         self._rule = rule
         self._wait_s = rule.wait_s
         self._hold = Hold(rule, telemetry)
-        self._journeys = Journeys(memory, self._hold, rule, telemetry)
+        self._journeys = Journeys(memory, self._hold, rule, telemetry, self._begin_retry)
+        self._retries = RetryOrder()
         self._process = token_hex(4)
         self._asked = 0
         self._is_stopped = False
@@ -115,7 +115,7 @@ class Pipeline:
         self._telemetry.in_flight += 1
         try:
             try:
-                if trip.size <= UNCOUNTED_BYTES or not _takes_long(trip.notification.body):
+                if trip.size <= UNCOUNTED_BYTES or not takes_long(trip.notification.body):
                     unauthorized = self._read(trip)
                 else:
                     unauthorized = await self._read_aside(trip)
@@ -136,6 +136,7 @@ class Pipeline:
             self._internal_error(trip, error)
             outcome = await self._defer(trip, _BUG)
         finally:
+            self._end_retry(trip)
             self._telemetry.in_flight -= 1
         self._telemetry.delivered(
             trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
@@ -170,52 +171,41 @@ class Pipeline:
                 why = str(problem)
             pause = trip.rest()
             if self._loop.time() + pause >= trip.deadline:
+                self._end_retry(trip)
                 return await self._defer(trip, why)
+            self._begin_retry(trip)
             await asyncio.sleep(pause)
+
+    def _begin_retry(self, trip: DeliveryContext) -> None:
+        """Keep the place of a delivery that failed among those of its key, for as long as it is retried."""
+        if (event := trip.event) is None or trip.retry or trip.has_given_up or trip.refusal[0]:
+            return
+        record = event_record(event, Stamp(""), trip.notification, self._routing)
+        asked = question(trip.notification.application.name, event.identity, event.format, 0, "")
+        trip.retry = Retry((record.topic, record.key), asked, trip.number)
+        self._retries.add(trip.retry)
+
+    def _end_retry(self, trip: DeliveryContext) -> None:
+        if trip.retry:
+            self._retries.remove(trip.retry)
+            trip.retry = None
+
+    async def _wait_for_earlier(self, trip: DeliveryContext, record: Record, claim: Claim) -> None:
+        """Wait until no earlier event of the key is being retried. Raises `Unavailable` at the deadline."""
+        while ahead := self._retries.ahead_of((record.topic, record.key), claim, trip.number):
+            if not await self._hold.wait(ahead.ended, trip.deadline, trip.size, slow=True):
+                raise Unavailable("an earlier event of its key is not durable yet")
 
     def _read(self, trip: DeliveryContext) -> str:
         """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
-        notification = trip.notification
-        if notification.application.sign_keys:
-            return self._read_signed(trip)
-        trip.event = read_event(_open(notification))
-        return ""
-
-    def _read_signed(self, trip: DeliveryContext) -> str:
-        """Do it for an application with keys: no payload is decoded whose sender proves nothing.
-
-        The members of a small body are told apart once; of a large one no more is read than its proof.
-        """
-        notification = trip.notification
-        application, now_s = notification.application, notification.received_ms // 1000
-        asked = (notification.query_sign, notification.query_t)
-        envelope: Envelope | None = None
-        try:
-            if trip.size <= UNCOUNTED_BYTES or notification.damage:
-                envelope = _open(notification, may_be_plain=False)
-                given = envelope.sign, envelope.t
-            else:
-                given = proof_in(notification.body)
-            unauthorized = verdict(application, given, asked, now_s)
-            if envelope is None and not (unauthorized and verdict(application, NO_PROOF, asked, now_s)):
-                envelope = _open(notification, may_be_plain=not any(given))
-        except Rejected:
-            # Nobody may fill the dead-letter topic of an application that asks for signatures, and what
-            # cannot be decoded has no proof.
-            unauthorized = verdict(application, NO_PROOF, asked, now_s)
-            if unauthorized:
-                return unauthorized
-            raise
-        if unauthorized or envelope is None:
-            return unauthorized or ""
-        trip.event = read_event(envelope)
-        return ""
+        trip.event, unauthorized = read_authorized(trip.notification, trip.size)
+        return unauthorized
 
     async def _attempt(self, trip: DeliveryContext) -> Outcome:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
         event = trip.event
         assert event is not None  # noqa: S101 - what has none is not attempted
-        asked = self._question(trip.notification, event)
+        asked = self._question(trip, event)
         claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
         if journey is None:
             return self._told(event, claim, Ending.DUPLICATE)
@@ -223,12 +213,14 @@ class Pipeline:
         stamp = Stamp(claim.event_id, deduplicated, claim.revision)
         try:
             record = event_record(event, stamp, trip.notification, self._routing)
+            if self._retries:
+                await self._wait_for_earlier(trip, record, claim)
             sent = self._loop.time()
             ticket = self._writer.send(record)
         except BaseException:
             await self._journeys.fail(journey)
             raise
-        self._journeys.follow(journey, ticket.durable)
+        self._journeys.follow(journey, ticket.durable, trip)
         await self._ended(trip, ticket, journey.ended)
         ending = ticket.durable.result()
         if ending is Ending.PUBLISHED:
@@ -239,8 +231,10 @@ class Pipeline:
         topic = self._routing.topic_of(event, claim.app)
         return Outcome(ending, claim.event_id, event.type, topic)
 
-    def _question(self, notification: Notification, event: Event) -> Claim:
+    def _question(self, trip: DeliveryContext, event: Event) -> Claim:
         self._asked += 1
+        trip.number = trip.number or self._asked
+        notification = trip.notification
         token = f"{self._process}{self._asked & 0xFFFFFFFF:08x}"
         app, at_ms = notification.application.name, notification.received_ms
         asked = question(app, event.identity, event.format, at_ms, token)
@@ -284,13 +278,3 @@ class Pipeline:
             trip.event = replace(trip.event, payload=Raw(), original=UNSET)
         await self._hold.silence(trip.deadline)
         return Outcome(ending=Ending.DEFERRED, event_type=event_type, detail=why)
-
-
-def _takes_long(body: bytes) -> bool:
-    return len(body) > _ASIDE_BYTES or has_many_containers(body)
-
-
-def _open(notification: Notification, *, may_be_plain: bool = True) -> Envelope:
-    if notification.damage:
-        raise Rejected(Reason.MALFORMED, notification.damage)
-    return open_envelope(notification.body, may_be_plain=may_be_plain)

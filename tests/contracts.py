@@ -49,6 +49,11 @@ class MemoryContract:
     async def _answer(self, claim: Claim) -> Answer:
         return (await self.memory.claim(claim)).answer
 
+    async def _revision(self, claim: Claim) -> Answer:
+        answer = await self.memory.claim(claim)
+        assert (answer.key, answer.revision) == (claim.revised().key, True)
+        return answer.answer
+
     async def _finish(self, claim: Claim) -> Claim:
         held = await self.memory.claim(claim)
         assert held.answer is Answer.FRESH
@@ -88,10 +93,24 @@ class MemoryContract:
 
     async def test_other_content_is_a_revision_whether_finished_or_not(self) -> None:
         held = await self.memory.claim(asked(token=ONE))
-        assert await self._answer(asked(token=TWO, digest=OTHER)) is Answer.REVISED
+        assert await self._revision(asked(token=TWO, digest=OTHER)) is Answer.FRESH
         await self.memory.commit(held)
-        assert await self._answer(asked(token=TWO, digest=OTHER)) is Answer.REVISED
+        assert await self._revision(asked(token=TWO, digest="e" * 16)) is Answer.FRESH
         assert await self._answer(asked(token=TWO)) is Answer.SEEN
+
+    async def test_a_revision_is_claimed_in_the_call_that_finds_it(self) -> None:
+        await self._finish(asked(token=ONE))
+        revised = asked(token=TWO, digest=OTHER, at_ms=NOW_MS + 7)
+        held = await self.memory.claim(revised)
+        assert held == replace(revised.revised(), answer=Answer.FRESH)
+        assert await self._answer(revised) is Answer.FRESH  # its owner's
+        other = asked(token=ONE, digest=OTHER)
+        assert await self._revision(other) is Answer.HELD
+        await self.memory.release(held)
+        assert await self._revision(other) is Answer.FRESH
+        await self.memory.commit(replace(other.revised(), answer=Answer.FRESH))
+        seen = await self.memory.claim(revised)
+        assert (seen.answer, seen.key, seen.first_ms) == (Answer.SEEN, revised.revised().key, NOW_MS)
 
     async def test_a_revision_is_remembered_under_its_own_id(self) -> None:
         await self._finish(asked(token=ONE))
@@ -119,12 +138,12 @@ class MemoryContract:
         later = asked(token=TWO, format="legacy", digest=OTHER, at_ms=soon + 900_000)
         assert await self._answer(later) is Answer.SEEN
         changed = asked(token=TWO, format="legacy", digest="e" * 16, at_ms=soon)
-        assert await self._answer(changed) is Answer.REVISED
+        assert await self._revision(changed) is Answer.FRESH
 
     async def test_the_other_formats_first_copy_is_a_revision_later(self) -> None:
         await self._finish(asked(token=ONE))
         legacy = asked(token=TWO, format="legacy", digest=OTHER, at_ms=NOW_MS + 900_001)
-        assert await self._answer(legacy) is Answer.REVISED
+        assert await self._revision(legacy) is Answer.FRESH
 
     async def test_the_other_format_waits_for_what_is_under_way(self) -> None:
         await self.memory.claim(asked(token=ONE))

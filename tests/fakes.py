@@ -52,6 +52,10 @@ class FakeMemory:
     def _answer(self, claim: Claim) -> Claim:
         if self.away:
             return replace(claim, answer=Answer.AWAY)
+        answer = self._claim(claim)
+        return self._claim(claim.revised()) if answer.answer is Answer.REVISED else answer
+
+    def _claim(self, claim: Claim) -> Claim:
         known = self._known.get(claim.key)
         if known and claim.group and self._latest.get(claim.group) != claim.key:
             known = None

@@ -83,9 +83,10 @@ class Heard:
             self._end("lost")
         return self._elsewhere
 
-    def stuck(self) -> None:
+    def stuck(self) -> bool:
         """Nothing is heard."""
         self.words.append("stuck")
+        return False
 
     def _end(self, word: str) -> None:
         self.words.append(word)

@@ -170,6 +170,10 @@ class FakeStore:
         """Whether it takes any."""
         return not self.full
 
+    def accepts(self, _record: Record) -> bool:
+        """Whether it takes any."""
+        return not self.full
+
     def holds(self, record: Record) -> bool:
         """Whether anything of that key is there."""
         return any((e.record.topic, e.record.key) == (record.topic, record.key) for e in self.entries)

@@ -154,13 +154,13 @@ async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pyt
     def refuse(*_given: object, **_how: object) -> None:
         pytest.fail("it was read before the signature was judged")
 
-    monkeypatch.setattr("bridge.pipeline.read_event", refuse)
+    monkeypatch.setattr("bridge.core.authorization.read_event", refuse)
     monkeypatch.setattr("bridge.core.v3.read_plain", refuse)
     wrong = edited()[:-1] + b',"Sign":"' + b"0" * 32 + b'","T":1}'
     for body in (edited(), wrong):
         assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
     assert (await rig.deliver(edited(), application=app, query_sign="0", query_t="1")).reason == "wrong"
-    monkeypatch.setattr("bridge.pipeline.open_envelope", refuse)
+    monkeypatch.setattr("bridge.core.authorization.open_envelope", refuse)
     large = edited(message="x" * 300_000)
     for body in (large, large[:-1] + wrong[-48:]):
         assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED

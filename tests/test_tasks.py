@@ -122,7 +122,7 @@ async def test_claims_are_renewed_again_after_a_bug_in_it() -> None:
             await super().renew(claims)
 
     store, telemetry, rule = Store(Clock()), Telemetry(), Holding(renew_s=0.01)
-    journeys = Journeys(store, Hold(rule, telemetry), rule, telemetry)
+    journeys = Journeys[None](store, Hold(rule, telemetry), rule, telemetry, lambda _: None)
     journeys.start()
     await begin(journeys.claim(asked(), 1e9, 1))
     await eventually(lambda: store.renewed, "the claim is renewed")

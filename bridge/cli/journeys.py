@@ -26,6 +26,9 @@ class _NoSpool:
     def takes(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
         return False
 
+    def accepts(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
+        return False
+
     def holds(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
         return False
 

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
+from bridge.aiokafka_internals import close_client, ended_consumer_task, survive_resets
 from bridge.consumer.connecting import unreachable
 from bridge.consumer.options import Behind, Plan
 from bridge.consumer.place import Place
@@ -38,6 +39,7 @@ class Member:
         self._plan = plan
         self._interest = interest
         self._settle = settle
+        survive_resets()
         self._consumer = AIOKafkaConsumer(group_id=plan.group, **plan.reading)
         self._places: dict[TopicPartition, Place] = {}
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -181,7 +183,7 @@ class Member:
         within_s = _LEAVE_WITHIN_S + (self._plan.finish_within_s if self._moving else 0)
         await asyncio.wait({leaving}, timeout=within_s)
         if leaving.cancelled():  # by itself: the library trips over a fetch that waits for its next try
-            await self._consumer._client.close()  # noqa: SLF001 - which it then leaves open, with no other way
+            await close_client(self._consumer)  # which it then leaves open
         elif not leaving.done():
             leaving.cancel()
             _log.warning("Kafka did not take our leave in time; the group goes on without us by itself")
@@ -231,6 +233,9 @@ class Member:
                     async with asyncio.timeout(self._plan.commit_interval_s):
                         await self._commit_now.wait()
                 self._commit_now.clear()
+                if task := ended_consumer_task(self._consumer):
+                    self.fail(KafkaError(f"a background task of the Kafka client has ended: {task}"))
+                    return
                 await self.commit()
                 if self._alive:
                     self._alive = False

@@ -28,13 +28,13 @@ class Answer(StrEnum):
     AWAY = "away"
 
 
-_FRESH = "f"
+_FRESH = "fF"
 _LETTERS = {
-    _FRESH: Answer.FRESH,
+    "f": Answer.FRESH,
     "t": Answer.FRESH,  # taken over from an owner that is gone
     "h": Answer.HELD,
     "s": Answer.SEEN,
-    "r": Answer.REVISED,
+    "r": Answer.REVISED,  # and so is what the script makes of its claim: the caller asks for that next
 }
 
 
@@ -45,9 +45,10 @@ class Claim(Struct, frozen=True, gc=False):
     there is none): the braces put an application's keys into one slot of a cluster. ``token`` (16
     characters) names the owner: nobody else may commit or release it. ``first_ms`` is when the occurrence's
     first delivery was received (unix milliseconds), this one's own where it is the first. ``mark`` is the
-    delivered content as remembered: a letter for the format and the digest. With `Answer.REVISED` the same
-    occurrence was seen with other content and nothing is held yet. An ``audit`` never makes a revision.
-    ``revision`` tells that this is the claim of a revised content's own id.
+    delivered content as remembered: a letter for the format and the digest. Where the same occurrence was
+    seen with other content, the answer is the claim of the revised content's own id (``revision``), which
+    was asked for in the same call; with `Answer.REVISED` it was not and is to be asked for by `revised`. An
+    ``audit`` never makes a revision.
     """
 
     app: str
@@ -100,16 +101,20 @@ def question(app: str, identity: Identity, body_format: Format, first_ms: int, t
 def answered(claims: list[Claim], text: str) -> list[Claim]:
     """Read memory.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
 
-    Raises ``LookupError`` or ``ValueError`` where it is no answer to them.
+    A capital letter answers for the revised content. Raises ``LookupError`` or ``ValueError`` where it is no
+    answer to them.
     """
     at = len(claims)
     answers = []
     for claim, letter in zip(claims, text[:at], strict=True):
         first_ms = claim.first_ms
-        if letter != _FRESH:
+        answer = _LETTERS.get(letter)
+        if answer is None:
+            answer, claim = _LETTERS[letter.lower()], claim.revised()  # noqa: PLW2901 - it is about that one
+        if letter not in _FRESH:
             first_ms = int(text[at : at + _TIME_WIDTH])
             at += _TIME_WIDTH
-        answers.append(replace(claim, answer=_LETTERS[letter], first_ms=first_ms))
+        answers.append(replace(claim, answer=answer, first_ms=first_ms))
     if at != len(text):
         raise ValueError(text)
     return answers

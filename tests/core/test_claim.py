@@ -46,6 +46,15 @@ def test_revised_content_gets_an_id_of_its_own() -> None:
     assert revised.event_id == f"{asked().event_id}#{OTHER}"
 
 
+def test_a_capital_letter_answers_for_the_revised_content() -> None:
+    claims = [asked(digest=OTHER, token=token) for token in (ONE, TWO, ONE, TWO)]
+    told = answered(claims, f"FfHS{NOW_MS - 1}{NOW_MS - 2}")
+    assert [claim.answer for claim in told] == [Answer.FRESH, Answer.FRESH, Answer.HELD, Answer.SEEN]
+    assert [claim.revision for claim in told] == [True, False, True, True]
+    assert [claim.first_ms for claim in told] == [NOW_MS, NOW_MS, NOW_MS - 1, NOW_MS - 2]
+    assert told[0].key == claims[0].revised().key
+
+
 def test_answers_are_read_in_the_order_of_their_questions() -> None:
     claims = [asked(token=ONE), asked(token=TWO), asked(), asked(token=TWO), asked()]
     told = answered(claims, "hfstr" + "".join(str(NOW_MS - at) for at in (1, 2, 3, 4)))

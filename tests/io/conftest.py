@@ -5,8 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from bridge import aiokafka_internals
 from bridge.io import publisher as package
-from bridge.io.publisher import Limits, Publisher, shortcut
+from bridge.io.publisher import Limits, Publisher
 from bridge.keeping import Keeper
 from bridge.telemetry import Telemetry
 from tests.io.doors import Door, opened
@@ -43,7 +44,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let batches go the short way into the producer, and the library's public one."""
     name: str = request.param
     if name == "public":
-        monkeypatch.setattr(shortcut, "_KNOWN", frozenset())
+        monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
     return name
 
 

@@ -104,7 +104,8 @@ async def test_what_one_call_says_first_is_known_to_what_it_asks_then(client: Re
     asking.append(memory.claim(asked("Type:c", token=ONE)))
     asking.append(memory.claim(asked("Type:d", token=ONE, digest="e" * 16)))
     told = [(await one).answer for one in asking]
-    assert told == [Answer.SEEN, Answer.FRESH, Answer.FRESH, Answer.FRESH, Answer.HELD, Answer.REVISED]
+    assert told == [Answer.SEEN, Answer.FRESH, Answer.FRESH, Answer.FRESH, Answer.HELD, Answer.FRESH]
+    assert [(await one).revision for one in asking] == [False] * 5 + [True]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -7,10 +7,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import InvalidTimestampError, TopicAuthorizationFailedError
 
 from bridge.core.partition import hash_of, partition_of
+from bridge.io.publisher.buffer_budget import Limits as InFlight
 from bridge.io.publisher.lanes import Lanes
 from bridge.io.publisher.refusals import is_refusal, reason_of
 from bridge.io.publisher.tickets import Batch, Lane
-from bridge.io.publisher.tickets import Limits as InFlight
 from tests.io.publishing import record
 from tests.keeping_contracts import Heard
 
@@ -60,7 +60,7 @@ async def test_one_owners_bug_keeps_the_word_from_nobody_else() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _loop, told: bugs.append(told["exception"]))
     lanes = Lanes(InFlight(most_bytes=10_000, most_records=10), lambda: None, lambda: None)
     lanes.learn({"t": 2})
-    way, bug, owner = _OpenWay(), _Bug(), Heard()
+    way, bug, owner = OpenWay(), _Bug(), Heard()
     for hashed, one in enumerate((bug, owner)):
         lanes.send(record("t", "k"), hashed, one)
     await lanes.feed(way)
@@ -72,7 +72,7 @@ async def test_one_owners_bug_keeps_the_word_from_nobody_else() -> None:
 async def test_the_end_of_a_batch_that_was_taken_back_is_not_heard() -> None:
     lanes = Lanes(InFlight(most_bytes=10_000, most_records=10), lambda: None, lambda: None)
     lanes.learn({"t": 1})
-    way, owner = _OpenWay(), Heard()
+    way, owner = OpenWay(), Heard()
     lanes.send(record("t", "k"), 0, owner)
     await lanes.feed(way)
     lanes.reclaim()
@@ -88,7 +88,7 @@ class _Bug(Heard):
         raise RuntimeError("a bug")
 
 
-class _OpenWay:
+class OpenWay:
     """Lets everything in, and remembers it."""
 
     name = "open"

@@ -150,7 +150,9 @@ async def test_released_values_answer_as_they_did(file: Path, client: Redis) -> 
         assert (what, claim.answer, claim.first_ms) == (what, answers[what], FIRST_MS)
         revised = asked(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
         await put(client, value)
-        assert (await memory.claim(revised)).answer is Answer.REVISED
+        answer = await memory.claim(revised)
+        assert (answer.answer, answer.key) == (Answer.FRESH, revised.revised().key)
+        await memory.release(answer)
 
 
 async def test_the_values_written_today_are_what_is_kept_here_of_this_version(client: Redis) -> None:
@@ -224,7 +226,8 @@ async def test_the_next_versions_done_value_is_a_duplicate_and_its_revision_is_o
     claim = await memory.claim(await put(client, DONE))
     assert (claim.answer, claim.first_ms) == (Answer.SEEN, FIRST_MS)
     revised = asked(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
-    assert (await memory.claim(revised)).answer is Answer.REVISED
+    answer = await memory.claim(revised)
+    assert (answer.answer, answer.key) == (Answer.FRESH, revised.revised().key)
     assert await value_of(client, claim) == DONE
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
+from tests.rig.kafka_set import KafkaSet
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 
@@ -20,11 +21,15 @@ NO_SPOOL = {"BRIDGE_SPOOL__MAX_BYTES": "0"}
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """One topic for the events of all types, one for others, one for dead letters."""
+    """One topic for the events of all types, one for others, one for dead letters.
+
+    Where there are ``brokers``, programs speak to all of them through their proxies, and ``kafka`` is one.
+    """
 
     kafka: RealKafka
     redis: RealRedis
     name: str
+    brokers: KafkaSet | None = None
 
     @property
     def events(self) -> str:
@@ -50,7 +55,9 @@ class Place(Struct, frozen=True, kw_only=True):
     def settings(self) -> dict[str, str]:
         """What a program here has to be told."""
         return {
-            "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap,
+            "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": (
+                self.brokers.proxied if self.brokers else self.kafka.bootstrap
+            ),
             "BRIDGE_KAFKA__TOPIC": self.events,
             "BRIDGE_KAFKA__TOPIC_OTHER": self.other,
             "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": self.dead_letters,

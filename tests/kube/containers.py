@@ -107,7 +107,7 @@ def _kafka() -> tuple[RealKafka, str]:
     kafka = RealKafka()
     pods, controller = f"{HOST}:{free_port()}", f"127.0.0.1:{free_port()}"
     named = {"DIRECT": kafka.bootstrap, "PODS": pods, "CONTROLLER": controller}
-    kafka._settings |= {  # noqa: SLF001 - the rig gives it addresses on loopback only
+    kafka.settings |= {
         "listeners": ",".join(f"{name}://{place}" for name, place in named.items()),
         "advertised.listeners": f"DIRECT://{kafka.bootstrap},PODS://{pods}",
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in named),

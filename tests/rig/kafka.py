@@ -49,13 +49,15 @@ class RealKafka:
         named = os.environ.get("BRIDGE_TEST_KAFKA", "")
         self.ours = not named
         self._java = list(java_options)
-        self._settings = dict(settings or {})
+        self.settings = dict(settings or {})
         self._listeners = {name: (free_port(), kind) for name, kind in (listeners or {}).items()}
         self._scram = dict(scram or {})
         self._classes = classes
         self._process: Process | None = None
         self._folder: Path | None = None
-        self._port, self._behind, self._front, self._controller = (free_port() for _ in range(4))
+        self._port, self._behind, self._front, self.controller_port = (free_port() for _ in range(4))
+        # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
+        self.cluster_id = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         self.bootstrap = named or f"127.0.0.1:{self._port}"
         self.proxied = f"127.0.0.1:{self._front}"
 
@@ -90,6 +92,15 @@ class RealKafka:
         )
         if process.exit_code is not None:
             raise RuntimeError(f"Kafka ended at its start: {process.log()[-2000:]}")
+
+    def move(self) -> None:
+        """Start a stopped one again with its data, at other addresses (blocking)."""
+        self._port, self._behind, self._front = (free_port() for _ in range(3))
+        self.bootstrap, self.proxied = f"127.0.0.1:{self._port}", f"127.0.0.1:{self._front}"
+        if self._folder is None:
+            raise Missing("kafka", "no Kafka of our own to move: unset BRIDGE_TEST_KAFKA")
+        self._write_properties(self._folder)
+        self.start()
 
     def stop(self) -> None:
         """Stop it in good order (blocking)."""
@@ -129,12 +140,15 @@ class RealKafka:
         return Proxy(target_port=self._behind, port=self._front)
 
     async def create_topics(
-        self, names: Iterable[str], partitions: int = 4, configs: Mapping[str, str] | None = None
+        self,
+        names: Iterable[str],
+        partitions: int = 4,
+        configs: Mapping[str, str] | None = None,
+        replication: int = 1,
     ) -> None:
         """Create topics and wait until the broker has them."""
         wanted = [
-            NewTopic(name, num_partitions=partitions, replication_factor=1, topic_configs=dict(configs or {}))
-            for name in names
+            NewTopic(name, partitions, replication, topic_configs=dict(configs or {})) for name in names
         ]
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=30_000)
         await admin.start()
@@ -173,11 +187,7 @@ class RealKafka:
         return self._process
 
     def _format(self, java: str, jars: str, folder: Path) -> None:
-        settings = self._properties(folder) | self._settings
-        properties = folder / "server.properties"
-        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
-        cluster = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+        properties = self._write_properties(folder)
         tool = [*_QUICK, "-cp", jars, "kafka.tools.StorageTool"]
         users = [
             f"--add-scram={kind}=[name={name},password={password}]"
@@ -185,7 +195,7 @@ class RealKafka:
             for kind in ("SCRAM-SHA-256", "SCRAM-SHA-512")
         ]
         done = subprocess.run(  # noqa: S603 - the rig's own command
-            [java, *tool, "format", "-t", cluster, "-c", str(properties), *users],
+            [java, *tool, "format", "-t", self.cluster_id, "-c", str(properties), *users],
             check=False,
             capture_output=True,
             text=True,
@@ -194,8 +204,14 @@ class RealKafka:
         if done.returncode:
             raise RuntimeError(f"Kafka's storage was not formatted: {(done.stdout + done.stderr)[-2000:]}")
 
+    def _write_properties(self, folder: Path) -> Path:
+        settings = self._properties(folder) | self.settings
+        properties = folder / "server.properties"
+        properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        return properties
+
     def _properties(self, folder: Path) -> dict[str, str]:
-        listeners = {"DIRECT": self._port, "PROXIED": self._behind, "CONTROLLER": self._controller}
+        listeners = {"DIRECT": self._port, "PROXIED": self._behind, "CONTROLLER": self.controller_port}
         kinds = dict.fromkeys(listeners, "PLAINTEXT")
         told = {"DIRECT": self._port, "PROXIED": self._front}
         for name, (port, kind) in self._listeners.items():
@@ -203,7 +219,7 @@ class RealKafka:
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller}",
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "DIRECT",
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in listeners.items()),

@@ -66,6 +66,10 @@ class Proxy:
         """Reset every connection and refuse new ones, as a stopped server does."""
         self._do(self._refuse())
 
+    def lead_to(self, target_port: int) -> None:
+        """Lead new connections to another port, as a name does that was switched."""
+        self._target = target_port
+
     def stall(self) -> None:
         """Go silent: connections stay open and new ones open, no byte moves in either direction."""
         self._do(self._stall(requests=True))

@@ -176,6 +176,8 @@ class Memory:
             given = [claim.answer for claim in answers]
             for answer in set(given):
                 self._telemetry.claimed(answer, given.count(answer))
+            if text and not text.islower():  # capitals answer for revisions
+                self._telemetry.claimed(Answer.REVISED, sum(map(str.isupper, text)))
             for claim, told_claim in zip(answers, batch.answers, strict=True):
                 told_claim.tell(claim)
         finally:

@@ -9,8 +9,11 @@
 --       of an ending how(1: 'c'ommit, 'C' commit what recurs, 'r'elease, 'n' renew),
 --       of a question kind(1: '-', 'a' audit, 'g' grouped); its first is when it was received.
 -- Returns one text: a character an ending, 'y' done or 'x' somebody else's; a character a question: f(resh), t(aken
---       over from an owner that is gone, fresh otherwise), h(eld), s(een), r(evised); then for each question that is
---       not 'f' the first delivery's time(13).
+--       over from an owner that is gone, fresh otherwise), h(eld), s(een); then for each question that is neither 'f'
+--       nor 'F' the first delivery's time(13).
+--       Known with other content, the question is asked for the revised content's own key as well, which is the key,
+--       '#' and the digest: F, T, H or S are that one's answer ('r' where that, too, is known with other content).
+--       It is not among KEYS, which would cost every question one; by its braces it is in the same slot.
 --
 -- Value: version(1), then 'd' (done) first(13) digests, or 'c' (claimed) first(13) lease-until(13) token(16)
 -- digests; a digest is format(1) and 16 hex digits, one for each format. We write version '1'. Versions '1' to
@@ -83,15 +86,8 @@ local function known_of(key, value, question)
   return 's', first
 end
 
-local grouped = ends + asks
-for i = 1, asks do
-  local at, key = 47 * (i - 1), KEYS[ends + i]
-  local group
-  if sub(asked, at + 47, at + 47) == 'g' then
-    grouped = grouped + 1
-    group = KEYS[grouped]
-  end
-
+-- Answers the question at ``at`` for a key, and takes the claim where it can be had.
+local function claim(key, group, at)
   local answer, first = 'f', nil
   local received, who_and_mark = sub(asked, at + 1, at + 13), sub(asked, at + 14, at + 46)
   local taken = '1c' .. received .. lease_ends .. who_and_mark
@@ -106,6 +102,22 @@ for i = 1, asks do
     if answer == 'f' or answer == 't' then call('SET', key, taken, 'PX', keep) end
   end
   if group and (answer == 'f' or answer == 't') then call('SET', group, key, 'PX', keep) end
+  return answer, first
+end
+
+local grouped = ends + asks
+for i = 1, asks do
+  local at, key = 47 * (i - 1), KEYS[ends + i]
+  local group
+  if sub(asked, at + 47, at + 47) == 'g' then
+    grouped = grouped + 1
+    group = KEYS[grouped]
+  end
+  local answer, first = claim(key, group, at)
+  if answer == 'r' then
+    answer, first = claim(key .. '#' .. sub(asked, at + 31, at + 46), group, at)
+    if answer ~= 'r' then answer = string.upper(answer) end
+  end
   answers[ends + i] = answer
   if first then times = times .. first end
 end

@@ -9,46 +9,28 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
-from msgspec import Struct
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from bridge.aiokafka_internals import ended_producer_task
 from bridge.core.event import Record
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
+from bridge.io.publisher.broker_health import BrokerHealth, Finding
+from bridge.io.publisher.buffer_budget import Limits as InFlight
 from bridge.io.publisher.lanes import Lanes
+from bridge.io.publisher.limits import Limits
 from bridge.io.publisher.producers import let_go, make
 from bridge.io.publisher.shortcut import way_into
 from bridge.io.publisher.tickets import Lane, Owner, Ticket
-from bridge.io.publisher.tickets import Limits as InFlight
 from bridge.telemetry import Telemetry
 from bridge.tending import tended
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+__all__ = ["Limits", "Publisher"]
 
 _LOADED = 8
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """``in_flight_bytes`` and ``in_flight_records`` are on their way at most; all else in seconds.
-
-    ``slow_after`` is how long the broker may be silent with work in hand before nothing more enters the
-    producer. A lane that is silent for ``silent`` although the broker answers otherwise costs the producer;
-    the pauses between such replacements double. ``settle`` is how long a dying producer's healthy batches
-    are waited for; under load batches leave ``gather`` apart.
-    """
-
-    in_flight_bytes: int = 64 * 1024 * 1024
-    in_flight_records: int = 50_000
-    slow_after: float = 2.0
-    silent: float = 10.0
-    settle: float = 1.0
-    start: float = 10.0
-    tick: float = 0.1
-    retry: float = 0.5
-    ask_again: float = 1.0
-    listing: float = 60.0
-    gather: float = 0.005
 
 
 class Publisher:
@@ -61,7 +43,7 @@ class Publisher:
         in_flight = InFlight(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
         self._lanes = Lanes(in_flight, self._answered, self._poison)
         self._way: Way | None = None
-        self._slow = True  # until a first producer lives
+        self._breaker_open = True  # until a first producer lives
         self._poisoned = False
         self._away = False
         self._gone_at = 0.0
@@ -69,11 +51,12 @@ class Publisher:
         self._asked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
+        self._health = BrokerHealth(options, limits, self._loop.time)
 
     @property
     def flowing(self) -> bool:
         """Whether Kafka takes records now: it answers, or its producer is replaced and not missed yet."""
-        return not self._slow
+        return not self._breaker_open
 
     @property
     def listed(self) -> bool:
@@ -103,7 +86,7 @@ class Publisher:
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be away."""
         self._gone_at = self._loop.time()
-        work = (self._supervise, self._feed, self._watch)
+        work = (self._supervise, self._feed, self._watch, self._check_health)
         self._tasks = [asyncio.create_task(tended(one, self._telemetry)) for one in work]
 
     async def stop(self, seconds: float) -> None:
@@ -120,11 +103,11 @@ class Publisher:
 
     def takes(self, topic: str, hashed: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        return not self._slow and self._lanes.takes(topic, hashed)
+        return not self._breaker_open and self._lanes.takes(topic, hashed)
 
     def offer(self, record: Record, owner: Owner) -> Ticket | None:
         """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
-        return None if self._slow else self._lanes.offer(record, hash_of(record.key), owner)
+        return None if self._breaker_open else self._lanes.offer(record, hash_of(record.key), owner)
 
     def give_way(self, record: Record) -> None:
         """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
@@ -141,7 +124,7 @@ class Publisher:
             hungry.clear()
             way = self._way
             # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
-            if way is None or self._slow or self._poisoned:
+            if way is None or self._breaker_open or self._poisoned:
                 continue
             if await self._lanes.feed(way) >= _LOADED:
                 # Under load requests are gathered: one costs as much as thirty of the records in it.
@@ -169,12 +152,13 @@ class Publisher:
         try:
             async with asyncio.timeout(self._limits.start):
                 await producer.start()
-                await producer.client.force_metadata_update()
+                if not await producer.client.force_metadata_update():
+                    raise KafkaConnectionError("no broker lists its topics")
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
             if not self._away:
                 self._away = True
                 # A replacement that does not succeed at once is not missed yet.
-                self._telemetry.breaker_open.set(self._slow)
+                self._telemetry.breaker_open.set(self._breaker_open)
                 log.warning("kafka_away", error=str(error) or type(error).__name__)
             await let_go(producer, self._limits.settle)
             await asyncio.sleep(self._limits.retry)
@@ -184,8 +168,11 @@ class Publisher:
             raise
         self._way, self._away = way, False
         self._answered_at = self._loop.time()
-        self._learn()
-        if not self._open():
+        self._health.heard()
+        # Not before: the first answer of a client's bootstrap lists no topic.
+        producer.client.cluster.add_listener(self._metadata_changed)
+        self._learn(producer.client.cluster)
+        if not self._close_breaker():
             self._lanes.wake()  # for what a replaced producer left
         log.info("kafka_ready", topics=len(self._lanes.topics.partitions), way=way.name)
 
@@ -210,34 +197,37 @@ class Publisher:
         """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
         now, after = self._loop.time(), self._limits.slow_after
         late = self._lanes.late(now, after)
-        if now - self._heard_at(late, now) > after:
-            self._close("kafka_silent", pending=sum(len(lane.under_way) for lane in late))
+        if now - self._well_at(late, now) > after:
+            self._open_breaker("kafka_silent", pending=sum(len(lane.under_way) for lane in late))
         # Told again and again: the spool may take now what it did not take before.
         self._lanes.stick(late)
         self._lanes.stick_homeless()
         if not self._poisoned and self._lanes.silent(now, self._limits.silent):
-            log.warning("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
-            self._poison()
+            self._replace("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
+        if self._way and not self._poisoned and (task := ended_producer_task(self._way.producer)):
+            self._replace(
+                "kafka_producer_task_ended", task=task, meaning="the library does not start it again"
+            )
 
-    def _heard_at(self, late: Iterable[Lane], now: float) -> float:
-        """Tell when Kafka was last known to be well."""
+    def _well_at(self, late: Iterable[Lane], now: float) -> float:
+        """Return when Kafka was last known to be well."""
         if self._way is None:
             return max(self._gone_at, self._answered_at)
         waited = [lane.sent_at for lane in late if lane.under_way and not lane.stuck]
         return max(min(waited), self._answered_at) if waited else now
 
-    def _close(self, what: str, **facts: object) -> None:
+    def _open_breaker(self, what: str, **facts: object) -> None:
         """Open the breaker: nothing enters the producer, and who can keeps elsewhere what is on its way."""
-        if self._slow:
+        if self._breaker_open:
             return
-        self._slow = True
+        self._breaker_open = True
         self._telemetry.breaker_open.set(1)
         log.warning(what, **facts)
         self._lanes.stick_all()
 
-    def _open(self) -> bool:
+    def _close_breaker(self) -> bool:
         """Shut the breaker: Kafka answers. Tells whether it was open."""
-        was_open, self._slow = self._slow, False
+        was_open, self._breaker_open = self._breaker_open, False
         if was_open:
             self._telemetry.breaker_open.set(0)
             self._lanes.wake()
@@ -245,35 +235,59 @@ class Publisher:
 
     def _heard(self) -> None:
         """Take note of a word of Kafka's; a producer that is gone has no say."""
-        if self._way is not None and self._open():
+        if self._way is not None and self._close_breaker():
             log.warning("kafka_answers")
 
     def _answered(self) -> None:
         self._answered_at = self._loop.time()
+        self._health.heard()
         self._heard()
 
     def _poison(self) -> None:
         self._poisoned = True
 
+    def _replace(self, why: str, **facts: object) -> None:
+        log.warning(why, **facts)
+        self._poison()
+
+    async def _check_health(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.ask_again)
+            way = self._way
+            if way is None or self._poisoned:
+                continue
+            found = await self._health.check(
+                way.producer.client, breaker_open=self._breaker_open, busy=bool(self._lanes.under_way)
+            )
+            if self._way is not way:
+                continue
+            if found is Finding.CUT_OFF:
+                self._replace("kafka_producer_cut_off", meaning="a fresh client reaches Kafka, it does not")
+            elif found is Finding.SILENT and not self._lanes.under_way:
+                self._open_breaker("kafka_silent", pending=0)
+
     def _look_around(self) -> None:
         """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""
         self._lanes.look(self._loop.time())
-        self._learn()
-        wanted = self._slow or self._lanes.wants_news
+        wanted = self._breaker_open or self._lanes.wants_news
         if self._way and wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
             self._asked_at = self._loop.time()
             self._way.producer.client.force_metadata_update().add_done_callback(self._listed)
 
     def _listed(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result():
+            self._health.heard()
             self._lanes.met(self._loop.time())
             # A partition that is silent, for as long as that lasts, does not hold up the others.
             self._heard()
 
-    def _learn(self) -> None:
-        if self._way is None:
+    def _metadata_changed(self, cluster: ClusterMetadata) -> None:
+        # In the next turn: a bug of ours must not end the library's metadata task, which calls this.
+        self._loop.call_soon(self._learn, cluster)
+
+    def _learn(self, cluster: ClusterMetadata) -> None:
+        if self._way is None or self._way.producer.client.cluster is not cluster:
             return
-        cluster = self._way.producer.client.cluster
         found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
         headless = [
             (topic, partition)

@@ -13,8 +13,9 @@ from bridge.core.event import Record
 from bridge.core.outcome import Reason, Rejected, Unavailable
 from bridge.core.partition import hash_of
 from bridge.io.publisher.batches import Way
+from bridge.io.publisher.buffer_budget import Limits, Room
 from bridge.io.publisher.refusals import is_refusal, is_too_large, reason_of
-from bridge.io.publisher.tickets import Ended, Lane, Limits, Owner, Queue, Room, Ticket, size_of
+from bridge.io.publisher.tickets import Ended, Lane, Owner, Queue, Ticket, divert, drop_lost, size_of
 from bridge.io.publisher.topics import Topics, Where
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -87,7 +88,7 @@ class Lanes:
         """
         news = self.topics.learn(partitions, leaderless)
         for lane in tuple(self._lanes.values()):
-            if lane.partition >= partitions.get(lane.topic, 0):
+            if not self.topics.has(lane.where):
                 self._make_homeless(lane)
         for topic in [topic for topic in self.homeless if topic in partitions]:
             for ticket in self.homeless.pop(topic):
@@ -124,7 +125,7 @@ class Lanes:
                 continue
             batch = lane.batch = way.open(lane)
             lane.fill(batch.append, now_ms)
-            lane.sent_at, lane.told = now, False
+            lane.sent_at, lane.diverted = now, False
             sent += len(lane.under_way)
         await way.enter()
         return sent
@@ -158,22 +159,27 @@ class Lanes:
         """Let nothing more into these lanes until they answer, and tell the owners of what is in them."""
         for lane in tuple(lanes):  # whoever is told may send something else, to a lane that is new
             lane.stuck = lane.stuck or bool(lane.under_way)
-            lane.tell_stuck()
+            lane.divert()
 
     def stick_homeless(self) -> None:
         """Tell the owners of what waits for a topic that is missing."""
-        for queue in tuple(self.homeless.values()):
-            for ticket in tuple(queue):
-                ticket.owner.stuck()
+        for topic in tuple(self.homeless):
+            self._divert_missing(topic)
 
     def give_way(self, topic: str, hashed: int) -> None:
         """Tell the owners of what is in a key's lane: what comes now goes elsewhere, and not before it."""
         where = self.topics.find(topic, hashed)
         if where is None:
-            for ticket in tuple(self.homeless.get(topic, ())):
-                ticket.owner.stuck()
+            self._divert_missing(topic)
         elif lane := self._lanes.get(where):
             lane.make_way()
+
+    def _divert_missing(self, topic: str) -> None:
+        """Ask the owners of all records of a missing topic, the oldest first, to keep them elsewhere."""
+        for lane in tuple(self._lanes.values()):
+            if lane.topic == topic:  # a batch that was under way when the topic went
+                lane.make_way()
+        divert(self.homeless.get(topic, ()))
 
     def stick_all(self) -> None:
         """Do so with all that is on its way."""
@@ -196,21 +202,17 @@ class Lanes:
     def reclaim(self) -> None:
         """Take back what a producer holds that will not answer: it is sent again, under the same ids.
 
-        Unless its owner keeps it elsewhere.
+        Unless its owner keeps it elsewhere. All that ever entered a producer is asked for: what waits may
+        have come back from an earlier one.
         """
         for lane in tuple(self._lanes.values()):
             lane.batch, lane.stuck, lane.met_at = None, False, 0.0
-            tickets, lane.under_way = lane.under_way, []
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
-            again = []
-            for ticket in tickets:
-                if ticket.owner.lost():
-                    ticket.end()
-                else:
-                    again.append(ticket)
-            if len(again) < len(tickets):
-                lane.tell_stuck()  # what waits behind those that are kept elsewhere must not overtake them
-            self._return(lane, again)
+            tickets, lane.under_way = lane.under_way, []
+            self._return(lane, tickets)
+        waiting = [lane.waiting for lane in self._lanes.values()]
+        for queue in (*waiting, *self.homeless.values()):
+            drop_lost(queue)
         # What was handed back stands behind whoever is reading on: he begins anew.
         self.era += 1
 
@@ -235,8 +237,7 @@ class Lanes:
         lane.waiting = {}
         if not lane.under_way:
             del self._lanes[lane.where]
-        for ticket in tuple(homeless):
-            ticket.owner.stuck()
+        self._divert_missing(lane.topic)
 
     def _feed_soon(self, lane: Lane) -> None:
         self._hungry[lane] = None
@@ -295,3 +296,5 @@ class Lanes:
             ticket.wait_in(lane.waiting)
         if lane.waiting:
             self._feed_soon(lane)
+        if lane.waiting and not self.topics.has(lane.where):
+            self._make_homeless(lane)  # else what came since would be asked first

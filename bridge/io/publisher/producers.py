@@ -6,9 +6,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from bridge.aiokafka_internals import cancel_sender, survive_resets
+
 
 def make(options: Mapping[str, Any], listing_s: float) -> AIOKafkaProducer:
     """Make one that loses nothing and writes nothing twice; it lists the topics every ``listing_s``."""
+    survive_resets()
     return AIOKafkaProducer(
         acks="all", enable_idempotence=True, metadata_max_age_ms=int(listing_s * 1000), **options
     )
@@ -24,8 +27,6 @@ async def let_go(producer: AIOKafkaProducer, seconds: float) -> None:
         stopping.cancelled() or stopping.exception()
         return
     stopping.cancel()
-    sender = producer._sender.sender_task  # noqa: SLF001 - nothing public ends it
-    if sender is not None:
-        sender.cancel()
+    cancel_sender(producer)
     closing = asyncio.create_task(producer.client.close())
     await asyncio.wait((closing,), timeout=seconds)

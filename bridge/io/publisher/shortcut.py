@@ -5,8 +5,8 @@ a batch two futures, a shield, four coroutines, three turns of the loop and a wa
 schemas: 16 us of CPU where this costs 5. Here a batch is put where the library's sender looks for it, in the
 shape that it takes; the sender still decides when it is sent, tries it again and judges its answer.
 
-That stands on parts of the library which are private: only this file knows them, as they are in the versions
-of `_KNOWN`. Any other version goes the public way (`batches`).
+That stands on parts of the library which are private: this file knows them, as they are in the versions that
+`bridge.aiokafka_internals` names. Any other version goes the public way (`batches`).
 """
 # ruff: noqa: SLF001 - see above
 
@@ -14,7 +14,6 @@ import asyncio
 import time
 from collections import deque
 
-import aiokafka
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 from aiokafka.producer.sender import SendProduceReqHandler
@@ -22,18 +21,17 @@ from aiokafka.protocol.produce import ProduceResponse_v7
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
+from bridge.aiokafka_internals import is_known
 from bridge.io.publisher.batches import Hear, PublicWay, Way
 from bridge.io.publisher.tickets import Batch, Ended, Lane
 from bridge.io.publisher.wire import Request
 
-_KNOWN = frozenset({"0.14.0"})
 _MAGIC = 2  # of the only format that knows headers
 
 
 def way_into(producer: AIOKafkaProducer, hear: Hear) -> Way:
     """Choose the way into a producer that is not started yet."""
-    known = aiokafka.__version__ in _KNOWN
-    return ShortWay(producer, hear) if known else PublicWay(producer, hear)
+    return ShortWay(producer, hear) if is_known() else PublicWay(producer, hear)
 
 
 class ShortBatch(Batch, eq=False, kw_only=True):

@@ -4,7 +4,7 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from aiokafka.structs import TopicPartition
@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from bridge.core.event import Record
 from bridge.core.outcome import Rejected, Unavailable
+from bridge.io.publisher.buffer_budget import Room
 
 _RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
 
@@ -33,8 +34,11 @@ class Owner(Protocol):
     def lost(self) -> bool:
         """Its producer is gone without an answer. True: it is kept elsewhere; else it is sent again."""
 
-    def stuck(self) -> None:
-        """Nothing is heard of it, or it does not leave: who can keeps it elsewhere. May be told again."""
+    def stuck(self) -> bool:
+        """Nothing is heard of it, or it does not leave: who can keeps it elsewhere. May be called again.
+
+        Returns False where the record is kept nowhere else.
+        """
 
 
 # What waits, in order; a dictionary, because whoever gives up leaves from the middle.
@@ -48,7 +52,7 @@ class Ticket(Struct, eq=False):
     owner: Owner
     since: float
     size: int
-    room: "Room"
+    room: Room
     queue: Queue | None = None
     entered: bool = False
     alone: bool = False
@@ -73,22 +77,42 @@ class Ticket(Struct, eq=False):
         self.room.give_back(self.size)
 
 
+def divert(tickets: Iterable[Ticket]) -> bool:
+    """Ask the owners, in order, to keep their records elsewhere. Returns whether all are kept there."""
+    kept = True
+    for ticket in tuple(tickets):  # a copy: who is kept elsewhere leaves the queue
+        kept = ticket.owner.stuck() and kept
+    return kept
+
+
+def drop_lost(queue: Queue) -> None:
+    """Remove the records of a lost producer that their owners keep elsewhere, and what came after them."""
+    dropped = False
+    for ticket in tuple(queue):
+        if ticket.entered and ticket.owner.lost():
+            del queue[ticket]
+            ticket.end()
+            dropped = True
+    if dropped:
+        divert(queue)  # what is left must not overtake them
+
+
 class Lane:
     """One partition: what waits for it in order, and the batch under way.
 
     It is ``stuck`` while the batch under way is not answered in time; ``met_at`` is when, meanwhile, Kafka
     answered something else (0: it did not), ``silences`` how many producers that has cost in a row.
-    ``told`` says that the owners of the batch under way know that nothing is heard of it.
+    ``diverted`` says that all records of the batch under way are kept elsewhere as well, as far as is known.
     """
 
     __slots__ = (
         "batch",
+        "diverted",
         "met_at",
         "partition",
         "sent_at",
         "silences",
         "stuck",
-        "told",
         "topic",
         "under_way",
         "waiting",
@@ -104,7 +128,7 @@ class Lane:
         self.batch: Batch | None = None
         self.sent_at = 0.0
         self.stuck = False
-        self.told = False
+        self.diverted = False
         self.met_at = 0.0
         self.silences = 0
 
@@ -130,19 +154,17 @@ class Lane:
                 del waiting[ticket]
         self.under_way = under_way
 
-    def tell_stuck(self) -> None:
-        """Tell the owners of what is here, in order, that it does not leave."""
-        self.told = True
-        for ticket in (*self.under_way, *self.waiting):
-            ticket.owner.stuck()
+    def divert(self) -> None:
+        """Ask the owners of all that is here, in order, to keep it elsewhere: it does not leave."""
+        self.diverted = divert(self.under_way)
+        divert(self.waiting)
 
     def make_way(self) -> None:
-        """Tell them so because something goes past them; those under way are looked at again soon anyhow."""
-        if self.told:
-            for ticket in tuple(self.waiting):
-                ticket.owner.stuck()
+        """Ask them because something goes elsewhere that came later; those under way only if need be."""
+        if self.diverted:
+            divert(self.waiting)
         else:
-            self.tell_stuck()
+            self.divert()
 
 
 Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
@@ -170,30 +192,3 @@ class Batch(Struct, eq=False):
 
 Ended = list[tuple[Batch, BaseException | None]]
 """Batches that have ended at once: written, or with the error for which they were not."""
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How much may be on its way at once."""
-
-    most_bytes: int
-    most_records: int
-
-
-class Room(Struct):
-    """The ``bytes`` and ``records`` for which there is room yet."""
-
-    bytes: int
-    records: int
-
-    def take(self, size: int) -> bool:
-        """Take room for a record of ``size`` bytes; False where there is none."""
-        if size > self.bytes or not self.records:
-            return False
-        self.bytes -= size
-        self.records -= 1
-        return True
-
-    def give_back(self, size: int) -> None:
-        """Give it back."""
-        self.bytes += size
-        self.records += 1

@@ -34,6 +34,10 @@ class Topics:
             return None
         return topic, partition_of(hashed, partitions)
 
+    def has(self, where: Where) -> bool:
+        """Whether the last listing holds that partition."""
+        return where[1] < self.partitions.get(where[0], 0)
+
     def lead(self, topic: str, hashed: int) -> Where | None:
         """Tell where they belong if they may be sent there now; else None."""
         where = self.find(topic, hashed)

@@ -31,6 +31,8 @@ _CHECKED_FROM = SALT_BYTES + 4
 _ACK = Layout("<II")
 _DONE = 0xFFFFFFFF
 _SEALED = b"sealed"
+_PARTS_BYTES = 1 + 4 * 5  # msgpack's lengths: of the array, and of topic, key, value and headers
+_HEADER_BYTES = 1 + 2 * 5
 
 
 class Damaged(Exception):  # noqa: N818 - it says what happened
@@ -95,6 +97,14 @@ _decode_beginning = msgpack.Decoder(_Beginning).decode
 def body_of(record: Record) -> bytes:
     """Write ``record`` as a frame's body."""
     return _encode((record.topic, record.key, record.value, record.headers))
+
+
+def body_bound(record: Record) -> int:
+    """Return how many bytes `body_of` gives at most; a tenth of the cost of encoding it."""
+    size = _PARTS_BYTES + len(record.topic.encode()) + len(record.key) + len(record.value)
+    for name, value in record.headers:
+        size += _HEADER_BYTES + len(name.encode()) + len(value)
+    return size
 
 
 def frame_of(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:

@@ -18,7 +18,7 @@ from bridge.core.partition import hash_of
 from bridge.io.spool.commits import Commits
 from bridge.io.spool.entry import Entry
 from bridge.io.spool.folder import Folder, InUse
-from bridge.io.spool.frames import ACK_BYTES, HEAD_BYTES, Damaged, Mark, body_of, frame_of
+from bridge.io.spool.frames import ACK_BYTES, HEAD_BYTES, Damaged, Mark, body_bound, body_of, frame_of
 from bridge.io.spool.ledger import Pick, Skip
 from bridge.io.spool.recovery import Damage, Recovery
 from bridge.io.spool.room import Limits, Room
@@ -117,6 +117,10 @@ class Spool:
     def takes(self, size: int) -> bool:
         """Whether a record of about ``size`` bytes would be tried now."""
         return not self._refuses(size + _BESIDE + _ABOUT)
+
+    def accepts(self, record: Record) -> bool:
+        """Whether `put` would try ``record`` now: never True where it would refuse it."""
+        return not self._refuses(body_bound(record) + _BESIDE)
 
     def holds(self, record: Record) -> bool:
         """Whether anything of the record's topic and key is here, durable or not: it must queue behind."""

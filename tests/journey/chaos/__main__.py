@@ -6,11 +6,12 @@ import logging
 import os
 import sys
 import uuid
+from contextlib import ExitStack
 from pathlib import Path
 
 import uvloop
 
-from tests.journey.chaos.cases import CASES, play
+from tests.journey.chaos.cases import CASES, ON_THREE_BROKERS, play
 from tests.journey.chaos.faults import FAULTS
 from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text, write
@@ -18,6 +19,7 @@ from tests.journey.chaos.run import Found, Plan
 from tests.journey.chaos.vendor import Load
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
+from tests.rig.kafka_set import KafkaSet
 from tests.rig.parts import Missing
 from tests.rig.redis import RealRedis
 
@@ -60,20 +62,28 @@ def main() -> int:
 async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
     found: dict[str, Found] = {}
     sys.stdout.write(f"seed {plan.seed}\n")
-    kafka, redis = RealKafka(), RealRedis()
-    try:
+    with ExitStack() as stack:
+        redis = RealRedis()
+        stack.callback(redis.remove)
         redis.start()
-        await asyncio.to_thread(kafka.start)
+        if not set(names) <= set(ON_THREE_BROKERS):
+            kafka = RealKafka()
+            stack.callback(kafka.remove)
+            await asyncio.to_thread(kafka.start)
         for name in names:
             sys.stdout.write(f"\n{name}: {(CASES[name].__doc__ or '').strip()}\n")
             redis.flush()
-            place = Place(kafka=kafka, redis=redis, name=f"chaos-{uuid.uuid4().hex[:8]}")
-            await kafka.create_topics(place.topics, configs=TOPIC_SETTINGS)
-            found[name] = await play(name, place, plan)
+            topics = f"chaos-{uuid.uuid4().hex[:8]}"
+            if name in ON_THREE_BROKERS:
+                with KafkaSet() as brokers:
+                    place = Place(kafka=brokers.brokers[0], redis=redis, name=topics, brokers=brokers)
+                    await brokers.create_topics(place.topics, configs=TOPIC_SETTINGS)
+                    found[name] = await play(name, place, plan)
+            else:
+                place = Place(kafka=kafka, redis=redis, name=topics)
+                await kafka.create_topics(place.topics, configs=TOPIC_SETTINGS)
+                found[name] = await play(name, place, plan)
             sys.stdout.write(as_text(name, found[name]))
-    finally:
-        kafka.remove()
-        redis.remove()
     return found
 
 

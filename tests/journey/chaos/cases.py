@@ -20,6 +20,9 @@ from tests.rig.waiting import TooLate, eventually
 ANSWERED_WITHIN_S = 4.0
 DRAINED_WITHIN_S = 20.0
 ENDS_WITHIN_S = 20.0
+RESETS = 300
+LEADERS_MOVE_S = 300.0
+LEADERS_STAY_S = 2.0
 STILL_ACCEPTING_S = 4.5  # of the 5 s for which the door stays open after SIGTERM
 
 
@@ -158,6 +161,31 @@ async def versions(run: Run) -> None:
     run.expect_all_posts()
 
 
+async def resets(run: Run) -> None:
+    """Three brokers under load: connections reset, then leaders moved: no producer lost, nothing twice."""
+    brokers, stage = run.stage.place.brokers, run.stage
+    if brokers is None:
+        raise RuntimeError("this case is played on three brokers")
+    resets, moving_s = (60, 20.0) if run.plan.short else (RESETS, LEADERS_MOVE_S)
+    async with run.act("one bridge", _load_of(run.plan, Load(per_s=300, keys=2000, broken=0.0))):
+        for _ in range(resets):
+            await asyncio.to_thread(run.random.choice(brokers.proxies).cut)
+            await asyncio.sleep(run.random.uniform(0.0, 0.3))
+        await stage.watch()
+        run.numbers["resets"] = resets
+        run.numbers["producers replaced by them"] = replaced = stage.bridge.look.replaced
+        moves, until = 0, time.time() + moving_s
+        while time.time() < until:
+            await brokers.move_leaders([stage.place.events])
+            moves += 1
+            await asyncio.sleep(LEADERS_STAY_S)
+        run.numbers["moves of all leaders"] = moves
+        await stage.watch()
+        run.numbers["producers replaced in all"] = stage.bridge.look.replaced
+    run.expect("no producer replaced by a reset", not replaced)
+    run.expect("leaders moved", moves)
+
+
 CASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     "faults": all_faults,
     "pause30": pause30,
@@ -167,11 +195,14 @@ CASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     "rolling": rolling,
     "scaling": scaling,
     "versions": versions,
+    "resets": resets,
 }
 
 # Cases in which no id may stand there twice, and no two of a key may have changed places.
-ONCE = ("pause30", "rolling", "scaling", "versions")
-IN_ORDER = ("pause30", "away60")
+ONCE = ("pause30", "rolling", "scaling", "versions", "resets")
+IN_ORDER = ("pause30", "away60", "resets")
+# Cases that need a cluster.
+ON_THREE_BROKERS = ("resets",)
 
 
 async def play(name: str, place: Place, plan: Plan) -> Found:

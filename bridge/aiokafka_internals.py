@@ -1,0 +1,98 @@
+"""What is known of aiokafka's private parts, apart from the batch sender's (`bridge.io.publisher.shortcut`).
+
+It holds for the versions of `KNOWN_VERSIONS`. With any other one nothing private is touched, and what only
+these parts can tell is found later by other means: a client that lost its background task by being silent.
+"""
+# ruff: noqa: SLF001 - see above
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import aiokafka
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
+
+KNOWN_VERSIONS = frozenset({"0.14.0"})
+
+
+def is_known() -> bool:
+    """Return whether the installed version is one whose private parts are known."""
+    return aiokafka.__version__ in KNOWN_VERSIONS
+
+
+class ResetSafeConnection(AIOKafkaConnection):  # type: ignore[misc]  # the library is not typed
+    """A connection on which a write after a reset fails as the library expects it.
+
+    For some turns of the event loop after a reset `connected` is still true. A write in them is a warning
+    under asyncio and a RuntimeError under uvloop. The library handles only OSError there: the RuntimeError
+    would end its sender, and with it every batch of every broker, or its metadata task, for good.
+    """
+
+    def send(self, request: object, expect_response: bool = True) -> Awaitable[Any]:  # noqa: FBT001, FBT002 - the library's
+        """Send a request; raises `KafkaConnectionError` where the connection is broken."""
+        try:
+            return super().send(request, expect_response)  # type: ignore[no-any-return]
+        except RuntimeError as error:
+            raise self._broken(error) from error
+
+    def _send_sasl_token(self, payload: bytes, expect_response: bool = True) -> Awaitable[Any]:  # noqa: FBT001, FBT002
+        try:
+            return super()._send_sasl_token(payload, expect_response)  # type: ignore[no-any-return]
+        except RuntimeError as error:
+            raise self._broken(error) from error
+
+    def _broken(self, error: RuntimeError) -> KafkaConnectionError:
+        self.close(reason=CloseReason.CONNECTION_BROKEN)
+        return KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}")
+
+
+def survive_resets() -> None:
+    """Have every aiokafka client of this process make `ResetSafeConnection`s from now on.
+
+    The library has no place to say so for one client. Nothing else changes for a client that is not ours.
+    """
+    if is_known():
+        conn.AIOKafkaConnection = ResetSafeConnection
+
+
+def ended_producer_task(producer: AIOKafkaProducer) -> str:
+    """Return which background task of a started producer has ended; empty if none, or not known.
+
+    The library starts none of them again: without its metadata task a client never finds a leader that
+    moved, without its sender a producer sends nothing.
+    """
+    if not is_known():
+        return ""
+    return _ended(metadata=producer.client._sync_task, sender=producer._sender.sender_task)
+
+
+def ended_consumer_task(consumer: AIOKafkaConsumer) -> str:
+    """Return the same of a started consumer that is a member of a group."""
+    if not is_known():
+        return ""
+    coordinator = consumer._coordinator
+    return _ended(
+        metadata=consumer._client._sync_task,
+        coordination=getattr(coordinator, "_coordination_task", None),
+        fetch=consumer._fetcher._fetch_task,
+    )
+
+
+def _ended(**tasks: "asyncio.Task[None] | None") -> str:
+    return next((name for name, task in tasks.items() if task is not None and task.done()), "")
+
+
+def cancel_sender(producer: AIOKafkaProducer) -> None:
+    """End a producer's sender, which `stop` waits for without a limit where Kafka is unavailable."""
+    sender = getattr(getattr(producer, "_sender", None), "sender_task", None)
+    if sender is not None:
+        sender.cancel()
+
+
+async def close_client(consumer: AIOKafkaConsumer) -> None:
+    """Close the connections that `stop` left open when it failed."""
+    client = getattr(consumer, "_client", None)
+    if client is not None:
+        await client.close()

@@ -1,0 +1,50 @@
+"""A consumer whose client can no longer work says so, instead of standing still."""
+
+import asyncio
+
+import pytest
+from aiokafka import conn
+from aiokafka.errors import KafkaError
+
+from bridge import aiokafka_internals
+from bridge.aiokafka_internals import ended_consumer_task, survive_resets
+from bridge.consumer import Subscription, subscribe
+from tests.consumer.records import Ground
+
+
+def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
+    assert events._member is not None  # noqa: SLF001 - there is no other way to the library's tasks
+    consumer = events._member._consumer  # noqa: SLF001
+    tasks: dict[str, asyncio.Task[None]] = {
+        "metadata": consumer._client._sync_task,  # noqa: SLF001
+        "coordination": consumer._coordinator._coordination_task,  # noqa: SLF001
+        "fetch": consumer._fetcher._fetch_task,  # noqa: SLF001
+    }
+    return tasks[name]
+
+
+@pytest.mark.parametrize("name", ["metadata", "coordination", "fetch"])
+async def test_a_background_task_that_has_ended_is_an_error(ground: Ground, name: str) -> None:
+    await ground.create("TranscodeComplete", partitions=1)
+    await ground.publish_transcoded(range(1))
+
+    async def read() -> None:
+        async with subscribe("TranscodeComplete", **ground.options) as events:
+            async for _ in events:
+                _task_of(events, name).cancel()
+
+    with pytest.raises((KafkaError, asyncio.CancelledError)):
+        await asyncio.wait_for(read(), 30)
+
+
+async def test_of_a_version_that_is_not_known_nothing_private_is_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = conn.AIOKafkaConnection
+    monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
+    monkeypatch.setattr(conn, "AIOKafkaConnection", object)
+    survive_resets()
+    assert conn.AIOKafkaConnection is object
+    assert ended_consumer_task(object()) == ""
+    monkeypatch.undo()
+    assert conn.AIOKafkaConnection is made
