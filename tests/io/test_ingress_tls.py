@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from bridge.certificates import RenewedContext, ServerTlsFiles
 from bridge.io.ingress import Limits
+from bridge.io.ingress.crowd import Crowd, Guest
 from tests.io.doors import Client, Door, opened, post, until
 from tests.rig.certificates import Authority, Mount
 
@@ -241,3 +242,22 @@ def test_it_speaks_nothing_older_than_tls_1_2(authority: Authority) -> None:
     context = ServerTlsFiles(certfile=str(pair.cert), keyfile=str(pair.key)).context()
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert context.verify_mode == ssl.CERT_NONE
+
+
+async def test_connections_are_accepted_again_after_a_bug_in_it(authority: Authority) -> None:
+    bugs = [ZeroDivisionError()]
+
+    class Connections(Crowd):
+        def join(self, guest: Guest) -> bool:
+            if bugs:
+                raise bugs.pop()
+            return super().join(guest)
+
+    async with opened(tls=serving(authority)) as door:
+        door.ingress.crowd = Connections(10, 10, 10)
+        await is_refused(door, trusting(authority))
+        client = await knock(door, trusting(authority))
+        client.send(post(BODY))
+        assert (await client.response()).status == 200
+        assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        client.writer.close()

@@ -238,11 +238,12 @@ class Connections:
             asyncio.get_running_loop().add_reader(one, self._accept, one)
 
     def _sweep(self) -> None:
+        # First: what fails below must not be the last sweep.
+        self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_EVERY_S, self._sweep)
         now = self.clock()
         for connection in [*self._present.values()]:
             if now - connection.since > _LIMITS_S[connection.state]:
                 connection.close()
-        self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_EVERY_S, self._sweep)
 
     def _reserve(self) -> None:
         """Keep a descriptor open for each client that is not there, and for those that have to go first."""

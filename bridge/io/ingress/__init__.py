@@ -123,7 +123,7 @@ class Ingress:
             self._servers.append(
                 await loop.create_server(connect, sock=sock, backlog=_BACKLOG)
                 if tls is None
-                else TlsListener(self, sock, tls, connect)
+                else TlsListener(self, sock, tls, connect, self._telemetry)
             )
         if HttpRequestParser is HttpRequestParserPy:
             log.warning("http_parser_slow", meaning=_PARSER_MEANING)

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from bridge.io.ingress.crowd import House
+from bridge.telemetry import Telemetry
+from bridge.tending import tended
 
 # Beside the ingress's own limits: for what the library waits for, a shutdown that nobody answers among it.
 _HANDSHAKE_S = 60.0
@@ -31,14 +33,21 @@ Connect = Callable[[Callable[[], None]], asyncio.Protocol]
 class TlsListener:
     """Accepts on one listening socket, which it closes at its end."""
 
-    def __init__(self, house: House, sock: socket.socket, context: ssl.SSLContext, connect: Connect) -> None:
+    def __init__(
+        self,
+        house: House,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        connect: Connect,
+        telemetry: Telemetry,
+    ) -> None:
         self._house = house
         self._sock = sock
         self._context = context
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
-        self._accepting = self._loop.create_task(self._accept())
+        self._accepting = self._loop.create_task(tended(self._accept, telemetry))
 
     def close(self) -> None:
         """Accept no more; who is connected stays."""
