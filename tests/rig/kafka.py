@@ -75,13 +75,15 @@ class RealKafka:
         if not self.ours:
             return
         java, jars = java_command()
-        if self._classes is not None:
+        options = self._java or list(_QUICK)
+        if self._classes is not None:  # no archive: it would be of these classes alone
             jars = os.pathsep.join([str(self._classes), jars])
+        elif not self._java:
+            options += class_archive(java, jars, _run_once)
         if self._folder is None:
             folder = temporary_folder("rig-kafka-")
             self._format(java, jars, folder)
             self._folder = folder
-        options = self._java or [*_QUICK, *class_archive(java, jars, _run_once)]
         command = [java, *options, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
         self._process = process = Process(command, self._folder / "kafka.log")
         eventually_blocking(
