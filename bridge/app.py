@@ -141,7 +141,7 @@ class Bridge:
         log.info(
             "listening",
             version=__version__,
-            url=f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}",
+            url=f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}/callbacks",
             http_port=self.http_port,
             admin_port=self.admin_port,
             callbacks=callback_paths(self._applications.values()),

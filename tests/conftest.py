@@ -44,6 +44,8 @@ _WORKERS = pytest.StashKey[list[int]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Leave by way of every clean-up when a runner's time limit sends SIGTERM; so do the workers."""
+    # Begun in the background of a shell it is ignored, and the programs of the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_HEAL] = []
     config.stash[_WORKERS] = []
 

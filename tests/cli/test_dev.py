@@ -70,7 +70,7 @@ async def test_what_it_prints_lets_every_command_of_another_terminal_find_it() -
         ]
         assert there.err == ""
         made = await vod_bridge("topics", "--create", settings=settings)
-        assert (made.code, made.out) == (0, "0 made, 39 were there\n")
+        assert (made.code, made.out) == (0, "0 topics made, 39 there before\n")
         checked = await vod_bridge("check", settings=settings)
         assert (checked.code, "0 failed" in checked.out) == (0, True), checked.out
         replayed = await vod_bridge("replay", "--dead-letters", settings=settings)

@@ -68,7 +68,7 @@ class Proxy:
 
     def lead_to(self, target_port: int) -> None:
         """Lead new connections to another port, as a name does that was switched."""
-        self._target = target_port
+        self.target = target_port
 
     def stall(self) -> None:
         """Go silent: connections stay open and new ones open, no byte moves in either direction."""
