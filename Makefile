@@ -32,7 +32,7 @@ run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show eve
 	@$(BIN)/vod-bridge dev $(ARGS)
 
 unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (under a minute on two cores)
-	@$(PYTEST) -n auto -m unit $(ARGS)
+	@$(PYTEST) -n auto --dist worksteal -m unit $(ARGS)
 
 services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (4 min)
 	@$(PYTEST) -m "services and not long" $(ARGS)

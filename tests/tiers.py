@@ -5,6 +5,7 @@ tools of ``make tools``. What a test asks for by its fixtures decides; one that 
 carries its marker itself, or is refused. ``long`` is for scenarios that take their time, in any tier.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Collection, Iterator
@@ -70,6 +71,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the long ones and those that wait go first, so that the workers end together."""
     items.sort(key=_turn)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what the tests are made of: it lives as long as this process."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

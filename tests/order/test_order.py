@@ -5,6 +5,7 @@
 
 import pytest
 
+from tests.examples import examples
 from tests.order.__main__ import find
 from tests.order.mutations import MUTATIONS
 from tests.order.scenario import violations_of
@@ -14,7 +15,7 @@ KNOWN = {"a": 83, "b": 466, "c": 42, "d": 277, "e": 96, "revision": 64, "retry":
 SEEDS_A_MUTATION = 500
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(examples(8, full=24)))
 def test_nothing_is_lost_invented_or_out_of_order(seed: int) -> None:
     assert violations_of(seed) == []
 
