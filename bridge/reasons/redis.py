@@ -152,8 +152,9 @@ def _silent(error: Exception, place: str, text: str) -> Trouble:
             what=f"{place}: does not answer as a Redis does",
             todo=f"check host and port of {_URL}: {_NO_REDIS}",
         )
-    # The library's word for an end of the stream; in a cluster or behind sentinels it is one of several.
-    if isinstance(error, ConnectionResetError) or "Connection closed by server" in text:
+    # The library's words for an end of the stream; in a cluster or behind sentinels it is one of several.
+    reset = cause_of(error, ConnectionResetError) is not None or "Connection reset by peer" in text
+    if reset or "Connection closed by server" in text:
         return Trouble(
             what=f"{place}: takes the connection and hangs up",
             todo=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",

@@ -2,11 +2,14 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from tests.rig.waiting import TooLate
+from tests.rig.waiting import TooLate, eventually
 
 
 class Consumed(Struct, frozen=True, kw_only=True):
@@ -41,7 +44,13 @@ async def read_all(bootstrap: str, topics: Iterable[str], within_s: float = 120.
 
 
 async def _read(consumer: AIOKafkaConsumer, topics: list[str], deadline: float) -> list[Consumed]:
-    cluster = await consumer._client.fetch_all_metadata()  # noqa: SLF001 - asking by name could make a topic
+    async def listed() -> Any:  # noqa: ANN401 - the library is untyped
+        with suppress(KafkaError):  # a broker that was frozen for long is none for a moment
+            # Not by name: that could make a topic.
+            return await consumer._client.fetch_all_metadata()  # noqa: SLF001
+        return None
+
+    cluster = await eventually(listed, "the cluster lists its topics")
     places = [
         TopicPartition(topic, number)
         for topic in topics
