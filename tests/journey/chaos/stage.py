@@ -19,7 +19,7 @@ from tests.rig.program import Program
 from tests.rig.proxy import Proxy
 from tests.rig.waiting import TooLate, eventually
 
-CALM_WITHIN_S = 60.0
+CALM_WITHIN_S = 180.0  # a busy machine drains a full spool slowly
 LOOKS_WITHIN_S = 1.0
 LOG_TAIL = 4000
 
