@@ -31,18 +31,18 @@ help: ## Show this
 run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show events passing
 	@$(BIN)/vod-bridge dev $(ARGS)
 
-unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (under a minute on two cores)
+unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (1 to 2 min on two cores)
 	@$(PYTEST) -n auto --dist worksteal -m unit $(ARGS)
 
-services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (4 min)
+services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (6 min)
 	@$(PYTEST) -m "services and not long" $(ARGS)
 
-test: $(VENV)/.test ## Run what this machine can run but the long scenarios, then the coverage gate (5 min on two cores)
+test: $(VENV)/.test ## Run what this machine can run but the long scenarios, then the coverage gate (8 to 10 min on two cores)
 	@$(BIN)/coverage erase
 	@$(PYTEST) --cov --cov-report= -m "not long" $(ARGS)
 	@$(if $(ARGS),,$(MAKE) --no-print-directory gate)
 
-test-long: $(VENV)/.test ## Run all that this machine can run, with the full number of examples (9 min)
+test-long: $(VENV)/.test ## Run all that this machine can run, with the full number of examples (13 min)
 	@BRIDGE_TEST_EXAMPLES=full $(PYTEST) $(ARGS)
 
 gate: $(VENV)/.test ## Hold the core and the journey to 100 % branch coverage (after make test)
