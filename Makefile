@@ -78,7 +78,7 @@ kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kube
 interop: $(VENV)/.test ## Run the Java and the Node consumer of schemas/README.md on real records (JDK, Maven, Node)
 	@$(BIN)/python -m tests.interop $(ARGS)
 
-fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: seconds, ARGS='codec 3600': one of them)
+fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: seconds; runs=20000: the same inputs each time; 'codec 3600': one of them)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(or $(ARGS),600)
 

@@ -75,6 +75,10 @@ async def test_other_pages_and_methods_are_refused(door: Door) -> None:
     assert (await door.get("/readyz", "HEAD"))[0] == 503
 
 
+async def test_a_connect_without_a_target_is_answered(limited: "Limited") -> None:
+    assert (await limited.ask(b"CONNECT \r\nHost: a\r\n\r\n")).startswith(b"HTTP/0.9 404 ")
+
+
 class Clock:
     """Seconds that pass when a test says so."""
 

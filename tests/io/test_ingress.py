@@ -6,6 +6,7 @@ import pytest
 from msgspec import json
 
 from bridge.core.outcome import Ending, Outcome
+from bridge.io.ingress.requests import HEADER_MAX
 from tests.io.doors import PUBLISHED, Door, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
@@ -77,6 +78,13 @@ async def test_other_methods_are_refused_before_the_address_is_judged(door: Door
     response = await door.ask(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert (response.status, response.headers["allow"]) == (405, "POST")
     assert door.refused("method") == 1
+
+
+@pytest.mark.parametrize("fill", [0, HEADER_MAX], ids=["small", "large"])
+async def test_a_connect_without_a_target_is_no_bug(door: Door, fill: int) -> None:
+    response = await door.ask(b"CONNECT \r\nHost: x\r\nX-Fill: " + b"f" * fill + b"\r\n\r\n")
+    assert response.status == (431 if fill else 405)
+    assert door.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 0
 
 
 async def test_a_head_request_gets_no_body(door: Door) -> None:

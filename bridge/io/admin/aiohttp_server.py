@@ -8,6 +8,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import StreamReader
+from yarl import URL
 
 SERVER_NAME = "vod-event-bridge"  # else aiohttp writes its own and Python's version
 
@@ -43,11 +47,24 @@ class _Protocol(web.RequestHandler):
         self.logger.debug(*args, **kw)  # type: ignore[arg-type] # the library's signature
 
 
+def _request_of(
+    message: RawRequestMessage,
+    payload: StreamReader,
+    protocol: web.RequestHandler,
+    writer: AbstractStreamWriter,
+    task: "asyncio.Task[None]",
+) -> web.BaseRequest:
+    """Make the request; one without a target ("CONNECT" and two blanks) gets an empty URL."""
+    if not message.path:
+        message = message._replace(path="", url=URL())
+    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
+
+
 class HttpServer:
     """Makes the protocol of a connection; ``answer`` gives the response to a request."""
 
     def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._server = web.Server(answer, access_log=None)
+        self._server = web.Server(answer, request_factory=_request_of, access_log=None)
 
     def protocol(self) -> asyncio.Protocol:
         """Make the protocol of one connection; it is what a request names as its ``protocol``."""

@@ -94,13 +94,15 @@ def says_no_length(message: RawRequestMessage, payload: StreamReader) -> bool:
 
 def is_too_large(message: RawRequestMessage) -> bool:
     """Whether a head has more bytes than are taken."""
-    size = len(message.path) + sum(len(name) + len(value) for name, value in message.raw_headers)
+    size = len(message.path or "") + sum(len(name) + len(value) for name, value in message.raw_headers)
     return size > HEADER_MAX
 
 
 def target_of(message: RawRequestMessage) -> tuple[str, str]:
-    """Give the path and the query that a request asks for."""
+    """Give the path and the query that a request asks for; both empty where it names no target."""
     target = message.path
+    if not target:
+        return "", ""  # "CONNECT" and two blanks: aiohttp 3.14 has neither a path nor a URL then
     if not target.startswith("/"):
         return message.url.raw_path, message.url.raw_query_string
     path, _, query = target.partition("#")[0].partition("?")
