@@ -32,7 +32,7 @@ run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show eve
 	@$(BIN)/vod-bridge dev $(ARGS)
 
 unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (1 to 2 min on two cores)
-	@$(PYTEST) -n auto --dist worksteal -m unit $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist worksteal -m unit $(ARGS)
 
 services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (6 min)
 	@$(PYTEST) -m "services and not long" $(ARGS)

@@ -61,7 +61,7 @@ ROOMS = {
     "embedded": _room("", "confluent_kafka"),
     "embedded_relay": _room(),
     "io.ingress": _room("io.listening running telling core telemetry tending", "aiohttp msgspec structlog"),
-    "io.admin": _room("io.listening core", "aiohttp msgspec prometheus_client structlog"),
+    "io.admin": _room("io.listening core", "aiohttp msgspec prometheus_client structlog yarl"),
     "io.listening": _room(),
     "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
     "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),

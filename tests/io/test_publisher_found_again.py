@@ -58,6 +58,7 @@ def port_of(address: str) -> int:
     return int(address.rpartition(":")[2])
 
 
+@pytest.mark.services  # it takes as long as the limits of a real service
 @pytest.mark.parametrize("holds", [True, False], ids=["with a record held", "with nothing held"])
 async def test_a_bootstrap_address_that_leads_to_another_cluster_now_is_followed(*, holds: bool) -> None:
     topic = "vod.Moved"
