@@ -48,7 +48,7 @@ class ResetSafeConnection(AIOKafkaConnection):  # type: ignore[misc]  # the libr
         return KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}")
 
 
-def survive_resets() -> None:
+def install_reset_safe_connections() -> None:
     """Have every aiokafka client of this process make `ResetSafeConnection`s from now on.
 
     The library has no place to say so for one client. Nothing else changes for a client that is not ours.
@@ -65,7 +65,7 @@ def ended_producer_task(producer: AIOKafkaProducer) -> str:
     """
     if not is_known():
         return ""
-    return _ended(metadata=producer.client._sync_task, sender=producer._sender.sender_task)
+    return _first_ended(metadata=producer.client._sync_task, sender=producer._sender.sender_task)
 
 
 def ended_consumer_task(consumer: AIOKafkaConsumer) -> str:
@@ -73,14 +73,14 @@ def ended_consumer_task(consumer: AIOKafkaConsumer) -> str:
     if not is_known():
         return ""
     coordinator = consumer._coordinator
-    return _ended(
+    return _first_ended(
         metadata=consumer._client._sync_task,
         coordination=getattr(coordinator, "_coordination_task", None),
         fetch=consumer._fetcher._fetch_task,
     )
 
 
-def _ended(**tasks: "asyncio.Task[None] | None") -> str:
+def _first_ended(**tasks: "asyncio.Task[None] | None") -> str:
     return next((name for name, task in tasks.items() if task is not None and task.done()), "")
 
 

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import aiohttp
 
-from bridge.certificates import RenewedContext, ServerTlsFiles
+from bridge.certificates import ReloadingSSLContext, ServerTlsFiles
 from bridge.core.application import Application
 from bridge.core.event import Notification, Record
-from bridge.core.outcome import Outcome, Rejected
-from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_instead
-from bridge.credentials import Provided, credential_of
-from bridge.drain import Drain, Pace
-from bridge.holding import Holding
-from bridge.io.dedup import Limits as MemoryLimits
-from bridge.io.dedup import Memory
+from bridge.core.outcome import DeliveryResult, RejectedError
+from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
+from bridge.credentials import RefreshingCredentials, credential_source
+from bridge.drain import Drain, DrainLimits
+from bridge.holding import HoldPolicy
+from bridge.io.dedup import DedupLimits as MemoryLimits
+from bridge.io.dedup import RedisDedup
 from bridge.io.ingress import Clock, Ingress
-from bridge.io.ingress import Limits as DoorLimits
-from bridge.io.poller import Limits as PollerLimits
-from bridge.io.poller import Poller, Surroundings
-from bridge.io.publisher import Limits as WriterLimits
-from bridge.io.publisher import Publisher
-from bridge.io.spool import Limits as SpoolLimits
+from bridge.io.ingress import IngressLimits as DoorLimits
+from bridge.io.poller import PollerLimits as PollerLimits
+from bridge.io.poller import Poller, PollerDeps
+from bridge.io.publisher import PublisherLimits as WriterLimits
+from bridge.io.publisher import KafkaPublisher
+from bridge.io.spool import SpoolLimits as SpoolLimits
 from bridge.io.spool import Spool
 from bridge.io.vod_api import Account, LegacyApi, VodApi
 from bridge.links import kafka_options, redis_client
@@ -33,10 +33,10 @@ from bridge.proxies import proxy_for
 from bridge.settings import Settings
 from bridge.settings.apps import AppSettings
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
-from bridge.tracing import Traces, Untraced
+from bridge.telling import Promise
+from bridge.tracing import Tracing, NoopTracing
 
-_MILLISECONDS_A_DAY = 86_400_000
+_MS_PER_DAY = 86_400_000
 
 
 def now_ms() -> int:
@@ -44,36 +44,36 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def routing_of(settings: Settings) -> Routing:
+def build_routing(settings: Settings) -> Routing:
     """Say which topics events go to."""
     return settings.routing()
 
 
-def holding_rule(settings: Settings) -> Holding:
+def hold_policy(settings: Settings) -> HoldPolicy:
     """Say how long what is not durable is kept silent."""
     http = settings.http
-    return Holding(
+    return HoldPolicy(
         hold_s=http.hold_s,
-        slow_s=settings.kafka.slow_after_s,
-        most=http.held_max,
-        most_bytes=http.held_max_bytes,
-        publish_unchecked=settings.dedup.when_unavailable == "publish",
+        slow_after_s=settings.kafka.slow_after_s,
+        max_held=http.held_max,
+        max_held_bytes=http.held_max_bytes,
+        fail_open=settings.dedup.when_unavailable == "publish",
     )
 
 
-def build_memory(settings: Settings, telemetry: Telemetry) -> Memory:
+def build_dedup(settings: Settings, telemetry: Telemetry) -> RedisDedup:
     """Build what remembers occurrences."""
     dedup = settings.dedup
     limits = MemoryLimits(
-        call_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MILLISECONDS_A_DAY)
+        call_timeout_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MS_PER_DAY)
     )
     # Two lines an application, and what a silent Redis still holds while it is probed.
     apps = [*settings.applications()]
     redis = redis_client(settings.redis, 2 * len(apps) + 8)
-    return Memory(redis, telemetry, now_ms, limits, apps)
+    return RedisDedup(redis, telemetry, now_ms, limits, apps)
 
 
-def build_writer(settings: Settings, telemetry: Telemetry) -> Publisher:
+def build_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher:
     """Build what writes to Kafka."""
     kafka = settings.kafka
     options = kafka_options(kafka) | {
@@ -82,8 +82,8 @@ def build_writer(settings: Settings, telemetry: Telemetry) -> Publisher:
         "compression_type": None if kafka.compression == "none" else kafka.compression,
         "request_timeout_ms": 10_000,
     }
-    limits = WriterLimits(in_flight_bytes=kafka.in_flight_max_bytes, slow_after=kafka.slow_after_s)
-    return Publisher(options, telemetry, limits)
+    limits = WriterLimits(max_in_flight_bytes=kafka.in_flight_max_bytes, ack_timeout_s=kafka.slow_after_s)
+    return KafkaPublisher(options, telemetry, limits)
 
 
 def build_spool(settings: Settings, telemetry: Telemetry) -> Spool:
@@ -93,27 +93,27 @@ def build_spool(settings: Settings, telemetry: Telemetry) -> Spool:
     return Spool(Path(spool.path), limits, telemetry, now_ms)
 
 
-def build_drain(settings: Settings, writer: Publisher, spool: Spool, telemetry: Telemetry) -> Drain:
+def build_drain(settings: Settings, publisher: KafkaPublisher, spool: Spool, telemetry: Telemetry) -> Drain:
     """Build the way back from the spool to Kafka."""
-    routing = routing_of(settings)
+    routing = build_routing(settings)
 
-    def buried(record: Record, rejected: Rejected) -> Record | None:
-        return dead_letter_instead(record, rejected.reason, rejected.detail, routing)
+    def to_dead_letter(record: Record, error: RejectedError) -> Record | None:
+        return dead_letter_for_record(record, error.reason, error.detail, routing)
 
-    return Drain(writer, spool, buried, telemetry, Pace())
+    return Drain(publisher, spool, to_dead_letter, telemetry, DrainLimits())
 
 
-def build_traces(settings: Settings) -> Traces:
+def build_tracing(settings: Settings) -> Tracing:
     """Build what puts spans around the parts; where that is off, nothing of it is even loaded."""
     if not settings.tracing.enabled:
-        return Untraced()
-    from bridge.tracing.exporting import traces_by_environment  # noqa: PLC0415 - an extra, for those who want it
+        return NoopTracing()
+    from bridge.tracing.exporting import tracing_from_env  # noqa: PLC0415 - an extra, for those who want it
 
-    return traces_by_environment()
+    return tracing_from_env()
 
 
-def build_door(
-    settings: Settings, deliver: Callable[[Notification], Told[Outcome]], telemetry: Telemetry
+def build_ingress(
+    settings: Settings, deliver: Callable[[Notification], Promise[DeliveryResult]], telemetry: Telemetry
 ) -> Ingress:
     """Build what takes pushed notifications, and hands them to ``deliver``."""
     http = settings.http
@@ -135,7 +135,7 @@ def build_door(
     )
 
 
-def ingress_tls(settings: Settings) -> RenewedContext | None:
+def ingress_tls(settings: Settings) -> ReloadingSSLContext | None:
     """Give what the ingress speaks TLS with, followed as its files change; None where it speaks none.
 
     Raises OSError where the files cannot be used.
@@ -144,16 +144,16 @@ def ingress_tls(settings: Settings) -> RenewedContext | None:
     if not (http.tls_certfile and http.tls_keyfile):
         return None
     cafile = str(http.tls_client_cafile) if http.tls_client_cafile else None
-    return RenewedContext(
+    return ReloadingSSLContext(
         ServerTlsFiles(certfile=str(http.tls_certfile), keyfile=str(http.tls_keyfile), client_cafile=cafile)
     )
 
 
-def vendor_account(app: AppSettings, *, patient: bool = False) -> Account:
+def vendor_account(app: AppSettings, *, wait_for_credential: bool = False) -> Account:
     """Say how an application reaches the vendor; ``patient`` waits for a role's first credential."""
-    credential = credential_of(app)
-    if patient and isinstance(credential, Provided):
-        credential.first()
+    credential = credential_source(app)
+    if wait_for_credential and isinstance(credential, RefreshingCredentials):
+        credential.refresh_now()
     return Account(
         endpoint=app.endpoint, sub_app_id=app.sub_app_id, credential=credential, proxy_for=proxy_for
     )
@@ -161,26 +161,26 @@ def vendor_account(app: AppSettings, *, patient: bool = False) -> Account:
 
 def build_pollers(
     settings: Settings,
-    deliver: Callable[[Notification], Awaitable[Outcome]],
-    writer: Publisher,
+    deliver: Callable[[Notification], Awaitable[DeliveryResult]],
+    publisher: KafkaPublisher,
     telemetry: Telemetry,
     session: aiohttp.ClientSession,
 ) -> list[Poller]:
     """Build what pulls, one for each application in mode pull. While ``writer`` is not flowing, none does."""
-    surroundings = Surroundings(
+    deps = PollerDeps(
         deliver=deliver,
-        open_now=lambda: writer.flowing,
+        can_pull=lambda: publisher.accepting,
         now_ms=now_ms,
         monotonic=time.monotonic,
         telemetry=telemetry,
     )
-    limits = PollerLimits(batches=settings.pull.batches)
+    limits = PollerLimits(max_concurrency=settings.pull.batches)
 
     def build(app: Application) -> Poller:
         account = vendor_account(settings.apps[app.name])
         if app.mode == "pull-legacy":
-            return Poller(app, LegacyApi(account, session, time.time), surroundings, limits)
+            return Poller(app, LegacyApi(account, session, time.time), deps, limits)
         api = VodApi(account, session, time.time)
-        return Poller(app, api, surroundings, limits, api.waiting)
+        return Poller(app, api, deps, limits, api.queue_depth)
 
     return [build(app) for app in settings.applications().values() if app.mode != "push"]

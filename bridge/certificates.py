@@ -15,11 +15,11 @@ from msgspec import Struct
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_LOOK_EVERY_S = 1.0
-_NO_STAMP = (0, 0, 0)
+_CHECK_INTERVAL_S = 1.0
+_MISSING = (0, 0, 0)
 
 
-class Files(Protocol):
+class PemFiles(Protocol):
     """PEM files of which a context is made."""
 
     def context(self) -> ssl.SSLContext:
@@ -56,7 +56,7 @@ class ServerTlsFiles(Struct, frozen=True, kw_only=True):
         return [path for path in (self.certfile, self.keyfile, self.client_cafile) if path]
 
 
-class TlsFiles(Struct, frozen=True, kw_only=True):
+class ClientTlsFiles(Struct, frozen=True, kw_only=True):
     """Paths of PEM files. Trusted is what ``cafile`` and ``capath`` hold, the system's where both are empty.
 
     ``certfile`` and ``keyfile`` are the client's own, for mutual TLS; ``password`` opens the key.
@@ -85,7 +85,7 @@ class TlsFiles(Struct, frozen=True, kw_only=True):
         return [path for path in (self.cafile, self.capath, self.certfile, self.keyfile) if path]
 
 
-class RenewedContext(ssl.SSLContext):
+class ReloadingSSLContext(ssl.SSLContext):
     """A context that libraries keep for ever, and each of whose connections begins with what is in force.
 
     The files are looked at where a connection begins, at most every ``every_s`` seconds. Files that cannot
@@ -94,24 +94,24 @@ class RenewedContext(ssl.SSLContext):
     """
 
     # What the base wants to be made with: of the client's kind or the server's, as its connections are.
-    def __new__(cls, files: Files, *_: object, **__: object) -> Self:  # noqa: D102
+    def __new__(cls, files: PemFiles, *_: object, **__: object) -> Self:  # noqa: D102
         serves = isinstance(files, ServerTlsFiles)
         return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER if serves else ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(
         self,
-        files: Files,
+        files: PemFiles,
         monotonic: Callable[[], float] = time.monotonic,
-        every_s: float = _LOOK_EVERY_S,
+        interval_s: float = _CHECK_INTERVAL_S,
     ) -> None:
         """Read the files. Raises OSError where they cannot be used."""
         self._files = files
         self._monotonic = monotonic
-        self._every_s = every_s
-        self._looked_at = -inf
-        self._problem = ""
-        self._seen = _stamps(files)
-        self._inner = files.context()
+        self._interval_s = interval_s
+        self._checked_at_s = -inf
+        self._last_error = ""
+        self._loaded_fingerprints = _fingerprints(files)
+        self._active = files.context()
 
     def wrap_bio(
         self,
@@ -122,51 +122,51 @@ class RenewedContext(ssl.SSLContext):
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
         """Begin a connection; both event loops come this way."""
-        self.look()
-        return self._inner.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+        self.reload_if_changed()
+        return self._active.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
 
     @property
-    def shows(self) -> bool:
+    def has_client_certificate(self) -> bool:
         """Whether a certificate of ours is shown to a server that asks for it."""
         return getattr(self._files, "certfile", None) is not None
 
-    def look(self) -> None:
+    def reload_if_changed(self) -> None:
         """Read the files again where they have changed, unless that was asked a moment ago."""
         now = self._monotonic()
-        if now - self._looked_at < self._every_s:
+        if now - self._checked_at_s < self._interval_s:
             return
-        self._looked_at = now
-        stamps = _stamps(self._files)
-        if stamps == self._seen:
+        self._checked_at_s = now
+        fingerprints = _fingerprints(self._files)
+        if fingerprints == self._loaded_fingerprints:
             return
         try:
-            self._inner = self._files.context()
+            self._active = self._files.context()
         except (OSError, ValueError) as error:
-            self._complain(str(error))
+            self._log_failure(str(error))
             return
         # Stamped before they were read: what came in between is seen as another change.
-        self._seen, self._problem = stamps, ""
+        self._loaded_fingerprints, self._last_error = fingerprints, ""
         log.info("certificates_renewed", files=self._files.paths())
 
-    def _complain(self, problem: str) -> None:
-        if problem != self._problem:
-            self._problem = problem
+    def _log_failure(self, error: str) -> None:
+        if error != self._last_error:
+            self._last_error = error
             log.warning(
                 "certificates_not_usable",
                 files=self._files.paths(),
-                error=problem,
+                error=error,
                 meaning="those read before stay in force; the files are tried again",
             )
 
 
-def _stamps(files: Files) -> list[tuple[int, int, int]]:
+def _fingerprints(files: PemFiles) -> list[tuple[int, int, int]]:
     """Tell what changes when one of them does, also where what was swapped is a link to their folder."""
-    return [_stamp(path) for path in files.paths()]
+    return [_fingerprint(path) for path in files.paths()]
 
 
-def _stamp(path: str) -> tuple[int, int, int]:
+def _fingerprint(path: str) -> tuple[int, int, int]:
     try:
         found = os.stat(path)  # noqa: PTH116 - a path as text, as the settings have it
     except OSError:
-        return _NO_STAMP
+        return _MISSING
     return found.st_mtime_ns, found.st_ino, found.st_size

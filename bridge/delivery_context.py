@@ -16,25 +16,25 @@ class DeliveryContext(Struct, eq=False):
 
     notification: Notification
     size: int
-    arrived: float
+    received_at: float
     deadline: float
-    pause: float
+    backoff_s: float
     event: Event | None = None
-    refusal: tuple[str, str] = ("", "")
-    acked_s: float | None = None
+    rejection: tuple[str, str] = ("", "")
+    ack_s: float | None = None
     number: int = 0
     retry: Retry | None = None
 
     @property
-    def has_given_up(self) -> bool:
+    def has_stopped_retrying(self) -> bool:
         """Whether nothing is tried again."""
-        return self.pause == inf
+        return self.backoff_s == inf
 
-    def rest(self) -> float:
+    def next_backoff(self) -> float:
         """Take the next pause before trying again: each twice the one before."""
-        pause, self.pause = self.pause, self.pause * 2
+        pause, self.backoff_s = self.backoff_s, self.backoff_s * 2
         return pause
 
-    def give_up(self) -> None:
+    def stop_retrying(self) -> None:
         """Try no more: the time is over, or there is no room to hold the body any longer."""
-        self.pause = inf
+        self.backoff_s = inf

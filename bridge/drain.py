@@ -12,40 +12,40 @@ import structlog
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.core.outcome import Rejected, Unavailable
-from bridge.keeping import Bearer, Kept, Sent
+from bridge.core.outcome import RejectedError, UnavailableError
+from bridge.keeping import DeliveryCallbacks, SpoolHandle, SendHandle
 from bridge.telemetry import Telemetry
-from bridge.tending import tended
+from bridge.tending import supervise
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Producer(Protocol):
+class Publisher(Protocol):
     """What writes to Kafka. ``era`` grows whenever it takes more than before."""
 
     @property
-    def era(self) -> int:
+    def availability_epoch(self) -> int:
         """A number that only grows."""
 
     @property
-    def flowing(self) -> bool:
+    def accepting(self) -> bool:
         """Whether records are taken now."""
 
-    def takes(self, topic: str, hashed: int) -> bool:
+    def accepts(self, topic: str, key_hash: int) -> bool:
         """Whether records of that topic and hash of a key leave now."""
 
-    def offer(self, record: Record, owner: Bearer) -> Sent | None:
+    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle | None:
         """Send ``record`` if it leaves now."""
 
 
-class Taken(Kept, Protocol):
+class DrainableHandle(SpoolHandle, Protocol):
     """A record in the spool that may be drained."""
 
-    def set_aside(self, why: str) -> None:
+    def quarantine(self, reason: str) -> None:
         """Let it go, its bytes kept for a person: no topic takes it."""
 
 
-class Store(Protocol):
+class SpoolStore(Protocol):
     """What keeps records on disk, oldest first. ``wake`` is set whenever more may be read."""
 
     wake: asyncio.Event
@@ -57,77 +57,77 @@ class Store(Protocol):
     def rewind(self) -> None:
         """Begin to read at the oldest again."""
 
-    async def read(self, most_bytes: int, skip: Callable[[str, int], bool]) -> Sequence[tuple[Taken, Record]]:
+    async def read(self, max_bytes: int, skip: Callable[[str, int], bool]) -> Sequence[tuple[DrainableHandle, Record]]:
         """Take the next ones that may be drained, in order, but those that ``skip`` says are not wanted."""
 
 
-class Pace(Struct, frozen=True, kw_only=True):
+class DrainLimits(Struct, frozen=True, kw_only=True):
     """How much is read and on its way at once (bytes, records), and the pauses between passes, in seconds.
 
     Passes that send nothing (what waits is not wanted yet) come ever more rarely.
     """
 
-    read_bytes: int = 512 * 1024
-    most_bytes: int = 4 * 1024 * 1024
-    most_records: int = 2_000
-    rest_s: float = 0.1
-    rest_max_s: float = 2.0
+    max_read_bytes: int = 512 * 1024
+    max_in_flight_bytes: int = 4 * 1024 * 1024
+    max_in_flight_records: int = 2_000
+    pause_s: float = 0.1
+    max_pause_s: float = 2.0
 
 
-class Draining:
+class DrainingRecord:
     """One record on its way back. Only Kafka's word lets it leave the spool."""
 
-    __slots__ = ("_drain", "_entry", "_record", "_sent", "size")
+    __slots__ = ("_drain", "_entry", "_record", "_send_handle", "size")
 
-    def __init__(self, drain: "Drain", entry: Taken, record: Record) -> None:
+    def __init__(self, drain: "Drain", entry: DrainableHandle, record: Record) -> None:
         self._drain = drain
         self._entry = entry
         self._record = record
-        self._sent: Sent | None = None
+        self._send_handle: SendHandle | None = None
         self.size = len(record.value) + len(record.key)
 
-    def begin(self) -> bool:
+    def start(self) -> bool:
         """Set out; False where Kafka does not take it now."""
-        self._sent = self._drain.producer.offer(self._record, self)
-        return self._sent is not None
+        self._send_handle = self._drain.publisher.try_send(self._record, self)
+        return self._send_handle is not None
 
-    def written(self) -> None:
+    def on_delivered(self) -> None:
         """Kafka has it."""
         # A death before the disk knows it repeats the record, under the same id; it is never lost.
         self._entry.remove()
-        self._drain.count()
-        self._over()
+        self._drain.on_delivered()
+        self._finish()
 
-    def refused(self, error: Unavailable | Rejected) -> None:
+    def on_failed(self, error: UnavailableError | RejectedError) -> None:
         """Kafka does not have it: another time, or never where the topic refuses its size."""
         try:
-            if isinstance(error, Rejected):
-                self._drain.bury(self._entry, self._record, error)
+            if isinstance(error, RejectedError):
+                self._drain.dead_letter(self._entry, self._record, error)
             else:
-                self._entry.free()
+                self._entry.make_available()
                 self._drain.returned += 1
         finally:
-            self._over()
+            self._finish()
 
-    def lost(self) -> bool:
+    def on_indeterminate(self) -> bool:
         """Nobody will ever know: it is sent once more, under the same id."""
-        self._go_back()
+        self._return()
         return True
 
-    def stuck(self) -> bool:
+    def on_stalled(self) -> bool:
         """Go back where it came from, unless the producer has it; there it is kept in any case."""
-        if self._sent is not None and self._sent.withdraw():
-            self._go_back()
+        if self._send_handle is not None and self._send_handle.withdraw():
+            self._return()
         return True
 
-    def _go_back(self) -> None:
-        self._entry.free()
+    def _return(self) -> None:
+        self._entry.make_available()
         self._drain.returned += 1
-        self._over()
+        self._finish()
 
-    def _over(self) -> None:
-        self._sent = None
-        self._drain.ended(self)
+    def _finish(self) -> None:
+        self._send_handle = None
+        self._drain.on_finished(self)
 
 
 class Drain:
@@ -140,21 +140,21 @@ class Drain:
 
     def __init__(
         self,
-        producer: Producer,
-        store: Store,
-        buried: Callable[[Record, Rejected], Record | None],
+        publisher: Publisher,
+        spool: SpoolStore,
+        to_dead_letter: Callable[[Record, RejectedError], Record | None],
         telemetry: Telemetry,
-        pace: Pace,
+        limits: DrainLimits,
     ) -> None:
-        self.producer = producer
-        self.store = store
-        self._buried = buried
+        self.publisher = publisher
+        self.spool = spool
+        self._to_dead_letter = to_dead_letter
         self._telemetry = telemetry
-        self._pace = pace
-        self._letters: list[tuple[Taken, Record]] = []
-        self._bytes = 0
-        self._records = 0
-        self._room = asyncio.Event()
+        self._limits = limits
+        self._dead_letters: list[tuple[DrainableHandle, Record]] = []
+        self._in_flight_bytes = 0
+        self._in_flight_records = 0
+        self._slot_freed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._drained = 0
         self.returned = 0
@@ -162,119 +162,119 @@ class Drain:
 
     def start(self) -> None:
         """Begin."""
-        self._task = asyncio.create_task(tended(self._run, self._telemetry))
+        self._task = asyncio.create_task(supervise(self._run, self._telemetry))
 
     async def stop(self, seconds: float = 0) -> None:
         """Read no more; with ``seconds``, go on until the spool is empty, for that long at most."""
         until = self._loop.time() + seconds
-        while self.store.records and self.producer.flowing and self._loop.time() < until:
-            await self._something_ends(until - self._loop.time())
+        while self.spool.records and self.publisher.accepting and self._loop.time() < until:
+            await self._wait_for_slot(until - self._loop.time())
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    def count(self) -> None:
+    def on_delivered(self) -> None:
         """Count a record that Kafka has now."""
         self._drained += 1
         self._telemetry.spool_drained.inc()
 
-    def ended(self, one: Draining) -> None:
+    def on_finished(self, record: DrainingRecord) -> None:
         """Make room for the next one."""
-        self._bytes -= one.size
-        self._records -= 1
-        self._room.set()
+        self._in_flight_bytes -= record.size
+        self._in_flight_records -= 1
+        self._slot_freed.set()
 
-    def bury(self, entry: Taken, record: Record, error: Rejected) -> None:
+    def dead_letter(self, entry: DrainableHandle, record: Record, error: RejectedError) -> None:
         """Send a dead letter in the place of what its topic refuses; only its ending lets that leave."""
-        letter = self._buried(record, error)
-        if letter is None:
-            entry.set_aside(error.detail)
+        dead_letter = self._to_dead_letter(record, error)
+        if dead_letter is None:
+            entry.quarantine(error.detail)
             return
 
         # Sent again as it is, it would be refused again, and each refusal costs a producer.
-        self._letters.append((entry, letter))
-        self.store.wake.set()
+        self._dead_letters.append((entry, dead_letter))
+        self.spool.wake.set()
 
     async def _run(self) -> None:
-        seen, idle_s = -1, self._pace.rest_s
+        seen_epoch, idle_s = -1, self._limits.pause_s
         while True:
-            news = self.store.wake.is_set() or seen != self.producer.era
-            if (news or self._letters) and self.store.records and self.producer.flowing:
-                self.store.wake.clear()
-                seen = self.producer.era
-                sent = await self._pass()
-                idle_s = self._pace.rest_s if sent else min(2 * idle_s, self._pace.rest_max_s)
-                self._tell()
+            news = self.spool.wake.is_set() or seen_epoch != self.publisher.availability_epoch
+            if (news or self._dead_letters) and self.spool.records and self.publisher.accepting:
+                self.spool.wake.clear()
+                seen_epoch = self.publisher.availability_epoch
+                sent = await self._drain_once()
+                idle_s = self._limits.pause_s if sent else min(2 * idle_s, self._limits.max_pause_s)
+                self._log_empty()
             await asyncio.sleep(idle_s)
 
-    async def _pass(self) -> bool:
+    async def _drain_once(self) -> bool:
         """Send all that is wanted, from the oldest on, until the end is reached. Tells whether any was.
 
         Once passed over, a record is not overtaken by a later one of its key: where Kafka takes more than
         before, or where a record came back, the pass begins anew.
         """
-        self.store.rewind()
-        epoch, sent = self._epoch(), self._send_letters()
-        while self.producer.flowing:
-            found = await self.store.read(self._pace.read_bytes, self._unwanted)
+        self.spool.rewind()
+        epoch, sent = self._epoch(), self._send_dead_letters()
+        while self.publisher.accepting:
+            found = await self.spool.read(self._limits.max_read_bytes, self._is_blocked)
             if self._epoch() != epoch:
                 epoch = self._epoch()
-                self._put_back(found)
+                self._return_all(found)
             elif not found:
                 break
             elif self._send(found):
                 sent = True
             else:
-                await self._something_ends(self._pace.rest_s)
-            await self._until_there_is_room()
+                await self._wait_for_slot(self._limits.pause_s)
+            await self._wait_below_limits()
         return sent
 
     def _epoch(self) -> tuple[int, int]:
-        return self.producer.era, self.returned
+        return self.publisher.availability_epoch, self.returned
 
-    def _send_letters(self) -> bool:
-        letters, self._letters = self._letters, []
-        for entry, letter in letters:
-            if not self._begin(entry, letter):
-                self._letters.append((entry, letter))
-        return len(self._letters) < len(letters)
+    def _send_dead_letters(self) -> bool:
+        dead_letters, self._dead_letters = self._dead_letters, []
+        for entry, dead_letter in dead_letters:
+            if not self._start_one(entry, dead_letter):
+                self._dead_letters.append((entry, dead_letter))
+        return len(self._dead_letters) < len(dead_letters)
 
-    def _put_back(self, found: Sequence[tuple[Taken, Record]]) -> None:
+    def _return_all(self, found: Sequence[tuple[DrainableHandle, Record]]) -> None:
         for entry, _ in found:
-            entry.free()
-        self.store.rewind()
+            entry.make_available()
+        self.spool.rewind()
 
-    def _unwanted(self, topic: str, hashed: int) -> bool:
-        return not self.producer.takes(topic, hashed)
+    def _is_blocked(self, topic: str, key_hash: int) -> bool:
+        return not self.publisher.accepts(topic, key_hash)
 
-    def _send(self, found: Sequence[tuple[Taken, Record]]) -> bool:
+    def _send(self, found: Sequence[tuple[DrainableHandle, Record]]) -> bool:
         """Send them in order; False where one was not taken: it goes back, and all behind it."""
         for at, (entry, record) in enumerate(found):
-            if not self._begin(entry, record):
-                self._put_back(found[at:])
+            if not self._start_one(entry, record):
+                self._return_all(found[at:])
                 return False
         return True
 
-    def _begin(self, entry: Taken, record: Record) -> bool:
-        one = Draining(self, entry, record)
-        if not one.begin():
+    def _start_one(self, entry: DrainableHandle, record: Record) -> bool:
+        one = DrainingRecord(self, entry, record)
+        if not one.start():
             return False
-        self._bytes += one.size
-        self._records += 1
+        self._in_flight_bytes += one.size
+        self._in_flight_records += 1
         return True
 
-    async def _until_there_is_room(self) -> None:
-        pace = self._pace
-        while self._bytes >= pace.most_bytes or self._records >= pace.most_records:
-            await self._something_ends(pace.rest_s)
+    async def _wait_below_limits(self) -> None:
+        limits = self._limits
+        while self._in_flight_bytes >= limits.max_in_flight_bytes or self._in_flight_records >= limits.max_in_flight_records:
+            await self._wait_for_slot(limits.pause_s)
 
-    async def _something_ends(self, seconds: float) -> None:
-        self._room.clear()
-        waits = asyncio.create_task(self._room.wait())
-        await asyncio.wait((waits,), timeout=seconds)
-        waits.cancel()
+    async def _wait_for_slot(self, seconds: float) -> None:
+        self._slot_freed.clear()
+        waiter = asyncio.create_task(self._slot_freed.wait())
+        await asyncio.wait((waiter,), timeout=seconds)
+        waiter.cancel()
 
-    def _tell(self) -> None:
-        if not self.store.records and self._drained:
+    def _log_empty(self) -> None:
+        if not self.spool.records and self._drained:
             log.info("spool_empty", drained=self._drained)
             self._drained = 0

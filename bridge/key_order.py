@@ -29,34 +29,34 @@ class KeyOrder:
     """
 
     def __init__(self) -> None:
-        self._unkept: dict[tuple[str, bytes], list[Numbered]] = {}
+        self._unspooled: dict[tuple[str, bytes], list[Numbered]] = {}
         self._failed: set[tuple[str, bytes]] = set()
-        self._numbers = 0
+        self._last_number = 0
 
-    def number(self, write: Numbered) -> None:
+    def assign_number(self, write: Numbered) -> None:
         """Give ``write`` the next number, unless it has one."""
         if not write.number:
-            self._numbers += 1
-            write.number = self._numbers
+            self._last_number += 1
+            write.number = self._last_number
 
-    def is_behind_unkept(self, write: Numbered, record: Record) -> bool:
+    def is_behind_unspooled(self, write: Numbered, record: Record) -> bool:
         """Whether an earlier record of the key is in the producer alone."""
-        if not self._unkept:
+        if not self._unspooled:
             return False
-        unkept = self._unkept.get((record.topic, record.key))
-        return unkept is not None and unkept[0] is not write
+        unspooled = self._unspooled.get((record.topic, record.key))
+        return unspooled is not None and unspooled[0] is not write
 
-    def note_unkept(self, write: Numbered, record: Record, *, unkept: bool) -> None:
+    def note_unspooled(self, write: Numbered, record: Record, *, unspooled: bool) -> None:
         """Note that ``record`` is in the producer alone, or no longer so."""
         key = (record.topic, record.key)
-        if unkept:
+        if unspooled:
             # One whose place in the spool was lost comes before those that found none meanwhile.
-            self.number(write)
-            insort(self._unkept.setdefault(key, []), write, key=_number)
+            self.assign_number(write)
+            insort(self._unspooled.setdefault(key, []), write, key=_number)
             return
-        self._unkept[key].remove(write)
-        if not self._unkept[key]:
-            del self._unkept[key]
+        self._unspooled[key].remove(write)
+        if not self._unspooled[key]:
+            del self._unspooled[key]
 
     def has_failed(self, record: Record) -> bool:
         """Whether an earlier record of the key has failed in this turn of the event loop."""

@@ -18,26 +18,26 @@ from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 
-from bridge.certificates import RenewedContext, TlsFiles
-from bridge.scram import limit_scram
-from bridge.settings.addresses import addresses
-from bridge.settings.secret_files import cleaned
+from bridge.certificates import ReloadingSSLContext, ClientTlsFiles
+from bridge.scram import install_scram_limit
+from bridge.settings.addresses import host_urls
+from bridge.settings.secret_files import clean_secret
 from bridge.settings.sections import KafkaSettings, RedisSettings
 
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
-_VERIFY = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL}
+_VERIFY_MODES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL}
 
 
-class _FileToken(AbstractTokenProvider):  # type: ignore[misc] # the library asks for this base, and is untyped
+class _FileTokenProvider(AbstractTokenProvider):  # type: ignore[misc] # the library asks for this base, and is untyped
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def token(self) -> str:
-        return (await asyncio.to_thread(_secret, self._path)).strip()
+        return (await asyncio.to_thread(_read_secret, self._path)).strip()
 
 
-class _FilePassword(str):
+class _ReloadingPassword(str):
     """What a file holds: as text of the time when it was made, encoded as of now.
 
     The library keeps a password for as long as a client lives; only SCRAM encodes it anew at each login.
@@ -47,37 +47,37 @@ class _FilePassword(str):
     _path: Path
 
     def __new__(cls, path: Path) -> Self:
-        made = super().__new__(cls, _secret(path))
-        made._path = path
-        return made
+        password = super().__new__(cls, _read_secret(path))
+        password._path = path
+        return password
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return _secret(self._path).encode(encoding, errors)
+        return _read_secret(self._path).encode(encoding, errors)
 
 
-class _FileLogin(CredentialProvider):
+class _FileCredentialProvider(CredentialProvider):
     def __init__(self, username: str | None, path: Path) -> None:
         self._username = username
         self._path = path
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        password = await asyncio.to_thread(_secret, self._path)
+        password = await asyncio.to_thread(_read_secret, self._path)
         return (self._username, password) if self._username else (password,)
 
 
-class _Tls(SSLConnection):
+class _ReloadingTlsConnection(SSLConnection):
     """The library makes a context for each connection and keeps it; here all share one that is renewed."""
 
-    def __init__(self, *, context: RenewedContext, **options: Any) -> None:  # noqa: ANN401 - the library's
+    def __init__(self, *, context: ReloadingSSLContext, **options: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(**options)
         self.ssl_context.context = context
 
 
-class _MasterTls(SentinelManagedConnection, _Tls):
+class _SentinelTlsConnection(SentinelManagedConnection, _ReloadingTlsConnection):
     """The same to the master that sentinels name."""
 
 
-class _Master(Redis):  # the library asks for a class, and leaves its own connections to the sentinels open
+class _SentinelMasterClient(Redis):  # the library asks for a class, and leaves its own connections to the sentinels open
     async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as the library's
         await super().aclose(close_connection_pool)
         pool: Any = self.connection_pool
@@ -95,28 +95,28 @@ def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
         "security_protocol": kafka.security_protocol,
     }
     if kafka.security_protocol.endswith("SSL"):
-        cafile, certfile, keyfile = map(_text, (kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile))
-        options["ssl_context"] = RenewedContext(TlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile))
+        cafile, certfile, keyfile = map(_path_text, (kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile))
+        options["ssl_context"] = ReloadingSSLContext(ClientTlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile))
     if kafka.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = kafka.sasl_mechanism
-        limit_scram()
+        install_scram_limit()
         if kafka.sasl_token_file:
-            options["sasl_oauth_token_provider"] = _FileToken(kafka.sasl_token_file)
+            options["sasl_oauth_token_provider"] = _FileTokenProvider(kafka.sasl_token_file)
         else:
             file, given = kafka.sasl_password_file, kafka.sasl_password.get_secret_value()
             options["sasl_plain_username"] = kafka.sasl_username
-            options["sasl_plain_password"] = _FilePassword(file) if file else given
+            options["sasl_plain_password"] = _ReloadingPassword(file) if file else given
     return options
 
 
-def redis_client(redis: RedisSettings, connections: int, timeout_s: float = 1.0) -> Redis | RedisCluster:
+def redis_client(redis: RedisSettings, max_connections: int, timeout_s: float = 1.0) -> Redis | RedisCluster:
     """Make a client that fails at once instead of trying for a minute (whoever calls has its own limits).
 
     It is a Redis's own, the master's that the sentinels name, or a cluster's, and finds the new master by
     itself when it has to connect anew. ``connections`` is the most it opens, to each node of a cluster.
     """
     limits: dict[str, Any] = {
-        "max_connections": connections,
+        "max_connections": max_connections,
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
         "retry": Retry(NoBackoff(), 0),
@@ -125,75 +125,75 @@ def redis_client(redis: RedisSettings, connections: int, timeout_s: float = 1.0)
         "protocol": 2,
         "health_check_interval": 0,
     }
-    ways: list[dict[str, Any]] = [dict(parse_url(url)) for url in addresses(redis.url)]
-    hosts = [(way.pop("host", "localhost"), way.pop("port", None)) for way in ways]
-    way = ways[0]
-    tls = _redis_tls(redis, way)
-    options = limits | _redis_login(redis, way) | way
+    urls: list[dict[str, Any]] = [dict(parse_url(url)) for url in host_urls(redis.url)]
+    hosts = [(url_options.pop("host", "localhost"), url_options.pop("port", None)) for url_options in urls]
+    url_options = urls[0]
+    tls = _pop_tls_context(redis, url_options)
+    options = limits | _login_options(redis, url_options) | url_options
     if redis.cluster:
-        return _cluster(hosts, options, tls)
+        return _cluster_client(hosts, options, tls)
     if redis.sentinel_service:
-        return _behind_sentinels(redis, hosts, limits, options, tls)
+        return _sentinel_client(redis, hosts, limits, options, tls)
     if "path" not in options:  # a socket in the file system has no host
         options |= {"host": hosts[0][0], "port": hosts[0][1] or _REDIS_PORT}
-    return Redis.from_pool(ConnectionPool(**options, **_by(tls, _Tls)))
+    return Redis.from_pool(ConnectionPool(**options, **_connection_options(tls, _ReloadingTlsConnection)))
 
 
-def redis_tls(redis: RedisSettings) -> RenewedContext | None:
+def redis_tls_context(redis: RedisSettings) -> ReloadingSSLContext | None:
     """Give the context that Redis is spoken to with; None where it is spoken to in the clear."""
-    return _redis_tls(redis, dict(parse_url(addresses(redis.url)[0])))
+    return _pop_tls_context(redis, dict(parse_url(host_urls(redis.url)[0])))
 
 
-def _redis_tls(redis: RedisSettings, way: dict[str, Any]) -> RenewedContext | None:
+def _pop_tls_context(redis: RedisSettings, url_options: dict[str, Any]) -> ReloadingSSLContext | None:
     """Take what is said of TLS out of ``way``, which is the URL's."""
-    said = {name: way.pop(name) for name in [*way] if name.startswith("ssl_")}
-    if way.get("connection_class") is not SSLConnection:
+    ssl_options = {name: url_options.pop(name) for name in [*url_options] if name.startswith("ssl_")}
+    if url_options.get("connection_class") is not SSLConnection:
         return None
-    del way["connection_class"]
-    return RenewedContext(
-        TlsFiles(
-            cafile=_text(redis.ssl_cafile) or said.get("ssl_ca_certs"),
-            capath=said.get("ssl_ca_path"),
-            certfile=_text(redis.ssl_certfile) or said.get("ssl_certfile"),
-            keyfile=_text(redis.ssl_keyfile) or said.get("ssl_keyfile"),
-            password=said.get("ssl_password"),
-            verify=_VERIFY.get(said.get("ssl_cert_reqs", ""), ssl.CERT_REQUIRED),
-            check_hostname=said.get("ssl_check_hostname", True),
+    del url_options["connection_class"]
+    return ReloadingSSLContext(
+        ClientTlsFiles(
+            cafile=_path_text(redis.ssl_cafile) or ssl_options.get("ssl_ca_certs"),
+            capath=ssl_options.get("ssl_ca_path"),
+            certfile=_path_text(redis.ssl_certfile) or ssl_options.get("ssl_certfile"),
+            keyfile=_path_text(redis.ssl_keyfile) or ssl_options.get("ssl_keyfile"),
+            password=ssl_options.get("ssl_password"),
+            verify=_VERIFY_MODES.get(ssl_options.get("ssl_cert_reqs", ""), ssl.CERT_REQUIRED),
+            check_hostname=ssl_options.get("ssl_check_hostname", True),
         )
     )
 
 
-def _redis_login(redis: RedisSettings, way: dict[str, Any]) -> dict[str, Any]:
+def _login_options(redis: RedisSettings, url_options: dict[str, Any]) -> dict[str, Any]:
     if redis.password_file:
-        return {"credential_provider": _FileLogin(way.pop("username", None), redis.password_file)}
+        return {"credential_provider": _FileCredentialProvider(url_options.pop("username", None), redis.password_file)}
     given = redis.password.get_secret_value()
     return {"password": given} if given else {}
 
 
-def _by(tls: RenewedContext | None, connection: type[_Tls]) -> dict[str, Any]:
-    return {"connection_class": connection, "context": tls} if tls else {}
+def _connection_options(tls_context: ReloadingSSLContext | None, connection_class: type[_ReloadingTlsConnection]) -> dict[str, Any]:
+    return {"connection_class": connection_class, "context": tls_context} if tls_context else {}
 
 
-def _cluster(
-    hosts: list[tuple[str, int | None]], options: dict[str, Any], tls: RenewedContext | None
+def _cluster_client(
+    hosts: list[tuple[str, int | None]], options: dict[str, Any], tls_context: ReloadingSSLContext | None
 ) -> RedisCluster:
     nodes = [ClusterNode(host, port or _REDIS_PORT) for host, port in hosts]
-    cluster = RedisCluster(startup_nodes=nodes, ssl=tls is not None, **options)
-    if tls:
+    cluster = RedisCluster(startup_nodes=nodes, ssl=tls_context is not None, **options)
+    if tls_context:
         # It takes no class of ours, but makes its nodes' connections by what it keeps of its options.
-        cluster.connection_kwargs |= _by(tls, _Tls)
+        cluster.connection_kwargs |= _connection_options(tls_context, _ReloadingTlsConnection)
         for node in cluster.startup_nodes:
-            node.connection_class = _Tls
-            node.connection_kwargs["context"] = tls
+            node.connection_class = _ReloadingTlsConnection
+            node.connection_kwargs["context"] = tls_context
     return cluster
 
 
-def _behind_sentinels(
+def _sentinel_client(
     redis: RedisSettings,
     hosts: list[tuple[str, int | None]],
     limits: dict[str, Any],
     options: dict[str, Any],
-    tls: RenewedContext | None,
+    tls_context: ReloadingSSLContext | None,
 ) -> Redis:
     login: dict[str, Any] = {
         "username": redis.sentinel_username or None,
@@ -201,27 +201,27 @@ def _behind_sentinels(
     }
     if redis.sentinel_password_file:
         login = {
-            "credential_provider": _FileLogin(redis.sentinel_username or None, redis.sentinel_password_file)
+            "credential_provider": _FileCredentialProvider(redis.sentinel_username or None, redis.sentinel_password_file)
         }
     sentinel: Any = Sentinel([], **options)  # type: ignore[no-untyped-call] # the library leaves it so
     # It would make them without a class of ours.
     sentinel.sentinels = [
         Redis.from_pool(
-            ConnectionPool(host=host, port=port or _SENTINEL_PORT, **limits, **login, **_by(tls, _Tls))
+            ConnectionPool(host=host, port=port or _SENTINEL_PORT, **limits, **login, **_connection_options(tls_context, _ReloadingTlsConnection))
         )
         for host, port in hosts
     ]
-    master: Redis = sentinel.master_for(redis.sentinel_service, redis_class=_Master, **_by(tls, _MasterTls))
+    master: Redis = sentinel.master_for(redis.sentinel_service, redis_class=_SentinelMasterClient, **_connection_options(tls_context, _SentinelTlsConnection))
     return master
 
 
-def _text(path: Path | None) -> str | None:
+def _path_text(path: Path | None) -> str | None:
     return str(path) if path else None
 
 
-def _secret(path: Path) -> str:
+def _read_secret(path: Path) -> str:
     """Read a secret as the settings do. Raises OSError, which to the libraries is a link that is away."""
     try:
-        return cleaned(path.read_text("utf-8"))
+        return clean_secret(path.read_text("utf-8"))
     except UnicodeDecodeError:  # whose own text would show some of it
         raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None

@@ -16,16 +16,16 @@ from bridge.core.printable import json_escaped, printable
 
 LogFormat = Literal["json", "console", "auto"]
 
-Mask = Callable[[Any], Any]  # gives a value with every text in it masked
-_Line = structlog.typing.EventDict
-_OURS = frozenset({"level", "timestamp", "logger", "app", "mode", "outcome"})  # and chosen from closed lists
+MaskValue = Callable[[Any], Any]  # gives a value with every text in it masked
+_EventDict = structlog.typing.EventDict
+_UNMASKED_FIELDS = frozenset({"level", "timestamp", "logger", "app", "mode", "outcome"})  # and chosen from closed lists
 
 
-def set_up_logging(
+def configure_logging(
     level: str = "info",
-    shape: LogFormat = "auto",
+    log_format: LogFormat = "auto",
     stream: TextIO | None = None,
-    mask: Mask | None = None,
+    mask: MaskValue | None = None,
 ) -> None:
     """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one shape.
 
@@ -33,39 +33,39 @@ def set_up_logging(
     all that is in a line. Called once, by the program.
     """
     target = stream or sys.stdout
-    console = shape == "console" or (shape == "auto" and target.isatty())
+    console = log_format == "console" or (log_format == "auto" and target.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         # Tracebacks as text: structlog's dictionaries of them hold local variables, bodies and keys included.
         structlog.processors.format_exc_info,
-        _masking(mask),
+        _mask_processor(mask),
     ]
     if console:
-        shared.append(_harmless)
-    last: structlog.typing.Processor = (
+        shared.append(_printable_processor)
+    renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(colors=target.isatty())
         if console
         else structlog.processors.JSONRenderer(serializer=_to_json)
     )
     structlog.configure(
-        processors=[*shared, last],
+        processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
-    _route_libraries(target, shared, last)
+    _route_libraries(target, shared, renderer)
 
 
 def _route_libraries(
-    target: TextIO, shared: list[structlog.typing.Processor], last: structlog.typing.Processor
+    target: TextIO, shared: list[structlog.typing.Processor], renderer: structlog.typing.Processor
 ) -> None:
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
@@ -74,25 +74,25 @@ def _route_libraries(
     logging.captureWarnings(capture=True)
 
 
-def _masking(mask: Mask | None) -> structlog.typing.Processor:
-    def masked(_logger: object, _method: str, line: _Line) -> _Line:
-        return {key: value if key in _OURS else mask(value) for key, value in line.items()} if mask else line
+def _mask_processor(mask: MaskValue | None) -> structlog.typing.Processor:
+    def masked(_logger: object, _method: str, event_dict: _EventDict) -> _EventDict:
+        return {key: value if key in _UNMASKED_FIELDS else mask(value) for key, value in event_dict.items()} if mask else event_dict
 
     return masked
 
 
-def _harmless(_logger: object, _method: str, line: _Line) -> _Line:
+def _printable_processor(_logger: object, _method: str, event_dict: _EventDict) -> _EventDict:
     """For a terminal: what came from outside must not steer it. Tracebacks keep their lines."""
-    for key, value in line.items():
+    for key, value in event_dict.items():
         if isinstance(value, str):
-            line[key] = printable(value, lines=key == "exception")
+            event_dict[key] = printable(value, multiline=key == "exception")
         elif isinstance(value, list | dict | bytes | BaseException):
-            line[key] = printable(repr(value))
-    return line
+            event_dict[key] = printable(repr(value))
+    return event_dict
 
 
-def _to_json(line: Any, **_: Any) -> str:  # noqa: ANN401 - structlog's signature
+def _to_json(event_dict: Any, **_: Any) -> str:  # noqa: ANN401 - structlog's signature
     try:
-        return json_escaped(json.encode(line, enc_hook=repr).decode())
+        return json_escaped(json.encode(event_dict, enc_hook=repr).decode())
     except UnicodeEncodeError:  # a lone surrogate that came from outside: written as its escape
-        return dumps(line, default=repr)
+        return dumps(event_dict, default=repr)

@@ -13,69 +13,69 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pydantic import BaseModel, SecretStr
 
 from bridge.core.printable import printable
-from bridge.settings.secret_files import cleaned
+from bridge.settings.secret_files import clean_secret
 
 MASK = "****"
 
 # Shorter ones stand in any text; they are warned of at the start.
-_SHORTEST = 4
+_LENGTH_MIN = 4
 # Servers cut what they repeat: so much of a secret's beginning is masked as well, and what follows of it.
-_BEGINNING = 8
-_KEPT = 32  # values of a file that were valid before, for what is still under way
-_IN_QUERY = frozenset({"password", "ssl_password"})
-_IN_FOLDER = ("secret_id", "secret_key", "token")
+_PREFIX_LENGTH = 8
+_PREVIOUS_SECRETS_MAX = 32  # values of a file that were valid before, for what is still under way
+_SECRET_QUERY_OPTIONS = frozenset({"password", "ssl_password"})
+_CREDENTIAL_FILES = ("secret_id", "secret_key", "token")
 
-Stamp = tuple[int, int, int]
+FileStamp = tuple[int, int, int]
 
 
 class Mask:
     """Takes ``secrets`` out of text, and what ``files`` hold, which are read again when they change."""
 
     def __init__(self, secrets: Collection[str] = (), files: Collection[Path] = ()) -> None:
-        self._fixed = tuple(dict.fromkeys(secrets))
-        self._seen: dict[Path, Stamp] = dict.fromkeys(files, (0, 0, 0))
-        self._read: list[str] = []
-        self._needles = _needles(self._fixed)
+        self._configured_secrets = tuple(dict.fromkeys(secrets))
+        self._file_stamps: dict[Path, FileStamp] = dict.fromkeys(files, (0, 0, 0))
+        self._file_secrets: list[str] = []
+        self._patterns = _patterns_of(self._configured_secrets)
 
     def __call__(self, text: str) -> str:
         """Give ``text`` without the secrets."""
-        self._look()
-        for needle, _ in self._needles:  # all that is whole first: secrets may begin alike
-            if needle in text:
-                text = text.replace(needle, MASK)
-        for needle, beginning in self._needles:
-            if beginning in text:
-                text = _without(text, needle, beginning)
+        self._reload_changed()
+        for secret_spelling, _ in self._patterns:  # all that is whole first: secrets may begin alike
+            if secret_spelling in text:
+                text = text.replace(secret_spelling, MASK)
+        for secret_spelling, prefix in self._patterns:
+            if prefix in text:
+                text = _mask_prefixes(text, secret_spelling, prefix)
         return text
 
-    def plain(self, text: str) -> str:
+    def mask_line(self, text: str) -> str:
         """Give it without secrets and without control characters, on one line."""
         return printable(self(text))
 
-    def inside(self, value: Any) -> Any:  # noqa: ANN401 - whatever a log line or a finding holds
+    def mask_nested(self, value: Any) -> Any:  # noqa: ANN401 - whatever a log line or a finding holds
         """Give a value with every text in it masked, as deep as lists and dictionaries go."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):
-            return {key: self.inside(inner) for key, inner in value.items()}
+            return {key: self.mask_nested(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset):
-            return [self.inside(inner) for inner in value]
+            return [self.mask_nested(inner) for inner in value]
         if isinstance(value, BaseException | bytes):
             return self(repr(value))
         return value
 
-    def _look(self) -> None:
+    def _reload_changed(self) -> None:
         changed = False
-        for path, seen in self._seen.items():
-            stamp = _stamp(path)
+        for path, seen in self._file_stamps.items():
+            stamp = _file_stamp(path)
             if stamp != seen:
-                self._seen[path], changed = stamp, True
-                self._read = [*self._read, *_content(path)][-_KEPT:]
+                self._file_stamps[path], changed = stamp, True
+                self._file_secrets = [*self._file_secrets, *_secrets_in_file(path)][-_PREVIOUS_SECRETS_MAX:]
         if changed:
-            self._needles = _needles((*self._fixed, *self._read))
+            self._patterns = _patterns_of((*self._configured_secrets, *self._file_secrets))
 
 
-def mask_of(settings: BaseModel, *more: str) -> Mask:
+def mask_for(settings: BaseModel, *more: str) -> Mask:
     """Find every secret of the settings (by type, in URLs, and in the files that they name), and ``more``."""
     secrets = [*more]
     files: list[Path] = []
@@ -86,7 +86,7 @@ def mask_of(settings: BaseModel, *more: str) -> Mask:
             if name.endswith("_file"):
                 files.append(value)
             elif name == "credentials_dir":
-                files += [value / inner for inner in _IN_FOLDER]
+                files += [value / inner for inner in _CREDENTIAL_FILES]
         elif isinstance(value, str) and "://" in value:
             secrets += url_secrets(value)
     return Mask(secrets, files)
@@ -112,7 +112,7 @@ def url_secrets(url: str) -> list[str]:
     except ValueError:
         query = rest.partition("?")[2]
     found = [login.partition(":")[2], login]
-    found += [value for name, value in parse_qsl(query) if name in _IN_QUERY]
+    found += [value for name, value in parse_qsl(query) if name in _SECRET_QUERY_OPTIONS]
     return [each for secret in found if secret for each in (secret, unquote(secret))]
 
 
@@ -130,12 +130,12 @@ def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
         yield name, value
 
 
-def _needles(secrets: Collection[str]) -> tuple[tuple[str, str], ...]:
+def _patterns_of(secrets: Collection[str]) -> tuple[tuple[str, str], ...]:
     """Give each secret in every spelling, with the beginning that it is known by; the longest first."""
-    spelled = {
+    spellings = {
         spelling
         for secret in secrets
-        if len(secret) >= _SHORTEST
+        if len(secret) >= _LENGTH_MIN
         for spelling in (
             secret,
             quote(secret, safe=""),
@@ -144,21 +144,21 @@ def _needles(secrets: Collection[str]) -> tuple[tuple[str, str], ...]:
             repr(secret)[1:-1],
         )
     }
-    return tuple((one, one[:_BEGINNING]) for one in sorted(spelled, key=lambda each: (-len(each), each)))
+    return tuple((one, one[:_PREFIX_LENGTH]) for one in sorted(spellings, key=lambda each: (-len(each), each)))
 
 
-def _without(text: str, needle: str, beginning: str) -> str:
+def _mask_prefixes(text: str, secret_spelling: str, prefix: str) -> str:
     parts, at = [], 0
-    while (found := text.find(beginning, at)) >= 0:
-        end = found + len(beginning)
-        while end < len(text) and end - found < len(needle) and text[end] == needle[end - found]:
+    while (found := text.find(prefix, at)) >= 0:
+        end = found + len(prefix)
+        while end < len(text) and end - found < len(secret_spelling) and text[end] == secret_spelling[end - found]:
             end += 1
         parts += [text[at:found], MASK]
         at = end
     return "".join([*parts, text[at:]])
 
 
-def _stamp(path: Path) -> Stamp:
+def _file_stamp(path: Path) -> FileStamp:
     try:
         found = path.stat()
     except OSError:
@@ -166,9 +166,9 @@ def _stamp(path: Path) -> Stamp:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _content(path: Path) -> list[str]:
+def _secrets_in_file(path: Path) -> list[str]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return []
-    return [each for each in dict.fromkeys((cleaned(text), text.rstrip("\r\n"))) if each]
+    return [each for each in dict.fromkeys((clean_secret(text), text.rstrip("\r\n"))) if each]

@@ -8,21 +8,21 @@ from typing import Literal, get_args
 
 from msgspec import Struct
 
-from bridge.core.claim import Answer
+from bridge.core.claim import ClaimStatus
 from bridge.core.event import Conformance
-from bridge.core.outcome import Ending
+from bridge.core.outcome import DeliveryOutcome
 
-Kind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 
 # 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
 _CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
-ENDINGS = tuple(map(str, Ending))
-CLAIMS = tuple(map(str, Answer))
+DELIVERY_OUTCOMES = tuple(map(str, DeliveryOutcome))
+CLAIM_RESULTS = tuple(map(str, ClaimStatus))
 CONFORMANCES: tuple[str, ...] = get_args(Conformance)
 FORMATS = ("v3", "legacy", "none")
-REFUSALS = (
+REJECT_REASONS = (
     "busy",
     "connections",
     "header_too_large",
@@ -42,8 +42,8 @@ REFUSALS = (
     "unknown_application",
     "wrong_token",
 )
-DAMAGES = ("record", "segment", "cut", "unreadable", "not_kept_aside", "version", "tail", "ack")
-CALLS = (
+CORRUPTION_KINDS = ("record", "segment", "cut", "unreadable", "not_kept_aside", "version", "tail", "ack")
+API_CALLS = (
     ("pull", "good"),
     ("pull", "empty"),
     ("pull", "refused"),
@@ -52,14 +52,14 @@ CALLS = (
     ("confirm", "refused"),
     ("confirm", "unreachable"),
 )
-CONFIRMS = ("confirmed", "refused", "late", "kept_back")
+CONFIRM_OUTCOMES = ("confirmed", "refused", "late", "kept_back")
 
 
 class Metric(Struct, frozen=True, kw_only=True):
     """One metric; ``name`` as Prometheus spells it. ``buckets`` are a histogram's upper edges, ascending."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
@@ -77,7 +77,7 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
     return Metric(name=name, kind="histogram", meaning=meaning, labels=labels, buckets=buckets)
 
 
-BUILD = _gauge("bridge_build_info", "1, labelled with the version.", "version")
+BUILD_INFO = _gauge("bridge_build_info", "1, labelled with the version.", "version")
 READY = _gauge(
     "bridge_ready",
     "1 while a delivery can be made durable: Kafka takes records and has the topics, or the spool takes"
@@ -94,7 +94,7 @@ DELIVERIES = _counter(
     "type",
     "outcome",
 )
-BY_FORMAT = _counter(
+DELIVERIES_BY_FORMAT = _counter(
     "bridge_deliveries_by_format_total",
     "Deliveries by the body's format (v3, legacy, none) and mode.",
     "format",
@@ -112,16 +112,16 @@ LAST_EVENT = _gauge(
     " the start.",
     "app",
 )
-CONFORMANCE = _counter(
+EVENTS_CONFORMANCE = _counter(
     "bridge_events_conformance_total",
     "Events by type and by how well their payload fits the catalogue.",
     "type",
     "conformance",
 )
-IN_FLIGHT = _gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.")
-HELD = _gauge("bridge_deliveries_held", "Deliveries kept silent because nothing durable was reached.")
+DELIVERIES_IN_FLIGHT = _gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.")
+DELIVERIES_HELD = _gauge("bridge_deliveries_held", "Deliveries kept silent because nothing durable was reached.")
 CONNECTIONS = _gauge("bridge_http_connections", "Open connections at the door.")
-REFUSED = _counter(
+REQUESTS_REJECTED = _counter(
     "bridge_http_refused_total",
     "Requests refused before they became a delivery, by reason and, where their address names one of ours, by"
     " application; for a push sender each is a lost event.",
@@ -140,13 +140,13 @@ TOPICS_MISSING = _gauge(
     "bridge_kafka_topics_missing",
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
 )
-PRODUCER_REPLACED = _counter(
+PRODUCER_REPLACEMENTS = _counter(
     "bridge_kafka_producer_replaced_total",
     "Producers replaced: after a fatal error, or because they could no longer reach Kafka.",
 )
-SENDS_UNKNOWN = _gauge("bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.")
+SENDS_INDETERMINATE = _gauge("bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.")
 
-CLAIMED = _counter(
+DEDUP_CLAIMS = _counter(
     "bridge_dedup_claims_total", "Claims by the memory's answer (fresh, held, seen, revised, away).", "answer"
 )
 DEDUP_DEGRADED = _gauge(
@@ -159,14 +159,14 @@ DEDUP_CALL_SECONDS = _histogram(
 SPOOL_RECORDS = _gauge("bridge_spool_records", "Records that wait in the spool.")
 SPOOL_BYTES = _gauge("bridge_spool_bytes", "Bytes of the spool on disk.")
 SPOOL_MAX_BYTES = _gauge("bridge_spool_max_bytes", "Hard limit of these; 0: there is no spool.")
-SPOOL_OLDEST = _gauge("bridge_spool_oldest_seconds", "Age of the oldest record in the spool, in seconds.")
+SPOOL_OLDEST_RECORD_AGE = _gauge("bridge_spool_oldest_seconds", "Age of the oldest record in the spool, in seconds.")
 SPOOL_FAILING = _gauge(
     "bridge_spool_failing", "1 while the spool takes no record: full, or the disk refuses."
 )
 SPOOL_COMMIT_SECONDS = _histogram(
     "bridge_spool_commit_seconds", "One group commit: write and fdatasync, in seconds.", _CALL_BUCKETS
 )
-SPOOL_DAMAGED = _counter(
+SPOOL_CORRUPTIONS = _counter(
     "bridge_spool_damaged_total",
     "Damage in the spool: record, segment, cut, unreadable, not_kept_aside and version (records that only"
     " another release reads) are to be alerted on; tail and ack are what a killed process leaves. What can be"
@@ -190,12 +190,12 @@ PULL_CONFIRMS = _counter(
     "app",
     "outcome",
 )
-PULL_OLDEST = _gauge(
+PULL_OLDEST_UNCONFIRMED = _gauge(
     "bridge_pull_oldest_unconfirmed_seconds",
     "Age of the oldest pulled event that is not confirmed, in seconds; its lease lasts 30.",
     "app",
 )
-PULL_WAITING = _gauge("bridge_pull_waiting", "Events that wait at the vendor, as it tells roughly.", "app")
+PULL_QUEUE_EVENTS = _gauge("bridge_pull_waiting", "Events that wait at the vendor, as it tells roughly.", "app")
 PULL_FAILING = _gauge("bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
 
 METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))

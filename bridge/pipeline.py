@@ -15,50 +15,50 @@ import structlog
 from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
-from bridge.core.authorization import read_authorized, takes_long
-from bridge.core.claim import Answer, Claim, question
-from bridge.core.decoding import UNCOUNTED_BYTES
-from bridge.core.event import Event, Notification, Record, Stamp
-from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
+from bridge.core.authorization import read_authorized, is_slow_to_decode
+from bridge.core.claim import ClaimStatus, Claim, new_claim
+from bridge.core.decoding import CONTAINER_COUNT_MIN_BYTES
+from bridge.core.event import Event, Notification, Record, DedupStamp
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.delivery_context import DeliveryContext
-from bridge.holding import Hold, Holding, settled
-from bridge.journeys import Journeys, Memory
+from bridge.holding import HoldLimiter, HoldPolicy, wait_for
+from bridge.journeys import InFlightRegistry, DedupStore
 from bridge.retry_order import Retry, RetryOrder
-from bridge.running import begin
+from bridge.running import start_inline
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
+from bridge.telling import Promise
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Ticket(Protocol):
+class WriteHandle(Protocol):
     """A record on its way."""
 
     @property
-    def durable(self) -> Told[Ending]:
+    def durable(self) -> Promise[DeliveryOutcome]:
         """Ends with where it is (published, spooled), `Unavailable` (nowhere) or `Rejected` (too large)."""
 
     def withdraw(self) -> bool:
         """Take the record back; False where it may become durable all the same."""
 
 
-class Writer(Protocol):
+class RecordWriter(Protocol):
     """What makes records durable, in the order given, key by key."""
 
     @property
-    def flowing(self) -> bool:
+    def accepting(self) -> bool:
         """Whether records become durable at once."""
 
-    def send(self, record: Record) -> Ticket:
+    def send(self, record: Record) -> WriteHandle:
         """Send a record on its way; raises `Unavailable` where there is no room for it."""
 
 
 _BUG = "a bug of the bridge; see its log"
-_REMEMBERED_S = 1.0  # the memory answers sooner
+_COMMIT_WAIT_S = 1.0  # the memory answers sooner
 
 
-class _Unknown(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
+class _SendIndeterminateError(Exception):  # noqa: N818 - the send may still arrive; its journey goes on without us
     """A send has no answer yet and can no longer be taken back."""
 
 
@@ -66,215 +66,215 @@ class _StoppedError(Exception):
     """The pipeline was stopped, and reads no more."""
 
 
-_Attempt = Callable[[DeliveryContext], Awaitable[Outcome]]
+_Attempt = Callable[[DeliveryContext], Awaitable[DeliveryResult]]
 
 
 class Pipeline:
     """Takes deliveries to their ending. ``memory`` and ``writer`` are the world outside."""
 
     def __init__(
-        self, memory: Memory, writer: Writer, routing: Routing, telemetry: Telemetry, rule: Holding
+        self, dedup: DedupStore, writer: RecordWriter, routing: Routing, telemetry: Telemetry, policy: HoldPolicy
     ) -> None:
         self._writer = writer
         self._routing = routing
         self._telemetry = telemetry
-        self._rule = rule
-        self._wait_s = rule.wait_s
-        self._hold = Hold(rule, telemetry)
-        self._journeys = Journeys(memory, self._hold, rule, telemetry, self._begin_retry)
+        self._policy = policy
+        self._deadline_s = policy.deadline_s
+        self._hold = HoldLimiter(policy, telemetry)
+        self._in_flight = InFlightRegistry(dedup, self._hold, policy, telemetry, self._register_retry)
         self._retries = RetryOrder()
-        self._process = token_hex(4)
-        self._asked = 0
+        self._process_id = token_hex(4)
+        self._claim_seq = 0
         self._is_stopped = False
-        self._aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
+        self._decode_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
         """Begin to keep the claims of what is under way."""
-        self._journeys.start()
+        self._in_flight.start()
 
     async def stop(self, seconds: float) -> None:
         """Wait for what is under way, for at most ``seconds``."""
-        await self._journeys.stop(seconds)
+        await self._in_flight.stop(seconds)
         self._is_stopped = True
-        self._aside.shutdown(wait=False, cancel_futures=True)
+        self._decode_executor.shutdown(wait=False, cancel_futures=True)
 
-    def deliver(self, notification: Notification, context: Context | None = None) -> Told[Outcome]:
+    def deliver(self, notification: Notification, context: Context | None = None) -> Promise[DeliveryResult]:
         """Take one delivery to its ending, in ``context`` where one is given.
 
         Tells no error; a deferred one is held before it is told.
         """
-        return begin(self._deliver(notification), context)
+        return start_inline(self._deliver(notification), context)
 
-    async def _deliver(self, notification: Notification) -> Outcome:
-        arrived = self._loop.time()
-        trip = DeliveryContext(
-            notification, notification.size, arrived, arrived + self._wait_s, self._rule.retry_s
+    async def _deliver(self, notification: Notification) -> DeliveryResult:
+        received_at = self._loop.time()
+        delivery = DeliveryContext(
+            notification, notification.size, received_at, received_at + self._deadline_s, self._policy.initial_backoff_s
         )
         del notification  # while it is held, its body may be let go
-        self._telemetry.in_flight += 1
+        self._telemetry.deliveries_in_flight += 1
         try:
             try:
-                if trip.size <= UNCOUNTED_BYTES or not takes_long(trip.notification.body):
-                    unauthorized = self._read(trip)
+                if delivery.size <= CONTAINER_COUNT_MIN_BYTES or not is_slow_to_decode(delivery.notification.body):
+                    unauthorized = self._decode(delivery)
                 else:
-                    unauthorized = await self._read_aside(trip)
-                if trip.event is None:
-                    outcome = Outcome(ending=Ending.UNAUTHORIZED, reason=unauthorized)
+                    unauthorized = await self._decode_in_thread(delivery)
+                if delivery.event is None:
+                    outcome = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
                 else:
-                    outcome = await self._until_durable(trip, self._attempt)
-            except Rejected as rejected:
-                trip.refusal = (rejected.reason, rejected.detail)
+                    outcome = await self._retry_until_deadline(delivery, self._publish_once)
+            except RejectedError as rejected:
+                delivery.rejection = (rejected.reason, rejected.detail)
             except (asyncio.CancelledError, _StoppedError):
-                outcome = Outcome(ending=Ending.DEFERRED, detail="the bridge stops, and has not read it")
+                outcome = DeliveryResult(outcome=DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it")
             except Exception as error:  # noqa: BLE001 - a bug met by one event must not keep it from where it is kept
-                self._internal_error(trip, error)
-                trip.refusal = (Reason.INTERNAL, _BUG)
-            if trip.refusal[0]:
-                outcome = await self._until_durable(trip, self._bury)
+                self._log_internal_error(delivery, error)
+                delivery.rejection = (Reason.INTERNAL, _BUG)
+            if delivery.rejection[0]:
+                outcome = await self._retry_until_deadline(delivery, self._dead_letter)
         except Exception as error:  # noqa: BLE001 - nor may one met while it is kept: then it is nowhere, and told so
-            self._internal_error(trip, error)
-            outcome = await self._defer(trip, _BUG)
+            self._log_internal_error(delivery, error)
+            outcome = await self._defer(delivery, _BUG)
         finally:
-            self._end_retry(trip)
-            self._telemetry.in_flight -= 1
-        self._telemetry.delivered(
-            trip.notification, outcome, trip.event, self._loop.time() - arrived, trip.acked_s
+            self._unregister_retry(delivery)
+            self._telemetry.deliveries_in_flight -= 1
+        self._telemetry.record_delivery(
+            delivery.notification, outcome, delivery.event, self._loop.time() - received_at, delivery.ack_s
         )
         return outcome
 
-    async def _read_aside(self, trip: DeliveryContext) -> str:
+    async def _decode_in_thread(self, delivery: DeliveryContext) -> str:
         """Read a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
 
         Events of one key keep their order but for those that overtake such a one while it is read.
         """
         if self._is_stopped:  # the thread takes nothing more
             raise _StoppedError
-        return await self._loop.run_in_executor(self._aside, self._read, trip)
+        return await self._loop.run_in_executor(self._decode_executor, self._decode, delivery)
 
-    def _internal_error(self, trip: DeliveryContext, error: Exception) -> None:
+    def _log_internal_error(self, delivery: DeliveryContext, error: Exception) -> None:
         """Log a bug with its traceback, and count it."""
-        log.error("internal", app=trip.notification.application.name, bytes=trip.size, exc_info=error)
+        log.error("internal", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error)
         self._telemetry.internal_errors.inc()
 
-    async def _until_durable(
-        self, trip: DeliveryContext, attempt: Callable[[DeliveryContext], Awaitable[Outcome]]
-    ) -> Outcome:
+    async def _retry_until_deadline(
+        self, delivery: DeliveryContext, attempt: Callable[[DeliveryContext], Awaitable[DeliveryResult]]
+    ) -> DeliveryResult:
         """Attempt until it is done or the hold is over: what was not written may be written yet."""
         while True:
             try:
-                return await attempt(trip)
-            except _Unknown:
-                trip.give_up()
-                why = "Kafka has not answered yet, and the spool did not take it"
-            except Unavailable as problem:
-                why = str(problem)
-            pause = trip.rest()
-            if self._loop.time() + pause >= trip.deadline:
-                self._end_retry(trip)
-                return await self._defer(trip, why)
-            self._begin_retry(trip)
+                return await attempt(delivery)
+            except _SendIndeterminateError:
+                delivery.stop_retrying()
+                detail = "Kafka has not answered yet, and the spool did not take it"
+            except UnavailableError as error:
+                detail = str(error)
+            pause = delivery.next_backoff()
+            if self._loop.time() + pause >= delivery.deadline:
+                self._unregister_retry(delivery)
+                return await self._defer(delivery, detail)
+            self._register_retry(delivery)
             await asyncio.sleep(pause)
 
-    def _begin_retry(self, trip: DeliveryContext) -> None:
+    def _register_retry(self, delivery: DeliveryContext) -> None:
         """Keep the place of a delivery that failed among those of its key, for as long as it is retried."""
-        if (event := trip.event) is None or trip.retry or trip.has_given_up or trip.refusal[0]:
+        if (event := delivery.event) is None or delivery.retry or delivery.has_stopped_retrying or delivery.rejection[0]:
             return
-        record = event_record(event, Stamp(""), trip.notification, self._routing)
-        asked = question(trip.notification.application.name, event.identity, event.format, 0, "")
-        trip.retry = Retry((record.topic, record.key), asked, trip.number)
-        self._retries.add(trip.retry)
+        record = event_record(event, DedupStamp(""), delivery.notification, self._routing)
+        request = new_claim(delivery.notification.application.name, event.identity, event.format, 0, "")
+        delivery.retry = Retry((record.topic, record.key), request, delivery.number)
+        self._retries.add(delivery.retry)
 
-    def _end_retry(self, trip: DeliveryContext) -> None:
-        if trip.retry:
-            self._retries.remove(trip.retry)
-            trip.retry = None
+    def _unregister_retry(self, delivery: DeliveryContext) -> None:
+        if delivery.retry:
+            self._retries.remove(delivery.retry)
+            delivery.retry = None
 
-    async def _wait_for_earlier(self, trip: DeliveryContext, record: Record, claim: Claim) -> None:
+    async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
         """Wait until no earlier event of the key is being retried. Raises `Unavailable` at the deadline."""
-        while ahead := self._retries.ahead_of((record.topic, record.key), claim, trip.number):
-            if not await self._hold.wait(ahead.ended, trip.deadline, trip.size, slow=True):
-                raise Unavailable("an earlier event of its key is not durable yet")
+        while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
+            if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
+                raise UnavailableError("an earlier event of its key is not durable yet")
 
-    def _read(self, trip: DeliveryContext) -> str:
+    def _decode(self, delivery: DeliveryContext) -> str:
         """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
-        trip.event, unauthorized = read_authorized(trip.notification, trip.size)
+        delivery.event, unauthorized = read_authorized(delivery.notification, delivery.size)
         return unauthorized
 
-    async def _attempt(self, trip: DeliveryContext) -> Outcome:
+    async def _publish_once(self, delivery: DeliveryContext) -> DeliveryResult:
         """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
-        event = trip.event
+        event = delivery.event
         assert event is not None  # noqa: S101 - what has none is not attempted
-        asked = self._question(trip, event)
-        claim, journey = await self._journeys.claim(asked, trip.deadline, trip.size)
-        if journey is None:
-            return self._told(event, claim, Ending.DUPLICATE)
-        deduplicated = claim.answer is not Answer.AWAY
-        stamp = Stamp(claim.event_id, deduplicated, claim.revision)
+        request = self._new_claim(delivery, event)
+        claim, in_flight = await self._in_flight.claim_or_join(request, delivery.deadline, delivery.size)
+        if in_flight is None:
+            return self._duplicate_result(event, claim, DeliveryOutcome.DUPLICATE)
+        deduplicated = claim.status is not ClaimStatus.UNAVAILABLE
+        stamp = DedupStamp(claim.event_id, deduplicated, claim.revision)
         try:
-            record = event_record(event, stamp, trip.notification, self._routing)
+            record = event_record(event, stamp, delivery.notification, self._routing)
             if self._retries:
-                await self._wait_for_earlier(trip, record, claim)
-            sent = self._loop.time()
-            ticket = self._writer.send(record)
+                await self._wait_for_earlier(delivery, record, claim)
+            sent_at = self._loop.time()
+            write = self._writer.send(record)
         except BaseException:
-            await self._journeys.fail(journey)
+            await self._in_flight.abandon(in_flight)
             raise
-        self._journeys.follow(journey, ticket.durable, trip)
-        await self._ended(trip, ticket, journey.ended)
-        ending = ticket.durable.result()
-        if ending is Ending.PUBLISHED:
-            trip.acked_s = journey.landed - sent
-        return Outcome(ending, stamp.id, event.type, record.topic)
+        self._in_flight.track(in_flight, write.durable, delivery)
+        await self._await_send(delivery, write, in_flight.done)
+        ending = write.durable.result()
+        if ending is DeliveryOutcome.PUBLISHED:
+            delivery.ack_s = in_flight.sent_at - sent_at
+        return DeliveryResult(ending, stamp.id, event.type, record.topic)
 
-    def _told(self, event: Event, claim: Claim, ending: Ending) -> Outcome:
+    def _duplicate_result(self, event: Event, claim: Claim, ending: DeliveryOutcome) -> DeliveryResult:
         topic = self._routing.topic_of(event, claim.app)
-        return Outcome(ending, claim.event_id, event.type, topic)
+        return DeliveryResult(ending, claim.event_id, event.type, topic)
 
-    def _question(self, trip: DeliveryContext, event: Event) -> Claim:
-        self._asked += 1
-        trip.number = trip.number or self._asked
-        notification = trip.notification
-        token = f"{self._process}{self._asked & 0xFFFFFFFF:08x}"
+    def _new_claim(self, delivery: DeliveryContext, event: Event) -> Claim:
+        self._claim_seq += 1
+        delivery.number = delivery.number or self._claim_seq
+        notification = delivery.notification
+        token = f"{self._process_id}{self._claim_seq & 0xFFFFFFFF:08x}"
         app, at_ms = notification.application.name, notification.received_ms
-        asked = question(app, event.identity, event.format, at_ms, token)
-        return replace(asked, audit=True) if notification.mode == "audit" else asked
+        request = new_claim(app, event.identity, event.format, at_ms, token)
+        return replace(request, audit=True) if notification.mode == "audit" else request
 
-    async def _ended(self, trip: DeliveryContext, ticket: Ticket, ended: Told[bool] | Told[Ending]) -> None:
+    async def _await_send(self, delivery: DeliveryContext, write: WriteHandle, done: Promise[bool] | Promise[DeliveryOutcome]) -> None:
         """Wait until a record that was sent has ended: one send, however long the wait."""
-        if not await self._hold.wait(ended, trip.deadline, trip.size, slow=not self._writer.flowing):
-            if ticket.withdraw():
-                trip.give_up()
-                raise Unavailable("neither Kafka nor the spool takes records")
-            if ticket.durable.done():
-                await settled(ended, _REMEMBERED_S)
-        if not ticket.durable.done():
+        if not await self._hold.wait(done, delivery.deadline, delivery.size, slow=not self._writer.accepting):
+            if write.withdraw():
+                delivery.stop_retrying()
+                raise UnavailableError("neither Kafka nor the spool takes records")
+            if write.durable.done():
+                await wait_for(done, _COMMIT_WAIT_S)
+        if not write.durable.done():
             # It may be written yet: redeliveries join its journey meanwhile.
-            self._telemetry.sends_unknown.inc()
-            ticket.durable.then(self._telemetry.sends_unknown.dec)
-            raise _Unknown
+            self._telemetry.sends_indeterminate.inc()
+            write.durable.on_done(self._telemetry.sends_indeterminate.dec)
+            raise _SendIndeterminateError
 
-    async def _bury(self, trip: DeliveryContext) -> Outcome:
+    async def _dead_letter(self, delivery: DeliveryContext) -> DeliveryResult:
         """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
-        reason, detail = trip.refusal
-        record = dead_letter(trip.notification, reason, detail, self._routing)
-        ticket = self._writer.send(record)
-        await self._ended(trip, ticket, ticket.durable)
+        reason, detail = delivery.rejection
+        record = dead_letter(delivery.notification, reason, detail, self._routing)
+        write = self._writer.send(record)
+        await self._await_send(delivery, write, write.durable)
         try:
-            ticket.durable.result()
-        except Rejected as rejected:
-            raise Unavailable(rejected.detail) from None  # no topic is left for it
-        return Outcome(ending=Ending.REJECTED, topic=record.topic, reason=reason, detail=detail)
+            write.durable.result()
+        except RejectedError as rejected:
+            raise UnavailableError(rejected.detail) from None  # no topic is left for it
+        return DeliveryResult(outcome=DeliveryOutcome.REJECTED, topic=record.topic, reason=reason, detail=detail)
 
-    async def _defer(self, trip: DeliveryContext, why: str) -> Outcome:
+    async def _defer(self, delivery: DeliveryContext, detail: str) -> DeliveryResult:
         """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes.
 
         The body is let go of meanwhile, and with it what was read from it, which are views of its bytes.
         """
-        trip.notification = replace(trip.notification, body=b"", received=b"")
+        delivery.notification = replace(delivery.notification, body=b"", received=b"")
         event_type = ""
-        if trip.event is not None:
-            event_type = trip.event.type
-            trip.event = replace(trip.event, payload=Raw(), original=UNSET)
-        await self._hold.silence(trip.deadline)
-        return Outcome(ending=Ending.DEFERRED, event_type=event_type, detail=why)
+        if delivery.event is not None:
+            event_type = delivery.event.type
+            delivery.event = replace(delivery.event, payload=Raw(), original=UNSET)
+        await self._hold.withhold_response(delivery.deadline)
+        return DeliveryResult(outcome=DeliveryOutcome.DEFERRED, event_type=event_type, detail=detail)

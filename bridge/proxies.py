@@ -21,10 +21,10 @@ def proxy_for(url: str) -> Proxy | None:
     named = proxies.get(target.scheme) or proxies.get("all")
     if not named:
         return None
-    return _proxy(named if "://" in named else f"http://{named}")
+    return _parse_proxy(named if "://" in named else f"http://{named}")
 
 
-def _proxy(url: str) -> Proxy:
+def _parse_proxy(url: str) -> Proxy:
     try:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORT

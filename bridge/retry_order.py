@@ -9,9 +9,9 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from bridge.core.claim import Claim
-from bridge.telling import Told
+from bridge.telling import Promise
 
-Key = tuple[str, bytes]
+TopicKey = tuple[str, bytes]
 """A topic and a record's key."""
 
 _number = attrgetter("number")
@@ -23,17 +23,17 @@ class Retry(Struct, eq=False):
     ``question`` asks for its occurrence. ``ended`` is resolved once it is durable, or given up.
     """
 
-    key: Key
-    question: Claim
+    key: TopicKey
+    request: Claim
     number: int
-    ended: Told[bool] = field(default_factory=Told)
+    done: Promise[bool] = field(default_factory=Promise)
 
 
 class RetryOrder:
     """All deliveries that wait to be retried, by key, in the order of receipt. False if there are none."""
 
     def __init__(self) -> None:
-        self._by_key: dict[Key, list[Retry]] = {}
+        self._by_key: dict[TopicKey, list[Retry]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._by_key)
@@ -48,22 +48,22 @@ class RetryOrder:
         retries.remove(retry)
         if not retries:
             del self._by_key[retry.key]
-        retry.ended.tell(value=True)
+        retry.done.set_result(value=True)
 
-    def ahead_of(self, key: Key, claim: Claim, number: int) -> Retry | None:
+    def find_earlier(self, key: TopicKey, claim: Claim, number: int) -> Retry | None:
         """Return what an event has to wait for: the first retry of its key that was received before it.
 
         Another delivery of an event that is itself retried stands in for that one: the two would wait for
         each other.
         """
         for retry in self._by_key.get(key, ()):
-            if retry.number >= number or _is_same_event(retry.question, claim):
+            if retry.number >= number or _is_same_event(retry.request, claim):
                 return None
             return retry
         return None
 
 
-def _is_same_event(question: Claim, claim: Claim) -> bool:
-    if claim.key == question.key:
-        return not question.differs_from(claim)
-    return claim.key == question.revised().key
+def _is_same_event(request: Claim, claim: Claim) -> bool:
+    if claim.key == request.key:
+        return not request.is_revision_of(claim)
+    return claim.key == request.as_revision().key

@@ -13,56 +13,56 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct, field
 
-from bridge.telling import Told
+from bridge.telling import Promise
 
 T = TypeVar("T")
 
 
 @coroutine
-def heard(told: Told[T]) -> Generator[Told[T], None, T]:
+def wait(promise: Promise[T]) -> Generator[Promise[T], None, T]:
     """Wait for ``told`` inside a run: gives its value, or raises its error. A task awaits the word itself."""
-    if not told.done():
-        yield told
-    return told.result()
+    if not promise.done():
+        yield promise
+    return promise.result()
 
 
-class Run(Struct, Generic[T], eq=False):
+class InlineTask(Struct, Generic[T], eq=False):
     """One piece of ``work`` under way; ``ended`` tells what it returned or raised.
 
     It goes on wherever the word is told that it waits for, so it must not wait there for anything else. With
     ``context`` it runs in that one, else in the context of whoever tells.
     """
 
-    work: Coroutine[Any, None, T]
+    coro: Coroutine[Any, None, T]
     context: Context | None = None
-    ended: Told[T] = field(default_factory=Told)
+    done: Promise[T] = field(default_factory=Promise)
 
-    def go_on(self, _: object = None) -> None:
+    def step(self, _: object = None) -> None:
         """Work until the next wait: to begin with, and whenever what was waited for has come."""
         try:
-            awaited = self.work.send(None) if self.context is None else self.context.run(self.work.send, None)
-        except StopIteration as end:
-            self.ended.tell(end.value)
+            awaited = self.coro.send(None) if self.context is None else self.context.run(self.coro.send, None)
+        except StopIteration as stop:
+            self.done.set_result(stop.value)
         except asyncio.CancelledError:  # no error to Python, but the end of this
-            self.ended.fail(Cancelled())
+            self.done.set_exception(AwaitCancelledError())
         except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the work's end
-            self.ended.fail(error)
+            self.done.set_exception(error)
         else:
-            if type(awaited) is Told:
-                awaited.then(self.go_on)
+            if type(awaited) is Promise:
+                awaited.on_done(self.step)
             elif awaited is None:  # a turn for everybody else, as by sleep(0)
-                asyncio.get_running_loop().call_soon(self.go_on)
+                asyncio.get_running_loop().call_soon(self.step)
             else:
                 awaited._asyncio_future_blocking = False  # noqa: SLF001 - as a task says that it has taken it
-                awaited.add_done_callback(self.go_on)
+                awaited.add_done_callback(self.step)
 
 
-class Cancelled(Exception):  # noqa: N818 - it says what happened
+class AwaitCancelledError(Exception):  # noqa: N818 - it says what happened
     """What a run waited for was cancelled."""
 
 
-def begin(work: Coroutine[Any, None, T], context: Context | None = None) -> Told[T]:
+def start_inline(coro: Coroutine[Any, None, T], context: Context | None = None) -> Promise[T]:
     """Begin ``work`` at once, and give the word of its end."""
-    run = Run(work, context)
-    run.go_on()
-    return run.ended
+    task = InlineTask(coro, context)
+    task.step()
+    return task.done

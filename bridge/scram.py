@@ -9,7 +9,7 @@ import aiokafka
 from aiokafka import conn
 from aiokafka.errors import AuthenticationFailedError
 
-KNOWN = frozenset({"0.14.0"})
+KNOWN_VERSIONS = frozenset({"0.14.0"})
 ITERATIONS_MIN, ITERATIONS_MAX = 4096, 1_000_000  # Kafka's own default is 4096, its maximum 16384
 
 
@@ -30,12 +30,12 @@ class LimitedScramAuthenticator(conn.ScramAuthenticator):  # type: ignore[misc] 
         super().create_salted_password(salt, iterations)
 
 
-def limit_scram() -> bool:
+def install_scram_limit() -> bool:
     """Have every connection that is made from now on use it; False where this aiokafka is not known.
 
     The library has no way to hand an authenticator in: its connection looks the class up by this name.
     """
-    if aiokafka.__version__ not in KNOWN:
+    if aiokafka.__version__ not in KNOWN_VERSIONS:
         return False
     conn.ScramAuthenticator = LimitedScramAuthenticator
     return True

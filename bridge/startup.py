@@ -9,8 +9,8 @@ from bridge.core.application import Application
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-TOPICS_NAMED = 5
-_EVERY_S = 1.0
+TOPICS_LISTED_MAX = 5
+_CHECK_INTERVAL_S = 1.0
 
 
 def callback_paths(applications: Iterable[Application]) -> list[str]:
@@ -22,7 +22,7 @@ def callback_paths(applications: Iterable[Application]) -> list[str]:
     ]
 
 
-def dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list[str]:
+def describe_dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list[str]:
     """Say for which applications Redis does not deduplicate: ``reasons`` by their names, and what follows."""
     consequence = "events are published unchecked" if is_unchecked else "events are held"
     apps_by_reason: dict[str, list[str]] = {}
@@ -34,7 +34,7 @@ def dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list
     ]
 
 
-async def log_missing_topics(missing: Callable[[], Sequence[str] | None], every_s: float = _EVERY_S) -> None:
+async def log_missing_topics(missing: Callable[[], Sequence[str] | None], interval_s: float = _CHECK_INTERVAL_S) -> None:
     """Log which topics do not exist, once for each change; ``missing`` gives None where that is not known."""
     logged: Sequence[str] = ()
     while True:
@@ -44,11 +44,11 @@ async def log_missing_topics(missing: Callable[[], Sequence[str] | None], every_
                 log.warning(
                     "topics_missing",
                     count=len(now),
-                    first=list(now[:TOPICS_NAMED]),
+                    first=list(now[:TOPICS_LISTED_MAX]),
                     meaning="events for them wait in the spool",
                     todo="make them: `vod-bridge topics --create`",
                 )
             else:
                 log.warning("topics_found", meaning="all topics of this configuration exist now")
             logged = now
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(interval_s)

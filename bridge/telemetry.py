@@ -24,17 +24,17 @@ from prometheus_client.exposition import generate_latest
 
 from bridge import metrics
 from bridge.core.event import Event, Notification
-from bridge.core.outcome import Ending, Outcome
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
 from bridge.metrics import Metric
-from bridge.tally import CounterTally, CounterView, HistogramTally, JointTally
+from bridge.tally import LocalCounter, CounterView, LocalHistogram, JointCounter
 
-Deliveries = Literal["all", "problems", "none"]
+LoggedDeliveries = Literal["all", "problems", "none"]
 
 _TYPE_MAX = 256  # characters of a type that the sender made up
-_WELL = frozenset({Ending.PUBLISHED, Ending.DUPLICATE})
+_SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
 
 # Alerts ask for the first of these: they are shown at 0 for every type, the other endings for none.
-_ALERTED = (Ending.REJECTED, Ending.DEFERRED)
+_ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Telemetry:
         types: Collection[str] = (),
         apps: Collection[str] = (),
         pulled: Collection[str] = (),
-        deliveries: Deliveries = "problems",
+        deliveries: LoggedDeliveries = "problems",
     ) -> None:
         # Each counter would be shown twice: when it was made is a gauge of its own to the library.
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation there
@@ -61,84 +61,84 @@ class Telemetry:
         self._types = frozenset(types)
         self._apps = frozenset(apps)
         self._deliveries = deliveries
-        self._summarised: Tally[str] = Tally()
-        self._refusals = 0
+        self._last_summary: Tally[str] = Tally()
+        self._rejected_request_count = 0
         self._set_up_deliveries()
-        self._set_up_door([app for app in apps if app not in pulled])
+        self._set_up_http([app for app in apps if app not in pulled])
         self._set_up_dependencies()
         self._set_up_spool()
         self._set_up_pull(pulled)
         ProcessCollector(registry=self.registry)
-        build = self._gauge(metrics.BUILD)
+        build = self._gauge(metrics.BUILD_INFO)
         build.labels(version("vod-event-bridge")).set(1)
 
     def _set_up_deliveries(self) -> None:
-        self._delivered = JointTally(self.registry)
-        total = self._joint(metrics.DELIVERIES, 0, 1, 2)
-        total.shown.update(product(self._apps, ("none",), Ending))
-        total.shown.update(product(self._apps, (*self._types, "other"), _ALERTED))
-        by_format = self._joint(metrics.BY_FORMAT, 3, 4)
-        by_format.shown.update(product(metrics.FORMATS, ("push", "pull")))
-        self._conformance = self._tally(metrics.CONFORMANCE)
+        self._delivery_counts = JointCounter(self.registry)
+        total = self._joint_counter(metrics.DELIVERIES, 0, 1, 2)
+        total.preset.update(product(self._apps, ("none",), DeliveryOutcome))
+        total.preset.update(product(self._apps, (*self._types, "other"), _ALERTED_OUTCOMES))
+        by_format = self._joint_counter(metrics.DELIVERIES_BY_FORMAT, 3, 4)
+        by_format.preset.update(product(metrics.FORMATS, ("push", "pull")))
+        self._conformance_counts = self._local_counter(metrics.EVENTS_CONFORMANCE)
         for labels in product((*self._types, "other"), metrics.CONFORMANCES):
-            self._conformance.counts[labels] = 0
-        self._seconds = self._tallied_histogram(metrics.DELIVERY_SECONDS)
+            self._conformance_counts.counts[labels] = 0
+        self._delivery_seconds = self._local_histogram(metrics.DELIVERY_SECONDS)
         self._last_ms = dict.fromkeys(self._apps, 0)
-        self.registry.register(_Times(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
-        self.in_flight = 0
-        self._gauge(metrics.IN_FLIGHT).set_function(lambda: self.in_flight)
-        self.held = self._gauge(metrics.HELD)
+        self.registry.register(_TimestampGauge(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
+        self.deliveries_in_flight = 0
+        self._gauge(metrics.DELIVERIES_IN_FLIGHT).set_function(lambda: self.deliveries_in_flight)
+        self.deliveries_held = self._gauge(metrics.DELIVERIES_HELD)
         self.internal_errors = self._counter(metrics.INTERNAL_ERRORS)
         self.ready = self._gauge(metrics.READY)
 
-    def _set_up_door(self, pushed: Collection[str]) -> None:
+    def _set_up_http(self, pushed: Collection[str]) -> None:
         self.connections = self._gauge(metrics.CONNECTIONS)
-        self._refused = self._counter(metrics.REFUSED)
-        for labels in product(metrics.REFUSALS, ("", *pushed)):
-            self._refused.labels(*labels)
+        self._rejected_requests = self._counter(metrics.REQUESTS_REJECTED)
+        for labels in product(metrics.REJECT_REASONS, ("", *pushed)):
+            self._rejected_requests.labels(*labels)
 
     def _set_up_dependencies(self) -> None:
-        self._ack_seconds = self._tallied_histogram(metrics.ACK_SECONDS)
+        self._ack_seconds = self._local_histogram(metrics.ACK_SECONDS)
         self.breaker_open = self._gauge(metrics.BREAKER_OPEN)
         self.topics_missing = self._gauge(metrics.TOPICS_MISSING)
-        self.producer_replaced = self._counter(metrics.PRODUCER_REPLACED)
-        self.sends_unknown = self._gauge(metrics.SENDS_UNKNOWN)
-        self._claims = self._tally(metrics.CLAIMED)
-        for answer in metrics.CLAIMS:
-            self._claims.counts[answer,] = 0
+        self.producer_replacements = self._counter(metrics.PRODUCER_REPLACEMENTS)
+        self.sends_indeterminate = self._gauge(metrics.SENDS_INDETERMINATE)
+        self._claims = self._local_counter(metrics.DEDUP_CLAIMS)
+        for claim_result in metrics.CLAIM_RESULTS:
+            self._claims.counts[claim_result,] = 0
         self.dedup_degraded = self._gauge(metrics.DEDUP_DEGRADED)
-        self.dedup_call_seconds = self._tallied_histogram(metrics.DEDUP_CALL_SECONDS)
+        self.dedup_call_seconds = self._local_histogram(metrics.DEDUP_CALL_SECONDS)
 
     def _set_up_spool(self) -> None:
         self.spool_records = self._gauge(metrics.SPOOL_RECORDS)
         self.spool_bytes = self._gauge(metrics.SPOOL_BYTES)
         self._spool_max_bytes = self._gauge(metrics.SPOOL_MAX_BYTES)
-        self.spool_oldest = self._gauge(metrics.SPOOL_OLDEST)
+        self.spool_oldest_record_age = self._gauge(metrics.SPOOL_OLDEST_RECORD_AGE)
         self.spool_failing = self._gauge(metrics.SPOOL_FAILING)
         self.spool_commit_seconds = self._histogram(metrics.SPOOL_COMMIT_SECONDS)
-        self.spool_damaged = self._counter(metrics.SPOOL_DAMAGED)
+        self.spool_corruptions = self._counter(metrics.SPOOL_CORRUPTIONS)
         self.spool_drained = self._counter(metrics.SPOOL_DRAINED)
 
     def _set_up_pull(self, pulled: Collection[str]) -> None:
         self.pull_calls = self._counter(metrics.PULL_CALLS)
         self.pull_events = self._counter(metrics.PULL_EVENTS)
         self.pull_confirms = self._counter(metrics.PULL_CONFIRMS)
-        self.pull_oldest = self._gauge(metrics.PULL_OLDEST)
-        self.pull_waiting = self._gauge(metrics.PULL_WAITING)
+        self.pull_oldest_unconfirmed = self._gauge(metrics.PULL_OLDEST_UNCONFIRMED)
+        self.pull_queue_events = self._gauge(metrics.PULL_QUEUE_EVENTS)
         self.pull_failing = self._gauge(metrics.PULL_FAILING)
         for app in pulled:
-            for call in metrics.CALLS:
+            for call in metrics.API_CALLS:
                 self.pull_calls.labels(app, *call)
             self.pull_events.labels(app)
-            for outcome in metrics.CONFIRMS:
+            for outcome in metrics.CONFIRM_OUTCOMES:
                 self.pull_confirms.labels(app, outcome)
             self.pull_failing.labels(app)
 
-    def limit_spool(self, max_bytes: int) -> None:
+    def set_spool_limit(self, max_bytes: int) -> None:
         """Show the spool's limit, and its damage also where there is none: for who keeps a spool."""
         self._spool_max_bytes.set(max_bytes)
-        for what in metrics.DAMAGES:
-            self.spool_damaged.labels(what)
+        for corruption_kind in metrics.CORRUPTION_KINDS:
+            self.spool_corruptions.labels(corruption_kind)
 
     def _counter(self, metric: Metric) -> Counter:
         return Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)
@@ -151,19 +151,19 @@ class Telemetry:
             metric.name, metric.meaning, metric.labels, buckets=metric.buckets, registry=self.registry
         )
 
-    def _tally(self, metric: Metric) -> CounterTally:
-        return CounterTally(metric.name, metric.meaning, metric.labels, self.registry)
+    def _local_counter(self, metric: Metric) -> LocalCounter:
+        return LocalCounter(metric.name, metric.meaning, metric.labels, self.registry)
 
-    def _joint(self, metric: Metric, *places: int) -> CounterView:
-        return self._delivered.counter(metric.name, metric.meaning, metric.labels, places)
+    def _joint_counter(self, metric: Metric, *positions: int) -> CounterView:
+        return self._delivery_counts.view(metric.name, metric.meaning, metric.labels, positions)
 
-    def _tallied_histogram(self, metric: Metric) -> HistogramTally:
-        return HistogramTally(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
+    def _local_histogram(self, metric: Metric) -> LocalHistogram:
+        return LocalHistogram(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
 
-    def delivered(
+    def record_delivery(
         self,
         notification: Notification,
-        outcome: Outcome,
+        result: DeliveryResult,
         event: Event | None,
         seconds: float,
         ack_seconds: float | None = None,
@@ -172,70 +172,70 @@ class Telemetry:
 
         ``event`` is what was read, if it was one; ``seconds`` it took in all, ``ack_seconds`` Kafka alone.
         """
-        app, mode, ending = notification.application.name, notification.mode, outcome.ending
+        app, mode, ending = notification.application.name, notification.mode, result.outcome
         app_label = app if app in self._apps else "other"
-        label = self.label_of(outcome.event_type)
+        label = self.type_label(result.event_type)
         body_format = "none"
         if event is not None:
             body_format = event.format
-            self._conformance.counts[self.label_of(event.type), event.conformance] += 1
-        self._delivered.counts[app_label, label, ending, body_format, mode] += 1
-        self._seconds.observe(seconds, mode)
+            self._conformance_counts.counts[self.type_label(event.type), event.conformance] += 1
+        self._delivery_counts.counts[app_label, label, ending, body_format, mode] += 1
+        self._delivery_seconds.observe(seconds, mode)
         if ack_seconds is not None:
             self._ack_seconds.observe(ack_seconds, mode)
-        if outcome.event_id:
+        if result.event_id:
             self._last_ms[app] = notification.received_ms
-        if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _WELL):
-            self._log_delivery(notification, outcome, seconds, ack_seconds)
+        if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _SUCCESSFUL):
+            self._log_delivery(notification, result, seconds, ack_seconds)
 
-    def label_of(self, event_type: str) -> str:
+    def type_label(self, event_type: str) -> str:
         """Turn a type into a label: itself, ``other`` where the catalogue has no row, ``none`` for none."""
         if event_type in self._types:
             return event_type
         return "other" if event_type else "none"
 
-    def refused(self, reason: str, app: str = "") -> None:
+    def count_rejected_request(self, reason: str, app: str = "") -> None:
         """Count a request that has become no delivery; ``app`` is the application of ours that it names."""
-        self._refused.labels(reason, app).inc()
-        self._refusals += 1
+        self._rejected_requests.labels(reason, app).inc()
+        self._rejected_request_count += 1
 
-    def claimed(self, answer: str, times: int = 1) -> None:
+    def count_claims(self, claim_result: str, number: int = 1) -> None:
         """Count an answer of the memory, given ``times``."""
-        self._claims.counts[answer,] += times
+        self._claims.counts[claim_result,] += number
 
-    def summarise(self) -> None:
+    def log_summary(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
-        counts = Tally({ending: count for (ending,), count in self._delivered.by(2).items()})
-        counts["refused"] = self._refusals
-        since, self._summarised = counts - self._summarised, counts
-        log.info("summary", **{ending: since[ending] for ending in (*Ending, "refused")})
+        counts = Tally({ending: count for (ending,), count in self._delivery_counts.sum_by(2).items()})
+        counts["refused"] = self._rejected_request_count
+        since, self._last_summary = counts - self._last_summary, counts
+        log.info("summary", **{ending: since[ending] for ending in (*DeliveryOutcome, "refused")})
 
-    def exposition(self) -> bytes:
+    def render(self) -> bytes:
         """All metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
     @staticmethod
     def _log_delivery(
-        notification: Notification, outcome: Outcome, seconds: float, ack_seconds: float | None
+        notification: Notification, result: DeliveryResult, seconds: float, ack_seconds: float | None
     ) -> None:
-        line: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "app": notification.application.name,
             "mode": notification.mode,
-            "outcome": str(outcome.ending),
-            "event_id": outcome.event_id,
-            "type": outcome.event_type[:_TYPE_MAX],
-            "topic": outcome.topic,
-            "reason": outcome.reason,
-            "detail": outcome.detail,
+            "outcome": str(result.outcome),
+            "event_id": result.event_id,
+            "type": result.event_type[:_TYPE_MAX],
+            "topic": result.topic,
+            "reason": result.reason,
+            "detail": result.detail,
             "bytes": len(notification.body),
             "duration_ms": round(seconds * 1000, 1),
             "ack_ms": None if ack_seconds is None else round(ack_seconds * 1000, 1),
         }
-        write = log.info if outcome.ending in _WELL else log.warning
-        write("delivery", **{key: value for key, value in line.items() if value not in ("", None)})
+        write = log.info if result.outcome in _SUCCESSFUL else log.warning
+        write("delivery", **{key: value for key, value in fields.items() if value not in ("", None)})
 
 
-class _Times:
+class _TimestampGauge:
     """A gauge by one label, of the closed list ``values``: shows unix milliseconds as seconds, when read."""
 
     def __init__(self, metric: Metric, values: Collection[str], times_ms: Mapping[str, int]) -> None:

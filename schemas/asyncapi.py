@@ -16,22 +16,22 @@ import yaml
 
 from bridge import __version__
 from bridge.core.application import Application
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
-from bridge.core.outcome import Rejected
+from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.outcome import RejectedError
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter, event_record
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "schemas"
 EXAMPLES = SCHEMAS / "examples"
-CARRIED = ROOT / "bridge" / "schemas"
-TARGETS = (SCHEMAS / "asyncapi.yaml", CARRIED / "asyncapi.yaml")
+WHEEL_SCHEMAS = ROOT / "bridge" / "schemas"
+TARGETS = (SCHEMAS / "asyncapi.yaml", WHEEL_SCHEMAS / "asyncapi.yaml")
 ROUTING = Routing()
 BINDING = "0.5.0"
 RECEIVED_MS = 1_767_225_600_000  # as in schemas/goldens.py
-KEPT_MS = {"dead-letter": 30 * 24 * 60 * 60 * 1000}
-PREFERRED = ("push", "pull", "made", "legacy")
+RETENTION_MS = {"dead-letter": 30 * 24 * 60 * 60 * 1000}
+CASE_PREFERENCE = ("push", "pull", "made", "legacy")
 
 DESCRIPTION = """\
 Every event notification of Tencent Cloud VOD, each on the topic of its type, in one canonical shape.
@@ -39,8 +39,8 @@ Records are CloudEvents 1.0 in binary mode: the attributes are headers, the valu
 At least once, with the same `id` for the same occurrence.
 What is promised about changes stands in README.md beside this file.
 """
-OTHER = "An event of a type that the catalogue does not know, or of one that the vendor has given up."
-KEY = "The file's id, else the task's, else the cast's, else the application's name; equal keys keep order."
+OTHER_DESCRIPTION = "An event of a type that the catalogue does not know, or of one that the vendor has given up."
+KEY_DESCRIPTION = "The file's id, else the task's, else the cast's, else the application's name; equal keys keep order."
 
 Node = dict[str, Any]
 
@@ -48,13 +48,13 @@ Node = dict[str, Any]
 def document() -> Node:
     """Draw the whole document."""
     triggers = json.loads((SCHEMAS / "triggers.json").read_text(encoding="utf-8"))
-    topics = {row.name: ROUTING.topic.replace("{type}", row.name) for row in ROWS}
+    topics = {row.name: ROUTING.topic.replace("{type}", row.name) for row in EVENT_TYPES}
     channels = {name: channel(name, topic) for name, topic in topics.items()}
-    messages = {name: message(name, sentence(name, triggers.get(name, ""))) for name in topics}
+    messages = {name: message(name, trigger_sentence(name, triggers.get(name, ""))) for name in topics}
     channels["other"] = channel("other", ROUTING.topic_other)
-    messages["other"] = message("other", OTHER)
+    messages["other"] = message("other", OTHER_DESCRIPTION)
     channels["dead-letter"] = channel("dead-letter", ROUTING.topic_dead_letter)
-    messages["dead-letter"] = burial()
+    messages["dead-letter"] = dead_letter_message()
     return {
         "asyncapi": "3.0.0",
         "id": "urn:vod-event-bridge",
@@ -115,8 +115,8 @@ def servers() -> Node:
 def channel(name: str, topic: str) -> Node:
     """Draw a topic as `vod-bridge topics --create` makes it where there are three brokers."""
     configuration: Node = {"cleanup.policy": ["delete"], "max.message.bytes": RECORD_MAX_BYTES}
-    if name in KEPT_MS:
-        configuration["retention.ms"] = KEPT_MS[name]
+    if name in RETENTION_MS:
+        configuration["retention.ms"] = RETENTION_MS[name]
     binding = {
         "partitions": 4,
         "replicas": 3,
@@ -143,7 +143,7 @@ def trait() -> Node:
     """Draw what the records of all events have in common."""
     return {
         "contentType": "application/json",
-        "bindings": {"kafka": {"key": {"type": "string", "description": KEY}, "bindingVersion": BINDING}},
+        "bindings": {"kafka": {"key": {"type": "string", "description": KEY_DESCRIPTION}, "bindingVersion": BINDING}},
     }
 
 
@@ -170,19 +170,19 @@ def message(name: str, summary: str) -> Node:
             {
                 "name": case.name.removesuffix(".in.json"),
                 "summary": f"schemas/examples/{case.parent.name}, key {record.key.decode()}",
-                "headers": texts(record),
-                "payload": json.loads(told(case)),
+                "headers": header_texts(record),
+                "payload": json.loads(output_of(case)),
             }
         ],
     }
 
 
-def burial() -> Node:
+def dead_letter_message() -> Node:
     """Draw a dead letter."""
-    case = next(case for case in sorted(EXAMPLES.glob("*/*.in.json")) if "reason" in json.loads(told(case)))
+    case = next(case for case in sorted(EXAMPLES.glob("*/*.in.json")) if "reason" in json.loads(output_of(case)))
     try:
         read_event(open_envelope(case.read_bytes()))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         record = dead_letter(notification(case), rejected.reason, rejected.detail, ROUTING)
     key = {"type": "string", "description": "The application's name."}
     return {
@@ -197,35 +197,35 @@ def burial() -> Node:
             {
                 "name": case.name.removesuffix(".in.json"),
                 "summary": f"schemas/examples/{case.parent.name}, key {record.key.decode()}",
-                "headers": texts(record),
+                "headers": header_texts(record),
                 "payload": record.value.decode(),
             }
         ],
     }
 
 
-def sentence(name: str, trigger: str) -> str:
+def trigger_sentence(name: str, trigger: str) -> str:
     """Say what triggers a type."""
     return f"{trigger[:1].upper()}{trigger[1:]}." if trigger else f"An event of type {name}."
 
 
 def example_of(name: str) -> Path:
     """Choose a type's example: in the 3.0 format where there is one, of those the shortest."""
-    known = {row.name for row in ROWS}
+    known = {row.name for row in EVENT_TYPES}
     folders = (
         [EXAMPLES / name]
         if name in known
         else sorted(set(EXAMPLES.iterdir()) - {EXAMPLES / one for one in known})
     )
     cases = [
-        case for folder in folders for case in folder.glob("*.in.json") if "id" in json.loads(told(case))
+        case for folder in folders for case in folder.glob("*.in.json") if "id" in json.loads(output_of(case))
     ]
     return min(
-        cases, key=lambda case: (PREFERRED.index(case.name.split("-")[0]), case.stat().st_size, case.name)
+        cases, key=lambda case: (CASE_PREFERENCE.index(case.name.split("-")[0]), case.stat().st_size, case.name)
     )
 
 
-def told(case: Path) -> str:
+def output_of(case: Path) -> str:
     """Read what the bridge makes of a case."""
     return case.with_name(case.name.replace(".in.json", ".out.json")).read_text(encoding="utf-8")
 
@@ -239,15 +239,15 @@ def notification(case: Path) -> Notification:
 def record_of(case: Path) -> Record:
     """Write the record of a case, for its key and headers."""
     event = read_event(open_envelope(case.read_bytes()))
-    return event_record(event, Stamp(id=json.loads(told(case))["id"]), notification(case), ROUTING)
+    return event_record(event, DedupStamp(id=json.loads(output_of(case))["id"]), notification(case), ROUTING)
 
 
-def texts(record: Record) -> Node:
+def header_texts(record: Record) -> Node:
     """Spell headers as texts."""
     return {name: value.decode() for name, value in record.headers}
 
 
-class Plain(yaml.SafeDumper):
+class PlainDumper(yaml.SafeDumper):
     """YAML without anchors, with texts of several lines as such."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - as the library has it
@@ -255,18 +255,18 @@ class Plain(yaml.SafeDumper):
         return True
 
 
-def _block(dumper: Plain, text: str) -> yaml.Node:
+def _block(dumper: PlainDumper, text: str) -> yaml.Node:
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-Plain.add_representer(str, _block)
+PlainDumper.add_representer(str, _block)
 
 
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare; give the exit code."""
     text = "# Generated by schemas/asyncapi.py, never edited.\n" + yaml.dump(
-        document(), Dumper=Plain, sort_keys=False, allow_unicode=True, width=110
+        document(), Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=110
     )
     if "--check" not in arguments:
         for path in TARGETS:

@@ -31,7 +31,7 @@ WALKED = frozenset(
 NESTING = frozenset({"if", "then", "else", "not", "propertyNames", "contains"})
 
 
-def breaks(old: Schema, new: Schema) -> list[str]:
+def breaking_changes(old: Schema, new: Schema) -> list[str]:
     """Name what in ``new`` would break a reader of ``old``: one line a change, with where it stands."""
     return list(dict.fromkeys(_Comparison(old, new).compare(old, new, "")))
 
@@ -45,15 +45,15 @@ class _Comparison:
 
     def compare(self, old: Schema, new: Schema, path: str, *, strict: bool = False) -> Iterator[str]:
         """Name what breaks; ``strict`` inside a condition or a choice, where a key more asserts more."""
-        if old == new and not _refers(old):
+        if old == new and not _has_reference(old):
             return
         if not isinstance(old, dict) or not isinstance(new, dict):
-            yield f"{path or 'the schema'}: was {_brief(old)}, is {_brief(new)}"
+            yield f"{path or 'the schema'}: was {_abbreviate(old)}, is {_abbreviate(new)}"
             return
         yield from self._references(old, new, path)
-        yield from _types(old, new, path)
-        yield from _words(old, new, path)
-        yield from _required(old, new, path)
+        yield from _type_changes(old, new, path)
+        yield from _enum_changes(old, new, path)
+        yield from _required_changes(old, new, path)
         yield from self._members(old, new, path, strict=strict)
         yield from self._choices(old, new, path, strict=strict)
         for keyword in sorted((old.keys() | new.keys()) - FREE - WALKED):
@@ -64,7 +64,7 @@ class _Comparison:
         if one is None and other is None:
             return
         if one is None or other is None:
-            yield f"{path}: was {_brief(old)}, is {_brief(new)}"
+            yield f"{path}: was {_abbreviate(old)}, is {_abbreviate(new)}"
             return
         if (one, other) in self._seen:
             return
@@ -92,7 +92,7 @@ class _Comparison:
         for keyword in ("anyOf", "allOf"):
             before, after = old.get(keyword, []), new.get(keyword, [])
             if len(before) != len(after):
-                yield f"{path}: type changed, {_brief(before)} to {_brief(after)}"
+                yield f"{path}: type changed, {_abbreviate(before)} to {_abbreviate(after)}"
                 continue
             for one, other in zip(before, after, strict=True):
                 yield from self.compare(one, other, path, strict=True)
@@ -103,21 +103,21 @@ class _Comparison:
         elif keyword not in old and keyword.startswith("x-"):
             return  # a remark more
         elif keyword not in old:
-            yield f"{path}: {keyword} {_brief(new[keyword])} added"
+            yield f"{path}: {keyword} {_abbreviate(new[keyword])} added"
         elif keyword not in new:
-            yield f"{path}: {keyword} {_brief(old[keyword])} removed"
+            yield f"{path}: {keyword} {_abbreviate(old[keyword])} removed"
         elif old[keyword] != new[keyword]:
-            yield f"{path}: {keyword} changed, {_brief(old[keyword])} to {_brief(new[keyword])}"
+            yield f"{path}: {keyword} changed, {_abbreviate(old[keyword])} to {_abbreviate(new[keyword])}"
 
 
-def _types(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _type_changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
     before, after = _kinds(old), _kinds(new)
     if before == after:
         return
     how = "changed"
     if before and after:
         how = "narrowed" if after < before else "widened" if before < after else how
-    yield f"{path}: type {how}, {_named(before)} to {_named(after)}"
+    yield f"{path}: type {how}, {_format_kinds(before)} to {_format_kinds(after)}"
 
 
 def _kinds(schema: Schema) -> frozenset[str]:
@@ -125,24 +125,24 @@ def _kinds(schema: Schema) -> frozenset[str]:
     return frozenset([kinds] if isinstance(kinds, str) else kinds)
 
 
-def _words(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _enum_changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
     before, after = old.get("enum"), new.get("enum")
     if before == after:
         return
     if before is None:
-        yield f"{path}: enumeration closed to {_brief(after)}"
+        yield f"{path}: enumeration closed to {_abbreviate(after)}"
     elif after is None:
-        yield f"{path}: enumeration opened, it was {_brief(before)}"
+        yield f"{path}: enumeration opened, it was {_abbreviate(before)}"
     else:
-        for word in before:
-            if word not in after:
-                yield f"{path}: word {_brief(word)} removed"
-        for word in after:
-            if word not in before:
-                yield f"{path}: word {_brief(word)} added to a closed enumeration"
+        for enum_value in before:
+            if enum_value not in after:
+                yield f"{path}: word {_abbreviate(enum_value)} removed"
+        for enum_value in after:
+            if enum_value not in before:
+                yield f"{path}: word {_abbreviate(enum_value)} added to a closed enumeration"
 
 
-def _required(old: Schema, new: Schema, path: str) -> Iterator[str]:
+def _required_changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
     before, after = set(old.get("required", [])), set(new.get("required", []))
     for name in sorted(after - before):
         yield f"{path}.{name}: required now".removeprefix(".")
@@ -150,10 +150,10 @@ def _required(old: Schema, new: Schema, path: str) -> Iterator[str]:
         yield f"{path}.{name}: no longer required".removeprefix(".")
 
 
-def _refers(schema: Schema) -> bool:
+def _has_reference(schema: Schema) -> bool:
     if isinstance(schema, dict):
-        return "$ref" in schema or any(map(_refers, schema.values()))
-    return isinstance(schema, list) and any(map(_refers, schema))
+        return "$ref" in schema or any(map(_has_reference, schema.values()))
+    return isinstance(schema, list) and any(map(_has_reference, schema))
 
 
 def _lookup(root: Schema, reference: str) -> Schema:
@@ -163,21 +163,21 @@ def _lookup(root: Schema, reference: str) -> Schema:
     return found
 
 
-def _named(kinds: frozenset[str]) -> str:
+def _format_kinds(kinds: frozenset[str]) -> str:
     return " or ".join(sorted(kinds)) or "any"
 
 
-def _brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
+def _abbreviate(value: Any) -> str:  # noqa: ANN401 - any JSON value
     return json.dumps(value, ensure_ascii=False)
 
 
-def folder_breaks(released: Path, today: Path) -> list[str]:
+def breaking_changes_in(released: Path, today: Path) -> list[str]:
     """Name what breaks in a folder of schemas against another one: ``<schema>: <where>: <what>``."""
     found: list[str] = []
     for path in sorted(released.glob(PATTERN)):
         name, now = path.name.removesuffix(".schema.json"), today / path.name
         if now.exists():
-            found += [f"{name}: {change}" for change in breaks(_read(path), _read(now))]
+            found += [f"{name}: {change}" for change in breaking_changes(_read(path), _read(now))]
         else:
             found.append(f"{name}: removed")
     return found
@@ -187,7 +187,7 @@ def _read(path: Path) -> Schema:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def release(today: Path, released: Path) -> None:
+def save_release(today: Path, released: Path) -> None:
     """Keep a folder's schemas as the released ones."""
     released.mkdir(exist_ok=True)
     for path in sorted(today.glob(PATTERN)):
@@ -197,11 +197,11 @@ def release(today: Path, released: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Compare; with `--release` keep today's where nothing breaks. Give the exit code."""
-    found = folder_breaks(RELEASED, SCHEMAS)
+    found = breaking_changes_in(RELEASED, SCHEMAS)
     for line in found:
         sys.stderr.write(f"breaks a reader of the last release: {line}\n")
     if "--release" in arguments and not found:
-        release(SCHEMAS, RELEASED)
+        save_release(SCHEMAS, RELEASED)
     return 1 if found else 0
 
 

@@ -20,12 +20,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bridge.core.catalogue import ROWS, Row
+from bridge.core.catalogue import EVENT_TYPES, EventType
 from bridge.core.record import Routing
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "schemas"
-CARRIED = ROOT / "bridge" / "schemas"
+WHEEL_SCHEMAS = ROOT / "bridge" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
@@ -37,10 +37,10 @@ NONCONFORMING: Schema = {
     "required": ["conformance"],
     "properties": {"conformance": {"const": "nonconforming"}},
 }
-AS_DELIVERED = "As delivered, whatever that is: only where `conformance` is `nonconforming`."
-OTHER = "An event of a type that the catalogue does not know; its payload is as delivered."
-HEADERS = "The headers of every event's record: a CloudEvent in binary mode. All are texts in UTF-8."
-DEAD_LETTER = (
+AS_DELIVERED_DESCRIPTION = "As delivered, whatever that is: only where `conformance` is `nonconforming`."
+OTHER_DESCRIPTION = "An event of a type that the catalogue does not know; its payload is as delivered."
+HEADERS_DESCRIPTION = "The headers of every event's record: a CloudEvent in binary mode. All are texts in UTF-8."
+DEAD_LETTER_DESCRIPTION = (
     "The headers of a record on the dead-letter topic. Its key is the application's name, its value the body "
     "as received (compressed as it came, see content-encoding), which may be any bytes."
 )
@@ -53,14 +53,14 @@ def schemas() -> Iterator[tuple[str, Schema]]:
         "structs"
     ]
     triggers = json.loads((SCHEMAS / "triggers.json").read_text(encoding="utf-8"))
-    for row in ROWS:
-        yield row.name, event(row, triggers.get(row.name, ""), envelope, structs)
-    yield "event", head("event", OTHER) | thing(envelope["event"])
-    yield "headers", head("headers", HEADERS) | thing(envelope["headers"])
-    yield "dead-letter", head("dead-letter", DEAD_LETTER) | thing(envelope["dead-letter"])
+    for row in EVENT_TYPES:
+        yield row.name, event_schema(row, triggers.get(row.name, ""), envelope, structs)
+    yield "event", schema_head("event", OTHER_DESCRIPTION) | open_object(envelope["event"])
+    yield "headers", schema_head("headers", HEADERS_DESCRIPTION) | open_object(envelope["headers"])
+    yield "dead-letter", schema_head("dead-letter", DEAD_LETTER_DESCRIPTION) | open_object(envelope["dead-letter"])
 
 
-def event(row: Row, trigger: str, envelope: Mapping[str, Schema], structs: Structs) -> Schema:
+def event_schema(row: EventType, trigger: str, envelope: Mapping[str, Schema], structs: Structs) -> Schema:
     """Draw the schema of a known type's events: the envelope around its payload.
 
     A nonconforming payload is published as it was delivered, so what the catalogue says of the payload is
@@ -71,17 +71,17 @@ def event(row: Row, trigger: str, envelope: Mapping[str, Schema], structs: Struc
     members["type"] = {"description": members["type"]["description"], "const": row.name}
     members["payload"] = {
         "description": f"The vendor's `{row.struct.__name__}`, in the spelling of format 3.0.",
-        "anyOf": [payload, {"description": AS_DELIVERED, "type": "object"}],
+        "anyOf": [payload, {"description": AS_DELIVERED_DESCRIPTION, "type": "object"}],
     }
     return (
-        head(row.name, f"An event on the topic of {row.name}{': ' if trigger else ''}{trigger}.")
-        | thing(envelope["event"] | {"properties": members})
+        schema_head(row.name, f"An event on the topic of {row.name}{': ' if trigger else ''}{trigger}.")
+        | open_object(envelope["event"] | {"properties": members})
         | {"if": NONCONFORMING, "else": {"properties": {"payload": payload}}}
-        | {"$defs": {name: struct(name, structs) for name in sorted(reached(row.struct.__name__, structs))}}
+        | {"$defs": {name: struct_schema(name, structs) for name in sorted(reachable_structs(row.struct.__name__, structs))}}
     )
 
 
-def head(name: str, description: str) -> Schema:
+def schema_head(name: str, description: str) -> Schema:
     """Open a schema."""
     return {
         "$schema": DIALECT,
@@ -91,50 +91,50 @@ def head(name: str, description: str) -> Schema:
     }
 
 
-def thing(described: Schema) -> Schema:
+def open_object(described: Schema) -> Schema:
     """Draw an object to which keys may be added."""
     return {"type": "object"} | described | {"additionalProperties": True}
 
 
-def struct(name: str, structs: Structs) -> Schema:
+def struct_schema(name: str, structs: Structs) -> Schema:
     """Draw one of the vendor's structs: every field may be absent or null."""
     fields = sorted(structs[name], key=lambda field: str(field["name"]))
-    return {"title": name} | thing({"properties": {field["name"]: member(field) for field in fields}})
+    return {"title": name} | open_object({"properties": {field["name"]: field_schema(field) for field in fields}})
 
 
-def reached(name: str, structs: Structs) -> set[str]:
+def reachable_structs(name: str, structs: Structs) -> set[str]:
     """Name a struct and all those that its fields lead to."""
-    found, ahead = {name}, [name]
-    while ahead:
-        inner = {field["struct"] for field in structs[ahead.pop()] if "struct" in field} - found
+    found, pending = {name}, [name]
+    while pending:
+        inner = {field["struct"] for field in structs[pending.pop()] if "struct" in field} - found
         found |= inner
-        ahead += inner
+        pending += inner
     return found
 
 
-def member(field: Mapping[str, Any]) -> Schema:
+def field_schema(field: Mapping[str, Any]) -> Schema:
     """Draw a field. Words are examples and no `enum`: the vendor adds some without notice."""
-    told: Schema = {"description": remark(field)}
+    annotations: Schema = {"description": field_description(field)}
     if "unit" in field:
-        told["x-unit"] = field["unit"]
+        annotations["x-unit"] = field["unit"]
     if field.get("deprecated"):
-        told["deprecated"] = True
-    one = {"$ref": f"#/$defs/{field['struct']}"} if "struct" in field else scalar(field)
+        annotations["deprecated"] = True
+    one = {"$ref": f"#/$defs/{field['struct']}"} if "struct" in field else scalar_schema(field)
     if field.get("array"):
-        return told | {"type": ["array", "null"], "items": one}
+        return annotations | {"type": ["array", "null"], "items": one}
     if "struct" in field:
-        return told | {"anyOf": [one, {"type": "null"}]}
-    return told | one | {"type": [one["type"], "null"]}
+        return annotations | {"anyOf": [one, {"type": "null"}]}
+    return annotations | one | {"type": [one["type"], "null"]}
 
 
-def scalar(field: Mapping[str, Any]) -> Schema:
+def scalar_schema(field: Mapping[str, Any]) -> Schema:
     """Draw a value that is no object."""
     bounds = INTEGER if field["type"] == "integer" else {}
-    words = {"examples": field["enum"]} if "enum" in field else {}
-    return {"type": field["type"], **bounds, **words}
+    enum_values = {"examples": field["enum"]} if "enum" in field else {}
+    return {"type": field["type"], **bounds, **enum_values}
 
 
-def remark(field: Mapping[str, Any]) -> str:
+def field_description(field: Mapping[str, Any]) -> str:
     """Say what a reader of the field wants to know, in one line."""
     parts = [field["meaning"]]
     if "unit" in field and field["unit"].rstrip("s") not in field["meaning"]:
@@ -151,24 +151,24 @@ def files() -> Iterator[tuple[Path, str]]:
     for name, schema in schemas():
         file = f"{name}.v1.schema.json"
         yield SCHEMAS / file, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        yield CARRIED / file, json.dumps(schema, separators=(",", ":"), ensure_ascii=False) + "\n"
+        yield WHEEL_SCHEMAS / file, json.dumps(schema, separators=(",", ":"), ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare; give the exit code."""
     wanted = dict(files())
-    standing = {path for folder in (SCHEMAS, CARRIED) for path in folder.glob("*.schema.json")}
+    existing = {path for folder in (SCHEMAS, WHEEL_SCHEMAS) for path in folder.glob("*.schema.json")}
     if "--check" not in arguments:
-        CARRIED.mkdir(exist_ok=True)
-        for path in standing - wanted.keys():
+        WHEEL_SCHEMAS.mkdir(exist_ok=True)
+        for path in existing - wanted.keys():
             path.unlink()
         for path, text in wanted.items():
             path.write_text(text, encoding="utf-8")
         return 0
-    wrong = standing - wanted.keys() | {
+    wrong = existing - wanted.keys() | {
         path
         for path, text in wanted.items()
-        if path not in standing or path.read_text(encoding="utf-8") != text
+        if path not in existing or path.read_text(encoding="utf-8") != text
     }
     for path in sorted(wrong):
         sys.stderr.write(f"{path.relative_to(ROOT)} is not what schemas/events.py writes: run it\n")

@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 
 from bridge.core.application import Application
-from bridge.core.catalogue import ROWS, Row
+from bridge.core.catalogue import EVENT_TYPES, EventType
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Stamp
-from bridge.core.outcome import Rejected
+from bridge.core.event import Notification, DedupStamp
+from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, event_record
 
 ROOT = Path(__file__).resolve().parent
@@ -33,7 +33,7 @@ RECEIVED_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 Field = dict[str, Any]
 
 # What stands at a key of that name, where the catalogue names no words for it and the kind is right.
-LIKELY: dict[str, Any] = {
+SAMPLE_VALUES: dict[str, Any] = {
     "Bitrate": 2_125_120,
     "Codec": "h264",
     "Confidence": 95.5,
@@ -52,15 +52,15 @@ LIKELY: dict[str, Any] = {
     "Size": 10_485_760,
     "Width": 1920,
 }
-ENDINGS: dict[str, Any] = {
+SAMPLE_BY_SUFFIX: dict[str, Any] = {
     "Url": "http://1256768367.vod2.myqcloud.com/xxx/xxx/f0.mp4",
     "Time": "2026-01-01T00:00:00Z",
     "Code": 0,
 }
-BY_TYPE: dict[str, Any] = {"integer": 1, "number": 0.5, "boolean": True}
+SAMPLE_BY_TYPE: dict[str, Any] = {"integer": 1, "number": 0.5, "boolean": True}
 
 
-def golden(body: bytes, *, pulled: bool = False) -> bytes:
+def example_output(body: bytes, *, pulled: bool = False) -> bytes:
     """Give the canonical event of a notification, or why there is none, laid out for the eye."""
     notification = Notification(
         application=Application(name="default"),
@@ -70,33 +70,33 @@ def golden(body: bytes, *, pulled: bool = False) -> bytes:
     )
     try:
         event = read_event(open_envelope(body))
-    except Rejected as rejected:
-        written = msgspec.json.encode({"outcome": "rejected", "reason": rejected.reason})
+    except RejectedError as rejected:
+        encoded = msgspec.json.encode({"outcome": "rejected", "reason": rejected.reason})
     else:
         identity = event.identity
         event_id = f"{identity.key}@{RECEIVED_MS}" if identity.recurring else identity.key
-        written = event_record(event, Stamp(id=event_id), notification, Routing()).value
-    return msgspec.json.format(written, indent=2) + b"\n"
+        encoded = event_record(event, DedupStamp(id=event_id), notification, Routing()).value
+    return msgspec.json.format(encoded, indent=2) + b"\n"
 
 
-def made(row: Row, structs: dict[str, list[Field]]) -> bytes:
+def example_notification(row: EventType, structs: dict[str, list[Field]]) -> bytes:
     """Make a notification of a type, with every key that the catalogue has for it."""
     ids = count(5285890784273533167)
 
-    def thing(struct: str) -> dict[str, Any]:
+    def sample_object(struct: str) -> dict[str, Any]:
         return {field["name"]: value(field) for field in structs[struct]}
 
     def value(field: Field) -> Any:  # noqa: ANN401 - any JSON value
         one: Any
         if "struct" in field:
-            one = thing(field["struct"])
+            one = sample_object(field["struct"])
         elif field["name"].endswith("FileId"):
             one = str(next(ids))
         else:
-            one = _likely(field)
+            one = _sample_value(field)
         return [one] if field.get("array") else one
 
-    payload = thing(row.struct.__name__)
+    payload = sample_object(row.struct.__name__)
     if "TaskId" in payload:
         payload["TaskId"] = (
             f"1256768367-{row.name.removesuffix('Complete')}-f5ac8127b3b6b85cdc13f237c6005d8t0"
@@ -104,24 +104,24 @@ def made(row: Row, structs: dict[str, list[Field]]) -> bytes:
     return json.dumps({"EventType": row.name, row.field: payload}, indent=2).encode() + b"\n"
 
 
-def _likely(field: Field) -> Any:  # noqa: ANN401 - any JSON value
-    name, kind, words = field["name"], field["type"], field.get("enum", [])
-    good = next((word for word in ("FINISH", "SUCCESS", "Pass") if word in words), None)
-    if good:
-        return good
-    likely = LIKELY.get(name, next((value for end, value in ENDINGS.items() if name.endswith(end)), None))
-    if kind == "string" and likely is not None:
-        return str(likely)
-    if kind in ("integer", "number") and isinstance(likely, int | float):
-        return int(likely) if kind == "integer" else float(likely)
-    if words:
-        return words[0]
-    return BY_TYPE.get(kind, field["meaning"])
+def _sample_value(field: Field) -> Any:  # noqa: ANN401 - any JSON value
+    name, json_type, enum_values = field["name"], field["type"], field.get("enum", [])
+    success_value = next((word for word in ("FINISH", "SUCCESS", "Pass") if word in enum_values), None)
+    if success_value:
+        return success_value
+    sample = SAMPLE_VALUES.get(name, next((value for end, value in SAMPLE_BY_SUFFIX.items() if name.endswith(end)), None))
+    if json_type == "string" and sample is not None:
+        return str(sample)
+    if json_type in ("integer", "number") and isinstance(sample, int | float):
+        return int(sample) if json_type == "integer" else float(sample)
+    if enum_values:
+        return enum_values[0]
+    return SAMPLE_BY_TYPE.get(json_type, field["meaning"])
 
 
-def missing() -> Iterator[tuple[Path, Row]]:
+def types_without_example() -> Iterator[tuple[Path, EventType]]:
     """List the types that have no notification in the 3.0 format, and where theirs would stand."""
-    for row in ROWS:
+    for row in EVENT_TYPES:
         folder = EXAMPLES / row.name
         if all(case.name.startswith("legacy") for case in folder.glob("*.in.json")):
             yield folder / "made-01.in.json", row
@@ -130,15 +130,15 @@ def missing() -> Iterator[tuple[Path, Row]]:
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare; give the exit code."""
     check = "--check" in arguments
-    wrong = [path for path, _ in missing()] if check else []
+    wrong = [path for path, _ in types_without_example()] if check else []
     if not check:
         structs = json.loads(VENDOR.read_text(encoding="utf-8"))["structs"]
-        for path, row in missing():
+        for path, row in types_without_example():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(made(row, structs))
+            path.write_bytes(example_notification(row, structs))
     for case in sorted(EXAMPLES.glob("*/*.in.json")):
         out = case.with_name(case.name.replace(".in.json", ".out.json"))
-        text = golden(case.read_bytes(), pulled=case.name.startswith("pull"))
+        text = example_output(case.read_bytes(), pulled=case.name.startswith("pull"))
         if not check:
             out.write_bytes(text)
         elif not out.exists() or out.read_bytes() != text:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from bridge.core.catalogue import ROWS, Row
+from bridge.core.catalogue import EVENT_TYPES, EventType
 from bridge.core.record import Routing
 
 SCHEMAS = Path(__file__).resolve().parent
@@ -19,7 +19,7 @@ PAGE = SCHEMAS / "README.md"
 ROUTING = Routing()
 
 
-def topics() -> str:
+def topics_table() -> str:
     """One row a topic: key, what triggers it, where its schema and its examples are."""
     triggers = json.loads((SCHEMAS / "triggers.json").read_text(encoding="utf-8"))
     rows = [
@@ -30,7 +30,7 @@ def topics() -> str:
             f"[schema]({row.name}.v1.schema.json)",
             examples_of(row.name),
         )
-        for row in ROWS
+        for row in EVENT_TYPES
     ]
     rows.append(
         (
@@ -54,7 +54,7 @@ def topics() -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows))
 
 
-def key_of(row: Row) -> str:
+def key_of(row: EventType) -> str:
     """Say where the key is taken from: the first of these that the payload has."""
     paths = [*row.file_id, *(name for name in ("TaskId", "CastId") if row.has(name))]
     return ", ".join(f"`{path}`" for path in paths)
@@ -65,33 +65,33 @@ def examples_of(name: str) -> str:
     return f"[{len(list((SCHEMAS / 'examples' / name).glob('*.in.json')))}](examples/{name})"
 
 
-def source(language: str, path: str) -> Callable[[], str]:
+def code_block(language: str, path: str) -> Callable[[], str]:
     """Show a file of `schemas/interop` as it stands."""
     return lambda: f"```{language}\n{(SCHEMAS / 'interop' / path).read_text(encoding='utf-8')}```"
 
 
-DRAWN: Mapping[str, Callable[[], str]] = {
-    "topics": topics,
-    "java": source("java", "java/src/main/java/Consumer.java"),
-    "node": source("js", "node/consumer.mjs"),
-    "go": source("go", "go/main.go"),
+SECTIONS: Mapping[str, Callable[[], str]] = {
+    "topics": topics_table,
+    "java": code_block("java", "java/src/main/java/Consumer.java"),
+    "node": code_block("js", "node/consumer.mjs"),
+    "go": code_block("go", "go/main.go"),
 }
 
 
-def drawn(text: str) -> str:
+def render(text: str) -> str:
     """Give the page with what stands between its markers drawn anew."""
-    for name, draw in DRAWN.items():
-        place = re.search(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)", text, re.DOTALL)
-        if place is None:
+    for name, draw in SECTIONS.items():
+        section = re.search(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)", text, re.DOTALL)
+        if section is None:
             raise SystemExit(f"schemas/README.md has no place for {name}")
-        text = f"{text[: place.end(1)]}{draw()}\n{text[place.start(2) :]}"
+        text = f"{text[: section.end(1)]}{draw()}\n{text[section.start(2) :]}"
     return text
 
 
 def main(arguments: list[str]) -> int:
     """Write, or with `--check` compare; give the exit code."""
     text = PAGE.read_text(encoding="utf-8")
-    wanted = drawn(text)
+    wanted = render(text)
     if "--check" not in arguments:
         PAGE.write_text(wanted, encoding="utf-8")
     elif text != wanted:

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.metrics import METRICS
 from bridge.settings import describe
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
-def settings() -> str:
+def settings_table() -> str:
     """One row a setting."""
     rows = [
         (f"`{name}`", f"`{default}`" if default else "", meaning) for name, default, meaning in describe()
@@ -25,7 +25,7 @@ def settings() -> str:
     return _table(("variable", "default", "meaning"), rows)
 
 
-def metrics() -> str:
+def metrics_table() -> str:
     """One row a metric, with its labels."""
     rows = [
         (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.meaning)
@@ -34,29 +34,29 @@ def metrics() -> str:
     return _table(("metric", "kind", "labels", "meaning"), sorted(rows))
 
 
-def types() -> str:
+def type_list() -> str:
     """Every type of the catalogue, in its order."""
-    return ", ".join(f"`{row.name}`" for row in ROWS)
+    return ", ".join(f"`{row.name}`" for row in EVENT_TYPES)
 
 
-TABLES = {"settings": settings, "metrics": metrics, "types": types}
+SECTIONS = {"settings": settings_table, "metrics": metrics_table, "types": type_list}
 
 
-def drawn(text: str) -> str:
+def render(text: str) -> str:
     """Give the page with what stands between its markers drawn anew."""
-    for name, draw in TABLES.items():
+    for name, draw in SECTIONS.items():
         pattern = re.compile(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
-        place = pattern.search(text)
-        if place is None:
+        section = pattern.search(text)
+        if section is None:
             raise SystemExit(f"README.md has no place for {name}")
-        text = f"{text[: place.end(1)]}{draw()}\n{text[place.start(2) :]}"
+        text = f"{text[: section.end(1)]}{draw()}\n{text[section.start(2) :]}"
     return text
 
 
 def main(arguments: Sequence[str]) -> int:
     """Write, or with `--check` compare; give the exit code."""
     text = README.read_text(encoding="utf-8")
-    wanted = drawn(text)
+    wanted = render(text)
     if "--check" not in arguments:
         README.write_text(wanted, encoding="utf-8")
     elif text != wanted:

@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, settings
 from tests.deliveries import Rig
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 from tests.rig.redis_sets import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
@@ -79,7 +79,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[RealKafka]:
 def own_kafka(kafka: RealKafka) -> RealKafka:
     """Give the same for tests that freeze or kill it, which one that someone else runs must not suffer."""
     if not kafka.ours:
-        raise Missing("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
+        raise MissingPartError("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
     return kafka
 
 
@@ -87,7 +87,7 @@ def own_kafka(kafka: RealKafka) -> RealKafka:
 def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
     """Start the Kafka of many listeners, where there can be one of our own at all; one a module."""
     if not kafka.ours:
-        raise Missing("kafka", "no Kafka of our own to secure: unset BRIDGE_TEST_KAFKA")
+        raise MissingPartError("kafka", "no Kafka of our own to secure: unset BRIDGE_TEST_KAFKA")
     secured = SecuredKafka()
     try:
         secured.kafka.start()
@@ -168,7 +168,7 @@ def skipped_where_missing() -> Iterator[None]:
     """Turn a part that this machine has not into a skip, or into a failure where it is required."""
     try:
         yield
-    except Missing as missing:
+    except MissingPartError as missing:
         if missing.part not in PARTS:  # of a bench, say, whose own tests look for it
             raise
         required = os.environ.get("BRIDGE_TEST_REQUIRE", "").split(",")

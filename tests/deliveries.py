@@ -6,29 +6,29 @@ import msgspec
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
-from bridge.core.outcome import Outcome
+from bridge.core.outcome import DeliveryResult
 from bridge.core.record import Routing
-from bridge.holding import Holding
+from bridge.holding import HoldPolicy
 from bridge.pipeline import Pipeline
 from bridge.telemetry import Telemetry
 from tests.contracts import Clock
-from tests.fakes import FakeMemory, FakeWriter
+from tests.fakes import FakeDedupStore, FakeWriter
 
-RULE = Holding(hold_s=0.3, slow_s=0.05, retry_s=0.02, renew_s=0.02, unknown_s=5)
+POLICY = HoldPolicy(hold_s=0.3, slow_after_s=0.05, initial_backoff_s=0.02, lease_renew_s=0.02, indeterminate_ttl_s=5)
 APP = Application(name="shop")
 
 
 class Rig:
     """A pipeline and its two fakes."""
 
-    def __init__(self, rule: Holding = RULE) -> None:
+    def __init__(self, policy: HoldPolicy = POLICY) -> None:
         self.clock = Clock()
-        self.memory = FakeMemory(self.clock)
+        self.dedup = FakeDedupStore(self.clock)
         self.writer = FakeWriter()
         self.telemetry = Telemetry()
-        self.pipeline = Pipeline(self.memory, self.writer, Routing(), self.telemetry, rule)
+        self.pipeline = Pipeline(self.dedup, self.writer, Routing(), self.telemetry, policy)
 
-    def deliver(self, body: bytes, **changes: object) -> "asyncio.Task[Outcome]":
+    def deliver(self, body: bytes, **changes: object) -> "asyncio.Task[DeliveryResult]":
         """Deliver ``body`` now."""
         notification = Notification(application=APP, body=body, received_ms=self.clock())
         return asyncio.ensure_future(self.pipeline.deliver(msgspec.structs.replace(notification, **changes)))

@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import ClaimStatus, Claim
 from bridge.core.event import Record
-from bridge.core.outcome import Ending, Unavailable
-from bridge.telling import Told
+from bridge.core.outcome import DeliveryOutcome, UnavailableError
+from bridge.telling import Promise
 
 LEASE_MS = 3_000
 WINDOW_MS = 900_000
@@ -21,116 +21,116 @@ WINDOW_MS = 900_000
 T = TypeVar("T")
 
 
-def _soon(answer: Callable[[], T]) -> Told[T]:
-    told: Told[T] = Told()
-    asyncio.get_running_loop().call_soon(lambda: told.tell(answer()))
-    return told
+def _soon(answer: Callable[[], T]) -> Promise[T]:
+    promise: Promise[T] = Promise()
+    asyncio.get_running_loop().call_soon(lambda: promise.set_result(answer()))
+    return promise
 
 
-class FakeMemory:
+class FakeDedupStore:
     """A memory in a dictionary. ``away`` makes it answer as if Redis were; ``now_ms`` is its clock."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
-        self.away = False
+        self.unavailable = False
         self.renewed: list[Claim] = []
-        self._latest: dict[str, str] = {}
-        self._known: dict[str, dict[str, str | int]] = {}
+        self._latest_by_group: dict[str, str] = {}
+        self._entries: dict[str, dict[str, str | int]] = {}
 
-    def claim(self, claim: Claim) -> Told[Claim]:
+    def claim(self, claim: Claim) -> Promise[Claim]:
         """Answer as memory.lua does, a moment later."""
-        return _soon(lambda: self._answer(claim))
+        return _soon(lambda: self._claim_or_revise(claim))
 
-    def commit(self, claim: Claim) -> Told[bool]:
+    def commit(self, claim: Claim) -> Promise[bool]:
         """Remember as memory.lua does: a foreign owner stops us, a missing key is written."""
         return _soon(lambda: self._commit(claim))
 
-    def release(self, claim: Claim) -> Told[bool]:
+    def release(self, claim: Claim) -> Promise[bool]:
         """Forget a claim of its owner's."""
         return _soon(lambda: self._release(claim))
 
-    def _answer(self, claim: Claim) -> Claim:
-        if self.away:
-            return replace(claim, answer=Answer.AWAY)
+    def _claim_or_revise(self, claim: Claim) -> Claim:
+        if self.unavailable:
+            return replace(claim, answer=ClaimStatus.UNAVAILABLE)
         answer = self._claim(claim)
-        return self._claim(claim.revised()) if answer.answer is Answer.REVISED else answer
+        return self._claim(claim.as_revision()) if answer.status is ClaimStatus.REVISED else answer
 
     def _claim(self, claim: Claim) -> Claim:
-        known = self._known.get(claim.key)
-        if known and claim.group and self._latest.get(claim.group) != claim.key:
-            known = None
-        if known is None or int(known.get("forget", self.now_ms() + 1)) <= self.now_ms():
-            self._known[claim.key] = self._claimed(
+        entry = self._entries.get(claim.key)
+        if entry and claim.state_group and self._latest_by_group.get(claim.state_group) != claim.key:
+            entry = None
+        if entry is None or int(entry.get("forget", self.now_ms() + 1)) <= self.now_ms():
+            self._entries[claim.key] = self._new_entry(
                 claim, claim.first_ms, {claim.format: claim.identity.digest}
             )
-            if claim.group:
-                self._latest[claim.group] = claim.key
-            return replace(claim, answer=Answer.FRESH)
-        return self._known_already(claim, known)
+            if claim.state_group:
+                self._latest_by_group[claim.state_group] = claim.key
+            return replace(claim, answer=ClaimStatus.ACQUIRED)
+        return self._claim_known(claim, entry)
 
-    def _known_already(self, claim: Claim, known: dict[str, str | int]) -> Claim:
-        first = int(known["first"])
-        digest = known.get(claim.format)
+    def _claim_known(self, claim: Claim, entry: dict[str, str | int]) -> Claim:
+        first = int(entry["first"])
+        digest = entry.get(claim.format)
         if digest is not None and digest != claim.identity.digest and not claim.audit:
-            answer = Answer.REVISED
-        elif known["owner"] and known["owner"] != claim.token and int(known["lease"]) > self.now_ms():
-            answer = Answer.HELD
-        elif known["owner"]:
-            known.update(self._claimed(claim, first, {claim.format: claim.identity.digest}))
-            answer = Answer.FRESH
+            answer = ClaimStatus.REVISED
+        elif entry["owner"] and entry["owner"] != claim.owner_token and int(entry["lease"]) > self.now_ms():
+            answer = ClaimStatus.HELD
+        elif entry["owner"]:
+            entry.update(self._new_entry(claim, first, {claim.format: claim.identity.digest}))
+            answer = ClaimStatus.ACQUIRED
         elif digest is not None or claim.first_ms - first <= WINDOW_MS:
-            known.setdefault(claim.format, claim.identity.digest)
-            answer = Answer.SEEN
+            entry.setdefault(claim.format, claim.identity.digest)
+            answer = ClaimStatus.DUPLICATE
         else:
-            answer = Answer.SEEN if claim.audit else Answer.REVISED
+            answer = ClaimStatus.DUPLICATE if claim.audit else ClaimStatus.REVISED
         return replace(claim, answer=answer, first_ms=first)
 
     def _commit(self, claim: Claim) -> bool:
-        if self.away:
+        if self.unavailable:
             return False
-        known = self._known.setdefault(
-            claim.key, self._claimed(claim, claim.first_ms, {claim.format: claim.identity.digest})
+        entry = self._entries.setdefault(
+            claim.key, self._new_entry(claim, claim.first_ms, {claim.format: claim.identity.digest})
         )
-        if known["owner"] == claim.token:
-            known["owner"] = ""
+        if entry["owner"] == claim.owner_token:
+            entry["owner"] = ""
             if claim.identity.recurring:
-                known["forget"] = self.now_ms() + 60_000
+                entry["forget"] = self.now_ms() + 60_000
         return True
 
     def _release(self, claim: Claim) -> bool:
-        if not self.away and self._known.get(claim.key, {}).get("owner") == claim.token:
-            del self._known[claim.key]
-        return not self.away
+        if not self.unavailable and self._entries.get(claim.key, {}).get("owner") == claim.owner_token:
+            del self._entries[claim.key]
+        return not self.unavailable
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Lengthen the leases of their owners'."""
         for claim in claims:
             self.renewed.append(claim)
-            known = self._known.get(claim.key)
-            if known and known["owner"] == claim.token:
-                known["lease"] = self.now_ms() + LEASE_MS
+            entry = self._entries.get(claim.key)
+            if entry and entry["owner"] == claim.owner_token:
+                entry["lease"] = self.now_ms() + LEASE_MS
 
     def flush(self) -> None:
         """Forget everything, as FLUSHALL would."""
-        self._known.clear()
+        self._entries.clear()
 
-    def _claimed(self, claim: Claim, first_ms: int, digests: dict[str, str]) -> dict[str, str | int]:
-        return {"owner": claim.token, "lease": self.now_ms() + LEASE_MS, "first": first_ms, **digests}
+    def _new_entry(self, claim: Claim, first_ms: int, digests: dict[str, str]) -> dict[str, str | int]:
+        return {"owner": claim.owner_token, "lease": self.now_ms() + LEASE_MS, "first": first_ms, **digests}
 
 
-class FakeTicket:
+class FakePendingWrite:
     """A record on its way to nowhere; the test decides its end."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
-        self.entered = True
-        self.durable = Told[Ending]()
+        self.in_producer = True
+        self.durable = Promise[DeliveryOutcome]()
 
     def withdraw(self) -> bool:
         """Take it back, unless it has entered the producer."""
-        if self.entered or self.durable.done():
+        if self.in_producer or self.durable.done():
             return False
-        self.durable.fail(Unavailable("withdrawn"))
+        self.durable.set_exception(UnavailableError("withdrawn"))
         return True
 
 
@@ -143,30 +143,30 @@ class FakeWriter:
 
     def __init__(self) -> None:
         self.records: list[Record] = []
-        self.tickets: list[FakeTicket] = []
-        self.fates: list[object] = []
-        self.flowing = True
-        self.missing = {"waiting"}
+        self.writes: list[FakePendingWrite] = []
+        self.scripted_results: list[object] = []
+        self.accepting = True
+        self.missing_topics = {"waiting"}
         self.full = False
 
-    def send(self, record: Record) -> FakeTicket:
+    def send(self, record: Record) -> FakePendingWrite:
         """Send ``record`` to its fate: the next of ``fates``, well where there is none."""
         if self.full:
-            raise Unavailable("no room")
-        ticket = FakeTicket(record)
-        self.tickets.append(ticket)
-        well = "waits" if record.topic in self.missing else Ending.PUBLISHED
-        fate = self.fates.pop(0) if self.fates else well
-        if fate == "waits":
-            ticket.entered = False
-        elif fate is not ...:
-            self.end(ticket, fate)
-        return ticket
+            raise UnavailableError("no room")
+        write = FakePendingWrite(record)
+        self.writes.append(write)
+        default_result = "waits" if record.topic in self.missing_topics else DeliveryOutcome.PUBLISHED
+        result = self.scripted_results.pop(0) if self.scripted_results else default_result
+        if result == "waits":
+            write.in_producer = False
+        elif result is not ...:
+            self.finish(write, result)
+        return write
 
-    def end(self, ticket: FakeTicket, fate: object = Ending.PUBLISHED) -> None:
+    def finish(self, write: FakePendingWrite, result: object = DeliveryOutcome.PUBLISHED) -> None:
         """End a ticket that was left open."""
-        if isinstance(fate, Ending):
-            self.records.append(ticket.record)
-            ticket.durable.tell(fate)
-        elif isinstance(fate, Exception):
-            ticket.durable.fail(fate)
+        if isinstance(result, DeliveryOutcome):
+            self.records.append(write.record)
+            write.durable.set_result(result)
+        elif isinstance(result, Exception):
+            write.durable.set_exception(result)

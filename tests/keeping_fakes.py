@@ -7,28 +7,28 @@ import asyncio
 from collections.abc import Callable
 
 from bridge.core.event import Record
-from bridge.core.outcome import Rejected, Unavailable
-from bridge.keeping import Bearer
+from bridge.core.outcome import RejectedError, UnavailableError
+from bridge.keeping import DeliveryCallbacks
 
 
-class FakeSent:
+class FakeSendHandle:
     """A record in a fake producer: ``entered`` once it cannot be withdrawn."""
 
-    def __init__(self, producer: "FakeProducer", record: Record, owner: Bearer) -> None:
-        self.producer = producer
+    def __init__(self, publisher: "FakePublisher", record: Record, callbacks: DeliveryCallbacks) -> None:
+        self.publisher = publisher
         self.record = record
-        self.owner = owner
-        self.entered = False
+        self.callbacks = callbacks
+        self.in_producer = False
 
     def withdraw(self) -> bool:
         """Take it back, unless it has entered or ended."""
-        if self.entered or self not in self.producer.sent:
+        if self.in_producer or self not in self.publisher.sent:
             return False
-        self.producer.sent.remove(self)
+        self.publisher.sent.remove(self)
         return True
 
 
-class FakeProducer:
+class FakePublisher:
     """A producer that keeps what is sent until the test ends it: `write`, `refuse`, `lose`, `stick`.
 
     ``closed`` names topics that take nothing; ``at_once`` writes what is offered in the next turn of the
@@ -36,121 +36,121 @@ class FakeProducer:
     """
 
     def __init__(self) -> None:
-        self.sent: list[FakeSent] = []
+        self.sent: list[FakeSendHandle] = []
         self.written: list[Record] = []
-        self.flowing = True
-        self.closed = {"waiting"}
-        self.at_once = False
-        self.room = 1_000_000
-        self.era = 0
+        self.accepting = True
+        self.blocked_topics = {"waiting"}
+        self.acks_at_once = False
+        self.capacity = 1_000_000
+        self.availability_epoch = 0
 
-    def takes(self, topic: str, _hashed: int) -> bool:
+    def accepts(self, topic: str, _key_hash: int) -> bool:
         """Whether it takes that topic's records."""
-        return self.flowing and topic not in self.closed
+        return self.accepting and topic not in self.blocked_topics
 
-    def offer(self, record: Record, owner: Bearer) -> FakeSent | None:
+    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> FakeSendHandle | None:
         """Take it, if that topic is open and there is room."""
-        if not self.takes(record.topic, 0) or len(self.sent) >= self.room:
+        if not self.accepts(record.topic, 0) or len(self.sent) >= self.capacity:
             return None
-        return self.send(record, owner)
+        return self.send(record, callbacks)
 
-    def give_way(self, record: Record) -> None:
+    def divert_earlier(self, record: Record) -> None:
         """Tell those of the same topic and key that they are stuck."""
         for sent in tuple(self.sent):
             if (sent.record.topic, sent.record.key) == (record.topic, record.key):
-                sent.owner.stuck()
+                sent.callbacks.on_stalled()
 
-    def send(self, record: Record, owner: Bearer) -> FakeSent:
+    def send(self, record: Record, callbacks: DeliveryCallbacks) -> FakeSendHandle:
         """Take it, however long it has to wait."""
-        if len(self.sent) >= self.room:
-            raise Unavailable("no room")
-        sent = FakeSent(self, record, owner)
+        if len(self.sent) >= self.capacity:
+            raise UnavailableError("no room")
+        sent = FakeSendHandle(self, record, callbacks)
         self.sent.append(sent)
-        if self.at_once and self.takes(record.topic, 0):
-            sent.entered = True
-            asyncio.get_running_loop().call_soon(self.write, sent)
+        if self.acks_at_once and self.accepts(record.topic, 0):
+            sent.in_producer = True
+            asyncio.get_running_loop().call_soon(self.ack, sent)
         return sent
 
-    def open(self, *topics: str) -> None:
+    def unblock(self, *topics: str) -> None:
         """Take records again."""
-        self.flowing = True
-        self.closed -= set(topics)
-        self.era += 1
+        self.accepting = True
+        self.blocked_topics -= set(topics)
+        self.availability_epoch += 1
 
-    def write(self, sent: FakeSent) -> None:
+    def ack(self, sent: FakeSendHandle) -> None:
         """Acknowledge it."""
         if sent in self.sent:
             self.sent.remove(sent)
             self.written.append(sent.record)
-            sent.owner.written()
+            sent.callbacks.on_delivered()
 
-    def refuse(self, sent: FakeSent, error: Unavailable | Rejected) -> None:
+    def fail(self, sent: FakeSendHandle, error: UnavailableError | RejectedError) -> None:
         """End it without having written it."""
         self.sent.remove(sent)
-        sent.owner.refused(error)
+        sent.callbacks.on_failed(error)
 
-    def lose(self, sent: FakeSent) -> bool:
+    def make_indeterminate(self, sent: FakeSendHandle) -> bool:
         """End its producer; False where it stays, to be sent again."""
-        kept = sent.owner.lost()
+        kept = sent.callbacks.on_indeterminate()
         if kept:
             self.sent.remove(sent)
         return kept
 
-    def stick(self) -> None:
+    def stall(self) -> None:
         """Say of all that nothing is heard of it."""
         for sent in tuple(self.sent):
-            sent.owner.stuck()
+            sent.callbacks.on_stalled()
 
 
-class FakeEntry:
+class FakeSpoolHandle:
     """A record in a fake store."""
 
-    def __init__(self, store: "FakeStore", record: Record, state: str) -> None:
-        self._store = store
+    def __init__(self, spool: "FakeSpool", record: Record, state: str) -> None:
+        self._spool = spool
         self.record = record
         self.state = state
-        self.kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._then: Callable[[Unavailable | None], None] | None = None
+        self.durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._callback: Callable[[UnavailableError | None], None] | None = None
 
-    def when_kept(self, then: Callable[[Unavailable | None], None]) -> None:
+    def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
         """Call ``then`` in the moment in which it is decided."""
-        if self.kept.done():
-            error = self.kept.exception()
-            then(error if isinstance(error, Unavailable) else None)
+        if self.durable.done():
+            error = self.durable.exception()
+            callback(error if isinstance(error, UnavailableError) else None)
         else:
-            self._then = then
+            self._callback = callback
 
-    def settle(self, error: Unavailable | None = None) -> None:
+    def resolve(self, error: UnavailableError | None = None) -> None:
         """Decide it."""
         if error is None:
-            self.kept.set_result(None)
+            self.durable.set_result(None)
         else:
-            self.kept.set_exception(error)
-            self.kept.exception()
-        if self._then is not None:
-            self._then(error)
+            self.durable.set_exception(error)
+            self.durable.exception()
+        if self._callback is not None:
+            self._callback(error)
 
-    def free(self) -> None:
+    def make_available(self) -> None:
         """Let it be read again."""
         self.state = "ready"
-        self._store.wake.set()
+        self._spool.wake.set()
 
     def remove(self) -> None:
         """Let it go."""
-        self._store.leave(self)
+        self._spool.discard(self)
 
-    def set_aside(self, why: str) -> None:
+    def quarantine(self, reason: str) -> None:
         """Keep it for a person."""
-        self._store.aside.append((self.record, why))
+        self._spool.quarantined.append((self.record, reason))
         self.remove()
 
 
-class FakeStore:
+class FakeSpool:
     """A store in a list. ``slow`` leaves what is put open until `commit` or `fail`; ``full`` takes none."""
 
     def __init__(self, *, full: bool = False) -> None:
-        self.entries: list[FakeEntry] = []
-        self.aside: list[tuple[Record, str]] = []
+        self.entries: list[FakeSpoolHandle] = []
+        self.quarantined: list[tuple[Record, str]] = []
         self.wake = asyncio.Event()
         self.full = full
         self.slow = False
@@ -166,7 +166,7 @@ class FakeStore:
         """The values of those that are there."""
         return [entry.record.value for entry in self.entries]
 
-    def takes(self, _size: int) -> bool:
+    def accepts_size(self, _size: int) -> bool:
         """Whether it takes any."""
         return not self.full
 
@@ -174,13 +174,13 @@ class FakeStore:
         """Whether it takes any."""
         return not self.full
 
-    def holds(self, record: Record) -> bool:
+    def has_pending(self, record: Record) -> bool:
         """Whether anything of that key is there."""
         return any((e.record.topic, e.record.key) == (record.topic, record.key) for e in self.entries)
 
-    def put(self, record: Record, *, pending: bool = False) -> FakeEntry:
+    def append(self, record: Record, *, pending: bool = False) -> FakeSpoolHandle:
         """Keep it, at once unless ``slow``."""
-        entry = FakeEntry(self, record, "pending" if pending else "ready")
+        entry = FakeSpoolHandle(self, record, "pending" if pending else "ready")
         self.entries.append(entry)
         if self.full:
             self.fail(entry)
@@ -188,17 +188,17 @@ class FakeStore:
             self.commit(entry)
         return entry
 
-    def commit(self, entry: FakeEntry) -> None:
+    def commit(self, entry: FakeSpoolHandle) -> None:
         """Make it durable."""
         self.wake.set()
-        entry.settle()
+        entry.resolve()
 
-    def fail(self, entry: FakeEntry) -> None:
+    def fail(self, entry: FakeSpoolHandle) -> None:
         """Say that it is not kept."""
-        self.leave(entry)
-        entry.settle(Unavailable("full"))
+        self.discard(entry)
+        entry.resolve(UnavailableError("full"))
 
-    def leave(self, entry: FakeEntry) -> None:
+    def discard(self, entry: FakeSpoolHandle) -> None:
         """Let it go."""
         if entry in self.entries:
             at = self.entries.index(entry)
@@ -209,15 +209,15 @@ class FakeStore:
         """Begin anew."""
         self._cursor = 0
 
-    async def read(self, most_bytes: int, skip: Callable[[str, int], bool]) -> list[tuple[FakeEntry, Record]]:
+    async def read(self, max_bytes: int, skip: Callable[[str, int], bool]) -> list[tuple[FakeSpoolHandle, Record]]:
         """Take the next ones."""
         await asyncio.sleep(0)
-        found: list[tuple[FakeEntry, Record]] = []
+        found: list[tuple[FakeSpoolHandle, Record]] = []
         size = 0
-        while self._cursor < len(self.entries) and size < most_bytes:
+        while self._cursor < len(self.entries) and size < max_bytes:
             entry = self.entries[self._cursor]
             self._cursor += 1
-            if entry.state == "ready" and entry.kept.done() and not skip(entry.record.topic, 0):
+            if entry.state == "ready" and entry.durable.done() and not skip(entry.record.topic, 0):
                 entry.state = "taken"
                 size += len(entry.record.value)
                 found.append((entry, entry.record))

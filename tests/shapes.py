@@ -18,13 +18,13 @@ _NEW = b'{"EventType":"Unheard","UnheardEvent":{"TaskId":"t",'
 
 def _repeated(head: bytes, unit: bytes, tail: bytes) -> Maker:
     """Fill with copies of ``unit``, with commas between them."""
-    return lambda size: head + b",".join([unit] * _room(size, head, tail, len(unit) + 1)) + tail
+    return lambda size: head + b",".join([unit] * _repeat_count(size, head, tail, len(unit) + 1)) + tail
 
 
 def _counted(head: bytes, unit: str, tail: bytes, *, step: int = 1) -> Maker:
     """Fill with ``unit`` for each of 0, 1, 2 …, with commas between them; a negative ``step`` counts down."""
 
-    def made(size: int) -> bytes:
+    def make_body(size: int) -> bytes:
         parts: list[bytes] = []
         left = size - len(head) - len(tail)
         for number in count(0 if step > 0 else 10**9, step):
@@ -35,21 +35,21 @@ def _counted(head: bytes, unit: str, tail: bytes, *, step: int = 1) -> Maker:
             parts.append(part)
         raise AssertionError
 
-    return made
+    return make_body
 
 
 def _shuffled(head: bytes, unit: str, tail: bytes) -> Maker:
-    def made(size: int) -> bytes:
+    def make_body(size: int) -> bytes:
         parts = _counted(b"", unit, b"")(size - len(head) - len(tail)).split(b",")
         Random(7).shuffle(parts)  # noqa: S311 - no secret hangs on it
         return head + b",".join(parts) + tail
 
-    return made
+    return make_body
 
 
 def _filled(head: bytes, unit: bytes, tail: bytes) -> Maker:
     """Fill with copies of ``unit`` without anything between them."""
-    return lambda size: head + unit * _room(size, head, tail, len(unit)) + tail
+    return lambda size: head + unit * _repeat_count(size, head, tail, len(unit)) + tail
 
 
 def _nested(head: bytes, opening: bytes, closing: bytes, tail: bytes, levels: int) -> Maker:
@@ -60,14 +60,14 @@ def _nested(head: bytes, opening: bytes, closing: bytes, tail: bytes, levels: in
 def _deep(opening: bytes, closing: bytes) -> Maker:
     """One value, as deep as its size allows."""
 
-    def made(size: int) -> bytes:
+    def make_body(size: int) -> bytes:
         levels = (size - len(_NEW) - 16) // (len(opening) + len(closing))
         return _NEW + b'"Deep":' + opening * levels + b"1" + closing * levels + b"}}"
 
-    return made
+    return make_body
 
 
-def _room(size: int, head: bytes, tail: bytes, step: int) -> int:
+def _repeat_count(size: int, head: bytes, tail: bytes, step: int) -> int:
     return max(1, (size - len(head) - len(tail)) // step)
 
 

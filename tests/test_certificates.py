@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
-from bridge.certificates import RenewedContext, TlsFiles
+from bridge.certificates import ReloadingSSLContext, ClientTlsFiles
 from tests.rig.certificates import Authority, Mount, Pair, lock
 
 
@@ -21,15 +21,15 @@ def authorities() -> Iterator[tuple[Authority, Authority]]:
         one.remove()
 
 
-class Clock:
+class AdvancingClock:
     """A clock that goes where it is told."""
 
-    now = 0.0
+    now_s = 0.0
 
     def __call__(self) -> float:
         """Tell the time."""
-        self.now += 60
-        return self.now
+        self.now_s += 60
+        return self.now_s
 
 
 def server(authority: Authority) -> ssl.SSLContext:
@@ -44,10 +44,10 @@ def server(authority: Authority) -> ssl.SSLContext:
 
 def shake(client: ssl.SSLContext, server: ssl.SSLContext) -> None:
     """Shake hands in memory; raises what either side objects to."""
-    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     sides = [
-        client.wrap_bio(back, there, server_hostname="localhost"),
-        server.wrap_bio(there, back, server_side=True),
+        client.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        server.wrap_bio(to_server, to_client, server_side=True),
     ]
     for _ in range(4):
         for side in sides:
@@ -62,10 +62,10 @@ def files(authority: Authority, pair: Pair) -> dict[str, Path | str]:
     return {"ca": authority.ca, "cert": pair.cert, "key": pair.key}
 
 
-def mounted(mount: Mount) -> TlsFiles:
+def mounted(mount: Mount) -> ClientTlsFiles:
     """Name the mounted files."""
     cafile, certfile, keyfile = (str(mount.path(name)) for name in ("ca", "cert", "key"))
-    return TlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile)
+    return ClientTlsFiles(cafile=cafile, certfile=certfile, keyfile=keyfile)
 
 
 def test_the_next_connection_begins_with_the_renewed_files_and_trusts_the_old_ones_no_more(
@@ -74,7 +74,7 @@ def test_the_next_connection_begins_with_the_renewed_files_and_trusts_the_old_on
     one, two = authorities
     mount = Mount(tmp_path)
     mount.put(files(one, one.sign("client")))
-    context = RenewedContext(mounted(mount), Clock())
+    context = ReloadingSSLContext(mounted(mount), AdvancingClock())
     shake(context, server(one))
     with pytest.raises(ssl.SSLCertVerificationError):
         shake(context, server(two))
@@ -86,14 +86,14 @@ def test_the_next_connection_begins_with_the_renewed_files_and_trusts_the_old_on
         shake(context, server(one))
 
 
-def test_files_that_cannot_be_used_leave_in_force_what_was_and_are_told_once_and_tried_again(
+def test_files_that_cannot_be_used_leave_in_force_what_was_and_are_logged_once_and_tried_again(
     authorities: tuple[Authority, Authority], tmp_path: Path
 ) -> None:
     one, two = authorities
     old, new = one.sign("client"), two.sign("client")
     mount = Mount(tmp_path)
     mount.put(files(one, old))
-    context = RenewedContext(mounted(mount), Clock())
+    context = ReloadingSSLContext(mounted(mount), AdvancingClock())
     for wrong in (
         files(one, old) | {"key": new.key},
         files(one, old) | {"cert": "-----BEGIN CERTIFICATE-----\nhalf"},
@@ -114,19 +114,19 @@ def test_a_file_that_is_gone_is_no_reason_to_forget_it(
     one, _ = authorities
     mount = Mount(tmp_path)
     mount.put(files(one, one.sign("client")))
-    context = RenewedContext(mounted(mount), Clock())
+    context = ReloadingSSLContext(mounted(mount), AdvancingClock())
     mount.path("cert").unlink()
     shake(context, server(one))
 
 
-def test_files_are_not_looked_at_more_often_than_said(
+def test_files_are_not_checked_more_often_than_the_interval(
     authorities: tuple[Authority, Authority], tmp_path: Path
 ) -> None:
     one, two = authorities
     mount = Mount(tmp_path)
     mount.put(files(one, one.sign("client")))
     now = [0.0]
-    context = RenewedContext(mounted(mount), lambda: now[0], every_s=30)
+    context = ReloadingSSLContext(mounted(mount), lambda: now[0], interval_s=30)
     shake(context, server(one))
     mount.put(files(two, two.sign("client")))
     now[0] = 29
@@ -142,7 +142,7 @@ def test_a_key_that_wants_a_password_is_refused_without_asking_for_it_on_the_ter
     pair = one.sign("client")
     locked = tmp_path / "locked.key"
     lock(pair.key, locked, "word")
-    wanted = TlsFiles(cafile=str(one.ca), certfile=str(pair.cert), keyfile=str(locked))
+    wanted = ClientTlsFiles(cafile=str(one.ca), certfile=str(pair.cert), keyfile=str(locked))
     with pytest.raises(OSError, match="SSL"):
-        RenewedContext(wanted)
-    shake(RenewedContext(replace(wanted, password="word")), server(one))
+        ReloadingSSLContext(wanted)
+    shake(ReloadingSSLContext(replace(wanted, password="word")), server(one))

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from tencentcloud.common import credential
 
-from bridge.credentials import Provided, credential_of
+from bridge.credentials import RefreshingCredentials, credential_source
 from bridge.io.vod_api import Credential
 from bridge.settings import Settings, load
 from tests.rig.waiting import eventually_blocking
@@ -16,7 +16,7 @@ from tests.rig.waiting import eventually_blocking
 
 def configured(**settings: str) -> Callable[[], Credential]:
     read: Settings = load(None, {f"BRIDGE_APPS__SHOP__{name}": value for name, value in settings.items()})
-    return credential_of(read.apps["shop"])
+    return credential_source(read.apps["shop"])
 
 
 def test_fixed_keys_are_given_as_they_are() -> None:
@@ -33,26 +33,26 @@ def test_files_are_read_again_when_one_has_changed(tmp_path: Path) -> None:
     assert keys() == Credential(secret_id="secret_id", secret_key="secret_key", token="temporary")
 
 
-def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
+def test_a_role_is_refreshed_in_a_thread_and_kept_while_its_provider_is_unavailable() -> None:
     answers: list[Credential | Exception] = [
         OSError("no metadata service"),
         Credential(secret_id="1", secret_key="k"),
         OSError("away"),
         Credential(secret_id="2", secret_key="k"),
     ]
-    asked, now = list[int](), [100.0]
+    fetches, now = list[int](), [100.0]
 
-    def ask() -> Credential:
+    def fetch() -> Credential:
         answer = answers.pop(0)
-        asked.append(1)
+        fetches.append(1)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    role = Provided(lambda: ask, lambda: now[0])
+    role = RefreshingCredentials(lambda: fetch, lambda: now[0])
     with pytest.raises(OSError, match="its provider"):
         role()
-    eventually_blocking(lambda: len(asked) == 1, "it is asked")
+    eventually_blocking(lambda: len(fetches) == 1, "it is asked")
     with pytest.raises(OSError, match="its provider"):
         role()
     now[0] += 2
@@ -66,7 +66,7 @@ def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
     eventually_blocking(lambda: given("1"), "it is given")
     now[0] += 61
     assert given("1")
-    eventually_blocking(lambda: len(asked) == 3, "it is asked again")
+    eventually_blocking(lambda: len(fetches) == 3, "it is asked again")
     assert given("1")
     now[0] += 61
     eventually_blocking(lambda: given("2"), "it is renewed")
@@ -75,32 +75,32 @@ def test_a_role_is_asked_beside_and_kept_while_its_provider_is_away() -> None:
 def test_a_provider_that_never_answers_keeps_nobody_waiting() -> None:
     never = Event()
 
-    def ask() -> Credential:
+    def fetch() -> Credential:
         never.wait()
         raise OSError
 
-    role = Provided(lambda: ask)
+    role = RefreshingCredentials(lambda: fetch)
     for _ in range(3):
         with pytest.raises(OSError, match="not answered yet"):
             role()
     never.set()
 
 
-def test_a_request_that_hangs_is_left_behind_and_the_next_one_renews() -> None:
+def test_a_request_that_hangs_is_abandoned_and_the_next_one_refreshes() -> None:
     hangs, made, now = Event(), list[int](), [100.0]
 
-    def source() -> Callable[[], Credential]:
+    def new_fetch() -> Callable[[], Credential]:
         number = len(made)
         made.append(number)
 
-        def ask() -> Credential:
+        def fetch() -> Credential:
             if number == 0:
                 hangs.wait()
             return Credential(secret_id=str(number), secret_key="k")
 
-        return ask
+        return fetch
 
-    role = Provided(source, lambda: now[0])
+    role = RefreshingCredentials(new_fetch, lambda: now[0])
     for _ in range(30):
         with pytest.raises(OSError, match="its provider"):
             role()
@@ -122,16 +122,16 @@ def test_a_request_that_hangs_is_left_behind_and_the_next_one_renews() -> None:
 def test_a_service_that_hangs_for_a_day_costs_a_few_threads() -> None:
     hangs, made, now = Event(), list[int](), [0.0]
 
-    def source() -> Callable[[], Credential]:
+    def new_fetch() -> Callable[[], Credential]:
         made.append(1)
 
-        def ask() -> Credential:
+        def fetch() -> Credential:
             hangs.wait()
             raise OSError
 
-        return ask
+        return fetch
 
-    role = Provided(source, lambda: now[0])
+    role = RefreshingCredentials(new_fetch, lambda: now[0])
     for _ in range(24 * 60):
         with suppress(OSError):
             role()
@@ -141,8 +141,8 @@ def test_a_service_that_hangs_for_a_day_costs_a_few_threads() -> None:
 
 
 def test_a_role_without_credentials_is_no_answer() -> None:
-    role = Provided(lambda: lambda: Credential(secret_id="", secret_key=""))
-    role.first()
+    role = RefreshingCredentials(lambda: lambda: Credential(secret_id="", secret_key=""))
+    role.refresh_now()
     with pytest.raises(OSError, match="gives none"):
         role()
 
@@ -153,8 +153,8 @@ def test_what_a_machines_role_gives_is_read_at_once(
 ) -> None:
     monkeypatch.setattr(credential.CVMRoleCredential, "get_credential_info", lambda _: given)
     role = configured(MODE="pull", CREDENTIALS_PROVIDER="cvm-role")
-    assert isinstance(role, Provided)
-    role.first()
+    assert isinstance(role, RefreshingCredentials)
+    role.refresh_now()
     if secret_id is None:
         with pytest.raises(OSError, match="gives none"):
             role()
@@ -162,16 +162,16 @@ def test_what_a_machines_role_gives_is_read_at_once(
         assert role() == Credential(secret_id="i", secret_key="k")
 
 
-def test_who_asks_only_once_may_wait_for_the_answer() -> None:
-    role = Provided(lambda: lambda: Credential(secret_id="1", secret_key="k"))
-    role.first()
+def test_refresh_now_waits_for_the_provider() -> None:
+    role = RefreshingCredentials(lambda: lambda: Credential(secret_id="1", secret_key="k"))
+    role.refresh_now()
     assert role() == Credential(secret_id="1", secret_key="k")
 
 
 @pytest.mark.parametrize("provider", ["tke-oidc", "cvm-role"])
 def test_a_role_is_no_reason_to_wait_at_the_start(provider: str) -> None:
     assert isinstance(
-        configured(MODE="pull", CREDENTIALS_PROVIDER=provider), Provided
+        configured(MODE="pull", CREDENTIALS_PROVIDER=provider), RefreshingCredentials
     )  # and nobody was asked
 
 

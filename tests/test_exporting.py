@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from structlog.testing import capture_logs
 
-from bridge.tracing.exporting import Closable, Seldom, Traced, traces_by_environment
+from bridge.tracing.exporting import CloseableExporter, RateLimitedHandler, OtelTracing, tracing_from_env
 from tests.rig.parts import ROOT
 from tests.rig.waiting import eventually
 
@@ -51,19 +51,19 @@ def test_off_it_runs_without_the_extra() -> None:
     assert run(ABSENT + OFF, "bridge.tracing.", "opentelemetry") == ("True True\n[]\n", 0)
 
 
-def test_without_the_extra_the_start_stops_and_says_what_to_install() -> None:
-    told, code = run(
+def test_without_the_extra_the_start_fails_and_names_what_to_install() -> None:
+    logged, code = run(
         f"{ABSENT}; sys.argv = ['vod-bridge', 'serve']\n"
         "import os; os.environ['BRIDGE_TRACING__ENABLED'] = 'true'\n"
         "from bridge.cli import main; main()"
     )
     assert code == 2
-    assert "BRIDGE_TRACING__ENABLED" in told
-    assert "pip install 'vod-event-bridge[otel]'" in told
-    assert "Traceback" not in told
+    assert "BRIDGE_TRACING__ENABLED" in logged
+    assert "pip install 'vod-event-bridge[otel]'" in logged
+    assert "Traceback" not in logged
 
 
-class Silent(SpanExporter):
+class UnresponsiveExporter(SpanExporter):
     """A collector that takes a connection and never answers: it ends when it is closed."""
 
     def __init__(self) -> None:
@@ -78,24 +78,24 @@ class Silent(SpanExporter):
 
 
 async def test_a_silent_collector_holds_up_neither_the_loop_nor_the_stop() -> None:
-    silent = Silent()
+    silent = UnresponsiveExporter()
     provider = TracerProvider(shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(Closable(silent)))
+    provider.add_span_processor(BatchSpanProcessor(CloseableExporter(silent)))
     provider.get_tracer("test").start_span("last").end()
     with capture_logs() as lines:
-        stopping = asyncio.create_task(Traced(provider, silent).stop(0.2))
+        stopping = asyncio.create_task(OtelTracing(provider, silent).stop(0.2))
         await eventually(lambda: stopping.done() or lines, "the stop gives up")
         await stopping
     assert [line["event"] for line in lines] == ["spans_dropped"]
     assert silent.closed.is_set()
 
 
-def test_what_a_library_says_again_and_again_is_told_once_a_minute(
+def test_a_repeated_library_line_is_logged_once_a_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     seconds = 0.0
     library = logging.getLogger("a-library")
-    library.handlers, library.propagate = [Seldom(lambda: seconds)], False
+    library.handlers, library.propagate = [RateLimitedHandler(lambda: seconds)], False
 
     def complain() -> None:
         for number in range(3):
@@ -112,38 +112,38 @@ def test_what_a_library_says_again_and_again_is_told_once_a_minute(
 @pytest.mark.parametrize(
     ("variable", "value", "exporter", "warned"),
     [
-        ("OTEL_TRACES_EXPORTER", "otlp", Closable, []),
+        ("OTEL_TRACES_EXPORTER", "otlp", CloseableExporter, []),
         ("OTEL_TRACES_EXPORTER", "none", type(None), []),
         ("OTEL_SDK_DISABLED", "TRUE", type(None), []),
-        ("OTEL_TRACES_EXPORTER", "zipkin", Closable, ["OTEL_TRACES_EXPORTER"]),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", Closable, ["OTEL_EXPORTER_OTLP_PROTOCOL"]),
+        ("OTEL_TRACES_EXPORTER", "zipkin", CloseableExporter, ["OTEL_TRACES_EXPORTER"]),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", CloseableExporter, ["OTEL_EXPORTER_OTLP_PROTOCOL"]),
     ],
 )
-async def test_where_spans_go_is_said_by_the_standard_variables(
+async def test_the_standard_variables_choose_the_exporter(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, exporter: type, warned: list[str]
 ) -> None:
     monkeypatch.setenv(variable, value)
     with capture_logs() as lines:
-        traces = traces_by_environment()
+        traces = tracing_from_env()
     assert isinstance(traces.exporter, exporter)
     assert [line["variable"] for line in lines] == warned
     await traces.stop(5)
 
 
-async def test_variables_that_cannot_be_are_told_and_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_invalid_variables_are_logged_and_stop_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")
     with capture_logs() as lines:
-        traces = traces_by_environment()
+        traces = tracing_from_env()
     assert [line["event"] for line in lines] == ["spans_not_exported"]
     await traces.stop(5)
 
 
-async def test_headers_that_cannot_be_read_are_told_without_what_stands_in_them(
+async def test_unreadable_headers_are_logged_without_their_values(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "hidden")
-    traces = traces_by_environment()
-    (told,) = [line for line in caplog.records if "Header format" in line.getMessage()]
-    assert "****" in told.getMessage()
+    traces = tracing_from_env()
+    (logged,) = [line for line in caplog.records if "Header format" in line.getMessage()]
+    assert "****" in logged.getMessage()
     assert "hidden" not in caplog.text
     await traces.stop(5)

@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.contracts import Clock, MemoryContract
-from tests.fakes import FakeMemory, FakeWriter
-from tests.keeping_contracts import ProducerContract, StoreContract, WriterContract
-from tests.keeping_fakes import FakeProducer, FakeStore
+from tests.contracts import Clock, DedupStoreContract
+from tests.fakes import FakeDedupStore, FakeWriter
+from tests.keeping_contracts import PublisherContract, SpoolContract, WriterContract
+from tests.keeping_fakes import FakePublisher, FakeSpool
 
 
-class TestFakeMemory(MemoryContract):
+class TestFakeDedupStore(DedupStoreContract):
     """The memory's suite, on the fake."""
 
     @pytest.fixture(autouse=True)
     def _given(self) -> None:
-        self.memory = FakeMemory(Clock())
+        self.dedup = FakeDedupStore(Clock())
 
 
 class TestFakeWriter(WriterContract):
@@ -24,18 +24,18 @@ class TestFakeWriter(WriterContract):
         self.writer = FakeWriter()
 
 
-class TestFakeProducer(ProducerContract):
+class TestFakePublisher(PublisherContract):
     """The producer's suite, on the fake."""
 
     @pytest.fixture(autouse=True)
     async def _given(self) -> None:
-        self.producer = FakeProducer()
-        self.producer.at_once = True
+        self.publisher = FakePublisher()
+        self.publisher.acks_at_once = True
 
 
-class TestFakeStore(StoreContract):
+class TestFakeSpool(SpoolContract):
     """The store's suite, on the fake."""
 
     @pytest.fixture(autouse=True)
     async def _given(self) -> None:
-        self.store = FakeStore()
+        self.spool = FakeSpool()

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.certificates import RenewedContext
-from bridge.links import kafka_options, redis_client, redis_tls
-from bridge.reasons.kafka import kafka_trouble
-from bridge.reasons.redis import trouble_now
+from bridge.certificates import ReloadingSSLContext
+from bridge.links import kafka_options, redis_client, redis_tls_context
+from bridge.reasons.kafka import diagnose_broker
+from bridge.reasons.redis import diagnose
 from bridge.settings import SettingsError, load
 from bridge.settings.sections import KafkaSettings, RedisSettings
 from tests.rig.certificates import Authority, lock
@@ -23,7 +23,7 @@ def authority() -> Iterator[Authority]:
     authority.remove()
 
 
-def _logged_in(file: Path) -> str:
+def _password_from(file: Path) -> str:
     settings = KafkaSettings(
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="SCRAM-SHA-512",
@@ -37,7 +37,7 @@ def _logged_in(file: Path) -> str:
 def test_a_password_in_a_file_is_encoded_as_the_file_has_it_now(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("ein Wört\n", encoding="utf-8")
-    password = _logged_in(file)
+    password = _password_from(file)
     assert password == "ein Wört"  # noqa: S105 - a test's
     assert password.encode("utf-8") == "ein Wört".encode()
     file.write_text("another\n", encoding="utf-8")
@@ -66,14 +66,14 @@ async def test_the_password_of_redis_is_read_from_its_file_at_each_login(tmp_pat
         server.remove()
 
 
-async def test_what_the_url_says_of_tls_holds_as_it_always_did(authority: Authority) -> None:
+async def test_tls_options_in_the_url_are_used(authority: Authority) -> None:
     client = authority.sign("client")
     server = RealRedis(tls=Tls(pair=authority.sign("redis", ["DNS:elsewhere"]), ca=authority.ca, mutual=True))
     server.start()
     words = f"ssl_ca_certs={authority.ca}&ssl_certfile={client.cert}&ssl_keyfile={client.key}"
     try:
-        for said in (f"{words}&ssl_check_hostname=false", f"{words}&ssl_cert_reqs=none"):
-            found = redis_client(RedisSettings(url=f"{server.tls_url}?{said}"), 1)
+        for options in (f"{words}&ssl_check_hostname=false", f"{words}&ssl_cert_reqs=none"):
+            found = redis_client(RedisSettings(url=f"{server.tls_url}?{options}"), 1)
             assert await found.ping()
             await found.aclose()
     finally:
@@ -81,10 +81,10 @@ async def test_what_the_url_says_of_tls_holds_as_it_always_did(authority: Author
 
 
 async def test_all_connections_to_redis_share_one_context_that_is_renewed(authority: Authority) -> None:
-    assert redis_tls(RedisSettings(url="redis://h")) is None
-    context = redis_tls(RedisSettings(url="rediss://h", ssl_cafile=authority.ca))
-    assert isinstance(context, RenewedContext)
-    assert not context.shows
+    assert redis_tls_context(RedisSettings(url="redis://h")) is None
+    context = redis_tls_context(RedisSettings(url="rediss://h", ssl_cafile=authority.ca))
+    assert isinstance(context, ReloadingSSLContext)
+    assert not context.has_client_certificate
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_a_secrets_file_that_holds_no_text_stops_the_start_and_is_named(
 
 
 @pytest.mark.services
-async def test_a_secrets_file_that_turns_into_no_text_is_trouble_with_the_link_and_no_bug(
+async def test_a_secrets_file_that_turns_into_no_text_is_a_connection_problem_and_no_bug(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "secret"
     file.write_text("hidden", encoding="utf-8")
-    password = _logged_in(file)
+    password = _password_from(file)
     server = RealRedis()
     server.start()
     settings = RedisSettings(url=server.url, password_file=file)
@@ -165,11 +165,11 @@ async def test_a_secrets_file_that_turns_into_no_text_is_trouble_with_the_link_a
     try:
         with pytest.raises(OSError, match="no UTF-8 text"):
             password.encode()
-        found = await trouble_now(settings)
+        found = await diagnose(settings)
     finally:
         server.remove()
     assert found is not None
-    assert str(file) in found[1].what
+    assert str(file) in found[1].message
     assert "hidden" not in str(found[1])
 
 
@@ -184,7 +184,7 @@ def test_a_key_of_kafkas_that_wants_a_password_is_refused_without_asking_for_it_
         load(None, {f"BRIDGE_KAFKA__{name}": value for name, value in given.items()})
 
 
-async def test_a_broker_that_names_itself_as_no_resolver_takes_it_is_trouble_and_no_bug() -> None:
-    found = await kafka_trouble(("kafka..svc", 9092), {"security_protocol": "PLAINTEXT"})
+async def test_a_broker_with_a_name_that_no_resolver_accepts_is_a_problem_and_no_bug() -> None:
+    found = await diagnose_broker(("kafka..svc", 9092), {"security_protocol": "PLAINTEXT"})
     assert found is not None
-    assert "the name kafka..svc is not known here" in found.what
+    assert "the name kafka..svc is not known here" in found.message

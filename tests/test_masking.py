@@ -12,8 +12,8 @@ import structlog
 from pydantic import SecretStr
 
 from bridge.core.printable import json_escaped, printable
-from bridge.logs import set_up_logging
-from bridge.masking import Mask, header_secrets, mask_of
+from bridge.logs import configure_logging
+from bridge.masking import Mask, header_secrets, mask_for
 from bridge.settings import AppSettings, Settings, SettingsError, load
 from bridge.settings.section import Section
 
@@ -37,7 +37,7 @@ def secret_fields() -> list[tuple[str, str]]:
     return found
 
 
-def mistakes_in(environment: dict[str, str]) -> str:
+def issues_in(environment: dict[str, str]) -> str:
     try:
         load(None, environment)
     except SettingsError as error:
@@ -68,7 +68,7 @@ def test_there_are_as_many_secret_settings_as_are_known() -> None:
 @pytest.mark.parametrize("secret", ["h1dden-h1dden-h1dden", 'q"uo\\te\tt\u00e4b %2F/+', "four"])
 @pytest.mark.parametrize(("section", "name"), secret_fields())
 def test_a_secret_of_every_setting_is_masked_in_every_spelling(section: str, name: str, secret: str) -> None:
-    mask = mask_of(planted(section, name, secret))
+    mask = mask_for(planted(section, name, secret))
     for spelled in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1], repr(secret)[1:-1]):
         assert mask(f"with args: `{spelled}` and so on") == "with args: `****` and so on"
 
@@ -78,9 +78,9 @@ def test_a_wrong_value_of_every_secret_setting_is_not_shown(section: str, name: 
     variable = f"BRIDGE_{'APPS__A' if section == 'apps' else section.upper()}__{name.upper()}"
     for value in ("h1dden h1dden\x00" * 20, "redis://u:h1dden@host", "h1dden/" + "x" * 300):
         for other in ({}, {"BRIDGE_APPS__A__MODE": "pull"}, {"BRIDGE_HTTP__PORT": "x"}):
-            said = mistakes_in({variable: value} | other)
+            said = issues_in({variable: value} | other)
             assert "h1dden" not in said
-            assert printable(said, lines=True) == said
+            assert printable(said, multiline=True) == said
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_password_in_the_redis_url_is_masked(url: str) -> None:
     environment = {"BRIDGE_REDIS__URL": url}
     if "," in url:
         environment["BRIDGE_REDIS__CLUSTER"] = "true"
-    mask = mask_of(load(None, environment))
+    mask = mask_for(load(None, environment))
     said = "it said h1dden! and h1dden%21" if "%21" in url else "it said h1dden"
     assert "h1dden" not in mask(said)
 
@@ -106,7 +106,7 @@ def test_a_password_in_the_redis_url_is_masked(url: str) -> None:
 def test_what_a_file_holds_is_masked_before_and_after_it_changes(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("\ufefffirst-one \n")
-    mask = mask_of(load(None, {"BRIDGE_REDIS__PASSWORD_FILE": str(file)}))
+    mask = mask_for(load(None, {"BRIDGE_REDIS__PASSWORD_FILE": str(file)}))
     assert mask("say first-one") == "say ****"
     file.write_text("the-second-one\n")
     assert mask("say first-one, the-second-one") == "say ****, ****"
@@ -116,7 +116,7 @@ def test_a_folder_of_credentials_is_masked(tmp_path: Path) -> None:
     for name in ("secret_id", "secret_key", "token"):
         (tmp_path / name).write_text(f"the-{name}-itself\n")
     environment = {"BRIDGE_APPS__A__MODE": "pull", "BRIDGE_APPS__A__CREDENTIALS_DIR": str(tmp_path)}
-    mask = mask_of(load(None, environment))
+    mask = mask_for(load(None, environment))
     assert mask("the-secret_id-itself the-secret_key-itself the-token-itself") == "**** **** ****"
 
 
@@ -150,7 +150,7 @@ def test_no_control_character_is_printed(hostile: str) -> None:
 def test_no_secret_and_no_control_character_reaches_the_log(shape: str, library: bool) -> None:  # noqa: FBT001
     out = io.StringIO()
     mask = Mask(["h1dden-h1dden"])
-    set_up_logging("info", "json" if shape == "json" else "console", out, mask=mask.inside)
+    configure_logging("info", "json" if shape == "json" else "console", out, mask=mask.mask_nested)
     said = "".join(HOSTILE) + " h1dden-h1dden \r x"
     if library:
         logging.getLogger("redis").warning("it said %s", said)

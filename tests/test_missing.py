@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import PARTS, skipped_where_missing
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 
 
 def test_what_is_missing_is_a_skip_that_names_part_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -12,7 +12,7 @@ def test_what_is_missing_is_a_skip_that_names_part_and_reason(monkeypatch: pytes
         pytest.raises(pytest.skip.Exception, match=r"^redis-tls: no TLS: do$"),
         skipped_where_missing(),
     ):
-        raise Missing("redis-tls", "no TLS: do")
+        raise MissingPartError("redis-tls", "no TLS: do")
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))
@@ -22,9 +22,9 @@ def test_what_is_missing_is_a_failure_where_it_is_required(
     monkeypatch.setenv("BRIDGE_TEST_REQUIRE", f"other,{part}")
     expected = pytest.raises(pytest.fail.Exception, match=f"required by BRIDGE_TEST_REQUIRE: {part}: none")
     with expected, skipped_where_missing():
-        raise Missing(part, "none")
+        raise MissingPartError(part, "none")
 
 
 def test_what_is_no_part_of_the_tests_is_no_skip() -> None:
-    with pytest.raises(Missing), skipped_where_missing():
-        raise Missing("bench", "a frozen file was changed")
+    with pytest.raises(MissingPartError), skipped_where_missing():
+        raise MissingPartError("bench", "a frozen file was changed")

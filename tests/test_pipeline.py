@@ -8,9 +8,9 @@ import pytest
 
 from bridge import pipeline
 from bridge.core.application import Application
-from bridge.core.outcome import Ending, Outcome, Reason, Rejected, Unavailable
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from tests.contracts import NOW_MS
-from tests.deliveries import RULE, Rig, edited
+from tests.deliveries import POLICY, Rig, edited
 from tests.shapes import SHAPES
 
 pytestmark = pytest.mark.asyncio
@@ -18,77 +18,77 @@ pytestmark = pytest.mark.asyncio
 
 async def test_a_new_event_is_published_and_its_repeat_is_a_duplicate(rig: Rig) -> None:
     first = await rig.deliver(edited())
-    assert first == Outcome(
-        ending=Ending.PUBLISHED,
+    assert first == DeliveryResult(
+        outcome=DeliveryOutcome.PUBLISHED,
         event_id="EditMediaComplete:t1:FINISH",
         event_type="EditMediaComplete",
         topic="vod.EditMediaComplete",
     )
     again = await rig.deliver(edited())
-    assert again == msgspec.structs.replace(first, ending=Ending.DUPLICATE)
+    assert again == msgspec.structs.replace(first, ending=DeliveryOutcome.DUPLICATE)
     assert len(rig.writer.records) == 1
 
 
-async def test_an_event_that_waits_in_the_spool_is_told_so_and_its_repeat_is_a_duplicate(rig: Rig) -> None:
-    rig.writer.fates = [Ending.SPOOLED, Ending.SPOOLED]
+async def test_an_event_in_the_spool_is_spooled_and_its_repeat_is_a_duplicate(rig: Rig) -> None:
+    rig.writer.scripted_results = [DeliveryOutcome.SPOOLED, DeliveryOutcome.SPOOLED]
     first = await rig.deliver(edited())
-    assert (first.ending, first.event_id) == (Ending.SPOOLED, "EditMediaComplete:t1:FINISH")
-    assert (await rig.deliver(edited())).ending is Ending.DUPLICATE
-    assert (await rig.deliver(b"nonsense")).ending is Ending.REJECTED
+    assert (first.outcome, first.event_id) == (DeliveryOutcome.SPOOLED, "EditMediaComplete:t1:FINISH")
+    assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DUPLICATE
+    assert (await rig.deliver(b"nonsense")).outcome is DeliveryOutcome.REJECTED
 
 
-async def test_bytes_that_are_no_event_are_kept_and_told(rig: Rig) -> None:
+async def test_bytes_that_are_no_event_are_dead_lettered_and_rejected(rig: Rig) -> None:
     outcome = await rig.deliver(b"nonsense")
-    assert (outcome.ending, outcome.reason, outcome.topic) == ("rejected", "malformed", "vod.dead-letter")
+    assert (outcome.outcome, outcome.reason, outcome.topic) == ("rejected", "malformed", "vod.dead-letter")
     assert rig.writer.records[0].value == b"nonsense"
 
 
-async def test_damage_that_the_door_saw_is_malformed(rig: Rig) -> None:
+async def test_a_decode_error_of_the_ingress_is_malformed(rig: Rig) -> None:
     outcome = await rig.deliver(b"\x1f\x8b", damage="broken gzip")
     assert (outcome.reason, outcome.detail) == ("malformed", "broken gzip")
 
 
-async def test_a_rejection_that_cannot_be_kept_is_deferred(rig: Rig) -> None:
-    rig.writer.fates = [...]
-    assert (await rig.deliver(b"nonsense")).ending is Ending.DEFERRED
-    rig.writer.end(rig.writer.tickets[0])
+async def test_a_dead_letter_that_cannot_be_written_is_deferred(rig: Rig) -> None:
+    rig.writer.scripted_results = [...]
+    assert (await rig.deliver(b"nonsense")).outcome is DeliveryOutcome.DEFERRED
+    rig.writer.finish(rig.writer.writes[0])
 
 
 async def test_a_rejection_that_was_not_written_is_tried_again_while_it_is_held(rig: Rig) -> None:
-    rig.writer.fates = [Unavailable("no")]
-    assert (await rig.deliver(b"nonsense")).ending is Ending.REJECTED
-    rig.writer.fates = [Rejected(Reason.TOO_LARGE, "no topic takes it")] * 9
-    assert (await rig.deliver(b"nonsense")).ending is Ending.DEFERRED
+    rig.writer.scripted_results = [UnavailableError("no")]
+    assert (await rig.deliver(b"nonsense")).outcome is DeliveryOutcome.REJECTED
+    rig.writer.scripted_results = [RejectedError(Reason.TOO_LARGE, "no topic takes it")] * 9
+    assert (await rig.deliver(b"nonsense")).outcome is DeliveryOutcome.DEFERRED
 
 
 async def test_an_event_too_large_for_its_topic_is_kept_as_it_came(rig: Rig) -> None:
-    rig.writer.fates = [Rejected(Reason.TOO_LARGE, "the topic refuses it")]
+    rig.writer.scripted_results = [RejectedError(Reason.TOO_LARGE, "the topic refuses it")]
     outcome = await rig.deliver(edited())
-    assert (outcome.ending, outcome.reason) == (Ending.REJECTED, "too_large")
+    assert (outcome.outcome, outcome.reason) == (DeliveryOutcome.REJECTED, "too_large")
     assert [(r.topic, r.value) for r in rig.writer.records] == [("vod.dead-letter", edited())]
-    assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
+    assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
 async def test_a_bug_of_ours_is_rejected_as_internal_and_its_claim_let_go(rig: Rig) -> None:
-    rig.writer.fates = [ZeroDivisionError()]
+    rig.writer.scripted_results = [ZeroDivisionError()]
     outcome = await rig.deliver(edited())
-    assert (outcome.ending, outcome.reason) == (Ending.REJECTED, "internal")
-    assert (await rig.deliver(edited())).ending is Ending.PUBLISHED
+    assert (outcome.outcome, outcome.reason) == (DeliveryOutcome.REJECTED, "internal")
+    assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
 @pytest.mark.parametrize("body", [edited(), b"no event"])
-async def test_a_bug_while_a_dead_letter_is_kept_is_held_and_deferred_and_leaves_nothing_behind(
+async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_leaves_nothing_behind(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
     def buggy(*_: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(pipeline, "dead_letter", buggy)
-    rig.writer.fates = [ZeroDivisionError()] if body == edited() else []
+    rig.writer.scripted_results = [ZeroDivisionError()] if body == edited() else []
     began = asyncio.get_running_loop().time()
     outcome = await rig.deliver(body)
-    assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "a bug of the bridge; see its log")
-    assert asyncio.get_running_loop().time() - began >= RULE.hold_s - 0.05
+    assert (outcome.outcome, outcome.detail) == (DeliveryOutcome.DEFERRED, "a bug of the bridge; see its log")
+    assert asyncio.get_running_loop().time() - began >= POLICY.hold_s - 0.05
     value = rig.telemetry.registry.get_sample_value
     assert value("bridge_deliveries_in_flight") == 0
     assert value("bridge_internal_errors_total") == (2 if body == edited() else 1)
@@ -97,7 +97,7 @@ async def test_a_bug_while_a_dead_letter_is_kept_is_held_and_deferred_and_leaves
     assert [one.labels["outcome"] for one in counted] == ["deferred"]
     monkeypatch.undo()
     if body == edited():  # its claim was let go
-        assert (await rig.deliver(body)).ending is Ending.PUBLISHED
+        assert (await rig.deliver(body)).outcome is DeliveryOutcome.PUBLISHED
 
 
 async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig) -> None:
@@ -105,21 +105,21 @@ async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig)
     t = str(NOW_MS // 1000 + 600)
     sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
     signed = edited()[:-1] + f',"Sign":"{sign}","T":{t}}}'.encode()
-    assert (await rig.deliver(signed, application=app)).ending is Ending.PUBLISHED
+    assert (await rig.deliver(signed, application=app)).outcome is DeliveryOutcome.PUBLISHED
     assert b"Sign" not in rig.writer.records[0].value
-    assert (await rig.deliver(edited("t2"), application=app)) == Outcome(
-        ending=Ending.UNAUTHORIZED, reason="missing"
+    assert (await rig.deliver(edited("t2"), application=app)) == DeliveryResult(
+        outcome=DeliveryOutcome.UNAUTHORIZED, reason="missing"
     )
-    assert (await rig.deliver(b"nonsense", application=app)).ending is Ending.UNAUTHORIZED
+    assert (await rig.deliver(b"nonsense", application=app)).outcome is DeliveryOutcome.UNAUTHORIZED
     by_query = await rig.deliver(b"nonsense", application=app, query_sign=sign, query_t=t)
-    assert by_query.ending is Ending.REJECTED
+    assert by_query.outcome is DeliveryOutcome.REJECTED
 
 
-async def test_half_a_proof_of_another_kind_is_no_unsigned_delivery(rig: Rig) -> None:
+async def test_half_a_signature_of_another_kind_is_no_unsigned_delivery(rig: Rig) -> None:
     app = Application(name="shop", sign_keys=("secret",), signature_required=False)
-    assert (await rig.deliver(edited(), application=app)).ending is Ending.PUBLISHED
+    assert (await rig.deliver(edited(), application=app)).outcome is DeliveryOutcome.PUBLISHED
     odd = edited("t2")[:-1] + b',"Sign":{},"T":[]}'
-    assert (await rig.deliver(odd, application=app)).ending is Ending.UNAUTHORIZED
+    assert (await rig.deliver(odd, application=app)).outcome is DeliveryOutcome.UNAUTHORIZED
 
 
 async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
@@ -130,9 +130,9 @@ async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
     large += b'"MediaProcessResultSet":[' + many + b"]}}"
     first = rig.deliver(large)
     second = rig.deliver(edited())
-    assert (await second).ending is Ending.PUBLISHED
+    assert (await second).outcome is DeliveryOutcome.PUBLISHED
     assert not first.done()
-    assert (await first).ending is Ending.PUBLISHED
+    assert (await first).outcome is DeliveryOutcome.PUBLISHED
     assert (await rig.deliver(b"x" * 300_000)).reason == "malformed"
 
 
@@ -142,9 +142,9 @@ async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_defer
     await asyncio.sleep(0)
     await rig.pipeline.stop(0)
     outcome = await posts[-1]
-    assert (outcome.ending, outcome.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+    assert (outcome.outcome, outcome.detail) == (DeliveryOutcome.DEFERRED, "the bridge stops, and has not read it")
     late = await rig.deliver(body)
-    assert (late.ending, late.detail) == (Ending.DEFERRED, "the bridge stops, and has not read it")
+    assert (late.outcome, late.detail) == (DeliveryOutcome.DEFERRED, "the bridge stops, and has not read it")
     assert rig.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 0
 
 
@@ -158,17 +158,17 @@ async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pyt
     monkeypatch.setattr("bridge.core.v3.read_plain", refuse)
     wrong = edited()[:-1] + b',"Sign":"' + b"0" * 32 + b'","T":1}'
     for body in (edited(), wrong):
-        assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
+        assert (await rig.deliver(body, application=app)).outcome is DeliveryOutcome.UNAUTHORIZED
     assert (await rig.deliver(edited(), application=app, query_sign="0", query_t="1")).reason == "wrong"
     monkeypatch.setattr("bridge.core.authorization.open_envelope", refuse)
     large = edited(message="x" * 300_000)
     for body in (large, large[:-1] + wrong[-48:]):
-        assert (await rig.deliver(body, application=app)).ending is Ending.UNAUTHORIZED
+        assert (await rig.deliver(body, application=app)).outcome is DeliveryOutcome.UNAUTHORIZED
     assert (await rig.deliver(large, application=app, query_sign="0", query_t="1")).reason == "wrong"
 
 
 @pytest.mark.parametrize("size", [1, 300_000])
-async def test_a_body_that_cannot_be_decoded_has_no_proof(rig: Rig, size: int) -> None:
+async def test_a_body_that_cannot_be_decoded_has_no_signature(rig: Rig, size: int) -> None:
     app = Application(name="shop", sign_keys=("secret",))
     t = str(NOW_MS // 1000)
     sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
@@ -176,10 +176,10 @@ async def test_a_body_that_cannot_be_decoded_has_no_proof(rig: Rig, size: int) -
     assert (await rig.deliver(broken, application=app)).reason == "missing"
     assert not rig.writer.records
     by_query = await rig.deliver(broken, application=app, query_sign=sign, query_t=t)
-    assert (by_query.ending, by_query.reason) == (Ending.REJECTED, "malformed")
+    assert (by_query.outcome, by_query.reason) == (DeliveryOutcome.REJECTED, "malformed")
     unproven = broken.replace(sign.encode(), b"0" * 32)
     by_query = await rig.deliver(unproven, application=app, query_sign=sign, query_t=t)
-    assert by_query.ending is Ending.REJECTED
+    assert by_query.outcome is DeliveryOutcome.REJECTED
     decodable = unproven.replace(b"\xff", b"")
     assert (await rig.deliver(decodable, application=app, query_sign=sign, query_t=t)).reason == "wrong"
 
@@ -191,7 +191,7 @@ async def test_a_signed_body_with_a_byte_order_mark_or_half_a_pair_is_an_event(r
     sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
     signed = edited(message="@" + "x" * size)[:-1] + f',"Sign":"{sign}","T":{t}}}'.encode()
     odd = b"\xef\xbb\xbf" + signed.replace(b"@", rb"\ud800")
-    assert (await rig.deliver(odd, application=app)).ending is Ending.PUBLISHED
+    assert (await rig.deliver(odd, application=app)).outcome is DeliveryOutcome.PUBLISHED
     assert rig.values()[0]["conformance"] == "repaired"
 
 
@@ -199,14 +199,14 @@ async def test_a_middling_body_of_very_many_parts_is_read_while_others_are_serve
     body = b'{"version":"4.0","eventType":"ConcatComplete","data":{"vodTaskId":"big","fileInfo":[%b]}}'
     first = rig.deliver(body % b",".join([b"{}"] * 80_000))
     second = rig.deliver(edited())
-    assert (await second).ending is Ending.PUBLISHED
+    assert (await second).outcome is DeliveryOutcome.PUBLISHED
     assert not first.done()
-    assert (await first).ending is Ending.PUBLISHED
+    assert (await first).outcome is DeliveryOutcome.PUBLISHED
 
 
 async def test_compressed_bytes_that_are_no_event_are_kept_as_they_came(rig: Rig) -> None:
     changes = {"content_encoding": "gzip", "received": b"\x1f\x8b as it came"}
-    assert (await rig.deliver(b" " * 5_000, **changes)).ending is Ending.REJECTED
+    assert (await rig.deliver(b" " * 5_000, **changes)).outcome is DeliveryOutcome.REJECTED
     (record,) = rig.writer.records
     assert record.value == b"\x1f\x8b as it came"
     assert dict(record.headers)["content-encoding"] == b"gzip"

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from bridge.build import vendor_account
 from bridge.cli.check_vendor import check_vendor
-from bridge.io.vod_api import Pulled, Unreachable, VodApi
+from bridge.io.vod_api import PulledEvent, TransportError, VodApi
 from bridge.proxies import proxy_for
 from bridge.settings.apps import AppSettings
 from tests.rig.certificates import Authority
@@ -52,7 +52,7 @@ def _settings(url: str) -> AppSettings:
     )
 
 
-async def _pull(url: str, trusted: ssl.SSLContext | None = None) -> list[Pulled]:
+async def _pull(url: str, trusted: ssl.SSLContext | None = None) -> list[PulledEvent]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=trusted or True)) as session:
         return await VodApi(vendor_account(_settings(url)), session, time.time).pull()
 
@@ -62,14 +62,14 @@ def test_events_are_pulled_through_a_tunnel_for_https(
     loop: Callable[[], asyncio.AbstractEventLoop], authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = authority.sign("vendor")
-    here, there = ssl.create_default_context(cafile=authority.ca), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    there.load_cert_chain(pair.cert, pair.key)
+    client_context, server_context = ssl.create_default_context(cafile=authority.ca), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(pair.cert, pair.key)
 
     async def scenario() -> None:
-        async with Vendor(tls=there) as vendor, ForwardProxy(LOGIN) as proxy:
+        async with Vendor(tls=server_context) as vendor, ForwardProxy(LOGIN) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
             vendor.add(KEY_ID, KEY).put(b'{"EventType":"A"}')
-            assert len(await _pull(vendor.url, here)) == 1
+            assert len(await _pull(vendor.url, client_context)) == 1
             assert proxy.tunnels == [vendor.url.removeprefix("https://")]
 
     with asyncio.Runner(loop_factory=loop) as runner:
@@ -111,20 +111,20 @@ async def test_a_netrc_does_not_stop_the_calls(
 async def test_a_proxy_that_cannot_be_used_is_named_without_its_login(
     scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
+    messages = []
     async with ForwardProxy("another:login") as proxy:
         for port in (proxy.port, free_port()):
             monkeypatch.setenv("HTTP_PROXY", f"http://user:passw0rd@127.0.0.1:{port}")
             monkeypatch.setenv("HTTPS_PROXY", f"http://user:passw0rd@127.0.0.1:{port}")
-            with pytest.raises(Unreachable) as error:
+            with pytest.raises(TransportError) as error:
                 await _pull(f"{scheme}://vod.example.org")
             text = "".join(traceback.format_exception(error.value)) + repr(error.value.__context__)
             assert "passw0rd" not in text
             assert f"vod.example.org (by the proxy 127.0.0.1:{port}): " in str(error.value)
-            told.append(str(error.value))
+            messages.append(str(error.value))
     if scheme == "https":
-        assert "the proxy refuses the way there with status 407" in told[0]
-    assert "the proxy cannot be reached: ClientProxyConnectionError" in told[1]
+        assert "the proxy refuses the way there with status 407" in messages[0]
+    assert "the proxy cannot be reached: ClientProxyConnectionError" in messages[1]
 
 
 @pytest.mark.parametrize("url", ["socks5://user:passw0rd@proxy:1080", "http://proxy:port", "http://"])
@@ -135,7 +135,7 @@ async def test_a_proxy_of_another_kind_is_refused_and_nothing_is_sent_directly(
     assert "passw0rd" not in repr(proxy_for("http://x"))
     async with Vendor() as vendor:
         vendor.add(KEY_ID, KEY).put(b'{"EventType":"A"}')
-        with pytest.raises(Unreachable, match="prox") as error:
+        with pytest.raises(TransportError, match="prox") as error:
             await _pull(vendor.url)
         assert "passw0rd" not in str(error.value)
 
@@ -145,7 +145,7 @@ async def test_check_says_that_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("HTTP_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
         vendor.add(KEY_ID, KEY)
         found = await check_vendor({"shop": _settings(vendor.url)})
-    told = {one.check: one.what for one in found}
-    assert told["vendor proxy"].startswith(f"shop: asked by way of the proxy 127.0.0.1:{proxy.port} ")
+    messages = {one.check: one.what for one in found}
+    assert messages["vendor proxy"].startswith(f"shop: asked by way of the proxy 127.0.0.1:{proxy.port} ")
     assert "p@ss" not in str(found)
     assert "p%40ss" not in str(found)

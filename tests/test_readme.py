@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _blocks(language: str) -> list[str]:
+def _code_blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
@@ -30,7 +30,7 @@ def test_its_tables_are_those_that_the_code_gives() -> None:
 
 
 def test_its_settings_file_is_understood(tmp_path: Path) -> None:
-    (example,) = _blocks("toml")
+    (example,) = _code_blocks("toml")
     file = tmp_path / "bridge.toml"
     file.write_text(example, encoding="utf-8")
     shop = load(file, {}).applications()["my-shop"]
@@ -49,7 +49,7 @@ def test_its_variables_are_understood(tmp_path: Path) -> None:
     assert (shop.sign_keys, shop.token) == (("s3cret",), "s3cret")
 
 
-@pytest.mark.parametrize("example", _blocks("python"))
+@pytest.mark.parametrize("example", _code_blocks("python"))
 def test_its_programs_are_python(example: str) -> None:
     ast.parse(example)
 

@@ -12,16 +12,16 @@ from aiokafka import AIOKafkaProducer
 from tests.rig.balancer import Balancer
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
-from tests.rig.lines import Lines
+from tests.rig.lines import ConnectionPool
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 
-async def test_waiting_gives_what_was_seen_or_says_what_was_not() -> None:
+async def test_eventually_returns_what_was_seen_or_raises_with_what_was_not() -> None:
     seen = iter([0, 0, 7])
     assert await eventually(lambda: next(seen), "a number") == 7
-    with pytest.raises(TooLate, match="a miracle"):
+    with pytest.raises(ConditionTimeoutError, match="a miracle"):
         await eventually(lambda: False, "a miracle", within_s=0.05)
 
 
@@ -93,7 +93,7 @@ async def test_a_proxy_delays_stalls_cuts_and_refuses(redis: RealRedis) -> None:
         begun = time.monotonic()
         await ping()
         assert time.monotonic() - begun >= 0.1
-        proxy.stall_answers()
+        proxy.stall_responses()
         held = asyncio.create_task(ping())
         done, _ = await asyncio.wait([held], timeout=0.2)
         assert not done
@@ -142,10 +142,10 @@ class Echoing:
         writer.close()
 
 
-Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def says(line: Line) -> str:
+async def echoed(line: Streams) -> str:
     reader, writer = line
     writer.write(b"hello\n")
     return (await reader.readline()).decode().strip()
@@ -154,33 +154,33 @@ async def says(line: Line) -> str:
 async def test_a_balancer_gives_new_connections_to_whoever_is_in_and_cuts_none_that_lives() -> None:
     async with Balancer(probe_every_s=0.02) as balancer, Echoing(b"a") as first, Echoing(b"b") as second:
 
-        async def line() -> Line:
+        async def line() -> Streams:
             return await asyncio.open_connection("127.0.0.1", balancer.port)
 
         for backend in (first, second):
             await balancer.add(backend.port, backend.admin_port)
-        await balancer.has_in(2)
+        await balancer.wait_until_in(2)
         lines = [await line() for _ in range(4)]
-        assert sorted([await says(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
+        assert sorted([await echoed(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
         await balancer.leave(0, 0.05)
-        await balancer.has_in(1)
-        assert {await says(await line()) for _ in range(4)} == {"b hello"}
-        assert sorted([await says(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
+        await balancer.wait_until_in(1)
+        assert {await echoed(await line()) for _ in range(4)} == {"b hello"}
+        assert sorted([await echoed(one) for one in lines]) == ["a hello", "a hello", "b hello", "b hello"]
         second.status = 503
-        await balancer.has_in(0)
+        await balancer.wait_until_in(0)
         with pytest.raises(ConnectionResetError):
-            await says(await line())
+            await echoed(await line())
         await balancer.rejoin(0)
-        await balancer.has_in(1)
-        assert await says(await line()) == "a hello"
-        assert [backend.taken for backend in await balancer.backends()] == [3, 6]
+        await balancer.wait_until_in(1)
+        assert await echoed(await line()) == "a hello"
+        assert [backend.accepted for backend in await balancer.backends()] == [3, 6]
 
 
 async def test_a_balancer_passes_on_farewells_and_refusals() -> None:
     async with Balancer(probe_every_s=0.02) as balancer, Echoing(b"a") as backend:
         await balancer.add(backend.port, backend.admin_port)
         await balancer.add(free_port(), backend.admin_port)  # ready, and nobody listens
-        await balancer.has_in(2)
+        await balancer.wait_until_in(2)
 
         async def said() -> bytes:
             reader, writer = await asyncio.open_connection("127.0.0.1", balancer.port)
@@ -193,12 +193,12 @@ async def test_a_balancer_passes_on_farewells_and_refusals() -> None:
         assert b"a hello\n" in heard
 
         async def nobody() -> bool:
-            return all(not backend.alive for backend in await balancer.backends())
+            return all(not backend.open_connections for backend in await balancer.backends())
 
         await eventually(nobody, "both ends are gone")
 
 
-async def test_lines_are_kept_taken_in_turn_and_given_up_where_the_other_side_says_so() -> None:
+async def test_pooled_connections_are_reused_in_turn_and_closed_where_the_server_asks() -> None:
     seen: list[int] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -218,7 +218,7 @@ async def test_lines_are_kept_taken_in_turn_and_given_up_where_the_other_side_sa
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/callbacks"
-    async with server, Lines() as lines:
+    async with server, ConnectionPool() as lines:
         at_once = await asyncio.gather(lines.post(url, b"a"), lines.post(url, b"b"))
         assert sorted(at_once) == [(202, b"0!"), (202, b"1!")]
         assert {await lines.post(url, b"c"), await lines.post(url, b"d")} == set(at_once)

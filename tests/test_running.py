@@ -5,41 +5,41 @@ from contextvars import ContextVar, copy_context
 
 import pytest
 
-from bridge.core.outcome import Unavailable
-from bridge.running import Cancelled, begin, heard
-from bridge.telling import Told
+from bridge.core.outcome import UnavailableError
+from bridge.running import AwaitCancelledError, start_inline, wait
+from bridge.telling import Promise
 
 pytestmark = pytest.mark.asyncio
 
 
-async def test_a_run_works_at_once_and_goes_on_in_the_moment_of_the_word() -> None:
-    word, steps = Told[int](), list[str]()
+async def test_a_task_starts_at_once_and_resumes_inline_with_the_result() -> None:
+    promise, steps = Promise[int](), list[str]()
 
     async def work() -> int:
         steps.append("begun")
-        number = await heard(word)
+        number = await wait(promise)
         steps.append("gone on")
         return number
 
-    ended = begin(work())
-    assert (steps, ended.done()) == (["begun"], False)
-    word.tell(7)
-    assert (steps, ended.result()) == (["begun", "gone on"], 7)
-    assert await ended == 7
+    finished = start_inline(work())
+    assert (steps, finished.done()) == (["begun"], False)
+    promise.set_result(7)
+    assert (steps, finished.result()) == (["begun", "gone on"], 7)
+    assert await finished == 7
 
 
-async def test_a_word_told_before_is_not_waited_for() -> None:
-    word = Told[int]()
-    word.tell(7)
-    assert begin(_of(word)).result() == 7
+async def test_a_promise_that_is_done_is_not_waited_for() -> None:
+    promise = Promise[int]()
+    promise.set_result(7)
+    assert start_inline(_result_of(promise)).result() == 7
 
 
-async def test_an_error_comes_to_whoever_waits_for_the_end() -> None:
-    word = Told[int]()
-    ended = begin(_of(word))
-    word.fail(Unavailable("no"))
-    with pytest.raises(Unavailable):
-        await ended
+async def test_an_exception_is_raised_to_whoever_awaits_the_task() -> None:
+    promise = Promise[int]()
+    finished = start_inline(_result_of(promise))
+    promise.set_exception(UnavailableError("no"))
+    with pytest.raises(UnavailableError):
+        await finished
 
 
 async def test_what_asyncio_knows_can_be_awaited_too() -> None:
@@ -50,42 +50,42 @@ async def test_what_asyncio_knows_can_be_awaited_too() -> None:
     async def work() -> int:
         await asyncio.sleep(0)
         await loop.run_in_executor(None, int)
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             await broken
         return await future
 
-    ended = begin(work())
-    loop.call_soon(broken.set_exception, Unavailable("no"))
+    finished = start_inline(work())
+    loop.call_soon(broken.set_exception, UnavailableError("no"))
     loop.call_soon(future.set_result, 7)
-    assert await ended == 7
+    assert await finished == 7
 
 
-async def test_a_wait_that_is_cancelled_ends_the_run() -> None:
+async def test_a_wait_that_is_cancelled_ends_the_task() -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
         await future
 
-    ended = begin(work())
+    finished = start_inline(work())
     future.cancel()
-    with pytest.raises(Cancelled):
-        await ended
+    with pytest.raises(AwaitCancelledError):
+        await finished
 
 
-async def test_a_run_keeps_its_context_whoever_tells() -> None:
-    said: ContextVar[str] = ContextVar("said", default="nothing")
-    word = Told[int]()
+async def test_a_task_keeps_its_context_whoever_sets_the_result() -> None:
+    current: ContextVar[str] = ContextVar("said", default="nothing")
+    promise = Promise[int]()
 
     async def work() -> str:
-        await heard(word)
-        return said.get()
+        await wait(promise)
+        return current.get()
 
-    said.set("at the beginning")
-    inside, outside = begin(work(), copy_context()), begin(work())
-    said.set("by the teller")
-    word.tell(7)
+    current.set("at the beginning")
+    inside, outside = start_inline(work(), copy_context()), start_inline(work())
+    current.set("by the teller")
+    promise.set_result(7)
     assert (inside.result(), outside.result()) == ("at the beginning", "by the teller")
 
 
-async def _of(word: Told[int]) -> int:
-    return await heard(word)
+async def _result_of(promise: Promise[int]) -> int:
+    return await wait(promise)

@@ -11,8 +11,8 @@ from aiokafka import conn
 from aiokafka.errors import KafkaError
 
 from bridge.links import kafka_options
-from bridge.reasons.kafka import kafka_trouble
-from bridge.scram import limit_scram
+from bridge.reasons.kafka import diagnose_broker
+from bridge.scram import install_scram_limit
 from bridge.settings import load
 
 SETTINGS = {
@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def authenticator() -> conn.ScramAuthenticator:
-    assert limit_scram()
+    assert install_scram_limit()
     return conn.ScramAuthenticator(
         loop=asyncio.new_event_loop(),
         sasl_plain_username="u",
@@ -55,34 +55,34 @@ def test_a_usual_number_of_iterations_is_hashed_as_the_standard_says() -> None:
     assert login.final_message() == f"c=biws,r={nonce}x,p={base64.b64encode(proof).decode()}"
 
 
-async def test_a_broker_that_asks_for_too_many_is_told_of_in_time() -> None:
+async def test_a_broker_that_asks_for_too_many_is_reported_in_time() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 (size,) = struct.unpack(">i", await reader.readexactly(4))
                 request = await reader.readexactly(size)
                 key, _, correlation = struct.unpack(">hhi", request[:8])
-                answer = struct.pack(">i", correlation)
+                response = struct.pack(">i", correlation)
                 if key == 18:  # ApiVersions, version 0
                     keys = [(3, 0, 1), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
-                    answer += struct.pack(">hi", 0, len(keys)) + b"".join(
+                    response += struct.pack(">hi", 0, len(keys)) + b"".join(
                         struct.pack(">hhh", *k) for k in keys
                     )
                 elif key == 17:  # SaslHandshake
                     name = b"SCRAM-SHA-256"
-                    answer += struct.pack(">hih", 0, 1, len(name)) + name
+                    response += struct.pack(">hih", 0, 1, len(name)) + name
                 else:  # SaslAuthenticate
                     nonce = request.rpartition(b"r=")[2]
-                    said = b"r=" + nonce + b"x,s=c2FsdA==,i=2147483647"
-                    answer += struct.pack(">hhi", 0, -1, len(said)) + said
-                writer.write(struct.pack(">i", len(answer)) + answer)
+                    server_first = b"r=" + nonce + b"x,s=c2FsdA==,i=2147483647"
+                    response += struct.pack(">hhi", 0, -1, len(server_first)) + server_first
+                writer.write(struct.pack(">i", len(response)) + response)
         except asyncio.IncompleteReadError:
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()[:2]
     async with asyncio.timeout(30):
-        trouble = await kafka_trouble(address, kafka_options(load(None, SETTINGS).kafka))
+        problem = await diagnose_broker(address, kafka_options(load(None, SETTINGS).kafka))
     server.close()
-    assert trouble is not None
-    assert "2147483647 SCRAM iterations" in trouble.what
+    assert problem is not None
+    assert "2147483647 SCRAM iterations" in problem.message

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 
 from bridge.settings import load
-from tests.test_settings import mistakes
+from tests.test_settings import issues
 
 
 def test_a_secret_where_a_files_name_belongs_is_not_shown() -> None:
     for name in ("APPS__A__TOKEN_FILE", "REDIS__PASSWORD_FILE", "KAFKA__SASL_TOKEN_FILE"):
         for value in ("h1dden", "h1d/den+x==", "h1dden\x00"):
-            (told,) = mistakes({f"BRIDGE_{name}": value})
-            assert "h1d" not in told
-            assert "the path of a file is expected" in told
-    (told,) = mistakes({"BRIDGE_APPS__A__TOKEN_FILE": "/run/secrets/none"})
-    assert "'/run/secrets/none'" in told
+            (error,) = issues({f"BRIDGE_{name}": value})
+            assert "h1d" not in error
+            assert "the path of a file is expected" in error
+    (error,) = issues({"BRIDGE_APPS__A__TOKEN_FILE": "/run/secrets/none"})
+    assert "'/run/secrets/none'" in error
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_a_file_that_holds_no_secret_that_can_be_meant_is_refused_by_its_setting
     tmp_path: Path, name: str, written: bytes, expected: str
 ) -> None:
     (tmp_path / "secret").write_bytes(written)
-    (told,) = mistakes({f"BRIDGE_{name}": str(tmp_path / "secret")})
-    assert told.startswith(f"BRIDGE_{name}")
-    assert expected in told
-    assert "k3y" not in told
+    (error,) = issues({f"BRIDGE_{name}": str(tmp_path / "secret")})
+    assert error.startswith(f"BRIDGE_{name}")
+    assert expected in error
+    assert "k3y" not in error
 
 
 def test_several_sign_keys_may_stand_on_lines_of_their_own(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from bridge.core.application import Application
 from bridge.settings import Settings, SettingsError, describe, load
 
 
-def mistakes(environment: dict[str, str], config: Path | None = None) -> list[str]:
+def issues(environment: dict[str, str], config: Path | None = None) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         load(config, environment)
-    return [str(mistake) for mistake in caught.value.mistakes]
+    return [str(mistake) for mistake in caught.value.issues]
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -69,14 +69,14 @@ def test_a_field_that_is_itself_a_path_is_not_read(tmp_path: Path) -> None:
     assert load(None, environment).kafka.sasl_token_file == tmp_path / "token"
 
 
-def test_all_mistakes_are_told_at_once_with_name_value_and_what_is_allowed() -> None:
+def test_all_issues_are_listed_at_once_with_name_value_and_what_is_allowed() -> None:
     environment = {
         "BRIDGE_HTTP__PORT": "eighty",
         "BRIDGE_LOG__DELIVERIES": "some",
         "BRIDGE_KAFKA__TOPPIC": "x",
         "BRIDGE_SPOOL__MAX_BYTES": "12",
     }
-    assert sorted(mistakes(environment)) == [
+    assert sorted(issues(environment)) == [
         "BRIDGE_HTTP__PORT = 'eighty': must be a valid integer, unable to parse string as an integer",
         "BRIDGE_KAFKA__TOPPIC: no such setting; did you mean BRIDGE_KAFKA__TOPIC?",
         "BRIDGE_LOG__DELIVERIES = 'some': must be 'all', 'problems' or 'none'",
@@ -95,11 +95,11 @@ def test_all_mistakes_are_told_at_once_with_name_value_and_what_is_allowed() -> 
         ("BRIDGE___", "is expected"),
     ],
 )
-def test_an_unknown_name_is_a_mistake_and_its_value_stays_untold(name: str, expected: str) -> None:
-    (told,) = mistakes({name: "h1dden"})
-    assert told.startswith(name)
-    assert expected in told
-    assert "h1dden" not in told
+def test_an_unknown_name_is_an_issue_and_its_value_is_not_shown(name: str, expected: str) -> None:
+    (error,) = issues({name: "h1dden"})
+    assert error.startswith(name)
+    assert expected in error
+    assert "h1dden" not in error
 
 
 @pytest.mark.parametrize(
@@ -122,8 +122,8 @@ def test_an_unknown_name_is_a_mistake_and_its_value_stays_untold(name: str, expe
     ],
 )
 def test_an_addresss_password_is_masked_however_it_is_written(url: str, shown: str) -> None:
-    (told,) = mistakes({"BRIDGE_REDIS__URL": url})
-    assert told.startswith(f"BRIDGE_REDIS__URL = {shown}: ")
+    (error,) = issues({"BRIDGE_REDIS__URL": url})
+    assert error.startswith(f"BRIDGE_REDIS__URL = {shown}: ")
 
 
 LOGIN = "db, username, password, client_name"
@@ -147,8 +147,8 @@ LOGIN = "db, username, password, client_name"
         ),
     ],
 )
-def test_an_address_that_redis_cannot_be_reached_by_is_a_mistake(url: str, allowed: str) -> None:
-    assert mistakes({"BRIDGE_REDIS__URL": url}) == [f"BRIDGE_REDIS__URL = {url!r}: {allowed}"]
+def test_an_unusable_redis_url_is_an_issue(url: str, allowed: str) -> None:
+    assert issues({"BRIDGE_REDIS__URL": url}) == [f"BRIDGE_REDIS__URL = {url!r}: {allowed}"]
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_an_address_that_redis_cannot_be_reached_by_is_a_mistake(url: str, allow
         ({"SENTINEL_SERVICE": "m", "SENTINEL_USERNAME": "u"}, "sentinel_username needs sentinel_password"),
     ],
 )
-def test_what_leads_to_no_redis_is_a_mistake(more: dict[str, str], allowed: str) -> None:
-    (told,) = mistakes({f"BRIDGE_REDIS__{name}": value for name, value in more.items()})
-    assert allowed in told
-    assert "h1dden" not in told
+def test_contradictory_redis_settings_are_an_issue(more: dict[str, str], allowed: str) -> None:
+    (error,) = issues({f"BRIDGE_REDIS__{name}": value for name, value in more.items()})
+    assert allowed in error
+    assert "h1dden" not in error
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_every_spelling_of_an_address_is_taken(url: str) -> None:
     assert load(None, {"BRIDGE_REDIS__URL": url}).redis.url == url
 
 
-def test_secrets_are_masked_in_mistakes_and_in_the_settings_own_text() -> None:
-    told = "\n".join(
-        mistakes({"BRIDGE_APPS__SHOP__TOKEN": "h1dden token", "BRIDGE_REDIS__URL": "http://u:h1dden@host"})
+def test_secrets_are_masked_in_issues_and_in_the_settings_repr() -> None:
+    error = "\n".join(
+        issues({"BRIDGE_APPS__SHOP__TOKEN": "h1dden token", "BRIDGE_REDIS__URL": "http://u:h1dden@host"})
     )
-    assert "BRIDGE_APPS__SHOP__TOKEN = ****" in told
-    assert "BRIDGE_REDIS__URL = 'http://****@host'" in told
-    assert "h1dden" not in told
+    assert "BRIDGE_APPS__SHOP__TOKEN = ****" in error
+    assert "BRIDGE_REDIS__URL = 'http://****@host'" in error
+    assert "h1dden" not in error
     environment = {
         "BRIDGE_APPS__SHOP__TOKEN": "h1dden",
         "BRIDGE_APPS__SHOP__SIGN_KEY": "h1dden",
@@ -245,7 +245,7 @@ def test_secrets_are_masked_in_mistakes_and_in_the_settings_own_text() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused(environment: dict[str, str], expected: str) -> None:
-    assert expected in "\n".join(mistakes(environment))
+    assert expected in "\n".join(issues(environment))
 
 
 def test_keys_in_the_environment_replace_those_of_the_file(tmp_path: Path) -> None:

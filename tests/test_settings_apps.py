@@ -19,6 +19,6 @@ from bridge.settings import SettingsError, load
         ({"MODE": "pull", "CREDENTIALS_DIR": "/nowhere"}, "CREDENTIALS_DIR"),
     ],
 )
-def test_an_application_is_told_what_its_mode_needs(settings: dict[str, str], problem: str) -> None:
+def test_an_issue_names_what_the_mode_of_an_application_needs(settings: dict[str, str], problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
         load(None, {f"BRIDGE_APPS__SHOP__{name}": value for name, value in settings.items()})

@@ -19,11 +19,11 @@ def authority() -> Iterator[Authority]:
     one.remove()
 
 
-def refused(**given: str) -> str:
+def settings_error(**given: str) -> str:
     """Load what is refused, and give what is said."""
-    with pytest.raises(SettingsError) as told:
+    with pytest.raises(SettingsError) as error:
         load(environment=MUST | {f"BRIDGE_HTTP__{name}": value for name, value in given.items()})
-    return str(told.value)
+    return str(error.value)
 
 
 def test_all_addresses_are_listened_on_by_default() -> None:
@@ -34,7 +34,7 @@ def test_all_addresses_are_listened_on_by_default() -> None:
 def test_networks_are_comma_separated() -> None:
     http = load(environment=MUST | {"BRIDGE_HTTP__TRUSTED_PROXIES": "10.0.0.0/8, 2001:db8::/32"}).http
     assert http.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))
-    assert "TRUSTED_PROXIES" in refused(TRUSTED_PROXIES="10.0.0.0/8,nowhere")
+    assert "TRUSTED_PROXIES" in settings_error(TRUSTED_PROXIES="10.0.0.0/8,nowhere")
 
 
 def test_certificate_and_key_go_together_and_must_fit(authority: Authority) -> None:
@@ -43,8 +43,8 @@ def test_certificate_and_key_go_together_and_must_fit(authority: Authority) -> N
     cafile = {"TLS_CLIENT_CAFILE": str(authority.ca)}
     good = {f"BRIDGE_HTTP__{name}": value for name, value in (files | cafile).items()}
     assert load(environment=MUST | good).http.tls_certfile == one.cert
-    assert "go together" in refused(TLS_CERTFILE=str(one.cert))
-    assert "cannot be used" in refused(**files | {"TLS_KEYFILE": str(other.key)})
-    assert "tls_client_cafile needs" in refused(**cafile)
-    assert "tls_client_cafile cannot be used" in refused(**files, TLS_CLIENT_CAFILE=str(one.key))
-    assert "TLS_CERTFILE" in refused(**files | {"TLS_CERTFILE": "/nowhere/tls.crt"})
+    assert "go together" in settings_error(TLS_CERTFILE=str(one.cert))
+    assert "cannot be used" in settings_error(**files | {"TLS_KEYFILE": str(other.key)})
+    assert "tls_client_cafile needs" in settings_error(**cafile)
+    assert "tls_client_cafile cannot be used" in settings_error(**files, TLS_CLIENT_CAFILE=str(one.key))
+    assert "TLS_CERTFILE" in settings_error(**files | {"TLS_CERTFILE": "/nowhere/tls.crt"})

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import pytest
 
-from bridge.core.claim import Answer, Claim
-from bridge.holding import Hold, Holding
-from bridge.io.dedup import Limits, Memory
-from bridge.io.dedup.breaker import MISSES_TO_OPEN, CircuitBreaker
-from bridge.io.dedup.line import Line
-from bridge.io.ingress.crowd import Crowd
-from bridge.journeys import Journeys
+from bridge.core.claim import ClaimStatus, Claim
+from bridge.holding import HoldLimiter, HoldPolicy
+from bridge.io.dedup import DedupLimits, RedisDedup
+from bridge.io.dedup.breaker import FAILURES_TO_OPEN, CircuitBreaker
+from bridge.io.dedup.line import ClaimBatcher
+from bridge.io.ingress.crowd import ConnectionRegistry
+from bridge.journeys import InFlightRegistry
 from bridge.links import redis_client
-from bridge.running import begin
+from bridge.running import start_inline
 from bridge.settings.sections import RedisSettings
 from bridge.telemetry import Telemetry
-from tests.contracts import Clock, asked
-from tests.fakes import FakeMemory
-from tests.io.doors import opened
+from tests.contracts import Clock, make_claim
+from tests.fakes import FakeDedupStore
+from tests.io.doors import running_server
 from tests.rig.waiting import WITHIN_S, eventually
 from tests.test_architecture import SOURCES
 
@@ -53,7 +53,7 @@ ENDING_WITH_THEIR_TASKS = frozenset({"cli", "embedded_relay"})
 TASK_MAKERS = frozenset({"create_task", "ensure_future", "Task"})
 
 
-def _tasks(tree: ast.AST) -> Iterator[str]:
+def _unsupervised_tasks(tree: ast.AST) -> Iterator[str]:
     """Name the function that does the work of each task that a file makes, but for those that are tended."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and node.args):
@@ -76,12 +76,12 @@ def _is_endless(tree: ast.AST, function: str) -> bool:
     )
 
 
-def test_work_that_lives_as_long_as_the_process_is_tended() -> None:
+def test_work_that_lives_as_long_as_the_process_is_supervised() -> None:
     made = {
         f"{module}:{function}": _is_endless(tree, function)
         for module, tree in SOURCES.items()
         if module.split(".")[0] not in ENDING_WITH_THEIR_TASKS
-        for function in _tasks(tree)
+        for function in _unsupervised_tasks(tree)
     }
     unknown = made.keys() - SHORT_TASKS.keys() - WATCHED_TASKS.keys()
     assert not unknown, f"tend these (bridge/tending.py), or say in SHORT_TASKS why not: {sorted(unknown)}"
@@ -98,87 +98,87 @@ def test_work_that_lives_as_long_as_the_process_is_tended() -> None:
         ("[asyncio.create_task(tended(one, t)) for one in work]", []),
     ],
 )
-def test_a_task_that_is_not_tended_is_seen(source: str, found: list[str]) -> None:
-    assert list(_tasks(ast.parse(source))) == found
+def test_a_task_that_is_not_supervised_is_found(source: str, found: list[str]) -> None:
+    assert list(_unsupervised_tasks(ast.parse(source))) == found
 
 
 def _bugs(telemetry: Telemetry) -> float:
     return telemetry.registry.get_sample_value("bridge_internal_errors_total") or 0
 
 
-class _Stumbles:
+class _FailsOnce:
     """Fails once, then never again."""
 
     def __init__(self) -> None:
         self.has_failed = False
 
-    def stumble(self) -> None:
+    def fail_once(self) -> None:
         failed, self.has_failed = self.has_failed, True
         if not failed:
             raise ZeroDivisionError
 
 
 async def test_claims_are_renewed_again_after_a_bug_in_it() -> None:
-    bug = _Stumbles()
+    bug = _FailsOnce()
 
-    class Store(FakeMemory):
+    class Store(FakeDedupStore):
         async def renew(self, claims: Iterable[Claim]) -> None:
-            bug.stumble()
+            bug.fail_once()
             await super().renew(claims)
 
-    store, telemetry, rule = Store(Clock()), Telemetry(), Holding(renew_s=0.01)
-    journeys = Journeys[None](store, Hold(rule, telemetry), rule, telemetry, lambda _: None)
-    journeys.start()
-    await begin(journeys.claim(asked(), 1e9, 1))
+    store, telemetry, policy = Store(Clock()), Telemetry(), HoldPolicy(lease_renew_s=0.01)
+    in_flight = InFlightRegistry[None](store, HoldLimiter(policy, telemetry), policy, telemetry, lambda _: None)
+    in_flight.start()
+    await start_inline(in_flight.claim_or_join(make_claim(), 1e9, 1))
     await eventually(lambda: store.renewed, "the claim is renewed")
     assert _bugs(telemetry) == 1
-    await journeys.stop(0)
+    await in_flight.stop(0)
 
 
 async def test_redis_is_probed_again_after_a_bug_in_it() -> None:
-    bug = _Stumbles()
+    bug = _FailsOnce()
 
-    class Store(Memory):
-        async def _probe_all(self, lines: Sequence[Line]) -> None:
-            bug.stumble()
+    class Store(RedisDedup):
+        async def _probe_all(self, lines: Sequence[ClaimBatcher]) -> None:
+            bug.fail_once()
             await super()._probe_all(lines)
 
     telemetry = Telemetry()
     nobody = redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2)
-    store = Store(nobody, telemetry, Clock(), Limits(probe_s=0.05), ["shop"])
+    store = Store(nobody, telemetry, Clock(), DedupLimits(probe_interval_s=0.05), ["shop"])
     store.start()
     await eventually(lambda: store.unavailable, "the probe finds nobody there")
     assert _bugs(telemetry) == 1
     await store.stop()
 
 
-async def test_a_bug_in_what_is_told_of_a_call_does_not_keep_those_who_wait_for_it() -> None:
-    class Store(Memory):
-        def _breaker_changed(self, breaker: CircuitBreaker) -> None:
-            super()._breaker_changed(breaker)
+async def test_a_bug_in_a_callback_of_a_call_does_not_block_those_who_wait_for_it() -> None:
+    class Store(RedisDedup):
+        def _on_breaker_change(self, breaker: CircuitBreaker) -> None:
+            super()._on_breaker_change(breaker)
             raise ZeroDivisionError
 
-    store = Store(redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2), Telemetry(), Clock(), Limits())
+    store = Store(redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2), Telemetry(), Clock(), DedupLimits())
     asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
-    for number in range(MISSES_TO_OPEN + 2):
+    for number in range(FAILURES_TO_OPEN + 2):
         async with asyncio.timeout(WITHIN_S):
-            assert (await store.claim(asked(f"Type:t{number}"))).answer is Answer.AWAY
+            assert (await store.claim(make_claim(f"Type:t{number}"))).status is ClaimStatus.UNAVAILABLE
     await store.stop()
 
 
-async def test_slow_senders_are_cut_again_after_a_bug_in_it() -> None:
-    bug = _Stumbles()
+async def test_slow_senders_are_closed_again_after_a_bug_in_it() -> None:
+    bug = _FailsOnce()
 
-    class Connections(Crowd):
-        def cut_slow(self, now: float) -> None:
-            bug.stumble()
-            super().cut_slow(now)
+    class Connections(ConnectionRegistry):
+        def close_slow(self, now: float) -> None:
+            bug.fail_once()
+            super().close_slow(now)
 
-    async with opened() as door:
-        door.ingress.crowd = Connections(10, 10, 30)
-        client = await door.knock()
+    async with running_server() as server:
+        server.ingress.connections = Connections(10, 10, 30)
+        client = await server.connect()
         client.send(b"POST /call")
-        await eventually(door.arriving, "its first bytes are here")
-        door.seconds = 11
-        assert await client.ended()
-        assert _bugs(door.telemetry) == 1
+        await eventually(server.reading_count, "its first bytes are here")
+        server.now_s = 11
+        assert await client.reads_eof()
+        assert _bugs(server.telemetry) == 1

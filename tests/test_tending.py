@@ -11,14 +11,14 @@ from structlog.testing import capture_logs
 
 from bridge import tending
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
-from bridge.tending import count_unhandled, tended
+from bridge.telling import Promise
+from bridge.tending import count_unhandled, supervise
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
 
 
-async def test_work_that_fails_is_counted_and_begun_again_until_it_ends_well() -> None:
+async def test_work_that_fails_is_counted_and_restarted_until_it_returns() -> None:
     telemetry, tries = Telemetry(), list[int]()
 
     async def work() -> None:
@@ -26,13 +26,13 @@ async def test_work_that_fails_is_counted_and_begun_again_until_it_ends_well() -
         if len(tries) < 3:
             raise ZeroDivisionError
 
-    await tended(work, telemetry, 0)
+    await supervise(work, telemetry, 0)
     assert tries == [0, 1, 2]
-    assert b"bridge_internal_errors_total 2.0" in telemetry.exposition()
+    assert b"bridge_internal_errors_total 2.0" in telemetry.render()
 
 
-async def test_work_that_is_cancelled_is_not_begun_again() -> None:
-    task = asyncio.ensure_future(tended(asyncio.Event().wait, Telemetry()))  # type: ignore[arg-type] # no end
+async def test_work_that_is_cancelled_is_not_restarted() -> None:
+    task = asyncio.ensure_future(supervise(asyncio.Event().wait, Telemetry()))  # type: ignore[arg-type] # no end
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -61,9 +61,9 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
 
     with capture_logs() as logged:
         loop.call_soon(buggy, "a-secret-body")
-        word: Told[None] = Told()
-        word.then(partial(buggy, "a-secret-body"))
-        word.tell(None)
+        promise: Promise[None] = Promise()
+        promise.on_done(partial(buggy, "a-secret-body"))
+        promise.set_result(None)
         await eventually(lambda: _bugs(telemetry) == 2, "both are counted")
     assert [line["event"] for line in logged] == ["internal", "internal"]
     assert all(isinstance(line["exc_info"], ZeroDivisionError) for line in logged)
@@ -74,7 +74,7 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
 async def test_a_task_of_ours_whose_error_nobody_asks_for_is_a_bug_whatever_the_error(
     work: Callable[[], Coroutine[None, None, None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tending, "_OURS", str(Path(__file__).parent))
+    monkeypatch.setattr(tending, "_PACKAGE_DIR", str(Path(__file__).parent))
     telemetry = Telemetry()
     count_unhandled(asyncio.get_running_loop(), telemetry)
     with capture_logs() as logged:

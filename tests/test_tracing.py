@@ -13,14 +13,14 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, Sampler
 from opentelemetry.trace import SpanKind, StatusCode, format_span_id, format_trace_id
 
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending, Outcome, Reason, Rejected
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError
 from bridge.core.record import Routing
-from bridge.io.ingress import Limits
+from bridge.io.ingress import IngressLimits
 from bridge.pipeline import Pipeline
 from bridge.telemetry import Telemetry
-from bridge.tracing.exporting import Traced
-from tests.deliveries import APP, RULE, Rig, edited
-from tests.io.doors import opened
+from bridge.tracing.exporting import OtelTracing
+from tests.deliveries import APP, POLICY, Rig, edited
+from tests.io.doors import running_server
 from tests.rig.waiting import eventually
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -35,12 +35,12 @@ class TracedRig(Rig):
         self.exporter = InMemorySpanExporter()
         provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        traces = Traced(provider)
-        memory, writer = traces.memory(self.memory), traces.writer(self.writer)
-        self.pipeline = Pipeline(memory, writer, Routing(), Telemetry(), RULE)
-        self.take = traces.deliver(self.pipeline.deliver)
+        tracing = OtelTracing(provider)
+        dedup, writer = tracing.dedup(self.dedup), tracing.writer(self.writer)
+        self.pipeline = Pipeline(dedup, writer, Routing(), Telemetry(), POLICY)
+        self.take = tracing.deliver(self.pipeline.deliver)
 
-    async def outcome(self, body: bytes, **about: str) -> Outcome:
+    async def outcome(self, body: bytes, **about: str) -> DeliveryResult:
         """Deliver ``body`` and wait for its ending."""
         notification = Notification(application=APP, body=body, received_ms=self.clock())
         return await self.take(replace(notification, **about))
@@ -51,7 +51,7 @@ class TracedRig(Rig):
 
     def headers(self) -> dict[str, str]:
         """Read the headers of the last record."""
-        return {name: value.decode() for name, value in self.writer.tickets[-1].record.headers}
+        return {name: value.decode() for name, value in self.writer.writes[-1].record.headers}
 
 
 @pytest.fixture
@@ -71,42 +71,42 @@ def parent(span: ReadableSpan) -> str:
     return format_span_id(span.parent.span_id) if span.parent else ""
 
 
-def of(span: ReadableSpan, *names: str) -> list[object]:
+def attributes_of(span: ReadableSpan, *names: str) -> list[object]:
     return [(span.attributes or {}).get(name) for name in names]
 
 
 async def test_one_trace_leads_from_the_request_to_the_record(traced: TracedRig) -> None:
     outcome = await traced.outcome(edited(), traceparent=TRACEPARENT, tracestate="vendor=1,other=2")
     spans = traced.spans()
-    door, claim, send, commit = (spans[name] for name in ("POST", "claim", "send", "commit"))
+    server, claim, send, commit = (spans[name] for name in ("POST", "claim", "send", "commit"))
     assert {ids(span)[0] for span in spans.values()} == {TRACE}
-    assert parent(door) == CALLER
-    assert {parent(span) for span in (claim, send, commit)} == {ids(door)[1]}
+    assert parent(server) == CALLER
+    assert {parent(span) for span in (claim, send, commit)} == {ids(server)[1]}
     assert traced.headers()["traceparent"] == f"00-{TRACE}-{ids(send)[1]}-01"
     assert traced.headers()["tracestate"] == "vendor=1,other=2"
-    assert [span.kind for span in (door, claim, send)] == [
+    assert [span.kind for span in (server, claim, send)] == [
         SpanKind.SERVER,
         SpanKind.CLIENT,
         SpanKind.PRODUCER,
     ]
-    assert of(door, "vod.app", "vod.type", "vod.ending", "cloudevents.event_id") == [
+    assert attributes_of(server, "vod.app", "vod.type", "vod.ending", "cloudevents.event_id") == [
         "shop",
         "EditMediaComplete",
         "published",
         outcome.event_id,
     ]
-    assert of(door, "http.request.method", "http.route", "http.response.status_code") == [
+    assert attributes_of(server, "http.request.method", "http.route", "http.response.status_code") == [
         "POST",
         "/callbacks/{app}",
         200,
     ]
-    assert of(send, "messaging.system", "messaging.destination.name", "cloudevents.event_id") == [
+    assert attributes_of(send, "messaging.system", "messaging.destination.name", "cloudevents.event_id") == [
         "kafka",
         "vod.EditMediaComplete",
         outcome.event_id,
     ]
-    assert of(claim, "db.system.name", "vod.claim.answer") == ["redis", "fresh"]
-    assert of(send, "vod.ending") == ["published"]
+    assert attributes_of(claim, "db.system.name", "vod.claim.answer") == ["redis", "fresh"]
+    assert attributes_of(send, "vod.ending") == ["published"]
 
 
 @pytest.mark.parametrize(
@@ -125,17 +125,17 @@ async def test_what_is_no_traceparent_begins_a_new_trace(traced: TracedRig, malf
 async def test_what_is_pulled_begins_a_trace_of_its_own(traced: TracedRig) -> None:
     await traced.outcome(edited(), mode="pull")
     pulled = traced.spans()["process"]
-    assert (pulled.kind, parent(pulled), of(pulled, "http.route")) == (SpanKind.CONSUMER, "", [None])
+    assert (pulled.kind, parent(pulled), attributes_of(pulled, "http.route")) == (SpanKind.CONSUMER, "", [None])
     assert traced.headers()["traceparent"].split("-")[1] == ids(pulled)[0]
 
 
-async def test_a_duplicate_is_told_in_its_own_trace_and_sends_nothing(traced: TracedRig) -> None:
+async def test_a_duplicate_ends_its_own_trace_and_sends_nothing(traced: TracedRig) -> None:
     await traced.outcome(edited())
     traced.exporter.clear()
     await traced.outcome(edited(), traceparent=TRACEPARENT)
     spans = traced.spans()
-    assert of(spans["POST"], "vod.ending") == ["duplicate"]
-    assert of(spans["claim"], "vod.claim.answer") == ["seen"]
+    assert attributes_of(spans["POST"], "vod.ending") == ["duplicate"]
+    assert attributes_of(spans["claim"], "vod.claim.answer") == ["seen"]
     assert {ids(span)[0] for span in spans.values()} == {TRACE}
     assert set(spans) == {"POST", "claim"}
 
@@ -143,7 +143,7 @@ async def test_a_duplicate_is_told_in_its_own_trace_and_sends_nothing(traced: Tr
 async def test_a_dead_letter_names_its_trace_as_well(traced: TracedRig) -> None:
     await traced.outcome(b"no notification", traceparent=TRACEPARENT)
     spans = traced.spans()
-    assert of(spans["POST"], "vod.ending", "vod.reason", "http.response.status_code") == [
+    assert attributes_of(spans["POST"], "vod.ending", "vod.reason", "http.response.status_code") == [
         "rejected",
         "malformed",
         422,
@@ -153,37 +153,37 @@ async def test_a_dead_letter_names_its_trace_as_well(traced: TracedRig) -> None:
 
 
 async def test_a_spooled_records_span_ends_as_spooled(traced: TracedRig) -> None:
-    traced.writer.fates = [Ending.SPOOLED]
+    traced.writer.scripted_results = [DeliveryOutcome.SPOOLED]
     await traced.outcome(edited())
-    assert of(traced.spans()["send"], "vod.ending") == ["spooled"]
-    assert of(traced.spans()["POST"], "http.response.status_code") == [202]
+    assert attributes_of(traced.spans()["send"], "vod.ending") == ["spooled"]
+    assert attributes_of(traced.spans()["POST"], "http.response.status_code") == [202]
 
 
 async def test_a_refused_record_ends_its_span_with_the_error(traced: TracedRig) -> None:
-    traced.writer.fates = [Rejected(Reason.TOO_LARGE, "20 MiB")]
+    traced.writer.scripted_results = [RejectedError(Reason.TOO_LARGE, "20 MiB")]
     await traced.outcome(edited())
     first, last = [span for span in traced.exporter.get_finished_spans() if span.name.startswith("send")]
-    assert (first.status.status_code, of(first, "error.type")) == (StatusCode.ERROR, ["Rejected"])
-    assert of(last, "messaging.destination.name", "vod.ending") == ["vod.dead-letter", "published"]
+    assert (first.status.status_code, attributes_of(first, "error.type")) == (StatusCode.ERROR, ["Rejected"])
+    assert attributes_of(last, "messaging.destination.name", "vod.ending") == ["vod.dead-letter", "published"]
     assert "release" in traced.spans()
 
 
 async def test_a_send_that_ends_late_ends_its_span_then_and_its_commit_belongs_to_the_trace(
     traced: TracedRig,
 ) -> None:
-    traced.writer.fates = [...]
+    traced.writer.scripted_results = [...]
     await traced.outcome(edited(), traceparent=TRACEPARENT)
-    assert of(traced.spans()["POST"], "vod.ending") == ["deferred"]
+    assert attributes_of(traced.spans()["POST"], "vod.ending") == ["deferred"]
     assert traced.spans()["POST"].status.status_code is StatusCode.ERROR
     assert "send" not in traced.spans()
-    traced.writer.end(traced.writer.tickets[0])
+    traced.writer.finish(traced.writer.writes[0])
     await eventually(lambda: {"send", "commit"} <= set(traced.spans()), "both spans end")
     late = traced.spans()
-    assert of(late["send"], "vod.ending") == ["published"]
+    assert attributes_of(late["send"], "vod.ending") == ["published"]
     assert parent(late["commit"]) == ids(late["POST"])[1]
 
 
-async def test_a_writer_without_room_ends_each_attempts_span_with_the_error(traced: TracedRig) -> None:
+async def test_a_full_writer_ends_each_attempts_span_with_the_error(traced: TracedRig) -> None:
     traced.writer.full = True
     await traced.outcome(edited())
     sends = [span for span in traced.exporter.get_finished_spans() if span.name.startswith("send")]
@@ -219,18 +219,18 @@ async def test_off_a_record_gets_no_header_of_a_trace() -> None:
 
 
 @pytest.mark.parametrize("traced", [False, True])
-async def test_the_door_takes_a_requests_trace_only_where_spans_are_wanted(*, traced: bool) -> None:
-    async with opened(Limits(traced=traced)) as door:
-        await door.post(b"{}", Traceparent=TRACEPARENT, TraceState="vendor=1")
-        await door.post(b"{}")
-    taken = [(one.traceparent, one.tracestate) for one in door.taken]
-    assert taken == [(TRACEPARENT, "vendor=1") if traced else ("", ""), ("", "")]
+async def test_the_http_ingress_reads_a_requests_trace_only_where_tracing_is_enabled(*, traced: bool) -> None:
+    async with running_server(IngressLimits(traced=traced)) as server:
+        await server.post(b"{}", Traceparent=TRACEPARENT, TraceState="vendor=1")
+        await server.post(b"{}")
+    trace_headers = [(one.traceparent, one.tracestate) for one in server.notifications]
+    assert trace_headers == [(TRACEPARENT, "vendor=1") if traced else ("", ""), ("", "")]
 
 
-async def test_the_door_takes_several_tracestates_as_one_list() -> None:
-    async with opened(Limits(traced=True)) as door:
-        await door.ask(
+async def test_the_http_ingress_joins_several_tracestates_to_one_list() -> None:
+    async with running_server(IngressLimits(traced=True)) as server:
+        await server.request(
             b"POST /callbacks HTTP/1.1\r\nHost: x\r\ntraceparent: 1\r\ntracestate: a=1\r\n"
             b"tracestate: b=2\r\nContent-Length: 2\r\n\r\n{}"
         )
-    assert [(one.traceparent, one.tracestate) for one in door.taken] == [("1", "a=1,b=2")]
+    assert [(one.traceparent, one.tracestate) for one in server.notifications] == [("1", "a=1,b=2")]

@@ -23,7 +23,7 @@ SASL = {
 
 
 def weak(environment: dict[str, str]) -> list[str]:
-    return [one.what for one in load(None, HERE | environment).weaknesses()]
+    return [one.message for one in load(None, HERE | environment).weaknesses()]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_what_is_not_weak_is_not_named(environment: dict[str, str]) -> None:
     assert weak(environment) == []
 
 
-def test_a_password_in_a_file_is_looked_at_too(tmp_path: Path) -> None:
+def test_a_password_in_a_file_is_checked_too(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("w34k\n")
     file = str(tmp_path / "p")
     kafka = {name: value for name, value in SASL.items() if not name.endswith("PASSWORD")}
@@ -83,8 +83,8 @@ def test_a_password_in_a_file_is_looked_at_too(tmp_path: Path) -> None:
     assert sum("in the clear" in what for what in found) == 1
 
 
-def test_an_open_door_and_an_account_without_its_number_are_warned_of() -> None:
-    assert "anyone who reaches the port can publish" in load(None, {}).weaknesses()[0].what
+def test_an_unprotected_push_application_and_a_pull_one_without_sub_app_id_are_warned_of() -> None:
+    assert "anyone who reaches the port can publish" in load(None, {}).weaknesses()[0].message
     signed = load(None, {"BRIDGE_APPS__A__SIGN_KEY": "k" * 16, "BRIDGE_APPS__B__TOKEN": "t" * 16})
     assert signed.weaknesses() == []
     old = {
@@ -92,4 +92,4 @@ def test_an_open_door_and_an_account_without_its_number_are_warned_of() -> None:
         "BRIDGE_APPS__A__SECRET_ID": "i",
         "BRIDGE_APPS__A__SECRET_KEY": "k",
     }
-    assert ["sub_app_id" in one.what for one in load(None, old).weaknesses()] == [True]
+    assert ["sub_app_id" in one.message for one in load(None, old).weaknesses()] == [True]

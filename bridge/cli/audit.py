@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bridge.build import routing_of, vendor_account
+from bridge.build import build_routing, vendor_account
 from bridge.cli.audit_backfill import Deferred, bring_in, journeys
 from bridge.cli.audit_kafka import Reading, without_event
 from bridge.cli.audit_report import Missing, Report, conclude
@@ -24,9 +24,9 @@ from bridge.cli.check_vendor import refusal_todo, variables_of
 from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
 from bridge.cli.terminal import mask_inside, mask_secrets_of
 from bridge.cli.trouble import hush_library, trouble_of
-from bridge.io.vod_api import Account, Credential, FinishedTask, Refused, Unreachable, VodApi
+from bridge.io.vod_api import Account, Credential, FinishedTask, ApiError, TransportError, VodApi
 from bridge.links import kafka_options
-from bridge.logs import set_up_logging
+from bridge.logs import configure_logging
 from bridge.settings import AppSettings, Settings
 
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
@@ -96,7 +96,7 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     Example: vod-bridge audit --app my-shop --since 24h --until 10m --backfill
     """
     hush_library()
-    set_up_logging("error", "console", sys.stderr, mask=mask_inside)
+    configure_logging("error", "console", sys.stderr, mask=mask_inside)
     settings = settings_of(config)
     mask_secrets_of(settings, secret_key)
     span = _span(since, until)
@@ -137,10 +137,10 @@ class _Audit:
                 await self._compare(await tasks.finished(self._span.since, self._span.until))
                 if backfill and self._report.missing:
                     await self._backfill(tasks)
-        except Refused as refusal:
+        except ApiError as refusal:
             todo = refusal_todo(refusal.code, variables, "--sub-app-id")
             return f"the vendor refuses: {refusal} - {todo}"
-        except (Unreachable, Deferred, _Stopped) as trouble:
+        except (TransportError, Deferred, _Stopped) as trouble:
             return str(trouble)
         return ""
 
@@ -155,7 +155,7 @@ class _Audit:
     async def _compare(self, finished: dict[str, FinishedTask]) -> None:
         settings, report = self._settings, self._report
         bar = self._progress.add_task("reading Kafka", total=None)
-        topics = routing_of(settings).topics([report.app])
+        topics = build_routing(settings).topics([report.app])
         reading = Reading(
             options=kafka_options(settings.kafka),
             topics=[topic for topic in topics if topic != settings.kafka.topic_dead_letter],
@@ -209,7 +209,7 @@ def _ago(option: str, text: str) -> timedelta:
 
 def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:
     """Say how the vendor is asked: with the key that was typed, else with the application's."""
-    account = vendor_account(app, patient=True)
+    account = vendor_account(app, wait_for_credential=True)
     if bool(secret_id) != bool(secret_key):
         fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", USED_WRONGLY)
     if secret_id:

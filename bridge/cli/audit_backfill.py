@@ -9,10 +9,10 @@ from bridge.build import now_ms
 from bridge.cli.audit_vendor import Tasks
 from bridge.cli.journeys import parts
 from bridge.core.application import Application
-from bridge.core.backfill import rebuilt
+from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending
-from bridge.io.vod_api import Refused
+from bridge.core.outcome import DeliveryOutcome
+from bridge.io.vod_api import ApiError
 from bridge.pipeline import Pipeline
 from bridge.settings import Settings
 
@@ -59,15 +59,15 @@ async def bring_in(
             content_type="application/json",
         )
         outcome = await pipeline.deliver(notification)
-        if outcome.ending is Ending.DEFERRED:
+        if outcome.outcome is DeliveryOutcome.DEFERRED:
             raise Deferred(outcome.detail)
-        told(task_id, str(outcome.ending))
+        told(task_id, str(outcome.outcome))
 
 
 async def _rebuilt(task_id: str, tasks: Tasks) -> bytes | None:
     try:
-        return rebuilt(await tasks.detail(task_id), task_id)
-    except Refused as refusal:
+        return notification_from_task(await tasks.detail(task_id), task_id)
+    except ApiError as refusal:
         if refusal.code.startswith(_FORGOTTEN):
             return None
         raise

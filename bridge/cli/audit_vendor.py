@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bridge.io.vod_api import FinishedTask, Refused, VodApi
+from bridge.io.vod_api import FinishedTask, ApiError, VodApi
 
 _SPACING_S = 0.1
 _LIMITED = "RequestLimitExceeded"
@@ -48,7 +48,7 @@ class Tasks:
             self._next_at = clock() + _SPACING_S
             try:
                 answer = await question()
-            except Refused as refusal:
+            except ApiError as refusal:
                 refusals += 1
                 if not refusal.code.startswith(_LIMITED) or refusals == _LIMITED_MOST:
                     raise

@@ -44,13 +44,13 @@ def check(
         settings = load(config)
         mask = mask_secrets_of(settings)
         findings = [
-            Finding(found.state, found.check, mask.plain(found.what), mask.plain(found.todo))
+            Finding(found.state, found.check, mask.mask_line(found.what), mask.mask_line(found.todo))
             for found in asyncio.run(_check(settings))
         ]
     except SettingsError as error:
         findings = [
             failed("settings", printable(str(mistake)), "mend this setting; the rest is checked then")
-            for mistake in error.mistakes
+            for mistake in error.issues
         ]
     counts = {state: sum(found.state == state for found in findings) for state in ("ok", "warning", "failed")}
     if as_json:
@@ -82,7 +82,7 @@ async def _check(settings: Settings) -> list[Finding]:
 
 
 def _told(settings: Settings) -> list[Finding]:
-    return [warning("settings", weakness.what, weakness.todo) for weakness in settings.weaknesses()]
+    return [warning("settings", weakness.message, weakness.remedy) for weakness in settings.weaknesses()]
 
 
 def _file_limit(settings: Settings) -> Finding:

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.kafka import Cluster, broker_settings, list_from, topic_settings
 from bridge.core.record import RECORD_MAX_BYTES
-from bridge.reasons.kafka import addresses_of, kafka_trouble
+from bridge.reasons.kafka import addresses_of, diagnose_broker
 
 _REPLICATION, _IN_SYNC = 3, 2
 _NAMES_SHOWN = 8
@@ -27,9 +27,9 @@ async def check_kafka(
     found: list[Finding] = []
     cluster: Cluster | None = None
     for address in addresses_of(options["bootstrap_servers"]):
-        trouble = await kafka_trouble(address, options)
+        trouble = await diagnose_broker(address, options)
         if trouble:
-            found.append(failed("kafka address", trouble.what, trouble.todo))
+            found.append(failed("kafka address", trouble.message, trouble.remedy))
             continue
         found.append(ok("kafka address", f"{address[0]}:{address[1]} answers"))
         cluster = cluster or await list_from(address, options, expected)
@@ -48,9 +48,9 @@ async def check_kafka(
 async def _advertised(cluster: Cluster, options: Options) -> list[Finding]:
     found = []
     for number, address in sorted(cluster.brokers.items()):
-        trouble = await kafka_trouble(address, options)
+        trouble = await diagnose_broker(address, options)
         if trouble:
-            what = f"broker {number} tells clients to come to {address[0]}:{address[1]}; {trouble.what}"
+            what = f"broker {number} tells clients to come to {address[0]}:{address[1]}; {trouble.message}"
             found.append(
                 failed("kafka listener", what, "mend the broker's advertised.listeners, or the way there")
             )

@@ -7,10 +7,10 @@ from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 
 from bridge.cli.finding import Finding, failed, ok, warning
-from bridge.io.dedup.refusals import REFUSALS, code_in, code_of
+from bridge.io.dedup.refusals import ERROR_ADVICE, parse_error_code, error_code
 from bridge.links import redis_client
-from bridge.reasons.redis import TROUBLE, place_of, redis_trouble, words_of
-from bridge.reasons.trouble import ANSWER_WITHIN_S
+from bridge.reasons.redis import CONNECT_ERRORS, location_of, redis_problem, error_text
+from bridge.reasons.trouble import RESPONSE_TIMEOUT_S
 from bridge.settings.sections import RedisSettings
 
 _OLDEST = (6, 0)
@@ -38,19 +38,19 @@ _Client = Redis | RedisCluster
 
 async def check_redis(redis: RedisSettings) -> list[Finding]:
     """Check everything that remembering needs, connected as the bridge is."""
-    client = redis_client(redis, 4, ANSWER_WITHIN_S)
-    place = place_of(redis)
+    client = redis_client(redis, 4, RESPONSE_TIMEOUT_S)
+    place = location_of(redis)
     answers = ok("redis address", f"{place} answers")
     try:
         try:
             await client.ping()
-        except TROUBLE as error:
+        except CONNECT_ERRORS as error:
             # A user who may not even ping can still be told what else is missing.
             if not isinstance(error, exceptions.NoPermissionError) or redis.sentinel_service:
-                part, trouble = await redis_trouble(redis, error)
-                return [failed(f"redis {part}", trouble.what, trouble.todo)]
+                part, trouble = await redis_problem(redis, error)
+                return [failed(f"redis {part}", trouble.message, trouble.remedy)]
             answers = warning(
-                "redis address", f"{place}: this user may not ask ({words_of(error)})", "grant it +ping"
+                "redis address", f"{place}: this user may not ask ({error_text(error)})", "grant it +ping"
             )
         return [
             answers,
@@ -68,31 +68,31 @@ async def _scripts(client: _Client) -> Finding:
         await client.evalsha(digest, 1, _PROBE_KEY)
         refused = await client.eval(_PROBE, 1, _PROBE_KEY)
     except exceptions.NoPermissionError as error:
-        words = words_of(error)
-        return failed("redis scripts", f"this user may not run them ({words})", REFUSALS["NOPERM"].todo)
-    except TROUBLE as error:
-        refusal = REFUSALS.get(code_of(error))
+        words = error_text(error)
+        return failed("redis scripts", f"this user may not run them ({words})", ERROR_ADVICE["NOPERM"].remedy)
+    except CONNECT_ERRORS as error:
+        refusal = ERROR_ADVICE.get(error_code(error))
         if refusal is not None:
-            return failed("redis scripts", refusal.what, refusal.todo)
-        words = words_of(error)
+            return failed("redis scripts", refusal.message, refusal.remedy)
+        words = error_text(error)
         return failed("redis scripts", f"they do not run ({words})", "use a Redis with Lua scripting")
     told = dict(str(one, "utf-8", "replace").split("=", 1) for one in refused)
     for reason in told.values():
-        refusal = REFUSALS.get(code_in(reason))
-        if refusal is not None and refusal is not REFUSALS["NOPERM"]:  # which names the commands
-            return failed("redis scripts", refusal.what, refusal.todo)
+        refusal = ERROR_ADVICE.get(parse_error_code(reason))
+        if refusal is not None and refusal is not ERROR_ADVICE["NOPERM"]:  # which names the commands
+            return failed("redis scripts", refusal.message, refusal.remedy)
     if told:
         what = f"this user's may not {', '.join(told)} ({next(iter(told.values()))})"
-        return failed("redis scripts", what, REFUSALS["NOPERM"].todo)
+        return failed("redis scripts", what, ERROR_ADVICE["NOPERM"].remedy)
     return ok("redis scripts", "Lua runs")
 
 
 async def _server(client: _Client, redis: RedisSettings) -> list[Finding]:
     try:
         facts: dict[str, Any] = await client.info("server") | await client.info("memory")
-    except TROUBLE as error:
+    except CONNECT_ERRORS as error:
         return [
-            warning("redis server", f"does not tell about itself ({words_of(error)})", "grant the user +info")
+            warning("redis server", f"does not tell about itself ({error_text(error)})", "grant the user +info")
         ]
     if facts.get("redis_mode") == "sentinel":
         what = "a sentinel, which remembers nothing itself"
@@ -126,8 +126,8 @@ def _policy(facts: dict[str, Any]) -> Finding:
 async def _clock(client: _Client) -> Finding:
     try:
         seconds, micros = await client.time()
-    except TROUBLE as error:
-        return warning("clock", f"cannot be compared with Redis ({words_of(error)})", "grant the user +time")
+    except CONNECT_ERRORS as error:
+        return warning("clock", f"cannot be compared with Redis ({error_text(error)})", "grant the user +time")
     skew = time.time() - (seconds + micros / 1_000_000)
     if abs(skew) > _SKEW_S:
         what = f"differs from Redis by {abs(skew):.0f} s; a signature is accepted from -60 s to +900 s"

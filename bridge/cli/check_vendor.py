@@ -10,7 +10,7 @@ import aiohttp
 from bridge.build import vendor_account
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.core.plural import counted
-from bridge.io.vod_api import EventConfig, Refused, Unreachable, VodApi
+from bridge.io.vod_api import EventConfig, ApiError, TransportError, VodApi
 from bridge.settings.apps import AppSettings
 
 _MANY_WAIT = 10_000
@@ -62,7 +62,7 @@ async def _check(name: str, app: AppSettings, session: aiohttp.ClientSession) ->
     if app.mode == "pull-legacy":
         return [ok("vendor", f"{name}: not asked: the v2 interface tells nothing of its set-up")]
     try:
-        api = VodApi(vendor_account(app, patient=True), session, time.time)
+        api = VodApi(vendor_account(app, wait_for_credential=True), session, time.time)
     except ValueError as error:
         return [failed("vendor address", f"{name}: {error}", f"mend {variables_of(name)}ENDPOINT")]
     config = await _asked(name, api.event_config())
@@ -77,7 +77,7 @@ async def _check(name: str, app: AppSettings, session: aiohttp.ClientSession) ->
         *way,
         _mode(name, config),
         _switches(name, config),
-        _waiting(name, await _asked(name, api.waiting())),
+        _waiting(name, await _asked(name, api.queue_depth())),
     ]
 
 
@@ -85,14 +85,14 @@ async def _asked(name: str, question: Awaitable[T]) -> T | Finding:
     """Give the answer, or what is found instead of one."""
     try:
         return await question
-    except Refused as refusal:
+    except ApiError as refusal:
         tell = warning if refusal.code.startswith("RequestLimitExceeded") else failed
         return tell(
             "vendor login",
             f"{name}: the vendor refuses: {refusal}",
             refusal_todo(refusal.code, variables_of(name)),
         )
-    except Unreachable as trouble:
+    except TransportError as trouble:
         todo = (
             f"check {variables_of(name)}ENDPOINT, then the way out: DNS, HTTPS_PROXY and NO_PROXY, firewalls"
         )

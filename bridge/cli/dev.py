@@ -27,9 +27,9 @@ from bridge.cli.send_secrets import signed
 from bridge.cli.topics import expected_topics
 from bridge.cli.trouble import hush_library
 from bridge.cli.watch import watching
-from bridge.embedded import HOST, NotInstalled, StartError, embedded_kafka, embedded_redis
+from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from bridge.links import kafka_options
-from bridge.logs import set_up_logging
+from bridge.logs import configure_logging
 from bridge.settings import Settings, SettingsError, load
 
 _AGAIN = 2  # the step that repeats the first
@@ -87,7 +87,7 @@ class _Asked(Struct, frozen=True, kw_only=True):
         options = {f"{stem}__TOKEN": "--token", f"{stem}__SIGN_KEY": "--sign-key"}
         return "\n  ".join(
             str(mistake._replace(name=options.get(mistake.name, f"--app {self.app}")))
-            for mistake in error.mistakes
+            for mistake in error.issues
         )
 
     def _variable(self) -> str:
@@ -126,7 +126,7 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
     Example: vod-bridge dev --app my-shop --token a-long-word --sign-key secret
     """
     hush_library()
-    set_up_logging("error", "console")
+    configure_logging("error", "console")
     console = Console(highlight=False, soft_wrap=True)
     _let_signals_interrupt()
     ports = {"port": port, "admin_port": admin_port, "kafka_port": kafka_port, "redis_port": redis_port}
@@ -137,7 +137,7 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
             asyncio.run(_demonstrate(settings, asked, console, once=once))
     except SettingsError as error:
         fail(asked.as_options(error), USED_WRONGLY)
-    except (NotInstalled, StartError, PortInUseError, OSError) as error:
+    except (MissingDependencyError, StartError, PortInUseError, OSError) as error:
         fail(str(error))
     except Unexpected as difference:
         fail(f"the demonstration did not come as expected: {difference}", FAILED)

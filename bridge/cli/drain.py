@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.build import build_drain, build_spool, build_writer
+from bridge.build import build_drain, build_spool, build_publisher
 from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
 from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library
 from bridge.core.plural import counted
-from bridge.io.publisher import Publisher
-from bridge.io.spool import InUse, Spool
-from bridge.logs import set_up_logging
+from bridge.io.publisher import KafkaPublisher
+from bridge.io.spool import SpoolLockedError, Spool
+from bridge.logs import configure_logging
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry
 
@@ -45,13 +45,13 @@ def drain(
     Example: vod-bridge drain --spool /var/lib/vod-event-bridge
     """
     hush_library()
-    set_up_logging("error", "console", mask=mask_inside)
+    configure_logging("error", "console", mask=mask_inside)
     settings = settings_of(config)
     # Nothing new is kept here: room is only for what is found damaged.
     own = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _MOST, "free_min_bytes": 0})
     try:
         why = asyncio.run(_empty(settings.model_copy(update={"spool": own}), patience))
-    except InUse as error:
+    except SpoolLockedError as error:
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
     damaged = sorted(spool.glob("*.damaged"))
     if damaged:
@@ -71,10 +71,10 @@ async def _empty(settings: Settings, patience: float) -> str:
     store = build_spool(settings, telemetry)
     store.start()
     if not store.opened:
-        why = store.trouble
+        why = store.unavailable_reason
         await store.stop()
         return f"it cannot be read: {why}"
-    writer = build_writer(settings, telemetry)
+    writer = build_publisher(settings, telemetry)
     way_back = build_drain(settings, writer, store, telemetry)
     writer.start()
     way_back.start()
@@ -89,10 +89,10 @@ async def _empty(settings: Settings, patience: float) -> str:
     return told if store.records else ""
 
 
-def _reason(writer: Publisher) -> str:
-    if not writer.flowing:
+def _reason(writer: KafkaPublisher) -> str:
+    if not writer.accepting:
         return "Kafka does not answer"
-    missing = ", ".join(sorted(writer.wanted))
+    missing = ", ".join(sorted(writer.unknown_topics))
     return f"topics are missing: {missing} (vod-bridge topics --create)" if missing else "Kafka refuses them"
 
 

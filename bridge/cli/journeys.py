@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.build import build_memory, build_writer, holding_rule, routing_of
+from bridge.build import build_dedup, build_publisher, hold_policy, build_routing
 from bridge.core.event import Record
-from bridge.core.outcome import Ending, Unavailable
-from bridge.io.publisher import Publisher
-from bridge.keeping import Keeper, Kept
-from bridge.pipeline import Pipeline, Ticket
+from bridge.core.outcome import DeliveryOutcome, UnavailableError
+from bridge.io.publisher import KafkaPublisher
+from bridge.keeping import DurableWriter, SpoolHandle
+from bridge.pipeline import Pipeline, WriteHandle
 from bridge.settings import Settings
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
+from bridge.telling import Promise
 
 PATIENCE_S = 10.0
 _STOP_S = 2.0
@@ -23,27 +23,27 @@ _STOP_S = 2.0
 class _NoSpool:
     """Keeps nothing: whoever typed the command is told what Kafka did not take, and can type it again."""
 
-    def takes(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
+    def accepts_size(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
         return False
 
     def accepts(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
         return False
 
-    def holds(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
+    def has_pending(self, record: Record) -> bool:  # noqa: ARG002 - whatever it is
         return False
 
-    def put(self, record: Record, *, pending: bool = False) -> Kept:
-        raise Unavailable(f"there is no spool ({record.topic}, pending: {pending})")
+    def append(self, record: Record, *, pending: bool = False) -> SpoolHandle:
+        raise UnavailableError(f"there is no spool ({record.topic}, pending: {pending})")
 
 
 class _Left:
     """A dead letter that is not written: its bytes are where they were read from, and stay there."""
 
-    durable: Told[Ending]
+    durable: Promise[DeliveryOutcome]
 
     def __init__(self) -> None:
-        self.durable = Told[Ending]()
-        self.durable.tell(Ending.REJECTED)
+        self.durable = Promise[DeliveryOutcome]()
+        self.durable.set_result(DeliveryOutcome.REJECTED)
 
     def withdraw(self) -> bool:
         return False
@@ -52,29 +52,29 @@ class _Left:
 class _NoDeadLetters:
     """Writes events, and no dead letters."""
 
-    def __init__(self, keeper: Keeper, dead_letters: str) -> None:
-        self._keeper = keeper
+    def __init__(self, keeper: DurableWriter, dead_letters: str) -> None:
+        self._writer = keeper
         self._dead_letters = dead_letters
 
     @property
-    def flowing(self) -> bool:
-        return self._keeper.flowing
+    def accepting(self) -> bool:
+        return self._writer.accepting
 
-    def send(self, record: Record) -> Ticket:
-        return _Left() if record.topic == self._dead_letters else self._keeper.send(record)
+    def send(self, record: Record) -> WriteHandle:
+        return _Left() if record.topic == self._dead_letters else self._writer.send(record)
 
 
 class Parts(Struct, frozen=True):
     """What takes events to Kafka: ``pipeline`` what is a delivery again, ``keeper`` records as they are."""
 
     pipeline: Pipeline
-    keeper: Keeper
-    publisher: Publisher
+    writer: DurableWriter
+    publisher: KafkaPublisher
 
     @property
     def missing(self) -> str:
         """What to do about topics that Kafka does not have and records were for, if there are any."""
-        named = ", ".join(sorted(self.publisher.wanted))
+        named = ", ".join(sorted(self.publisher.unknown_topics))
         return f"topics are missing: {named}: `vod-bridge topics --create` makes them" if named else ""
 
 
@@ -86,11 +86,11 @@ async def parts(settings: Settings, *, unchecked: bool, bury: bool = False) -> A
     away an event is published all the same where that is allowed (``unchecked``), else it is deferred.
     """
     telemetry = Telemetry()
-    memory, publisher = build_memory(settings, telemetry), build_writer(settings, telemetry)
+    memory, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
     # Nobody sends again what this holds: it waits, and then says so.
-    rule = replace(holding_rule(settings), hold_s=0.0, patience_s=PATIENCE_S, publish_unchecked=unchecked)
-    routing = routing_of(settings)
-    keeper = Keeper(publisher, _NoSpool())
+    rule = replace(hold_policy(settings), hold_s=0.0, patience_s=PATIENCE_S, publish_unchecked=unchecked)
+    routing = build_routing(settings)
+    keeper = DurableWriter(publisher, _NoSpool())
     writer = keeper if bury else _NoDeadLetters(keeper, routing.topic_dead_letter)
     pipeline = Pipeline(memory, writer, routing, telemetry, rule)
     memory.start()

@@ -17,7 +17,7 @@ from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from msgspec import Struct
 
 from bridge.reasons.kafka import Address, addresses_of
-from bridge.reasons.trouble import ANSWER_WITHIN_S
+from bridge.reasons.trouble import RESPONSE_TIMEOUT_S
 
 _WRITE = 4  # the operation, in Kafka's numbers
 _NOT_AUTHORISED = TopicAuthorizationFailedError.errno
@@ -130,8 +130,8 @@ class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library a
 async def connection(address: Address, options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConnection]:
     """Connect to one broker, logged in; everything is over after `ANSWER_WITHIN_S`."""
     own = {name: value for name, value in options.items() if name != "bootstrap_servers"}
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        line = await create_conn(*address, request_timeout_ms=int(ANSWER_WITHIN_S * 1000), **own)
+    async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+        line = await create_conn(*address, request_timeout_ms=int(RESPONSE_TIMEOUT_S * 1000), **own)
     try:
         yield line
     finally:
@@ -202,7 +202,7 @@ async def create_topics(
         (topic.name, topic.partitions, topic.replication, [], list(topic.settings.items()))
         for topic in topics
     ]
-    timeout_ms = int(ANSWER_WITHIN_S * 1000)
+    timeout_ms = int(RESPONSE_TIMEOUT_S * 1000)
     async with connection(address, options) as line:
         answer = await line.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=validate_only))
     outcomes: dict[str, Refusal | None] = {}

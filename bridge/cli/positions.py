@@ -15,7 +15,7 @@ from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.structs import OffsetAndMetadata
 
 from bridge.cli.kafka import connection
-from bridge.core.progress import Progress, progress_of
+from bridge.core.progress import Progress, decode_progress
 from bridge.reasons.kafka import Address, addresses_of
 
 _KEPT_MS = 366 * 24 * 60 * 60 * 1000
@@ -54,7 +54,7 @@ class Positions:
 
         kept = await self._coordinated(ask)
         return {
-            place: progress_of(position.offset, position.metadata)
+            place: decode_progress(position.offset, position.metadata)
             for place, position in kept.items()
             if position.offset >= 0
         }
@@ -63,7 +63,7 @@ class Positions:
         """Remember how far each partition is."""
         told: dict[str, list[tuple[int, int, str]]] = {}
         for place, how_far in progress.items():
-            told.setdefault(place.topic, []).append((place.partition, how_far.seen, how_far.text()))
+            told.setdefault(place.topic, []).append((place.partition, how_far.high_watermark, how_far.encode()))
         if not told:
             return
         request = OffsetCommitRequest(self._group, _OUTSIDE, _NOBODY, _KEPT_MS, list(told.items()))

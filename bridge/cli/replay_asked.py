@@ -20,8 +20,8 @@ from bridge.cli.stretch import Span
 from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.links import kafka_options
-from bridge.logs import set_up_logging
-from bridge.reasons.redis import trouble_now
+from bridge.logs import configure_logging
+from bridge.reasons.redis import diagnose
 from bridge.settings import Settings
 
 _ASKED_ABOVE = 1_000
@@ -68,7 +68,7 @@ def do(asked: Asked, config: Path | None, *, as_json: bool, run: bool, yes: bool
     hush_library()
     settings = settings_of(config)
     work = _work(asked, settings)
-    set_up_logging("error", "console", sys.stderr, mask=mask_inside)
+    configure_logging("error", "console", sys.stderr, mask=mask_inside)
     tally = Tally(what=work.what, dry_run=not (run or yes))
     if not tally.dry_run:
         if not asked.source.topic and not asked.how.without_dedup:
@@ -103,7 +103,7 @@ async def _run(work: Work, teller: Teller) -> None:
 
 def _want_redis(settings: Settings) -> None:
     """End where nothing would be deduplicated."""
-    found = asyncio.run(trouble_now(settings.redis))
+    found = asyncio.run(diagnose(settings.redis))
     if found:
         fail(f"Redis at {found[1]}; --without-dedup goes on without it, and may publish repeats")
 

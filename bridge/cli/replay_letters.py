@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.build import routing_of
+from bridge.build import build_routing
 from bridge.cli.journeys import PATIENCE_S, Parts, parts
 from bridge.cli.positions import Positions
 from bridge.cli.replay_report import End, Teller
@@ -23,9 +23,9 @@ from bridge.cli.replay_work import Stopped, carried, chunks, foreseen
 from bridge.cli.stretch import Batch, Span, Stretch, reading
 from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
-from bridge.core.outcome import Ending, Reason, Rejected, Unavailable
+from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
 from bridge.core.progress import Progress
-from bridge.core.readback import read_back
+from bridge.core.readback import record_from_value
 from bridge.links import kafka_options
 from bridge.settings import Settings
 
@@ -72,7 +72,7 @@ class DeadLetters:
         self._wish = wish
         self._options = kafka_options(settings.kafka)
         self._topic = settings.kafka.topic_dead_letter
-        self._routing = routing_of(settings)
+        self._routing = build_routing(settings)
         self._body_max = settings.http.body_max_bytes
         # They were authorised when they came, by signatures that are out of date by now.
         self._apps = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
@@ -88,19 +88,19 @@ class DeadLetters:
                 for letter in self._letters(batch, teller):
                     opened = self._opened(letter)
                     canonical = self._kept_event(letter, opened)
-                    if opened.damage:
+                    if opened.decode_error:
                         teller.end(
                             End(
                                 letter.origin,
-                                str(Ending.REJECTED),
+                                str(DeliveryOutcome.REJECTED),
                                 reason=str(Reason.MALFORMED),
-                                name=opened.damage,
+                                name=opened.decode_error,
                             )
                         )
                     elif canonical is None:
                         teller.end(foreseen(letter.origin, opened.body))
                     else:
-                        teller.end(_end(letter, canonical, Ending.PUBLISHED))
+                        teller.end(_end(letter, canonical, DeliveryOutcome.PUBLISHED))
                 seen += len(batch.records)
                 teller.move(seen)
 
@@ -122,12 +122,12 @@ class DeadLetters:
         kept = {} if self._wish.again else await self._positions.read(stretch.begins)
         for place, begin in stretch.begins.items():
             progress = kept.get(place, Progress())
-            if progress.seen > stretch.lasts[place]:
+            if progress.high_watermark > stretch.lasts[place]:
                 progress = Progress()  # of a topic of this name that is no more
             if self._wish.span.since_ms is None:
-                progress = progress.since(begin)
+                progress = progress.trim_before(begin)
             self._progress[place] = progress
-            stretch.begins[place] = max(begin, progress.first)
+            stretch.begins[place] = max(begin, progress.first_pending)
         teller.expect(stretch.total)
 
     def _letters(self, batch: Batch, teller: Teller) -> list[_Letter]:
@@ -135,7 +135,7 @@ class DeadLetters:
         found: list[_Letter] = []
         for record in batch.records:
             letter = _letter(record)
-            if not self._progress[letter.place].wants(letter.offset):
+            if not self._progress[letter.place].is_pending(letter.offset):
                 continue
             if why := self._left(letter, record):
                 teller.tally.left[why] += 1
@@ -165,7 +165,7 @@ class DeadLetters:
                     await self._carry(chunk, bridge, teller, done)
             finally:
                 for place, reached in batch.reached.items():  # what was not come to any more is open
-                    self._progress[place] = self._progress[place].after(reached, done[place])
+                    self._progress[place] = self._progress[place].advance(reached, done[place])
             seen += len(batch.records)
             teller.move(seen)
             if clock() - kept_at > _KEEP_EACH_S:
@@ -188,7 +188,7 @@ class DeadLetters:
         for letter, end in zip(chunk, ends, strict=True):
             if isinstance(end, End):
                 teller.end(end)
-                if end.ending in (Ending.PUBLISHED, Ending.DUPLICATE):
+                if end.ending in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE):
                     done[letter.place].add(letter.offset)
         for end in ends:
             if isinstance(end, BaseException):
@@ -201,8 +201,8 @@ class DeadLetters:
             return await _written(letter, canonical, bridge)
         notification = Notification(
             application=self._apps[letter.app],
-            body=letter.value if opened.damage else opened.body,
-            damage=opened.damage,
+            body=letter.value if opened.decode_error else opened.body,
+            decode_error=opened.decode_error,
             received_ms=letter.received_ms,
             mode="replay",
             content_type=letter.content_type,
@@ -211,7 +211,7 @@ class DeadLetters:
 
     def _kept_event(self, letter: _Letter, opened: Inflated) -> Record | None:
         """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
-        return read_back(opened.body, self._routing) if letter.reason == Reason.TOO_LARGE else None
+        return record_from_value(opened.body, self._routing) if letter.reason == Reason.TOO_LARGE else None
 
     def _opened(self, letter: _Letter) -> Inflated:
         """Decompress what was kept as it came."""
@@ -221,27 +221,27 @@ class DeadLetters:
         opened = inflate(letter.value, coding, self._body_max)
         if opened.too_large:
             return Inflated(
-                damage=f"{coding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
+                decode_error=f"{coding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
             )
         return opened
 
 
 async def _written(letter: _Letter, record: Record, bridge: Parts) -> End:
     """Write a record as it would have been."""
-    sent = bridge.keeper.send(record)
+    sent = bridge.writer.send(record)
     try:
         async with asyncio.timeout(PATIENCE_S):
             await sent.durable
     except TimeoutError:
         raise Stopped(bridge.missing or "Kafka does not take records") from None
-    except Unavailable as error:
+    except UnavailableError as error:
         raise Stopped(bridge.missing or str(error)) from None
-    except Rejected as rejected:
-        return End(letter.origin, str(Ending.REJECTED), reason=str(rejected.reason), name=rejected.detail)
-    return _end(letter, record, Ending.PUBLISHED)
+    except RejectedError as rejected:
+        return End(letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail)
+    return _end(letter, record, DeliveryOutcome.PUBLISHED)
 
 
-def _end(letter: _Letter, record: Record, ending: Ending) -> End:
+def _end(letter: _Letter, record: Record, ending: DeliveryOutcome) -> End:
     said = dict(record.headers)
     event_type = said["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
     return End(letter.origin, str(ending), type=event_type, name=said["ce_id"].decode())

@@ -19,7 +19,7 @@ from bridge.cli.replay_report import End, Teller
 from bridge.cli.replay_work import Stopped, chunks
 from bridge.cli.stretch import Batch, Span, Stretch, reading
 from bridge.core.event import Record
-from bridge.core.outcome import Ending, Rejected, Unavailable
+from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.core.progress import Progress
 from bridge.core.record import timestamp
 from bridge.links import kafka_options
@@ -80,7 +80,7 @@ class Range:
             seen = 0
             async for batch in stretch.batches():
                 for record in self._wanted(batch, teller):
-                    teller.end(_end(record, Ending.PUBLISHED))
+                    teller.end(_end(record, DeliveryOutcome.PUBLISHED))
                 seen += len(batch.records)
                 teller.move(seen)
 
@@ -100,15 +100,15 @@ class Range:
     async def _begin(self, stretch: Stretch, teller: Teller) -> None:
         kept = {} if self._wish.again else await self._positions.read(stretch.begins)
         for place, begin in stretch.begins.items():
-            progress = kept.get(place, Progress(begin)).since(begin)
+            progress = kept.get(place, Progress(begin)).trim_before(begin)
             self._progress[place] = progress
-            stretch.begins[place] = max(begin, progress.first)
+            stretch.begins[place] = max(begin, progress.first_pending)
         teller.expect(stretch.total)
 
     def _wanted(self, batch: Batch, teller: Teller) -> list[ConsumerRecord]:
         found = []
         for record in batch.records:
-            if not self._progress[_place(record)].wants(record.offset) or not self._wish.span.holds(record):
+            if not self._progress[_place(record)].is_pending(record.offset) or not self._wish.span.holds(record):
                 continue
             source = dict(record.headers).get("ce_source") or b""
             if record.value is None or not source.startswith(b"/vod/"):
@@ -129,7 +129,7 @@ class Range:
             for record in wanted:
                 left[_place(record)].add(record.offset)
             # Up to where each partition is copied: behind a record that was not, order asks for all again.
-            copied = {place: self._progress[place].seen for place in batch.reached}
+            copied = {place: self._progress[place].high_watermark for place in batch.reached}
             for chunk in chunks(wanted, _size):
                 stopped = Stopped("interrupted") if enough.is_set() else None
                 stopped = stopped or await self._copy(chunk, bridge, teller, (copied, left))
@@ -138,7 +138,7 @@ class Range:
             for place, reached in batch.reached.items():
                 upto = copied[place] if stopped else reached
                 done = {r.offset for r in batch.records if _place(r) == place and r.offset < upto}
-                self._progress[place] = self._progress[place].after(upto, done - left[place])
+                self._progress[place] = self._progress[place].advance(upto, done - left[place])
             if stopped:
                 raise stopped
             seen += len(batch.records)
@@ -157,17 +157,17 @@ class Range:
         """Send them together, in their order, and wait; give why the range cannot go on, if so."""
         copied, left = noted
         until = asyncio.get_running_loop().time() + PATIENCE_S
-        sent = [bridge.keeper.send(_copied(record, self._wish.to)) for record in chunk]
+        sent = [bridge.writer.send(_copied(record, self._wish.to)) for record in chunk]
         failed: set[TopicPartition] = set()
         why: Stopped | None = None
         for record, passage in zip(chunk, sent, strict=True):
-            place, ending = _place(record), Ending.PUBLISHED
+            place, ending = _place(record), DeliveryOutcome.PUBLISHED
             try:
                 async with asyncio.timeout_at(until):
                     await passage.durable
-            except Rejected:
-                ending = Ending.REJECTED
-            except (TimeoutError, Unavailable) as error:
+            except RejectedError:
+                ending = DeliveryOutcome.REJECTED
+            except (TimeoutError, UnavailableError) as error:
                 passage.withdraw()
                 failed.add(place)
                 why = why or Stopped(bridge.missing or str(error) or "Kafka does not take records")
@@ -175,7 +175,7 @@ class Range:
             teller.end(_end(record, ending))
             if place not in failed:
                 copied[place] = max(copied[place], record.offset + 1)
-                if ending is Ending.PUBLISHED:
+                if ending is DeliveryOutcome.PUBLISHED:
                     left[place].discard(record.offset)
         return why
 
@@ -184,11 +184,11 @@ def _copied(record: ConsumerRecord, topic: str) -> Record:
     return Record(topic=topic, key=record.key or b"", value=record.value, headers=list(record.headers))
 
 
-def _end(record: ConsumerRecord, ending: Ending) -> End:
+def _end(record: ConsumerRecord, ending: DeliveryOutcome) -> End:
     said = dict(record.headers)
     event_type = (said.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(_PREFIX)
     name = (said.get("ce_id") or b"").decode("utf-8", "replace")
-    reason = "too_large" if ending is Ending.REJECTED else ""
+    reason = "too_large" if ending is DeliveryOutcome.REJECTED else ""
     origin = f"{record.topic}[{record.partition}]@{record.offset}"
     return End(origin, str(ending), type=event_type, reason=reason, name=name)
 

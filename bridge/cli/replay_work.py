@@ -10,7 +10,7 @@ from bridge.cli.journeys import Parts
 from bridge.cli.replay_report import APART, End, Teller
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending, Outcome, Rejected
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
 
 CHUNK = 200
 _CHUNK_BYTES = 4 * 1024 * 1024
@@ -70,26 +70,26 @@ def foreseen(origin: str, body: bytes) -> End:
     """Tell how a body would end, as far as its bytes alone tell."""
     try:
         event = read_event(open_envelope(body))
-    except Rejected as rejected:
-        return End(origin, str(Ending.REJECTED), reason=str(rejected.reason), name=rejected.detail)
-    return End(origin, str(Ending.PUBLISHED), type=event.type, name=event.identity.key)
+    except RejectedError as rejected:
+        return End(origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail)
+    return End(origin, str(DeliveryOutcome.PUBLISHED), type=event.type, name=event.identity.key)
 
 
 async def carried(parts: Parts, notification: Notification, origin: str) -> End:
     """Take a notification through the journey. Raises `Stopped` where nothing durable takes it."""
     outcome = await parts.pipeline.deliver(notification)
-    if outcome.ending is Ending.DEFERRED:
+    if outcome.outcome is DeliveryOutcome.DEFERRED:
         raise Stopped(parts.missing or outcome.detail)
-    ending = APART if _is_another(outcome, notification.received_ms) else str(outcome.ending)
+    ending = APART if _is_another(outcome, notification.received_ms) else str(outcome.outcome)
     reason, name = outcome.reason, outcome.event_id or outcome.detail
     return End(origin, ending, type=outcome.event_type, reason=reason, name=name)
 
 
-def _is_another(outcome: Outcome, received_ms: int) -> bool:
+def _is_another(outcome: DeliveryResult, received_ms: int) -> bool:
     """Tell whether a duplicate is one only because what lay far apart now comes close together.
 
     An event that may truly happen again is remembered for a minute, and its id tells when it first came.
     """
     first = outcome.event_id.rpartition("@")[2]
-    apart = outcome.ending is Ending.DUPLICATE and "@" in outcome.event_id and first.isdigit()
+    apart = outcome.outcome is DeliveryOutcome.DUPLICATE and "@" in outcome.event_id and first.isdigit()
     return apart and abs(int(first) - received_ms) > _SAME_WITHIN_MS

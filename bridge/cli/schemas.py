@@ -18,7 +18,7 @@ from rich.text import Text
 
 from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail
 from bridge.cli.offline import routing_in_force
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.plural import counted
 from bridge.core.record import Routing
 
@@ -75,7 +75,7 @@ def schemas(
 
 
 def _entries(routing: Routing) -> Iterator[_Entry]:
-    topics = {row.name: routing.topic.replace("{type}", row.name) for row in ROWS}
+    topics = {row.name: routing.topic.replace("{type}", row.name) for row in EVENT_TYPES}
     topics |= {
         "event": routing.topic_other,
         "headers": "",

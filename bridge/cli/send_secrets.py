@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bridge.cli.ending import USED_WRONGLY, fail
 from bridge.cli.terminal import mask_secrets
-from bridge.settings.mistakes import shown_url
+from bridge.settings.mistakes import mask_url
 from bridge.settings.secret_files import SecretFileError, read_secret
 
 _SIGNED_FOR_S = 600
@@ -40,7 +40,7 @@ def sign_key_of(given: str, path: Path | None) -> str:
 
 def url_shown(url: str) -> str:
     """Show a URL without the login and without the application's token."""
-    return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", shown_url(url))
+    return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", mask_url(url))
 
 
 def signed(body: bytes, sign_key: str, sign_in: SignIn = SignIn.BODY) -> tuple[bytes, dict[str, str]]:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from bridge import app
 from bridge.cli.ending import ConfigFile, fail, settings_of
-from bridge.io.spool import InUse
+from bridge.io.spool import SpoolLockedError
 from bridge.reasons.listening import ListenError
 from bridge.settings import Settings
 
@@ -34,7 +34,7 @@ def serve(*, config: ConfigFile = None) -> None:
         _say_how_it_is_used(settings)
     try:
         code = app.serve(settings)
-    except InUse as error:
+    except SpoolLockedError as error:
         fail(f"{error}: give each bridge a folder of its own (BRIDGE_SPOOL__PATH)")
     except ListenError as error:
         fail(str(error))

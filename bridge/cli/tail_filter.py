@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.build import routing_of
+from bridge.build import build_routing
 from bridge.cli.drawing import Seen
 from bridge.cli.ending import USED_WRONGLY, fail
 from bridge.cli.kafka import read_cluster
-from bridge.core.catalogue import BY_NAME, ROWS
+from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 from bridge.settings import Settings
 
 OTHER = "other"
@@ -51,7 +51,7 @@ class Filter(Struct, frozen=True, kw_only=True):
 
     def topics(self, settings: Settings) -> list[str]:
         """Choose the topics on which what is wanted may be."""
-        routing = routing_of(settings)
+        routing = build_routing(settings)
         apps = self.apps or sorted(settings.applications())
         if not self.types:
             return routing.topics(apps)
@@ -89,7 +89,7 @@ async def refuse_unknown_types(wanted: Filter, settings: Settings, options: Mapp
     for name in strange:
         if there.keys().isdisjoint(_topics_of(name, template, apps)):
             fail(
-                f"--type {name}: there is no such type{_near(name, [*(row.name for row in ROWS), OTHER])}"
+                f"--type {name}: there is no such type{_near(name, [*(row.name for row in EVENT_TYPES), OTHER])}"
                 f" `vod-bridge schemas` lists them; --type {OTHER} shows what the catalogue does not know",
                 USED_WRONGLY,
             )

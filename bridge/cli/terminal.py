@@ -15,9 +15,9 @@ _MASK: ContextVar["Mask | None"] = ContextVar("mask", default=None)
 
 def mask_secrets_of(settings: "Settings", *more: str) -> "Mask":
     """From now on mask these settings' secrets, and ``more``."""
-    from bridge.masking import mask_of  # noqa: PLC0415 - what loads no settings starts without it
+    from bridge.masking import mask_for  # noqa: PLC0415 - what loads no settings starts without it
 
-    made = mask_of(settings, *more)
+    made = mask_for(settings, *more)
     _MASK.set(made)
     return made
 
@@ -32,7 +32,7 @@ def mask_secrets(*secrets: str) -> None:
 def mask_inside(value: Any) -> Any:  # noqa: ANN401 - whatever a log line holds
     """Give a value with every text in it masked; for the log of a command."""
     mask = _MASK.get()
-    return value if mask is None else mask.inside(value)
+    return value if mask is None else mask.mask_nested(value)
 
 
 def masked(text: str) -> str:
@@ -43,4 +43,4 @@ def masked(text: str) -> str:
 
 def plain(text: str, *, lines: bool = False) -> str:
     """Give it without secrets and control characters: nothing from outside may steer a terminal."""
-    return printable(masked(text), lines=lines)
+    return printable(masked(text), multiline=lines)

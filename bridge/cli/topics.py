@@ -9,7 +9,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.build import routing_of
+from bridge.build import build_routing
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_cluster
 from bridge.cli.moments import duration_ms
@@ -37,7 +37,7 @@ class _Wishes(Struct, frozen=True, kw_only=True):
 
 def expected_topics(settings: Settings) -> list[str]:
     """Every topic that the bridge may write to."""
-    return routing_of(settings).topics(sorted(settings.applications()))
+    return build_routing(settings).topics(sorted(settings.applications()))
 
 
 def topics(  # noqa: PLR0913 - an option each

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.reasons.kafka import kafka_link_trouble, said
-from bridge.reasons.trouble import Trouble
+from bridge.reasons.kafka import diagnose_cluster, describe_error
+from bridge.reasons.trouble import Problem
 
 
 def hush_library() -> None:
@@ -13,9 +13,9 @@ def hush_library() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-async def trouble_of(options: Mapping[str, Any], error: Exception) -> Trouble:
+async def trouble_of(options: Mapping[str, Any], error: Exception) -> Problem:
     """Find out what is behind ``error``; where all addresses now answer, ``error`` itself is told."""
-    found = await kafka_link_trouble(options)
+    found = await diagnose_cluster(options)
     if found is not None:
         return found
-    return Trouble(what=f"Kafka answered {said(error)}", todo="try again, then look at the broker's log")
+    return Problem(message=f"Kafka answered {describe_error(error)}", remedy="try again, then look at the broker's log")

@@ -15,8 +15,8 @@ from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
 from bridge.consumer.errors import NoRecordError, Unreadable
-from bridge.core.catalogue import ROWS
-from bridge.core.decoding import UNSCANNED_BYTES, decode_exactly, has_slow_numbers
+from bridge.core.catalogue import EVENT_TYPES
+from bridge.core.decoding import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_slow_numbers
 from bridge.core.payloads import Payload
 
 P = TypeVar("P")
@@ -159,7 +159,7 @@ def read(record: ConsumerRecord) -> Event[Any]:
 
 
 def _read(value: bytes, name: str) -> Event[Any]:
-    if len(value) > UNSCANNED_BYTES and has_slow_numbers(value):
+    if len(value) > SLOW_NUMBER_SCAN_MIN_BYTES and has_slow_numbers(value):
         return _read_exactly(value)
     if name in _STRUCTS:
         with suppress(msgspec.ValidationError):
@@ -195,7 +195,7 @@ def _type_by_headers(record: ConsumerRecord) -> str:
     return ""
 
 
-_STRUCTS = {row.name: row.struct for row in ROWS}
+_STRUCTS = {row.name: row.struct for row in EVENT_TYPES}
 _plain: Callable[[bytes], Event[Any]] = msgspec.json.Decoder(Event[Any]).decode
 _with_raw_payload: Callable[[bytes], Event[Any]] = msgspec.json.Decoder[Event[Any]](Event[Raw]).decode
 

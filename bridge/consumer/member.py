@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
-from bridge.aiokafka_internals import close_client, ended_consumer_task, survive_resets
+from bridge.aiokafka_internals import close_client, ended_consumer_task, install_reset_safe_connections
 from bridge.consumer.connecting import unreachable
 from bridge.consumer.options import Behind, Plan
 from bridge.consumer.place import Place
@@ -39,7 +39,7 @@ class Member:
         self._plan = plan
         self._interest = interest
         self._settle = settle
-        survive_resets()
+        install_reset_safe_connections()
         self._consumer = AIOKafkaConsumer(group_id=plan.group, **plan.reading)
         self._places: dict[TopicPartition, Place] = {}
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()

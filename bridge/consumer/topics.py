@@ -11,12 +11,12 @@ from typing import Final
 from msgspec import Struct
 
 from bridge.consumer.event import Event
-from bridge.core.catalogue import BY_NAME, ROWS
+from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 
 OTHER: Final = "<other>"
 """To subscribe to whatever stands on the topic of the types that the catalogue does not know."""
 
-TYPES: Final = tuple(row.name for row in ROWS)
+TYPES: Final = tuple(row.name for row in EVENT_TYPES)
 """Every type that the catalogue knows."""
 
 _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"

@@ -1,12 +1,12 @@
 """From a notification to its event, where its sender may publish: the signature before the payload (§5)."""
 
 from bridge.core.codec import Envelope, open_envelope, read_event
-from bridge.core.decoding import UNCOUNTED_BYTES, has_many_containers
+from bridge.core.decoding import CONTAINER_COUNT_MIN_BYTES, has_many_containers
 from bridge.core.event import Event, Notification
-from bridge.core.outcome import Reason, Rejected
-from bridge.core.signature import NO_PROOF, proof_in, verdict
+from bridge.core.outcome import Reason, RejectedError
+from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
 
-_LONG_BYTES = 256 * 1024
+_SLOW_BYTES = 256 * 1024
 
 
 def read_authorized(notification: Notification, size: int) -> tuple[Event | None, str]:
@@ -16,12 +16,12 @@ def read_authorized(notification: Notification, size: int) -> tuple[Event | None
     """
     if notification.application.sign_keys:
         return _read_signed(notification, size)
-    return read_event(_open(notification)), ""
+    return read_event(_open_envelope(notification)), ""
 
 
-def takes_long(body: bytes) -> bool:
+def is_slow_to_decode(body: bytes) -> bool:
     """Tell whether reading a body may take so long that others should be served meanwhile."""
-    return len(body) > _LONG_BYTES or has_many_containers(body)
+    return len(body) > _SLOW_BYTES or has_many_containers(body)
 
 
 def _read_signed(notification: Notification, size: int) -> tuple[Event | None, str]:
@@ -30,21 +30,21 @@ def _read_signed(notification: Notification, size: int) -> tuple[Event | None, s
     The members of a small body are told apart once; of a large one no more is read than its proof.
     """
     application, now_s = notification.application, notification.received_ms // 1000
-    asked = (notification.query_sign, notification.query_t)
+    query_signature = (notification.query_sign, notification.query_t)
     envelope: Envelope | None = None
     try:
-        if size <= UNCOUNTED_BYTES or notification.damage:
-            envelope = _open(notification, may_be_plain=False)
-            given = envelope.sign, envelope.t
+        if size <= CONTAINER_COUNT_MIN_BYTES or notification.decode_error:
+            envelope = _open_envelope(notification, try_fast_path=False)
+            body_signature = envelope.sign, envelope.t
         else:
-            given = proof_in(notification.body)
-        unauthorized = verdict(application, given, asked, now_s)
-        if envelope is None and not (unauthorized and verdict(application, NO_PROOF, asked, now_s)):
-            envelope = _open(notification, may_be_plain=not any(given))
-    except Rejected:
+            body_signature = read_signature_params(notification.body)
+        unauthorized = check_signature(application, body_signature, query_signature, now_s)
+        if envelope is None and not (unauthorized and check_signature(application, NO_SIGNATURE, query_signature, now_s)):
+            envelope = _open_envelope(notification, try_fast_path=not any(body_signature))
+    except RejectedError:
         # Nobody may fill the dead-letter topic of an application that asks for signatures, and what
         # cannot be decoded has no proof.
-        unauthorized = verdict(application, NO_PROOF, asked, now_s)
+        unauthorized = check_signature(application, NO_SIGNATURE, query_signature, now_s)
         if unauthorized:
             return None, unauthorized
         raise
@@ -53,7 +53,7 @@ def _read_signed(notification: Notification, size: int) -> tuple[Event | None, s
     return read_event(envelope), ""
 
 
-def _open(notification: Notification, *, may_be_plain: bool = True) -> Envelope:
-    if notification.damage:
-        raise Rejected(Reason.MALFORMED, notification.damage)
-    return open_envelope(notification.body, may_be_plain=may_be_plain)
+def _open_envelope(notification: Notification, *, try_fast_path: bool = True) -> Envelope:
+    if notification.decode_error:
+        raise RejectedError(Reason.MALFORMED, notification.decode_error)
+    return open_envelope(notification.body, try_fast_path=try_fast_path)

@@ -14,7 +14,7 @@ from msgspec.structs import force_setattr
 from bridge.core import payloads as vod
 
 
-class Word(Struct, frozen=True, kw_only=True):
+class StatusField(Struct, frozen=True, kw_only=True):
     """A field of the payload by which a type says, in its own words, how it ended.
 
     A value in ``good`` is a success (what is good in a code is good here), one in ``open`` says nothing, any
@@ -22,11 +22,11 @@ class Word(Struct, frozen=True, kw_only=True):
     """
 
     field: str
-    good: tuple[int | str, ...] = (0, "0", "SUCCESS")
-    open: tuple[str, ...] = ()
+    success: tuple[int | str, ...] = (0, "0", "SUCCESS")
+    neutral: tuple[str, ...] = ()
 
 
-class Row(Struct, frozen=True):
+class EventType(Struct, frozen=True):
     """One event type: how it is spelled, where its payload stands, and what can be read from it.
 
     Envelope: ``name`` is the EventType, ``struct`` the payload's shape, ``field`` the sibling that holds it,
@@ -45,220 +45,220 @@ class Row(Struct, frozen=True):
     name: str
     struct: type[vod.Payload]
     field: str = ""
-    names: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    field_aliases: tuple[str, ...] = ()
     lower_camel: bool = False
-    file_id: tuple[str, ...] = ()
-    states: tuple[str, ...] = ("Status",)
-    by_digest: bool = False
-    anonymous: bool = False
+    file_id_paths: tuple[str, ...] = ()
+    state_fields: tuple[str, ...] = ("Status",)
+    id_has_digest: bool = False
+    no_subject: bool = False
     recurring: bool = False
-    toggles: bool = False
-    results: tuple[str, ...] = ()
-    word: Word | None = None
-    fact: bool = False
+    latest_state_only: bool = False
+    result_sets: tuple[str, ...] = ()
+    status_field: StatusField | None = None
+    always_succeeds: bool = False
 
     def __post_init__(self) -> None:
         if not self.field:
             force_setattr(self, "field", f"{self.name}Event")
 
-    def has(self, field: str) -> bool:
+    def has_field(self, field: str) -> bool:
         """Tell whether the type's payload has this field by the catalogue."""
         return field in self.struct.__struct_fields__
 
 
-ROWS: tuple[Row, ...] = (
-    Row(
+EVENT_TYPES: tuple[EventType, ...] = (
+    EventType(
         "NewFileUpload",
         vod.FileUploadTask,
         field="FileUploadEvent",
-        file_id=("FileId",),
-        states=(),
-        fact=True,
+        file_id_paths=("FileId",),
+        state_fields=(),
+        always_succeeds=True,
     ),
-    Row(
+    EventType(
         "ProcedureStateChanged",
         vod.ProcedureTask,
         field="ProcedureStateChangeEvent",
-        file_id=("FileId", "MediaProcessResultSet[].TranscodeTask.Output.FileId"),
-        by_digest=True,  # in notify mode Change one task and status is notified once per subtask
-        results=(
+        file_id_paths=("FileId", "MediaProcessResultSet[].TranscodeTask.Output.FileId"),
+        id_has_digest=True,  # in notify mode Change one task and status is notified once per subtask
+        result_sets=(
             "MediaProcessResultSet",
             "AiContentReviewResultSet",
             "AiAnalysisResultSet",
             "AiRecognitionResultSet",
         ),
     ),
-    Row(
+    EventType(
         "FileDeleted",
         vod.FileDeleteTask,
         field="FileDeleteEvent",
-        file_id=("FileIdSet[]", "FileDeleteResultInfo[].FileId"),
-        states=(),
-        anonymous=True,  # one event, many files, and parts of one file may be deleted again
+        file_id_paths=("FileIdSet[]", "FileDeleteResultInfo[].FileId"),
+        state_fields=(),
+        no_subject=True,  # one event, many files, and parts of one file may be deleted again
         recurring=True,
-        fact=True,
+        always_succeeds=True,
     ),
-    Row("PullComplete", vod.PullUploadTask, file_id=("FileId",)),
-    Row(
+    EventType("PullComplete", vod.PullUploadTask, file_id_paths=("FileId",)),
+    EventType(
         "EditMediaComplete",
         vod.EditMediaTask,
-        fields=("EditMediaComplete",),  # published samples of 2019 and 2020
-        file_id=("Input.FileInfoSet[].FileId", "Output.FileId"),
+        field_aliases=("EditMediaComplete",),  # published samples of 2019 and 2020
+        file_id_paths=("Input.FileInfoSet[].FileId", "Output.FileId"),
     ),
-    Row(
+    EventType(
         "SplitMediaComplete",
         vod.SplitMediaTask,
-        file_id=("FileInfoSet[].Input.FileId", "FileInfoSet[].Output.FileId"),
-        results=("FileInfoSet",),
+        file_id_paths=("FileInfoSet[].Input.FileId", "FileInfoSet[].Output.FileId"),
+        result_sets=("FileInfoSet",),
     ),
-    Row("ComposeMediaComplete", vod.ComposeMediaTask, file_id=("Output.FileId",)),
-    Row(
+    EventType("ComposeMediaComplete", vod.ComposeMediaTask, file_id_paths=("Output.FileId",)),
+    EventType(
         "ClipComplete",
         vod.ClipTask2017,
-        file_id=("SrcFileId", "FileInfo.FileId"),
-        states=(),
-        results=("FileInfo",),
+        file_id_paths=("SrcFileId", "FileInfo.FileId"),
+        state_fields=(),
+        result_sets=("FileInfo",),
     ),
-    Row("TranscodeComplete", vod.TranscodeTask2017, file_id=("FileId",), states=()),
-    Row("CreateImageSpriteComplete", vod.CreateImageSpriteTask2017, file_id=("FileId",), states=()),
-    Row(
+    EventType("TranscodeComplete", vod.TranscodeTask2017, file_id_paths=("FileId",), state_fields=()),
+    EventType("CreateImageSpriteComplete", vod.CreateImageSpriteTask2017, file_id_paths=("FileId",), state_fields=()),
+    EventType(
         "ConcatComplete",
         vod.ConcatTask2017,
-        file_id=("FileInfoSet[].FileId",),
-        states=(),
-        results=("FileInfoSet",),
+        file_id_paths=("FileInfoSet[].FileId",),
+        state_fields=(),
+        result_sets=("FileInfoSet",),
     ),
-    Row(
+    EventType(
         "CreateSnapshotByTimeOffsetComplete",
         vod.SnapshotByTimeOffsetTask2017,
         field="SnapshotByTimeOffsetCompleteEvent",
-        file_id=("FileId",),
-        states=(),
-        results=("SnapshotInfoSet",),
+        file_id_paths=("FileId",),
+        state_fields=(),
+        result_sets=("SnapshotInfoSet",),
     ),
-    Row(
+    EventType(
         "WechatPublishComplete",
         vod.WechatPublishTask,
-        fields=("WechatPublishComplete",),  # every published sample
-        file_id=("FileId",),
-        states=("Status", "WechatStatus"),
-        word=Word(field="WechatStatus"),
+        field_aliases=("WechatPublishComplete",),  # every published sample
+        file_id_paths=("FileId",),
+        state_fields=("Status", "WechatStatus"),
+        status_field=StatusField(field="WechatStatus"),
     ),
-    Row(
+    EventType(
         "WechatMiniProgramPublishComplete",
         vod.WechatMiniProgramPublishTask,
-        fields=("WechatMiniProgramPublishEvent",),  # a captured push, and the vendor's demo server
-        file_id=("FileId",),
-        states=("Status", "PublishResult"),
-        word=Word(field="PublishResult", good=(0, "0", "SUCCESS", "Pass")),
+        field_aliases=("WechatMiniProgramPublishEvent",),  # a captured push, and the vendor's demo server
+        file_id_paths=("FileId",),
+        state_fields=("Status", "PublishResult"),
+        status_field=StatusField(field="PublishResult", success=(0, "0", "SUCCESS", "Pass")),
     ),
-    Row(
+    EventType(
         "RemoveWatermark",
         vod.RemoveWatermarkTask,
         field="RemoveWatermarkCompleteEvent",
-        names=("RemoveWatermarkComplete",),  # the regular spelling, should the vendor come to use it
-        file_id=("Input.FileId", "Output.FileId"),
+        aliases=("RemoveWatermarkComplete",),  # the regular spelling, should the vendor come to use it
+        file_id_paths=("Input.FileId", "Output.FileId"),
     ),
-    Row(
+    EventType(
         "RestoreMediaComplete",
         vod.RestoreMediaTask,
-        names=("RestoreCompleteEvent",),  # the first published page
-        fields=("RestoreCompleteEvent",),  # the same
+        aliases=("RestoreCompleteEvent",),  # the first published page
+        field_aliases=("RestoreCompleteEvent",),  # the same
         lower_camel=True,  # the Chinese pages of 2021 and 2022
-        file_id=("FileId",),
-        states=(),
-        by_digest=True,
+        file_id_paths=("FileId",),
+        state_fields=(),
+        id_has_digest=True,
         recurring=True,  # a temporary restore expires and can be asked for again
-        word=Word(field="Status", open=("FINISH", "WAITING", "PROCESSING")),
+        status_field=StatusField(field="Status", neutral=("FINISH", "WAITING", "PROCESSING")),
     ),
-    Row("RebuildMediaComplete", vod.RebuildMediaTask, file_id=("Input.FileId", "Output.FileId")),
-    Row("ExtractTraceWatermarkComplete", vod.ExtractTraceWatermarkTask, file_id=("Input.FileId",)),
-    Row("ExtractCopyRightWatermarkComplete", vod.ExtractCopyRightWatermarkTask),
-    Row("ReviewAudioVideoComplete", vod.ReviewAudioVideoTask, file_id=("Input.FileId",)),
-    Row(
+    EventType("RebuildMediaComplete", vod.RebuildMediaTask, file_id_paths=("Input.FileId", "Output.FileId")),
+    EventType("ExtractTraceWatermarkComplete", vod.ExtractTraceWatermarkTask, file_id_paths=("Input.FileId",)),
+    EventType("ExtractCopyRightWatermarkComplete", vod.ExtractCopyRightWatermarkTask),
+    EventType("ReviewAudioVideoComplete", vod.ReviewAudioVideoTask, file_id_paths=("Input.FileId",)),
+    EventType(
         "ReduceMediaBitrateComplete",
         vod.ReduceMediaBitrateTask,
-        file_id=("FileId", "MediaProcessResultSet[].TranscodeTask.Output.FileId"),
-        results=("MediaProcessResultSet",),
+        file_id_paths=("FileId", "MediaProcessResultSet[].TranscodeTask.Output.FileId"),
+        result_sets=("MediaProcessResultSet",),
     ),
-    Row("DescribeFileAttributesComplete", vod.DescribeFileAttributesTask, file_id=("FileId",)),
-    Row("QualityInspectComplete", vod.QualityInspectTask, file_id=("Input.FileId",)),
-    Row("QualityEnhanceComplete", vod.QualityEnhanceTask, file_id=("Input.FileId", "Output.FileId")),
-    Row("MediaCastStatusChanged", vod.MediaCastEvent, recurring=True, toggles=True),
-    Row(
+    EventType("DescribeFileAttributesComplete", vod.DescribeFileAttributesTask, file_id_paths=("FileId",)),
+    EventType("QualityInspectComplete", vod.QualityInspectTask, file_id_paths=("Input.FileId",)),
+    EventType("QualityEnhanceComplete", vod.QualityEnhanceTask, file_id_paths=("Input.FileId", "Output.FileId")),
+    EventType("MediaCastStatusChanged", vod.MediaCastEvent, recurring=True, latest_state_only=True),
+    EventType(
         "PersistenceComplete",
         vod.PersistenceCompleteTask,
-        file_id=("FileId",),
-        states=("PersistenceSource",),
-        fact=True,
+        file_id_paths=("FileId",),
+        state_fields=("PersistenceSource",),
+        always_succeeds=True,
     ),
-    Row(
+    EventType(
         "ComplexAdaptiveDynamicStreamingComplete",
         vod.ComplexAdaptiveDynamicStreamingTask,
-        results=("ComplexAdaptiveDynamicStreamingTaskResultSet",),
+        result_sets=("ComplexAdaptiveDynamicStreamingTaskResultSet",),
     ),
-    Row(
+    EventType(
         "ProcessMediaByMPSComplete",
         vod.ProcessMediaByMPS,
-        file_id=("SubTaskSet[].Output.OutputFiles[].FileId",),
-        results=("SubTaskSet",),
+        file_id_paths=("SubTaskSet[].Output.OutputFiles[].FileId",),
+        result_sets=("SubTaskSet",),
     ),
-    Row(
+    EventType(
         "AigcImageTaskComplete",
         vod.AigcImageTask,
         field="AigcImageCompleteEvent",
-        file_id=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
+        file_id_paths=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
     ),
-    Row(
+    EventType(
         "AigcVideoTaskComplete",
         vod.AigcVideoTask,
         field="AigcVideoCompleteEvent",
-        file_id=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
+        file_id_paths=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
     ),
-    Row(
+    EventType(
         "ExtractBlindWatermarkComplete",
         vod.ExtractBlindWatermarkTask,
         field="ExtractBlindWatermarkComplete",
-        fields=("ExtractBlindWatermarkCompleteEvent",),  # the regular spelling
-        file_id=("InputInfo.FileId",),
+        field_aliases=("ExtractBlindWatermarkCompleteEvent",),  # the regular spelling
+        file_id_paths=("InputInfo.FileId",),
     ),
-    Row(
+    EventType(
         "SceneAigcImageCompleteEvent",
         vod.SceneAigcImageTask,
         field="SceneAigcImageCompleteEvent",
-        names=("SceneAigcImageComplete",),  # the regular spelling
-        file_id=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
+        aliases=("SceneAigcImageComplete",),  # the regular spelling
+        file_id_paths=("Input.FileInfos[].FileId", "Output.FileInfos[].FileId"),
     ),
-    Row(
+    EventType(
         "ProcessImageAsyncCompleteEvent",
         vod.ProcessImageAsync,
         field="ProcessImageAsyncCompleteEvent",  # the SDK names the settings' struct, a slip
-        names=("ProcessImageAsyncComplete",),  # the regular spelling
-        file_id=("Input.FileId",),
+        aliases=("ProcessImageAsyncComplete",),  # the regular spelling
+        file_id_paths=("Input.FileId",),
     ),
-    Row(
+    EventType(
         "CreateAigcAdvancedCustomElementCompleteEvent",
         vod.CreateAigcAdvancedCustomElementTask,
         field="CreateAigcAdvancedCustomElementCompleteEvent",
-        names=("CreateAigcAdvancedCustomElementComplete",),  # the regular spelling
+        aliases=("CreateAigcAdvancedCustomElementComplete",),  # the regular spelling
     ),
-    Row(
+    EventType(
         "CreateAigcCustomVoiceCompleteEvent",
         vod.CreateAigcCustomVoiceTask,
         field="CreateAigcCustomVoiceCompleteEvent",
-        names=("CreateAigcCustomVoiceComplete",),  # the regular spelling
+        aliases=("CreateAigcCustomVoiceComplete",),  # the regular spelling
     ),
-    Row(
+    EventType(
         "DescribeAigcFaceInfoAsyncComplete",
         vod.DescribeAigcFaceInfoAsyncTask,
-        file_id=("Input.FileInfos[].FileId",),
+        file_id_paths=("Input.FileInfos[].FileId",),
     ),
-    Row(
+    EventType(
         "AigcHunyuan3DTaskComplete",
         vod.AigcHunyuan3DTask,
         field="AigcHunyuan3DCompleteEvent",
-        file_id=(
+        file_id_paths=(
             "Input.ImageInfos[].FileId",
             "Input.MultiViewImageInfos[].FileId",
             "Input.MeshInfos[].FileId",
@@ -267,9 +267,9 @@ ROWS: tuple[Row, ...] = (
 )
 
 # Of types without a row nothing is known but the ids that most types have.
-OTHER = Row("", vod.Payload, file_id=("FileId",))
+UNKNOWN_TYPE = EventType("", vod.Payload, file_id_paths=("FileId",))
 
-BY_NAME: Mapping[str, Row] = MappingProxyType({name: row for row in ROWS for name in (row.name, *row.names)})
-BY_FIELD: Mapping[str, Row] = MappingProxyType(
-    {field: row for row in ROWS for field in (row.field, *row.fields)}
+BY_NAME: Mapping[str, EventType] = MappingProxyType({name: row for row in EVENT_TYPES for name in (row.name, *row.aliases)})
+BY_PAYLOAD_FIELD: Mapping[str, EventType] = MappingProxyType(
+    {field: row for row in EVENT_TYPES for field in (row.field, *row.field_aliases)}
 )

@@ -13,28 +13,28 @@ from msgspec.structs import replace
 
 from bridge.core.event import Format, Identity
 
-_MARKS: dict[Format, str] = {"v3": "v", "legacy": "l"}
+_FORMAT_LETTERS: dict[Format, str] = {"v3": "v", "legacy": "l"}
 _TIME_WIDTH = 13
 COMMIT, RELEASE, RENEW = "crn"
 
 
-class Answer(StrEnum):
+class ClaimStatus(StrEnum):
     """What is known of an occurrence."""
 
-    FRESH = "fresh"
+    ACQUIRED = "fresh"
     HELD = "held"
-    SEEN = "seen"
+    DUPLICATE = "seen"
     REVISED = "revised"
-    AWAY = "away"
+    UNAVAILABLE = "away"
 
 
-_FRESH = "fF"
-_LETTERS = {
-    "f": Answer.FRESH,
-    "t": Answer.FRESH,  # taken over from an owner that is gone
-    "h": Answer.HELD,
-    "s": Answer.SEEN,
-    "r": Answer.REVISED,  # and so is what the script makes of its claim: the caller asks for that next
+_ACQUIRED_LETTERS = "fF"
+_STATUS_BY_LETTER = {
+    "f": ClaimStatus.ACQUIRED,
+    "t": ClaimStatus.ACQUIRED,  # taken over from an owner that is gone
+    "h": ClaimStatus.HELD,
+    "s": ClaimStatus.DUPLICATE,
+    "r": ClaimStatus.REVISED,  # and so is what the script makes of its claim: the caller asks for that next
 }
 
 
@@ -55,11 +55,11 @@ class Claim(Struct, frozen=True, gc=False):
     key: str
     identity: Identity
     format: Format
-    mark: str
+    fingerprint: str
     first_ms: int
-    token: str
-    group: str = ""
-    answer: Answer = Answer.AWAY
+    owner_token: str
+    state_group: str = ""
+    status: ClaimStatus = ClaimStatus.UNAVAILABLE
     audit: bool = False
     revision: bool = False
 
@@ -68,95 +68,95 @@ class Claim(Struct, frozen=True, gc=False):
         """The event's id: the key, and for a recurring type the time of its first delivery."""
         return f"{self.identity.key}@{self.first_ms}" if self.identity.recurring else self.identity.key
 
-    def differs_from(self, other: "Claim") -> bool:
+    def is_revision_of(self, other: "Claim") -> bool:
         """Tell whether this is a revised content of ``other``'s occurrence: same format, other digest."""
-        return self.format == other.format and self.mark != other.mark and not self.audit
+        return self.format == other.format and self.fingerprint != other.fingerprint and not self.audit
 
-    def asked(self) -> str:
+    def encode_claim(self) -> str:
         """Say this claim as memory.lua reads it."""
-        kind = "g" if self.group else "a" if self.audit else "-"
-        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.token}{self.mark}{kind}"
+        kind = "g" if self.state_group else "a" if self.audit else "-"
+        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{kind}"
 
-    def ending(self, what: str) -> str:
+    def encode_settlement(self, settlement: str) -> str:
         """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as memory.lua reads it."""
-        how = "C" if what == COMMIT and self.identity.recurring else what
-        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.token}{self.mark}{how}"
+        how = "C" if settlement == COMMIT and self.identity.recurring else settlement
+        return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{how}"
 
-    def revised(self) -> "Claim":
+    def as_revision(self) -> "Claim":
         """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""
         suffix = f"#{self.identity.digest}"
         identity = replace(self.identity, key=self.identity.key + suffix)
         return replace(self, key=self.key + suffix, identity=identity, revision=True)
 
 
-def question(app: str, identity: Identity, body_format: Format, first_ms: int, token: str) -> Claim:
+def new_claim(app: str, identity: Identity, body_format: Format, first_ms: int, owner_token: str) -> Claim:
     """Ask for the occurrence that ``identity`` names, on behalf of an application."""
     key = f"vod:{{{app}}}:{identity.key}"
-    group = f"vod:{{{app}}}:{identity.latest_of}" if identity.latest_of else ""
+    group = f"vod:{{{app}}}:{identity.latest_state_group}" if identity.latest_state_group else ""
     return Claim(
-        app, key, identity, body_format, _MARKS[body_format] + identity.digest, first_ms, token, group
+        app, key, identity, body_format, _FORMAT_LETTERS[body_format] + identity.digest, first_ms, owner_token, group
     )
 
 
-def answered(claims: list[Claim], text: str) -> list[Claim]:
+def decode_results(claims: list[Claim], text: str) -> list[Claim]:
     """Read memory.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
 
     A capital letter answers for the revised content. Raises ``LookupError`` or ``ValueError`` where it is no
     answer to them.
     """
-    at = len(claims)
-    answers = []
-    for claim, letter in zip(claims, text[:at], strict=True):
+    offset = len(claims)
+    results = []
+    for claim, letter in zip(claims, text[:offset], strict=True):
         first_ms = claim.first_ms
-        answer = _LETTERS.get(letter)
+        answer = _STATUS_BY_LETTER.get(letter)
         if answer is None:
-            answer, claim = _LETTERS[letter.lower()], claim.revised()  # noqa: PLW2901 - it is about that one
-        if letter not in _FRESH:
-            first_ms = int(text[at : at + _TIME_WIDTH])
-            at += _TIME_WIDTH
-        answers.append(replace(claim, answer=answer, first_ms=first_ms))
-    if at != len(text):
+            answer, claim = _STATUS_BY_LETTER[letter.lower()], claim.as_revision()  # noqa: PLW2901 - it is about that one
+        if letter not in _ACQUIRED_LETTERS:
+            first_ms = int(text[offset : offset + _TIME_WIDTH])
+            offset += _TIME_WIDTH
+        results.append(replace(claim, answer=answer, first_ms=first_ms))
+    if offset != len(text):
         raise ValueError(text)
-    return answers
+    return results
 
 
-class Finished:
+class UnsyncedCommits:
     """What this process finished and the shared memory did not take yet; it answers meanwhile.
 
     Bounded to ``most`` entries: the oldest is forgotten first, which repeats an event and never loses one.
     ``window_ms`` is for how long after the first delivery another format's copy is the same delivery.
     """
 
-    def __init__(self, most: int = 20_000, window_ms: int = 900_000) -> None:
-        self._most = most
+    def __init__(self, max_entries: int = 20_000, window_ms: int = 900_000) -> None:
+        self._max_entries = max_entries
         self._window_ms = window_ms
         self._claims: OrderedDict[str, tuple[Claim, int]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._claims)
 
-    def keep(self, claim: Claim, until_ms: int) -> None:
+    def add(self, claim: Claim, until_ms: int) -> None:
         """Remember that ``claim``'s event is durable, until ``until_ms`` (unix milliseconds)."""
         self._claims[claim.key] = (claim, until_ms)
-        if len(self._claims) > self._most:
+        if len(self._claims) > self._max_entries:
             self._claims.popitem(last=False)
 
-    def forget(self, claim: Claim) -> None:
+    def discard(self, claim: Claim) -> None:
         """Forget ``claim``: the shared memory has it now."""
         self._claims.pop(claim.key, None)
 
-    def answer(self, claim: Claim) -> Claim | None:
+    def lookup(self, claim: Claim) -> Claim | None:
         """Answer ``claim`` from what was finished here, or None where nothing is known."""
         known, until_ms = self._claims.get(claim.key, (None, 0))
         # Of a group only the latest state's repeat is a duplicate, and which one that is is not known here.
-        if known is None or claim.first_ms > until_ms or claim.group:
+        if known is None or claim.first_ms > until_ms or claim.state_group:
             return None
         is_late = claim.format != known.format and claim.first_ms - known.first_ms > self._window_ms
-        is_revised = claim.differs_from(known) or (is_late and not claim.audit)
-        answer = Answer.REVISED if is_revised else Answer.SEEN
+        is_revised = claim.is_revision_of(known) or (is_late and not claim.audit)
+        answer = ClaimStatus.REVISED if is_revised else ClaimStatus.DUPLICATE
         return replace(claim, answer=answer, first_ms=known.first_ms)
 
-    def some(self, most: int, now_ms: int, without: Container[str] = ()) -> list[Claim]:
+    def oldest(self, limit: int, now_ms: int, excluded_apps: Container[str] = ()) -> list[Claim]:
         """List the oldest ``most`` entries, to be offered to the shared memory again.
 
         Those of the applications in ``without`` are passed over: the shared memory does not serve them now.
@@ -164,5 +164,5 @@ class Finished:
         """
         for key in [key for key, (_, until_ms) in self._claims.items() if until_ms < now_ms]:
             del self._claims[key]
-        offered = (claim for claim, _ in self._claims.values() if claim.app not in without)
-        return list(islice(offered, most))
+        candidates = (claim for claim, _ in self._claims.values() if claim.app not in excluded_apps)
+        return list(islice(candidates, limit))

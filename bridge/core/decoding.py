@@ -16,7 +16,7 @@ from msgspec import Raw
 # So many slow numbers are bearable: 20 ms at most.
 _SLOW_NUMBERS_MAX = 2000
 # A shorter text cannot hold more of them: four characters and a comma each.
-UNSCANNED_BYTES = 5 * _SLOW_NUMBERS_MAX
+SLOW_NUMBER_SCAN_MIN_BYTES = 5 * _SLOW_NUMBERS_MAX
 
 _E, _DIGIT, _OTHER = b"e0 "
 _CLASSES = bytes(_E if byte in b"eE" else _DIGIT if byte in b"0123456789" else _OTHER for byte in range(256))
@@ -29,33 +29,33 @@ def has_slow_numbers(text: bytes | memoryview | Raw) -> bool:
     Texts are not told from numbers: 80 KB of hexadecimal digits look the same, and are read the other way.
     Takes 3 ms/MiB and the memory of one copy (two of what is no `bytes`).
     """
-    if len(text) <= UNSCANNED_BYTES:
+    if len(text) <= SLOW_NUMBER_SCAN_MIN_BYTES:
         return False
     return bytes(text).translate(_CLASSES, _SIGNS).count(b"e00") > _SLOW_NUMBERS_MAX
 
 
 # Below it nothing that is in a text takes long to read.
-UNCOUNTED_BYTES = 16 * 1024
-_CONTAINERS_MANY = 5_000
-_CONTAINERS_VERY_MANY = 100_000
+CONTAINER_COUNT_MIN_BYTES = 16 * 1024
+_MANY_CONTAINERS = 5_000
+_PIECEWISE_CONTAINERS = 100_000
 _PIECE_BYTES = 64 * 1024
 _BRACE, _BRACKET = b"{["
 
 
 def has_many_containers(text: bytes) -> bool:
     """Tell whether there are so many objects and arrays that walking them takes long."""
-    return len(text) > UNCOUNTED_BYTES and _containers(text) > _CONTAINERS_MANY
+    return len(text) > CONTAINER_COUNT_MIN_BYTES and _count_containers(text) > _MANY_CONTAINERS
 
 
-def _containers(text: bytes) -> int:
+def _count_containers(text: bytes) -> int:
     return text.count(b"{") + text.count(b"[")
 
 
 def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
     """Read JSON text, which was found to be such before. Numbers that no Python number holds stay `Raw`."""
     size = len(text)
-    if size <= UNSCANNED_BYTES or not has_slow_numbers(text):
-        in_pieces = size > _CONTAINERS_VERY_MANY and _containers(bytes(text)) > _CONTAINERS_VERY_MANY
+    if size <= SLOW_NUMBER_SCAN_MIN_BYTES or not has_slow_numbers(text):
+        in_pieces = size > _PIECEWISE_CONTAINERS and _count_containers(bytes(text)) > _PIECEWISE_CONTAINERS
         try:
             return _decode_in_pieces(text) if in_pieces else msgspec.json.decode(text)
         except msgspec.ValidationError:
@@ -68,14 +68,14 @@ def _decode_in_pieces(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - 
     if len(text) > _PIECE_BYTES:
         first = memoryview(text)[0]
         if first == _BRACE:
-            return {key: _decode_in_pieces(member) for key, member in _members(text).items()}
+            return {key: _decode_in_pieces(member) for key, member in _split_members(text).items()}
         if first == _BRACKET:
-            return [_decode_in_pieces(element) for element in _elements(text)]
+            return [_decode_in_pieces(element) for element in _split_elements(text)]
     return msgspec.json.decode(text)
 
 
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_elements = msgspec.json.Decoder(list[Raw]).decode
+_split_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_split_elements = msgspec.json.Decoder(list[Raw]).decode
 
 
 def _integer(literal: str) -> int | Raw:

@@ -12,7 +12,7 @@ from bridge.core.application import Application
 
 Format = Literal["v3", "legacy"]
 DeliveryMode = Literal["push", "pull", "replay", "audit"]
-Verdict = Literal["succeeded", "failed", "partial", "in_progress", "unknown"]
+EventOutcome = Literal["succeeded", "failed", "partial", "in_progress", "unknown"]
 Conformance = Literal["conforming", "repaired", "nonconforming"]
 
 
@@ -34,7 +34,7 @@ class Notification(Struct, frozen=True, gc=False, kw_only=True):
     content_type: str = ""
     query_sign: str = ""
     query_t: str = ""
-    damage: str = ""
+    decode_error: str = ""
     traceparent: str = ""
     tracestate: str = ""
     content_encoding: str = ""
@@ -66,7 +66,7 @@ class Identity(Struct, frozen=True, gc=False):
     key: str
     digest: str
     recurring: bool = False
-    latest_of: str = ""
+    latest_state_group: str = ""
 
 
 class Event(Struct, frozen=True, gc=False):
@@ -81,7 +81,7 @@ class Event(Struct, frozen=True, gc=False):
     known: bool
     format: Format
     identity: Identity
-    verdict: Verdict
+    outcome: EventOutcome
     payload: Raw
     task_id: str = ""
     file_id: str = ""
@@ -97,7 +97,7 @@ class Event(Struct, frozen=True, gc=False):
     original: Raw | UnsetType = UNSET
 
 
-class Stamp(Struct, frozen=True, gc=False):
+class DedupStamp(Struct, frozen=True, gc=False):
     """What the memory adds to an event: its id, and whether it was checked for having been seen."""
 
     id: str

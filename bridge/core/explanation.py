@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bridge.core.catalogue import BY_NAME, OTHER, Row
+from bridge.core.catalogue import BY_NAME, UNKNOWN_TYPE, EventType
 from bridge.core.codec import Envelope, open_envelope, read_event
-from bridge.core.event import Conformance, Event, Failure, Format, Notification, Stamp, Verdict
-from bridge.core.outcome import Reason, Rejected
-from bridge.core.partition import hash_of, partition_of
+from bridge.core.event import Conformance, Event, Failure, Format, Notification, DedupStamp, EventOutcome
+from bridge.core.outcome import Reason, RejectedError
+from bridge.core.partition import hash_key, partition_for
 from bridge.core.record import Routing, event_record
-from bridge.core.task_status import KNOWN
+from bridge.core.task_status import KNOWN_STATUSES
 
 HELP: Mapping[str, str] = {
     Reason.MALFORMED: "no release reads this: look at what the sender wrote, and whether it was cut",
@@ -30,13 +30,13 @@ HELP: Mapping[str, str] = {
         "EventType and payload are of different types: one of them is wrong, and the bridge does not guess"
     ),
 }
-_A_RECORD = (
+_RECORD_HELP = (
     "this looks like an event of the bridge itself; the notification it was made of is in `original`, else"
     " in `payload`"
 )
 
 
-class Part(Struct, frozen=True):
+class IdPart(Struct, frozen=True):
     """A part of an id: what is written there, and what it is."""
 
     text: str
@@ -62,9 +62,9 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     known: bool | UnsetType = UNSET
     named: str = ""
     id: str = ""
-    id_parts: Sequence[Part] = ()
+    id_parts: Sequence[IdPart] = ()
     remembered: str = ""
-    outcome: Verdict | UnsetType = UNSET
+    outcome: EventOutcome | UnsetType = UNSET
     outcome_why: str = ""
     errors: Sequence[Failure] = ()
     errors_truncated: int = 0
@@ -88,8 +88,8 @@ def explain(notification: Notification, routing: Routing, partitions: int = 0) -
     try:
         envelope = open_envelope(notification.body)
         event = read_event(envelope)
-    except Rejected as rejected:
-        help_ = _A_RECORD if _is_record(envelope) else HELP.get(rejected.reason, "")
+    except RejectedError as rejected:
+        help_ = _RECORD_HELP if _is_record(envelope) else HELP.get(rejected.reason, "")
         return Explanation(
             ending="rejected",
             bytes=size,
@@ -98,10 +98,10 @@ def explain(notification: Notification, routing: Routing, partitions: int = 0) -
             detail=rejected.detail,
             help=help_,
         )
-    row = BY_NAME.get(event.type, OTHER)
+    row = BY_NAME.get(event.type, UNKNOWN_TYPE)
     identity = event.identity
     event_id = f"{identity.key}@{notification.received_ms}" if identity.recurring else identity.key
-    record = event_record(event, Stamp(id=event_id), notification, routing)
+    record = event_record(event, DedupStamp(id=event_id), notification, routing)
     return Explanation(
         ending="published",
         bytes=size,
@@ -109,23 +109,23 @@ def explain(notification: Notification, routing: Routing, partitions: int = 0) -
         format=event.format,
         type=event.type,
         known=event.known,
-        named=_named(envelope, event),
+        named=_name_in_body(envelope, event),
         id=event_id,
-        id_parts=tuple(_parts(event, row, event_id)),
+        id_parts=tuple(_id_parts(event, row, event_id)),
         remembered="for a minute: equal content may truly come again" if identity.recurring else "",
-        outcome=event.verdict,
-        outcome_why=_outcome_why(event, row),
+        outcome=event.outcome,
+        outcome_why=_explain_outcome(event, row),
         errors=event.failures,
         errors_truncated=event.failures_more,
         conformance=event.conformance,
         repairs=event.repairs,
         repairs_truncated=event.repairs_more,
-        misfit=_misfit(event, row),
+        misfit=_nonconforming_reason(event, row),
         topic=record.topic,
         key=record.key.decode(),
-        key_why=_key_why(event, row),
-        partition=partition_of(hash_of(record.key), partitions) if partitions else UNSET,
-        original_why=_original_why(event),
+        key_why=_explain_key(event, row),
+        partition=partition_for(hash_key(record.key), partitions) if partitions else UNSET,
+        original_why=_explain_original(event),
         headers={name: value.decode() for name, value in record.headers},
         event=Raw(record.value),
     )
@@ -135,7 +135,7 @@ def _is_record(envelope: Envelope) -> bool:
     return {"id", "type", "app", "delivery", "payload"} <= envelope.members.keys()
 
 
-def _named(envelope: Envelope, event: Event) -> str:
+def _name_in_body(envelope: Envelope, event: Event) -> str:
     """Tell the name in the body where it is another one."""
     raw = envelope.members.get("EventType" if event.format == "v3" else "eventType")
     try:
@@ -145,42 +145,42 @@ def _named(envelope: Envelope, event: Event) -> str:
     return name if name != event.type else ""
 
 
-def _parts(event: Event, row: Row, event_id: str) -> Iterator[Part]:
+def _id_parts(event: Event, row: EventType, event_id: str) -> Iterator[IdPart]:
     key, at, first = event_id.partition("@")
-    stem, mark, digest = key.partition("#")
+    stem, separator, digest = key.partition("#")
     name, *rest = stem.split(":")
-    yield Part(name, "the type")
+    yield IdPart(name, "the type")
     if rest:
-        who = "TaskId" if event.task_id else "FileId" if event.file_id else "CastId"
-        yield Part(rest[0], f"{who}: whose event it is")
-        for state, field in zip(rest[1:], row.states, strict=False):
-            yield Part(state, f"{field}: which of its events")
-    if mark:
-        why = "its states do not tell its events apart" if rest else "no id in it names the occurrence"
-        yield Part(f"#{digest}", f"of the delivered content, because {why}")
+        id_field = "TaskId" if event.task_id else "FileId" if event.file_id else "CastId"
+        yield IdPart(rest[0], f"{id_field}: whose event it is")
+        for state, field in zip(rest[1:], row.state_fields, strict=False):
+            yield IdPart(state, f"{field}: which of its events")
+    if separator:
+        digest_reason = "its states do not tell its events apart" if rest else "no id in it names the occurrence"
+        yield IdPart(f"#{digest}", f"of the delivered content, because {digest_reason}")
     if at:
-        yield Part(f"@{first}", "when it was first received, unix ms: the same may truly happen again")
+        yield IdPart(f"@{first}", "when it was first received, unix ms: the same may truly happen again")
 
 
 _UNKNOWN_STATUS = "no code is bad, but its Status {} does not say how it ended"
 
 
-def _outcome_why(event: Event, row: Row) -> str:
-    if event.verdict == "in_progress":
+def _explain_outcome(event: Event, row: EventType) -> str:
+    if event.outcome == "in_progress":
         return f"its Status is {event.status}, whatever its codes say"
-    if row.fact:
+    if row.always_succeeds:
         return "the type states a fact"
-    if event.verdict == "unknown":
-        is_known = event.status in KNOWN
+    if event.outcome == "unknown":
+        is_known = event.status in KNOWN_STATUSES
         return "nothing in it tells a result" if is_known else _UNKNOWN_STATUS.format(event.status)
-    if event.verdict == "succeeded":
+    if event.outcome == "succeeded":
         return "every code in it is good"
-    if event.verdict == "partial":
+    if event.outcome == "partial":
         return "some of its results failed, and some did not"
     return "its own code is bad" if any(not one.path for one in event.failures) else "all its results failed"
 
 
-def _misfit(event: Event, row: Row) -> str:
+def _nonconforming_reason(event: Event, row: EventType) -> str:
     if event.conformance != "nonconforming":
         return ""
     try:
@@ -194,9 +194,9 @@ def _misfit(event: Event, row: Row) -> str:
     )
 
 
-def _key_why(event: Event, row: Row) -> str:
+def _explain_key(event: Event, row: EventType) -> str:
     if event.file_id:
-        return f"the FileId, first found of {', '.join(row.file_id) or 'the legacy fileId'}"
+        return f"the FileId, first found of {', '.join(row.file_id_paths) or 'the legacy fileId'}"
     if event.task_id:
         return "the TaskId: it has no FileId"
     if event.cast_id:
@@ -204,7 +204,7 @@ def _key_why(event: Event, row: Row) -> str:
     return "the application: no id in it"
 
 
-def _original_why(event: Event) -> str:
+def _explain_original(event: Event) -> str:
     if event.original is UNSET:
         return ""
     if event.format == "legacy":

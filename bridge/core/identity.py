@@ -7,8 +7,8 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from bridge.core.catalogue import OTHER, Row
-from bridge.core.content import digest, text
+from bridge.core.catalogue import UNKNOWN_TYPE, EventType
+from bridge.core.content import digest, id_text
 from bridge.core.event import Identity
 
 PART_MAX = 256
@@ -16,45 +16,45 @@ PART_MAX = 256
 # The grammar's own characters, Redis' hash tag, and what breaks a log line.
 _SPECIAL = re.compile(r"[:#@{}%\x00-\x1f\x7f]")
 # The same as a table of bytes, which is looked through sooner: it puts one that UTF-8 never has for each.
-_MARKED = bytes(0xFF if _SPECIAL.match(chr(byte)) else byte for byte in range(256))
+_SPECIAL_BYTES = bytes(0xFF if _SPECIAL.match(chr(byte)) else byte for byte in range(256))
 
 
-def part(plain: str) -> str:
+def escape_part(plain: str) -> str:
     """Spell one part of an id: the grammar's characters percent-encoded, a long text as its digest."""
     if len(plain) > PART_MAX:
         return digest(plain.encode())
-    written = plain.encode()
-    if written.translate(_MARKED) == written:
+    encoded = plain.encode()
+    if encoded.translate(_SPECIAL_BYTES) == encoded:
         return plain
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", plain)
 
 
 # States are few words, so spelling each once is enough; what is no word is not worth keeping.
-_word = lru_cache(maxsize=256)(lambda plain: ":" + part(plain))
-_WORD_MAX = 64
+_cached_part = lru_cache(maxsize=256)(lambda plain: ":" + escape_part(plain))
+_CACHED_PART_MAX = 64
 
 
-def identify(name: str, row: Row, who: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
+def identify(name: str, row: EventType, subject: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
     """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
     content_digest = digest(content)
-    spelled = name if row is not OTHER else part(name)  # the catalogue's own names are spelled as they are
-    if row.anonymous or not who:
-        return Identity(f"{spelled}#{content_digest}", content_digest, True)  # noqa: FBT003 - recurring
-    stem = f"{spelled}:{part(who)}"
-    key = stem + _states(row, payload) if row.states else stem
-    if row.by_digest:
+    escaped = name if row is not UNKNOWN_TYPE else escape_part(name)  # the catalogue's own names are spelled as they are
+    if row.no_subject or not subject:
+        return Identity(f"{escaped}#{content_digest}", content_digest, True)  # noqa: FBT003 - recurring
+    stem = f"{escaped}:{escape_part(subject)}"
+    key = stem + _state_suffix(row, payload) if row.state_fields else stem
+    if row.id_has_digest:
         key = f"{key}#{content_digest}"
-    return Identity(key, content_digest, row.recurring, stem if row.toggles else "")
+    return Identity(key, content_digest, row.recurring, stem if row.latest_state_only else "")
 
 
-def _states(row: Row, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
+def _state_suffix(row: EventType, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
     """Spell the states that tell occurrences apart: no Status is the end, a missing last one is left out."""
-    spelled = ""
-    for name in row.states:
+    escaped = ""
+    for name in row.state_fields:
         state = payload.get(name) if type(payload) is dict else getattr(payload, name, None)
         if type(state) is not str:
-            state = text(state)
-        if not state and name == "Status" and row is not OTHER:
+            state = id_text(state)
+        if not state and name == "Status" and row is not UNKNOWN_TYPE:
             state = "FINISH"
-        spelled += _word(state) if len(state) <= _WORD_MAX else ":" + part(state)
-    return spelled if state else spelled.rstrip(":")
+        escaped += _cached_part(state) if len(state) <= _CACHED_PART_MAX else ":" + escape_part(state)
+    return escaped if state else escaped.rstrip(":")

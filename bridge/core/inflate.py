@@ -22,7 +22,7 @@ class Inflated(Struct, frozen=True):
     """What came of it: the plain body, or why the bytes are no whole stream, or that it is too large."""
 
     body: bytes = b""
-    damage: str = ""
+    decode_error: str = ""
     too_large: bool = False
 
 
@@ -31,10 +31,10 @@ def inflate(body: bytes, coding: Coding, limit: int) -> Inflated:
     if coding == "gzip":
         return _inflate(body, _GZIP, limit, coding)
     wrapped = _inflate(body, _ZLIB, limit, coding)
-    if not wrapped.damage:
+    if not wrapped.decode_error:
         return wrapped
     bare = _inflate(body, _BARE, limit, coding)
-    return wrapped if bare.damage else bare
+    return wrapped if bare.decode_error else bare
 
 
 def _inflate(body: bytes, window: int, limit: int, coding: Coding) -> Inflated:
@@ -46,17 +46,17 @@ def _inflate(body: bytes, window: int, limit: int, coding: Coding) -> Inflated:
         try:
             part = stream.decompress(rest, limit - size + 1)
         except zlib.error:
-            return Inflated(damage=f"{coding}: broken")
+            return Inflated(decode_error=f"{coding}: broken")
         size += len(part)
         if size > limit:
             return Inflated(too_large=True)
         if not stream.eof:
-            return Inflated(damage=f"{coding}: cut short")
+            return Inflated(decode_error=f"{coding}: cut short")
         parts.append(part)
         # Zero bytes after a member are padding, as gzip itself has it.
         rest = stream.unused_data.lstrip(b"\0")
         if not rest:
             return Inflated(body=b"".join(parts))
         if window != _GZIP:
-            return Inflated(damage=f"{coding}: bytes after its end")
-    return Inflated(damage=f"{coding}: more than {_MEMBERS_MAX} members")
+            return Inflated(decode_error=f"{coding}: bytes after its end")
+    return Inflated(decode_error=f"{coding}: more than {_MEMBERS_MAX} members")

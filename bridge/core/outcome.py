@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Ending(StrEnum):
+class DeliveryOutcome(StrEnum):
     """How a delivery ended. Exactly one of these, always."""
 
     PUBLISHED = "published"
@@ -31,14 +31,14 @@ class Reason(StrEnum):
     INTERNAL = "internal"
 
 
-class Outcome(Struct, frozen=True, gc=False):
+class DeliveryResult(Struct, frozen=True, gc=False):
     """The ending of one delivery and what an answer or a log line tells of it.
 
     ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`.
     ``detail`` tells a person more of these and of `Ending.DEFERRED`; it never holds bytes of the body.
     """
 
-    ending: Ending
+    outcome: DeliveryOutcome
     event_id: str = ""
     event_type: str = ""
     topic: str = ""
@@ -46,7 +46,7 @@ class Outcome(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class Rejected(Exception):  # noqa: N818 - it says what happened, not that something broke
+class RejectedError(Exception):  # noqa: N818 - it says what happened, not that something broke
     """These bytes will never be an event."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -54,9 +54,9 @@ class Rejected(Exception):  # noqa: N818 - it says what happened, not that somet
         self.reason = reason
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type["Rejected"], tuple[Reason, str]]:
-        return Rejected, (self.reason, self.detail)  # so that it can be copied
+    def __reduce__(self) -> tuple[type["RejectedError"], tuple[Reason, str]]:
+        return RejectedError, (self.reason, self.detail)  # so that it can be copied
 
 
-class Unavailable(Exception):  # noqa: N818 - it says what happened, not that something broke
+class UnavailableError(Exception):  # noqa: N818 - it says what happened, not that something broke
     """The same bytes may do better later."""

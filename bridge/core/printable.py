@@ -11,12 +11,12 @@ import re
 _HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
 _IN_JSON = re.compile(f"[\x7f-\x9f{_HIDDEN}]")  # what an encoder writes raw
 _CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDDEN}]")
-_CONTROL_IN_A_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}]")
+_CONTROL_MULTILINE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}]")
 
 
-def printable(text: str, *, lines: bool = False) -> str:
+def printable(text: str, *, multiline: bool = False) -> str:
     """Replace every such character by U+FFFD; with ``lines`` line feeds and tabs stay."""
-    return (_CONTROL_IN_A_TEXT if lines else _CONTROL).sub("\ufffd", text)
+    return (_CONTROL_MULTILINE if multiline else _CONTROL).sub("\ufffd", text)
 
 
 def json_escaped(text: str) -> str:

@@ -12,135 +12,135 @@ from itertools import chain, pairwise
 
 from msgspec import Struct
 
-TEXT_MAX = 3_500  # brokers keep 4,096 bytes beside a position (offset.metadata.max.bytes)
+ENCODED_MAX = 3_500  # brokers keep 4,096 bytes beside a position (offset.metadata.max.bytes)
 
 _PLAIN, _COMPRESSED = "1", "2"
-_LOW, _MORE = 0x7F, 0x80
+_LOW_BITS, _MORE_BIT = 0x7F, 0x80
 
-Stretch = tuple[int, int]  # from the first offset to the one behind the last
+OffsetRange = tuple[int, int]  # from the first offset to the one behind the last
 
 
 class Progress(Struct, frozen=True):
     """All below ``seen`` was looked at; ``open`` are the stretches there that are not done, in order."""
 
-    seen: int = 0
-    open: tuple[Stretch, ...] = ()
+    high_watermark: int = 0
+    gaps: tuple[OffsetRange, ...] = ()
 
     @property
-    def first(self) -> int:
+    def first_pending(self) -> int:
         """The first offset that is not done."""
-        return self.open[0][0] if self.open else self.seen
+        return self.gaps[0][0] if self.gaps else self.high_watermark
 
-    def wants(self, offset: int) -> bool:
+    def is_pending(self, offset: int) -> bool:
         """Tell whether the record at ``offset`` is not done."""
-        return offset >= self.seen or any(start <= offset < end for start, end in self.open)
+        return offset >= self.high_watermark or any(start <= offset < end for start, end in self.gaps)
 
-    def after(self, reached: int, done: Collection[int]) -> "Progress":
+    def advance(self, reached: int, done: Collection[int]) -> "Progress":
         """Go on to ``reached``: of what lies before it and was not done, now the offsets ``done`` are."""
-        seen = max(self.seen, reached)
-        fresh = [(self.seen, seen)] if seen > self.seen else []
-        return Progress(seen, tuple(_without([*self.open, *fresh], sorted(done))))
+        high_watermark = max(self.high_watermark, reached)
+        fresh = [(self.high_watermark, high_watermark)] if high_watermark > self.high_watermark else []
+        return Progress(high_watermark, tuple(_subtract([*self.gaps, *fresh], sorted(done))))
 
-    def since(self, beginning: int) -> "Progress":
+    def trim_before(self, start_offset: int) -> "Progress":
         """Forget what lies before ``beginning``, where a topic's records now begin."""
-        kept = [(max(start, beginning), end) for start, end in self.open if end > beginning]
-        return Progress(max(self.seen, beginning), tuple(kept))
+        kept = [(max(start, start_offset), end) for start, end in self.gaps if end > start_offset]
+        return Progress(max(self.high_watermark, start_offset), tuple(kept))
 
-    def text(self, most: int = TEXT_MAX) -> str:
+    def encode(self, max_chars: int = ENCODED_MAX) -> str:
         """Write the stretches in at most ``most`` characters (those of a few)."""
-        stretches: Sequence[Stretch] = self.open
-        while len(written := _written(stretches, most)) > most and len(stretches) > 1:
-            stretches = _coarser(stretches)
-        return written
+        ranges: Sequence[OffsetRange] = self.gaps
+        while len(encoded := _encode(ranges, max_chars)) > max_chars and len(ranges) > 1:
+            ranges = _merge_small_gaps(ranges)
+        return encoded
 
 
-def progress_of(seen: int, text: str) -> Progress:
+def decode_progress(high_watermark: int, text: str) -> Progress:
     """Read what `Progress.text` wrote beside the position ``seen``; what nothing of ours wrote is nothing."""
-    version, _, written = text.partition(" ")
+    version, _, encoded = text.partition(" ")
     if version not in (_PLAIN, _COMPRESSED):
-        return Progress(seen)
-    found: list[Stretch] = []
+        return Progress(high_watermark)
+    found: list[OffsetRange] = []
     at = 0
     try:
-        for gap, length in _unpacked(written) if version == _COMPRESSED else _read(written):
+        for gap, length in _decompress(encoded) if version == _COMPRESSED else _decode_plain(encoded):
             start = at + gap
             at = start + length
             found.append((start, at))
     except (ValueError, zlib.error):
         return Progress(0)  # damaged: all is looked at again
-    return Progress(seen, tuple(found))
+    return Progress(high_watermark, tuple(found))
 
 
-def _written(stretches: Sequence[Stretch], most: int) -> str:
-    runs: list[Stretch] = []  # how far from the one before, and how long
+def _encode(ranges: Sequence[OffsetRange], max_chars: int) -> str:
+    runs: list[OffsetRange] = []  # how far from the one before, and how long
     at = 0
-    for start, end in stretches:
+    for start, end in ranges:
         runs.append((start - at, end - start))
         at = end
     plain = f"{_PLAIN} {','.join(f'{gap}' if length == 1 else f'{gap}+{length}' for gap, length in runs)}"
-    return plain if len(plain) <= most else min(plain, f"{_COMPRESSED} {_packed(runs)}", key=len)
+    return plain if len(plain) <= max_chars else min(plain, f"{_COMPRESSED} {_compress(runs)}", key=len)
 
 
-def _read(written: str) -> Iterator[Stretch]:
-    for word in written.split(",") if written else ():
-        gap, _, length = word.partition("+")
+def _decode_plain(encoded: str) -> Iterator[OffsetRange]:
+    for item in encoded.split(",") if encoded else ():
+        gap, _, length = item.partition("+")
         yield int(gap), int(length or 1)
 
 
-def _packed(runs: Sequence[Stretch]) -> str:
+def _compress(runs: Sequence[OffsetRange]) -> str:
     """Write each number in groups of 7 bits, the lowest first, all but its last with the high bit set."""
-    said = bytearray()
+    packed = bytearray()
     for number in chain.from_iterable(runs):
         rest = number
-        while rest > _LOW:
-            said.append(rest & _LOW | _MORE)
+        while rest > _LOW_BITS:
+            packed.append(rest & _LOW_BITS | _MORE_BIT)
             rest >>= 7
-        said.append(rest)
-    return b85encode(zlib.compress(bytes(said), 9)).decode()
+        packed.append(rest)
+    return b85encode(zlib.compress(bytes(packed), 9)).decode()
 
 
-def _unpacked(written: str) -> Iterator[Stretch]:
+def _decompress(encoded: str) -> Iterator[OffsetRange]:
     numbers: list[int] = []
     number = shift = 0
-    for byte in zlib.decompress(b85decode(written)):
-        number |= (byte & _LOW) << shift
+    for byte in zlib.decompress(b85decode(encoded)):
+        number |= (byte & _LOW_BITS) << shift
         shift += 7
-        if not byte & _MORE:
+        if not byte & _MORE_BIT:
             numbers.append(number)
             number = shift = 0
     return zip(numbers[::2], numbers[1::2], strict=True)
 
 
-def _coarser(stretches: Sequence[Stretch]) -> list[Stretch]:
+def _merge_small_gaps(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
     """Join where the least is opened again: over the smaller half of the gaps."""
-    gaps = [after[0] - before[1] for before, after in pairwise(stretches)]
+    gaps = [after[0] - before[1] for before, after in pairwise(ranges)]
     small = sorted(gaps)[(len(gaps) - 1) // 2]
-    joined = [stretches[0]]
-    for gap, stretch in zip(gaps, stretches[1:], strict=True):
+    joined = [ranges[0]]
+    for gap, offset_range in zip(gaps, ranges[1:], strict=True):
         if gap <= small:
-            joined[-1] = (joined[-1][0], stretch[1])
+            joined[-1] = (joined[-1][0], offset_range[1])
         else:
-            joined.append(stretch)
+            joined.append(offset_range)
     return joined
 
 
-def _without(stretches: Sequence[Stretch], done: Sequence[int]) -> Iterator[Stretch]:
+def _subtract(ranges: Sequence[OffsetRange], done: Sequence[int]) -> Iterator[OffsetRange]:
     """Cut ``done`` out of ``stretches``, both in order; stretches that touch become one."""
-    held: Stretch | None = None
-    for piece in _pieces(stretches, done):
-        if held is not None and held[1] == piece[0]:
-            held = (held[0], piece[1])
+    current: OffsetRange | None = None
+    for piece in _split(ranges, done):
+        if current is not None and current[1] == piece[0]:
+            current = (current[0], piece[1])
             continue
-        if held is not None:
-            yield held
-        held = piece
-    if held is not None:
-        yield held
+        if current is not None:
+            yield current
+        current = piece
+    if current is not None:
+        yield current
 
 
-def _pieces(stretches: Sequence[Stretch], done: Sequence[int]) -> Iterator[Stretch]:
+def _split(ranges: Sequence[OffsetRange], done: Sequence[int]) -> Iterator[OffsetRange]:
     at = 0
-    for start, end in stretches:
+    for start, end in ranges:
         begin = start
         while at < len(done) and done[at] < end:
             if done[at] >= begin:

@@ -11,9 +11,9 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from bridge.core.application import Application
-from bridge.core.catalogue import BY_NAME, Row
-from bridge.core.content import text
-from bridge.core.event import Event, Format, Identity, Notification, Record, Stamp, Verdict
+from bridge.core.catalogue import BY_NAME, EventType
+from bridge.core.content import id_text
+from bridge.core.event import Event, Format, Identity, Notification, Record, DedupStamp, EventOutcome
 from bridge.core.record import Routing, event_record
 
 
@@ -26,7 +26,7 @@ class _Canonical(Struct):
     type: str
     app: str
     time: datetime
-    outcome: Verdict
+    outcome: EventOutcome
     delivery: _Delivery
     conformance: str
     payload: Raw
@@ -34,17 +34,17 @@ class _Canonical(Struct):
     file_id: str = ""
 
 
-class _OfCast(Struct):
+class _CastIdOnly(Struct):
     CastId: str | int | None = None
 
 
-_read = msgspec.json.Decoder(_Canonical).decode
+_decode_canonical = msgspec.json.Decoder(_Canonical).decode
 
 
-def read_back(value: bytes, routing: Routing) -> Record | None:
+def record_from_value(value: bytes, routing: Routing) -> Record | None:
     """Give the record by which the event ``value`` is published, as it stands; None where it is none."""
     try:
-        canonical = _read(value)
+        canonical = _decode_canonical(value)
         value.decode()  # also what is only passed over here
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
@@ -56,7 +56,7 @@ def read_back(value: bytes, routing: Routing) -> Record | None:
         known=row is not None,
         format=canonical.delivery.format,
         identity=Identity(key=canonical.id, digest=""),
-        verdict=canonical.outcome,
+        outcome=canonical.outcome,
         payload=Raw(b"{}"),
         task_id=canonical.task_id,
         file_id=canonical.file_id,
@@ -67,14 +67,14 @@ def read_back(value: bytes, routing: Routing) -> Record | None:
         body=b"",
         received_ms=round(canonical.time.timestamp() * 1000),
     )
-    record = event_record(event, Stamp(id=canonical.id), notification, routing)
+    record = event_record(event, DedupStamp(id=canonical.id), notification, routing)
     return replace(record, value=value)
 
 
-def _cast_id(payload: Raw, row: Row | None) -> str:
-    if row is not None and not row.has("CastId"):
+def _cast_id(payload: Raw, row: EventType | None) -> str:
+    if row is not None and not row.has_field("CastId"):
         return ""
     try:
-        return text(msgspec.json.decode(payload, type=_OfCast).CastId)
+        return id_text(msgspec.json.decode(payload, type=_CastIdOnly).CastId)
     except msgspec.ValidationError:
         return ""

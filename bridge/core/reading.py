@@ -4,12 +4,12 @@ from typing import Any
 
 from msgspec import Raw, Struct
 
-from bridge.core.catalogue import Row
+from bridge.core.catalogue import EventType
 from bridge.core.event import Format
-from bridge.core.result import NO_CODE, OwnCode
+from bridge.core.result import NO_CODE, TopLevelCode
 
 
-class Reading(Struct, frozen=True, gc=False):
+class DecodedBody(Struct, frozen=True, gc=False):
     """A body understood, whatever its format.
 
     ``value`` and ``payload`` are as in `conformance.Fitted`. ``content`` are the canonical bytes of what was
@@ -23,15 +23,15 @@ class Reading(Struct, frozen=True, gc=False):
     format: Format
     type: str
     known: bool
-    row: Row
+    row: EventType
     value: Any
     payload: Raw
     content: bytes
     repairs: tuple[str, ...] = ()
     repairs_more: int = 0
-    misfit: bool = False
-    further: bool = False
-    own: OwnCode = NO_CODE
+    nonconforming: bool = False
+    has_extra_members: bool = False
+    top_level_code: TopLevelCode = NO_CODE
     task_id: str = ""
     file_id: str = ""
-    unplaced: tuple[tuple[str, dict[str, Any]], ...] = ()
+    unmapped_results: tuple[tuple[str, dict[str, Any]], ...] = ()

@@ -8,7 +8,7 @@ from typing import get_args
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.event import (
     Conformance,
     DeliveryMode,
@@ -17,8 +17,8 @@ from bridge.core.event import (
     Format,
     Notification,
     Record,
-    Stamp,
-    Verdict,
+    DedupStamp,
+    EventOutcome,
 )
 
 Header = tuple[str, bytes]
@@ -39,15 +39,15 @@ class Routing(Struct, frozen=True):
 
     def topic_of(self, event: Event, app: str) -> str:
         """Choose the topic of an event of that application."""
-        return _spelling_of(event, app, self).topic
+        return _template_for(event, app, self).topic
 
     def topics(self, apps: Sequence[str]) -> list[str]:
         """List every topic that may be written to."""
-        named = {_fill(self.topic, row.name, app) for row in ROWS for app in apps}
+        named = {_format_topic(self.topic, row.name, app) for row in EVENT_TYPES for app in apps}
         return sorted(named | {self.topic_other, self.topic_dead_letter})
 
 
-def _fill(template: str, event_type: str, app: str) -> str:
+def _format_topic(template: str, event_type: str, app: str) -> str:
     return template.replace("{type}", event_type).replace("{app}", app)
 
 
@@ -69,7 +69,7 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
     task_id: str | UnsetType
     file_id: str | UnsetType
     status: str | UnsetType
-    outcome: Verdict
+    outcome: EventOutcome
     errors: Sequence[Failure] | UnsetType
     errors_truncated: int | UnsetType
     session_id: str | UnsetType
@@ -82,7 +82,7 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
     original: Raw | UnsetType
 
 
-def event_record(event: Event, stamp: Stamp, notification: Notification, routing: Routing) -> Record:
+def event_record(event: Event, stamp: DedupStamp, notification: Notification, routing: Routing) -> Record:
     """Write the record by which an event is published."""
     app = notification.application
     time = timestamp(notification.received_ms)
@@ -95,7 +95,7 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.task_id or UNSET,
         event.file_id or UNSET,
         event.status or UNSET,
-        event.verdict,
+        event.outcome,
         event.failures or UNSET,
         event.failures_more or UNSET,
         event.session_id or UNSET,
@@ -107,31 +107,31 @@ def event_record(event: Event, stamp: Stamp, notification: Notification, routing
         event.payload,
         event.original,
     )
-    spelling = _spelling_of(event, app.name, routing)
+    record_template = _template_for(event, app.name, routing)
     subject = event.file_id or event.task_id
     key = (subject or event.cast_id or app.name).encode()
     headers = [  # CloudEvents 1.0, binary mode, and the outcome as an extension of ours
-        _VERSION,
+        _SPEC_VERSION_HEADER,
         ("ce_id", stamp.id.encode()),
-        spelling.source,
-        spelling.kind,
+        record_template.source,
+        record_template.kind,
         ("ce_time", time.encode()),
-        spelling.schema,
-        _JSON,
-        _OUTCOMES[event.verdict],
+        record_template.schema,
+        _CONTENT_TYPE_HEADER,
+        _OUTCOME_HEADERS[event.outcome],
     ]
     if subject:
-        headers.insert(_AFTER_TIME, ("ce_subject", key))
-    return Record(spelling.topic, key, _encode(value), headers)
+        headers.insert(_SUBJECT_INDEX, ("ce_subject", key))
+    return Record(record_template.topic, key, _encode(value), headers)
 
 
-_VERSION = ("ce_specversion", b"1.0")
-_JSON = ("content-type", b"application/json")
-_OUTCOMES = {verdict: ("ce_outcome", verdict.encode()) for verdict in get_args(Verdict)}
-_AFTER_TIME = 5
+_SPEC_VERSION_HEADER = ("ce_specversion", b"1.0")
+_CONTENT_TYPE_HEADER = ("content-type", b"application/json")
+_OUTCOME_HEADERS = {verdict: ("ce_outcome", verdict.encode()) for verdict in get_args(EventOutcome)}
+_SUBJECT_INDEX = 5
 
 
-class _Spelling(Struct, frozen=True):
+class _RecordTemplate(Struct, frozen=True):
     """What all events of a type and an application share."""
 
     topic: str
@@ -140,21 +140,21 @@ class _Spelling(Struct, frozen=True):
     schema: Header
 
 
-def _spelling(event_type: str, known: bool, app: str, routing: Routing) -> _Spelling:  # noqa: FBT001 - see above
-    return _Spelling(
-        _fill(routing.topic, event_type, app) if known else routing.topic_other,
+def _new_template(event_type: str, known: bool, app: str, routing: Routing) -> _RecordTemplate:  # noqa: FBT001 - see above
+    return _RecordTemplate(
+        _format_topic(routing.topic, event_type, app) if known else routing.topic_other,
         ("ce_source", f"/vod/{app}".encode()),
         ("ce_type", f"com.tencentcloud.vod.{event_type}".encode()),
         ("ce_dataschema", f"{routing.schema_base_uri}{event_type if known else 'event'}.v1".encode()),
     )
 
 
-_spelling_kept = lru_cache(maxsize=1024)(_spelling)
+_cached_template = lru_cache(maxsize=1024)(_new_template)
 
 
-def _spelling_of(event: Event, app: str, routing: Routing) -> _Spelling:
+def _template_for(event: Event, app: str, routing: Routing) -> _RecordTemplate:
     # The names of unknown types are the sender's, of any number and length: not worth keeping.
-    return (_spelling_kept if event.known else _spelling)(event.type, event.known, app, routing)
+    return (_cached_template if event.known else _new_template)(event.type, event.known, app, routing)
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
@@ -180,7 +180,7 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
     )
 
 
-def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routing) -> Record | None:
+def dead_letter_for_record(record: Record, reason: str, detail: str, routing: Routing) -> Record | None:
     """Write the dead letter for a canonical event whose topic refuses it; None where it is no such event.
 
     The delivered body is no longer at hand: the value is the event, which holds all of it (§5's payload and
@@ -210,26 +210,26 @@ def dead_letter_instead(record: Record, reason: str, detail: str, routing: Routi
     )
 
 
-class _ModeOfDelivery(Struct):
+class _ModeOnly(Struct):
     mode: str = "push"
 
 
-class _OfEvent(Struct):
-    delivery: _ModeOfDelivery
+class _EventMode(Struct):
+    delivery: _ModeOnly
 
 
-_decode_mode = msgspec.json.Decoder(_OfEvent).decode
+_decode_mode = msgspec.json.Decoder(_EventMode).decode
 
 
 @lru_cache(maxsize=64)
 def timestamp(unix_ms: int) -> str:
     """Spell a time as RFC 3339, UTC, with milliseconds. Under load several events share one."""
-    return _second(unix_ms // 1000) + _ENDINGS[unix_ms % 1000]
+    return _format_second(unix_ms // 1000) + _MILLISECOND_SUFFIXES[unix_ms % 1000]
 
 
-_ENDINGS = [f".{ms:03d}Z" for ms in range(1000)]
+_MILLISECOND_SUFFIXES = [f".{ms:03d}Z" for ms in range(1000)]
 
 
 @lru_cache(maxsize=64)
-def _second(unix_s: int) -> str:
+def _format_second(unix_s: int) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")

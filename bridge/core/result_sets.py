@@ -3,33 +3,33 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.core.catalogue import OTHER, Row
+from bridge.core.catalogue import UNKNOWN_TYPE, EventType
 
-_PLAIN = frozenset({int, float, str, bool, type(None), list})
+_NO_RESULT_TYPES = frozenset({int, float, str, bool, type(None), list})
 
 
-def result_owners(value: dict[str, Any], row: Row) -> Iterator[tuple[str, Any]]:
+def result_objects(value: dict[str, Any], row: EventType) -> Iterator[tuple[str, Any]]:
     """Give every element of the result sets and every object in it, with its path."""
-    for name in row.results:
+    for name in row.result_sets:
         yield from _elements(name, value.get(name))
     # Sets that the catalogue does not know vote as well.
     for name in sorted(key for key, member in value.items() if type(member) is list):
-        if row is OTHER or not row.has(name):
+        if row is UNKNOWN_TYPE or not row.has_field(name):
             yield from _elements(name, value[name])
 
 
 def _elements(name: str, found: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
     if type(found) is not list:
-        yield from _with_children(name, found)
+        yield from _with_nested(name, found)
         return
-    if all(map(_PLAIN.__contains__, map(type, found))):
+    if all(map(_NO_RESULT_TYPES.__contains__, map(type, found))):
         return  # however many numbers and texts there are, they own no result
     for index, element in enumerate(found):
         if element:  # not a word wasted on {}
-            yield from _with_children(f"{name}[{index}]", element)
+            yield from _with_nested(f"{name}[{index}]", element)
 
 
-def _with_children(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
+def _with_nested(path: str, element: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - any JSON value
     if type(element) is not dict:
         return
     yield path, element

@@ -13,19 +13,19 @@ from msgspec import Raw, Struct
 
 from bridge.core.application import Application
 from bridge.core.content import NULL, is_null
-from bridge.core.surrogates import without_surrogates
+from bridge.core.surrogates import mask_surrogate_escapes
 
-LATE_S = 60
-EARLY_S = 900
+MAX_LATE_S = 60
+MAX_EARLY_S = 900
 _TIME_DIGITS_MAX = 18
 
-Proof = tuple[str, str]
-NO_PROOF: Proof = ("", "")
+SignatureParams = tuple[str, str]
+NO_SIGNATURE: SignatureParams = ("", "")
 
 BOM = b"\xef\xbb\xbf"
 
 # 32 digits, each as an escape, are shorter.
-_PROOF_BYTES_MAX = 256
+_SIGNATURE_BYTES_MAX = 256
 _TOO_LONG = "(too long)"
 
 _text = msgspec.json.Decoder(str).decode
@@ -41,42 +41,42 @@ class _Members(Struct, gc=False):
 _members = msgspec.json.Decoder(_Members).decode
 
 
-def proof_in(body: bytes) -> Proof:
+def read_signature_params(body: bytes) -> SignatureParams:
     """Take the proof from the top of a body, of which nothing else is read.
 
     Of duplicates the last one counts. Empty where there is none, or the body is no JSON object.
     """
     try:
-        found = _opened(body)
-        return proof_text(found.Sign), proof_text(found.T)
+        found = _decode_members(body)
+        return signature_text(found.Sign), signature_text(found.T)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return NO_PROOF
+        return NO_SIGNATURE
 
 
-def _opened(body: bytes) -> _Members:
+def _decode_members(body: bytes) -> _Members:
     start = len(BOM) if body.startswith(BOM) else 0
     try:
         return _members(memoryview(body)[start:] if start else body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        other = without_surrogates(body)
+        other = mask_surrogate_escapes(body)
         if other is body:
             raise
         return _members(memoryview(other)[start:])
 
 
-def proof_text(raw: Raw) -> str:
+def signature_text(raw: Raw) -> str:
     """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
     if is_null(raw):
         return ""
-    if len(raw) > _PROOF_BYTES_MAX:
+    if len(raw) > _SIGNATURE_BYTES_MAX:
         return _TOO_LONG
     written = bytes(raw)
     return _text(raw) if written.startswith(b'"') else written.decode()
 
 
-def verdict(application: Application, body_proof: Proof, query_proof: Proof, now_s: int) -> str | None:
+def check_signature(application: Application, body_params: SignatureParams, query_params: SignatureParams, now_s: int) -> str | None:
     """Tell why a delivery is not accepted, or None where it is.
 
     A proof is (sign, t), empty texts for what is absent. The body's counts first, else the query's; both
@@ -84,9 +84,9 @@ def verdict(application: Application, body_proof: Proof, query_proof: Proof, now
     """
     if not application.sign_keys:
         return None
-    sign, t = body_proof if all(body_proof) else query_proof
+    sign, t = body_params if all(body_params) else query_params
     if not (sign and t):
-        if any(body_proof) or any(query_proof):
+        if any(body_params) or any(query_params):
             return "malformed"
         return "missing" if application.signature_required else None
     if not (t.isascii() and t.isdigit() and len(t) <= _TIME_DIGITS_MAX):
@@ -95,9 +95,9 @@ def verdict(application: Application, body_proof: Proof, query_proof: Proof, now
 
 
 def _out_of_date(t: int, now_s: int) -> str | None:
-    if t < now_s - LATE_S:
+    if t < now_s - MAX_LATE_S:
         return "expired"
-    return "too_far_ahead" if t > now_s + EARLY_S else None
+    return "too_far_ahead" if t > now_s + MAX_EARLY_S else None
 
 
 def _signed_by_any(keys: tuple[str, ...], sign: str, t: str) -> bool:

@@ -16,7 +16,7 @@ def has_surrogates(text: bytes) -> bool:
     return any(escape in text for escape in _ESCAPES)
 
 
-def mended(text: bytes) -> bytes:
+def replace_lone_surrogates(text: bytes) -> bytes:
     """Give the text with U+FFFD for each half of a pair; ``text`` itself where there is none.
 
     Needs the memory of two copies. An escape stays as long as it was.
@@ -32,7 +32,7 @@ def mended(text: bytes) -> bytes:
     return bytes(changed) if changed else text
 
 
-def without_surrogates(text: bytes) -> bytes:
+def mask_surrogate_escapes(text: bytes) -> bytes:
     """Give a text in which quotes, brackets and ASCII characters stand where they did, and no surrogate is.
 
     Cheap, for whoever only looks for something in ASCII: all escapes from U+D000 on become others, of which

@@ -1,8 +1,8 @@
 """What the words of a task's Status mean (§3.2). ``FINISH`` says that a task is over, not how it ended."""
 
-IN_PROGRESS = ("WAITING", "PROCESSING")
+IN_PROGRESS_STATUSES = ("WAITING", "PROCESSING")
 # The task ended otherwise than by finishing. FAIL and ABORTED were seen; the others are usual words for it.
-ENDED_OTHERWISE = frozenset(
+FAILURE_STATUSES = frozenset(
     {
         "FAIL",
         "FAILED",
@@ -21,4 +21,4 @@ ENDED_OTHERWISE = frozenset(
     }
 )
 # Of any other word nobody knows how the task ended.
-KNOWN = frozenset({None, "", "FINISH", "SUCCESS", *IN_PROGRESS, *ENDED_OTHERWISE})
+KNOWN_STATUSES = frozenset({None, "", "FINISH", "SUCCESS", *IN_PROGRESS_STATUSES, *FAILURE_STATUSES})

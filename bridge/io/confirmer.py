@@ -12,46 +12,46 @@ from random import random
 import structlog
 from msgspec import Struct
 
-from bridge.io.vod_api import Queue, Refused, Unreachable
+from bridge.io.vod_api import EventQueue, ApiError, TransportError
 from bridge.telemetry import Telemetry
-from bridge.tending import tended
+from bridge.tending import supervise
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-GROUP = 16
-OLDEST_S = 25.0
-_OF_THE_MOMENT = (
+MAX_BATCH = 16
+MAX_AGE_S = 25.0
+_TRANSIENT_CODES = (
     "RequestLimitExceeded",
     "InternalError",
     "FailedOperation",
     "AuthFailure",
     "UnauthorizedOperation",
 )
-_REFUSALS = 10
-_TELL_AGAIN_S = 60.0
-_DONE_ALREADY = "InvalidParameterValue"
+_FAILING_AFTER = 10
+_LOG_INTERVAL_S = 60.0
+_ALREADY_CONFIRMED = "InvalidParameterValue"
 
 
-class Handle(Struct, frozen=True, eq=False):
+class LeaseHandle(Struct, frozen=True, eq=False):
     """A receipt: ``name`` is the vendor's, ``since`` (monotonic) is before the call that brought it."""
 
-    name: str
-    since: float
+    value: str
+    leased_at: float
 
 
-class Pace(Struct, frozen=True, kw_only=True):
+class ConfirmLimits(Struct, frozen=True, kw_only=True):
     """How long a group gathers, what lies between two calls, how many are under way and may wait at once.
 
     ``retry`` and ``retry_max`` are the first and the longest pause after a failure. Times in seconds; the
     vendor takes 100 calls a second.
     """
 
-    gather: float = 0.02
-    spacing: float = 0.0105
-    calls: int = 4
-    queue: int = 64
-    retry: float = 0.25
-    retry_max: float = 4.0
+    linger_s: float = 0.02
+    min_interval_s: float = 0.0105
+    max_calls: int = 4
+    max_queued: int = 64
+    backoff_s: float = 0.25
+    max_backoff_s: float = 4.0
 
 
 class Confirmer:
@@ -59,176 +59,176 @@ class Confirmer:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: EventQueue,
         app: str,
         telemetry: Telemetry,
         monotonic: Callable[[], float],
-        pace: Pace | None = None,
+        limits: ConfirmLimits | None = None,
     ) -> None:
         self._queue = queue
         self._app = app
         self._telemetry = telemetry
         self._monotonic = monotonic
-        self._pace = pace or Pace()
-        self._open: dict[Handle, None] = {}  # all that is not confirmed, the oldest first
-        self._ready: list[Handle] = []
-        self._some = asyncio.Event()
-        self._slots = asyncio.Semaphore(self._pace.calls)
-        self._next_at = 0.0
-        self._refusals = 0
-        self._told_at = -inf
+        self._limits = limits or ConfirmLimits()
+        self._unconfirmed: dict[LeaseHandle, None] = {}  # all that is not confirmed, the oldest first
+        self._ready: list[LeaseHandle] = []
+        self._has_work = asyncio.Event()
+        self._call_slots = asyncio.Semaphore(self._limits.max_calls)
+        self._next_call_at = 0.0
+        self._consecutive_refusals = 0
+        self._logged_at = -inf
         self._calls: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
-        telemetry.pull_oldest.labels(app).set_function(self._oldest_s)
+        telemetry.pull_oldest_unconfirmed.labels(app).set_function(self._oldest_age_s)
 
     def start(self) -> None:
         """Begin."""
-        self._task = asyncio.create_task(tended(self._run, self._telemetry))
+        self._task = asyncio.create_task(supervise(self._run, self._telemetry))
 
     async def stop(self, seconds: float) -> None:
         """Confirm what is ready, within ``seconds``."""
         if self._task is not None:
             self._task.cancel()
         while self._ready:
-            self._send()
+            self._start_call()
         if self._calls:
             await asyncio.wait(self._calls, timeout=seconds)
         for call in self._calls:
             call.cancel()
 
-    def expect(self, handle: Handle) -> None:
+    def track(self, handle: LeaseHandle) -> None:
         """Note that an event was pulled."""
-        self._open[handle] = None
+        self._unconfirmed[handle] = None
 
-    def confirm(self, handle: Handle) -> None:
+    def confirm(self, handle: LeaseHandle) -> None:
         """Confirm it with the next group: it is durable."""
-        if not handle.name:
-            self._end(handle, "refused")  # the vendor gave it no handle, and sends it again
+        if not handle.value:
+            self._finish(handle, "refused")  # the vendor gave it no handle, and sends it again
             return
         self._ready.append(handle)
-        self._some.set()
+        self._has_work.set()
 
-    def keep_back(self, handle: Handle) -> None:
+    def abandon(self, handle: LeaseHandle) -> None:
         """Leave it unconfirmed: it is not durable, and the vendor sends it again."""
-        self._end(handle, "kept_back")
+        self._finish(handle, "kept_back")
 
     async def _run(self) -> None:
         while True:
-            await self._some.wait()
-            if len(self._ready) < GROUP:
-                await asyncio.sleep(self._pace.gather)
-            if len(self._ready) <= GROUP:
-                self._send()
-            while len(self._ready) >= GROUP:  # what is left over leaves with the next ones
-                self._send()
+            await self._has_work.wait()
+            if len(self._ready) < MAX_BATCH:
+                await asyncio.sleep(self._limits.linger_s)
+            if len(self._ready) <= MAX_BATCH:
+                self._start_call()
+            while len(self._ready) >= MAX_BATCH:  # what is left over leaves with the next ones
+                self._start_call()
             if not self._ready:
-                self._some.clear()
+                self._has_work.clear()
 
-    def _send(self) -> None:
-        group, self._ready = self._ready[:GROUP], self._ready[GROUP:]
-        call = asyncio.create_task(self._carry(group))
+    def _start_call(self) -> None:
+        group, self._ready = self._ready[:MAX_BATCH], self._ready[MAX_BATCH:]
+        call = asyncio.create_task(self._confirm_group(group))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)
 
     @property
-    def crowded(self) -> bool:
+    def saturated(self) -> bool:
         """Whether so much waits to be confirmed that pulling more would only let it grow old."""
-        return len(self._calls) >= self._pace.queue
+        return len(self._calls) >= self._limits.max_queued
 
     @property
     def failing(self) -> bool:
         """Whether nothing has been confirmed since several calls were refused."""
-        return self._refusals >= _REFUSALS
+        return self._consecutive_refusals >= _FAILING_AFTER
 
-    async def _carry(self, group: Sequence[Handle]) -> None:
+    async def _confirm_group(self, group: Sequence[LeaseHandle]) -> None:
         try:
-            async with self._slots:
-                await self._settle(group, lost=False)
+            async with self._call_slots:
+                await self._confirm_until_expired(group, response_lost=False)
         finally:
-            self._end_all(group, "refused")  # but those that have ended
+            self._finish_all(group, "refused")  # but those that have ended
 
-    async def _settle(self, group: Sequence[Handle], *, lost: bool) -> None:
+    async def _confirm_until_expired(self, group: Sequence[LeaseHandle], *, response_lost: bool) -> None:
         """Confirm a group; a refused one again one by one, an unanswered one again as it is."""
-        pause = self._pace.retry
-        while self._young(group):
-            await self._turn()
-            young = self._young(group)
-            if not young:
+        pause = self._limits.backoff_s
+        while self._unexpired(group):
+            await self._rate_limit()
+            unexpired = self._unexpired(group)
+            if not unexpired:
                 return
-            oldest = min(handle.since for handle in young)  # they are in the order of their completion
+            oldest = min(handle.leased_at for handle in unexpired)  # they are in the order of their completion
             try:
                 # A call that takes longer would end with handles that are void.
-                async with asyncio.timeout(OLDEST_S - (self._monotonic() - oldest)):
-                    await self._queue.confirm([handle.name for handle in young])
-            except (Unreachable, TimeoutError):
-                self._called("unreachable")
-                lost = True
-            except Refused as error:
-                self._called("refused")
-                self._tell(error)
-                if not _passes(error):
-                    await self._refused(young, error, lost=lost)
+                async with asyncio.timeout(MAX_AGE_S - (self._monotonic() - oldest)):
+                    await self._queue.confirm([handle.value for handle in unexpired])
+            except (TransportError, TimeoutError):
+                self._count_call("unreachable")
+                response_lost = True
+            except ApiError as error:
+                self._count_call("refused")
+                self._log_refusal(error)
+                if not _is_transient(error):
+                    await self._on_refusal(unexpired, error, response_lost=response_lost)
                     return
             else:
-                self._called("good")
-                self._refusals = 0
-                self._end_all(young, "confirmed")
+                self._count_call("good")
+                self._consecutive_refusals = 0
+                self._finish_all(unexpired, "confirmed")
                 return
             await asyncio.sleep(pause * (0.5 + random() / 2))  # noqa: S311 - jitter
-            pause = min(2 * pause, self._pace.retry_max)
+            pause = min(2 * pause, self._limits.max_backoff_s)
 
-    async def _refused(self, young: Sequence[Handle], error: Refused, *, lost: bool) -> None:
-        if len(young) > 1:
-            for handle in young:
-                await self._settle([handle], lost=lost)
+    async def _on_refusal(self, unexpired: Sequence[LeaseHandle], error: ApiError, *, response_lost: bool) -> None:
+        if len(unexpired) > 1:
+            for handle in unexpired:
+                await self._confirm_until_expired([handle], response_lost=response_lost)
         else:
             # After a lost answer it means that the call whose answer was lost did it.
-            done = lost and error.code == _DONE_ALREADY
-            self._end_all(young, "confirmed" if done else "refused")
+            already_confirmed = response_lost and error.code == _ALREADY_CONFIRMED
+            self._finish_all(unexpired, "confirmed" if already_confirmed else "refused")
 
-    def _tell(self, error: Refused) -> None:
+    def _log_refusal(self, error: ApiError) -> None:
         """Say that confirmations are refused, where more than one is; once a minute."""
-        self._refusals += 1
+        self._consecutive_refusals += 1
         now = self._monotonic()
-        if self.failing and now - self._told_at > _TELL_AGAIN_S:
-            self._told_at = now
+        if self.failing and now - self._logged_at > _LOG_INTERVAL_S:
+            self._logged_at = now
             log.warning("confirm_fails", app=self._app, error=str(error))
 
-    async def _turn(self) -> None:
-        while (wait := self._next_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken
+    async def _rate_limit(self) -> None:
+        while (wait := self._next_call_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken
             await asyncio.sleep(wait)
-        self._next_at = self._monotonic() + self._pace.spacing
+        self._next_call_at = self._monotonic() + self._limits.min_interval_s
 
-    def _young(self, group: Sequence[Handle]) -> list[Handle]:
+    def _unexpired(self, group: Sequence[LeaseHandle]) -> list[LeaseHandle]:
         """Those of a group that may still be sent; the others are dropped: their events come again."""
         now = self._monotonic()
-        young = []
+        unexpired = []
         for handle in group:
-            if handle not in self._open:
+            if handle not in self._unconfirmed:
                 continue
-            if now - handle.since < OLDEST_S:
-                young.append(handle)
+            if now - handle.leased_at < MAX_AGE_S:
+                unexpired.append(handle)
             else:
-                self._end(handle, "late")
-        return young
+                self._finish(handle, "late")
+        return unexpired
 
-    def _end_all(self, handles: Sequence[Handle], outcome: str) -> None:
+    def _finish_all(self, handles: Sequence[LeaseHandle], outcome: str) -> None:
         for handle in handles:
-            self._end(handle, outcome)
+            self._finish(handle, outcome)
 
-    def _end(self, handle: Handle, outcome: str) -> None:
-        if handle in self._open:
-            del self._open[handle]
+    def _finish(self, handle: LeaseHandle, outcome: str) -> None:
+        if handle in self._unconfirmed:
+            del self._unconfirmed[handle]
             self._telemetry.pull_confirms.labels(self._app, outcome).inc()
 
-    def _called(self, outcome: str) -> None:
+    def _count_call(self, outcome: str) -> None:
         self._telemetry.pull_calls.labels(self._app, "confirm", outcome).inc()
 
-    def _oldest_s(self) -> float:
-        oldest = next(iter(self._open), None)
-        return 0.0 if oldest is None else self._monotonic() - oldest.since
+    def _oldest_age_s(self) -> float:
+        oldest = next(iter(self._unconfirmed), None)
+        return 0.0 if oldest is None else self._monotonic() - oldest.leased_at
 
 
-def _passes(error: Refused) -> bool:
+def _is_transient(error: ApiError) -> bool:
     """Whether a refusal is of the moment, and not of these handles."""
-    return error.code.startswith(_OF_THE_MOMENT)
+    return error.code.startswith(_TRANSIENT_CODES)

@@ -8,12 +8,12 @@ from collections.abc import Iterable
 # What a machine says on which IPv6 is not compiled in, or switched off (net.ipv6.conf.*.disable_ipv6).
 _NO_IPV6 = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
-Option = tuple[int, int, int]
+SocketOption = tuple[int, int, int]
 """Level, name and value, as `socket.setsockopt` takes them."""
 
 
 async def listen(
-    host: str, port: int, *, backlog: int = 128, options: Iterable[Option] = ()
+    host: str, port: int, *, backlog: int = 128, options: Iterable[SocketOption] = ()
 ) -> list[socket.socket]:
     """Listen on every address of ``host``; empty: on all of the machine's, by IPv4 and, where it is, IPv6.
 
@@ -22,7 +22,7 @@ async def listen(
     """
     options = tuple(options)
     if not host:
-        return [_on_all(port, backlog, options)]
+        return [_listen_wildcard(port, backlog, options)]
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     sockets: list[socket.socket] = []
@@ -30,7 +30,7 @@ async def listen(
     try:
         for family, address in dict.fromkeys((family, address) for family, _, _, _, address in found):
             try:
-                sockets.append(_bound(family, (address[0], port, *address[2:]), backlog, options))
+                sockets.append(_listening_socket(family, (address[0], port, *address[2:]), backlog, options))
             except OSError as error:
                 if family != socket.AF_INET6 or error.errno not in _NO_IPV6:
                     raise
@@ -46,24 +46,24 @@ async def listen(
     return sockets
 
 
-def _on_all(port: int, backlog: int, options: tuple[Option, ...]) -> socket.socket:
+def _listen_wildcard(port: int, backlog: int, options: tuple[SocketOption, ...]) -> socket.socket:
     if socket.has_dualstack_ipv6():
         try:
-            return _bound(socket.AF_INET6, ("::", port, 0, 0), backlog, options, dual=True)
+            return _listening_socket(socket.AF_INET6, ("::", port, 0, 0), backlog, options, dual_stack=True)
         except OSError as error:
             if error.errno not in _NO_IPV6:
                 raise
-    return _bound(socket.AF_INET, ("0.0.0.0", port), backlog, options)  # noqa: S104 - what was asked for
+    return _listening_socket(socket.AF_INET, ("0.0.0.0", port), backlog, options)  # noqa: S104 - what was asked for
 
 
-def _bound(
-    family: int, address: tuple[object, ...], backlog: int, options: tuple[Option, ...], *, dual: bool = False
+def _listening_socket(
+    family: int, address: tuple[object, ...], backlog: int, options: tuple[SocketOption, ...], *, dual_stack: bool = False
 ) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual_stack)
         for option in options:
             sock.setsockopt(*option)
         sock.bind(address)

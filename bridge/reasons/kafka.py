@@ -14,44 +14,44 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import SaslHandShakeRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bridge.reasons.handshake import Names, speaks_tls, tls_trouble
-from bridge.reasons.trouble import ANSWER_WITHIN_S, Trouble
+from bridge.reasons.handshake import SettingNames, speaks_tls, diagnose_tls
+from bridge.reasons.trouble import RESPONSE_TIMEOUT_S, Problem
 
-_LOGIN = "BRIDGE_KAFKA__SASL_USERNAME and BRIDGE_KAFKA__SASL_PASSWORD"
-_PROTOCOL = "BRIDGE_KAFKA__SECURITY_PROTOCOL"
-_TROUBLE = (KafkaError, OSError, TimeoutError, NotImplementedError, ValueError, AssertionError)
+_LOGIN_SETTINGS = "BRIDGE_KAFKA__SASL_USERNAME and BRIDGE_KAFKA__SASL_PASSWORD"
+_PROTOCOL_SETTING = "BRIDGE_KAFKA__SECURITY_PROTOCOL"
+_CONNECT_ERRORS = (KafkaError, OSError, TimeoutError, NotImplementedError, ValueError, AssertionError)
 
 Address = tuple[str, int]
 Options = Mapping[str, Any]
 
 
-class _Refused(Exception):  # noqa: N818 - it says what happened
+class _NoBrokersError(Exception):  # noqa: N818 - it says what happened
     """The broker let us in and tells of no broker."""
 
 
-async def kafka_trouble(address: Address, options: Options) -> Trouble | None:
+async def diagnose_broker(address: Address, options: Options) -> Problem | None:
     """Go the way to one broker step by step, in bounded time; None where it answers."""
-    ours = options["security_protocol"]
-    found = await _unreachable(address)
-    if found is None and ours.endswith("SSL"):
-        found = await tls_trouble(address, options["ssl_context"], _names(options))
-        found = found and Trouble(what=f"Kafka at {found.what}", todo=found.todo)
+    protocol = options["security_protocol"]
+    found = await _connect_error(address)
+    if found is None and protocol.endswith("SSL"):
+        found = await diagnose_tls(address, options["ssl_context"], _setting_names(options))
+        found = found and Problem(message=f"Kafka at {found.message}", remedy=found.remedy)
     if found is not None:
         return found
     try:
-        await _log_in(address, options)
-    except (*_TROUBLE, _Refused) as error:
-        return await _misunderstood(address, options, error)
+        await _login(address, options)
+    except (*_CONNECT_ERRORS, _NoBrokersError) as error:
+        return await _login_error(address, options, error)
     return None
 
 
-async def kafka_link_trouble(options: Options) -> Trouble | None:
+async def diagnose_cluster(options: Options) -> Problem | None:
     """Say why none of the addresses leads to the cluster, or one of its brokers cannot be reached."""
-    first: Trouble | None = None
+    first: Problem | None = None
     for address in addresses_of(options["bootstrap_servers"]):
-        found = await kafka_trouble(address, options)
+        found = await diagnose_broker(address, options)
         if found is None:
-            return await _led_astray(address, options)
+            return await _check_advertised(address, options)
         first = first or found
     return first
 
@@ -62,141 +62,141 @@ def addresses_of(bootstrap_servers: str) -> list[Address]:
     return [(host.strip("[]"), int(port)) for host, _, port in pairs]
 
 
-async def _led_astray(address: Address, options: Options) -> Trouble | None:
+async def _check_advertised(address: Address, options: Options) -> Problem | None:
     brokers: list[tuple[int, Address]] = []
-    with suppress(*_TROUBLE, _Refused):
-        brokers = await _log_in(address, options)
-    for number, there in brokers:
-        if there != address and (found := await kafka_trouble(there, options)):
-            what = f"broker {number} tells clients to come to {there[0]}:{there[1]}; {found.what}"
-            return Trouble(what=what, todo=found.todo)
+    with suppress(*_CONNECT_ERRORS, _NoBrokersError):
+        brokers = await _login(address, options)
+    for number, advertised in brokers:
+        if advertised != address and (found := await diagnose_broker(advertised, options)):
+            message = f"broker {number} tells clients to come to {advertised[0]}:{advertised[1]}; {found.message}"
+            return Problem(message=message, remedy=found.remedy)
     return None
 
 
-async def _unreachable(address: Address) -> Trouble | None:
+async def _connect_error(address: Address) -> Problem | None:
     host, port = address
-    name = _name(address)
+    name = _broker_name(address)
     try:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
+        async with asyncio.timeout(RESPONSE_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)
     except (socket.gaierror, UnicodeError):  # the second where no resolver would take it
-        return Trouble(
-            what=f"{name}: the name {host} is not known here", todo="check its spelling and the DNS"
+        return Problem(
+            message=f"{name}: the name {host} is not known here", remedy="check its spelling and the DNS"
         )
     except ConnectionRefusedError:
-        return Trouble(
-            what=f"{name}: refused", todo="nothing listens on this port; check the port, start the broker"
+        return Problem(
+            message=f"{name}: refused", remedy="nothing listens on this port; check the port, start the broker"
         )
     except TimeoutError:
-        return Trouble(
-            what=f"{name}: no answer within {ANSWER_WITHIN_S:.0f} s",
-            todo="check the address, then firewalls and security groups between here and there",
+        return Problem(
+            message=f"{name}: no answer within {RESPONSE_TIMEOUT_S:.0f} s",
+            remedy="check the address, then firewalls and security groups between here and there",
         )
     except OSError as error:
-        return Trouble(what=f"{name}: {error.strerror or error}", todo="check the address and the network")
+        return Problem(message=f"{name}: {error.strerror or error}", remedy="check the address and the network")
     writer.close()
     return None
 
 
-async def _log_in(address: Address, options: Options) -> list[tuple[int, Address]]:
+async def _login(address: Address, options: Options) -> list[tuple[int, Address]]:
     """Log in and list the brokers."""
-    line = await _connected(address, options)
+    connection = await _connect(address, options)
     try:
-        async with asyncio.timeout(ANSWER_WITHIN_S):
-            answer = await line.send(MetadataRequest([]))
-        if not answer.brokers:
-            raise _Refused  # what the library makes of a refused token, after a login that went well to it
-        return [(broker[0], (broker[1], broker[2])) for broker in answer.brokers]
+        async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+            response = await connection.send(MetadataRequest([]))
+        if not response.brokers:
+            raise _NoBrokersError  # what the library makes of a refused token, after a login that went well to it
+        return [(broker[0], (broker[1], broker[2])) for broker in response.brokers]
     finally:
-        line.close()
+        connection.close()
 
 
-async def _connected(address: Address, options: Options) -> AIOKafkaConnection:
+async def _connect(address: Address, options: Options) -> AIOKafkaConnection:
     own = {name: value for name, value in options.items() if name != "bootstrap_servers"}
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        return await create_conn(*address, request_timeout_ms=int(ANSWER_WITHIN_S * 1000), **own)
+    async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+        return await create_conn(*address, request_timeout_ms=int(RESPONSE_TIMEOUT_S * 1000), **own)
 
 
-async def _misunderstood(address: Address, options: Options, error: Exception) -> Trouble:
-    name, ours = _name(address), options["security_protocol"]
-    login = ours.startswith("SASL")
-    if not ours.endswith("SSL") and await speaks_tls(address):
-        return Trouble(
-            what=f"{name}: speaks TLS, and {_PROTOCOL} is {ours}",
-            todo=f"set it to {'SASL_SSL' if login else 'SSL, or SASL_SSL with a login'}",
+async def _login_error(address: Address, options: Options, error: Exception) -> Problem:
+    name, protocol = _broker_name(address), options["security_protocol"]
+    login = protocol.startswith("SASL")
+    if not protocol.endswith("SSL") and await speaks_tls(address):
+        return Problem(
+            message=f"{name}: speaks TLS, and {_PROTOCOL_SETTING} is {protocol}",
+            remedy=f"set it to {'SASL_SSL' if login else 'SSL, or SASL_SSL with a login'}",
         )
-    offered = await _offered(address, options)
-    refused = _refused_login(name, options, error, offered) if login else None
+    mechanisms = await _sasl_mechanisms(address, options)
+    refused = _login_refused(name, options, error, mechanisms) if login else None
     if refused:
         return refused
-    if offered and not login:
-        return Trouble(
-            what=f"{name}: it wants a login ({', '.join(offered)}), and {_PROTOCOL} is {ours}",
-            todo=f"set it to {'SASL_SSL' if ours == 'SSL' else 'SASL_PLAINTEXT'}, a mechanism and a login",
+    if mechanisms and not login:
+        return Problem(
+            message=f"{name}: it wants a login ({', '.join(mechanisms)}), and {_PROTOCOL_SETTING} is {protocol}",
+            remedy=f"set it to {'SASL_SSL' if protocol == 'SSL' else 'SASL_PLAINTEXT'}, a mechanism and a login",
         )
     if isinstance(error, TimeoutError):
-        what = f"{name}: takes the connection and says nothing for {ANSWER_WITHIN_S:.0f} s"
-        return Trouble(what=what, todo="look at the broker's load and log; it may be no Kafka")
+        message = f"{name}: takes the connection and says nothing for {RESPONSE_TIMEOUT_S:.0f} s"
+        return Problem(message=message, remedy="look at the broker's load and log; it may be no Kafka")
     if login:
-        return Trouble(what=f"{name}: {said(error)}", todo="check the port, the login and the broker's log")
-    return Trouble(
-        what=f"{name}: takes the connection and hangs up ({said(error)})",
-        todo=f"it may want a login ({_PROTOCOL}=SASL_…) or a client certificate, or be no Kafka",
+        return Problem(message=f"{name}: {describe_error(error)}", remedy="check the port, the login and the broker's log")
+    return Problem(
+        message=f"{name}: takes the connection and hangs up ({describe_error(error)})",
+        remedy=f"it may want a login ({_PROTOCOL_SETTING}=SASL_…) or a client certificate, or be no Kafka",
     )
 
 
-async def _offered(address: Address, options: Options) -> list[str]:
+async def _sasl_mechanisms(address: Address, options: Options) -> list[str]:
     """Ask which mechanisms a broker offers; none where it wants no login, or does not answer."""
     plain = {"SASL_SSL": "SSL", "SASL_PLAINTEXT": "PLAINTEXT"}
-    ours = options["security_protocol"]
+    protocol = options["security_protocol"]
     bare = {name: value for name, value in options.items() if not name.startswith("sasl_")}
-    with suppress(*_TROUBLE):
-        line = await _connected(address, bare | {"security_protocol": plain.get(ours, ours)})
+    with suppress(*_CONNECT_ERRORS):
+        connection = await _connect(address, bare | {"security_protocol": plain.get(protocol, protocol)})
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                answer = await line.send(SaslHandShakeRequest("?"))
-            return sorted(answer.enabled_mechanisms)
+            async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+                response = await connection.send(SaslHandShakeRequest("?"))
+            return sorted(response.enabled_mechanisms)
         finally:
-            line.close()
+            connection.close()
     return []
 
 
-def _refused_login(name: str, options: Options, error: Exception, offered: list[str]) -> Trouble | None:
+def _login_refused(name: str, options: Options, error: Exception, mechanisms: list[str]) -> Problem | None:
     mechanism, plain = options["sasl_mechanism"], options["security_protocol"].removeprefix("SASL_")
-    if offered and mechanism not in offered:
-        return Trouble(
-            what=f"{name}: it does not offer {mechanism}, but {', '.join(offered)}",
-            todo="set BRIDGE_KAFKA__SASL_MECHANISM to one that it offers",
+    if mechanisms and mechanism not in mechanisms:
+        return Problem(
+            message=f"{name}: it does not offer {mechanism}, but {', '.join(mechanisms)}",
+            remedy="set BRIDGE_KAFKA__SASL_MECHANISM to one that it offers",
         )
     if type(error).__name__ == "IllegalSaslStateError":
-        return Trouble(what=f"{name}: it wants no login", todo=f"set {_PROTOCOL} to {plain}")
-    if mechanism == "OAUTHBEARER" and isinstance(error, _Refused | KafkaError):
-        return Trouble(
-            what=f"{name}: the token was refused",
-            todo="see whether what BRIDGE_KAFKA__SASL_TOKEN_FILE holds is in date, and meant for this broker",
+        return Problem(message=f"{name}: it wants no login", remedy=f"set {_PROTOCOL_SETTING} to {plain}")
+    if mechanism == "OAUTHBEARER" and isinstance(error, _NoBrokersError | KafkaError):
+        return Problem(
+            message=f"{name}: the token was refused",
+            remedy="see whether what BRIDGE_KAFKA__SASL_TOKEN_FILE holds is in date, and meant for this broker",
         )
     if type(error).__name__ in {"SaslAuthenticationFailed", "AuthenticationFailedError"}:
-        return Trouble(what=f"{name}: the login was refused", todo=f"check {_LOGIN}")
+        return Problem(message=f"{name}: the login was refused", remedy=f"check {_LOGIN_SETTINGS}")
     return None
 
 
-def _names(options: Options) -> Names:
-    ours = options["security_protocol"]
-    clear = "SASL_PLAINTEXT" if ours.startswith("SASL") else "PLAINTEXT"
-    return Names(
+def _setting_names(options: Options) -> SettingNames:
+    protocol = options["security_protocol"]
+    plaintext_remedy = "SASL_PLAINTEXT" if protocol.startswith("SASL") else "PLAINTEXT"
+    return SettingNames(
         cafile="BRIDGE_KAFKA__SSL_CAFILE",
         certfile="BRIDGE_KAFKA__SSL_CERTFILE",
         keyfile="BRIDGE_KAFKA__SSL_KEYFILE",
         address="BRIDGE_KAFKA__BOOTSTRAP_SERVERS (and the broker in its advertised.listeners)",
-        clear=f"{_PROTOCOL} is {ours}: set it to {clear}, or use the broker's TLS port",
-        shown=options["ssl_context"].shows,
+        plaintext_remedy=f"{_PROTOCOL_SETTING} is {protocol}: set it to {plaintext_remedy}, or use the broker's TLS port",
+        has_certificate=options["ssl_context"].shows,
     )
 
 
-def _name(address: Address) -> str:
+def _broker_name(address: Address) -> str:
     return f"Kafka at {address[0]}:{address[1]}"
 
 
-def said(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Give an error's own words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -10,16 +10,16 @@ from urllib.parse import urlsplit
 from redis import exceptions
 from redis.asyncio.sentinel import MasterNotFoundError
 
-from bridge.links import redis_client, redis_tls
-from bridge.reasons.handshake import Names, cause_of, explained, speaks_tls, tls_trouble
-from bridge.reasons.trouble import ANSWER_WITHIN_S, Trouble
-from bridge.settings.addresses import addresses
+from bridge.links import redis_client, redis_tls_context
+from bridge.reasons.handshake import SettingNames, find_cause, explain_tls_error, speaks_tls, diagnose_tls
+from bridge.reasons.trouble import RESPONSE_TIMEOUT_S, Problem
+from bridge.settings.addresses import host_urls
 from bridge.settings.sections import RedisSettings
 
 # The library's word for a cluster that cannot be used is no RedisError.
-TROUBLE = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
+CONNECT_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
 _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
-_SPEAKS_WITHIN_S = 1.0
+_PROBE_TIMEOUT_S = 1.0
 _URL = "BRIDGE_REDIS__URL"
 _NO_REDIS = "it may be no Redis, but Kafka or another server"
 _CLUSTER_ACL = "grant the user +cluster|slots +command +asking"
@@ -27,75 +27,75 @@ _CLUSTER_ACL = "grant the user +cluster|slots +command +asking"
 Address = tuple[str, int]
 
 
-def words_of(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """Give what an error says, without the arguments that a Redis repeats: a login's are the password."""
     text = str(error) or type(error).__name__
     return re.sub(r",?\s*with args beginning with.*", "", text, flags=re.DOTALL | re.IGNORECASE)
 
 
-async def trouble_now(redis: RedisSettings) -> tuple[str, Trouble] | None:
+async def diagnose(redis: RedisSettings) -> tuple[str, Problem] | None:
     """Try to reach it as the bridge does; None where it answers."""
-    client = redis_client(redis, 1, ANSWER_WITHIN_S)
+    client = redis_client(redis, 1, RESPONSE_TIMEOUT_S)
     try:
         await client.ping()
-    except TROUBLE as error:
+    except CONNECT_ERRORS as error:
         if isinstance(error, exceptions.NoPermissionError) and not redis.sentinel_service:
             return None
-        return await redis_trouble(redis, error)
+        return await redis_problem(redis, error)
     finally:
         await client.aclose()
     return None
 
 
-async def redis_trouble(redis: RedisSettings, error: Exception) -> tuple[str, Trouble]:
+async def redis_problem(redis: RedisSettings, error: Exception) -> tuple[str, Problem]:
     """Find out what is behind ``error``, in bounded time: which part of the way it is, and what to do."""
-    tls = await _tls_trouble(redis, error)
+    tls = await _tls_problem(redis, error)
     if tls is not None:
         return "tls", tls
-    return _unled(redis, error) or _unreachable(error, place_of(redis))
+    return _topology_error(redis, error) or _access_error(error, location_of(redis))
 
 
-def place_of(redis: RedisSettings) -> str:
+def location_of(redis: RedisSettings) -> str:
     """Name where it is, without a login."""
-    parts = [urlsplit(url) for url in addresses(redis.url)]
+    parts = [urlsplit(url) for url in host_urls(redis.url)]
     port = _SENTINEL_PORT if redis.sentinel_service else _REDIS_PORT
     return ",".join(f"{one.hostname}:{one.port or port}" if one.hostname else one.path for one in parts)
 
 
-async def _tls_trouble(redis: RedisSettings, error: Exception) -> Trouble | None:
-    context = redis_tls(redis)
-    for address in _addresses(redis):
+async def _tls_problem(redis: RedisSettings, error: Exception) -> Problem | None:
+    context = redis_tls_context(redis)
+    for address in _host_ports(redis):
         if context is None:
-            if cause_of(error, ConnectionRefusedError) is None and await speaks_tls(
-                address, _SPEAKS_WITHIN_S
+            if find_cause(error, ConnectionRefusedError) is None and await speaks_tls(
+                address, _PROBE_TIMEOUT_S
             ):
-                what = f"{address[0]}:{address[1]}: speaks TLS, and {_URL} does not begin with rediss://"
-                return Trouble(what=what, todo="begin it with rediss://, or use the port without TLS")
+                message = f"{address[0]}:{address[1]}: speaks TLS, and {_URL} does not begin with rediss://"
+                return Problem(message=message, remedy="begin it with rediss://, or use the port without TLS")
             continue
-        names = _names(shown=context.shows)
-        if await _speaks_plainly(address):
-            what = f"{address[0]}:{address[1]}: does not speak TLS, and {_URL} begins with rediss://"
-            return Trouble(what=what, todo="begin it with redis://, or use its TLS port")
-        found = await tls_trouble(address, context, names)
+        names = _setting_names(has_certificate=context.has_client_certificate)
+        if await _speaks_plaintext(address):
+            message = f"{address[0]}:{address[1]}: does not speak TLS, and {_URL} begins with rediss://"
+            return Problem(message=message, remedy="begin it with redis://, or use its TLS port")
+        found = await diagnose_tls(address, context, names)
         if found is not None:
             return found
     # Those that were asked first may be well, and the master or node that they name not.
-    broken = cause_of(error, ssl.SSLError)
+    broken = find_cause(error, ssl.SSLError)
     if broken is not None and context is not None:
-        return explained(f"{place_of(redis)} (or where it leads)", broken, _names(shown=context.shows))
+        return explain_tls_error(f"{location_of(redis)} (or where it leads)", broken, _setting_names(has_certificate=context.has_client_certificate))
     return None
 
 
-def _addresses(redis: RedisSettings) -> list[Address]:
+def _host_ports(redis: RedisSettings) -> list[Address]:
     port = _SENTINEL_PORT if redis.sentinel_service else _REDIS_PORT
-    parts = [urlsplit(url) for url in addresses(redis.url)]
+    parts = [urlsplit(url) for url in host_urls(redis.url)]
     return [(one.hostname, one.port or port) for one in parts if one.hostname]
 
 
-async def _speaks_plainly(address: Address) -> bool:
+async def _speaks_plaintext(address: Address) -> bool:
     """Tell whether it understands a word in the clear; a Redis would be silent to a TLS greeting."""
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_SPEAKS_WITHIN_S):
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(*address)
             try:
                 writer.write(b"PING\r\n")
@@ -105,69 +105,69 @@ async def _speaks_plainly(address: Address) -> bool:
     return False
 
 
-def _unled(redis: RedisSettings, error: Exception) -> tuple[str, Trouble] | None:
-    place, name, text = place_of(redis), redis.sentinel_service, str(error)
-    denied = cause_of(error, exceptions.NoPermissionError)
+def _topology_error(redis: RedisSettings, error: Exception) -> tuple[str, Problem] | None:
+    location, name, text = location_of(redis), redis.sentinel_service, str(error)
+    denied = find_cause(error, exceptions.NoPermissionError)
     if denied is not None:
-        todo = "grant the user +sentinel|masters there" if name else _CLUSTER_ACL
-        return "permission", Trouble(what=f"{place}: this user may not ask ({words_of(denied)})", todo=todo)
+        remedy = "grant the user +sentinel|masters there" if name else _CLUSTER_ACL
+        return "permission", Problem(message=f"{location}: this user may not ask ({error_text(denied)})", remedy=remedy)
     if redis.cluster and "Cluster mode is not enabled" in text:
-        return "cluster", Trouble(what=f"{place}: no cluster", todo="unset BRIDGE_REDIS__CLUSTER")
+        return "cluster", Problem(message=f"{location}: no cluster", remedy="unset BRIDGE_REDIS__CLUSTER")
     if not isinstance(error, MasterNotFoundError):
         return None
     if "Authentication" in text:
-        todo = "mend BRIDGE_REDIS__SENTINEL_USERNAME and BRIDGE_REDIS__SENTINEL_PASSWORD"
-        return "login", Trouble(what=f"{place}: a sentinel refused the login", todo=todo)
+        remedy = "mend BRIDGE_REDIS__SENTINEL_USERNAME and BRIDGE_REDIS__SENTINEL_PASSWORD"
+        return "login", Problem(message=f"{location}: a sentinel refused the login", remedy=remedy)
     if " : " in text:
-        what = f"{place}: not every sentinel answers, and none that does knows a working master {name!r}"
-        return "sentinel", Trouble(what=what, todo="check the sentinels' addresses and the master's name")
-    return "sentinel", Trouble(
-        what=f"{place}: the sentinels know no working master {name!r}",
-        todo="mend BRIDGE_REDIS__SENTINEL_SERVICE, or see why that master is down",
+        message = f"{location}: not every sentinel answers, and none that does knows a working master {name!r}"
+        return "sentinel", Problem(message=message, remedy="check the sentinels' addresses and the master's name")
+    return "sentinel", Problem(
+        message=f"{location}: the sentinels know no working master {name!r}",
+        remedy="mend BRIDGE_REDIS__SENTINEL_SERVICE, or see why that master is down",
     )
 
 
-def _unreachable(error: Exception, place: str) -> tuple[str, Trouble]:
+def _access_error(error: Exception, location: str) -> tuple[str, Problem]:
     text = str(error)
     if isinstance(error, exceptions.RedisClusterException) and isinstance(error.__cause__, Exception):
         error = error.__cause__  # why the last of its nodes could not be asked
     if isinstance(error, exceptions.AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text:
-        todo = f"mend user and password in {_URL}, or BRIDGE_REDIS__PASSWORD"
-        return "login", Trouble(what=f"{place}: the login was refused", todo=todo)
-    return "address", _silent(error, place, text)
+        remedy = f"mend user and password in {_URL}, or BRIDGE_REDIS__PASSWORD"
+        return "login", Problem(message=f"{location}: the login was refused", remedy=remedy)
+    return "address", _connection_error(error, location, text)
 
 
-def _silent(error: Exception, place: str, text: str) -> Trouble:
-    if cause_of(error, socket.gaierror) is not None:
-        return Trouble(what=f"{place}: the name is not known here", todo="check its spelling and the DNS")
-    if cause_of(error, ConnectionRefusedError) is not None or "refused" in text or "111" in text:
-        return Trouble(what=f"{place}: refused", todo="nothing listens there; check the port, start Redis")
+def _connection_error(error: Exception, location: str, text: str) -> Problem:
+    if find_cause(error, socket.gaierror) is not None:
+        return Problem(message=f"{location}: the name is not known here", remedy="check its spelling and the DNS")
+    if find_cause(error, ConnectionRefusedError) is not None or "refused" in text or "111" in text:
+        return Problem(message=f"{location}: refused", remedy="nothing listens there; check the port, start Redis")
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
-        return Trouble(
-            what=f"{place}: no answer within {ANSWER_WITHIN_S:.0f} s",
-            todo="check the address, then firewalls, and how busy it is; it may be no Redis",
+        return Problem(
+            message=f"{location}: no answer within {RESPONSE_TIMEOUT_S:.0f} s",
+            remedy="check the address, then firewalls, and how busy it is; it may be no Redis",
         )
     if isinstance(error, exceptions.InvalidResponse):
-        return Trouble(
-            what=f"{place}: does not answer as a Redis does",
-            todo=f"check host and port of {_URL}: {_NO_REDIS}",
+        return Problem(
+            message=f"{location}: does not answer as a Redis does",
+            remedy=f"check host and port of {_URL}: {_NO_REDIS}",
         )
     # The library's words for an end of the stream; in a cluster or behind sentinels it is one of several.
-    reset = cause_of(error, ConnectionResetError) is not None or "Connection reset by peer" in text
+    reset = find_cause(error, ConnectionResetError) is not None or "Connection reset by peer" in text
     if reset or "Connection closed by server" in text:
-        return Trouble(
-            what=f"{place}: takes the connection and hangs up",
-            todo=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",
+        return Problem(
+            message=f"{location}: takes the connection and hangs up",
+            remedy=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",
         )
-    return Trouble(what=f"{place}: {words_of(error)}", todo=f"check {_URL} and Redis' log")
+    return Problem(message=f"{location}: {error_text(error)}", remedy=f"check {_URL} and Redis' log")
 
 
-def _names(*, shown: bool) -> Names:
-    return Names(
+def _setting_names(*, has_certificate: bool) -> SettingNames:
+    return SettingNames(
         cafile="BRIDGE_REDIS__SSL_CAFILE",
         certfile="BRIDGE_REDIS__SSL_CERTFILE",
         keyfile="BRIDGE_REDIS__SSL_KEYFILE",
         address=_URL,
-        clear=f"begin {_URL} with redis://, or use its TLS port",
-        shown=shown,
+        plaintext_remedy=f"begin {_URL} with redis://, or use its TLS port",
+        has_certificate=has_certificate,
     )

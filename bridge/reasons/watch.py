@@ -12,80 +12,80 @@ import structlog
 from msgspec import Struct
 
 from bridge.links import kafka_options
-from bridge.reasons.kafka import kafka_link_trouble
-from bridge.reasons.redis import trouble_now
-from bridge.reasons.trouble import Trouble
+from bridge.reasons.kafka import diagnose_cluster
+from bridge.reasons.redis import diagnose
+from bridge.reasons.trouble import Problem
 from bridge.settings.sections import KafkaSettings, RedisSettings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_Look = Callable[[], Awaitable[Trouble | None]]
+_Diagnose = Callable[[], Awaitable[Problem | None]]
 
 
-class Watching(Struct, frozen=True, kw_only=True):
+class MonitorIntervals(Struct, frozen=True, kw_only=True):
     """Seconds: how often it is asked whether a link is away, and how often why, for as long as it is."""
 
-    every_s: float = 1.0
-    again_s: float = 10.0
+    poll_s: float = 1.0
+    rediagnose_s: float = 10.0
 
 
-class LinkWatch:
+class ConnectivityMonitor:
     """Watches both links. ``kafka_away`` and ``redis_away`` say whether the program misses them."""
 
     def __init__(
         self,
         kafka: KafkaSettings,
         redis: RedisSettings,
-        kafka_away: Callable[[], bool],
-        redis_away: Callable[[], bool],
-        watching: Watching | None = None,
+        is_kafka_unavailable: Callable[[], bool],
+        is_redis_unavailable: Callable[[], bool],
+        intervals: MonitorIntervals | None = None,
     ) -> None:
         self._kafka = kafka
         self._redis = redis
-        self._kafka_away = kafka_away
-        self._redis_away = redis_away
-        self._watching = watching or Watching()
+        self._is_kafka_unavailable = is_kafka_unavailable
+        self._is_redis_unavailable = is_redis_unavailable
+        self._intervals = intervals or MonitorIntervals()
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        async with asyncio.TaskGroup() as both:  # a bug in one ends both, to begin again
-            both.create_task(self._watch("kafka_trouble", self._kafka_away, self._kafka_trouble))
-            both.create_task(self._watch("redis_trouble", self._redis_away, self._redis_trouble))
+        async with asyncio.TaskGroup() as group:  # a bug in one ends both, to begin again
+            group.create_task(self._monitor("kafka_trouble", self._is_kafka_unavailable, self._diagnose_kafka))
+            group.create_task(self._monitor("redis_trouble", self._is_redis_unavailable, self._diagnose_redis))
 
-    async def _watch(self, event: str, away: Callable[[], bool], look: _Look) -> None:
-        told, missed, looked_at = "", False, -inf
+    async def _monitor(self, event: str, is_unavailable: Callable[[], bool], diagnose_link: _Diagnose) -> None:
+        last_logged, unavailable, diagnosed_at = "", False, -inf
         clock = asyncio.get_running_loop().time
         while True:
-            before, missed = missed, away()
-            if before and not missed:
-                told = ""
-            late = not before or clock() - looked_at >= self._watching.again_s
+            was_unavailable, unavailable = unavailable, is_unavailable()
+            if was_unavailable and not unavailable:
+                last_logged = ""
+            is_due = not was_unavailable or clock() - diagnosed_at >= self._intervals.rediagnose_s
             # The first look is taken whatever is known: a link that nobody has used yet is not missed.
-            if looked_at == -inf or (missed and late):
-                looked_at = clock()
-                trouble = await look()
-                if trouble is not None and str(trouble) != told:
-                    told = str(trouble)
-                    log.warning(event, what=trouble.what, todo=trouble.todo)
-            await asyncio.sleep(self._watching.every_s)
+            if diagnosed_at == -inf or (unavailable and is_due):
+                diagnosed_at = clock()
+                problem = await diagnose_link()
+                if problem is not None and str(problem) != last_logged:
+                    last_logged = str(problem)
+                    log.warning(event, what=problem.message, todo=problem.remedy)
+            await asyncio.sleep(self._intervals.poll_s)
 
-    async def _kafka_trouble(self) -> Trouble | None:
+    async def _diagnose_kafka(self) -> Problem | None:
         try:
             options = kafka_options(self._kafka)
         except OSError as error:
-            return _unreadable("BRIDGE_KAFKA__", error)
-        return await kafka_link_trouble(options)
+            return _unreadable_files("BRIDGE_KAFKA__", error)
+        return await diagnose_cluster(options)
 
-    async def _redis_trouble(self) -> Trouble | None:
+    async def _diagnose_redis(self) -> Problem | None:
         try:
-            found = await trouble_now(self._redis)
+            found = await diagnose(self._redis)
         except OSError as error:
-            return _unreadable("BRIDGE_REDIS__", error)
+            return _unreadable_files("BRIDGE_REDIS__", error)
         return found and found[1]
 
 
-def _unreadable(section: str, error: OSError) -> Trouble:
-    return Trouble(
-        what=f"what {section}SSL_… or {section}…_FILE name cannot be used ({error})",
-        todo="see whether these files are whole, and a key is its certificate's",
+def _unreadable_files(section: str, error: OSError) -> Problem:
+    return Problem(
+        message=f"what {section}SSL_… or {section}…_FILE name cannot be used ({error})",
+        remedy="see whether these files are whole, and a key is its certificate's",
     )

@@ -13,10 +13,10 @@ from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
 from bridge.core.record import Routing
-from bridge.settings.addresses import usable
+from bridge.settings.addresses import load_tls_files
 from bridge.settings.apps import AppSettings
-from bridge.settings.mistakes import Mistake, Names, SettingsError, mistakes_of
-from bridge.settings.reading import read_environment, read_file, stacked
+from bridge.settings.mistakes import SettingIssue, SettingNamer, SettingsError, issues_from
+from bridge.settings.reading import read_environment, read_file, merge
 from bridge.settings.sections import (
     AdminSettings,
     DedupSettings,
@@ -32,7 +32,7 @@ from bridge.settings.sections import (
 from bridge.settings.tracing import TracingSettings
 from bridge.settings.weaknesses import Weakness, weaknesses
 
-__all__ = ["AppSettings", "Mistake", "Settings", "SettingsError", "Weakness", "describe", "load"]
+__all__ = ["AppSettings", "SettingIssue", "Settings", "SettingsError", "Weakness", "describe", "load"]
 
 AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 
@@ -54,9 +54,9 @@ class Settings(Section):
 
     @field_validator("kafka")
     @classmethod
-    def _certificates_can_be_used(cls, kafka: KafkaSettings) -> KafkaSettings:
+    def _check_tls_files(cls, kafka: KafkaSettings) -> KafkaSettings:
         if kafka.security_protocol.endswith("SSL"):
-            usable(kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile)
+            load_tls_files(kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile)
         return kafka
 
     def applications(self) -> dict[str, Application]:
@@ -85,19 +85,19 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
     ``config`` is a TOML file; where it is not given, the one that ``BRIDGE_CONFIG`` names, if any.
     """
     environment = os.environ if environment is None else environment
-    named = config or environment.get("BRIDGE_CONFIG") or None
-    values, mistakes = read_environment(environment)
-    names = Names()
-    if named:
-        in_file, more = read_file(Path(named), "--config" if config else "BRIDGE_CONFIG")
-        names = Names(str(named), in_file, values)
-        values, mistakes = stacked(values, in_file), mistakes + more
+    config_path = config or environment.get("BRIDGE_CONFIG") or None
+    values, issues = read_environment(environment)
+    names = SettingNamer()
+    if config_path:
+        file_values, file_issues = read_file(Path(config_path), "--config" if config else "BRIDGE_CONFIG")
+        names = SettingNamer(str(config_path), file_values, values)
+        values, issues = merge(values, file_values), issues + file_issues
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise SettingsError(mistakes + mistakes_of(error, Settings, names)) from None
-    if mistakes:
-        raise SettingsError(mistakes)
+        raise SettingsError(issues + issues_from(error, Settings, names)) from None
+    if issues:
+        raise SettingsError(issues)
     return settings
 
 
@@ -110,12 +110,12 @@ def describe() -> list[tuple[str, str, str]]:
         if not (isinstance(model, type) and issubclass(model, Section)):
             raise TypeError(f"{section} is no section")
         for name, inner in model.model_fields.items():
-            shown = (
+            default = (
                 ""
                 if inner.default in (None, ()) or "Secret" in repr(inner.annotation)
                 else str(inner.default)
             )
-            rows.append((f"{prefix}__{name.upper()}", shown, inner.description or ""))
+            rows.append((f"{prefix}__{name.upper()}", default, inner.description or ""))
     return rows
 
 

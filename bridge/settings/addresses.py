@@ -9,25 +9,25 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext, create_default_context
 from urllib.parse import parse_qsl, urlsplit
 
 
-def addresses(url: str) -> list[str]:
+def host_urls(url: str) -> list[str]:
     """Give one URL for each of the hosts that ``url`` lists, all else the same."""
     scheme, _, rest = url.partition("://")
-    place, end = re.split(r"(?=[/?#]|$)", rest, maxsplit=1)
-    login, at, hosts = place.rpartition("@")
+    authority, end = re.split(r"(?=[/?#]|$)", rest, maxsplit=1)
+    login, at, hosts = authority.rpartition("@")
     return [f"{scheme}://{login}{at}{host}{end}" for host in hosts.split(",")]
 
 
-def reachable(url: str) -> str:
+def check_url(url: str) -> str:
     """Refuse what the client library would refuse only when it connects, or read as something else."""
-    each = addresses(url)
+    each = host_urls(url)
     for one in each:
-        _one_reachable(one)
+        _check_host_url(one)
     if len(each) > 1 and not all(urlsplit(one).hostname for one in each):
         raise ValueError("must have a host before and after each comma")
     return url
 
 
-def resolvable(host: str) -> None:
+def check_hostname(host: str) -> None:
     """Refuse what no resolver takes: the libraries fail on it with an error that is none of a connection."""
     try:
         host.encode("idna")
@@ -35,7 +35,7 @@ def resolvable(host: str) -> None:
         raise ValueError("must have a host without an empty part or one of over 63 characters") from None
 
 
-def _one_reachable(url: str) -> None:
+def _check_host_url(url: str) -> None:
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -43,7 +43,7 @@ def _one_reachable(url: str) -> None:
         raise ValueError("must have a port from 1 to 65535") from None
     if port == 0:
         raise ValueError("must have a port from 1 to 65535")
-    resolvable(parts.hostname or "")
+    check_hostname(parts.hostname or "")
     if parts.scheme != "unix" and not re.fullmatch(r"/?\d*", parts.path, re.ASCII):
         raise ValueError("must have a database number after the host, or nothing")
     options = parse_qsl(parts.query, keep_blank_values=True)
@@ -66,47 +66,47 @@ _TLS_OPTIONS = (
     "ssl_check_hostname",
 )
 # The client of a cluster does not know these.
-_NOT_IN_A_CLUSTER = ("ssl_ca_path", "ssl_password")
+_NOT_FOR_CLUSTER = ("ssl_ca_path", "ssl_password")
 
 
-def fitting(url: str, *, sentinels: bool, cluster: bool) -> None:
+def check_topology(url: str, *, sentinels: bool, cluster: bool) -> None:
     """Refuse what cannot be meant together."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if sentinels and cluster:
         raise ValueError("sentinel_service and cluster exclude each other")
-    if not (sentinels or cluster) and len(addresses(url)) > 1:
+    if not (sentinels or cluster) and len(host_urls(url)) > 1:
         raise ValueError("several hosts in url need sentinel_service or cluster")
     if (sentinels or cluster) and parts.scheme == "unix":
         raise ValueError("sentinel_service and cluster need redis:// or rediss:// as url")
     if cluster and int(options.get("db") or parts.path.strip("/") or 0):
         raise ValueError("a cluster has only database 0")
-    if cluster and any(name in options for name in _NOT_IN_A_CLUSTER):
-        raise ValueError(f"with cluster url may not have {' or '.join(_NOT_IN_A_CLUSTER)}")
+    if cluster and any(name in options for name in _NOT_FOR_CLUSTER):
+        raise ValueError(f"with cluster url may not have {' or '.join(_NOT_FOR_CLUSTER)}")
 
 
-def url_password(url: str) -> bool:
+def has_url_password(url: str) -> bool:
     """Tell whether the address has a password in it."""
-    parts = urlsplit(addresses(url)[0])
+    parts = urlsplit(host_urls(url)[0])
     return bool(parts.password or dict(parse_qsl(parts.query)).get("password"))
 
 
-def once(name: str, *ways: object) -> None:
+def check_given_once(name: str, *values: object) -> None:
     """Refuse a secret that is given in more ways than one."""
-    if sum(map(bool, ways)) > 1:
+    if sum(map(bool, values)) > 1:
         raise ValueError(f"{name} is given twice")
 
 
-def by_files(url: str) -> None:
+def check_tls_files(url: str) -> None:
     """Refuse files for TLS beside an address that speaks none, or that names files itself."""
     if urlsplit(url).scheme != "rediss":
         raise ValueError("ssl_cafile, ssl_certfile and ssl_keyfile need rediss:// as url")
-    named = {name for name, _ in parse_qsl(urlsplit(addresses(url)[0]).query)}
+    named = {name for name, _ in parse_qsl(urlsplit(host_urls(url)[0]).query)}
     if named & {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile"}:
         raise ValueError("certificates are given twice, also in url")
 
 
-def usable(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> None:
+def load_tls_files(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> None:
     """Refuse files that TLS cannot begin with."""
     if bool(certfile) != bool(keyfile):
         raise ValueError("ssl_certfile and ssl_keyfile go together")
@@ -118,7 +118,7 @@ def usable(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> 
         raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None
 
 
-def servable(certfile: Path, keyfile: Path, client_cafile: Path | None) -> None:
+def load_server_tls_files(certfile: Path, keyfile: Path, client_cafile: Path | None) -> None:
     """Refuse files with which no server can speak TLS."""
     context = SSLContext(PROTOCOL_TLS_SERVER)
     try:

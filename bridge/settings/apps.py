@@ -56,18 +56,18 @@ class AppSettings(Section):
 
     @field_validator("sign_keys", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_list(cls, value: object) -> object:
         return [part.strip() for part in re.split(r",|\n", value)] if isinstance(value, str) else value
 
     @field_validator("token")
     @classmethod
-    def _fits_a_path(cls, value: SecretStr | None) -> SecretStr | None:
+    def _check_token(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9._~-]{1,128}", value.get_secret_value()):
             raise ValueError("must be 1 to 128 letters, digits, '-', '.', '_', '~'")
         return value
 
     @model_validator(mode="after")
-    def _proof_is_possible(self) -> Self:
+    def _check_signing(self) -> Self:
         if self.sign_key and self.sign_keys:
             raise ValueError("sign_key and sign_keys exclude each other")
         if "signature" in self.model_fields_set and not (self.sign_key or self.sign_keys):
@@ -75,7 +75,7 @@ class AppSettings(Section):
         return self
 
     @model_validator(mode="after")
-    def _mode_has_what_it_needs(self) -> Self:
+    def _check_mode(self) -> Self:
         keys = bool(self.secret_id) + bool(self.secret_key)
         others = bool(self.credentials_dir) + bool(self.credentials_provider)
         if self.mode == "push":

@@ -18,11 +18,11 @@ from pydantic import (
     SecretStr,
 )
 
-from bridge.settings.addresses import reachable, resolvable
+from bridge.settings.addresses import check_url, check_hostname
 from bridge.settings.secret_files import read_secret
 
 
-def _matching(pattern: str, meaning: str) -> AfterValidator:
+def _match_validator(pattern: str, meaning: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
             raise ValueError(f"must be {meaning}")
@@ -31,13 +31,13 @@ def _matching(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _split(value: object) -> object:
+def _split_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _topic_template(value: str) -> str:
+def _check_topic_template(value: str) -> str:
     try:
         fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
         fits = fields <= {"type", "app"} and _TOPIC.fullmatch(value.format(type="t", app="a"))
@@ -48,16 +48,16 @@ def _topic_template(value: str) -> str:
     return value
 
 
-def _brokers(value: str) -> str:
+def _check_brokers(value: str) -> str:
     for each in value.split(","):
         host, _, port = each.strip().rpartition(":")
-        resolvable(host.strip("[]"))
+        check_hostname(host.strip("[]"))
         if not 1 <= int(port) <= _PORT_MAX:
             raise ValueError("must have ports from 1 to 65535")
     return value
 
 
-def _readable(path: Path) -> Path:
+def _check_readable(path: Path) -> Path:
     try:
         read_secret(path)
     except OSError as error:
@@ -70,32 +70,32 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
 _PORT_MAX = 65535
 _BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
 
-Topic = Annotated[str, _matching(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
-TopicTemplate = Annotated[str, AfterValidator(_topic_template)]
+Topic = Annotated[str, _match_validator(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
+TopicTemplate = Annotated[str, AfterValidator(_check_topic_template)]
 Brokers = Annotated[
     str,
-    _matching(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated"),
-    AfterValidator(_brokers),
+    _match_validator(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated"),
+    AfterValidator(_check_brokers),
 ]
 RedisUrl = Annotated[
     str,
-    _matching(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path"),
-    AfterValidator(reachable),
+    _match_validator(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path"),
+    AfterValidator(check_url),
 ]
-Endpoint = Annotated[str, _matching(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+Endpoint = Annotated[str, _match_validator(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
 Uri = Annotated[
     str,
-    _matching(
+    _match_validator(
         r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*",
         "the start of a URI, like urn:… or https://…",
     ),
 ]
 Host = Annotated[str, Field(pattern=r"^\S*$")]
 HostNames = Annotated[
-    str, _matching(r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated")
+    str, _match_validator(r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated")
 ]
-Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split)]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_list)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-SecretFile = Annotated[FilePath, AfterValidator(_readable)]
-Bytes = Annotated[ByteSize, Field(ge=1)]
+SecretFile = Annotated[FilePath, AfterValidator(_check_readable)]
+PositiveBytes = Annotated[ByteSize, Field(ge=1)]

@@ -4,8 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ByteSize, Field, FilePath, SecretStr, model_validator
 
-from bridge.settings.addresses import by_files, fitting, once, url_password, usable
-from bridge.settings.kinds import Brokers, Bytes, RedisUrl, SecretFile, Topic, TopicTemplate
+from bridge.settings.addresses import check_tls_files, check_topology, check_given_once, has_url_password, load_tls_files
+from bridge.settings.kinds import Brokers, PositiveBytes, RedisUrl, SecretFile, Topic, TopicTemplate
 from bridge.settings.section import Section
 
 MIB = 1024 * 1024
@@ -40,7 +40,7 @@ class KafkaSettings(Section):
     topic_dead_letter: Topic = Field(
         default="vod.dead-letter", description="Topic of what can never be an event."
     )
-    topic_max_message_bytes: Bytes = Field(
+    topic_max_message_bytes: PositiveBytes = Field(
         default=ByteSize(16 * MIB),
         ge=MIB,
         le=16 * MIB,
@@ -69,10 +69,10 @@ class KafkaSettings(Section):
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         default="none", description="none, gzip, or snappy, lz4, zstd where the cramjam package is installed."
     )
-    batch_max_bytes: Bytes = Field(
+    batch_max_bytes: PositiveBytes = Field(
         default=ByteSize(512 * 1024), description="Largest batch for one partition."
     )
-    in_flight_max_bytes: Bytes = Field(
+    in_flight_max_bytes: PositiveBytes = Field(
         default=ByteSize(64 * MIB), description="Bytes handed to the producer and not yet acknowledged."
     )
     slow_after_s: float = Field(
@@ -80,7 +80,7 @@ class KafkaSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _login_is_whole(self) -> Self:
+    def _check_login(self) -> Self:
         if self.security_protocol.startswith("SASL"):
             if self.sasl_mechanism == "OAUTHBEARER":
                 if self.sasl_token_file is None:
@@ -134,21 +134,21 @@ class RedisSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _one_way_leads_there(self) -> Self:
-        fitting(self.url, sentinels=bool(self.sentinel_service), cluster=self.cluster)
-        once("password", self.password, self.password_file, url_password(self.url))
-        once("sentinel_password", self.sentinel_password, self.sentinel_password_file)
-        at_sentinels = bool(self.sentinel_password.get_secret_value() or self.sentinel_password_file)
-        if (self.sentinel_username or at_sentinels) and not self.sentinel_service:
+    def _check_topology(self) -> Self:
+        check_topology(self.url, sentinels=bool(self.sentinel_service), cluster=self.cluster)
+        check_given_once("password", self.password, self.password_file, has_url_password(self.url))
+        check_given_once("sentinel_password", self.sentinel_password, self.sentinel_password_file)
+        has_sentinel_password = bool(self.sentinel_password.get_secret_value() or self.sentinel_password_file)
+        if (self.sentinel_username or has_sentinel_password) and not self.sentinel_service:
             raise ValueError("sentinel_username and sentinel_password need sentinel_service")
-        if self.sentinel_username and not at_sentinels:
+        if self.sentinel_username and not has_sentinel_password:
             raise ValueError("sentinel_username needs sentinel_password")
         return self
 
     @model_validator(mode="after")
-    def _certificates_can_be_used(self) -> Self:
+    def _check_tls_files(self) -> Self:
         files = (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
         if any(files):
-            by_files(self.url)
-            usable(*files)
+            check_tls_files(self.url)
+            load_tls_files(*files)
         return self

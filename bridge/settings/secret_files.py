@@ -8,7 +8,7 @@ from pathlib import Path
 
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
 _BLANKS = "\ufeff\u200b\u00a0 \t\r\n\v\f\x00"
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 
 
 class SecretFileError(ValueError):
@@ -17,10 +17,10 @@ class SecretFileError(ValueError):
 
 def read_secret(path: Path, *, lines: bool = False) -> str:
     """Read a secret; with ``lines`` it may have several. Raises OSError and `SecretFileError`."""
-    if path.stat().st_size > _MOST_BYTES:
+    if path.stat().st_size > _MAX_BYTES:
         raise SecretFileError("is too large for a secret")
     try:
-        text = cleaned(path.read_text("utf-8"))
+        text = clean_secret(path.read_text("utf-8"))
     except UnicodeDecodeError:
         raise SecretFileError("cannot be read: not UTF-8 text") from None
     if not text:
@@ -34,6 +34,6 @@ def read_secret(path: Path, *, lines: bool = False) -> str:
     return text
 
 
-def cleaned(text: str) -> str:
+def clean_secret(text: str) -> str:
     """Take away what is there by accident: a byte order mark, line ends and blanks at the ends."""
     return text.strip(_BLANKS)

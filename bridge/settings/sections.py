@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.addresses import servable
-from bridge.settings.kinds import Bytes, Host, HostNames, Networks, Port, Uri
+from bridge.settings.addresses import load_server_tls_files
+from bridge.settings.kinds import PositiveBytes, Host, HostNames, Networks, Port, Uri
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.section import Section
 
@@ -49,11 +49,11 @@ class HttpSettings(Section):
     held_max: int = Field(
         default=2000, ge=0, description="Deliveries kept while held; beyond, only the silence is."
     )
-    held_max_bytes: Bytes = Field(default=ByteSize(64 * MIB), description="Bytes of bodies kept while held.")
-    body_max_bytes: Bytes = Field(
+    held_max_bytes: PositiveBytes = Field(default=ByteSize(64 * MIB), description="Bytes of bodies kept while held.")
+    body_max_bytes: PositiveBytes = Field(
         default=ByteSize(4 * MIB), description="Largest body, as received and after decompression."
     )
-    bodies_max_bytes: Bytes = Field(
+    bodies_max_bytes: PositiveBytes = Field(
         default=ByteSize(128 * MIB),
         description="Bytes of bodies in work at once; further deliveries wait for room.",
     )
@@ -89,13 +89,13 @@ class HttpSettings(Section):
     )
 
     @model_validator(mode="after")
-    def _one_body_fits(self) -> Self:
+    def _check_body_budget(self) -> Self:
         if self.bodies_max_bytes < 2 * self.body_max_bytes:
             raise ValueError("bodies_max_bytes must be at least twice body_max_bytes")
         return self
 
     @model_validator(mode="after")
-    def _tls_can_begin(self) -> Self:
+    def _check_tls(self) -> Self:
         if bool(self.tls_certfile) != bool(self.tls_keyfile):
             raise ValueError("tls_certfile and tls_keyfile go together")
         if self.tls_client_cafile and not self.tls_certfile:
@@ -103,7 +103,7 @@ class HttpSettings(Section):
                 "tls_client_cafile needs tls_certfile and tls_keyfile: without TLS nobody is asked"
             )
         if self.tls_certfile and self.tls_keyfile:
-            servable(self.tls_certfile, self.tls_keyfile, self.tls_client_cafile)
+            load_server_tls_files(self.tls_certfile, self.tls_keyfile, self.tls_client_cafile)
         return self
 
 
@@ -140,7 +140,7 @@ class SpoolSettings(Section):
 
     @field_validator("max_bytes")
     @classmethod
-    def _none_or_enough(cls, value: ByteSize) -> ByteSize:
+    def _check_min_size(cls, value: ByteSize) -> ByteSize:
         if 0 < value < MIB:
             raise ValueError("must be 0 (no spool) or at least 1 MiB (1048576)")
         return value

@@ -18,7 +18,7 @@ class TracingSettings(Section):
 
     @field_validator("enabled")
     @classmethod
-    def _can_be(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
+    def _check_installed(cls, value: bool) -> bool:  # noqa: FBT001 - pydantic's signature
         if value and not _installed("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"):
             raise ValueError("needs: pip install 'vod-event-bridge[otel]'")
         return value

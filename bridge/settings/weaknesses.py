@@ -10,20 +10,20 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bridge.settings.addresses import addresses
+from bridge.settings.addresses import host_urls
 from bridge.settings.apps import AppSettings
 from bridge.settings.link_sections import KafkaSettings, RedisSettings
 from bridge.settings.secret_files import SecretFileError, read_secret
 
-_LENGTH = 16
-_LONGER = f"use {_LENGTH} or more random letters and digits"
+_LENGTH_MIN = 16
+_LONGER_REMEDY = f"use {_LENGTH_MIN} or more random letters and digits"
 
 
 class Weakness(NamedTuple):
     """One of them, and what to do about it."""
 
-    what: str
-    todo: str
+    message: str
+    remedy: str
 
 
 def weaknesses(apps: Mapping[str, AppSettings], kafka: KafkaSettings, redis: RedisSettings) -> list[Weakness]:
@@ -37,27 +37,27 @@ def weaknesses(apps: Mapping[str, AppSettings], kafka: KafkaSettings, redis: Red
         if app.mode == "push" and not (app.sign_key or app.sign_keys or app.token)
     ]
     for name, app in apps.items():
-        found += _of_application(name, app)
-    return [*found, *_of_kafka(kafka), *_of_redis(redis)]
+        found += _application_weaknesses(name, app)
+    return [*found, *_kafka_weaknesses(kafka), *_redis_weaknesses(redis)]
 
 
-def _of_application(name: str, app: AppSettings) -> Iterator[Weakness]:
-    its = f"BRIDGE_APPS__{name.replace('-', '_').upper()}__"
+def _application_weaknesses(name: str, app: AppSettings) -> Iterator[Weakness]:
+    prefix = f"BRIDGE_APPS__{name.replace('-', '_').upper()}__"
     if app.token:
-        yield from _short(f"{its}TOKEN", app.token.get_secret_value())
+        yield from _short_secret(f"{prefix}TOKEN", app.token.get_secret_value())
     for key in app.sign_keys or ((app.sign_key,) if app.sign_key else ()):
-        variable = f"{its}SIGN_KEY{'S' if app.sign_keys else ''}"
+        variable = f"{prefix}SIGN_KEY{'S' if app.sign_keys else ''}"
         text = key.get_secret_value()
         if not re.fullmatch(r"[A-Za-z0-9]+", text):
             yield Weakness(
                 f"{variable} is not letters and digits alone: blanks, quotes or a line end may have got in",
                 "compare it with the key that the vendor's console shows",
             )
-        yield from _short(variable, text)
+        yield from _short_secret(variable, text)
     if app.signature == "optional":
         yield Weakness(
             f"application {name}: signature is optional: an unsigned notification is published",
-            f"set {its}SIGNATURE=required once the vendor signs",
+            f"set {prefix}SIGNATURE=required once the vendor signs",
         )
     if app.mode == "pull" and app.sub_app_id is None:
         yield Weakness(
@@ -66,18 +66,18 @@ def _of_application(name: str, app: AppSettings) -> Iterator[Weakness]:
         )
     if app.endpoint.startswith("http://") and not _is_local(urlsplit(app.endpoint).hostname):
         yield Weakness(
-            f"{its}ENDPOINT is http://: what signs requests, and events, cross the network in the clear",
+            f"{prefix}ENDPOINT is http://: what signs requests, and events, cross the network in the clear",
             "use https://",
         )
 
 
-def _of_kafka(kafka: KafkaSettings) -> Iterator[Weakness]:
+def _kafka_weaknesses(kafka: KafkaSettings) -> Iterator[Weakness]:
     if kafka.security_protocol.startswith("SASL"):
         password = kafka.sasl_password.get_secret_value()
         if kafka.sasl_password_file:
             with suppress(OSError, SecretFileError):
                 password = read_secret(kafka.sasl_password_file)
-        yield from _short("BRIDGE_KAFKA__SASL_PASSWORD", password)
+        yield from _short_secret("BRIDGE_KAFKA__SASL_PASSWORD", password)
     hosts = [part.strip().rpartition(":")[0] for part in kafka.bootstrap_servers.split(",")]
     if kafka.security_protocol == "SASL_PLAINTEXT" and not all(map(_is_local, hosts)):
         yield Weakness(
@@ -86,21 +86,21 @@ def _of_kafka(kafka: KafkaSettings) -> Iterator[Weakness]:
         )
 
 
-def _of_redis(redis: RedisSettings) -> Iterator[Weakness]:
-    first, *_ = ways = [urlsplit(url) for url in addresses(redis.url)]
+def _redis_weaknesses(redis: RedisSettings) -> Iterator[Weakness]:
+    first, *_ = hosts_parsed = [urlsplit(url) for url in host_urls(redis.url)]
     options = dict(parse_qsl(first.query))
     password = unquote(first.password or "") or options.get("password", "")
     password = password or redis.password.get_secret_value()
-    at_sentinels = redis.sentinel_password.get_secret_value()
+    sentinel_login_password = redis.sentinel_password.get_secret_value()
     with suppress(OSError, SecretFileError):
         if redis.password_file:
             password = read_secret(redis.password_file)
         if redis.sentinel_password_file:
-            at_sentinels = read_secret(redis.sentinel_password_file)
-    yield from _short("BRIDGE_REDIS__PASSWORD (or the URL's)", password)
-    yield from _short("BRIDGE_REDIS__SENTINEL_PASSWORD", at_sentinels)
-    remote = not all(_is_local(way.hostname) for way in ways)
-    if (password or at_sentinels) and first.scheme == "redis" and remote:
+            sentinel_login_password = read_secret(redis.sentinel_password_file)
+    yield from _short_secret("BRIDGE_REDIS__PASSWORD (or the URL's)", password)
+    yield from _short_secret("BRIDGE_REDIS__SENTINEL_PASSWORD", sentinel_login_password)
+    remote = not all(_is_local(host_parsed.hostname) for host_parsed in hosts_parsed)
+    if (password or sentinel_login_password) and first.scheme == "redis" and remote:
         yield Weakness(
             "BRIDGE_REDIS__URL is redis:// with a password: the login crosses the network in the clear",
             "use rediss://",
@@ -114,10 +114,10 @@ def _of_redis(redis: RedisSettings) -> Iterator[Weakness]:
         )
 
 
-def _short(variable: str, secret: str) -> Iterator[Weakness]:
-    if 0 < len(secret) < _LENGTH:
+def _short_secret(variable: str, secret: str) -> Iterator[Weakness]:
+    if 0 < len(secret) < _LENGTH_MIN:
         length = f"{len(secret)} character{'' if len(secret) == 1 else 's'}"
-        yield Weakness(f"{variable} has {length}: it can be guessed", _LONGER)
+        yield Weakness(f"{variable} has {length}: it can be guessed", _LONGER_REMEDY)
 
 
 def _is_local(host: str | None) -> bool:

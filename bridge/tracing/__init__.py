@@ -9,49 +9,49 @@ from contextvars import Context
 from typing import Protocol
 
 from bridge.core.event import Notification
-from bridge.core.outcome import Outcome
-from bridge.journeys import Memory
-from bridge.pipeline import Writer
-from bridge.telling import Told
+from bridge.core.outcome import DeliveryResult
+from bridge.journeys import DedupStore
+from bridge.pipeline import RecordWriter
+from bridge.telling import Promise
 
-Deliver = Callable[[Notification], Told[Outcome]]
+Deliver = Callable[[Notification], Promise[DeliveryResult]]
 
 
-class DeliverIn(Protocol):
+class DeliverInContext(Protocol):
     """What takes a delivery to its ending, in the context that it is given."""
 
-    def __call__(self, notification: Notification, context: Context | None = None, /) -> Told[Outcome]:
+    def __call__(self, notification: Notification, context: Context | None = None, /) -> Promise[DeliveryResult]:
         """Begin."""
 
 
-class Traces(Protocol):
+class Tracing(Protocol):
     """What wraps the parts of a delivery's way. ``stop`` takes at most so many seconds and never raises."""
 
-    def deliver(self, deliver: DeliverIn) -> Deliver:
+    def deliver(self, deliver: DeliverInContext) -> Deliver:
         """Wrap what takes a delivery to its ending."""
 
-    def memory(self, memory: Memory) -> Memory:
+    def dedup(self, dedup: DedupStore) -> DedupStore:
         """Wrap what remembers occurrences."""
 
-    def writer(self, writer: Writer) -> Writer:
+    def writer(self, writer: RecordWriter) -> RecordWriter:
         """Wrap what makes records durable."""
 
     async def stop(self, seconds: float) -> None:
         """Hand over what is left."""
 
 
-class Untraced:
+class NoopTracing:
     """Gives every part back as it is."""
 
-    def deliver(self, deliver: DeliverIn) -> Deliver:
+    def deliver(self, deliver: DeliverInContext) -> Deliver:
         """Give it back."""
         return deliver
 
-    def memory(self, memory: Memory) -> Memory:
+    def dedup(self, dedup: DedupStore) -> DedupStore:
         """Give it back."""
-        return memory
+        return dedup
 
-    def writer(self, writer: Writer) -> Writer:
+    def writer(self, writer: RecordWriter) -> RecordWriter:
         """Give it back."""
         return writer
 

@@ -27,64 +27,64 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 from structlog.contextvars import bound_contextvars
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import ClaimStatus, Claim
 from bridge.core.event import Notification, Record
-from bridge.core.outcome import Ending, Outcome, Rejected, Unavailable
-from bridge.io.ingress.answers import answer_of
-from bridge.journeys import Memory
-from bridge.pipeline import Ticket, Writer
-from bridge.telling import Told
-from bridge.tracing import Deliver, DeliverIn
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError, UnavailableError
+from bridge.io.ingress.answers import response_for
+from bridge.journeys import DedupStore
+from bridge.pipeline import WriteHandle, RecordWriter
+from bridge.telling import Promise
+from bridge.tracing import Deliver, DeliverInContext
 
 _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS_A_MILLISECOND = 1_000_000
 _SERVER_ERROR = 500
-_ABOVE_MAX = 100_000
+_PARENTS_MAX = 100_000
 # The address ends with a token: it is never written down, so the path is told as a template.
 _ROUTE = "/callbacks/{app}"
 
 
-def traced_deliver(deliver: DeliverIn, tracer: Tracer) -> Deliver:
+def traced_deliver(deliver: DeliverInContext, tracer: Tracer) -> Deliver:
     """Give ``deliver`` with a span around it: the child of the request's, or the root of a new trace."""
 
-    def traced(notification: Notification) -> Told[Outcome]:
+    def traced(notification: Notification) -> Promise[DeliveryResult]:
         pushed = notification.mode == "push"
         span = tracer.start_span(
             f"POST {_ROUTE}" if pushed else f"process {notification.mode}",
-            context=_parent_of(notification),
+            context=_parent_context(notification),
             kind=SpanKind.SERVER if pushed else SpanKind.CONSUMER,
-            attributes=_of_notification(notification),
+            attributes=_notification_attributes(notification),
             start_time=notification.received_ms * _NANOSECONDS_A_MILLISECOND,
         )
         trace = span.get_span_context()
-        named = {"trace_id": format_trace_id(trace.trace_id)} if trace.is_valid else {}
-        with use_span(span), bound_contextvars(**named):
-            told = deliver(notification, copy_context())
-        told.then(partial(_end_delivery, span, told, pushed=pushed))
-        return told
+        log_fields = {"trace_id": format_trace_id(trace.trace_id)} if trace.is_valid else {}
+        with use_span(span), bound_contextvars(**log_fields):
+            promise = deliver(notification, copy_context())
+        promise.on_done(partial(_end_delivery, span, promise, pushed=pushed))
+        return promise
 
     return traced
 
 
-def _sampled(span: Span) -> bool:
+def _is_sampled(span: Span) -> bool:
     """Tell whether spans below ``span`` are wanted; also once it has ended, for what comes late."""
     return span.get_span_context().trace_flags.sampled
 
 
-def _parent_of(notification: Notification) -> Context:
+def _parent_context(notification: Notification) -> Context:
     """Read what the request says of its trace; what cannot be read, or is not there, begins a new one."""
     if not notification.traceparent:
         return Context()
-    told = {"traceparent": notification.traceparent, "tracestate": notification.tracestate}
-    return _W3C.extract(told, Context())
+    promise = {"traceparent": notification.traceparent, "tracestate": notification.tracestate}
+    return _W3C.extract(promise, Context())
 
 
-def _of_notification(notification: Notification) -> Attributes:
+def _notification_attributes(notification: Notification) -> Attributes:
     app = notification.application.name
-    of_ours = {"vod.app": app, "vod.mode": notification.mode}
+    common = {"vod.app": app, "vod.mode": notification.mode}
     if notification.mode != "push":
-        return of_ours | {"messaging.operation.type": "process", "messaging.system": "tencent_vod"}
-    return of_ours | {
+        return common | {"messaging.operation.type": "process", "messaging.system": "tencent_vod"}
+    return common | {
         "http.request.method": "POST",
         "http.route": _ROUTE,
         "url.path": f"/callbacks/{app}",
@@ -92,84 +92,84 @@ def _of_notification(notification: Notification) -> Attributes:
     }
 
 
-def _end_delivery(span: Span, told: Told[Outcome], *, pushed: bool) -> None:
-    if span.is_recording() and told.error is None:
-        _tell(span, told.result(), pushed=pushed)
+def _end_delivery(span: Span, promise: Promise[DeliveryResult], *, pushed: bool) -> None:
+    if span.is_recording() and promise.exception is None:
+        _set_result(span, promise.result(), pushed=pushed)
     span.end()
 
 
-def _tell(span: Span, outcome: Outcome, *, pushed: bool) -> None:
-    span.set_attribute("vod.ending", outcome.ending.value)
-    if outcome.event_type:
-        span.set_attribute("vod.type", outcome.event_type)
-    if outcome.event_id:
-        span.set_attribute("cloudevents.event_id", outcome.event_id)
-    if outcome.reason:
-        span.set_attribute("vod.reason", str(outcome.reason))
-    status = int(answer_of(outcome).status[:3])
+def _set_result(span: Span, result: DeliveryResult, *, pushed: bool) -> None:
+    span.set_attribute("vod.ending", result.outcome.value)
+    if result.event_type:
+        span.set_attribute("vod.type", result.event_type)
+    if result.event_id:
+        span.set_attribute("cloudevents.event_id", result.event_id)
+    if result.reason:
+        span.set_attribute("vod.reason", str(result.reason))
+    status = int(response_for(result).status[:3])
     if pushed:
         span.set_attribute("http.response.status_code", status)
     if status >= _SERVER_ERROR:
-        span.set_attribute("error.type", str(status) if pushed else outcome.ending.value)
-        span.set_status(Status(StatusCode.ERROR, outcome.detail))
+        span.set_attribute("error.type", str(status) if pushed else result.outcome.value)
+        span.set_status(Status(StatusCode.ERROR, result.detail))
 
 
-class TracedMemory:
+class TracedDedup:
     """A memory whose claims, commits and releases have a span each.
 
     Renewals have none: one call renews the claims of many deliveries, and belongs to no trace of theirs.
     """
 
-    def __init__(self, memory: Memory, tracer: Tracer) -> None:
-        self._memory = memory
+    def __init__(self, dedup: DedupStore, tracer: Tracer) -> None:
+        self._dedup = dedup
         self._tracer = tracer
-        self._above: dict[str, Span] = {}  # what the endings of claims belong to, by token
+        self._parents: dict[str, Span] = {}  # what the endings of claims belong to, by token
 
-    def claim(self, claim: Claim) -> Told[Claim]:
+    def claim(self, claim: Claim) -> Promise[Claim]:
         """Ask for an occurrence."""
-        above = get_current_span()
-        if not _sampled(above):
-            return self._memory.claim(claim)
-        span = self._begin("claim", claim, above)
-        told = self._memory.claim(claim)
-        told.then(partial(self._answered, told, span, above))
-        return told
+        parent = get_current_span()
+        if not _is_sampled(parent):
+            return self._dedup.claim(claim)
+        span = self._start_span("claim", claim, parent)
+        promise = self._dedup.claim(claim)
+        promise.on_done(partial(self._on_claimed, promise, span, parent))
+        return promise
 
-    def commit(self, claim: Claim) -> Told[bool]:
+    def commit(self, claim: Claim) -> Promise[bool]:
         """Remember that the event is durable; tells whether that was heard."""
-        return self._settled("commit", claim, self._memory.commit)
+        return self._settle("commit", claim, self._dedup.commit)
 
-    def release(self, claim: Claim) -> Told[bool]:
+    def release(self, claim: Claim) -> Promise[bool]:
         """Let the next one try; tells whether that was heard."""
-        return self._settled("release", claim, self._memory.release)
+        return self._settle("release", claim, self._dedup.release)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Keep the claims of an owner that still works."""
-        await self._memory.renew(claims)
+        await self._dedup.renew(claims)
 
-    def _answered(self, told: Told[Claim], span: Span, above: Span) -> None:
-        claim = told.result()
-        span.set_attribute("vod.claim.answer", claim.answer.value)
+    def _on_claimed(self, promise: Promise[Claim], span: Span, parent: Span) -> None:
+        claim = promise.result()
+        span.set_attribute("vod.claim.answer", claim.status.value)
         span.end()
-        if claim.answer in (Answer.FRESH, Answer.AWAY):
+        if claim.status in (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE):
             # Its journey ends by itself, out of its delivery's context.
-            self._above[claim.token] = NonRecordingSpan(above.get_span_context())  # its place is all we need
-            if len(self._above) > _ABOVE_MAX:
-                del self._above[next(iter(self._above))]
+            self._parents[claim.owner_token] = NonRecordingSpan(parent.get_span_context())  # its place is all we need
+            if len(self._parents) > _PARENTS_MAX:
+                del self._parents[next(iter(self._parents))]
 
-    def _settled(self, name: str, claim: Claim, settle: Callable[[Claim], Told[bool]]) -> Told[bool]:
-        above = self._above.pop(claim.token, None)
-        if above is None:
+    def _settle(self, name: str, claim: Claim, settle: Callable[[Claim], Promise[bool]]) -> Promise[bool]:
+        parent = self._parents.pop(claim.owner_token, None)
+        if parent is None:
             return settle(claim)
-        span = self._begin(name, claim, above)
-        told = settle(claim)
-        told.then(span.end)
-        return told
+        span = self._start_span(name, claim, parent)
+        promise = settle(claim)
+        promise.on_done(span.end)
+        return promise
 
-    def _begin(self, name: str, claim: Claim, above: Span) -> Span:
+    def _start_span(self, name: str, claim: Claim, parent: Span) -> Span:
         return self._tracer.start_span(
             name,
-            context=set_span_in_context(above),
+            context=set_span_in_context(parent),
             kind=SpanKind.CLIENT,
             attributes={
                 "db.system.name": "redis",
@@ -180,38 +180,38 @@ class TracedMemory:
         )
 
 
-class TracedWriter:
+class TracedDurableWriter:
     """A writer whose records name the span that sent them, so that a consumer goes on from it.
 
     The span ends with the record's own ending, also where nobody waits for that any longer.
     """
 
-    def __init__(self, writer: Writer, tracer: Tracer) -> None:
+    def __init__(self, writer: RecordWriter, tracer: Tracer) -> None:
         self._writer = writer
         self._tracer = tracer
 
     @property
-    def flowing(self) -> bool:
+    def accepting(self) -> bool:
         """Whether records become durable at once."""
-        return self._writer.flowing
+        return self._writer.accepting
 
-    def send(self, record: Record) -> Ticket:
+    def send(self, record: Record) -> WriteHandle:
         """Send a record on its way; raises `Unavailable` where there is no room for it."""
-        above = get_current_span()
-        if not _sampled(above):
-            return self._writer.send(_naming(above, record))
-        name, attributes = f"send {record.topic}", _of_record(record)
+        parent = get_current_span()
+        if not _is_sampled(parent):
+            return self._writer.send(_inject_context(parent, record))
+        name, attributes = f"send {record.topic}", _record_attributes(record)
         span = self._tracer.start_span(name, kind=SpanKind.PRODUCER, attributes=attributes)
         try:
-            ticket = self._writer.send(_naming(span, record))
-        except Unavailable as error:
-            _end(span, error)
+            pending_write = self._writer.send(_inject_context(span, record))
+        except UnavailableError as error:
+            _end_span(span, error)
             raise
-        ticket.durable.then(partial(_end_with, span, ticket.durable))
-        return ticket
+        pending_write.durable.on_done(partial(_end_when_durable, span, pending_write.durable))
+        return pending_write
 
 
-def _naming(span: Span, record: Record) -> Record:
+def _inject_context(span: Span, record: Record) -> Record:
     """Give ``record`` with headers that make a consumer's span the child of ``span``, if that is one."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, set_span_in_context(span, Context()))
@@ -222,7 +222,7 @@ def _naming(span: Span, record: Record) -> Record:
     )
 
 
-def _of_record(record: Record) -> Attributes:
+def _record_attributes(record: Record) -> Attributes:
     headers = dict(record.headers)
     attributes: dict[str, str | int] = {
         "messaging.system": "kafka",
@@ -238,17 +238,17 @@ def _of_record(record: Record) -> Attributes:
     return attributes
 
 
-def _end_with(span: Span, durable: Told[Ending]) -> None:
+def _end_when_durable(span: Span, durable: Promise[DeliveryOutcome]) -> None:
     try:
-        _end(span, durable.result())
-    except (Unavailable, Rejected) as error:
-        _end(span, error)
+        _end_span(span, durable.result())
+    except (UnavailableError, RejectedError) as error:
+        _end_span(span, error)
 
 
-def _end(span: Span, ending: Ending | Unavailable | Rejected) -> None:
-    if isinstance(ending, Ending):
-        span.set_attribute("vod.ending", ending.value)
+def _end_span(span: Span, outcome: DeliveryOutcome | UnavailableError | RejectedError) -> None:
+    if isinstance(outcome, DeliveryOutcome):
+        span.set_attribute("vod.ending", outcome.value)
     else:
-        span.set_attribute("error.type", type(ending).__name__)
-        span.set_status(Status(StatusCode.ERROR, str(ending)))
+        span.set_attribute("error.type", type(outcome).__name__)
+        span.set_status(Status(StatusCode.ERROR, str(outcome)))
     span.end()

@@ -24,7 +24,7 @@ from tests.bench.report import report
 from tests.bench.results import FOLDER, Results, newest, write
 from tests.bench.stage import Stage, open_stage
 from tests.bench.table import Cell, Table, verdict
-from tests.rig.parts import ROOT, Missing
+from tests.rig.parts import ROOT, MissingPartError
 
 # A load average above which a measurement is said to be disturbed.
 BUSY = 0.5
@@ -50,7 +50,7 @@ def main() -> int:
         refuse_changed()
         wrk_command()
         found = asyncio.run(_run(list(names), quick=asked.quick))
-    except Missing as missing:
+    except MissingPartError as missing:
         sys.stderr.write(f"cannot measure: {missing}\n")
         return 2
     return int(any(table.results.get("lost") for table in found.values()))

@@ -18,32 +18,32 @@ BODY_BYTES = 4 * 1024 * 1024
 PIECE = 64 * 1024
 _HEAD = b"POST /callbacks/%b HTTP/1.1\r\nHost: bridge\r\nContent-Length: %d\r\n\r\n"
 
-Answers = list[tuple[float, int]]
+Responses = list[tuple[float, int]]
 
 
-async def besiege(port: int, idle: int, slow: int, held: int, seconds: int) -> Answers:
+async def run_overload(port: int, idle: int, slow: int, held: int, seconds: int) -> Responses:
     """Stand there for so long."""
-    heard: Answers = []
-    crowd = [asyncio.ensure_future(stay(port)) for _ in range(idle)]
-    crowd += [asyncio.ensure_future(dawdle(port)) for _ in range(slow)]
+    responses: Responses = []
+    tasks = [asyncio.ensure_future(hold_idle(port)) for _ in range(idle)]
+    tasks += [asyncio.ensure_future(send_slowly(port)) for _ in range(slow)]
     await asyncio.sleep(2)
-    crowd += [asyncio.ensure_future(press(port, heard)) for _ in range(held)]
+    tasks += [asyncio.ensure_future(send_large(port, responses)) for _ in range(held)]
     await asyncio.sleep(seconds)
-    for task in crowd:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
-    return heard
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return responses
 
 
-async def stay(port: int) -> None:
+async def hold_idle(port: int) -> None:
     """Connect and say nothing."""
     with suppress(OSError):
-        line = await asyncio.open_connection("127.0.0.1", port)
+        connection = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.Event().wait()
-        line[1].close()
+        connection[1].close()
 
 
-async def dawdle(port: int) -> None:
+async def send_slowly(port: int) -> None:
     """Send a body a byte a second; begin again when cut off."""
     while True:
         with suppress(OSError):
@@ -56,24 +56,24 @@ async def dawdle(port: int) -> None:
         await asyncio.sleep(1)
 
 
-async def press(port: int, heard: Answers) -> None:
+async def send_large(port: int, responses: Responses) -> None:
     """Send one large notification and wait for what is said to it."""
-    begun, status = time.monotonic(), 0
+    started_at, status = time.monotonic(), 0
     with suppress(OSError, ValueError, IndexError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         first, last = ONE_TYPE.replace("@", uuid.uuid4().hex).encode().split(b"bench")
-        filling = BODY_BYTES - len(first) - len(last)
+        padding_bytes = BODY_BYTES - len(first) - len(last)
         writer.write(_HEAD % (b"held", BODY_BYTES) + first)
-        for at in range(0, filling, PIECE):
-            writer.write(_FILLING[: min(PIECE, filling - at)])
+        for at in range(0, padding_bytes, PIECE):
+            writer.write(_PADDING[: min(PIECE, padding_bytes - at)])
             await writer.drain()
         writer.write(last)
         status = int((await reader.readline()).split()[1])
         writer.close()
-    heard.append((time.monotonic() - begun, status))
+    responses.append((time.monotonic() - started_at, status))
 
 
-_FILLING = memoryview(b"x" * PIECE)
+_PADDING = memoryview(b"x" * PIECE)
 
 
 def main() -> None:
@@ -83,7 +83,7 @@ def main() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
-    sys.stdout.write(json.dumps(asyncio.run(besiege(port, idle, slow, held, seconds))) + "\n")
+    sys.stdout.write(json.dumps(asyncio.run(run_overload(port, idle, slow, held, seconds))) + "\n")
 
 
 if __name__ == "__main__":

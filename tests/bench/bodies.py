@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
 
 EXAMPLES = ROOT / "schemas" / "examples"
@@ -26,7 +26,7 @@ _HERE = "\0"
 
 def of_every_type() -> dict[str, str]:
     """Give one 3.0 notification for each type of the catalogue, by type."""
-    return {row.name: _first(row.name) for row in ROWS}
+    return {row.name: _first(row.name) for row in EVENT_TYPES}
 
 
 @cache

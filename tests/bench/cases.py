@@ -11,13 +11,13 @@ from tests.bench.bodies import PROPORTIONS, mix, of_every_type, of_legacy
 from tests.bench.consuming import consume
 from tests.bench.contest import Contest, compare
 from tests.bench.core import core
-from tests.bench.crowding import crowd
+from tests.bench.crowding import connections
 from tests.bench.idling import idle
 from tests.bench.large import large
 from tests.bench.load import Load
 from tests.bench.proxying import slow_way
 from tests.bench.pulling import pull
-from tests.bench.siege import siege
+from tests.bench.siege import overload
 from tests.bench.single import single
 from tests.bench.soaking import soak
 from tests.bench.spooling import outage, spool
@@ -133,7 +133,7 @@ CASES: dict[str, Case] = {
     "signed": signed,
     "redis_away": redis_away,
     "slow_kafka": slow_kafka,
-    "crowd": crowd,
+    "crowd": connections,
     "single": single,
     "large": large,
     "idle": idle,
@@ -141,7 +141,7 @@ CASES: dict[str, Case] = {
     "core": core,
     "spool": spool,
     "outage": outage,
-    "siege": siege,
+    "siege": overload,
     "pull": pull,
     "consumer": consume,
 }

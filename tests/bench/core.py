@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
+from bridge.core.event import Notification, Record, DedupStamp
 from bridge.core.record import Routing, event_record
 from tests.bench.bodies import LARGE, MIDDLE, SMALL, of_every_type, of_legacy, of_size
 from tests.bench.figures import ratio
@@ -65,7 +65,7 @@ def read_and_write(body: bytes) -> Record:
     """Do what the bridge does with a body that it publishes."""
     notification = Notification(application=_APPLICATION, body=body, received_ms=RECEIVED_MS)
     event = read_event(open_envelope(body))
-    return event_record(event, Stamp(id=event.identity.key), notification, _ROUTING)
+    return event_record(event, DedupStamp(id=event.identity.key), notification, _ROUTING)
 
 
 def both_ways(body: bytes) -> str:

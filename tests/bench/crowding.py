@@ -9,10 +9,10 @@ from tests.bench.stage import Stage
 from tests.bench.table import Table
 
 CONNECTIONS = (1, 32, 128, 512, 2_000)
-MOST = CONNECTIONS[-1]
+MAX_CONNECTIONS = CONNECTIONS[-1]
 
 
-async def crowd(stage: Stage) -> Table:
+async def connections(stage: Stage) -> Table:
     """Measure from one connection to 2,000."""
     contest = Contest(
         title="from one connection to 2,000",
@@ -27,13 +27,13 @@ async def crowd(stage: Stage) -> Table:
         title=table.title,
         rows=table.rows,
         results=table.results
-        | {"throughput_2000_to_128": ratio(bridge[str(MOST)].per_s, bridge["128"].per_s)},
+        | {"throughput_2000_to_128": ratio(bridge[str(MAX_CONNECTIONS)].per_s, bridge["128"].per_s)},
         bars={f"{number}_not_2xx": 0 for number in CONNECTIONS},
         floors={"throughput_2000_to_128": 0.85},
         cpu={f"{label} connections": each for label, each in table.cpu.items()},
     )
 
 
-def _told(results: Mapping[str, float]) -> dict[str, float]:
+def _without_row_values(results: Mapping[str, float]) -> dict[str, float]:
     """Leave out what the rows show as well."""
     return {name: number for name, number in results.items() if name.endswith(("bridge_to_bare", "not_2xx"))}

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 
 FOLDER = Path(__file__).parent
 SUMS = {
@@ -21,7 +21,7 @@ def refuse_changed(sums: Mapping[str, str] = SUMS, folder: Path = FOLDER) -> Non
     for name, wanted in sums.items():
         found = sum_of(folder / name)
         if found != wanted:
-            raise Missing(
+            raise MissingPartError(
                 "bench",
                 f"{name} is frozen and was changed (sha256 {found[:12]}, not {wanted[:12]}): "
                 "put it back, or write its new sum into tests/bench/frozen.py and measure everything anew",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 
 # About 700 bytes, the size of a common callback. @ is where each one differs: TaskId and FileId.
 ONE_TYPE = (
@@ -91,7 +91,7 @@ def wrk_command() -> str:
     """Give wrk's path."""
     found = shutil.which("wrk")
     if found is None:
-        raise Missing(
+        raise MissingPartError(
             "wrk", "wrk is not on PATH: apt-get install wrk (Debian, Ubuntu), brew install wrk (macOS)"
         )
     return found

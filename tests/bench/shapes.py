@@ -17,7 +17,7 @@ from time import perf_counter, process_time, thread_time
 
 from bridge.core.application import Application
 from bridge.core.inflate import inflate
-from bridge.core.signature import NO_PROOF, proof_in, verdict
+from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
 from tests.deliveries import Rig, edited
 from tests.shapes import SHAPES
 
@@ -60,11 +60,11 @@ def unsigned(body: bytes) -> dict[str, float | str]:
     for _ in range(TRIES):
         began = thread_time()
         plain = inflate(compressed, "gzip", len(body)).body
-        if verdict(SIGNED, proof_in(plain), NO_PROOF, 0) != "missing":
+        if check_signature(SIGNED, read_signature_params(plain), NO_SIGNATURE, 0) != "missing":
             raise AssertionError
         spent.append(thread_time() - began)
     tracemalloc.start()
-    proof_in(body)
+    read_signature_params(body)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return {
@@ -110,7 +110,7 @@ async def opened(body: bytes) -> dict[str, float | str]:
         "loop ms": max(gaps) * 1000,
         "honest ms": max(honest) * 1000,
         "open MB": peak - before,
-        "ending": str(outcome.ending),
+        "ending": str(outcome.outcome),
     }
 
 

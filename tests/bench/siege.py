@@ -17,24 +17,24 @@ from tests.bench.table import Cell, Table
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 
-CROWD = (10_000, 500, 2_000)
-FEW = (1_000, 50, 200)
+FULL_LOAD = (10_000, 500, 2_000)
+QUICK_LOAD = (1_000, 50, 200)
 LIVE_PER_S = 200
 HOLD_S = 6.0
 
-Heard = list[tuple[float, int]]
+LiveResponses = list[tuple[float, int]]
 
 
-async def siege(stage: Stage) -> Table:
+async def overload(stage: Stage) -> Table:
     """Measure live traffic beside 10,000 idle connections, 500 slow senders, 2,000 held bodies of 4 MiB."""
-    idle, slow, held = FEW if stage.quick else CROWD
+    idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
     seconds = 6 if stage.quick else 14
     async with Program(await _settings(stage), wait_for="/livez") as program:
         pin(program.process.pid, stage.core)
         await _live(program, 3)
         before, quiet_mb = await _live(program, seconds), _peak_mb(program)
         numbers = (program.port, idle, slow, held, seconds + 2)
-        crowd = await asyncio.create_subprocess_exec(
+        client = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "tests.bench.besiege", *map(str, numbers)),
             cwd=ROOT,
@@ -42,7 +42,7 @@ async def siege(stage: Stage) -> Table:
         )
         await asyncio.sleep(3)  # by then they stand there, and the large bodies have begun to come
         during, peak_mb = await _live(program, seconds), _peak_mb(program)
-        answers: Heard = [tuple(pair) for pair in json.loads((await crowd.communicate())[0])]
+        answers: LiveResponses = [tuple(pair) for pair in json.loads((await client.communicate())[0])]
         program.kill()
     return Table(
         title=f"{idle:,} idle, {slow} slow, {held:,} held bodies of 4 MiB; {LIVE_PER_S} live events/s",
@@ -74,18 +74,18 @@ async def _settings(stage: Stage) -> dict[str, str]:
     }
 
 
-async def _live(program: Program, seconds: float) -> Heard:
+async def _live(program: Program, seconds: float) -> LiveResponses:
     """Post new events at an even pace; give seconds and status of each."""
-    heard: Heard = []
+    responses: LiveResponses = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
         async def post() -> None:
-            body, begun = ONE_TYPE.replace("@", uuid.uuid4().hex), time.perf_counter()
+            body, started_at = ONE_TYPE.replace("@", uuid.uuid4().hex), time.perf_counter()
             status = 0
             with suppress(aiohttp.ClientError):
                 async with session.post(f"{program.url}/callbacks/live", data=body) as answer:
                     status = answer.status
-            heard.append((time.perf_counter() - begun, status))
+            responses.append((time.perf_counter() - started_at, status))
 
         loop = asyncio.get_running_loop()
         posts, started = [], loop.time()
@@ -93,10 +93,10 @@ async def _live(program: Program, seconds: float) -> Heard:
             await asyncio.sleep(max(0, started + n / LIVE_PER_S - loop.time()))
             posts.append(asyncio.ensure_future(post()))
         await asyncio.gather(*posts)
-    return heard
+    return responses
 
 
-def _row(name: str, live: Heard, peak_mb: float) -> dict[str, Cell]:
+def _row(name: str, live: LiveResponses, peak_mb: float) -> dict[str, Cell]:
     return {
         "": name,
         "live events": len(live),
@@ -107,7 +107,7 @@ def _row(name: str, live: Heard, peak_mb: float) -> dict[str, Cell]:
     }
 
 
-def _p(percent: int, live: Heard) -> float:
+def _p(percent: int, live: LiveResponses) -> float:
     """Give a percentile in milliseconds."""
     return 1000 * statistics.quantiles([seconds for seconds, _ in live], n=100)[percent - 1]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.core.partition import hash_of
-from bridge.io.spool import Limits, Spool
+from bridge.core.partition import hash_key
+from bridge.io.spool import SpoolLimits, Spool
 from bridge.telemetry import Telemetry
 from tests.bench.accounts import rss_bytes
 from tests.bench.stage import Stage
@@ -93,7 +93,7 @@ async def _found(program: Program) -> bool:
 async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False) -> Filled:
     """Let so many senders each put the next record as soon as its last one is durable."""
     telemetry = Telemetry()
-    store = Spool(folder, Limits(max_bytes=4 * 1024**3, free_min_bytes=0), telemetry, _now_ms)
+    store = Spool(folder, SpoolLimits(max_bytes=4 * 1024**3, free_min_bytes=0), telemetry, _now_ms)
     store.start()
     rest = _records(wanted)
     over = asyncio.Event()
@@ -103,7 +103,7 @@ async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False)
         nonlocal left
         record = next(rest, None)
         if record is not None:
-            store.put(record).kept.add_done_callback(kept)
+            store.append(record).durable.add_done_callback(kept)
 
     def kept(_: object) -> None:
         nonlocal left
@@ -146,7 +146,7 @@ def _records(wanted: int) -> Iterator[Record]:
     headers = [(f"ce_header{n}", b"x" * 24) for n in range(9)]
     keys = [b"52858907%012d" % n for n in range(KEYS)]
     for key in keys:
-        hash_of(key)  # as where a record was offered to Kafka first
+        hash_key(key)  # as where a record was offered to Kafka first
     for n in range(wanted):
         yield Record(topic="vod.TranscodeComplete", key=keys[n % KEYS], value=value, headers=headers)
 

@@ -18,7 +18,7 @@ from tests.bench.ledger import Account, Window, settle
 from tests.bench.load import Load, new_run, post
 from tests.bench.reading import Ends, ends_of, make_room, read_between
 from tests.rig.kafka import RealKafka
-from tests.rig.parts import Missing, Process, free_port
+from tests.rig.parts import MissingPartError, Process, free_port
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
@@ -185,10 +185,10 @@ def _allow_files() -> None:
 
 def _cores() -> tuple[int, set[int]]:
     if not hasattr(os, "sched_setaffinity"):
-        raise Missing("bench", "the bench needs Linux: it pins processes to cores and reads /proc")
+        raise MissingPartError("bench", "the bench needs Linux: it pins processes to cores and reads /proc")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
-        raise Missing("bench", "the bench needs two cores: one for the program, one for everything else")
+        raise MissingPartError("bench", "the bench needs two cores: one for the program, one for everything else")
     return cores[0], set(cores[1:])
 
 

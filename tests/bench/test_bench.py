@@ -8,7 +8,7 @@ import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.codec import open_envelope, read_event
 from tests.bench.bodies import LARGE, MIDDLE, PROPORTIONS, SMALL, mix, of_every_type, of_legacy, of_size
 from tests.bench.cases import CASES, QUICK
@@ -22,7 +22,7 @@ from tests.bench.load import MARK, ONE_TYPE, Load, script_of
 from tests.bench.report import report
 from tests.bench.results import Results, newest, to_draw, write
 from tests.bench.table import Table, is_good, verdict
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 
 RUN = "0123abcd"
 
@@ -143,13 +143,13 @@ def test_a_changed_program_is_refused_by_name(tmp_path: Path) -> None:
     good = {name: sum_of(tmp_path / name) for name in SUMS}
     refuse_changed(good, tmp_path)
     (tmp_path / "naive.py").write_text("print(1)\n", encoding="utf-8")
-    with pytest.raises(Missing, match=r"naive\.py is frozen and was changed"):
+    with pytest.raises(MissingPartError, match=r"naive\.py is frozen and was changed"):
         refuse_changed(good, tmp_path)
 
 
 def test_every_type_of_the_catalogue_is_posted_and_read_as_what_it_is() -> None:
     bodies = of_every_type()
-    assert list(bodies) == [catalogued.name for catalogued in ROWS]
+    assert list(bodies) == [catalogued.name for catalogued in EVENT_TYPES]
     for name, body in bodies.items():
         one, other = (read_event(open_envelope(_numbered(body, number))) for number in (1, 2))
         assert one.type == name

@@ -12,7 +12,7 @@ from bridge.cli.replay_report import Tally, telling
 from bridge.cli.replay_work import Stopped, Work
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
+from bridge.core.event import Notification, Record, DedupStamp
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.settings import Settings, load
 from tests.cli.running import Said, vod_bridge
@@ -109,7 +109,7 @@ class Replays:
         notification = Notification(
             application=Application(name="default"), body=body, received_ms=received_ms
         )
-        return event_record(event, Stamp(id=event.identity.key), notification, self.routing)
+        return event_record(event, DedupStamp(id=event.identity.key), notification, self.routing)
 
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:

@@ -66,7 +66,7 @@ async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_check(echoing
         assert said.code == 1
         for text in (said.out, said.err):
             assert "h1dden" not in text
-            assert printable(text, lines=True) == text
+            assert printable(text, multiline=True) == text
     assert json.loads(said.out)["failed"]
 
 
@@ -77,4 +77,4 @@ async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_the_log(echoi
         ready = (await program.admin("/readyz")).body.decode()
     for shown in (text, ready):
         assert "h1dden" not in shown
-        assert printable(shown, lines=True) == shown
+        assert printable(shown, multiline=True) == shown

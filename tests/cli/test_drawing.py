@@ -116,6 +116,6 @@ def test_nothing_of_a_foreign_record_steers_the_terminal(hostile: str) -> None:
     odd = Seen(topic=hostile, headers=HEADERS, value=b"{")
     for seen in (event, letter, odd):
         for text in (event_line(seen, dated=True).plain, event_lines(seen).plain, json_line(seen)):
-            assert printable(text, lines=True) == text
+            assert printable(text, multiline=True) == text
     answer = msgspec.json.encode(dict.fromkeys(("outcome", "event_id", "topic", "reason", "error"), hostile))
     assert printable(answer_line(200, answer).plain) == answer_line(200, answer).plain

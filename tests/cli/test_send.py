@@ -149,7 +149,7 @@ async def test_neither_the_token_nor_what_a_server_makes_up_reaches_the_terminal
             "send", "-", "--url", door.url, "--sign-key", "key-of-mine", *more, typed=b"{}"
         )
         for text in (said.out, said.err):
-            assert printable(text, lines=True) == text
+            assert printable(text, multiline=True) == text
             assert "key-of-mine" not in text
 
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
+from bridge.core.event import Notification, Record, DedupStamp
 from bridge.core.record import RECORD_MAX_BYTES, Routing, event_record
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
@@ -27,7 +27,7 @@ def record_of(body: bytes, routing: Routing | None = None) -> Record:
     """Write the record of a notification."""
     notification = Notification(application=Application(name="my-shop"), body=body, received_ms=RECEIVED_MS)
     event = read_event(open_envelope(body))
-    return event_record(event, Stamp(id=event.identity.key), notification, routing or Routing())
+    return event_record(event, DedupStamp(id=event.identity.key), notification, routing or Routing())
 
 
 def sample(event_type: str) -> dict[str, Any]:

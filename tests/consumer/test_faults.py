@@ -42,7 +42,7 @@ async def test_sigterm_in_the_middle_repeats_nothing_and_loses_nothing(
     await ground.publish_transcoded(range(FEWER))
     first = readers.start("first", form=form, options=ground.options, hold=MIDDLE)
     await _until_held(readers)
-    first.ask_to_end()
+    first.terminate()
     readers.let_go()
     await eventually(lambda: first.exit_code is not None, "it ends")
     assert first.exit_code == 0, first.log()

@@ -7,7 +7,7 @@ from aiokafka import conn
 from aiokafka.errors import KafkaError
 
 from bridge import aiokafka_internals
-from bridge.aiokafka_internals import ended_consumer_task, survive_resets
+from bridge.aiokafka_internals import ended_consumer_task, install_reset_safe_connections
 from bridge.consumer import Subscription, subscribe
 from tests.consumer.records import Ground
 
@@ -43,7 +43,7 @@ async def test_of_a_version_that_is_not_known_nothing_private_is_touched(
     made = conn.AIOKafkaConnection
     monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
     monkeypatch.setattr(conn, "AIOKafkaConnection", object)
-    survive_resets()
+    install_reset_safe_connections()
     assert conn.AIOKafkaConnection is object
     assert ended_consumer_task(object()) == ""
     monkeypatch.undo()

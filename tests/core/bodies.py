@@ -8,8 +8,8 @@ import json
 from random import Random
 from typing import Any
 
-from bridge.core.catalogue import BY_FIELD, ROWS, Row
-from bridge.core.shape import Kind, Shape, shape_of
+from bridge.core.catalogue import BY_PAYLOAD_FIELD, EVENT_TYPES, EventType
+from bridge.core.shape import FieldSchema, ObjectSchema, schema_of
 
 # Numbers that no Python number holds stand in the text as these, and are put in afterwards.
 LITERALS = {"<digits>": "9" * 5000, "<infinite>": "1e999", "<exponent>": "-1E-400"}
@@ -26,7 +26,7 @@ TEXTS = (
     "中文😀",
     "x" * 300,
 )
-LONE = ("\ud800", "a\udfffb", "\ud83d x \\", "\\\ud800")
+LONE_SURROGATES = ("\ud800", "a\udfffb", "\ud83d x \\", "\\\ud800")
 NUMBERS = (
     0,
     -1,
@@ -57,32 +57,32 @@ class Bodies:
     def text(self) -> str:
         """Give a text, now and then with half a surrogate pair where this body is to have some."""
         if self.lone and self.random.random() < 0.3:
-            return self.random.choice(LONE)
+            return self.random.choice(LONE_SURROGATES)
         return self.random.choice((*TEXTS, f"id-{self.random.randrange(10**6)}"))
 
-    def anything(self, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
+    def any_value(self, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON value
         """Give any JSON value."""
         kind = self.random.randrange(8 if depth < 3 else 6)
         if kind == 6:
-            return [self.anything(depth + 1) for _ in range(self.random.randrange(4))]
+            return [self.any_value(depth + 1) for _ in range(self.random.randrange(4))]
         if kind == 7:
             keys = ("ErrCode", "ErrCodeExt", "Status", "Message", "FileId", "Foo", self.text())
             return {
-                self.random.choice(keys): self.anything(depth + 1) for _ in range(self.random.randrange(4))
+                self.random.choice(keys): self.any_value(depth + 1) for _ in range(self.random.randrange(4))
             }
         if kind == 5:
             return self.random.choice(list(LITERALS))
         return self.random.choice((None, True, False, self.random.choice(NUMBERS), self.text(), self.text()))
 
-    def value(self, kind: Kind) -> Any:  # noqa: ANN401 - any JSON value
+    def value(self, kind: FieldSchema) -> Any:  # noqa: ANN401 - any JSON value
         """Give a value for a key of the catalogue."""
         if self.random.random() < self.wild:
-            return self.anything()
-        if kind.array:
-            element = Kind(kind.type, shape=kind.shape)
+            return self.any_value()
+        if kind.is_array:
+            element = FieldSchema(kind.type, schema=kind.schema)
             return [self.value(element) for _ in range(self.random.randrange(3))]
-        if kind.shape:
-            return self.thing(kind.shape)
+        if kind.schema:
+            return self.catalogue_object(kind.schema)
         if kind.type is str:
             return self.text()
         if kind.type is bool:
@@ -90,44 +90,44 @@ class Bodies:
         numbers = [number for number in NUMBERS if -(2**63) <= number < 2**64]
         return self.random.choice([number for number in numbers if kind.type is float or type(number) is int])
 
-    def thing(self, shape: Shape) -> dict[str, Any]:
+    def catalogue_object(self, shape: ObjectSchema) -> dict[str, Any]:
         """Give an object of the catalogue with some of its keys, in any order, and some of its own."""
         share = self.random.choice((0.2, 0.5, 1.0))
-        names = [name for name in shape.kinds if self.random.random() < share]
+        names = [name for name in shape.fields if self.random.random() < share]
         self.random.shuffle(names)
-        made = {
-            name: None if self.random.random() < 0.05 else self.value(shape.kinds[name]) for name in names
+        members = {
+            name: None if self.random.random() < 0.05 else self.value(shape.fields[name]) for name in names
         }
         if self.wild and self.random.random() < 0.1:
-            made[self.random.choice(("Unknown", "UnknownSet", "fileId", "status", "MediaBasicInfo"))] = (
-                self.anything()
+            members[self.random.choice(("Unknown", "UnknownSet", "fileId", "status", "MediaBasicInfo"))] = (
+                self.any_value()
             )
-        return made
+        return members
 
-    def notification(self) -> tuple[Row, dict[str, Any]]:
+    def notification(self) -> tuple[EventType, dict[str, Any]]:
         """Give a notification of a known type as a sender may send it, and the row it was made from."""
-        row = self.random.choice(ROWS)
+        row = self.random.choice(EVENT_TYPES)
         body: dict[str, Any] = {}
         if self.random.random() < 0.97:
-            body["EventType"] = self.random.choice((row.name, *row.names))
-        body[self.random.choice((row.field, *row.fields))] = self.thing(shape_of(row.struct))
+            body["EventType"] = self.random.choice((row.name, *row.aliases))
+        body[self.random.choice((row.field, *row.field_aliases))] = self.catalogue_object(schema_of(row.struct))
         if self.random.random() < 0.2:
-            body |= dict.fromkeys(field for field in BY_FIELD if field not in body)
+            body |= dict.fromkeys(field for field in BY_PAYLOAD_FIELD if field not in body)
         if self.wild and self.random.random() < 0.2:
             body[self.random.choice(("Further", "version", "EventType", "eventType", row.field))] = (
-                self.anything()
+                self.any_value()
             )
         if self.random.random() < 0.2:
             body |= {"Sign": "0123", "T": 1767225600, "EventHandle": "handle"}
         return row, body
 
 
-def spelled(body: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def encode_body(body: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Write a body as JSON, with the numbers that no Python number holds."""
     return _with_literals(json.dumps(body)).encode()
 
 
-def plainly_spelled(row: Row, payload: Any) -> bytes:  # noqa: ANN401 - any JSON value
+def encode_compact(row: EventType, payload: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Write a body as the vendor does: compact, the type first, characters as they are."""
     body = {"EventType": row.name, row.field: payload}
     text = _with_literals(json.dumps(body, ensure_ascii=False, separators=(",", ":")))

@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from bridge.core.catalogue import BY_FIELD, BY_NAME, OTHER, ROWS, Row
-from bridge.core.identity import part
-from bridge.core.shape import Shape, shape_of
+from bridge.core.catalogue import BY_PAYLOAD_FIELD, BY_NAME, UNKNOWN_TYPE, EVENT_TYPES, EventType
+from bridge.core.identity import escape_part
+from bridge.core.shape import ObjectSchema, schema_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CASES = sorted(SCHEMAS.glob("examples/*/*.in.json"))
@@ -24,9 +24,9 @@ def tool(name: str) -> ModuleType:
 
 
 def test_there_are_37_types_and_no_name_or_sibling_means_two() -> None:
-    assert len(ROWS) == 37
-    assert len(BY_NAME) == sum(1 + len(row.names) for row in ROWS)
-    assert len(BY_FIELD) == sum(1 + len(row.fields) for row in ROWS)
+    assert len(EVENT_TYPES) == 37
+    assert len(BY_NAME) == sum(1 + len(row.aliases) for row in EVENT_TYPES)
+    assert len(BY_PAYLOAD_FIELD) == sum(1 + len(row.field_aliases) for row in EVENT_TYPES)
 
 
 def test_the_generated_structs_are_what_the_generator_gives() -> None:
@@ -37,37 +37,37 @@ def test_every_golden_pair_is_what_the_bridge_makes_of_it_today() -> None:
     assert tool("goldens").main(["--check"]) == 0
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_row_without_its_sample_is_refused(row: Row) -> None:
+@pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
+def test_a_row_without_its_sample_is_refused(row: EventType) -> None:
     samples = [case for case in CASES if case.parent.name == row.name and "legacy" not in case.name]
     assert samples, f"schemas/examples/{row.name} wants a notification in the 3.0 format"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_what_a_row_names_stands_in_its_struct(row: Row) -> None:
-    shape = shape_of(row.struct)
-    for path in row.file_id:
+@pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
+def test_what_a_row_names_stands_in_its_struct(row: EventType) -> None:
+    shape = schema_of(row.struct)
+    for path in row.file_id_paths:
         assert holds(shape, path.split(".")), path
-    assert all(row.has(name) for name in (*row.states, *row.results))
-    assert row.word is None or row.has(row.word.field)
-    assert row.anonymous or row.has("TaskId") or row.has("CastId") or row.file_id
+    assert all(row.has_field(name) for name in (*row.state_fields, *row.result_sets))
+    assert row.status_field is None or row.has_field(row.status_field.field)
+    assert row.no_subject or row.has_field("TaskId") or row.has_field("CastId") or row.file_id_paths
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_what_is_taken_over_without_a_look_needs_none(row: Row) -> None:
-    kinds = shape_of(row.struct).kinds
+@pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
+def test_what_is_taken_over_without_a_look_needs_none(row: EventType) -> None:
+    kinds = schema_of(row.struct).fields
     ids = ("TaskId", "CastId", "SessionId", "SessionContext")
-    assert all(kinds[name].passes is str for name in ids if name in kinds)
-    assert part(row.name) == row.name
+    assert all(kinds[name].accepts is str for name in ids if name in kinds)
+    assert escape_part(row.name) == row.name
 
 
-def holds(shape: Shape | None, steps: list[str]) -> bool:
-    if shape is None or steps[0].removesuffix("[]") not in shape.kinds:
+def holds(shape: ObjectSchema | None, steps: list[str]) -> bool:
+    if shape is None or steps[0].removesuffix("[]") not in shape.fields:
         return False
-    kind = shape.kinds[steps[0].removesuffix("[]")]
-    return kind.array == steps[0].endswith("[]") and (len(steps) == 1 or holds(kind.shape, steps[1:]))
+    kind = shape.fields[steps[0].removesuffix("[]")]
+    return kind.is_array == steps[0].endswith("[]") and (len(steps) == 1 or holds(kind.schema, steps[1:]))
 
 
 def test_a_type_without_a_row_has_no_fields_of_its_own() -> None:
-    assert not OTHER.has("TaskId")
-    assert not shape_of(OTHER.struct).kinds
+    assert not UNKNOWN_TYPE.has_field("TaskId")
+    assert not schema_of(UNKNOWN_TYPE.struct).fields

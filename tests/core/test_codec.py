@@ -8,7 +8,7 @@ import pytest
 
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Event
-from bridge.core.outcome import Rejected
+from bridge.core.outcome import RejectedError
 
 TRANSCODE = {"TaskId": "t", "FileId": "f", "ErrCode": 0}
 EDIT = {"TaskId": "t", "Status": "FINISH", "ErrCode": 0}
@@ -22,8 +22,8 @@ def original(event: Event) -> Any:  # noqa: ANN401 - any JSON value
     return msgspec.json.decode(event.original) if isinstance(event.original, msgspec.Raw) else None
 
 
-def refusal(body: Any) -> str:  # noqa: ANN401 - any JSON value, or bytes
-    with pytest.raises(Rejected) as caught:
+def rejection(body: Any) -> str:  # noqa: ANN401 - any JSON value, or bytes
+    with pytest.raises(RejectedError) as caught:
         read(body)
     return caught.value.reason
 
@@ -57,7 +57,7 @@ def refusal(body: Any) -> str:  # noqa: ANN401 - any JSON value, or bytes
     ],
 )
 def test_what_cannot_be_an_event_is_refused_with_its_reason(body: dict[str, Any], reason: str) -> None:
-    assert refusal(body) == reason
+    assert rejection(body) == reason
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_an_unknown_type_with_one_object_is_kept_as_it_came() -> None:
     assert not event.known
     assert event.type == "VideoDubbingComplete"
     assert event.conformance == "conforming"
-    assert (event.task_id, event.file_id, event.verdict) == ("7", "f", "failed")
+    assert (event.task_id, event.file_id, event.outcome) == ("7", "f", "failed")
     assert event.identity.key == "VideoDubbingComplete:7:FINISH"
     assert msgspec.json.decode(event.payload) == payload
 
@@ -145,7 +145,7 @@ def test_an_unknown_type_with_an_empty_object_is_named_by_its_content() -> None:
     event = read({"EventType": "New", "a": {}})
     assert event.identity.recurring
     assert event.identity.key == f"New#{event.identity.digest}"
-    assert event.verdict == "unknown"
+    assert event.outcome == "unknown"
 
 
 # the payload
@@ -177,7 +177,7 @@ def test_an_ids_digits_stay_exact() -> None:
     assert b'"FileId":5285485487985271490' in bytes(msgspec.json.encode(event.original))
 
 
-def test_the_session_of_the_caller_is_told() -> None:
+def test_the_session_of_the_caller_is_in_the_event() -> None:
     event = read(
         {
             "EventType": "EditMediaComplete",
@@ -212,7 +212,7 @@ def test_a_legacy_delivery_keeps_its_body_and_speaks_3_0() -> None:
     assert original(event) == body
 
 
-def test_a_legacy_key_without_a_row_is_listed_and_a_misfit_is_told() -> None:
+def test_a_legacy_key_without_a_row_is_listed_and_a_wrong_kind_is_nonconforming() -> None:
     repaired = read({"eventType": "PullComplete", "data": {"vodTaskId": "t", "novelty": 1}})
     assert repaired.conformance == "repaired"
     assert repaired.repairs == ("data.novelty: no 3.0 field",)
@@ -229,6 +229,6 @@ def test_a_retired_legacy_type_keeps_its_name_and_data() -> None:
     data = {"vodTaskId": "t", "fileId": "f", "status": 7, "message": "no"}
     event = read({"eventType": "PorncheckComplete", "data": data})
     assert not event.known
-    assert (event.task_id, event.file_id, event.verdict) == ("t", "f", "failed")
+    assert (event.task_id, event.file_id, event.outcome) == ("t", "f", "failed")
     assert msgspec.json.decode(event.payload) == data
     assert [(failure.code, failure.message) for failure in event.failures] == [(7, "no")]

@@ -7,14 +7,14 @@ import pytest
 from msgspec import Raw
 
 from bridge.core.catalogue import BY_NAME
-from bridge.core.conformance import Fitted, fit
+from bridge.core.conformance import Normalized, normalize
 
 
-def fitted(name: str, payload: Any) -> Fitted:  # noqa: ANN401 - any JSON value
-    return fit(Raw(payload if isinstance(payload, bytes) else msgspec.json.encode(payload)), BY_NAME[name])
+def normalized(name: str, payload: Any) -> Normalized:  # noqa: ANN401 - any JSON value
+    return normalize(Raw(payload if isinstance(payload, bytes) else msgspec.json.encode(payload)), BY_NAME[name])
 
 
-def payload_of(read: Fitted) -> Any:  # noqa: ANN401 - any JSON value
+def payload_of(read: Normalized) -> Any:  # noqa: ANN401 - any JSON value
     return msgspec.json.decode(read.payload)
 
 
@@ -29,8 +29,8 @@ def payload_of(read: Fitted) -> Any:  # noqa: ANN401 - any JSON value
     ],
 )
 def test_unknown_keys_words_and_nulls_are_conforming(payload: Any) -> None:  # noqa: ANN401 - any JSON value
-    read = fitted("ComposeMediaComplete", payload)
-    assert (read.repairs, read.misfit) == ((), False)
+    read = normalized("ComposeMediaComplete", payload)
+    assert (read.repairs, read.nonconforming) == ((), False)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_unknown_keys_words_and_nulls_are_conforming(payload: Any) -> None:  # n
         b'{"MetaData":{"Duration":1e999}}',
     ],
 )
-def test_what_fits_nowhere_is_noted_and_kept_as_it_came(payload: Any) -> None:  # noqa: ANN401 - any JSON value
-    read = fitted("ComposeMediaComplete", payload)
-    assert read.misfit
+def test_a_nonconforming_value_is_flagged_and_passed_on_unchanged(payload: Any) -> None:  # noqa: ANN401 - any JSON value
+    read = normalized("ComposeMediaComplete", payload)
+    assert read.nonconforming
     assert read.repairs == ()
     assert bytes(read.payload) == (payload if isinstance(payload, bytes) else msgspec.json.encode(payload))
 
@@ -68,7 +68,7 @@ def test_integers_become_texts_where_the_catalogue_has_texts_and_the_rest_stays(
         "FileDeleteResultInfo": [{"FileId": 7, "New": None}, {}],
         "New": 1,
     }
-    read = fitted("FileDeleted", payload)
+    read = normalized("FileDeleted", payload)
     assert payload_of(read) == {
         "FileIdSet": ["a", "2", str(10**30)],
         "FileDeleteResultInfo": [{"FileId": "7", "New": None}, {}],
@@ -82,9 +82,9 @@ def test_integers_become_texts_where_the_catalogue_has_texts_and_the_rest_stays(
     assert msgspec.json.decode(read.content)["FileIdSet"] == ["a", 2, 10**30]
 
 
-def test_repairs_are_made_beside_what_fits_nowhere() -> None:
-    read = fitted("ComposeMediaComplete", {"TaskId": 1, "Progress": "x"})
-    assert read.misfit
+def test_repairs_are_made_beside_nonconforming_values() -> None:
+    read = normalized("ComposeMediaComplete", {"TaskId": 1, "Progress": "x"})
+    assert read.nonconforming
     assert payload_of(read) == {"TaskId": "1", "Progress": "x"}
 
 
@@ -95,7 +95,7 @@ def test_nested_media_basic_info_is_unnested_and_the_inner_value_wins() -> None:
         "Vid": "v",
         "MediaBasicInfo": {"Name": "inner", "Vid": None, "Type": None, "MediaBasicInfo": {"ClassName": 3}},
     }
-    read = fitted("PullComplete", {"MediaBasicInfo": nested})
+    read = normalized("PullComplete", {"MediaBasicInfo": nested})
     assert payload_of(read)["MediaBasicInfo"] == {
         "FileId": "f",
         "Name": "inner",
@@ -112,29 +112,29 @@ def test_nested_media_basic_info_is_unnested_and_the_inner_value_wins() -> None:
 
 def test_media_basic_info_that_nests_no_object_is_left_alone() -> None:
     payload = {"MediaBasicInfo": {"Name": "n", "MediaBasicInfo": None}}
-    assert fitted("PullComplete", payload).repairs == ()
+    assert normalized("PullComplete", payload).repairs == ()
 
 
 def test_lower_camel_keys_are_raised_and_the_vendors_own_spelling_wins() -> None:
     payload = {"fileId": "a", "FileId": "b", "status": 0, "Status": None, "message": None, "other": 1}
-    read = fitted("RestoreMediaComplete", payload)
+    read = normalized("RestoreMediaComplete", payload)
     assert payload_of(read) == {"FileId": "b", "Status": 0, "message": None, "other": 1}
     assert read.repairs == ("fileId: to FileId", "status: to Status")
 
 
 def test_lower_camel_keys_of_other_types_are_unknown_keys() -> None:
-    assert fitted("PullComplete", {"taskId": 1}).repairs == ()
+    assert normalized("PullComplete", {"taskId": 1}).repairs == ()
 
 
-def test_keys_of_a_later_catalogue_hide_neither_repairs_nor_what_fits_nowhere() -> None:
+def test_keys_of_a_later_catalogue_hide_neither_repairs_nor_nonconforming_values() -> None:
     media = {"New": {}, "MediaBasicInfo": "no object", "Name": "n"}
-    assert fitted("PullComplete", {"MediaBasicInfo": media}).repairs == ()
-    assert fitted("PullComplete", {"MediaBasicInfo": {**media, "Name": 1}}).repairs
-    assert fitted("PullComplete", {"New": 1, "MediaBasicInfo": {**media, "Name": []}}).misfit
+    assert normalized("PullComplete", {"MediaBasicInfo": media}).repairs == ()
+    assert normalized("PullComplete", {"MediaBasicInfo": {**media, "Name": 1}}).repairs
+    assert normalized("PullComplete", {"New": 1, "MediaBasicInfo": {**media, "Name": []}}).nonconforming
 
 
 def test_very_many_repairs_are_counted() -> None:
-    read = fitted("FileDeleted", {"FileIdSet": list(range(1000))})
+    read = normalized("FileDeleted", {"FileIdSet": list(range(1000))})
     assert (len(read.repairs), read.repairs_more) == (100, 900)
 
 
@@ -146,21 +146,21 @@ def test_very_many_repairs_are_counted() -> None:
     ],
 )
 def test_the_canonical_bytes_are_the_same_both_ways(payload: bytes) -> None:
-    short = fitted("NewFileUpload", payload)
-    long = fitted("NewFileUpload", payload[:-1] + b',"Unknown":null}')
+    short = normalized("NewFileUpload", payload)
+    long = normalized("NewFileUpload", payload[:-1] + b',"Unknown":null}')
     assert short.content == long.content
 
 
 @pytest.mark.parametrize("turn", [1, -1])
 def test_very_many_keys_in_any_order_are_sorted(turn: int) -> None:
     keys = [f"{number:06d}" for number in range(200_000)][::turn]
-    read = fitted("NewFileUpload", {"X": 1, **dict.fromkeys(keys, 1)})
+    read = normalized("NewFileUpload", {"X": 1, **dict.fromkeys(keys, 1)})
     assert list(msgspec.json.decode(read.content)) == [*sorted(keys), "X"]
 
 
 def test_the_canonical_bytes_keep_integers_floats_and_empty_elements_apart() -> None:
     def content(payload: bytes) -> bytes:
-        return fitted("NewFileUpload", payload).content
+        return normalized("NewFileUpload", payload).content
 
     assert content(b'{"b":[null,{"c":null}],"a":60}') == b'{"a":60,"b":[null,{}]}'
     assert content(b'{"a":60.0}') == b'{"a":60.0}'
@@ -171,4 +171,4 @@ def test_the_canonical_bytes_keep_integers_floats_and_empty_elements_apart() -> 
 def test_null_members_are_no_content_and_null_elements_are(elements: int) -> None:
     payload = {"X": None, "b": [{"d": None, "c": 1}, None, [{"e": None}, "null"]] * elements, "a": None}
     content = b'{"b":[%b]}' % b",".join([b'{"c":1},null,[{},"null"]'] * elements)
-    assert fitted("NewFileUpload", payload).content == content
+    assert normalized("NewFileUpload", payload).content == content

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from bridge.core import conformance, result, v3
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Event, Notification, Stamp
-from bridge.core.outcome import Rejected
+from bridge.core.event import Event, Notification, DedupStamp
+from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, event_record
-from tests.core.bodies import Bodies, plainly_spelled, shuffled, spelled
+from tests.core.bodies import Bodies, encode_compact, shuffled, encode_body
 from tests.examples import examples
 
 BODIES = examples(2_000, full=20_000)
@@ -35,10 +35,10 @@ TYPES = st.sampled_from(
 )
 
 
-def read(body: bytes) -> Event | Rejected:
+def read(body: bytes) -> Event | RejectedError:
     try:
         return read_event(open_envelope(body))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         return rejected
 
 
@@ -95,8 +95,8 @@ def assert_nothing_is_missing(body: bytes, event: Event) -> None:
 
 def assert_written_well(event: Event) -> None:
     notification = Notification(application=Application(name="default"), body=b"", received_ms=0)
-    written = event_record(event, Stamp(id=event.identity.key), notification, Routing())
-    assert written == event_record(event, Stamp(id=event.identity.key), notification, Routing())
+    written = event_record(event, DedupStamp(id=event.identity.key), notification, Routing())
+    assert written == event_record(event, DedupStamp(id=event.identity.key), notification, Routing())
     value = json.loads(written.value.decode(), parse_int=str)
     assert value["id"] == event.identity.key
     assert all(value[key] not in (None, "", []) for key in value if key != "payload")
@@ -126,7 +126,7 @@ def test_any_object_with_known_names_gives_an_event_or_a_refusal(body: dict[str,
 def test_nothing_delivered_is_missing_whatever_the_values(seed: int) -> None:
     bodies = Bodies(seed)
     _, body = bodies.notification()
-    text = spelled(body)
+    text = encode_body(body)
     event = read(text)
     if isinstance(event, Event):
         assert_nothing_is_missing(text, event)
@@ -139,7 +139,7 @@ def test_right_values_are_conforming_and_passed_on_untouched(seed: int) -> None:
     bodies.lone = False
     row, body = bodies.notification()
     body = {"EventType": row.name, row.field: next(v for v in body.values() if isinstance(v, dict))}
-    event = read(spelled(body))
+    event = read(encode_body(body))
     assert isinstance(event, Event)
     assert event.conformance == "conforming"
     assert bytes(event.payload) == json.dumps(body[row.field]).encode()
@@ -154,12 +154,12 @@ def test_the_short_way_and_the_long_ways_see_the_same_event(seed: int) -> None:
 
         return decode
 
-    text = spelled(Bodies(seed, wild=0.002).notification()[1])
+    text = encode_body(Bodies(seed, wild=0.002).notification()[1])
     short = read(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(conformance, "_strict_decode", refuse)
         converted = read(text)
-        patch.setattr(conformance, "_converted", lambda _value, _struct: None)
+        patch.setattr(conformance, "_convert_or_none", lambda _value, _struct: None)
         walked = read(text)
     if isinstance(short, Event) and isinstance(walked, Event):
         assert short == converted == walked
@@ -173,21 +173,21 @@ def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
     bodies = Bodies(seed, wild=0.002)
     row, body = bodies.notification()
     payload = next((value for value in body.values() if isinstance(value, dict)), {})
-    text = damaged(plainly_spelled(row, payload), bodies.random)
+    text = damaged(encode_compact(row, payload), bodies.random)
     short = read(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(v3, "read_plain", lambda _body: None)
+        patch.setattr(v3, "decode_fast", lambda _body: None)
         long = read(text)
     assert short == long if isinstance(short, Event) else str(short) == str(long)
 
 
 @settings(max_examples=examples(500, full=2_000))
 @given(SEEDS)
-def test_who_says_only_the_usual_is_judged_as_if_all_were_counted(seed: int) -> None:
-    text = spelled(Bodies(seed, wild=0.002).notification()[1])
+def test_the_fast_path_gives_the_same_result_as_the_full_evaluation(seed: int) -> None:
+    text = encode_body(Bodies(seed, wild=0.002).notification()[1])
     short = read(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(result, "_usual", lambda *_: None)
+        patch.setattr(result, "_fast_path", lambda *_: None)
         counted = read(text)
     assert short == counted if isinstance(short, Event) else str(short) == str(counted)
 
@@ -197,9 +197,9 @@ def test_the_order_of_keys_does_not_change_the_identity(seed: int) -> None:
     bodies = Bodies(seed)
     bodies.lone = False  # mended keys may meet, and then the last one counts
     _, body = bodies.notification()
-    one, other = read(spelled(body)), read(spelled(shuffled(body, Random(seed))))  # noqa: S311 - no secret hangs on it
+    one, other = read(encode_body(body)), read(encode_body(shuffled(body, Random(seed))))  # noqa: S311 - no secret hangs on it
     if isinstance(one, Event) and isinstance(other, Event):
         assert one.identity == other.identity
-        assert one.verdict == other.verdict
+        assert one.outcome == other.outcome
     else:
         assert str(one) == str(other)

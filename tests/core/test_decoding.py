@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from bridge.core import conformance, decoding
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.decoding import UNSCANNED_BYTES, decode_exactly, has_many_containers, has_slow_numbers
+from bridge.core.decoding import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_many_containers, has_slow_numbers
 from bridge.core.event import Event
-from bridge.core.outcome import Rejected
-from tests.core.bodies import Bodies, plainly_spelled, spelled
+from bridge.core.outcome import RejectedError
+from tests.core.bodies import Bodies, encode_compact, encode_body
 
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
 SLOW = ("1e308", "-1E+308", "9.5e300", "2.2250738585072011e-308", "4.9406564584124654e-324", "1e23", "1e-400")
@@ -27,7 +27,7 @@ def _array(literal: str, number: int = 3000) -> bytes:
 def test_very_many_slow_numbers_are_seen(literal: str) -> None:
     assert has_slow_numbers(_array(literal))
     assert has_slow_numbers(memoryview(_array(literal)))
-    assert not has_slow_numbers(_array(literal, 500) + b" " * UNSCANNED_BYTES)
+    assert not has_slow_numbers(_array(literal, 500) + b" " * SLOW_NUMBER_SCAN_MIN_BYTES)
     assert not has_slow_numbers(_array(literal, 10))
 
 
@@ -39,7 +39,7 @@ def test_ordinary_values_are_none(literal: str) -> None:
 @pytest.mark.parametrize("literal", [*SLOW, "0.1", "-0.0", "1e22", "18446744073709551616", "-0", "9" * 40])
 def test_a_number_is_the_same_whichever_way_it_is_read(literal: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = decode_exactly(literal.encode())
-    monkeypatch.setattr(decoding, "UNSCANNED_BYTES", -1)
+    monkeypatch.setattr(decoding, "SLOW_NUMBER_SCAN_MIN_BYTES", -1)
     monkeypatch.setattr(decoding, "has_slow_numbers", lambda _text: True)
     exact = decode_exactly(literal.encode())
     assert (type(fast), repr(fast)) == (type(exact), repr(exact))
@@ -69,7 +69,7 @@ def test_many_containers_are_seen() -> None:
 def _read(body: bytes) -> Event | str:
     try:
         return read_event(open_envelope(body))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         return str(rejected)
 
 
@@ -79,7 +79,7 @@ def test_a_body_with_slow_numbers_is_the_same_event(seed: int) -> None:
     bodies = Bodies(seed, wild=Random(seed).choice((0.002, 0.05)))  # noqa: S311 - no secret hangs on it
     row, body = bodies.notification()
     payload: Any = next((value for value in body.values() if isinstance(value, dict)), {})
-    for text in (plainly_spelled(row, payload), spelled(body)):
+    for text in (encode_compact(row, payload), encode_body(body)):
         fast = _read(text)
         with pytest.MonkeyPatch.context() as patch:
             for module in (decoding, conformance):

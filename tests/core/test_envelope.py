@@ -4,8 +4,8 @@ import pytest
 
 from bridge.core import v3
 from bridge.core.codec import open_envelope
-from bridge.core.outcome import Rejected
-from tests.core.test_codec import original, read, refusal
+from bridge.core.outcome import RejectedError
+from tests.core.test_codec import original, read, rejection
 
 TRANSCODE = {"TaskId": "t", "FileId": "f", "ErrCode": 0}
 
@@ -44,7 +44,7 @@ def test_the_signature_is_taken_out_of_the_body(body: bytes, sign: str, t: str) 
     ],
 )
 def test_what_is_no_json_object_is_malformed(body: bytes) -> None:
-    assert refusal(body) == "malformed"
+    assert rejection(body) == "malformed"
 
 
 @pytest.mark.parametrize(("deep", "good"), [(255, True), (256, False), (900, False)])
@@ -54,19 +54,19 @@ def test_nesting_deeper_than_anything_sent_is_malformed(deep: int, good: bool) -
         assert read(body).type == "New"
         assert read(body[:-1] + b',"Beside":' + b"[" * deep + b"]" * deep + b"}").type == "New"
     else:
-        assert refusal(body) == "malformed"
+        assert rejection(body) == "malformed"
 
 
 def test_what_stands_deep_beside_legacy_data_is_malformed() -> None:
-    assert refusal(b'{"eventType":"X","data":{},"x":' + b"[" * 300 + b"]" * 300 + b"}") == "malformed"
+    assert rejection(b'{"eventType":"X","data":{},"x":' + b"[" * 300 + b"]" * 300 + b"}") == "malformed"
 
 
 def test_many_brackets_are_not_deep() -> None:
     assert read({"EventType": "New", "Some": {"a": [[{}]] * 1000, "b": "[" * 1000}}).type == "New"
 
 
-def test_a_refusal_tells_nothing_of_the_body() -> None:
-    with pytest.raises(Rejected) as caught:
+def test_a_rejection_contains_nothing_of_the_body() -> None:
+    with pytest.raises(RejectedError) as caught:
         open_envelope(b'{"secret":"\xff"}')
     assert caught.value.detail == "not UTF-8 (byte 11)"
 
@@ -94,8 +94,8 @@ PLAIN = b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{"TaskId":"t
 
 def test_a_plain_body_is_read_while_it_is_opened() -> None:
     envelope = open_envelope(PLAIN)
-    assert envelope.reading is not None
-    assert (envelope.reading.type, bytes(envelope.reading.payload)) == ("TranscodeComplete", PLAIN[58:-1])
+    assert envelope.decoded is not None
+    assert (envelope.decoded.type, bytes(envelope.decoded.payload)) == ("TranscodeComplete", PLAIN[58:-1])
     assert read(PLAIN) == read(PLAIN + b" ")
 
 
@@ -119,7 +119,7 @@ def test_a_plain_body_is_read_while_it_is_opened() -> None:
     ],
 )
 def test_anything_else_takes_the_long_way(body: bytes) -> None:
-    assert v3.read_plain(body) is None
+    assert v3.decode_fast(body) is None
 
 
 # half a surrogate pair
@@ -137,7 +137,7 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
 
 
 def test_half_a_surrogate_pair_in_a_broken_body_is_malformed() -> None:
-    assert refusal(rb'{"a":"\ud800"') == "malformed"
+    assert rejection(rb'{"a":"\ud800"') == "malformed"
 
 
 # a byte order mark
@@ -149,8 +149,8 @@ BOM = b"\xef\xbb\xbf"
 @pytest.mark.parametrize("body", [PLAIN, PLAIN + b" ", PLAIN[:-1] + b',"Sign":"s","T":1}'])
 def test_one_byte_order_mark_is_skipped(body: bytes) -> None:
     assert read(BOM + body) == read(body)
-    assert refusal(BOM + BOM + body) == "malformed"
+    assert rejection(BOM + BOM + body) == "malformed"
 
 
 def test_a_byte_order_mark_alone_is_malformed() -> None:
-    assert refusal(BOM) == "malformed"
+    assert rejection(BOM) == "malformed"

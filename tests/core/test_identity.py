@@ -9,7 +9,7 @@ import pytest
 from bridge.core.catalogue import BY_NAME
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Event, Identity
-from bridge.core.identity import part
+from bridge.core.identity import escape_part
 
 
 def read(body: dict[str, Any]) -> Event:
@@ -68,19 +68,19 @@ def test_an_id_is_type_who_and_states(name: str, payload: dict[str, Any], key: s
     assert not identity(name, payload).recurring
 
 
-def test_a_procedures_states_are_told_apart_by_their_content() -> None:
+def test_a_procedures_states_are_distinguished_by_their_content() -> None:
     one = identity("ProcedureStateChanged", {"TaskId": "t", "Status": "PROCESSING", "FileId": "f"})
     assert one.key == f"ProcedureStateChanged:t:PROCESSING#{one.digest}"
     assert one.digest == digest('{"FileId":"f","Status":"PROCESSING","TaskId":"t"}')
 
 
-def test_recurring_types_say_so_and_a_cast_remembers_its_latest_state() -> None:
+def test_recurring_types_are_marked_and_a_cast_has_a_latest_state_group() -> None:
     cast = identity("MediaCastStatusChanged", {"CastId": "c:1", "Status": "Idle"})
     assert cast.key == "MediaCastStatusChanged:c%3A1:Idle"
-    assert (cast.recurring, cast.latest_of) == (True, "MediaCastStatusChanged:c%3A1")
+    assert (cast.recurring, cast.latest_state_group) == (True, "MediaCastStatusChanged:c%3A1")
     restore = identity("RestoreMediaComplete", {"FileId": "f", "Status": 0})
     assert restore.key == f"RestoreMediaComplete:f#{restore.digest}"
-    assert (restore.recurring, restore.latest_of) == (True, "")
+    assert (restore.recurring, restore.latest_state_group) == (True, "")
     deleted = identity("FileDeleted", {"FileIdSet": ["f"]})
     assert deleted.key == f"FileDeleted#{deleted.digest}"
     assert deleted.recurring
@@ -125,8 +125,8 @@ def test_a_legacy_digest_is_over_the_data() -> None:
 
 
 def test_a_long_part_is_replaced_by_its_digest() -> None:
-    assert part("a" * 256) == "a" * 256
-    assert part("中" * 257) == digest("中" * 257)
-    assert part(":" * 256) == "%3A" * 256
+    assert escape_part("a" * 256) == "a" * 256
+    assert escape_part("中" * 257) == digest("中" * 257)
+    assert escape_part(":" * 256) == "%3A" * 256
     long = "S" * 300
     assert identity("New", {"TaskId": long, "Status": long}).key == f"New:{digest(long)}:{digest(long)}"

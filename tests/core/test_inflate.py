@@ -34,7 +34,7 @@ def test_deflate_is_opened_with_and_without_its_wrapper(compress: Callable[[byte
 
 
 @pytest.mark.parametrize("size", [LIMIT - 1, LIMIT])
-def test_what_fits_exactly_is_taken(size: int) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(size: int) -> None:
     assert len(inflate(gzip.compress(b"x" * size), "gzip", LIMIT).body) == size
     assert len(inflate(bare(b"x" * size), "deflate", LIMIT).body) == size
 
@@ -58,7 +58,7 @@ def test_one_byte_more_is_too_large_in_one_member_or_in_two() -> None:
     ],
 )
 def test_broken_gzip_is_named(body: bytes, damage: str) -> None:
-    assert inflate(body, "gzip", LIMIT) == Inflated(damage=damage)
+    assert inflate(body, "gzip", LIMIT) == Inflated(decode_error=damage)
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_broken_gzip_is_named(body: bytes, damage: str) -> None:
     ],
 )
 def test_broken_deflate_is_named(body: bytes, damage: str) -> None:
-    assert inflate(body, "deflate", LIMIT) == Inflated(damage=damage)
+    assert inflate(body, "deflate", LIMIT) == Inflated(decode_error=damage)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]))
 def test_any_bytes_are_opened_or_named(body: bytes, coding: str) -> None:
     found = inflate(body, coding, LIMIT)  # type: ignore[arg-type]
-    assert found.too_large or found.damage or isinstance(found.body, bytes)
+    assert found.too_large or found.decode_error or isinstance(found.body, bytes)

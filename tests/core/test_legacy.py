@@ -25,7 +25,7 @@ def test_the_exact_duration_wins_over_the_whole_seconds_and_metadata_over_the_fl
     data = {"duration": 1, "fileSize": 2, "metaData": {"duration": 3, "floatDuration": 3.5, "size": 4}}
     translation = translate("NewFileUpload", data)
     assert translation.payload == {"MetaData": {"Duration": 3.5, "Size": 4}}
-    assert translation.unmapped == ()
+    assert translation.unknown_paths == ()
 
 
 def test_the_flat_variant_fills_what_the_metadata_lacks() -> None:
@@ -44,16 +44,16 @@ def test_the_newer_spelling_of_a_list_wins(kind: str, side: str, newer: str, old
     task = {"SnapshotByTimeOffset": "SnapshotByTimeOffsetTask", "ImageSprites": "ImageSpriteTask"}[kind]
     both = subtask(kind, **{side: {older: [1], newer: [2]}})
     assert element_of(both)[task] == {side.capitalize(): {to: [2]}}
-    assert both.unmapped == ()
+    assert both.unknown_paths == ()
     assert element_of(subtask(kind, **{side: {older: [1]}}))[task] == {side.capitalize(): {to: [1]}}
 
 
-def test_pictures_are_read_under_both_spellings_and_judged_in_both() -> None:
+def test_pictures_are_read_and_checked_under_both_spellings() -> None:
     both = subtask(
         "SnapshotByTimeOffset", output={"picInfoList": [{"url": "old", "x": 1}], "imgInfo": [{"url": "new"}]}
     )
     assert element_of(both)["SnapshotByTimeOffsetTask"] == {"Output": {"PicInfoSet": [{"Url": "new"}]}}
-    assert both.unmapped == ("data.processTaskList[0].output.picInfoList[0].x",)
+    assert both.unknown_paths == ("data.processTaskList[0].output.picInfoList[0].x",)
 
 
 # names that are 3.0 already
@@ -68,7 +68,7 @@ def test_3_0_names_pass_and_win() -> None:
         "ErrCode": 0,
         "Status": "FINISH",
     }
-    assert translation.unmapped == ()
+    assert translation.unknown_paths == ()
 
 
 def test_an_empty_or_null_3_0_value_does_not_win() -> None:
@@ -106,13 +106,13 @@ def test_3_0_names_pass_in_subtasks_at_the_old_level_and_at_the_new_one() -> Non
         {"processTaskList": [{"Type": "Transcode", "TranscodeTask": {"Status": "FAIL"}, "errCode": 1}]},
     )
     assert element_of(new) == {"Type": "Transcode", "TranscodeTask": {"Status": "FAIL", "ErrCode": 1}}
-    assert old.unmapped == new.unmapped == ()
+    assert old.unknown_paths == new.unknown_paths == ()
 
 
-def test_a_3_0_name_of_another_place_is_unmapped() -> None:
+def test_a_3_0_name_of_another_object_is_unmapped() -> None:
     translation = translate("FileDeleted", {"TaskId": "t", "FileIdSet": ["f"]})
     assert translation.payload == {"FileIdSet": ["f"]}
-    assert translation.unmapped == ("data.TaskId",)
+    assert translation.unknown_paths == ("data.TaskId",)
 
 
 # keys without a row
@@ -122,8 +122,8 @@ def test_keys_without_a_row_are_named_by_their_path() -> None:
     data = {"foo": 1, "playSet": [{"url": "u"}, {"foo": {"deep": 1}, "bar": None}]}
     translation = translate("TranscodeComplete", data)
     assert translation.payload == {"PlayInfoSet": [{"Url": "u"}, {}]}
-    assert translation.unmapped == ("data.playSet[1].foo", "data.foo")
-    assert not translation.misfit
+    assert translation.unknown_paths == ("data.playSet[1].foo", "data.foo")
+    assert not translation.nonconforming
 
 
 def test_null_is_absent() -> None:
@@ -133,7 +133,7 @@ def test_null_is_absent() -> None:
 
 def test_a_documented_key_that_no_row_names_is_unmapped() -> None:
     translation = subtask("Transcode", input={"disableHigherBitrate": 0})
-    assert translation.unmapped == ("data.processTaskList[0].input.disableHigherBitrate",)
+    assert translation.unknown_paths == ("data.processTaskList[0].input.disableHigherBitrate",)
 
 
 # subtasks by kind
@@ -161,18 +161,18 @@ def test_an_unknown_kind_keeps_its_position_and_its_type() -> None:
         {"Type": "Porn", "PornTask": {"Output": {"Suggestion": "pass"}}},
         {},
     ]
-    assert translation.unmapped == (
+    assert translation.unknown_paths == (
         "data.contentReviewList[0].status",
         "data.contentReviewList[0].errCode",
         "data.contentReviewList[2].errCode",
     )
-    assert not translation.misfit
+    assert not translation.nonconforming
 
 
 def test_a_pull_of_a_file_keeps_its_position_without_a_task_and_nothing_of_it_is_unmapped() -> None:
     translation = subtask("PullFile", status="SUCCESS", input={"url": "u"}, anything=[1])
     assert element_of(translation) == {"Type": "PullFile"}
-    assert translation.unmapped == ()
+    assert translation.unknown_paths == ()
 
 
 @pytest.mark.parametrize("kind", [5, ["Transcode"], {"a": 1}, True])
@@ -209,18 +209,18 @@ def test_a_clip_is_an_object_or_an_array_of_one() -> None:
     for delivered in (clip, [clip]):
         translation = translate("ClipComplete", {"fileInfo": delivered})
         assert translation.payload == {"FileInfo": {"FileId": "f", "ErrCode": 0}}
-        assert not translation.misfit
+        assert not translation.nonconforming
     for wrong in ([], [clip, clip], "f", [1]):
         translation = translate("ClipComplete", {"fileInfo": wrong})
         assert translation.payload == {}
-        assert translation.misfit
+        assert translation.nonconforming
 
 
 def test_deleted_files_become_a_set_of_ids() -> None:
     data = {"fileInfo": [{"fileId": "a"}, {"fileId": None}, {"fileId": 2, "foo": 1}]}
     translation = translate("FileDeleted", data)
     assert translation.payload == {"FileIdSet": ["a", 2]}
-    assert translation.unmapped == ("data.fileInfo[2].foo",)
+    assert translation.unknown_paths == ("data.fileInfo[2].foo",)
     assert translate("DeleteFile", {"fileId": "a"}).payload == {"FileIdSet": ["a"]}
     assert translate("DeleteFile", {"fileId": "a"}).type == "FileDeleted"
 
@@ -229,37 +229,37 @@ def test_deleted_files_become_a_set_of_ids() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["x", 1, True, {"a": 1}, 0.5, Raw(b"1e999")])
-def test_an_array_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: object) -> None:
+def test_an_array_that_is_none_is_nonconforming_and_its_field_stays_empty(wrong: object) -> None:
     translation = translate("TranscodeComplete", {"playSet": wrong, "vodTaskId": "t"})
     assert translation.payload == {"TaskId": "t"}
-    assert translation.misfit
+    assert translation.nonconforming
 
 
-def test_watermarks_and_deleted_files_that_are_no_arrays_are_misfits_too() -> None:
-    assert subtask("SampleSnapshot", input={"watermarkDefinition": 7}).misfit
-    assert translate("FileDeleted", {"fileInfo": {"fileId": "a"}}).misfit
+def test_watermarks_and_deleted_files_that_are_no_arrays_are_nonconforming_too() -> None:
+    assert subtask("SampleSnapshot", input={"watermarkDefinition": 7}).nonconforming
+    assert translate("FileDeleted", {"fileInfo": {"fileId": "a"}}).nonconforming
 
 
 @pytest.mark.parametrize("wrong", ["x", 1, True, [], [{}]])
-def test_an_object_that_is_none_is_a_misfit_and_its_place_stays_empty(wrong: object) -> None:
+def test_an_object_that_is_none_is_nonconforming_and_its_field_stays_empty(wrong: object) -> None:
     translation = translate("NewFileUpload", {"metaData": wrong, "duration": 4})
     assert translation.payload == {"MetaData": {"Duration": 4}}
-    assert translation.misfit
+    assert translation.nonconforming
 
 
 def test_an_element_that_is_no_object_keeps_its_position_with_nothing_in_it() -> None:
     translation = translate("CreateSnapshotByTimeOffsetComplete", {"picInfo": ["x", {"status": -1}]})
     assert translation.payload == {"SnapshotInfoSet": [{}, {"ErrCode": -1}]}
-    assert translation.misfit
+    assert translation.nonconforming
     translation = translate("CreateSnapshotByTimeOffsetComplete", {"picInfo": [None, {"status": -1}]})
     assert translation.payload == {"SnapshotInfoSet": [{}, {"ErrCode": -1}]}
-    assert not translation.misfit
+    assert not translation.nonconforming
 
 
-def test_a_plain_value_goes_to_its_place_whatever_its_kind() -> None:
+def test_a_plain_value_goes_to_its_field_whatever_its_kind() -> None:
     translation = translate("TranscodeComplete", {"status": "bad", "fileId": 2**70, "duration": [1]})
     assert translation.payload == {"ErrCode": "bad", "FileId": 2**70, "Duration": [1]}
-    assert not translation.misfit  # the catalogue says so, with the path
+    assert not translation.nonconforming  # the catalogue says so, with the path
 
 
 def test_what_was_delivered_is_left_as_it_is() -> None:

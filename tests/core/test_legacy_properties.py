@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from bridge.core import conformance
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.legacy import Translation, translate
-from bridge.core.legacy.rules import Object, Objects, Place, Plucked
-from bridge.core.legacy.successors import SUCCESSORS
-from bridge.core.outcome import Rejected
+from bridge.core.legacy.rules import MapObject, MapObjects, MappingTable, Pluck
+from bridge.core.legacy.successors import LEGACY_TYPES
+from bridge.core.outcome import RejectedError
 
-WORDS_OF_OURS = {"FINISH", "Upload", "ImageSprites"}
+MAPPED_VALUES = {"FINISH", "Upload", "ImageSprites"}
 
 SCALARS = (
     st.none()
@@ -32,18 +32,18 @@ VALUES = st.recursive(
 )
 
 
-def object_of(place: Place) -> st.SearchStrategy[dict[str, Any]]:
+def object_of(table: MappingTable) -> st.SearchStrategy[dict[str, Any]]:
     """Objects with the table's own keys, and wild values as well as fitting ones under each."""
-    keys: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(place.struct.__struct_fields__, VALUES)
-    for key, rule in place.rows.items():
+    keys: dict[str, st.SearchStrategy[Any]] = dict.fromkeys(table.struct.__struct_fields__, VALUES)
+    for key, rule in table.rows.items():
         match rule:
-            case Object(place=inner):
+            case MapObject(table=inner):
                 fitting: st.SearchStrategy[Any] = object_of(inner)
                 keys[key] = VALUES | fitting | st.lists(fitting, max_size=2)
-            case Objects(place=other, kinds=kinds):
-                elements = [element_of(kind, inner) for kind, inner in kinds.items()]
+            case MapObjects(table=other, by_kind=by_kind):
+                elements = [element_of(kind, inner) for kind, inner in by_kind.items()]
                 keys[key] = VALUES | st.lists(st.one_of(VALUES, object_of(other), *elements), max_size=3)
-            case Plucked(key=inner_key):
+            case Pluck(key=inner_key):
                 keys[key] = VALUES | st.lists(st.fixed_dictionaries({inner_key: SCALARS}), max_size=3)
             case _:
                 keys[key] = VALUES | SCALARS
@@ -55,17 +55,17 @@ def object_of(place: Place) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def element_of(kind: str, place: Place) -> st.SearchStrategy[dict[str, Any]]:
-    return object_of(place).map(lambda element: {**element, "taskType": kind})
+def element_of(kind: str, table: MappingTable) -> st.SearchStrategy[dict[str, Any]]:
+    return object_of(table).map(lambda element: {**element, "taskType": kind})
 
 
 BODIES = st.one_of(
     st.tuples(
-        st.sampled_from([*SUCCESSORS, "PorncheckComplete", "Новое"]), st.dictionaries(st.text(), VALUES)
+        st.sampled_from([*LEGACY_TYPES, "PorncheckComplete", "Новое"]), st.dictionaries(st.text(), VALUES)
     ),
     *(
-        st.tuples(st.just(event_type), object_of(successor.place))
-        for event_type, successor in SUCCESSORS.items()
+        st.tuples(st.just(event_type), object_of(successor.table))
+        for event_type, successor in LEGACY_TYPES.items()
     ),
 )
 
@@ -89,13 +89,13 @@ def test_any_body_gives_a_translation_and_stays_as_it_was(body: tuple[str, dict[
     translation = translate(event_type, data)
     assert isinstance(translation, Translation)
     assert data == before
-    assert all(path.startswith("data.") for path in translation.unmapped)
+    assert all(path.startswith("data.") for path in translation.unknown_paths)
 
 
 @given(BODIES)
 def test_nothing_in_a_payload_is_made_up(body: tuple[str, dict[str, Any]]) -> None:
     event_type, data = body
-    allowed = {*leaves(data), *map(repr, WORDS_OF_OURS)}
+    allowed = {*leaves(data), *map(repr, MAPPED_VALUES)}
     assert set(leaves(translate(event_type, data).payload)) <= allowed
 
 
@@ -106,10 +106,10 @@ def test_every_top_level_key_is_mapped_or_named(body: tuple[str, dict[str, Any]]
     if not translation.known:
         assert translation.payload is data
         return
-    place = SUCCESSORS[event_type].place
-    known = {*place.rows, *place.struct.__struct_fields__}
+    table = LEGACY_TYPES[event_type].table
+    known = {*table.rows, *table.struct.__struct_fields__}
     unmapped = [f"data.{key}" for key, value in data.items() if key not in known and value is not None]
-    assert set(unmapped) <= set(translation.unmapped)
+    assert set(unmapped) <= set(translation.unknown_paths)
 
 
 @given(BODIES)
@@ -118,8 +118,8 @@ def test_a_conversion_and_a_walk_see_the_same_event(body: tuple[str, dict[str, A
     text = json.dumps({"eventType": event_type, "data": data}).encode()
     try:
         converted = read_event(open_envelope(text))
-    except Rejected:  # integers that no one can write
+    except RejectedError:  # integers that no one can write
         return
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conformance, "_converted", lambda _value, _struct: None)
+        patch.setattr(conformance, "_convert_or_none", lambda _value, _struct: None)
         assert converted == read_event(open_envelope(text))

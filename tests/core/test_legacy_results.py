@@ -13,7 +13,7 @@ def test_the_code_of_a_concatenation_is_its_own_and_goes_to_elements_without_one
     assert translation.payload == {
         "FileInfoSet": [{"FileId": "a", "ErrCode": -1}, {"FileId": "b", "ErrCode": 0}, {"ErrCode": -1}]
     }
-    assert (translation.own_code, translation.own_message) == (-1, "no")
+    assert (translation.top_level_code, translation.top_level_message) == (-1, "no")
 
 
 def test_a_code_is_folded_only_into_objects_of_a_set() -> None:
@@ -22,22 +22,22 @@ def test_a_code_is_folded_only_into_objects_of_a_set() -> None:
     assert translate("ConcatComplete", {"status": 4}).payload == {}
 
 
-def test_a_concatenations_code_of_a_wrong_kind_is_a_misfit() -> None:
+def test_a_concatenations_code_of_a_wrong_kind_is_nonconforming() -> None:
     translation = translate("ConcatComplete", {"status": [1], "message": "m"})
-    assert translation.misfit
-    assert (translation.own_code, translation.own_message) == (None, "")
+    assert translation.nonconforming
+    assert (translation.top_level_code, translation.top_level_message) == (None, "")
 
 
 @pytest.mark.parametrize("event_type", ["ClipComplete", "CreateSnapshotByTimeOffsetComplete"])
 def test_a_code_that_no_page_names_is_the_notifications_own(event_type: str) -> None:
     translation = translate(event_type, {"status": 30009, "message": ["m"]})
-    assert (translation.own_code, translation.own_message) == (30009, "")
-    assert translation.unmapped == ("data.status", "data.message")
+    assert (translation.top_level_code, translation.top_level_message) == (30009, "")
+    assert translation.unknown_paths == ("data.status", "data.message")
 
 
-def test_a_code_with_a_place_is_not_the_notifications_own() -> None:
-    assert translate("TranscodeComplete", {"status": 1}).own_code is None
-    assert translate("ProcedureStateChanged", {"status": 1, "errCode": 1}).own_code is None
+def test_a_code_with_a_field_is_not_the_top_level_code() -> None:
+    assert translate("TranscodeComplete", {"status": 1}).top_level_code is None
+    assert translate("ProcedureStateChanged", {"status": 1, "errCode": 1}).top_level_code is None
 
 
 # types without a successor
@@ -52,8 +52,8 @@ def test_a_type_without_a_successor_keeps_its_name_and_its_data() -> None:
         payload=data,
         task_id="t",
         file_id="f",
-        own_code=7,
-        own_message="m",
+        top_level_code=7,
+        top_level_message="m",
     )
 
 
@@ -69,7 +69,7 @@ def test_a_type_without_a_successor_keeps_its_name_and_its_data() -> None:
     ],
 )
 def test_only_a_number_is_a_code(data: dict[str, Any], code: object) -> None:
-    assert translate("TestEvent", data).own_code == code
+    assert translate("TestEvent", data).top_level_code == code
 
 
 @pytest.mark.parametrize(

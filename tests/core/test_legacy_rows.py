@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge.core.legacy import translate
-from bridge.core.legacy.rules import Object, Objects, Place, Plucked, Single, Wrapped
-from bridge.core.legacy.successors import SUCCESSORS
+from bridge.core.legacy.rules import MapObject, MapObjects, MappingTable, Pluck, ToList, WrapElements
+from bridge.core.legacy.successors import LEGACY_TYPES
 
 VENDOR = Path(__file__).parents[2] / "schemas" / "vendor"
 EVENTS: list[dict[str, Any]] = json.loads((VENDOR / "legacy.json").read_text())["events"]
@@ -27,25 +27,25 @@ BEYOND_THE_STRUCTS = {
 """The row for watermarks holds for every kind; 3.0 knows none on these two."""
 
 
-def rows_of(place: Place, legacy: str = "data", v3: str = "") -> Iterator[tuple[str, str | None]]:
+def rows_of(table: MappingTable, legacy: str = "data", v3: str = "") -> Iterator[tuple[str, str | None]]:
     """Every row of a table and of the tables below it, in the notation of the vendor's list."""
-    for key, rule in place.rows.items():
+    for key, rule in table.rows.items():
         path = f"{legacy}.{key}"
         if rule is None:
             yield path, None
             continue
         to = v3 + (rule if isinstance(rule, str) else rule.to)
         match rule:
-            case Object(place=inner):
+            case MapObject(table=inner):
                 yield from rows_of(inner, path, f"{to}.")
-            case Objects(place=other, kinds=kinds):
-                for kind, inner in (kinds or {"": other}).items():
+            case MapObjects(table=other, by_kind=by_kind):
+                for kind, inner in (by_kind or {"": other}).items():
                     yield from rows_of(inner, f"{path}[{kind}]", f"{to}[].")
-            case Single():
+            case ToList():
                 yield path, f"{to}[0]"
-            case Wrapped(name=name):
+            case WrapElements(name=name):
                 yield f"{path}[]", f"{to}[].{name}"
-            case Plucked(key=inner_key):
+            case Pluck(key=inner_key):
                 yield f"{path}[].{inner_key}", f"{to}[]"
             case _:
                 yield path, to
@@ -96,13 +96,13 @@ def value_at(payload: Any, path: str) -> object:  # noqa: ANN401 - JSON of every
 
 @pytest.mark.parametrize("event", MAPPED)
 def test_every_documented_row_is_in_the_tables(event: dict[str, Any]) -> None:
-    table = set(rows_of(SUCCESSORS[event["event_type"]].place, "data"))
+    table = set(rows_of(LEGACY_TYPES[event["event_type"]].table, "data"))
     assert documented_rows(event) - table == set()
 
 
 @pytest.mark.parametrize("event", MAPPED)
 def test_the_tables_add_only_an_older_kind_and_names_that_are_3_0_already(event: dict[str, Any]) -> None:
-    added = set(rows_of(SUCCESSORS[event["event_type"]].place, "data")) - documented_rows(event)
+    added = set(rows_of(LEGACY_TYPES[event["event_type"]].table, "data")) - documented_rows(event)
     for legacy, v3 in added:
         already = v3 is not None and legacy.rsplit(".", 1)[-1] == v3.rsplit(".", 1)[-1]
         assert already or legacy.startswith("data.processTaskList[ImageSprite].")
@@ -115,8 +115,8 @@ def test_a_body_of_all_documented_keys_leaves_none_unmapped(event: dict[str, Any
         if field not in WITHOUT_A_ROW:
             put(data, field.removeprefix("data."), 1)
     translation = translate(event["event_type"], data)
-    assert translation.unmapped == ()
-    assert not translation.misfit
+    assert translation.unknown_paths == ()
+    assert not translation.nonconforming
     assert translation.known
     assert translation.type == event["v3_event_type"]
 
@@ -127,7 +127,7 @@ def test_every_value_arrives_where_its_row_says(event: dict[str, Any]) -> None:
         data: dict[str, Any] = {}
         put(data, row["legacy"].removeprefix("data."), 4711)
         translation = translate(event["event_type"], data)
-        assert (translation.unmapped, translation.misfit) == ((), False)
+        assert (translation.unknown_paths, translation.nonconforming) == ((), False)
         if row["v3"] is None:
             assert "4711" not in json.dumps(translation.payload)
         elif not row["v3"].endswith(".Type"):
@@ -135,10 +135,10 @@ def test_every_value_arrives_where_its_row_says(event: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("event", MAPPED)
-def test_every_place_exists_in_the_vendors_structs(event: dict[str, Any]) -> None:
-    place = SUCCESSORS[event["event_type"]].place
-    assert place.struct.__name__ == event["v3_struct"]
-    for _, v3 in rows_of(place, "data"):
+def test_every_target_field_exists_in_the_vendors_structs(event: dict[str, Any]) -> None:
+    table = LEGACY_TYPES[event["event_type"]].table
+    assert table.struct.__name__ == event["v3_struct"]
+    for _, v3 in rows_of(table, "data"):
         if v3 is None or v3 in BEYOND_THE_STRUCTS:
             continue
         struct = event["v3_struct"]
@@ -150,32 +150,32 @@ def test_every_place_exists_in_the_vendors_structs(event: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("event", MAPPED)
-def test_no_plain_value_stands_above_another_place(event: dict[str, Any]) -> None:
+def test_no_plain_value_is_the_parent_of_another_field(event: dict[str, Any]) -> None:
     """The walk relies on it: else a row could write into an object of the delivered body."""
-    places = {v3 for _, v3 in rows_of(SUCCESSORS[event["event_type"]].place, "data") if v3}
-    above = {
+    targets = {v3 for _, v3 in rows_of(LEGACY_TYPES[event["event_type"]].table, "data") if v3}
+    parent_path = {
         (one, other)
-        for one in places
-        for other in places
+        for one in targets
+        for other in targets
         if other.startswith(f"{one}.") and not re.search(r"Task\.(Input|Output)$", one)
     }
-    assert above == set()
+    assert parent_path == set()
 
 
 def test_the_keys_of_a_table_are_never_names_of_its_struct() -> None:
-    def places(place: Place) -> Iterator[Place]:
-        yield place
-        for rule in place.rows.values():
-            if isinstance(rule, Object | Objects):
-                yield from places(rule.place)
-            if isinstance(rule, Objects):
-                for kind in rule.kinds.values():
-                    yield from places(kind)
+    def targets(table: MappingTable) -> Iterator[MappingTable]:
+        yield table
+        for rule in table.rows.values():
+            if isinstance(rule, MapObject | MapObjects):
+                yield from targets(rule.table)
+            if isinstance(rule, MapObjects):
+                for kind in rule.by_kind.values():
+                    yield from targets(kind)
 
-    for successor in SUCCESSORS.values():
-        for place in places(successor.place):
-            assert not set(place.rows) & set(place.struct.__struct_fields__)
+    for successor in LEGACY_TYPES.values():
+        for table in targets(successor.table):
+            assert not set(table.rows) & set(table.struct.__struct_fields__)
 
 
 def test_types_without_a_successor_have_no_table() -> None:
-    assert {event["event_type"] for event in EVENTS if event["v3_event_type"]} == set(SUCCESSORS)
+    assert {event["event_type"] for event in EVENTS if event["v3_event_type"]} == set(LEGACY_TYPES)

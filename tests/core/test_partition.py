@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as theirs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.partition import hash_of, murmur2, partition_of
+from bridge.core.partition import hash_key, murmur2, partition_for
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,6 @@ def test_the_hash_is_the_client_librarys(key: bytes) -> None:
 
 
 def test_a_partition_is_never_negative() -> None:
-    assert partition_of(hash_of(b"21"), 4) == (-973932308 & 0x7FFFFFFF) % 4
-    assert partition_of(hash_of(b"k" * 1000), 7) == (theirs(b"k" * 1000) & 0x7FFFFFFF) % 7
-    assert {partition_of(hash_of(b"%d" % number), 3) for number in range(100)} == {0, 1, 2}
+    assert partition_for(hash_key(b"21"), 4) == (-973932308 & 0x7FFFFFFF) % 4
+    assert partition_for(hash_key(b"k" * 1000), 7) == (theirs(b"k" * 1000) & 0x7FFFFFFF) % 7
+    assert {partition_for(hash_key(b"%d" % number), 3) for number in range(100)} == {0, 1, 2}

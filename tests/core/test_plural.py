@@ -8,7 +8,7 @@ from bridge.core.plural import counted
 @pytest.mark.parametrize(
     ("number", "expected"), [(0, "0 records"), (1, "1 record"), (2, "2 records"), (20_000, "20000 records")]
 )
-def test_a_count_is_told_with_its_noun_in_the_right_number(number: int, expected: str) -> None:
+def test_a_count_has_its_noun_in_the_right_number(number: int, expected: str) -> None:
     assert counted(number, "record") == expected
 
 

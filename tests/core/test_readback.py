@@ -7,8 +7,8 @@ import pytest
 
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Stamp
-from bridge.core.readback import read_back
+from bridge.core.event import Notification, DedupStamp
+from bridge.core.readback import record_from_value
 from bridge.core.record import Routing, event_record
 from tests.journey.notifications import expected, published_payloads
 
@@ -25,13 +25,13 @@ def test_an_events_record_is_the_one_it_was_published_by(example: Path) -> None:
     notification = Notification(
         application=Application(name="my-shop", sub_app_id=7), body=body, received_ms=1_700_000_000_123
     )
-    record = event_record(event, Stamp(id=event.identity.key + "@1"), notification, ROUTING)
-    assert read_back(record.value, ROUTING) == record
+    record = event_record(event, DedupStamp(id=event.identity.key + "@1"), notification, ROUTING)
+    assert record_from_value(record.value, ROUTING) == record
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"EventType":"X"}', b"\xff", b'{"id":"a","type":"b"}'])
 def test_other_bytes_are_none(value: bytes) -> None:
-    assert read_back(value, ROUTING) is None
+    assert record_from_value(value, ROUTING) is None
 
 
 def test_a_type_that_is_only_another_spelling_goes_where_unknown_types_go() -> None:
@@ -47,7 +47,7 @@ def test_a_type_that_is_only_another_spelling_goes_where_unknown_types_go() -> N
             "payload": {"CastId": 5.5},
         }
     ).encode()
-    record = read_back(value, Routing())
+    record = record_from_value(value, Routing())
     assert record is not None
     assert (record.topic, record.key) == ("vod.other", b"a")
-    assert read_back(value.replace(b"5.5", b'"\xff"'), Routing()) is None  # JSON is UTF-8 throughout
+    assert record_from_value(value.replace(b"5.5", b'"\xff"'), Routing()) is None  # JSON is UTF-8 throughout

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from bridge.core.application import Application
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
-from bridge.core.record import Routing, dead_letter, dead_letter_instead, event_record, timestamp
+from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.record import Routing, dead_letter, dead_letter_for_record, event_record, timestamp
 
 BODY = {
     "EventType": "EditMediaComplete",
@@ -27,7 +27,7 @@ def recorded(body: Any, routing: Routing | None = None, **stamp: Any) -> Record:
     app = Application(name="live-eu", sub_app_id=1500000000)
     notification = Notification(application=app, body=text, received_ms=1_767_225_600_007, mode="pull")
     event = read_event(open_envelope(text))
-    return event_record(event, Stamp(id="the-id", **stamp), notification, routing or Routing())
+    return event_record(event, DedupStamp(id="the-id", **stamp), notification, routing or Routing())
 
 
 def test_the_canonical_event_stands_in_the_contracts_order() -> None:
@@ -68,7 +68,7 @@ def test_what_does_not_apply_is_left_out() -> None:
     ]
 
 
-def test_truncated_lists_say_how_many_more_directly_after_them() -> None:
+def test_truncated_lists_are_followed_by_the_number_left_out() -> None:
     body = {
         "EventType": "ConcatComplete",
         "ConcatCompleteEvent": {"FileInfoSet": [{"ErrCode": 1, "FileId": 2}] * 150},
@@ -79,7 +79,7 @@ def test_truncated_lists_say_how_many_more_directly_after_them() -> None:
     assert (value["errors_truncated"], value["repairs_truncated"]) == (50, 50)
 
 
-def test_the_stamp_tells_what_the_memory_knew() -> None:
+def test_the_dedup_stamp_is_in_the_event() -> None:
     value = json.loads(recorded(BODY, deduplicated=False, revision=True).value)
     assert value["delivery"] == {"format": "v3", "mode": "pull", "deduplicated": False, "revision": True}
 
@@ -125,14 +125,14 @@ def test_the_topic_is_filled_in_from_the_template() -> None:
 
 
 def test_every_topic_that_may_be_written_is_listed() -> None:
-    assert len(Routing().topics(["a", "b"])) == len(ROWS) + 2
+    assert len(Routing().topics(["a", "b"])) == len(EVENT_TYPES) + 2
     listed = Routing(topic="{app}.{type}", topic_other="o", topic_dead_letter="d").topics(["a", "b"])
-    assert len(listed) == 2 * len(ROWS) + 2
+    assert len(listed) == 2 * len(EVENT_TYPES) + 2
     assert listed == sorted(listed)
     assert {"o", "d", "a.FileDeleted", "b.FileDeleted"} <= set(listed)
 
 
-def test_a_dead_letter_keeps_the_bytes_and_says_why() -> None:
+def test_a_dead_letter_keeps_the_bytes_and_the_reason() -> None:
     app = Application(name="default")
     notification = Notification(application=app, body=b"\xff", received_ms=999, content_type="text/plain")
     record = dead_letter(notification, "malformed", "not UTF-8", Routing())
@@ -173,7 +173,7 @@ def test_times_have_their_milliseconds() -> None:
 
 def test_an_event_that_its_topic_refuses_late_is_a_dead_letter_with_all_of_the_event() -> None:
     event = recorded(BODY)
-    letter = dead_letter_instead(event, "too_large", "no topic takes it", Routing())
+    letter = dead_letter_for_record(event, "too_large", "no topic takes it", Routing())
     assert letter is not None
     assert (letter.topic, letter.key, letter.value) == ("vod.dead-letter", b"live-eu", event.value)
     assert letter.headers == [
@@ -188,6 +188,6 @@ def test_an_event_that_its_topic_refuses_late_is_a_dead_letter_with_all_of_the_e
 
 def test_of_what_is_a_dead_letter_itself_none_is_made() -> None:
     event = recorded(BODY)
-    assert dead_letter_instead(event, "too_large", "", Routing(topic_dead_letter=event.topic)) is None
+    assert dead_letter_for_record(event, "too_large", "", Routing(topic_dead_letter=event.topic)) is None
     old = Record(topic="letters-of-old", key=b"shop", value=b"no JSON", headers=[])
-    assert dead_letter_instead(old, "too_large", "", Routing()) is None
+    assert dead_letter_for_record(old, "too_large", "", Routing()) is None

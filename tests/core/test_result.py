@@ -6,17 +6,17 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from bridge.core.catalogue import BY_NAME, OTHER, ROWS
-from bridge.core.conformance import fit
-from bridge.core.result import Judgement, OwnCode, judge
+from bridge.core.catalogue import BY_NAME, UNKNOWN_TYPE, EVENT_TYPES
+from bridge.core.conformance import normalize
+from bridge.core.result import ResultSummary, TopLevelCode, evaluate_result
 
 
-def judged(name: str, payload: dict[str, Any], own: OwnCode | None = None) -> Judgement:
-    row = BY_NAME.get(name, OTHER)
-    return judge(fit(Raw(msgspec.json.encode(payload)), row).value, row, own or OwnCode())
+def evaluated(name: str, payload: dict[str, Any], top_level: TopLevelCode | None = None) -> ResultSummary:
+    row = BY_NAME.get(name, UNKNOWN_TYPE)
+    return evaluate_result(normalize(Raw(msgspec.json.encode(payload)), row).value, row, top_level or TopLevelCode())
 
 
-def told(judgement: Judgement) -> list[dict[str, Any]]:
+def failures_of(judgement: ResultSummary) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(failure) for failure in judgement.failures]
 
 
@@ -118,7 +118,7 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
     ],
 )
 def test_the_results_vote(name: str, payload: dict[str, Any], verdict: str) -> None:
-    assert judged(name, payload).verdict == verdict
+    assert evaluated(name, payload).outcome == verdict
 
 
 @pytest.mark.parametrize(
@@ -177,35 +177,35 @@ def test_the_results_vote(name: str, payload: dict[str, Any], verdict: str) -> N
         ("NewFileUpload", {"ErrCode": 5}, []),
     ],
 )
-def test_each_failure_tells_where_and_what(
+def test_each_failure_has_its_path_and_code(
     name: str, payload: dict[str, Any], failures: list[dict[str, Any]]
 ) -> None:
-    assert told(judged(name, payload)) == failures
+    assert failures_of(evaluated(name, payload)) == failures
 
 
-def test_a_legacy_code_without_a_place_votes_as_the_payloads_own() -> None:
+def test_a_legacy_top_level_code_votes_as_the_payloads_own() -> None:
     elements = {"FileInfoSet": [{"ErrCode": 0}]}
-    judgement = judged("ConcatComplete", elements, OwnCode(-1, "broken"))
-    assert judgement.verdict == "failed"
-    assert told(judgement) == [{"path": "", "code": -1, "message": "broken"}]
-    assert judged("ConcatComplete", {}, OwnCode(0)).verdict == "succeeded"
-    assert judged("FileDeleted", {}, OwnCode(5)).verdict == "succeeded"
+    judgement = evaluated("ConcatComplete", elements, TopLevelCode(-1, "broken"))
+    assert judgement.outcome == "failed"
+    assert failures_of(judgement) == [{"path": "", "code": -1, "message": "broken"}]
+    assert evaluated("ConcatComplete", {}, TopLevelCode(0)).outcome == "succeeded"
+    assert evaluated("FileDeleted", {}, TopLevelCode(5)).outcome == "succeeded"
 
 
-def test_of_very_many_failures_a_hundred_are_told() -> None:
-    judgement = judged("ConcatComplete", {"FileInfoSet": [{"ErrCode": 1}] * 130})
+def test_of_very_many_failures_a_hundred_are_listed() -> None:
+    judgement = evaluated("ConcatComplete", {"FileInfoSet": [{"ErrCode": 1}] * 130})
     assert (len(judgement.failures), judgement.failures_more) == (100, 30)
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
 def test_every_type_can_fail_unless_it_states_a_fact(row: Any) -> None:  # noqa: ANN401 - a row
     payload: dict[str, Any] = {"ErrCode": 70000}
     expected = "succeeded" if row.fact else "failed"
-    assert judged(row.name, payload).verdict == expected
+    assert evaluated(row.name, payload).outcome == expected
 
 
-def test_very_many_that_say_different_things_are_all_counted() -> None:
+def test_very_many_different_failures_are_all_counted() -> None:
     results = [task(ErrCode=1 + n % 150, Message=f"m{n % 150}") for n in range(400)]
-    found = judged("ProcedureStateChanged", {"MediaProcessResultSet": results})
-    assert (found.verdict, len(found.failures), found.failures_more) == ("failed", 100, 300)
+    found = evaluated("ProcedureStateChanged", {"MediaProcessResultSet": results})
+    assert (found.outcome, len(found.failures), found.failures_more) == ("failed", 100, 300)
     assert [(one.code, one.message) for one in found.failures] == [(1 + n, f"m{n}") for n in range(100)]

@@ -13,8 +13,8 @@ import pytest
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.decoding import has_slow_numbers
-from bridge.core.outcome import Rejected
-from bridge.core.signature import NO_PROOF, proof_in, verdict
+from bridge.core.outcome import RejectedError
+from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
 from tests.shapes import SHAPES
 
 SIZE = 256 * 1024
@@ -34,7 +34,7 @@ def test_an_unsigned_body_costs_next_to_nothing(name: str) -> None:
     spent: list[float] = []
     for _ in range(TRIES):
         began = thread_time()
-        assert verdict(SIGNED, proof_in(body), NO_PROOF, 0) == "missing"
+        assert check_signature(SIGNED, read_signature_params(body), NO_SIGNATURE, 0) == "missing"
         spent.append(thread_time() - began)
     assert min(spent) < PROOF_S
 
@@ -43,7 +43,7 @@ def test_an_unsigned_body_costs_next_to_nothing(name: str) -> None:
 def test_an_unsigned_body_takes_no_more_memory_than_twice_its_size(name: str) -> None:
     body = SHAPES[name](SIZE)
     tracemalloc.start()
-    proof_in(body)
+    read_signature_params(body)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak <= 2 * len(body) + 4096
@@ -56,7 +56,7 @@ def test_an_open_body_is_read_in_a_bounded_time(name: str) -> None:
     spent: list[float] = []
     for _ in range(TRIES):
         began = thread_time()
-        with suppress(Rejected):
+        with suppress(RejectedError):
             read_event(open_envelope(body))
         spent.append(thread_time() - began)
     assert min(spent) < READ_S
@@ -127,6 +127,6 @@ def test_what_is_dear_is_the_event_that_it_was(name: str) -> None:
 def _read(body: bytes) -> str:
     try:
         event = read_event(open_envelope(body))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         return str(rejected.reason)
     return f"{event.identity.digest} {event.conformance}"

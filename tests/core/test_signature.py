@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bridge.core.application import Application
 from bridge.core.codec import open_envelope
-from bridge.core.outcome import Rejected
-from bridge.core.signature import NO_PROOF, proof_in, verdict
+from bridge.core.outcome import RejectedError
+from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
 
 NOW = 1_700_000_000
 NOTHING = ("", "")
@@ -18,39 +18,39 @@ SIGNED = Application(name="shop", sign_keys=("old", "new"))
 OPTIONAL = Application(name="shop", sign_keys=("old",), signature_required=False)
 
 
-def proof(t: int | str = NOW, key: str = "old") -> tuple[str, str]:
+def signature_params(t: int | str = NOW, key: str = "old") -> tuple[str, str]:
     return md5(f"{key}{t}".encode(), usedforsecurity=False).hexdigest(), str(t)
 
 
 def test_an_application_without_keys_accepts_anything() -> None:
-    assert verdict(UNSIGNED, ("nonsense", "x"), NOTHING, NOW) is None
+    assert check_signature(UNSIGNED, ("nonsense", "x"), NOTHING, NOW) is None
 
 
 @pytest.mark.parametrize("key", ["old", "new"])
 def test_every_key_in_force_signs(key: str) -> None:
-    assert verdict(SIGNED, proof(key=key), NOTHING, NOW) is None
+    assert check_signature(SIGNED, signature_params(key=key), NOTHING, NOW) is None
 
 
 def test_either_case_of_the_hex_digits_is_accepted() -> None:
-    sign, t = proof()
-    assert verdict(SIGNED, (sign.upper(), t), NOTHING, NOW) is None
+    sign, t = signature_params()
+    assert check_signature(SIGNED, (sign.upper(), t), NOTHING, NOW) is None
 
 
 def test_the_query_signs_where_the_body_does_not() -> None:
-    assert verdict(SIGNED, NOTHING, proof(), NOW) is None
+    assert check_signature(SIGNED, NOTHING, signature_params(), NOW) is None
 
 
-def test_a_whole_proof_in_the_body_wins_over_the_query() -> None:
-    assert verdict(SIGNED, ("0" * 32, str(NOW)), proof(), NOW) == "wrong"
+def test_a_whole_signature_in_the_body_wins_over_the_query() -> None:
+    assert check_signature(SIGNED, ("0" * 32, str(NOW)), signature_params(), NOW) == "wrong"
 
 
-def test_half_a_proof_in_the_body_leaves_the_query_to_sign() -> None:
-    assert verdict(SIGNED, ("", "7"), proof(), NOW) is None
+def test_half_a_signature_in_the_body_leaves_the_query_to_sign() -> None:
+    assert check_signature(SIGNED, ("", "7"), signature_params(), NOW) is None
 
 
-def test_the_halves_of_two_places_make_no_proof() -> None:
-    sign, t = proof()
-    assert verdict(SIGNED, (sign, ""), ("", t), NOW) == "malformed"
+def test_the_halves_of_two_places_make_no_signature() -> None:
+    sign, t = signature_params()
+    assert check_signature(SIGNED, (sign, ""), ("", t), NOW) == "malformed"
 
 
 @pytest.mark.parametrize(
@@ -63,39 +63,39 @@ def test_the_halves_of_two_places_make_no_proof() -> None:
     ],
 )
 def test_the_time_is_bounded_on_both_sides(t: int, expected: str | None) -> None:
-    assert verdict(SIGNED, proof(t), NOTHING, NOW) == expected
+    assert check_signature(SIGNED, signature_params(t), NOTHING, NOW) == expected
 
 
 def test_a_wrong_signature_is_wrong_also_when_its_time_is_out() -> None:
-    assert verdict(SIGNED, ("f" * 32, "1"), NOTHING, NOW) == "wrong"
+    assert check_signature(SIGNED, ("f" * 32, "1"), NOTHING, NOW) == "wrong"
 
 
 @pytest.mark.parametrize("t", ["-5", "1e9", "1_0", "١٢٣", "0x10", " 1", "9" * 5000])
 def test_a_time_that_is_no_plain_number_is_malformed(t: str) -> None:
-    assert verdict(SIGNED, proof(t), NOTHING, NOW) == "malformed"
+    assert check_signature(SIGNED, signature_params(t), NOTHING, NOW) == "malformed"
 
 
 def test_unsigned_is_missing_where_a_signature_is_required() -> None:
-    assert verdict(SIGNED, NOTHING, NOTHING, NOW) == "missing"
+    assert check_signature(SIGNED, NOTHING, NOTHING, NOW) == "missing"
 
 
 def test_unsigned_passes_where_a_signature_is_optional() -> None:
-    assert verdict(OPTIONAL, NOTHING, NOTHING, NOW) is None
+    assert check_signature(OPTIONAL, NOTHING, NOTHING, NOW) is None
 
 
 def test_optional_does_not_let_the_wrongly_or_half_signed_pass() -> None:
-    assert verdict(OPTIONAL, ("0" * 32, str(NOW)), NOTHING, NOW) == "wrong"
-    assert verdict(OPTIONAL, ("0" * 32, ""), NOTHING, NOW) == "malformed"
-    assert verdict(OPTIONAL, NOTHING, ("", str(NOW)), NOW) == "malformed"
+    assert check_signature(OPTIONAL, ("0" * 32, str(NOW)), NOTHING, NOW) == "wrong"
+    assert check_signature(OPTIONAL, ("0" * 32, ""), NOTHING, NOW) == "malformed"
+    assert check_signature(OPTIONAL, NOTHING, ("", str(NOW)), NOW) == "malformed"
 
 
 @given(st.text(), st.text(), st.text(), st.text())
 def test_any_texts_get_a_reason_and_never_an_error(a: str, b: str, c: str, d: str) -> None:
-    assert verdict(SIGNED, (a, b), (c, d), NOW) in {"missing", "wrong", "malformed"}
+    assert check_signature(SIGNED, (a, b), (c, d), NOW) in {"missing", "wrong", "malformed"}
 
 
 def test_a_lone_surrogate_is_just_a_wrong_signature() -> None:
-    assert verdict(SIGNED, ("\ud800", str(NOW)), NOTHING, NOW) == "wrong"
+    assert check_signature(SIGNED, ("\ud800", str(NOW)), NOTHING, NOW) == "wrong"
 
 
 # what is taken from a body of which nothing else is read
@@ -112,23 +112,23 @@ def test_a_lone_surrogate_is_just_a_wrong_signature() -> None:
         (b'\xef\xbb\xbf{"Sign":"s","T":1}', ("s", "1")),
         (rb'{"Name":"\ud800 \uD800","Sign":"s","T":1}', ("s", "1")),
         (rb'{"\ud053ign":"other","Sign":"s","\ud054":"other","T":1,"Name":"\ud800"}', ("s", "1")),
-        (rb"\ud800", NO_PROOF),
-        (b'{"sign":"s","t":1}', NO_PROOF),
+        (rb"\ud800", NO_SIGNATURE),
+        (b'{"sign":"s","t":1}', NO_SIGNATURE),
         (b'{"Sign":null,"T":1}', ("", "1")),
         (b'{"Sign":["s"],"T":1.5}', ('["s"]', "1.5")),
         (b'{"Sign":1e999,"T":' + b"9" * 5000 + b"}", ("1e999", "(too long)")),
         (b'{"Sign":"' + b"a" * 5000 + b'","T":1}', ("(too long)", "1")),
         (rb'{"Sign":"\ud800","T":1}', ("\uf800", "1")),
-        (b'{"Sign":"\xff","T":1}', NO_PROOF),
-        (b'{"Sign":"s","T":1}}', NO_PROOF),
-        (b'{"Sign":"s","T":1', NO_PROOF),
-        (b'["Sign","s"]', NO_PROOF),
-        (b"", NO_PROOF),
-        (b'{"a":' * 100_000, NO_PROOF),
+        (b'{"Sign":"\xff","T":1}', NO_SIGNATURE),
+        (b'{"Sign":"s","T":1}}', NO_SIGNATURE),
+        (b'{"Sign":"s","T":1', NO_SIGNATURE),
+        (b'["Sign","s"]', NO_SIGNATURE),
+        (b"", NO_SIGNATURE),
+        (b'{"a":' * 100_000, NO_SIGNATURE),
     ],
 )
-def test_the_proof_is_told_apart_from_all_else(body: bytes, expected: tuple[str, str]) -> None:
-    assert proof_in(body) == expected
+def test_only_the_signature_is_read_from_a_body(body: bytes, expected: tuple[str, str]) -> None:
+    assert read_signature_params(body) == expected
 
 
 PARTS = st.sampled_from(
@@ -140,10 +140,10 @@ VALUES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(PARTS, VALUES)), st.sampled_from([b"", b"\xef\xbb\xbf", b" "]))
-def test_it_is_the_one_that_the_opened_body_has(members: list[tuple[bytes, bytes]], before: bytes) -> None:
+def test_it_is_the_one_that_the_decoded_envelope_has(members: list[tuple[bytes, bytes]], before: bytes) -> None:
     body = before + b"{" + b",".join(name + b":" + value for name, value in members) + b"}"
     try:
         envelope = open_envelope(body)
-    except Rejected:
+    except RejectedError:
         return
-    assert proof_in(body) == (envelope.sign, envelope.t)
+    assert read_signature_params(body) == (envelope.sign, envelope.t)

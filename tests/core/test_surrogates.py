@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.surrogates import has_surrogates, mended, without_surrogates
+from bridge.core.surrogates import has_surrogates, replace_lone_surrogates, mask_surrogate_escapes
 
 PIECES = st.sampled_from(
     [
@@ -40,22 +40,22 @@ PIECES = st.sampled_from(
     ],
 )
 def test_half_a_pair_is_replaced(text: bytes, expected: bytes) -> None:
-    assert mended(text) == expected
+    assert replace_lone_surrogates(text) == expected
 
 
 def test_a_text_without_halves_is_not_copied() -> None:
     for text in (b"plain", rb"\ud83d\ude00", rb"\\ud800"):
-        assert mended(text) is text
+        assert replace_lone_surrogates(text) is text
 
 
 @given(st.lists(PIECES).map(b"".join))
 def test_every_text_can_be_read_afterwards_and_is_what_it_was(text: bytes) -> None:
     quoted = b'"' + text + b'"'
     expected = re.sub("[\ud800-\udfff]", "\ufffd", json.loads(quoted))
-    assert json.loads(mended(quoted)) == expected
-    assert len(mended(quoted)) == len(quoted)
+    assert json.loads(replace_lone_surrogates(quoted)) == expected
+    assert len(replace_lone_surrogates(quoted)) == len(quoted)
     # what is looked for in the cheap one stands where it did
-    cheap = without_surrogates(quoted)
+    cheap = mask_surrogate_escapes(quoted)
     assert [i for i, byte in enumerate(cheap) if byte in b'"\\'] == [
         i for i, byte in enumerate(quoted) if byte in b'"\\'
     ]
@@ -65,7 +65,7 @@ def test_every_text_can_be_read_afterwards_and_is_what_it_was(text: bytes) -> No
 def test_no_escape_becomes_an_ascii_character() -> None:
     for high in "0123456789abcdef":
         for escape in (rf"\ud{high}53", rf"\uD{high}54"):
-            assert json.loads('"' + without_surrogates(escape.encode()).decode() + '"') > "\uefff"
+            assert json.loads('"' + mask_surrogate_escapes(escape.encode()).decode() + '"') > "\uefff"
     assert has_surrogates(rb"\uD800")
     assert not has_surrogates(rb"\u0053")
 
@@ -74,7 +74,7 @@ def test_no_escape_becomes_an_ascii_character() -> None:
 def test_it_takes_no_more_memory_than_two_copies(unit: bytes) -> None:
     text = unit * (400_000 // len(unit)) + rb"\ud800"
     tracemalloc.start()
-    mended(text)
+    replace_lone_surrogates(text)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2.2 * len(text)

@@ -9,7 +9,7 @@ import pytest
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Event
 from bridge.core.legacy import translate
-from bridge.core.legacy.unplaced import DEPTH_MAX
+from bridge.core.legacy.unplaced import SEARCH_DEPTH_MAX
 
 GOOD = {"taskType": "Transcode", "status": "SUCCESS", "errCode": 0, "output": {"url": "u"}}
 BAD = {"status": "FAIL", "errCode": 30009, "message": "source"}
@@ -39,7 +39,7 @@ def failures(event: Event) -> list[dict[str, Any]]:
 )
 def test_a_failed_subtask_of_an_unknown_kind_counts_at_its_position(kind: object, path: str) -> None:
     event = procedure(processTaskList=[GOOD, {"taskType": kind, **BAD, "input": {}, "output": {}}])
-    assert event.verdict == "partial"
+    assert event.outcome == "partial"
     assert failures(event) == [{"path": path, "code": 30009, "message": "source"}]
     assert event.conformance != "conforming"
 
@@ -72,30 +72,30 @@ def test_a_failed_subtask_of_an_unknown_kind_counts_at_its_position(kind: object
 )
 def test_a_failed_subtask_counts_in_whatever_list_it_is(lists: dict[str, Any], path: str) -> None:
     event = procedure(**lists)
-    assert event.verdict in ("failed", "partial")
+    assert event.outcome in ("failed", "partial")
     assert [one["path"] for one in failures(event)] == [path]
     assert failures(event)[0]["code"] in (30009, "30009")
     assert event.conformance != "conforming"
 
 
-def test_a_subtask_without_a_place_that_did_well_is_a_success_and_conforms() -> None:
+def test_a_successful_unmapped_subtask_is_a_success_and_conforms() -> None:
     event = procedure(processTaskList=[{"taskType": "PullFile", "status": "SUCCESS", "errCode": 0}])
-    assert (event.verdict, event.conformance) == ("succeeded", "conforming")
+    assert (event.outcome, event.conformance) == ("succeeded", "conforming")
     event = procedure(
         aiReview={"suggestion": "pass", "tasks": [{"status": "SUCCESS"}]}, drm={"definition": 1}
     )
-    assert (event.verdict, event.conformance) == ("succeeded", "conforming")
+    assert (event.outcome, event.conformance) == ("succeeded", "conforming")
 
 
 def test_a_subtask_that_was_aborted_is_a_failure_and_one_under_way_has_no_say() -> None:
     event = procedure(processTaskList=[GOOD], newList=[{"status": "ABORTED"}, {"status": "PROCESSING"}])
-    assert event.verdict == "partial"
+    assert event.outcome == "partial"
     assert failures(event) == [{"path": "data.newList[0]", "code": "ABORTED"}]
 
 
 def test_while_the_task_is_under_way_its_failures_are_listed() -> None:
     event = event_of("ProcedureStateChanged", vodTaskId="p", status="PROCESSING", newList=[BAD])
-    assert event.verdict == "in_progress"
+    assert event.outcome == "in_progress"
     assert [one["path"] for one in failures(event)] == ["data.newList[0]"]
 
 
@@ -115,23 +115,23 @@ def test_while_the_task_is_under_way_its_failures_are_listed() -> None:
 )
 def test_what_reports_no_failure_changes_nothing(value: object) -> None:
     event = procedure(processTaskList=[GOOD], newKey=value, aiReview=value)
-    assert (event.verdict, failures(event)) == ("succeeded", [])
+    assert (event.outcome, failures(event)) == ("succeeded", [])
     assert event.repairs == ("data.newKey: no 3.0 field",)
 
 
 def test_lists_of_types_without_a_successor_count_too() -> None:
     event = event_of("SomethingComplete", vodTaskId="t", status=0, parts=[{"status": 0}, BAD])
-    assert event.verdict == "partial"
+    assert event.outcome == "partial"
     assert failures(event) == [{"path": "data.parts[1]", "code": 30009, "message": "source"}]
 
 
-def test_a_concatenation_with_another_list_is_judged_by_both() -> None:
+def test_a_concatenation_with_another_list_votes_with_both() -> None:
     event = event_of("ConcatComplete", vodTaskId="t", status=0, fileInfo=[{"status": 0}], thumbs=[BAD])
-    assert event.verdict == "partial"
+    assert event.outcome == "partial"
 
 
 def test_what_is_too_deep_to_be_a_subtask_has_no_say() -> None:
     deep: object = [BAD]
-    for _ in range(DEPTH_MAX):
+    for _ in range(SEARCH_DEPTH_MAX):
         deep = [deep]
     assert translate("ProcedureStateChanged", {"newList": deep}).results == ()

@@ -19,7 +19,7 @@ def render(helm: Path, values: Path, *words: str) -> str:
     done = run(
         helm, "template", "demo", str(CHART), "--kube-version", KUBE_VERSION, "-f", str(values), *words
     )
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     return done.out
 
 

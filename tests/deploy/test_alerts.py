@@ -26,13 +26,13 @@ RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
 LABELS = {metric.name: set(metric.labels) for metric in METRICS}
 WORDS = {
-    ("bridge_deliveries_total", "outcome"): metrics.ENDINGS,
+    ("bridge_deliveries_total", "outcome"): metrics.DELIVERY_OUTCOMES,
     ("bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,
     ("bridge_events_conformance_total", "type"): (*BY_NAME, "other"),
-    ("bridge_http_refused_total", "reason"): metrics.REFUSALS,
+    ("bridge_http_refused_total", "reason"): metrics.REJECT_REASONS,
     ("bridge_http_refused_total", "app"): ("",),  # none of ours; else a name of the operator's
-    ("bridge_spool_damaged_total", "what"): metrics.DAMAGES,
-    ("bridge_pull_confirms_total", "outcome"): metrics.CONFIRMS,
+    ("bridge_spool_damaged_total", "what"): metrics.CORRUPTION_KINDS,
+    ("bridge_pull_confirms_total", "outcome"): metrics.CONFIRM_OUTCOMES,
     ("bridge_delivery_seconds", "mode"): ("push", "pull"),
     ("bridge_delivery_seconds", "le"): tuple(map(str, map(float, metrics.DELIVERY_SECONDS.buckets))),
 }
@@ -66,12 +66,12 @@ def _named(labels: str) -> list[tuple[str, str]]:
 
 def test_prometheus_takes_the_rules(promtool: Path) -> None:
     done = run(promtool, "check", "rules", "--lint=all", "--lint-fatal", str(FILES / "alerts.yaml"))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
 
 
 def test_each_alert_fires_when_it_should_and_none_while_all_is_well(promtool: Path) -> None:
     done = run(promtool, "test", "rules", str(FILES / "alerts.test.yaml"))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
 
 
 def test_there_is_a_scenario_in_which_each_alert_fires() -> None:

@@ -21,7 +21,7 @@ from tests.deploy.chart_rendering import (
 )
 from tests.deploy.chart_schemas import KUBERNETES
 from tests.rig.parts import ROOT
-from tests.rig.tools import Done, run
+from tests.rig.tools import ProcessResult, run
 
 Tools = Callable[[str], Path]
 
@@ -37,7 +37,7 @@ each_set = pytest.mark.parametrize("values", VALUE_SETS, ids=lambda path: path.n
 @each_set
 def test_helm_finds_nothing_to_complain_of(helm: Path, values: Path) -> None:
     done = run(helm, "lint", "--strict", "--kube-version", KUBE_VERSION, "-f", str(values), str(CHART))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
 
 
 @each_set
@@ -52,7 +52,7 @@ def test_every_object_is_one_that_kubernetes_takes(
     helm: Path, tools: Tools, schemas: Path, values: Path
 ) -> None:
     done = _conform(tools, schemas, render(helm, values))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     assert "Skipped: 0" in done.out
 
 
@@ -64,22 +64,22 @@ def test_a_misspelt_field_would_be_found(helm: Path, tools: Tools, schemas: Path
     assert wrong != rendered
     done = _conform(tools, schemas, wrong)
     assert done.code != 0
-    assert f"{kind} demo" in done.said
+    assert f"{kind} demo" in done.output
 
 
 @each_set
 def test_nothing_is_critical_to_kube_score(helm: Path, tools: Tools, values: Path) -> None:
     words = ("score", "--kubernetes-version", "v1.36", "-o", "ci", *NOT_OURS, "-")
     done = run(tools("kube-score"), *words, given=render(helm, values))
-    assert "[OK]" in done.out, done.said
+    assert "[OK]" in done.out, done.output
     assert [line for line in done.out.splitlines() if line.startswith("[CRITICAL]")] == []
 
 
 def test_every_feature_is_as_told_on_and_off(helm: Path, tools: Tools) -> None:
     assert helm.exists()
     done = run(tools("untt"), str(CHART))
-    assert done.code == 0, done.said
-    assert "Charts:      1 passed" in done.out, done.said
+    assert done.code == 0, done.output
+    assert "Charts:      1 passed" in done.out, done.output
 
 
 @each_set
@@ -116,7 +116,7 @@ def test_the_install_that_the_readme_tells_is_one(helm: Path) -> None:
     (line,) = [line for line in text.splitlines() if line.startswith("helm -n events install ")]
     words = shlex.split(line.replace(" install bridge ", " template bridge ").replace(" --wait", ""))
     done = run(helm, *words[1:], "--kube-version", KUBE_VERSION)
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     config = variables(objects(done.out))
     assert config["BRIDGE_APPS__MY_SHOP__TOKEN_FILE"].endswith("/secrets/apps.my-shop.token")
     # What the next lines there name.
@@ -125,7 +125,7 @@ def test_the_install_that_the_readme_tells_is_one(helm: Path) -> None:
 
 def test_what_is_packed_holds_no_tests_of_the_chart(helm: Path, tmp_path: Path) -> None:
     done = run(helm, "package", str(CHART), "-d", str(tmp_path))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     (packed,) = tmp_path.iterdir()
     with tarfile.open(packed) as archive:
         names = {name.removeprefix("vod-event-bridge/") for name in archive.getnames()}
@@ -144,10 +144,10 @@ def test_the_version_is_the_programs() -> None:
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = run(hadolint, str(ROOT / "deploy" / "Dockerfile"))
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
 
 
-def _conform(tools: Tools, schemas: Path, rendered: str) -> Done:
+def _conform(tools: Tools, schemas: Path, rendered: str) -> ProcessResult:
     place = f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
     words = ("-strict", "-summary", "-kubernetes-version", KUBERNETES, "-schema-location", place, "-")
     return run(tools("kubeconform"), *words, given=rendered)

@@ -118,7 +118,7 @@ async def test_the_linter_is_content_with_what_a_bridge_shows_after_traffic(
             shown = (await program.admin("/metrics")).body.decode()
 
     done = run(promtool, "check", "metrics", given=shown)
-    assert (done.code, done.said) == (0, "")
+    assert (done.code, done.output) == (0, "")
 
 
 async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(place: Place) -> None:

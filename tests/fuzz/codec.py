@@ -7,7 +7,7 @@ from bridge.core.application import Application
 from bridge.core.codec import open_envelope, read_event
 from bridge.core.event import Event, Notification
 from bridge.core.explanation import explain
-from bridge.core.outcome import Rejected
+from bridge.core.outcome import RejectedError
 from bridge.core.printable import printable
 from bridge.core.record import Routing
 
@@ -19,12 +19,12 @@ _APP = Application(name="fuzz")
 def check(body: bytes) -> None:
     """Read a body in every way; an AssertionError, or any other error, is a finding."""
     short = _read(body)
-    read_plain = v3.read_plain
-    v3.read_plain = lambda body: None  # noqa: ARG005 - put back below
+    read_plain = v3.decode_fast
+    v3.decode_fast = lambda body: None  # noqa: ARG005 - put back below
     try:
         long = _read(body)
     finally:
-        v3.read_plain = read_plain
+        v3.decode_fast = read_plain
     assert _comparable(short) == _comparable(long), "the short way sees another event than the long way"
     if isinstance(short, Event):
         key = short.identity.key
@@ -36,12 +36,12 @@ def check(body: bytes) -> None:
     assert (explained.ending == "published") is isinstance(short, Event)
 
 
-def _read(body: bytes) -> Event | Rejected:
+def _read(body: bytes) -> Event | RejectedError:
     try:
         return read_event(open_envelope(body))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         return rejected
 
 
-def _comparable(read: Event | Rejected) -> Event | str:
+def _comparable(read: Event | RejectedError) -> Event | str:
     return read if isinstance(read, Event) else f"{read.reason} {read.detail}"

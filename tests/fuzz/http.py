@@ -11,26 +11,26 @@ from typing import Any
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending, Outcome
-from bridge.io.ingress import Clock, Ingress, Limits
-from bridge.io.ingress.requests import Heads
-from bridge.running import begin
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.ingress import Clock, Ingress, IngressLimits
+from bridge.io.ingress.requests import HeadCache
+from bridge.running import start_inline
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
+from bridge.telling import Promise
 
-MARK = b"\xff|\xff"
-_TURNS = 4  # of the loop, after each piece
+CUT = b"\xff|\xff"
+_LOOP_ITERATIONS = 4  # of the loop, after each piece
 _PIECES_MAX = 64
 _APPS = {
     "default": Application(name="default"),
     "shop": Application(name="shop", token="t0ken"),
     "signed": Application(name="signed", sign_keys=("k3y",), signature_required=True),
 }
-_DONE = Outcome(ending=Ending.PUBLISHED, event_id="A:1", event_type="A", topic="vod.A")
+_RESULT = DeliveryResult(outcome=DeliveryOutcome.PUBLISHED, event_id="A:1", event_type="A", topic="vod.A")
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
-class _Server:
+class _FakeServer:
     def __init__(self) -> None:
         self.sockets = [self]
 
@@ -41,35 +41,35 @@ class _Server:
         pass
 
 
-class _Loop(asyncio.SelectorEventLoop):
+class _FakeLoop(asyncio.SelectorEventLoop):
     """Keeps what makes the protocol of a connection, instead of listening."""
 
     protocol: Callable[[], asyncio.Protocol]
 
     async def create_server(self, protocol_factory: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401 - asyncio's
         self.protocol = protocol_factory
-        return _Server()
+        return _FakeServer()
 
 
-class _Transport(asyncio.Transport):
+class _MemoryTransport(asyncio.Transport):
     def __init__(self, protocol: asyncio.Protocol, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._protocol = protocol
         self._loop = loop
         self.written = bytearray()
         self.closing = False
-        self.reading = True
-        self.ended = False
+        self.is_read = True
+        self.eof_written = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.ended, "an answer after the end of answers"
+        assert not self.eof_written, "an answer after the end of answers"
         self.written += data
 
     def can_write_eof(self) -> bool:
         return True
 
     def write_eof(self) -> None:
-        self.ended = True
+        self.eof_written = True
 
     def is_closing(self) -> bool:
         return self.closing
@@ -83,13 +83,13 @@ class _Transport(asyncio.Transport):
         self.close()
 
     def pause_reading(self) -> None:
-        self.reading = False
+        self.is_read = False
 
     def resume_reading(self) -> None:
-        self.reading = True
+        self.is_read = True
 
     def is_reading(self) -> bool:
-        return self.reading
+        return self.is_read
 
     def get_write_buffer_size(self) -> int:
         return 0
@@ -101,7 +101,7 @@ class _Transport(asyncio.Transport):
         return self._protocol
 
 
-_LOOP = _Loop()
+_LOOP = _FakeLoop()
 _ERRORS: list[str] = []
 _LOOP.set_exception_handler(lambda _loop, context: _ERRORS.append(repr(context)))
 _TELEMETRY = Telemetry()
@@ -112,18 +112,18 @@ def check(data: bytes) -> None:
     pieces = pieces_of(data)
     _ERRORS.clear()
     errors = _internal_errors()
-    with_memory = _LOOP.run_until_complete(_sent(pieces))
-    request_in = Heads.request_in
-    Heads.request_in = lambda *_: None  # type: ignore[method-assign] # put back below
+    cached = _LOOP.run_until_complete(_run_pieces(pieces))
+    original_match = HeadCache.match
+    HeadCache.match = lambda *_: None  # type: ignore[method-assign] # put back below
     try:
-        without = _LOOP.run_until_complete(_sent(pieces))
+        uncached = _LOOP.run_until_complete(_run_pieces(pieces))
     finally:
-        Heads.request_in = request_in  # type: ignore[method-assign]
-    assert with_memory[0] == without[0], "other deliveries with the memory of heads than without"
-    assert with_memory[1] == without[1], "other answers with the memory of heads than without"
-    for status in _STATUS.findall(with_memory[1]):
+        HeadCache.match = original_match  # type: ignore[method-assign]
+    assert cached[0] == uncached[0], "other deliveries with the memory of heads than without"
+    assert cached[1] == uncached[1], "other answers with the memory of heads than without"
+    for status in _STATUS.findall(cached[1]):
         assert status < b"500" or status == b"503", f"an answer {status!r}"
-    assert b"Traceback" not in with_memory[1]
+    assert b"Traceback" not in cached[1]
     assert not _ERRORS, _ERRORS[0]
     assert _internal_errors() == errors, "an internal error"
 
@@ -134,48 +134,48 @@ def _internal_errors() -> float:
 
 def pieces_of(data: bytes) -> list[bytes]:
     """Cut the input. Its first byte: bit 0: into pieces of (bits 1 to 6) + 1; bit 7: sent twice."""
-    how, pieces = data[:1] or b"\0", data[1:].split(MARK)
+    how, pieces = data[:1] or b"\0", data[1:].split(CUT)
     if how[0] & 1:
         size = (how[0] >> 1 & 63) + 1
         pieces = [piece[at : at + size] for piece in pieces for at in range(0, len(piece), size)]
     return [piece for piece in pieces * (1 + (how[0] >> 7)) if piece][:_PIECES_MAX]
 
 
-async def _sent(pieces: list[bytes]) -> tuple[list[Notification], bytes]:
-    taken: list[Notification] = []
+async def _run_pieces(pieces: list[bytes]) -> tuple[list[Notification], bytes]:
+    notifications: list[Notification] = []
 
-    def deliver(notification: Notification) -> Told[Outcome]:
-        async def delivered() -> Outcome:
-            taken.append(notification)
-            return _DONE
+    def deliver(notification: Notification) -> Promise[DeliveryResult]:
+        async def delivered() -> DeliveryResult:
+            notifications.append(notification)
+            return _RESULT
 
-        return begin(delivered())
+        return start_inline(delivered())
 
     clock = Clock(now_ms=lambda: 1_700_000_000_000, monotonic=lambda: 0.0)
-    limits = Limits(body_max_bytes=65_536, bodies_max_bytes=1_048_576, hold_s=1)
+    limits = IngressLimits(body_max_bytes=65_536, bodies_max_bytes=1_048_576, hold_s=1)
     ingress = Ingress(deliver, _APPS, limits, clock, _TELEMETRY)
     await ingress.start("127.0.0.1", 0)
     protocol = _LOOP.protocol()
-    transport = _Transport(protocol, _LOOP)
+    transport = _MemoryTransport(protocol, _LOOP)
     protocol.connection_made(transport)
     for piece in pieces:
-        await _settled()
-        if transport.closing or not transport.reading:
+        await _run_loop()
+        if transport.closing or not transport.is_read:
             break
         protocol.data_received(piece)
-    await _settled()
+    await _run_loop()
     if not transport.closing and not protocol.eof_received():
         transport.close()
-    await _settled()
+    await _run_loop()
     transport.abort()
     await asyncio.sleep(0)
     await ingress.stop(0.2)
-    return taken, bytes(transport.written)
+    return notifications, bytes(transport.written)
 
 
-async def _settled() -> None:
+async def _run_loop() -> None:
     """Give the loop its turns, as long as there is something to do in them."""
-    for _ in range(_TURNS):
+    for _ in range(_LOOP_ITERATIONS):
         await asyncio.sleep(0)
         if not _LOOP._ready:  # type: ignore[attr-defined] # noqa: SLF001 - a turn costs a system call
             return

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridge.core import v3
-from bridge.io.ingress.requests import Heads
+from bridge.io.ingress.requests import HeadCache
 from tests.fuzz import codec, http
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -31,34 +31,34 @@ def test_connections(file: Path) -> None:
 
 
 def test_the_corpus_uses_the_short_way_and_the_memory_of_heads(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Heads.request_in
+    real = HeadCache.match
     hits: list[object] = []
 
-    def counted(self: Heads, data: bytes) -> object:
+    def counted(self: HeadCache, data: bytes) -> object:
         hits.append(found := real(self, data))
         return found
 
-    monkeypatch.setattr(Heads, "request_in", counted)
+    monkeypatch.setattr(HeadCache, "match", counted)
     for file in _inputs("http"):
         http.check(file.read_bytes())
     assert any(hits)
-    assert any(v3.read_plain(file.read_bytes()) for file in _inputs("codec"))
+    assert any(v3.decode_fast(file.read_bytes()) for file in _inputs("codec"))
 
 
 def test_the_codec_harness_sees_a_short_way_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = v3.read_plain
-    monkeypatch.setattr(v3, "read_plain", lambda body: real(body.replace(b'"t"', b'"u"')))
+    real = v3.decode_fast
+    monkeypatch.setattr(v3, "decode_fast", lambda body: real(body.replace(b'"t"', b'"u"')))
     with pytest.raises(AssertionError, match="another event"):
         _check_all("codec")
 
 
 def test_the_http_harness_sees_a_memory_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = Heads.request_in
+    real = HeadCache.match
 
-    def wrong(self: Heads, data: bytes) -> object:
+    def wrong(self: HeadCache, data: bytes) -> object:
         found = real(self, data)
         return None if found is None else real(self, data[:-1] + b" ")
 
-    monkeypatch.setattr(Heads, "request_in", wrong)
+    monkeypatch.setattr(HeadCache, "match", wrong)
     with pytest.raises(AssertionError, match="other deliveries"):
         _check_all("http")

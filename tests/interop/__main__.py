@@ -15,7 +15,7 @@ from tests.journey.notifications import published_payloads
 from tests.journey.places import Place, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 
 READ_WITHIN_S = 120.0
@@ -103,7 +103,7 @@ async def compare(kafka: RealKafka, redis: RealRedis) -> int:
     for language, made in CONSUMERS.items():
         try:
             command = await asyncio.to_thread(made)
-        except Missing as missing:
+        except MissingPartError as missing:
             sys.stderr.write(f"{language}: {missing}\n")
             failed = True
             continue
@@ -123,7 +123,7 @@ def main() -> int:
         kafka.start()
         redis.start()
         return asyncio.run(compare(kafka, redis))
-    except Missing as missing:
+    except MissingPartError as missing:
         sys.stderr.write(f"{missing}\n")
         return 1
     finally:

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.rig.parts import ROOT, Missing, cache_folder
+from tests.rig.parts import ROOT, MissingPartError, cache_folder
 from tests.schemas.npm import installed
 
 SHOWN = ROOT / "schemas" / "interop"
@@ -19,7 +19,7 @@ def java() -> Sequence[str]:
     """Compile the Java consumer, and give the command that runs it."""
     found = {name: shutil.which(name) for name in ("java", "javac", "mvn")}
     if absent := [name for name, path in found.items() if path is None]:
-        raise Missing("java", f"{', '.join(absent)} not on PATH (a JDK of 17 or later, and Maven)")
+        raise MissingPartError("java", f"{', '.join(absent)} not on PATH (a JDK of 17 or later, and Maven)")
     pom, source = SHOWN / "java" / "pom.xml", SHOWN / "java" / "src" / "main" / "java" / "Consumer.java"
     place = cache_folder() / f"interop-java-{hashlib.blake2b(pom.read_bytes(), digest_size=6).hexdigest()}"
     place.mkdir(parents=True, exist_ok=True)

@@ -7,12 +7,12 @@ import pytest
 
 from bridge import aiokafka_internals
 from bridge.io import publisher as package
-from bridge.io.publisher import Limits, Publisher
-from bridge.keeping import Keeper
+from bridge.io.publisher import PublisherLimits, KafkaPublisher
+from bridge.keeping import DurableWriter
 from bridge.telemetry import Telemetry
-from tests.io.doors import Door, opened
-from tests.io.publishing import Holes
-from tests.keeping_fakes import FakeStore
+from tests.io.doors import HttpTestServer, running_server
+from tests.io.publishing import StalledTopics
+from tests.keeping_fakes import FakeSpool
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
 
@@ -32,15 +32,15 @@ def telemetry() -> Telemetry:
 
 
 @pytest.fixture
-def holes(monkeypatch: pytest.MonkeyPatch) -> Holes:
+def stalled_topics(monkeypatch: pytest.MonkeyPatch) -> StalledTopics:
     """Give holes on the way into the next producer."""
-    holes = Holes()
-    monkeypatch.setattr(package, "way_into", holes.way_into)
-    return holes
+    stalled_topics = StalledTopics()
+    monkeypatch.setattr(package, "choose_sender", stalled_topics.choose_sender)
+    return stalled_topics
 
 
 @pytest.fixture(params=["short", "public"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def sender_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let batches go the short way into the producer, and the library's public one."""
     name: str = request.param
     if name == "public":
@@ -50,30 +50,30 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 async def publisher(
-    kafka: RealKafka, topic: str, telemetry: Telemetry, way: str, holes: Holes
-) -> AsyncIterator[Publisher]:
+    kafka: RealKafka, topic: str, telemetry: Telemetry, sender_name: str, stalled_topics: StalledTopics
+) -> AsyncIterator[KafkaPublisher]:
     """Give a started publisher that has seen ``topic``."""
-    assert way
-    assert not holes.held
-    publisher = Publisher(
+    assert sender_name
+    assert not stalled_topics.stalled
+    publisher = KafkaPublisher(
         {"bootstrap_servers": kafka.bootstrap, "max_batch_size": 512 * 1024, "request_timeout_ms": 10_000},
         telemetry,
-        Limits(slow_after=0.5),
+        PublisherLimits(ack_timeout_s=0.5),
     )
     publisher.start()
-    await eventually(lambda: not publisher.missing([topic]), "the topic is listed")
+    await eventually(lambda: not publisher.missing_topics([topic]), "the topic is listed")
     yield publisher
     await publisher.stop(1)
 
 
 @pytest.fixture
-async def writer(publisher: Publisher) -> Keeper:
+async def writer(publisher: KafkaPublisher) -> DurableWriter:
     """Give a writer that has nothing but Kafka: what that does not take waits for it."""
-    return Keeper(publisher, FakeStore(full=True))
+    return DurableWriter(publisher, FakeSpool(full=True))
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
+async def server() -> AsyncIterator[HttpTestServer]:
     """Open a door with its usual limits."""
-    async with opened() as one:
+    async with running_server() as one:
         yield one

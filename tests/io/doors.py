@@ -11,11 +11,11 @@ from msgspec import Struct, json
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending, Outcome
-from bridge.io.ingress import Clock, Ingress, Limits
-from bridge.running import begin
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.ingress import Clock, Ingress, IngressLimits
+from bridge.running import start_inline
 from bridge.telemetry import Telemetry
-from bridge.telling import Told
+from bridge.telling import Promise
 from tests.rig.waiting import WITHIN_S, eventually
 
 APPS = {
@@ -23,12 +23,12 @@ APPS = {
     "shop": Application(name="shop", token="t0ken"),
     "later": Application(name="later", mode="pull"),
 }
-PUBLISHED = Outcome(
-    ending=Ending.PUBLISHED, event_id="NewFileUpload:1", event_type="NewFileUpload", topic="vod.NewFileUpload"
+PUBLISHED = DeliveryResult(
+    outcome=DeliveryOutcome.PUBLISHED, event_id="NewFileUpload:1", event_type="NewFileUpload", topic="vod.NewFileUpload"
 )
 
 
-class Response(Struct):
+class RawResponse(Struct):
     """One response as it stood on the wire."""
 
     status: int
@@ -37,11 +37,11 @@ class Response(Struct):
     raw: bytes
 
     @property
-    def told(self) -> object:
+    def json_body(self) -> object:
         return json.decode(self.body)
 
 
-class Client:
+class RawClient:
     """One raw connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -57,22 +57,22 @@ class Client:
             self.send(data[start : start + 50_000])
             await self.writer.drain()
 
-    def leave(self) -> None:
+    def reset(self) -> None:
         """Be gone with a reset, not with a mere end of what is sent."""
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
-    async def response(self, *, bodiless: bool = False) -> Response:
+    async def response(self, *, omit_body: bool = False) -> RawResponse:
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WITHIN_S)
         first, *lines = head.decode().split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines if line)}
         body = b""
-        if not bodiless and int(first.split()[1]) >= 200:
+        if not omit_body and int(first.split()[1]) >= 200:
             body = await asyncio.wait_for(self.reader.readexactly(int(headers["content-length"])), WITHIN_S)
-        return Response(int(first.split()[1]), headers, body, head + body)
+        return RawResponse(int(first.split()[1]), headers, body, head + body)
 
-    async def ended(self) -> bool:
+    async def reads_eof(self) -> bool:
         """Tell whether the door closes this connection without another byte."""
         try:
             return await asyncio.wait_for(self.reader.read(1), WITHIN_S) == b""
@@ -80,55 +80,55 @@ class Client:
             return True
 
 
-class Door:
+class HttpTestServer:
     """An ingress with a delivery of the test's own behind it, and a clock that the test moves."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.taken: list[Notification] = []
-        self.outcome = PUBLISHED
-        self.deliver: Callable[[Notification], Awaitable[Outcome]] = self.keep
+    def __init__(self, limits: IngressLimits | None = None) -> None:
+        self.notifications: list[Notification] = []
+        self.result = PUBLISHED
+        self.deliver: Callable[[Notification], Awaitable[DeliveryResult]] = self.record
         self.telemetry = Telemetry()
-        self.seconds = 0.0
-        clock = Clock(now_ms=lambda: 1_700_000_000_000, monotonic=lambda: self.seconds)
-        self.ingress = Ingress(self._pass_on, APPS, limits or Limits(), clock, self.telemetry)
+        self.now_s = 0.0
+        clock = Clock(now_ms=lambda: 1_700_000_000_000, monotonic=lambda: self.now_s)
+        self.ingress = Ingress(self._deliver, APPS, limits or IngressLimits(), clock, self.telemetry)
         self.port = 0
 
-    def _pass_on(self, notification: Notification) -> Told[Outcome]:
-        async def passed_on() -> Outcome:
+    def _deliver(self, notification: Notification) -> Promise[DeliveryResult]:
+        async def passed_on() -> DeliveryResult:
             return await self.deliver(notification)
 
-        return begin(passed_on())
+        return start_inline(passed_on())
 
-    async def keep(self, notification: Notification) -> Outcome:
-        self.taken.append(notification)
-        return self.outcome
+    async def record(self, notification: Notification) -> DeliveryResult:
+        self.notifications.append(notification)
+        return self.result
 
-    def refused(self, reason: str, app: str | None = None) -> float:
+    def rejected_count(self, reason: str, app: str | None = None) -> float:
         """Count the refusals of a reason, of all applications or of one; "" is none of ours."""
         name = "bridge_http_refused_total"
         apps = ("", *APPS) if app is None else (app,)
-        found = (
+        counts = (
             self.telemetry.registry.get_sample_value(name, {"reason": reason, "app": one}) for one in apps
         )
-        return sum(value or 0 for value in found)
+        return sum(value or 0 for value in counts)
 
-    def arriving(self) -> int:
+    def reading_count(self) -> int:
         """Tell how many requests have begun to arrive and not ended."""
-        return len(self.ingress.crowd._arriving)  # noqa: SLF001 - seen from outside only once it is too late
+        return len(self.ingress.connections._reading)  # noqa: SLF001 - seen from outside only once it is too late
 
-    async def knock(self) -> Client:
-        return Client(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def connect(self) -> RawClient:
+        return RawClient(*await asyncio.open_connection("127.0.0.1", self.port))
 
-    async def ask(self, data: bytes) -> Response:
-        client = await self.knock()
+    async def request(self, data: bytes) -> RawResponse:
+        client = await self.connect()
         client.send(data)
         try:
-            return await client.response(bodiless=data.startswith(b"HEAD"))
+            return await client.response(omit_body=data.startswith(b"HEAD"))
         finally:
             client.writer.close()
 
-    async def post(self, body: bytes, path: str = "/callbacks", **headers: str) -> Response:
-        return await self.ask(post(body, path, **headers))
+    async def post(self, body: bytes, path: str = "/callbacks", **headers: str) -> RawResponse:
+        return await self.request(post(body, path, **headers))
 
 
 def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
@@ -138,14 +138,14 @@ def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def opened(limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[Door]:
+async def running_server(limits: IngressLimits | None = None, tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpTestServer]:
     """Open a door for a test, with TLS where its context is given."""
-    door = Door(limits)
-    door.port = await door.ingress.start("127.0.0.1", 0, tls)
+    server = HttpTestServer(limits)
+    server.port = await server.ingress.start("127.0.0.1", 0, tls)
     try:
-        yield door
+        yield server
     finally:
-        await door.ingress.stop(within_s=0)
+        await server.ingress.stop(within_s=0)
 
 
 async def until(condition: Callable[[], object]) -> None:

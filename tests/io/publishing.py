@@ -4,8 +4,8 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.core.event import Record
 from bridge.io.publisher import shortcut
-from bridge.io.publisher.batches import Hear, Way
-from bridge.io.publisher.tickets import Batch, Lane
+from bridge.io.publisher.batches import OnBatchesDone, BatchSender
+from bridge.io.publisher.tickets import RecordBatch, PartitionQueue
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
 
@@ -15,7 +15,7 @@ def record(topic: str, key: str, value: bytes = b"{}") -> Record:
     return Record(topic=topic, key=key.encode(), value=value, headers=[("ce_id", key.encode())])
 
 
-class Holes:
+class StalledTopics:
     """What swallows the batches of ``topics``; each, by its topic, is ``held`` until the test ends it.
 
     ``ways`` are those behind.
@@ -23,32 +23,32 @@ class Holes:
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
-        self.held: dict[str, tuple[Batch, Hear]] = {}
-        self.ways: list[Way] = []
+        self.stalled: dict[str, tuple[RecordBatch, OnBatchesDone]] = {}
+        self.senders: list[BatchSender] = []
 
-    def way_into(self, producer: AIOKafkaProducer, hear: Hear) -> Way:
+    def choose_sender(self, producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> BatchSender:
         """Give a way with holes."""
-        way = shortcut.way_into(producer, hear)
-        self.ways.append(way)
-        return _WayWithHoles(self, way, hear)
+        sender = shortcut.choose_sender(producer, on_batches_done)
+        self.senders.append(sender)
+        return _StallingSender(self, sender, on_batches_done)
 
-    def end(self, topic: str, error: BaseException) -> None:
+    def finish(self, topic: str, error: BaseException) -> None:
         """End what is held of a topic."""
-        batch, hear = self.held.pop(topic)
-        hear([(batch, error)])
+        batch, on_batches_done = self.stalled.pop(topic)
+        on_batches_done([(batch, error)])
 
 
-class _WayWithHoles:
-    def __init__(self, holes: Holes, way: Way, hear: Hear) -> None:
-        self._holes, self._way, self._hear = holes, way, hear
-        self.name, self.producer = way.name, way.producer
-        self.enter = way.enter
+class _StallingSender:
+    def __init__(self, stalled_topics: StalledTopics, sender: BatchSender, on_batches_done: OnBatchesDone) -> None:
+        self._stalled_topics, self._sender, self._on_batches_done = stalled_topics, sender, on_batches_done
+        self.name, self.producer = sender.name, sender.producer
+        self.submit = sender.submit
 
-    def open(self, lane: Lane) -> Batch:
-        if lane.topic not in self._holes.topics:
-            return self._way.open(lane)
-        batch = Batch(lane, lambda *_: True)
-        self._holes.held[lane.topic] = batch, self._hear
+    def new_batch(self, queue: PartitionQueue) -> RecordBatch:
+        if queue.topic not in self._stalled_topics.topics:
+            return self._sender.new_batch(queue)
+        batch = RecordBatch(queue, lambda *_: True)
+        self._stalled_topics.stalled[queue.topic] = batch, self._on_batches_done
         return batch
 
 

@@ -5,12 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from bridge.core.event import Record
-from bridge.io.spool import Entry, Limits, Spool
+from bridge.io.spool import SpoolEntry, SpoolLimits, Spool
 from bridge.telemetry import Telemetry
 
 NOW_MS = 1_764_806_400_000
-FEW = Limits(free_min_bytes=0, retry_s=0.02)
-SMALL = Limits(free_min_bytes=0, retry_s=0.02, segment_bytes=4_096)
+LIMITS = SpoolLimits(free_min_bytes=0, retry_s=0.02)
+SMALL = SpoolLimits(free_min_bytes=0, retry_s=0.02, segment_bytes=4_096)
 
 
 def record(number: int, size: int = 20, topic: str = "vod.NewFileUpload") -> Record:
@@ -23,40 +23,40 @@ def number_of(record: Record) -> int:
     return int(record.key)
 
 
-def spool_in(folder: Path, limits: Limits = FEW, now_ms: Callable[[], int] = lambda: NOW_MS) -> Spool:
+def spool_in(folder: Path, limits: SpoolLimits = LIMITS, now_ms: Callable[[], int] = lambda: NOW_MS) -> Spool:
     """Start a spool."""
     spool = Spool(folder, limits, Telemetry(), now_ms)
     spool.start()
     return spool
 
 
-async def keep(spool: Spool, numbers: range, size: int = 20) -> list[Entry]:
+async def append_durably(spool: Spool, numbers: range, size: int = 20) -> list[SpoolEntry]:
     """Put records and wait until they are durable."""
-    entries = [spool.put(record(number, size)) for number in numbers]
+    entries = [spool.append(record(number, size)) for number in numbers]
     for entry in entries:
-        await entry.kept
+        await entry.durable
     return entries
 
 
-async def read_all(spool: Spool, most_bytes: int = 1 << 20) -> list[tuple[Entry, Record]]:
+async def read_all(spool: Spool, max_bytes: int = 1 << 20) -> list[tuple[SpoolEntry, Record]]:
     """Take everything that is ready."""
-    taken: list[tuple[Entry, Record]] = []
-    while found := await spool.read(most_bytes, lambda _topic, _key: False):
-        taken += found
-    return taken
+    leased: list[tuple[SpoolEntry, Record]] = []
+    while found := await spool.read(max_bytes, lambda _topic, _key: False):
+        leased += found
+    return leased
 
 
 async def numbers_in(spool: Spool) -> list[int]:
     """Tell which records can be read, and let them be."""
     spool.rewind()
-    taken = await read_all(spool)
-    for entry, _ in taken:
-        entry.free()
+    leased = await read_all(spool)
+    for entry, _ in leased:
+        entry.make_available()
     spool.rewind()
-    return [number_of(found) for _, found in taken]
+    return [number_of(found) for _, found in leased]
 
 
-async def numbers_after_restart(folder: Path, limits: Limits = FEW) -> list[int]:
+async def numbers_after_restart(folder: Path, limits: SpoolLimits = LIMITS) -> list[int]:
     """Tell which records a new start finds."""
     spool = spool_in(folder, limits)
     numbers = await numbers_in(spool)
@@ -64,29 +64,29 @@ async def numbers_after_restart(folder: Path, limits: Limits = FEW) -> list[int]
     return numbers
 
 
-def die(spool: Spool) -> None:
+def kill(spool: Spool) -> None:
     """End it as SIGKILL would: nothing more is written, the kernel lets go of its files."""
     # ruff: noqa: SLF001 - a death asks nobody
-    if spool._watch is not None:
-        spool._watch.cancel()
-    commits = spool._commits
-    commits._stopped = True
-    if commits._task is not None:
-        commits._task.cancel()
-    if commits._timer is not None:
-        commits._timer.cancel()
-    commits._thread.shutdown(wait=True, cancel_futures=True)
+    if spool._maintenance is not None:
+        spool._maintenance.cancel()
+    group_commit = spool._group_commit
+    group_commit._stopped = True
+    if group_commit._task is not None:
+        group_commit._task.cancel()
+    if group_commit._timer is not None:
+        group_commit._timer.cancel()
+    group_commit._thread.shutdown(wait=True, cancel_futures=True)
     spool._reader.shutdown(wait=True)
-    spool._folder.leave()
+    spool._directory.unlock()
 
 
-def damage_told(spool: Spool) -> dict[str, float]:
+def counted_corruptions(spool: Spool) -> dict[str, float]:
     """Tell the damage counter by its label."""
-    samples = [sample for metric in spool._telemetry.spool_damaged.collect() for sample in metric.samples]
+    samples = [sample for metric in spool._telemetry.spool_corruptions.collect() for sample in metric.samples]
     return {s.labels["what"]: s.value for s in samples if s.name.endswith("_total")}
 
 
-def logs(folder: Path) -> list[Path]:
+def log_files(folder: Path) -> list[Path]:
     """List the segments' logs, oldest first."""
     return sorted(folder.glob("*.log"))
 
@@ -97,22 +97,22 @@ def acks_file(folder: Path) -> Path:
     return file
 
 
-def damaged(folder: Path) -> list[Path]:
+def quarantined_files(folder: Path) -> list[Path]:
     """List what was kept aside."""
     return sorted(folder.glob("*.damaged"))
 
 
-def names_in(folder: Path) -> list[str]:
+def file_names(folder: Path) -> list[str]:
     """List every file."""
     return sorted(file.name for file in folder.iterdir())
 
 
-def bytes_in(folder: Path) -> int:
+def total_bytes(folder: Path) -> int:
     """Sum up what every file in the folder takes."""
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-def fill(volume: Path) -> Path:
+def fill_volume(volume: Path) -> Path:
     """Take every byte that a volume has left; gives the file that does."""
     ballast = volume / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -121,10 +121,10 @@ def fill(volume: Path) -> Path:
     return ballast
 
 
-def flip(file: Path, at: int, mask: int = 0x40) -> None:
+def flip_byte(file: Path, offset: int, mask: int = 0x40) -> None:
     """Change one byte."""
     with file.open("r+b") as opened:
-        opened.seek(at)
+        opened.seek(offset)
         byte = opened.read(1)[0]
-        opened.seek(at)
+        opened.seek(offset)
         opened.write(bytes([byte ^ mask]))

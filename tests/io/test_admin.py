@@ -11,17 +11,17 @@ import pytest
 from aiohttp import ClientSession
 
 from bridge.io.admin import Admin, Readiness
-from bridge.io.admin.connections import bound
+from bridge.io.admin.connections import bind_all
 from bridge.telemetry import Telemetry
 from tests.rig.waiting import eventually
 
 
-class Door:
+class AdminServer:
     """An admin door on a free port, and the readiness that it is told."""
 
     def __init__(self) -> None:
         self.readiness = Readiness(ready=False)
-        self.admin = Admin(lambda: self.readiness, Telemetry().exposition)
+        self.admin = Admin(lambda: self.readiness, Telemetry().render)
         self.port = 0
 
     async def get(self, path: str, method: str = "GET") -> tuple[int, str]:
@@ -33,83 +33,83 @@ class Door:
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    opened = Door()
-    opened.port = await opened.admin.start("127.0.0.1", 0)
-    yield opened
-    await opened.admin.stop()
+async def admin_server() -> AsyncIterator[AdminServer]:
+    server = AdminServer()
+    server.port = await server.admin.start("127.0.0.1", 0)
+    yield server
+    await server.admin.stop()
 
 
-async def test_the_process_is_alive_whatever_it_lacks(door: Door) -> None:
-    assert await door.get("/livez") == (200, '{"status":"alive","degraded":[]}')
+async def test_the_process_is_alive_whatever_it_lacks(admin_server: AdminServer) -> None:
+    assert await admin_server.get("/livez") == (200, '{"status":"alive","degraded":[]}')
 
 
-async def test_a_bridge_that_never_was_ready_is_not_put_into_the_load_balancer(door: Door) -> None:
-    door.readiness = Readiness(ready=False, degraded=["kafka"])
-    assert await door.get("/readyz") == (503, '{"status":"starting","degraded":["kafka"]}')
+async def test_a_bridge_that_never_was_ready_is_not_put_into_the_load_balancer(admin_server: AdminServer) -> None:
+    admin_server.readiness = Readiness(ready=False, degraded=["kafka"])
+    assert await admin_server.get("/readyz") == (503, '{"status":"starting","degraded":["kafka"]}')
 
 
-async def test_once_ready_it_stays_ready_however_degraded(door: Door) -> None:
-    door.readiness = Readiness(ready=True)
-    assert await door.get("/readyz") == (200, '{"status":"ready","degraded":[]}')
-    door.readiness = Readiness(ready=False, degraded=["kafka"])
-    assert await door.get("/readyz") == (200, '{"status":"degraded","degraded":["kafka"]}')
+async def test_once_ready_it_stays_ready_however_degraded(admin_server: AdminServer) -> None:
+    admin_server.readiness = Readiness(ready=True)
+    assert await admin_server.get("/readyz") == (200, '{"status":"ready","degraded":[]}')
+    admin_server.readiness = Readiness(ready=False, degraded=["kafka"])
+    assert await admin_server.get("/readyz") == (200, '{"status":"degraded","degraded":["kafka"]}')
 
 
-async def test_a_stopping_bridge_is_not_ready(door: Door) -> None:
-    door.readiness = Readiness(ready=True)
-    await door.get("/readyz")
-    door.readiness = Readiness(ready=True, stopping=True)
-    assert (await door.get("/readyz"))[0] == 503
+async def test_a_stopping_bridge_is_not_ready(admin_server: AdminServer) -> None:
+    admin_server.readiness = Readiness(ready=True)
+    await admin_server.get("/readyz")
+    admin_server.readiness = Readiness(ready=True, stopping=True)
+    assert (await admin_server.get("/readyz"))[0] == 503
 
 
-async def test_the_metrics_are_told(door: Door) -> None:
-    status, text = await door.get("/metrics")
+async def test_the_metrics_are_rendered(admin_server: AdminServer) -> None:
+    status, text = await admin_server.get("/metrics")
     assert status == 200
     assert "bridge_deliveries_held" in text
 
 
-async def test_other_pages_and_methods_are_refused(door: Door) -> None:
-    assert (await door.get("/callbacks"))[0] == 404
-    assert (await door.get("/livez", "POST"))[0] == 405
-    assert (await door.get("/readyz", "HEAD"))[0] == 503
+async def test_other_pages_and_methods_are_refused(admin_server: AdminServer) -> None:
+    assert (await admin_server.get("/callbacks"))[0] == 404
+    assert (await admin_server.get("/livez", "POST"))[0] == 405
+    assert (await admin_server.get("/readyz", "HEAD"))[0] == 503
 
 
-async def test_a_connect_without_a_target_is_answered(limited: "Limited") -> None:
-    assert (await limited.ask(b"CONNECT \r\nHost: a\r\n\r\n")).startswith(b"HTTP/0.9 404 ")
+async def test_a_connect_without_a_target_is_answered(limited: "LimitedAdminServer") -> None:
+    assert (await limited.request(b"CONNECT \r\nHost: a\r\n\r\n")).startswith(b"HTTP/0.9 404 ")
 
 
-class Clock:
+class ManualClock:
     """Seconds that pass when a test says so."""
 
     def __init__(self) -> None:
-        self.now = 1000.0
+        self.now_s = 1000.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.now_s
 
 
-class Limited(Door):
+class LimitedAdminServer(AdminServer):
     """An admin endpoint whose clock is the test's, and whose metrics say how often they were rendered."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
-        self.rendered = 0
+        self.clock = ManualClock()
+        self.render_count = 0
         self.admin = Admin(
             lambda: self.readiness, self._render, allowed_hosts=["ops.example"], monotonic=self.clock
         )
 
     def _render(self) -> bytes:
-        self.rendered += 1
-        return b"# %d\n" % self.rendered
+        self.render_count += 1
+        return b"# %d\n" % self.render_count
 
     async def open(self, sent: bytes = b"") -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(sent)
         return reader, writer
 
-    async def ask(self, request: bytes) -> bytes:
+    async def request(self, request: bytes) -> bytes:
         reader, writer = await self.open(request)
         try:
             async with asyncio.timeout(10):
@@ -119,58 +119,58 @@ class Limited(Door):
 
 
 @pytest.fixture
-async def limited() -> AsyncIterator[Limited]:
-    opened = Limited()
-    opened.port = await opened.admin.start("127.0.0.1", 0)
-    yield opened
-    await opened.admin.stop()
+async def limited() -> AsyncIterator[LimitedAdminServer]:
+    server = LimitedAdminServer()
+    server.port = await server.admin.start("127.0.0.1", 0)
+    yield server
+    await server.admin.stop()
 
 
-def _descriptors() -> int:
+def _open_fds() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - as many as the kernel counts
 
 
 async def test_two_hundred_half_sent_requests_keep_no_probe_out_and_take_few_descriptors(
-    limited: Limited,
+    limited: LimitedAdminServer,
 ) -> None:
-    before = _descriptors()
-    crowd = [await limited.open(b"GET /livez HTTP/1.1\r\nHost: a\r\n") for _ in range(200)]
+    before = _open_fds()
+    connections = [await limited.open(b"GET /livez HTTP/1.1\r\nHost: a\r\n") for _ in range(200)]
     assert (await limited.get("/livez"))[0] == 200
-    ends = [asyncio.create_task(reader.read()) for reader, _ in crowd]
+    ends = [asyncio.create_task(reader.read()) for reader, _ in connections]
     await eventually(lambda: sum(end.done() for end in ends) >= 130, "the oldest are closed")
     ours = 200  # the test's own ends
-    assert _descriptors() - before - ours <= 8
-    for _, writer in crowd:
+    assert _open_fds() - before - ours <= 8
+    for _, writer in connections:
         writer.close()
     await asyncio.gather(*ends, return_exceptions=True)
 
 
-async def test_a_request_has_five_seconds_and_is_told_so(limited: Limited) -> None:
+async def test_a_request_that_takes_over_five_seconds_gets_a_408(limited: LimitedAdminServer) -> None:
     half, _half_writer = await limited.open(b"GET /livez HTTP/1.1\r\n")
     silent, _silent_writer = await limited.open()
     assert (await limited.get("/livez"))[0] == 200  # both are accepted by now
-    limited.clock.now += 4.9
+    limited.clock.now_s += 4.9
     assert (await limited.get("/livez"))[0] == 200
     assert not half.at_eof()
-    limited.clock.now += 0.2
+    limited.clock.now_s += 0.2
     assert (await half.read()).startswith(b"HTTP/1.1 408 ")
     assert await silent.read() == b""
 
 
-async def test_an_idle_connection_gives_way_and_a_busy_one_does_not(limited: Limited) -> None:
+async def test_an_idle_connection_is_closed_for_a_new_one_and_a_busy_one_is_not(limited: LimitedAdminServer) -> None:
     idle, idle_writer = await limited.open(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await idle.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
-    crowd = [await limited.open(b"GET /livez HTTP/1.1\r\n") for _ in range(64)]
+    connections = [await limited.open(b"GET /livez HTTP/1.1\r\n") for _ in range(64)]
     await idle.read()
-    assert not any(reader.at_eof() for reader, _ in crowd)
-    for writer in (idle_writer, *(writer for _, writer in crowd)):
+    assert not any(reader.at_eof() for reader, _ in connections)
+    for writer in (idle_writer, *(writer for _, writer in connections)):
         writer.close()
 
 
-async def test_metrics_are_rendered_once_a_second_for_everybody(limited: Limited) -> None:
+async def test_metrics_are_rendered_once_a_second_for_everybody(limited: LimitedAdminServer) -> None:
     for _ in range(5):
         assert await limited.get("/metrics") == (200, "# 1\n")
-    limited.clock.now += 1
+    limited.clock.now_s += 1
     assert await limited.get("/metrics") == (200, "# 2\n")
 
 
@@ -187,9 +187,9 @@ async def test_metrics_are_rendered_once_a_second_for_everybody(limited: Limited
     ],
 )
 async def test_garbage_gets_a_short_answer_that_repeats_nothing_and_names_no_library(
-    limited: Limited, garbage: bytes, caplog: pytest.LogCaptureFixture
+    limited: LimitedAdminServer, garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = await limited.ask(garbage)
+    answer = await limited.request(garbage)
     assert b" 400 " in answer[:13]
     for hidden in (b"evil", b"aiohttp", b"Python", b"Traceback", b"Error"):
         assert hidden not in answer
@@ -197,8 +197,8 @@ async def test_garbage_gets_a_short_answer_that_repeats_nothing_and_names_no_lib
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nothing"])
-async def test_no_answer_names_the_library(limited: Limited, path: str) -> None:
-    answer = await limited.ask(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path.encode())
+async def test_no_answer_names_the_library(limited: LimitedAdminServer, path: str) -> None:
+    answer = await limited.request(b"GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path.encode())
     assert b"aiohttp" not in answer
 
 
@@ -215,11 +215,11 @@ async def test_no_answer_names_the_library(limited: Limited, path: str) -> None:
         ("OPS.example:9090", 404),
     ],
 )
-async def test_pages_are_not_for_a_strangers_name(limited: Limited, host: str, status: int) -> None:
+async def test_pages_are_not_for_a_strangers_name(limited: LimitedAdminServer, host: str, status: int) -> None:
     request = "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
-    assert f" {status} ".encode() in (await limited.ask(request.format("/", host).encode()))[:16]
+    assert f" {status} ".encode() in (await limited.request(request.format("/", host).encode()))[:16]
     for path in ("/livez", "/metrics"):
-        assert b" 200 " in (await limited.ask(request.format(path, host).encode()))[:16]
+        assert b" 200 " in (await limited.request(request.format(path, host).encode()))[:16]
 
 
 async def test_a_page_that_fails_is_an_answer_without_a_traceback() -> None:
@@ -237,14 +237,14 @@ async def test_a_page_that_fails_is_an_answer_without_a_traceback() -> None:
 
 
 async def test_who_does_not_take_its_answer_is_cut() -> None:
-    clock = Clock()
+    clock = ManualClock()
     admin = Admin(lambda: Readiness(ready=True), lambda: b"#" * 32_000_000, monotonic=clock)
     port = await admin.start("127.0.0.1", 0)
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
         assert await reader.readexactly(8) == b"HTTP/1.1"
-        clock.now += 6
+        clock.now_s += 6
 
         taken = 0
 
@@ -263,7 +263,7 @@ async def test_who_does_not_take_its_answer_is_cut() -> None:
 
 
 async def test_it_listens_on_every_address_of_a_name() -> None:
-    sockets = bound("", 0)
+    sockets = bind_all("", 0)
     families = {one.family for one in sockets}
     ports = {one.getsockname()[1] for one in sockets}
     for one in sockets:
@@ -273,8 +273,8 @@ async def test_it_listens_on_every_address_of_a_name() -> None:
 
 
 async def test_a_taken_port_is_an_error_and_leaves_nothing_open() -> None:
-    (first,) = bound("127.0.0.1", 0)
+    (first,) = bind_all("127.0.0.1", 0)
     first.listen()
     with pytest.raises(OSError, match="in use"):
-        bound("127.0.0.1", first.getsockname()[1])
+        bind_all("127.0.0.1", first.getsockname()[1])
     first.close()

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from bridge.core.claim import Answer
-from bridge.io.dedup import Limits, Memory
-from bridge.io.dedup.call import Call
+from bridge.core.claim import ClaimStatus
+from bridge.io.dedup import DedupLimits, RedisDedup
+from bridge.io.dedup.call import TimedCall
 from bridge.links import redis_client
 from bridge.settings.sections import RedisSettings
 from bridge.telemetry import Telemetry
-from tests.contracts import ONE, TWO, Clock, asked
+from tests.contracts import ONE, TWO, Clock, make_claim
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -32,87 +32,87 @@ async def client(redis: RealRedis) -> AsyncIterator[Redis]:
 
 
 async def test_calls_one_after_another_share_a_connection(redis: RealRedis, client: Redis) -> None:
-    memory = Memory(client, Telemetry(), Clock(), Limits())
+    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
     before = redis.ask("INFO", "stats").split("total_connections_received:")[1].split()[0]
     for n in range(20):
-        await memory.commit(await memory.claim(asked(f"Type:t{n}", token=ONE)))
+        await dedup.commit(await dedup.claim(make_claim(f"Type:t{n}", token=ONE)))
     after = redis.ask("INFO", "stats").split("total_connections_received:")[1].split()[0]
     assert int(after) - int(before) == 2  # the memory's, and the asking one
 
 
-async def test_a_connection_that_redis_closed_meanwhile_costs_no_answer(
+async def test_a_connection_that_redis_closed_meanwhile_costs_no_result(
     redis: RealRedis, client: Redis
 ) -> None:
-    memory = Memory(client, Telemetry(), Clock(), Limits())
-    await memory.claim(asked("warm", token=ONE))
+    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
+    await dedup.claim(make_claim("warm", token=ONE))
     for n in range(5):
         assert redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")[:1] == b":"
         await eventually(lambda: redis.ask("CLIENT", "LIST").count("\n") == 1, "nobody but who asks is left")
         for _ in range(5):  # turns of the loop, which reads that the connection has ended
             await asyncio.sleep(0)
-        assert (await memory.claim(asked(f"Type:t{n}", token=ONE))).answer is Answer.FRESH
+        assert (await dedup.claim(make_claim(f"Type:t{n}", token=ONE))).status is ClaimStatus.ACQUIRED
 
 
-async def test_connections_that_stay_silent_are_let_go_and_keep_none_from_a_new_one(
+async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
     redis: RealRedis,
 ) -> None:
     with redis.open_proxy() as proxy:
         settings = RedisSettings(url=f"redis://127.0.0.1:{proxy.port}/0")
-        memory = Memory(
+        dedup = RedisDedup(
             redis_client(settings, CONNECTIONS, timeout_s=0.05),
             Telemetry(),
             Clock(),
-            Limits(call_s=0.02, probe_s=0.02),
+            DedupLimits(call_timeout_s=0.02, probe_interval_s=0.02),
         )
-        memory.start()
-        held = await memory.claim(asked("Silent:before", token=ONE))
-        while held.answer is not Answer.FRESH:  # the limit is short: a busy machine may miss it at first
-            held = await memory.claim(asked("Silent:before", token=ONE))
+        dedup.start()
+        held = await dedup.claim(make_claim("Silent:before", token=ONE))
+        while held.status is not ClaimStatus.ACQUIRED:  # the limit is short: a busy machine may miss it at first
+            held = await dedup.claim(make_claim("Silent:before", token=ONE))
         opened = proxy.connections
         proxy.stall()
         for n in range(3):
-            assert (await memory.claim(asked(f"Silent:{n}", token=ONE))).answer is Answer.AWAY
+            assert (await dedup.claim(make_claim(f"Silent:{n}", token=ONE))).status is ClaimStatus.UNAVAILABLE
         await eventually(lambda: proxy.connections > opened + 2 * CONNECTIONS, "many were tried")
-        assert memory.unavailable
+        assert dedup.unavailable
         proxy.resume()
-        await eventually(lambda: not memory.unavailable, "Redis is used again")
-        await memory.commit(held)
-        assert (await memory.claim(asked("Silent:before", token=TWO))).answer is Answer.SEEN
-        await memory.stop()
+        await eventually(lambda: not dedup.unavailable, "Redis is used again")
+        await dedup.commit(held)
+        assert (await dedup.claim(make_claim("Silent:before", token=TWO))).status is ClaimStatus.DUPLICATE
+        await dedup.stop()
 
 
-async def test_a_call_is_told_once_and_what_comes_later_is_unheard() -> None:
-    heard: list[str | None] = []
-    late = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
-    await eventually(lambda: heard, "it is given up")
-    late.end("too late")
-    early = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
-    early.end("in time")
-    early.end("again")
-    given_up = Call(asyncio.get_running_loop(), 0.001, lambda answer, _: heard.append(answer))
-    await eventually(lambda: len(heard) == 3, "it is given up")
-    given_up.end("too late")
-    assert heard == [None, "in time", None]
+async def test_the_callback_of_a_call_runs_once_and_a_later_reply_is_ignored() -> None:
+    results: list[str | None] = []
+    late = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    await eventually(lambda: results, "it is given up")
+    late.finish("too late")
+    early = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    early.finish("in time")
+    early.finish("again")
+    given_up = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    await eventually(lambda: len(results) == 3, "it is given up")
+    given_up.finish("too late")
+    assert results == [None, "in time", None]
 
 
-async def test_what_one_call_says_first_is_known_to_what_it_asks_then(client: Redis) -> None:
-    memory = Memory(client, Telemetry(), Clock(), Limits())
-    committed, released = [await memory.claim(asked(name, token=ONE)) for name in ("Type:a", "Type:b")]
-    memory.commit(committed)
-    memory.release(released)
-    asking = [memory.claim(asked(name, token=TWO)) for name in ("Type:a", "Type:b", "Type:c", "Type:d")]
-    asking.append(memory.claim(asked("Type:c", token=ONE)))
-    asking.append(memory.claim(asked("Type:d", token=ONE, digest="e" * 16)))
-    told = [(await one).answer for one in asking]
-    assert told == [Answer.SEEN, Answer.FRESH, Answer.FRESH, Answer.FRESH, Answer.HELD, Answer.FRESH]
-    assert [(await one).revision for one in asking] == [False] * 5 + [True]
+async def test_the_settlements_of_a_call_are_visible_to_its_claims(client: Redis) -> None:
+    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
+    committed, released = [await dedup.claim(make_claim(name, token=ONE)) for name in ("Type:a", "Type:b")]
+    dedup.commit(committed)
+    dedup.release(released)
+    pending_claims = [dedup.claim(make_claim(name, token=TWO)) for name in ("Type:a", "Type:b", "Type:c", "Type:d")]
+    pending_claims.append(dedup.claim(make_claim("Type:c", token=ONE)))
+    pending_claims.append(dedup.claim(make_claim("Type:d", token=ONE, digest="e" * 16)))
+    statuses = [(await one).status for one in pending_claims]
+    assert statuses == [ClaimStatus.DUPLICATE, ClaimStatus.ACQUIRED, ClaimStatus.ACQUIRED, ClaimStatus.ACQUIRED, ClaimStatus.HELD, ClaimStatus.ACQUIRED]
+    assert [(await one).revision for one in pending_claims] == [False] * 5 + [True]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
-async def test_an_answer_within_a_few_turns_of_the_loop_after_the_limit_is_in_time(turns: int) -> None:
-    heard: list[str | None] = []
+async def test_a_reply_within_a_few_turns_of_the_loop_after_the_limit_is_in_time(turns: int) -> None:
+    results: list[str | None] = []
     loop = asyncio.get_running_loop()
-    call = Call(loop, 0.01, lambda answer, _: heard.append(answer))
+    call = TimedCall(loop, 0.01, lambda reply, _: results.append(reply))
 
     def stand_still() -> None:
         until = loop.time() + 0.1
@@ -122,5 +122,5 @@ async def test_an_answer_within_a_few_turns_of_the_loop_after_the_limit_is_in_ti
     stand_still()
     for _ in range(turns):
         await asyncio.sleep(0)
-    call.end("read in the end")
-    assert heard == ["read in the end"]
+    call.finish("read in the end")
+    assert results == ["read in the end"]

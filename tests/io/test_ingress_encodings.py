@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from bridge.core.record import Routing, dead_letter
-from tests.io.doors import Door, post
+from tests.io.doors import HttpTestServer, post
 
 BODY = b'{"EventType":"NewFileUpload"}'
 
@@ -27,56 +27,56 @@ def bare(body: bytes) -> bytes:
         ("deflate", bare(BODY)),
     ],
 )
-async def test_a_compressed_body_is_opened(door: Door, coding: str, body: bytes) -> None:
-    assert (await door.post(body, Content_Encoding=coding)).status == 200
-    assert door.taken[0].body == BODY
+async def test_a_compressed_body_is_opened(server: HttpTestServer, coding: str, body: bytes) -> None:
+    assert (await server.post(body, Content_Encoding=coding)).status == 200
+    assert server.notifications[0].body == BODY
 
 
 @pytest.mark.parametrize("coding", ["br", "utf-8", "gzip, gzip", "identity, gzip", "gzip;q=1"])
-async def test_a_body_of_an_unknown_coding_is_taken_as_it_is(door: Door, coding: str) -> None:
-    assert (await door.post(BODY, Content_Encoding=coding)).status == 200
-    (taken,) = door.taken
-    assert (taken.body, taken.content_encoding, taken.damage, taken.received) == (BODY, coding, "", b"")
+async def test_a_body_of_an_unknown_coding_is_taken_as_it_is(server: HttpTestServer, coding: str) -> None:
+    assert (await server.post(BODY, Content_Encoding=coding)).status == 200
+    (notification,) = server.notifications
+    assert (notification.body, notification.content_encoding, notification.decode_error, notification.received) == (BODY, coding, "", b"")
 
 
-async def test_two_codings_in_two_headers_are_one_that_is_unknown(door: Door) -> None:
+async def test_two_codings_in_two_headers_are_one_that_is_unknown(server: HttpTestServer) -> None:
     request = post(b"x").replace(
         b"Host: x\r\n", b"Host: x\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\n"
     )
-    assert (await door.ask(request)).status == 200
-    assert (door.taken[0].body, door.taken[0].content_encoding) == (b"x", "gzip,gzip")
+    assert (await server.request(request)).status == 200
+    assert (server.notifications[0].body, server.notifications[0].content_encoding) == (b"x", "gzip,gzip")
 
 
-async def test_what_came_is_kept_beside_what_it_held(door: Door) -> None:
+async def test_what_came_is_kept_beside_what_it_held(server: HttpTestServer) -> None:
     body = b'{"blanks":"' + b" " * 10_000 + b'"}'
-    await door.post(gzip.compress(body), Content_Encoding="GZIP")
-    await door.post(body, Content_Encoding="identity")
-    compressed, plain = door.taken
+    await server.post(gzip.compress(body), Content_Encoding="GZIP")
+    await server.post(body, Content_Encoding="identity")
+    compressed, plain = server.notifications
     assert (compressed.body, compressed.content_encoding) == (body, "gzip")
     assert gzip.decompress(compressed.received) == body
     assert compressed.size == len(body) + len(compressed.received)
     assert (plain.body, plain.content_encoding, plain.received) == (body, "", b"")
 
 
-async def test_what_is_shorter_than_it_came_is_kept_as_it_was(door: Door) -> None:
-    await door.post(gzip.compress(b"{}"), Content_Encoding="gzip")
-    assert (door.taken[0].body, door.taken[0].content_encoding, door.taken[0].received) == (b"{}", "", b"")
+async def test_what_is_shorter_than_it_came_is_kept_as_it_was(server: HttpTestServer) -> None:
+    await server.post(gzip.compress(b"{}"), Content_Encoding="gzip")
+    assert (server.notifications[0].body, server.notifications[0].content_encoding, server.notifications[0].received) == (b"{}", "", b"")
 
 
 @pytest.mark.parametrize("body", [gzip.compress(BODY, mtime=0)[:-3], BODY, b""])
 async def test_damaged_compression_reaches_the_pipeline_with_its_received_bytes(
-    door: Door, body: bytes
+    server: HttpTestServer, body: bytes
 ) -> None:
-    assert (await door.post(body, Content_Encoding="gzip")).status == 200
-    assert door.taken[0].body == body
-    assert door.taken[0].damage.startswith("gzip: ")
-    assert (door.taken[0].content_encoding, door.taken[0].received) == ("gzip", b"")
+    assert (await server.post(body, Content_Encoding="gzip")).status == 200
+    assert server.notifications[0].body == body
+    assert server.notifications[0].decode_error.startswith("gzip: ")
+    assert (server.notifications[0].content_encoding, server.notifications[0].received) == ("gzip", b"")
 
 
-async def test_of_compressed_blanks_no_more_is_kept_than_came(door: Door) -> None:
+async def test_of_compressed_blanks_no_more_is_kept_than_came(server: HttpTestServer) -> None:
     compressed = gzip.compress(b" " * 4_000_000)
     for _ in range(3):
-        await door.post(compressed, Content_Encoding="gzip")
-    kept = [dead_letter(taken, "malformed", "not JSON", Routing()) for taken in door.taken]
+        await server.post(compressed, Content_Encoding="gzip")
+    kept = [dead_letter(notification, "malformed", "not JSON", Routing()) for notification in server.notifications]
     assert [letter.value for letter in kept] == [compressed] * 3
     assert sum(len(name) + len(value) for name, value in kept[0].headers) < 300

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.io.doors import opened
+from tests.io.doors import running_server
 from tests.rig.waiting import WITHIN_S
 
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
@@ -36,20 +36,20 @@ HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
     ],
 )
 async def test_what_is_no_request_gets_a_clear_answer_and_the_end(garbage: bytes, status: int) -> None:
-    async with opened() as door:
-        client = await door.knock()
+    async with running_server() as server:
+        client = await server.connect()
         client.send(garbage)
         response = await client.response()
         assert response.status == status
         if status != 404:
             assert response.headers["connection"] == "close"
-            assert await client.ended()
-        assert door.taken == []
+            assert await client.reads_eof()
+        assert server.notifications == []
 
 
 async def test_a_header_that_grows_in_small_bytes_is_refused_too() -> None:
-    async with opened() as door:
-        client = await door.knock()
+    async with running_server() as server:
+        client = await server.connect()
         client.send(HEAD)
         for n in range(100):
             client.send(b"A%d: %b\r\n" % (n, b"a" * 200))
@@ -58,8 +58,8 @@ async def test_a_header_that_grows_in_small_bytes_is_refused_too() -> None:
 
 
 async def test_a_header_of_15_kib_is_taken() -> None:
-    async with opened() as door:
-        assert (await door.post(b"{}", X="a" * 15_000)).status == 200
+    async with running_server() as server:
+        assert (await server.post(b"{}", X="a" * 15_000)).status == 200
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -93,22 +93,22 @@ def test_no_bytes_cause_a_5xx_or_a_traceback(pieces: list[bytes]) -> None:
 
     async def scene() -> bytes:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
-        async with opened() as door:
-            client = await door.knock()
+        async with running_server() as server:
+            client = await server.connect()
             for piece in pieces:
                 client.send(piece)
                 await asyncio.sleep(0)
             client.writer.write_eof()
             return await asyncio.wait_for(client.reader.read(), WITHIN_S)
 
-    heard = asyncio.run(scene())
+    received = asyncio.run(scene())
     assert problems == []
-    assert b"HTTP/1.1 5" not in heard
+    assert b"HTTP/1.1 5" not in received
 
 
 async def test_nothing_is_logged_of_garbage(caplog: pytest.LogCaptureFixture) -> None:
-    async with opened() as door:
+    async with running_server() as server:
         with caplog.at_level(logging.DEBUG):
-            await door.ask(b"\0\1\2\r\n\r\n")
-            await door.ask(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+            await server.request(b"\0\1\2\r\n\r\n")
+            await server.request(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
         assert [r for r in caplog.records if r.levelno > logging.DEBUG] == []

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from bridge.core.application import Application
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.requests import Asked, Heads, Request, head_of
-from tests.io.doors import Client, Door, opened, post
+from bridge.io.ingress.requests import CallbackTarget, HeadCache, Request, complete_head
+from tests.io.doors import RawClient, HttpTestServer, running_server, post
 
-ASKED = Asked(Application(name="default"), "", None, "")
+TARGET = CallbackTarget(Application(name="default"), "", None, "")
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
 
 # A request's bytes, and the body that is delivered of it.
@@ -32,54 +32,54 @@ REQUESTS = [
 ]
 
 
-async def test_the_same_head_is_learned_once_and_its_bodies_are_told_apart(door: Door) -> None:
-    client = await door.knock()
+async def test_the_same_head_is_cached_once_and_its_bodies_are_kept_apart(server: HttpTestServer) -> None:
+    client = await server.connect()
     for number in range(5):
         client.send(post(b"{%d}" % number))
         assert (await client.response()).status == 200
-    assert [taken.body for taken in door.taken] == [b"{%d}" % number for number in range(5)]
-    assert len(_heads(door)) == 1
+    assert [notification.body for notification in server.notifications] == [b"{%d}" % number for number in range(5)]
+    assert len(_head_cache(server)) == 1
 
 
-async def test_a_known_head_takes_the_query_the_type_and_the_coding_along(door: Door) -> None:
-    client = await door.knock()
+async def test_a_cached_head_carries_the_query_the_type_and_the_coding(server: HttpTestServer) -> None:
+    client = await server.connect()
     for _ in range(2):
         client.send(post(b"\x1f\x8b", "/callbacks?sign=a&t=1", Content_Type="x/y", Content_Encoding="gzip"))
         await client.response()
-    first, again = door.taken
+    first, again = server.notifications
     assert first == again
     assert (again.query_sign, again.query_t, again.content_type) == ("a", "1", "x/y")
-    assert again.damage
+    assert again.decode_error
 
 
-async def test_a_head_that_is_refused_is_not_learned(door: Door) -> None:
+async def test_a_head_that_is_refused_is_not_cached(server: HttpTestServer) -> None:
     for path in ("/nowhere", "/callbacks/shop", "/callbacks/shop/wrong"):
-        assert (await door.post(b"{}", path)).status == 404
-    assert len(_heads(door)) == 0
-    assert (await door.post(b"{}", "/callbacks/shop/t0ken")).status == 200
-    assert len(_heads(door)) == 1
+        assert (await server.post(b"{}", path)).status == 404
+    assert len(_head_cache(server)) == 0
+    assert (await server.post(b"{}", "/callbacks/shop/t0ken")).status == 200
+    assert len(_head_cache(server)) == 1
 
 
-async def test_an_http_1_0_client_is_told_of_its_connection_each_time(door: Door) -> None:
-    client = await door.knock()
+async def test_an_http_1_0_client_gets_a_connection_header_each_time(server: HttpTestServer) -> None:
+    client = await server.connect()
     for _ in range(2):
         client.send(b"POST /callbacks HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}")
         assert (await client.response()).headers["connection"] == "keep-alive"
 
 
-async def test_a_known_head_that_asks_to_close_or_comes_while_draining_is_answered_so(door: Door) -> None:
+async def test_a_cached_head_that_asks_to_close_or_comes_while_draining_is_answered_so(server: HttpTestServer) -> None:
     for _ in range(2):
-        client = await door.knock()
+        client = await server.connect()
         client.send(post(b"{}", Connection="close"))
         assert (await client.response()).headers["connection"] == "close"
-        assert await client.ended()
-    client = await door.knock()
+        assert await client.reads_eof()
+    client = await server.connect()
     client.send(post(b"{}"))
     assert "connection" not in (await client.response()).headers
-    door.ingress.drain()
+    server.ingress.drain()
     client.send(post(b"{}"))
     assert (await client.response()).headers["connection"] == "close"
-    assert await client.ended()
+    assert await client.reads_eof()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -94,18 +94,18 @@ def test_however_requests_are_cut_and_strung_together_each_is_delivered(
     waits: bool,  # noqa: FBT001 - hypothesis gives it by its name
 ) -> None:
     async def deliver() -> list[bytes]:
-        async with opened() as door:
+        async with running_server() as server:
             for request, _ in REQUESTS:
-                await door.ask(request)
-            door.taken.clear()
-            client = await door.knock()
+                await server.request(request)
+            server.notifications.clear()
+            client = await server.connect()
             await _send(client, stream, waits=waits)
-            return [taken.body for taken in door.taken]
+            return [notification.body for notification in server.notifications]
 
     assert asyncio.run(deliver()) == [body for (_, body), _ in stream]
 
 
-async def _send(client: Client, stream: list[tuple[tuple[bytes, bytes], list[int]]], *, waits: bool) -> None:
+async def _send(client: RawClient, stream: list[tuple[tuple[bytes, bytes], list[int]]], *, waits: bool) -> None:
     for (request, _), cuts in stream:
         edges = [0, *sorted(min(cut, len(request)) for cut in cuts), len(request)]
         for start, end in pairwise(edges):
@@ -127,13 +127,13 @@ async def _send(client: Client, stream: list[tuple[tuple[bytes, bytes], list[int
         (b"POST /nowhere HTTP/1.1\r\nX: ", 404, "default"),
     ],
 )
-async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_learned(
-    door: Door, begin: bytes, status: int, application: str
+async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_cached(
+    server: HttpTestServer, begin: bytes, status: int, application: str
 ) -> None:
-    whole, client = post(b"{}"), await door.knock()
+    whole, client = post(b"{}"), await server.connect()
     client.send(whole)
     await client.response()
-    (connection,) = door.ingress.crowd
+    (connection,) = server.ingress.connections
     assert isinstance(connection, Connection)
     # More in one piece than the parser hands on at once: it stops, and keeps the rest.
     connection.data_received(HEAD + b"Content-Length: 100000\r\n\r\n")
@@ -142,10 +142,10 @@ async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_
     # To the parser this is the rest of a head; alone it would be one that is known.
     client.send(whole)
     assert (await client.response()).status == status
-    assert len(door.taken) == (3 if status == 200 else 2)
-    assert door.taken[-1].application.name == application
-    assert (await door.ask(post(b"[]"))).status == 200
-    assert (door.taken[-1].application.name, door.taken[-1].content_type) == ("default", "")
+    assert len(server.notifications) == (3 if status == 200 else 2)
+    assert server.notifications[-1].application.name == application
+    assert (await server.request(post(b"[]"))).status == 200
+    assert (server.notifications[-1].application.name, server.notifications[-1].content_type) == ("default", "")
 
 
 @pytest.mark.parametrize(
@@ -157,51 +157,51 @@ async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_
         b"Content-Length: 2\r\nX: " + b"x" * 2_048 + b"\r\n",
     ],
 )
-async def test_what_needs_more_than_its_head_is_not_learned(lines: bytes) -> None:
-    heads = Heads()
-    heads.learn(_request(HEAD + lines + b"\r\n", b""), ASKED)
-    assert len(heads) == 0
+async def test_what_needs_more_than_its_head_is_not_cached(lines: bytes) -> None:
+    cache = HeadCache()
+    cache.store(_request(HEAD + lines + b"\r\n", b""), TARGET)
+    assert len(cache) == 0
 
 
-async def test_only_what_is_one_request_from_first_to_last_byte_is_known() -> None:
-    heads, head = Heads(), HEAD + b"Content-Length: 2\r\n\r\n"
-    heads.learn(_request(head, b"{}"), ASKED)
-    known = heads.request_in(head + b"[]")
-    assert known is not None
-    assert (known.asked, known.size, known.take_body(), known.take_body()) == (ASKED, 2, b"[]", b"")
+async def test_only_what_is_one_request_from_first_to_last_byte_matches() -> None:
+    cache, head = HeadCache(), HEAD + b"Content-Length: 2\r\n\r\n"
+    cache.store(_request(head, b"{}"), TARGET)
+    matched = cache.match(head + b"[]")
+    assert matched is not None
+    assert (matched.target, matched.size, matched.pop_body(), matched.pop_body()) == (TARGET, 2, b"[]", b"")
     for other in (head + b"[", head + b"[ ]", head, b"", head[:-1], b"\r\n" + head + b"[]", head[1:] + b"[]"):
-        assert heads.request_in(other) is None
+        assert cache.match(other) is None
 
 
-async def test_only_the_heads_learned_last_are_kept() -> None:
-    heads = Heads()
+async def test_only_the_heads_cached_last_are_kept() -> None:
+    cache = HeadCache()
     for number in range(600):
         head = HEAD + b"X: %d\r\nContent-Length: 2\r\n\r\n" % number
-        heads.learn(_request(head, b"{}"), ASKED)
-    assert len(heads) == 256
-    assert heads.request_in(HEAD + b"X: 599\r\nContent-Length: 2\r\n\r\n{}")
-    assert heads.request_in(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
+        cache.store(_request(head, b"{}"), TARGET)
+    assert len(cache) == 256
+    assert cache.match(HEAD + b"X: 599\r\nContent-Length: 2\r\n\r\n{}")
+    assert cache.match(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
 
 
-async def test_a_head_without_requests_is_forgotten_and_one_that_is_used_is_kept() -> None:
-    heads, used, unused = Heads(), HEAD + b"X: 1\r\n", HEAD + b"X: 2\r\n"
+async def test_a_head_without_requests_is_evicted_and_one_that_is_used_is_kept() -> None:
+    cache, used, unused = HeadCache(), HEAD + b"X: 1\r\n", HEAD + b"X: 2\r\n"
     used, unused = (head + b"Content-Length: 2\r\n\r\n" for head in (used, unused))
     for head in (used, unused):
-        heads.learn(_request(head, b"{}"), ASKED)
+        cache.store(_request(head, b"{}"), TARGET)
     for _ in range(3):
-        heads.forget_unused()
-        assert heads.request_in(used + b"{}")
-    assert len(heads) == 1
-    assert heads.request_in(unused + b"{}") is None
-    heads.forget_unused()
-    heads.forget_unused()
-    assert len(heads) == 0
+        cache.evict_unused()
+        assert cache.match(used + b"{}")
+    assert len(cache) == 1
+    assert cache.match(unused + b"{}") is None
+    cache.evict_unused()
+    cache.evict_unused()
+    assert len(cache) == 0
 
 
 def _request(head: bytes, body: bytes) -> Request:
     """Read a request as a connection does, and let its head be learned."""
     message, payload = _parsed(head + body)
-    return Request(message, payload, head_of(head + body, payload))
+    return Request(message, payload, complete_head(head + body, payload))
 
 
 def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
@@ -211,5 +211,5 @@ def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
     return messages[0]
 
 
-def _heads(door: Door) -> Heads:
-    return door.ingress._intake.heads  # noqa: SLF001 - what is remembered is not seen from outside
+def _head_cache(server: HttpTestServer) -> HeadCache:
+    return server.ingress._handler.head_cache  # noqa: SLF001 - what is remembered is not seen from outside

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.core.outcome import Ending, Outcome
-from bridge.io.ingress import Limits
-from tests.io.doors import Door, opened, post, until
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.ingress import IngressLimits
+from tests.io.doors import HttpTestServer, running_server, post, until
 
-Lines = list[MutableMapping[str, Any]]
+LogLines = list[MutableMapping[str, Any]]
 
 
-def refused(lines: Lines) -> Lines:
+def rejections(lines: LogLines) -> LogLines:
     """Pick the refusals, without what stands in each line."""
     picked = [line for line in lines if line["event"] == "request_refused"]
     assert all(line["log_level"] == "warning" for line in picked)
@@ -45,46 +45,46 @@ def refused(lines: Lines) -> Lines:
     ],
 )
 async def test_a_refusal_is_counted_and_logged_with_who_and_why(
-    door: Door, request_: bytes, reason: str, app: str, *, known: bool
+    server: HttpTestServer, request_: bytes, reason: str, app: str, *, known: bool
 ) -> None:
     with capture_logs() as lines:
-        await door.ask(request_)
-    assert door.refused(reason, app if known else "") == 1
+        await server.request(request_)
+    assert server.rejected_count(reason, app if known else "") == 1
     fields = {"app": app} if app else {}
-    assert refused(lines) == [{"reason": reason, "client": "127.0.0.1", **fields}]
+    assert rejections(lines) == [{"reason": reason, "client": "127.0.0.1", **fields}]
     assert "t0ken" not in str(lines)
     assert "s3cret" not in str(lines)
 
 
-async def test_a_bad_signature_is_logged_with_its_client_too(door: Door) -> None:
-    door.outcome = Outcome(ending=Ending.UNAUTHORIZED, reason="expired", detail="x")
+async def test_a_bad_signature_is_logged_with_its_client_too(server: HttpTestServer) -> None:
+    server.result = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason="expired", detail="x")
     with capture_logs() as lines:
-        assert (await door.post(b"{}", "/callbacks/shop/t0ken")).status == 401
-    assert refused(lines) == [
+        assert (await server.post(b"{}", "/callbacks/shop/t0ken")).status == 401
+    assert rejections(lines) == [
         {"reason": "unauthorized", "app": "shop", "client": "127.0.0.1", "detail": "expired"}
     ]
 
 
 async def test_one_line_a_second_for_each_reason_and_application_says_how_many_were_left_out(
-    door: Door,
+    server: HttpTestServer,
 ) -> None:
-    door.seconds = 100.0
+    server.now_s = 100.0
     with capture_logs() as lines:
         for _ in range(5):
             for path in ("/callbacks/shop/x", "/callbacks/default/x", "/callbacks/a", "/callbacks/b"):
-                await door.post(b"{}", path)
-        assert len(refused(lines)) == 3
-        door.seconds = 100.9
-        await door.post(b"{}", "/callbacks/shop/x")
-        assert len(refused(lines)) == 3
-        door.seconds = 101.0
-        await until(lambda: len(refused(lines)) == 6)
-    assert {(line["reason"], line["app"], line["left_out"]) for line in refused(lines)[3:]} == {
+                await server.post(b"{}", path)
+        assert len(rejections(lines)) == 3
+        server.now_s = 100.9
+        await server.post(b"{}", "/callbacks/shop/x")
+        assert len(rejections(lines)) == 3
+        server.now_s = 101.0
+        await until(lambda: len(rejections(lines)) == 6)
+    assert {(line["reason"], line["app"], line["left_out"]) for line in rejections(lines)[3:]} == {
         ("wrong_token", "shop", 5),
         ("unexpected_token", "default", 4),
         ("unknown_application", "a", 9),
     }
-    assert door.refused("wrong_token", "shop") == 6
+    assert server.rejected_count("wrong_token", "shop") == 6
 
 
 @pytest.mark.parametrize(
@@ -105,26 +105,26 @@ async def test_behind_trusted_proxies_the_client_is_whom_the_nearest_of_them_nam
     forwarded: list[str], client: str
 ) -> None:
     networks = (ip_network("127.0.0.0/8"), ip_network("10.0.0.0/8"))
-    async with opened(Limits(trusted_proxies=networks)) as door:
+    async with running_server(IngressLimits(trusted_proxies=networks)) as server:
         lines_ = "".join(f"X-Forwarded-For: {value}\r\n" for value in forwarded)
         request = f"POST /callbacks/a HTTP/1.1\r\nHost: x\r\n{lines_}Content-Length: 0\r\n\r\n".encode()
         with capture_logs() as lines:
-            await door.ask(request)
-    assert refused(lines)[0]["client"] == client
+            await server.request(request)
+    assert rejections(lines)[0]["client"] == client
     assert "s3cret" not in str(lines)
 
 
-async def test_without_a_trusted_proxy_nobody_is_believed(door: Door) -> None:
+async def test_without_a_trusted_proxy_nobody_is_believed(server: HttpTestServer) -> None:
     with capture_logs() as lines:
-        await door.post(b"{}", "/callbacks/a", X_Forwarded_For="6.6.6.6")
-    assert refused(lines)[0]["client"] == "127.0.0.1"
+        await server.post(b"{}", "/callbacks/a", X_Forwarded_For="6.6.6.6")
+    assert rejections(lines)[0]["client"] == "127.0.0.1"
 
 
-async def test_who_leaves_in_the_middle_is_logged_with_its_address(door: Door) -> None:
-    client = await door.knock()
+async def test_who_leaves_in_the_middle_is_logged_with_its_address(server: HttpTestServer) -> None:
+    client = await server.connect()
     client.send(b"POST /callbacks/shop/t0ken HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-    await until(door.arriving)
+    await until(server.reading_count)
     with capture_logs() as lines:
-        client.leave()
-        await until(lambda: door.refused("incomplete", "shop"))
-    assert refused(lines) == [{"reason": "incomplete", "app": "shop", "client": "127.0.0.1"}]
+        client.reset()
+        await until(lambda: server.rejected_count("incomplete", "shop"))
+    assert rejections(lines) == [{"reason": "incomplete", "app": "shop", "client": "127.0.0.1"}]

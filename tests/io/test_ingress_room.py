@@ -6,30 +6,30 @@ import gzip
 import pytest
 
 from bridge.core.event import Notification
-from bridge.core.outcome import Outcome
-from bridge.io.ingress import Limits
-from tests.io.doors import PUBLISHED, opened, post, until
+from bridge.core.outcome import DeliveryResult
+from bridge.io.ingress import IngressLimits
+from tests.io.doors import PUBLISHED, running_server, post, until
 
 pytestmark = pytest.mark.asyncio
 
 MIB = 1024 * 1024
 
 
-async def test_a_delivery_without_room_waits_silently_and_goes_on_when_there_is_some() -> None:
-    async with opened(Limits(body_max_bytes=60, bodies_max_bytes=100)) as door:
+async def test_a_delivery_over_budget_waits_silently_and_goes_on_when_bytes_are_released() -> None:
+    async with running_server(IngressLimits(body_max_bytes=60, bodies_max_bytes=100)) as server:
         ends: list[asyncio.Future[None]] = []
 
-        async def deliver(_: Notification) -> Outcome:
+        async def deliver(_: Notification) -> DeliveryResult:
             ends.append(asyncio.get_running_loop().create_future())
             await ends[-1]
             return PUBLISHED
 
-        door.deliver = deliver
-        first, second = await door.knock(), await door.knock()
+        server.deliver = deliver
+        first, second = await server.connect(), await server.connect()
         first.send(post(b"x" * 60))
         await until(lambda: len(ends) == 1)
         second.send(post(b"x" * 60))
-        other = await door.knock()
+        other = await server.connect()
         other.send(b"GET / HTTP/1.1\r\nHost: door\r\n\r\n")
         assert (await other.response()).status == 405  # the door has read on since
         assert len(ends) == 1
@@ -39,53 +39,53 @@ async def test_a_delivery_without_room_waits_silently_and_goes_on_when_there_is_
         assert [(await client.response()).status for client in (first, second)] == [200, 200]
 
 
-async def test_a_delivery_that_finds_no_room_in_time_is_put_off() -> None:
-    async with opened(Limits(body_max_bytes=60, bodies_max_bytes=100, hold_s=0.05)) as door:
+async def test_a_delivery_that_gets_no_budget_in_time_is_deferred() -> None:
+    async with running_server(IngressLimits(body_max_bytes=60, bodies_max_bytes=100, hold_s=0.05)) as server:
         hold = asyncio.Event()
 
-        async def deliver(_: Notification) -> Outcome:
+        async def deliver(_: Notification) -> DeliveryResult:
             await hold.wait()
             return PUBLISHED
 
-        door.deliver = deliver
-        first = await door.knock()
+        server.deliver = deliver
+        first = await server.connect()
         first.send(post(b"x" * 60))
         began = asyncio.get_running_loop().time()
-        response = await door.post(b"x" * 60)
+        response = await server.post(b"x" * 60)
         assert asyncio.get_running_loop().time() - began >= 0.05
         assert (response.status, response.headers["retry-after"]) == (503, "5")
-        assert response.told == {"outcome": "deferred", "detail": "no room for another body"}
+        assert response.json_body == {"outcome": "deferred", "detail": "no room for another body"}
         hold.set()
         assert (await first.response()).status == 200
-        assert (await door.post(b"x" * 60)).status == 200
+        assert (await server.post(b"x" * 60)).status == 200
 
 
-async def test_a_body_for_which_there_is_no_room_stays_with_its_client_and_small_ones_pass_it() -> None:
-    async with opened(Limits(body_max_bytes=4 * MIB, bodies_max_bytes=16 * MIB, hold_s=0.2)) as door:
+async def test_a_body_over_budget_stays_with_its_client_and_small_ones_pass_it() -> None:
+    async with running_server(IngressLimits(body_max_bytes=4 * MIB, bodies_max_bytes=16 * MIB, hold_s=0.2)) as server:
         hold, sizes = asyncio.Event(), list[int]()
 
-        async def deliver(notification: Notification) -> Outcome:
+        async def deliver(notification: Notification) -> DeliveryResult:
             sizes.append(len(notification.body))
             if sizes[-1] > MIB:
                 await hold.wait()
             return PUBLISHED
 
-        door.deliver = deliver
-        first, second, third = [await door.knock() for _ in range(3)]
+        server.deliver = deliver
+        first, second, third = [await server.connect() for _ in range(3)]
         await first.send_all(post(b"x" * (4 * MIB)))
         await until(lambda: sizes == [4 * MIB])
         await second.send_all(post(b"x" * (4 * MIB)))  # which is read, and waits until the first is done
         third.send(post(b"x" * (4 * MIB))[:MIB])  # which is not even read
-        assert (await door.post(b"x" * 1000)).status == 200
+        assert (await server.post(b"x" * 1000)).status == 200
         assert [(await client.response()).status for client in (second, third)] == [503, 503]
         assert sizes == [4 * MIB, 1000]
         hold.set()
         assert (await first.response()).status == 200
 
 
-async def test_a_body_of_untold_size_takes_more_room_as_it_grows() -> None:
-    async with opened(Limits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as door:
-        clients = [await door.knock() for _ in range(40)]
+async def test_a_body_of_unknown_size_is_charged_more_as_it_grows() -> None:
+    async with running_server(IngressLimits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as server:
+        clients = [await server.connect() for _ in range(40)]
         for client in clients:  # of which each might become a large one
             client.send(
                 b"POST /callbacks HTTP/1.1\r\nHost: door\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n"
@@ -100,39 +100,39 @@ async def test_a_body_of_untold_size_takes_more_room_as_it_grows() -> None:
         assert (await clients[11].response()).status == 413
 
 
-async def test_a_connection_on_which_there_was_no_room_goes_on() -> None:
-    async with opened(Limits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as door:
+async def test_a_connection_that_was_over_budget_goes_on() -> None:
+    async with running_server(IngressLimits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)) as server:
         hold = asyncio.Event()
 
-        async def deliver(_: Notification) -> Outcome:
+        async def deliver(_: Notification) -> DeliveryResult:
             await hold.wait()
             return PUBLISHED
 
-        door.deliver = deliver
-        crowd = [await door.knock() for _ in range(MIB // 20_000)]
-        for client in crowd:
+        server.deliver = deliver
+        earlier = [await server.connect() for _ in range(MIB // 20_000)]
+        for client in earlier:
             await client.send_all(post(b"x" * 20_000))
-        late = await door.knock()
+        late = await server.connect()
         await late.send_all(post(b"x" * 20_000))
         assert (await late.response()).status == 503
         hold.set()
-        for client in crowd:
+        for client in earlier:
             assert (await client.response()).status == 200
         late.send(post(b"{}"))
         assert (await late.response()).status == 200
 
 
 async def test_a_connection_whose_body_waited_goes_on_and_so_does_a_large_body_behind_a_small_one() -> None:
-    async with opened(Limits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=2)) as door:
+    async with running_server(IngressLimits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=2)) as server:
         hold = asyncio.Event()
 
-        async def deliver(_: Notification) -> Outcome:
+        async def deliver(_: Notification) -> DeliveryResult:
             await hold.wait()
             return PUBLISHED
 
-        door.deliver = deliver
+        server.deliver = deliver
         large = post(gzip.compress(b"y" * 200_000), **{"Content-Encoding": "gzip"})
-        one, other, third = [await door.knock() for _ in range(3)]
+        one, other, third = [await server.connect() for _ in range(3)]
         for client in (one, other):
             await client.send_all(large)
         await third.send_all(post(b"{}"))

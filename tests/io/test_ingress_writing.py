@@ -8,9 +8,9 @@ import pytest
 import uvloop
 
 from bridge.core.event import Notification
-from bridge.core.outcome import Outcome
-from bridge.io.ingress import Limits
-from tests.io.doors import Door, opened, post, until
+from bridge.core.outcome import DeliveryResult
+from bridge.io.ingress import IngressLimits
+from tests.io.doors import HttpTestServer, running_server, post, until
 
 KIB = 1024
 REFUSED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -22,7 +22,7 @@ def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLo
     return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
-def deaf_client(port: int) -> socket.socket:
+def connect_without_reading(port: int) -> socket.socket:
     """Connect with small buffers of its own, so that what waits, waits with the other side."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 * KIB)
@@ -32,7 +32,7 @@ def deaf_client(port: int) -> socket.socket:
     return sock
 
 
-async def taken_from(sock: socket.socket, data: bytes) -> int:
+async def send_until_blocked(sock: socket.socket, data: bytes) -> int:
     """Send until nothing more is taken for a while; give how many bytes were."""
     loop, sent = asyncio.get_running_loop(), 0
     with suppress(TimeoutError, ConnectionError):
@@ -43,72 +43,72 @@ async def taken_from(sock: socket.socket, data: bytes) -> int:
     return sent
 
 
-def stalled(door: Door) -> int:
+def write_stalled_count(server: HttpTestServer) -> int:
     """Tell how many connections do not read their answers."""
-    return len(door.ingress.crowd._not_reading)  # noqa: SLF001 - it is not seen from outside
+    return len(server.ingress.connections._write_stalled)  # noqa: SLF001 - it is not seen from outside
 
 
 async def test_who_never_reads_is_closed_after_the_write_timeout() -> None:
-    async with opened() as door:
-        sock = deaf_client(door.port)
-        assert await taken_from(sock, REFUSED * 100) < 600 * KIB
-        await until(lambda: stalled(door) == 1)
-        (connection,) = door.ingress.crowd
-        door.seconds = 29.0
-        assert len(door.ingress.crowd) == 1
-        door.seconds = 30.5
-        await until(lambda: len(door.ingress.crowd) == 0)
-        assert door.refused("not_read") == 1
+    async with running_server() as server:
+        sock = connect_without_reading(server.port)
+        assert await send_until_blocked(sock, REFUSED * 100) < 600 * KIB
+        await until(lambda: write_stalled_count(server) == 1)
+        (connection,) = server.ingress.connections
+        server.now_s = 29.0
+        assert len(server.ingress.connections) == 1
+        server.now_s = 30.5
+        await until(lambda: len(server.ingress.connections) == 0)
+        assert server.rejected_count("not_read") == 1
         del connection
         sock.close()
 
 
 async def test_who_reads_again_is_read_again_and_gets_every_answer() -> None:
-    async with opened() as door:
-        client = await door.knock()
+    async with running_server() as server:
+        client = await server.connect()
         flood = asyncio.create_task(client.send_all(post(b"{}") * 20_000))
         client.writer.transport.pause_reading()  # type: ignore[attr-defined] # a transport that reads
-        await until(lambda: stalled(door) == 1)
-        door.seconds = 20.0
+        await until(lambda: write_stalled_count(server) == 1)
+        server.now_s = 20.0
         client.writer.transport.resume_reading()  # type: ignore[attr-defined] # as above
         for _ in range(20_000):
             assert (await client.response()).status == 200
         await flood
-        assert stalled(door) == 0
-        door.seconds = 45.0
+        assert write_stalled_count(server) == 0
+        server.now_s = 45.0
         client.send(post(b"{}"))
         assert (await client.response()).status == 200
 
 
 async def test_what_stands_behind_a_request_in_work_is_bounded() -> None:
-    async with opened() as door:
+    async with running_server() as server:
         hold = asyncio.Event()
 
-        async def deliver(notification: Notification) -> Outcome:
+        async def deliver(notification: Notification) -> DeliveryResult:
             await hold.wait()
-            return await door.keep(notification)
+            return await server.record(notification)
 
-        door.deliver = deliver
-        sock = deaf_client(door.port)
+        server.deliver = deliver
+        sock = connect_without_reading(server.port)
         body = post(b"x" * (32 * KIB - 200))
-        assert await taken_from(sock, body) < 400 * KIB
-        (connection,) = door.ingress.crowd
+        assert await send_until_blocked(sock, body) < 400 * KIB
+        (connection,) = server.ingress.connections
         queued = connection._queued_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
-        arrivals = door.ingress._intake.budgets.arriving_small  # noqa: SLF001 - as above
-        assert 0 < queued == arrivals._shared_bytes <= 100 * KIB  # noqa: SLF001 - as above
+        read_budget = server.ingress._handler.body_budget.reading_small  # noqa: SLF001 - as above
+        assert 0 < queued == read_budget._shared_bytes <= 100 * KIB  # noqa: SLF001 - as above
         hold.set()
-        await until(lambda: len(door.taken) > 1)
+        await until(lambda: len(server.notifications) > 1)
         sock.close()
-        await until(lambda: len(door.ingress.crowd) == 0)
-        await until(lambda: arrivals._shared_bytes == 0)  # noqa: SLF001 - as above
+        await until(lambda: len(server.ingress.connections) == 0)
+        await until(lambda: read_budget._shared_bytes == 0)  # noqa: SLF001 - as above
 
 
 async def test_what_the_kernel_may_keep_of_answers_is_bounded_from_the_start() -> None:
-    async with opened(Limits(write_timeout_s=7)) as door:
-        client = await door.knock()
+    async with running_server(IngressLimits(write_timeout_s=7)) as server:
+        client = await server.connect()
         client.send(post(b"{}"))
         await client.response()
-        (connection,) = door.ingress.crowd
+        (connection,) = server.ingress.connections
         sock = connection.transport.get_extra_info("socket")  # type: ignore[attr-defined] # a connection of ours
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 64 * KIB
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from bridge.io.listening import listen
-from tests.io.doors import Door, post
+from tests.io.doors import HttpTestServer, post
 
 V6 = socket.has_dualstack_ipv6()
 
 
-def answers(port: int, host: str) -> bool:
+def accepts(port: int, host: str) -> bool:
     """Tell whether a connection comes about."""
     try:
         socket.create_connection((host, port), timeout=5).close()
@@ -41,8 +41,8 @@ def without_ipv6(number: int, when: str) -> Callable[..., socket.socket]:
 async def test_an_empty_host_is_every_address_by_ipv4_and_ipv6() -> None:
     sockets = await listen("", 0)
     port = sockets[0].getsockname()[1]
-    assert answers(port, "127.0.0.1")
-    assert answers(port, "::1") == V6
+    assert accepts(port, "127.0.0.1")
+    assert accepts(port, "::1") == V6
     for sock in sockets:
         sock.close()
 
@@ -59,7 +59,7 @@ async def test_without_ipv6_it_is_ipv4(
     sockets = await listen(host, 0)
     monkeypatch.undo()
     assert [sock.family for sock in sockets] == [socket.AF_INET]
-    assert answers(sockets[0].getsockname()[1], "127.0.0.1")
+    assert accepts(sockets[0].getsockname()[1], "127.0.0.1")
     for sock in sockets:
         sock.close()
 
@@ -71,11 +71,11 @@ async def test_a_host_by_ipv6_alone_says_where_there_is_none(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("host", ["", "127.0.0.1"])
-async def test_a_port_that_is_taken_is_told(host: str) -> None:
-    taken = await listen("127.0.0.1", 0)
+async def test_a_port_in_use_is_an_error(host: str) -> None:
+    in_use = await listen("127.0.0.1", 0)
     with pytest.raises(OSError, match="in use"):
-        await listen(host, taken[0].getsockname()[1])
-    taken[0].close()
+        await listen(host, in_use[0].getsockname()[1])
+    in_use[0].close()
 
 
 async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port() -> None:
@@ -86,10 +86,10 @@ async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port() -> No
         sock.close()
 
 
-async def test_the_ingress_answers_on_both(door: Door) -> None:
-    port = await door.ingress.start("", 0)
+async def test_the_ingress_answers_on_both(server: HttpTestServer) -> None:
+    port = await server.ingress.start("", 0)
     for host in ["127.0.0.1", "::1"][: 1 + V6]:
         sock = socket.create_connection((host, port), timeout=5)
-        door.port = port
+        server.port = port
         sock.close()
-    assert (await door.ask(post(b"{}"))).status == 200
+    assert (await server.request(post(b"{}"))).status == 200

@@ -8,17 +8,17 @@ from msgspec.structs import replace
 
 from bridge.core.application import Application
 from bridge.core.event import Notification
-from bridge.core.outcome import Ending, Outcome
-from bridge.io.poller import Limits, Poller, Surroundings
-from bridge.io.vod_api import Pulled, Refused, Unreachable
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.poller import PollerLimits, Poller, PollerDeps
+from bridge.io.vod_api import PulledEvent, ApiError, TransportError
 from bridge.telemetry import Telemetry
 from tests.contracts import NOW_MS
-from tests.io.queues import FakeQueue, pulled
+from tests.io.queues import FakeEventQueue, make_batch
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
 
-LIMITS = Limits(batches=4, spacing=0, idle=0.001, retry=0.001, retry_max=0.002, gate=0.001)
+LIMITS = PollerLimits(max_concurrency=4, min_interval_s=0, idle_interval_s=0.001, backoff_s=0.001, max_backoff_s=0.002, gate_poll_s=0.001)
 
 
 class Parts:
@@ -26,112 +26,112 @@ class Parts:
 
     def __init__(
         self,
-        queue: FakeQueue,
-        limits: Limits = LIMITS,
-        count: Callable[[], Awaitable[int]] | None = None,
+        queue: FakeEventQueue,
+        limits: PollerLimits = LIMITS,
+        queue_depth: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self.queue = queue
         self.telemetry = Telemetry()
         self.delivered: list[Notification] = []
-        self.endings: dict[bytes, object] = {}
-        self.open = True
-        self.go_on = asyncio.Event()
-        surroundings = Surroundings(
+        self.outcomes: dict[bytes, object] = {}
+        self.can_pull = True
+        self.resume = asyncio.Event()
+        surroundings = PollerDeps(
             deliver=self._deliver,
-            open_now=lambda: self.open,
+            can_pull=lambda: self.can_pull,
             now_ms=lambda: NOW_MS,
             monotonic=asyncio.get_running_loop().time,
             telemetry=self.telemetry,
         )
-        self.poller = Poller(Application(name="shop", mode="pull"), queue, surroundings, limits, count)
+        self.poller = Poller(Application(name="shop", mode="pull"), queue, surroundings, limits, queue_depth)
 
-    async def _deliver(self, notification: Notification) -> Outcome:
+    async def _deliver(self, notification: Notification) -> DeliveryResult:
         self.delivered.append(notification)
-        ending = self.endings.get(notification.body, Ending.PUBLISHED)
+        ending = self.outcomes.get(notification.body, DeliveryOutcome.PUBLISHED)
         if ending is ...:
-            await self.go_on.wait()
-            ending = Ending.PUBLISHED
-        assert isinstance(ending, Ending)
-        return Outcome(ending=ending)
+            await self.resume.wait()
+            ending = DeliveryOutcome.PUBLISHED
+        assert isinstance(ending, DeliveryOutcome)
+        return DeliveryResult(outcome=ending)
 
 
 @pytest.fixture
 async def parts() -> AsyncIterator[Parts]:
     """Give the parts, not yet at work."""
-    given = Parts(FakeQueue())
+    given = Parts(FakeEventQueue())
     yield given
     await given.poller.stop(1)
 
 
 async def test_what_is_pulled_is_delivered_as_it_came_and_confirmed_once_durable(parts: Parts) -> None:
-    parts.queue.batches = [pulled(*range(16)), pulled(*range(16, 20))]
+    parts.queue.batches = [make_batch(*range(16)), make_batch(*range(16, 20))]
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) == 20, "all are confirmed")
-    assert sorted(one.body for one in parts.delivered) == sorted(one.body for one in pulled(*range(20)))
+    assert sorted(one.body for one in parts.delivered) == sorted(one.body for one in make_batch(*range(20)))
     assert {(one.mode, one.received_ms, one.application.name) for one in parts.delivered} == {
         ("pull", NOW_MS, "shop")
     }
 
 
-@pytest.mark.parametrize("ending", list(Ending))
-async def test_only_what_is_kept_is_confirmed(parts: Parts, ending: Ending) -> None:
-    one, other = pulled(1, 2)
+@pytest.mark.parametrize("ending", list(DeliveryOutcome))
+async def test_only_what_is_durable_is_confirmed(parts: Parts, ending: DeliveryOutcome) -> None:
+    one, other = make_batch(1, 2)
     parts.queue.batches = [[one, other]]
-    parts.endings[one.body] = ending
+    parts.outcomes[one.body] = ending
     parts.poller.start()
     await eventually(lambda: "h2" in parts.queue.confirmed, "the other one is confirmed")
     await parts.poller.stop(1)
-    kept = ending not in (Ending.UNAUTHORIZED, Ending.DEFERRED)
+    kept = ending not in (DeliveryOutcome.UNAUTHORIZED, DeliveryOutcome.DEFERRED)
     assert ("h1" in parts.queue.confirmed) is kept
 
 
 async def test_one_that_takes_its_time_holds_up_no_confirmation_and_no_other_batch(parts: Parts) -> None:
-    slow, *others = pulled(*range(16))
-    parts.queue.batches = [[slow, *others], pulled(*range(16, 32))]
-    parts.endings[slow.body] = ...
+    slow, *others = make_batch(*range(16))
+    parts.queue.batches = [[slow, *others], make_batch(*range(16, 32))]
+    parts.outcomes[slow.body] = ...
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) == 31, "all others are confirmed")
-    parts.go_on.set()
+    parts.resume.set()
     await eventually(lambda: len(parts.queue.confirmed) == 32, "it is confirmed as well")
 
 
-async def test_while_kafka_takes_nothing_nothing_is_pulled_and_what_was_pulled_is_finished(
+async def test_while_kafka_is_unavailable_nothing_is_pulled_and_what_was_pulled_is_finished(
     parts: Parts,
 ) -> None:
-    (one,) = pulled(1)
+    (one,) = make_batch(1)
     parts.queue.batches = [[one]]
-    parts.endings[one.body] = ...
+    parts.outcomes[one.body] = ...
     parts.poller.start()
     await eventually(lambda: parts.delivered, "it is under way")
-    parts.open = False
+    parts.can_pull = False
     await asyncio.sleep(0)
     pulls = parts.queue.pulls
-    parts.go_on.set()
+    parts.resume.set()
     await eventually(lambda: parts.queue.confirmed, "it is confirmed")
     assert parts.queue.pulls <= pulls + 1
-    parts.queue.batches = [pulled(2)]
-    parts.open = True
+    parts.queue.batches = [make_batch(2)]
+    parts.can_pull = True
     await eventually(lambda: len(parts.queue.confirmed) == 2, "it goes on by itself")
 
 
 @pytest.mark.parametrize(
-    "trouble", [Refused("AuthFailure.SignatureFailure", "wrong key"), Unreachable("no answer")]
+    "trouble", [ApiError("AuthFailure.SignatureFailure", "wrong key"), TransportError("no answer")]
 )
-async def test_troubles_are_told_once_and_tried_again_ever_more_rarely(
-    parts: Parts, trouble: Refused | Unreachable, capsys: pytest.CaptureFixture[str]
+async def test_failures_are_logged_once_and_retried_with_growing_backoff(
+    parts: Parts, trouble: ApiError | TransportError, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parts.queue.pull_troubles = [trouble] * 10
-    parts.queue.batches = [pulled(1)]
+    parts.queue.pull_errors = [trouble] * 10
+    parts.queue.batches = [make_batch(1)]
     parts.poller.start()
     await eventually(lambda: parts.queue.confirmed, "it goes on by itself")
     assert not parts.poller.failing
-    told = capsys.readouterr().out
-    assert (told.count("pull_fails"), told.count("pull_works_again")) == (1, 1)
+    logged = capsys.readouterr().out
+    assert (logged.count("pull_fails"), logged.count("pull_works_again")) == (1, 1)
 
 
 async def test_pulls_that_fail_together_are_one_failure() -> None:
     parts = Parts(
-        FakeQueue(*(pulled(*range(n, n + 16)) for n in range(0, 16_000, 16))),
+        FakeEventQueue(*(make_batch(*range(n, n + 16)) for n in range(0, 16_000, 16))),
         replace(LIMITS, retry=30, retry_max=1_000),
     )
 
@@ -141,15 +141,15 @@ async def test_pulls_that_fail_together_are_one_failure() -> None:
 
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) > 500, "several pull at once", every_s=0)
-    parts.queue.pull_troubles = [Unreachable("reset")] * 4
+    parts.queue.pull_errors = [TransportError("reset")] * 4
     await eventually(lambda: failed() > 1, "several failed")
     # A second failure would put it off by 30 s and more.
-    assert parts.poller._next_at - asyncio.get_running_loop().time() <= 30  # noqa: SLF001 - the pause itself
+    assert parts.poller._next_pull_at - asyncio.get_running_loop().time() <= 30  # noqa: SLF001 - the pause itself
     await parts.poller.stop(1)
 
 
-async def test_an_empty_queue_is_asked_rarely_and_by_one() -> None:
-    parts = Parts(FakeQueue(), replace(LIMITS, idle=60))
+async def test_an_empty_queue_is_polled_rarely_and_by_one_worker() -> None:
+    parts = Parts(FakeEventQueue(), replace(LIMITS, idle=60))
     parts.poller.start()
     await eventually(lambda: parts.queue.pulls == 1, "it is asked")
     for _ in range(50):
@@ -158,16 +158,16 @@ async def test_an_empty_queue_is_asked_rarely_and_by_one() -> None:
     await parts.poller.stop(1)
 
 
-async def test_how_many_wait_at_the_vendor_is_shown_while_it_tells() -> None:
-    answers: list[int | Refused] = [Refused("InternalError", "no"), 5]
+async def test_the_queue_depth_is_reported_while_the_vendor_gives_it() -> None:
+    answers: list[int | ApiError] = [ApiError("InternalError", "no"), 5]
 
     async def count() -> int:
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if isinstance(answer, Refused):
+        if isinstance(answer, ApiError):
             raise answer
         return answer
 
-    parts = Parts(FakeQueue(), replace(LIMITS, count=0.001), count)
+    parts = Parts(FakeEventQueue(), replace(LIMITS, count=0.001), count)
     parts.poller.start()
 
     def shown() -> bool:
@@ -178,17 +178,17 @@ async def test_how_many_wait_at_the_vendor_is_shown_while_it_tells() -> None:
     await parts.poller.stop(1)
 
 
-async def test_after_it_was_told_to_cease_nothing_is_pulled_and_a_stop_confirms_what_ended_well() -> None:
-    (one,) = pulled(1)
-    parts = Parts(FakeQueue([one]))
-    parts.endings[one.body] = ...
+async def test_after_stop_pulling_nothing_is_pulled_and_a_stop_confirms_what_became_durable() -> None:
+    (one,) = make_batch(1)
+    parts = Parts(FakeEventQueue([one]))
+    parts.outcomes[one.body] = ...
     parts.poller.start()
     await eventually(lambda: parts.delivered, "it is under way")
-    parts.poller.cease()
-    parts.queue.batches = [pulled(2)]
+    parts.poller.stop_pulling()
+    parts.queue.batches = [make_batch(2)]
     stopping = asyncio.ensure_future(parts.poller.stop(5))
     await asyncio.sleep(0)
-    parts.go_on.set()
+    parts.resume.set()
     await stopping
     assert parts.queue.confirmed == ["h1"]
     assert parts.queue.batches
@@ -197,10 +197,10 @@ async def test_after_it_was_told_to_cease_nothing_is_pulled_and_a_stop_confirms_
 async def test_what_is_no_event_and_has_no_handle_becomes_one_dead_letter_however_often_it_comes(
     parts: Parts,
 ) -> None:
-    odd = [Pulled("", b"odd %d" % number) for number in range(2)]
-    parts.endings = dict.fromkeys((one.body for one in odd), Ending.REJECTED)
-    event = Pulled("", b"an event")
-    parts.queue.batches = [[odd[0], event], [odd[0], odd[1], event], [odd[1], odd[0], event], pulled(1)]
+    odd = [PulledEvent("", b"odd %d" % number) for number in range(2)]
+    parts.outcomes = dict.fromkeys((one.body for one in odd), DeliveryOutcome.REJECTED)
+    event = PulledEvent("", b"an event")
+    parts.queue.batches = [[odd[0], event], [odd[0], odd[1], event], [odd[1], odd[0], event], make_batch(1)]
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
     bodies = [one.body for one in parts.delivered]
@@ -209,18 +209,18 @@ async def test_what_is_no_event_and_has_no_handle_becomes_one_dead_letter_howeve
 
 
 async def test_what_could_not_be_kept_and_has_no_handle_is_tried_again(parts: Parts) -> None:
-    odd = Pulled("", b"odd")
-    parts.endings = {b"odd": Ending.DEFERRED}
-    parts.queue.batches = [[odd], [odd], pulled(1)]
+    odd = PulledEvent("", b"odd")
+    parts.outcomes = {b"odd": DeliveryOutcome.DEFERRED}
+    parts.queue.batches = [[odd], [odd], make_batch(1)]
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
     assert [one.body for one in parts.delivered].count(b"odd") == 2
 
 
 async def test_no_more_than_a_thousand_of_those_are_remembered(parts: Parts) -> None:
-    odd = [Pulled("", b"odd %d" % number) for number in range(1_001)]
-    parts.endings = dict.fromkeys((one.body for one in odd), Ending.REJECTED)
-    parts.queue.batches = [odd, [odd[-1]], [odd[0]], pulled(1)]
+    odd = [PulledEvent("", b"odd %d" % number) for number in range(1_001)]
+    parts.outcomes = dict.fromkeys((one.body for one in odd), DeliveryOutcome.REJECTED)
+    parts.queue.batches = [odd, [odd[-1]], [odd[0]], make_batch(1)]
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) == 1, "the last one is confirmed")
     bodies = [one.body for one in parts.delivered]

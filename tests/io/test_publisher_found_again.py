@@ -13,14 +13,14 @@ from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bridge.aiokafka_internals import survive_resets
-from bridge.core.outcome import Ending
+from bridge.aiokafka_internals import install_reset_safe_connections
+from bridge.core.outcome import DeliveryOutcome
 from bridge.embedded import embedded_kafka
-from bridge.io.publisher import Limits, Publisher
-from bridge.keeping import Keeper
+from bridge.io.publisher import PublisherLimits, KafkaPublisher
+from bridge.keeping import DurableWriter
 from bridge.telemetry import Telemetry
-from tests.io.publishing import Holes, consumed, record
-from tests.keeping_fakes import FakeStore
+from tests.io.publishing import StalledTopics, consumed, record
+from tests.keeping_fakes import FakeSpool
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.proxy import Proxy
@@ -29,28 +29,28 @@ from tests.rig.waiting import eventually
 FOUND_WITHIN_S = 60.0
 REPLACED_WITHIN_S = 15.0
 # The same as in production, at a third of its pace.
-SOON = Limits(slow_after=0.7, silent=3.0, grace=3.0, ask_fresh=0.7, idle=1.5)
+FAST_LIMITS = PublisherLimits(ack_timeout_s=0.7, stalled_after_s=3.0, replace_grace_s=3.0, fresh_probe_interval_s=0.7, idle_probe_after_s=1.5)
 
 
 @asynccontextmanager
-async def publishing(
-    bootstrap: str, topic: str, limits: Limits = SOON, **options: object
-) -> AsyncIterator[tuple[Publisher, Telemetry]]:
+async def running_publisher(
+    bootstrap: str, topic: str, limits: PublisherLimits = FAST_LIMITS, **options: object
+) -> AsyncIterator[tuple[KafkaPublisher, Telemetry]]:
     """Run a publisher that has listed ``topic``."""
     telemetry = Telemetry()
-    publisher = Publisher(
+    publisher = KafkaPublisher(
         {"bootstrap_servers": bootstrap, "request_timeout_ms": 10_000} | options, telemetry, limits
     )
     publisher.start()
     try:
-        await eventually(lambda: not publisher.missing([topic]), "the topic is listed", within_s=30)
+        await eventually(lambda: not publisher.missing_topics([topic]), "the topic is listed", within_s=30)
         yield publisher, telemetry
     finally:
         await publisher.stop(2)
 
 
-def replaced(telemetry: Telemetry) -> int:
-    samples = [sample for metric in telemetry.producer_replaced.collect() for sample in metric.samples]
+def replacements(telemetry: Telemetry) -> int:
+    samples = [sample for metric in telemetry.producer_replacements.collect() for sample in metric.samples]
     return int(next(sample.value for sample in samples if sample.name.endswith("_total")))
 
 
@@ -66,21 +66,21 @@ async def test_a_bootstrap_address_that_leads_to_another_cluster_now_is_followed
         with embedded_kafka([topic]) as old:
             proxy = Proxy(port_of(old))
             proxy.__enter__()
-            here = publishing(proxy.address, topic)
-            publisher, telemetry = await here.__aenter__()
-            writer = Keeper(publisher, FakeStore(full=True))
-            assert await writer.send(record(topic, "before")).durable is Ending.PUBLISHED
+            context = running_publisher(proxy.address, topic)
+            publisher, telemetry = await context.__aenter__()
+            writer = DurableWriter(publisher, FakeSpool(full=True))
+            assert await writer.send(record(topic, "before")).durable is DeliveryOutcome.PUBLISHED
         try:
-            proxy.lead_to(port_of(new))
+            proxy.retarget(port_of(new))
             held = writer.send(record(topic, "held")) if holds else None
-            await eventually(lambda: not publisher.flowing, "it is known to be unavailable", within_s=30)
-            await eventually(lambda: publisher.flowing, "it is found", within_s=FOUND_WITHIN_S)
+            await eventually(lambda: not publisher.accepting, "it is known to be unavailable", within_s=30)
+            await eventually(lambda: publisher.accepting, "it is found", within_s=FOUND_WITHIN_S)
             after = writer.send(record(topic, "after"))
             for sent in filter(None, (held, after)):
-                assert await asyncio.wait_for(sent.durable, 10) is Ending.PUBLISHED
-            assert replaced(telemetry) == 1
+                assert await asyncio.wait_for(sent.durable, 10) is DeliveryOutcome.PUBLISHED
+            assert replacements(telemetry) == 1
         finally:
-            await here.__aexit__(None, None, None)
+            await context.__aexit__(None, None, None)
             proxy.__exit__(None, None, None)
         keys = {found.key for found in await read_all(new, [topic])}
         assert keys == ({b"held", b"after"} if holds else {b"after"})
@@ -95,16 +95,16 @@ async def test_brokers_that_all_got_new_addresses_are_found_behind_the_old_boots
     try:
         await kafka.create_topics([topic])
         with Proxy(port_of(kafka.bootstrap)) as proxy:
-            async with publishing(proxy.address, topic) as (publisher, telemetry):
-                writer = Keeper(publisher, FakeStore(full=True))
+            async with running_publisher(proxy.address, topic) as (publisher, telemetry):
+                writer = DurableWriter(publisher, FakeSpool(full=True))
                 await writer.send(record(topic, "before")).durable
                 await asyncio.to_thread(kafka.stop)
                 held = [writer.send(record(topic, "held", b"%d" % n)) for n in range(20)]
                 await asyncio.to_thread(kafka.move)
-                proxy.lead_to(port_of(kafka.bootstrap))
+                proxy.retarget(port_of(kafka.bootstrap))
                 for one in held:
-                    assert await asyncio.wait_for(one.durable, FOUND_WITHIN_S) is Ending.PUBLISHED
-                assert replaced(telemetry) == 1
+                    assert await asyncio.wait_for(one.durable, FOUND_WITHIN_S) is DeliveryOutcome.PUBLISHED
+                assert replacements(telemetry) == 1
         found = [one.value for one in await consumed(kafka, topic) if one.key == b"held"]
         assert found == [b"%d" % n for n in range(20)]
     finally:
@@ -130,63 +130,63 @@ async def _failed(producer: AIOKafkaProducer, task: "asyncio.Task[None]") -> Non
 @pytest.mark.parametrize("kill", [_cancelled, _failed], ids=["cancelled", "failed"])
 @pytest.mark.parametrize("name", ["metadata", "sender"])
 async def test_a_producer_whose_background_task_has_ended_is_replaced(
-    kafka: RealKafka, topic: str, holes: Holes, name: str, kill: Callable[..., Awaitable[None]]
+    kafka: RealKafka, topic: str, stalled_topics: StalledTopics, name: str, kill: Callable[..., Awaitable[None]]
 ) -> None:
-    async with publishing(kafka.bootstrap, topic, Limits()) as (publisher, telemetry):
-        producer = holes.ways[0].producer
+    async with running_publisher(kafka.bootstrap, topic, PublisherLimits()) as (publisher, telemetry):
+        producer = stalled_topics.senders[0].producer
         sender = producer._sender.sender_task  # noqa: SLF001
         await kill(producer, producer.client._sync_task if name == "metadata" else sender)  # noqa: SLF001
-        await eventually(lambda: replaced(telemetry), "it is replaced", within_s=REPLACED_WITHIN_S)
-        await Keeper(publisher, FakeStore(full=True)).send(record(topic, "k")).durable
+        await eventually(lambda: replacements(telemetry), "it is replaced", within_s=REPLACED_WITHIN_S)
+        await DurableWriter(publisher, FakeSpool(full=True)).send(record(topic, "k")).durable
     assert [found.key for found in await consumed(kafka, topic)] == [b"k"]
 
 
 async def test_a_connection_whose_reader_has_ended_costs_no_producer(
-    kafka: RealKafka, topic: str, holes: Holes
+    kafka: RealKafka, topic: str, stalled_topics: StalledTopics
 ) -> None:
-    async with publishing(kafka.bootstrap, topic, request_timeout_ms=3_000) as (publisher, telemetry):
-        writer = Keeper(publisher, FakeStore(full=True))
+    async with running_publisher(kafka.bootstrap, topic, request_timeout_ms=3_000) as (publisher, telemetry):
+        writer = DurableWriter(publisher, FakeSpool(full=True))
         await writer.send(record(topic, "before")).durable
-        for connection in holes.ways[0].producer.client._conns.values():  # noqa: SLF001
+        for connection in stalled_topics.senders[0].producer.client._conns.values():  # noqa: SLF001
             connection._read_task.cancel()  # noqa: SLF001
         await asyncio.wait_for(writer.send(record(topic, "after")).durable, REPLACED_WITHIN_S)
-        assert not replaced(telemetry)
+        assert not replacements(telemetry)
     assert sorted(found.key or b"" for found in await consumed(kafka, topic)) == [b"after", b"before"]
 
 
 async def test_a_lost_metadata_task_of_a_version_that_is_not_known_is_found_by_a_fresh_client(
-    own_kafka: RealKafka, topic: str, way: str, holes: Holes
+    own_kafka: RealKafka, topic: str, sender_name: str, stalled_topics: StalledTopics
 ) -> None:
-    if way != "public":
+    if sender_name != "public":
         pytest.skip("this way knows the task")
     with own_kafka.open_proxy() as proxy:
-        async with publishing(own_kafka.proxied, topic) as (publisher, telemetry):
-            writer = Keeper(publisher, FakeStore(full=True))
+        async with running_publisher(own_kafka.proxied, topic) as (publisher, telemetry):
+            writer = DurableWriter(publisher, FakeSpool(full=True))
             await writer.send(record(topic, "before")).durable
-            holes.ways[0].producer.client._sync_task.cancel()  # noqa: SLF001
-            proxy.stall_answers()
+            stalled_topics.senders[0].producer.client._sync_task.cancel()  # noqa: SLF001
+            proxy.stall_responses()
             held = writer.send(record(topic, "held"))
-            await eventually(lambda: not publisher.flowing, "nothing is heard")
+            await eventually(lambda: not publisher.accepting, "nothing is heard")
             proxy.cut()
             proxy.resume()
             await asyncio.wait_for(held.durable, FOUND_WITHIN_S)
-            assert replaced(telemetry) == 1
+            assert replacements(telemetry) == 1
 
 
 def test_a_write_to_a_connection_that_was_just_reset_fails_as_the_library_expects_it(
     own_kafka: RealKafka,
 ) -> None:
-    survive_resets()
+    install_reset_safe_connections()
 
     async def write_until_broken(proxy: Proxy) -> None:
         connection = await create_conn("127.0.0.1", port_of(own_kafka.proxied))
-        answers = []
+        responses = []
         proxy.cut()
         with suppress(KafkaConnectionError):  # a RuntimeError under uvloop otherwise
             while True:
-                answers.append(asyncio.ensure_future(connection.send(MetadataRequest([]))))
+                responses.append(asyncio.ensure_future(connection.send(MetadataRequest([]))))
                 await asyncio.sleep(0)
-        await asyncio.gather(*answers, return_exceptions=True)
+        await asyncio.gather(*responses, return_exceptions=True)
 
     async def resets() -> None:
         with own_kafka.open_proxy() as proxy:
@@ -203,21 +203,21 @@ def test_connections_that_are_reset_under_load_cost_no_producer_and_nothing_stan
 ) -> None:
     topic = f"t-{uuid4().hex[:8]}"
 
-    async def load(writer: Keeper, until: "asyncio.Future[None]") -> int:
+    async def load(writer: DurableWriter, until: "asyncio.Future[None]") -> int:
         number, sent = 0, []
         while not until.done():
             sent += [writer.send(record(topic, f"k{n % 5}", b"%d" % n)) for n in range(number, number + 5)]
             number += 5
             await asyncio.sleep(0.005)
         for one in sent:
-            assert await asyncio.wait_for(one.durable, 30) is Ending.PUBLISHED
+            assert await asyncio.wait_for(one.durable, 30) is DeliveryOutcome.PUBLISHED
         return number
 
     async def play() -> None:
         await own_kafka.create_topics([topic])
         with own_kafka.open_proxy() as proxy:
-            async with publishing(own_kafka.proxied, topic, Limits()) as (publisher, telemetry):
-                writer = Keeper(publisher, FakeStore(full=True))
+            async with running_publisher(own_kafka.proxied, topic, PublisherLimits()) as (publisher, telemetry):
+                writer = DurableWriter(publisher, FakeSpool(full=True))
                 until = asyncio.get_running_loop().create_future()
                 loading = asyncio.create_task(load(writer, until))
                 for _ in range(40):
@@ -225,10 +225,10 @@ def test_connections_that_are_reset_under_load_cost_no_producer_and_nothing_stan
                     await asyncio.to_thread(proxy.cut)
                     await eventually(lambda seen=before: proxy.connections > seen, "it is connected again")  # type: ignore[misc]
                 until.set_result(None)
-                many = await loading
-                assert not replaced(telemetry)
+                number_sent = await loading
+                assert not replacements(telemetry)
         found = await consumed(own_kafka, topic)
-        assert len(found) == many
+        assert len(found) == number_sent
         for key in {one.key for one in found}:
             numbers = [int(one.value) for one in found if one.key == key]
             assert numbers == sorted(numbers)
@@ -238,15 +238,15 @@ def test_connections_that_are_reset_under_load_cost_no_producer_and_nothing_stan
 
 
 async def test_metadata_is_read_when_it_changes_and_not_in_between(
-    kafka: RealKafka, topic: str, holes: Holes
+    kafka: RealKafka, topic: str, stalled_topics: StalledTopics
 ) -> None:
-    async with publishing(kafka.bootstrap, topic, Limits()) as (publisher, _):
-        client: AIOKafkaClient = holes.ways[0].producer.client
-        looks, topics = 0, client.cluster.topics
+    async with running_publisher(kafka.bootstrap, topic, PublisherLimits()) as (publisher, _):
+        client: AIOKafkaClient = stalled_topics.senders[0].producer.client
+        reads, topics = 0, client.cluster.topics
 
         def counted(**options: bool) -> set[str]:
-            nonlocal looks
-            looks += 1
+            nonlocal reads
+            reads += 1
             found: set[str] = topics(**options)
             return found
 
@@ -254,10 +254,10 @@ async def test_metadata_is_read_when_it_changes_and_not_in_between(
         loop = asyncio.get_running_loop()
         since = loop.time()
         await eventually(lambda: loop.time() > since + 0.5, "several ticks pass")
-        assert looks == 0
+        assert reads == 0
         await client.force_metadata_update()
-        await eventually(lambda: looks, "it is read")
-        assert looks == 1
+        await eventually(lambda: reads, "it is read")
+        assert reads == 1
         with suppress(AttributeError):
             del client.cluster.topics
-        assert publisher.flowing
+        assert publisher.accepting

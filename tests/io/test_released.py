@@ -14,20 +14,20 @@ from crc32c import crc32c
 from msgspec import msgpack
 from redis.asyncio import Redis
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import ClaimStatus, Claim
 from bridge.core.event import Record
-from bridge.core.partition import hash_of
-from bridge.io.dedup import Limits, Memory
-from bridge.io.spool.frames import VERSION, ack_of, body_of, frame_of, seal_of, walk
+from bridge.core.partition import hash_key
+from bridge.io.dedup import DedupLimits, RedisDedup
+from bridge.io.spool.frames import VERSION, encode_ack, encode_body, encode_frame, encode_seal, scan
 from bridge.links import redis_client
 from bridge.settings.sections import RedisSettings
 from bridge.telemetry import Telemetry
-from tests.contracts import TWO, Clock, asked
+from tests.contracts import TWO, Clock, make_claim
 from tests.io.spools import (
-    damage_told,
-    damaged,
-    keep,
-    logs,
+    counted_corruptions,
+    quarantined_files,
+    append_durably,
+    log_files,
     numbers_after_restart,
     numbers_in,
     read_all,
@@ -46,7 +46,7 @@ ADDED = ";vl0123456789abcdef"  # whatever a later version adds, were it to look 
 DONE, GONE_OWNERS = f"2d{FIRST_MS}v{DIGEST}{ADDED}", f"2c{FIRST_MS}{FIRST_MS}{OWNER}v{DIGEST}{ADDED}"
 
 
-def told(file: Path) -> dict[str, Any]:
+def load_release(file: Path) -> dict[str, Any]:
     """Read what a release wrote."""
     found: dict[str, Any] = json.loads(file.read_bytes())
     return found
@@ -84,14 +84,14 @@ async def client(redis: RealRedis) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-def memory_of(client: Redis) -> Memory:
+def new_dedup(client: Redis) -> RedisDedup:
     """Make a memory of this release."""
-    return Memory(client, Telemetry(), Clock(), Limits(window_ms=1_000))
+    return RedisDedup(client, Telemetry(), Clock(), DedupLimits(window_ms=1_000))
 
 
 async def put(client: Redis, value: str) -> Claim:
     """Let another release have written ``value``; gives the question for it, of the same content."""
-    claim = asked(digest=DIGEST, token=TWO, at_ms=FIRST_MS + 500)
+    claim = make_claim(digest=DIGEST, token=TWO, at_ms=FIRST_MS + 500)
     await client.set(claim.key, value, px=60_000)
     return claim
 
@@ -105,76 +105,76 @@ async def value_of(client: Redis, claim: Claim) -> str:
 
 @pytest.mark.parametrize("file", RELEASED, ids=lambda file: file.stem)
 async def test_a_released_spool_folder_is_read_and_emptied(file: Path, tmp_path: Path) -> None:
-    spool_then = told(file)["spool"]
+    spool_then = load_release(file)["spool"]
     for name, text in spool_then["files"].items():
         (tmp_path / name).write_bytes(bytes.fromhex(text))
     expected = [one for at, one in enumerate(records_of(spool_then)) if at not in spool_then["acknowledged"]]
     spool = spool_in(tmp_path)
     assert spool.oldest_ms == spool_then["put_ms"]
-    assert spool.holds(expected[0])
-    taken = await read_all(spool)
-    assert [found for _, found in taken] == expected
-    for entry, _ in taken:
+    assert spool.has_pending(expected[0])
+    leased = await read_all(spool)
+    assert [found for _, found in leased] == expected
+    for entry, _ in leased:
         entry.remove()
-    await eventually(lambda: not logs(tmp_path), "what is acknowledged goes")
-    assert damage_told(spool) == {}
+    await eventually(lambda: not log_files(tmp_path), "what is acknowledged goes")
+    assert counted_corruptions(spool) == {}
     await spool.stop()
 
 
 async def test_what_is_written_today_is_what_is_kept_here_of_this_version() -> None:
-    (spool,) = [found["spool"] for found in map(told, RELEASED) if found["version"] == VERSION]
+    (spool,) = [found["spool"] for found in map(load_release, RELEASED) if found["version"] == VERSION]
     ((name, log), (_, acks)) = spool["files"].items()
     salt = bytes.fromhex(Path(name).stem[17:])
     frames = [
-        frame_of(body_of(one), salt, hash_of(one.key), spool["put_ms"] + at)
+        encode_frame(encode_body(one), salt, hash_key(one.key), spool["put_ms"] + at)
         for at, one in enumerate(records_of(spool))
     ]
-    offsets = [mark.offset for mark in walk(b"".join(frames), salt)]
-    gone = b"".join(ack_of(salt, offsets[at]) for at in spool["acknowledged"])
+    offsets = [frame.offset for frame in scan(b"".join(frames), salt)]
+    acked = b"".join(encode_ack(salt, offsets[at]) for at in spool["acknowledged"])
     assert b"".join(frames).hex() == log
-    assert (gone + seal_of(salt, len(b"".join(frames)))).hex() == acks
+    assert (acked + encode_seal(salt, len(b"".join(frames)))).hex() == acks
 
 
 @pytest.mark.parametrize("file", RELEASED, ids=lambda file: file.stem)
-async def test_released_values_answer_as_they_did(file: Path, client: Redis) -> None:
-    values, memory = told(file)["redis"], memory_of(client)
-    answers = {
-        "done": Answer.SEEN,
-        "done, told in both formats": Answer.SEEN,
-        "claimed": Answer.HELD,
-        "claimed, its owner is gone": Answer.FRESH,
+async def test_released_values_give_the_same_claim_status(file: Path, client: Redis) -> None:
+    values, dedup = load_release(file)["redis"], new_dedup(client)
+    statuses = {
+        "done": ClaimStatus.DUPLICATE,
+        "done, told in both formats": ClaimStatus.DUPLICATE,
+        "claimed": ClaimStatus.HELD,
+        "claimed, its owner is gone": ClaimStatus.ACQUIRED,
     }
-    assert answers.keys() == values.keys()
-    for what, value in values.items():
-        claim = await memory.claim(await put(client, value))
-        assert (what, claim.answer, claim.first_ms) == (what, answers[what], FIRST_MS)
-        revised = asked(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
+    assert statuses.keys() == values.keys()
+    for case, value in values.items():
+        claim = await dedup.claim(await put(client, value))
+        assert (case, claim.status, claim.first_ms) == (case, statuses[case], FIRST_MS)
+        revised = make_claim(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
         await put(client, value)
-        answer = await memory.claim(revised)
-        assert (answer.answer, answer.key) == (Answer.FRESH, revised.revised().key)
-        await memory.release(answer)
+        claimed = await dedup.claim(revised)
+        assert (claimed.status, claimed.key) == (ClaimStatus.ACQUIRED, revised.as_revision().key)
+        await dedup.release(claimed)
 
 
 async def test_the_values_written_today_are_what_is_kept_here_of_this_version(client: Redis) -> None:
-    values, memory = told(RELEASED[-1])["redis"], memory_of(client)
-    held = await memory.claim(asked(digest=DIGEST, token=OWNER, at_ms=FIRST_MS))
+    values, dedup = load_release(RELEASED[-1])["redis"], new_dedup(client)
+    held = await dedup.claim(make_claim(digest=DIGEST, token=OWNER, at_ms=FIRST_MS))
     claimed = await value_of(client, held)
     until = slice(15, 28)  # when the lease ends, the only part that the clock decides
     assert claimed[: until.start] + claimed[until.stop :] == (
         values["claimed"][: until.start] + values["claimed"][until.stop :]
     )
-    await memory.commit(held)
+    await dedup.commit(held)
     assert await value_of(client, held) == values["done"]
-    legacy = asked(digest=OTHER_DIGEST, token=TWO, format="legacy", at_ms=FIRST_MS)
-    assert (await memory.claim(legacy)).answer is Answer.SEEN
+    legacy = make_claim(digest=OTHER_DIGEST, token=TWO, format="legacy", at_ms=FIRST_MS)
+    assert (await dedup.claim(legacy)).status is ClaimStatus.DUPLICATE
     assert await value_of(client, held) == values["done, told in both formats"]
 
 
 async def test_the_next_versions_records_are_read_without_what_they_add(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
-    await keep(spool, range(1))
+    await append_durably(spool, range(1))
     await spool.stop()
-    (log,) = logs(tmp_path)
+    (log,) = log_files(tmp_path)
     for version in (2, 15):
         add_frame(log, version, msgpack.encode(("vod.X", b"%d" % version, b"value", [], {"new": 1}, "more")))
     assert await numbers_after_restart(tmp_path) == [0, 2, 15]
@@ -184,86 +184,86 @@ async def test_records_of_a_version_that_is_not_known_stay_are_counted_and_named
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spool = spool_in(tmp_path)
-    await keep(spool, range(3))
+    await append_durably(spool, range(3))
     await spool.stop()
-    (log,) = logs(tmp_path)
+    (log,) = log_files(tmp_path)
     # It would be read as a record of ours, were it not for its version.
-    foreign = [add_frame(log, 16, msgpack.encode(("vod.X", b"%d" % at, b"packed", []))) for at in range(2)]
+    unsupported = [add_frame(log, 16, msgpack.encode(("vod.X", b"%d" % at, b"packed", []))) for at in range(2)]
 
     for known in (3, 0):  # each start tells it anew
         spool = spool_in(tmp_path)
-        taken = await read_all(spool)
-        assert len(taken) == known
-        assert damage_told(spool) == {"version": 2}
-        for entry, _ in taken:
+        leased = await read_all(spool)
+        assert len(leased) == known
+        assert counted_corruptions(spool) == {"version": 2}
+        for entry, _ in leased:
             entry.remove()
-        await keep(spool, range(1))  # in a job behind which nothing is left to be deleted
+        await append_durably(spool, range(1))  # in a job behind which nothing is left to be deleted
         for entry, _ in await read_all(spool):
             entry.remove()
         await spool.stop()
 
     assert "2 records of version 16" in capsys.readouterr().out
-    assert log.read_bytes().endswith(b"".join(foreign))
-    assert damaged(tmp_path) == []
+    assert log.read_bytes().endswith(b"".join(unsupported))
+    assert quarantined_files(tmp_path) == []
 
 
 async def test_a_released_record_in_the_midst_of_unknown_ones_is_read(tmp_path: Path) -> None:
     spool = spool_in(tmp_path)
-    await keep(spool, range(1))
+    await append_durably(spool, range(1))
     await spool.stop()
-    (log,) = logs(tmp_path)
+    (log,) = log_files(tmp_path)
     add_frame(log, 0, b"whatever")
     add_frame(log, 1, msgpack.encode(("vod.X", b"7", b"value", [])))
     add_frame(log, 255, b"")
     spool = spool_in(tmp_path)
     assert await numbers_in(spool) == [0, 7]
-    assert damage_told(spool) == {"version": 2}
+    assert counted_corruptions(spool) == {"version": 2}
     await spool.stop()
 
 
 async def test_the_next_versions_done_value_is_a_duplicate_and_its_revision_is_one(client: Redis) -> None:
-    memory = memory_of(client)
-    claim = await memory.claim(await put(client, DONE))
-    assert (claim.answer, claim.first_ms) == (Answer.SEEN, FIRST_MS)
-    revised = asked(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
-    answer = await memory.claim(revised)
-    assert (answer.answer, answer.key) == (Answer.FRESH, revised.revised().key)
+    dedup = new_dedup(client)
+    claim = await dedup.claim(await put(client, DONE))
+    assert (claim.status, claim.first_ms) == (ClaimStatus.DUPLICATE, FIRST_MS)
+    revised = make_claim(digest=OTHER_DIGEST, token=TWO, at_ms=FIRST_MS)
+    claimed = await dedup.claim(revised)
+    assert (claimed.status, claimed.key) == (ClaimStatus.ACQUIRED, revised.as_revision().key)
     assert await value_of(client, claim) == DONE
 
 
 async def test_the_other_formats_digest_is_added_where_the_next_version_looks_for_it(client: Redis) -> None:
     claim = await put(client, DONE)
-    legacy = asked(digest=OTHER_DIGEST, token=TWO, format="legacy", at_ms=FIRST_MS + 500)
-    assert (await memory_of(client).claim(legacy)).answer is Answer.SEEN
+    legacy = make_claim(digest=OTHER_DIGEST, token=TWO, format="legacy", at_ms=FIRST_MS + 500)
+    assert (await new_dedup(client).claim(legacy)).status is ClaimStatus.DUPLICATE
     assert await value_of(client, claim) == f"2d{FIRST_MS}v{DIGEST}l{OTHER_DIGEST}{ADDED}"
     assert await client.pttl(claim.key) > 0
 
 
 async def test_the_next_versions_open_claim_is_waited_for(client: Redis) -> None:
     claim = await put(client, f"2c{FIRST_MS}9999999999999{OWNER}v{DIGEST}{ADDED}")
-    assert (await memory_of(client).claim(claim)).answer is Answer.HELD
+    assert (await new_dedup(client).claim(claim)).status is ClaimStatus.HELD
 
 
 async def test_the_next_versions_claim_is_taken_over_and_settled_with_all_that_stands_in_it(
     client: Redis,
 ) -> None:
-    memory = memory_of(client)
-    held = await memory.claim(await put(client, GONE_OWNERS))
-    assert (held.answer, held.first_ms) == (Answer.FRESH, FIRST_MS)
-    await memory.renew([held])
-    await memory.commit(held)
+    dedup = new_dedup(client)
+    held = await dedup.claim(await put(client, GONE_OWNERS))
+    assert (held.status, held.first_ms) == (ClaimStatus.ACQUIRED, FIRST_MS)
+    await dedup.renew([held])
+    await dedup.commit(held)
     assert await value_of(client, held) == DONE
 
 
 async def test_a_claim_of_the_next_version_is_nobody_elses_to_settle(client: Redis) -> None:
     value = f"2c{FIRST_MS}9999999999999{OWNER}v{DIGEST}{ADDED}"
-    claim, memory = await put(client, value), memory_of(client)
-    await memory.commit(claim)
-    await memory.release(claim)
+    claim, dedup = await put(client, value), new_dedup(client)
+    await dedup.commit(claim)
+    await dedup.release(claim)
     assert await value_of(client, claim) == value
 
 
 async def test_a_value_of_no_known_layout_repeats_an_event_and_loses_none(client: Redis) -> None:
-    memory = memory_of(client)
+    dedup = new_dedup(client)
     for value in (f"Ad{FIRST_MS}v{DIGEST}", f"0d{FIRST_MS}v{DIGEST}", f"2x{FIRST_MS}v{DIGEST}"):
-        assert (await memory.claim(await put(client, value))).answer is Answer.FRESH
+        assert (await dedup.claim(await put(client, value))).status is ClaimStatus.ACQUIRED

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from tests.io.spools import (
     SMALL,
-    damage_told,
-    keep,
-    logs,
+    counted_corruptions,
+    append_durably,
+    log_files,
     number_of,
     numbers_after_restart,
     numbers_in,
@@ -16,11 +16,11 @@ from tests.io.spools import (
 from tests.rig.waiting import eventually
 
 
-async def test_a_log_that_is_gone_costs_its_own_records_and_holds_up_no_others(tmp_path: Path) -> None:
+async def test_a_log_that_is_gone_costs_its_own_records_and_delays_no_others(tmp_path: Path) -> None:
     spool = spool_in(tmp_path, SMALL)
-    await keep(spool, range(100))
-    assert len(logs(tmp_path)) > 2
-    gone = logs(tmp_path)[0]
+    await append_durably(spool, range(100))
+    assert len(log_files(tmp_path)) > 2
+    gone = log_files(tmp_path)[0]
     missing = gone.read_bytes()
     gone.unlink()
     taken: list[int] = []
@@ -32,8 +32,8 @@ async def test_a_log_that_is_gone_costs_its_own_records_and_holds_up_no_others(t
     await eventually(rest, "the others are read")
     lost = taken[0]
     assert taken == list(range(lost, 100))
-    assert damage_told(spool) == {"unreadable": lost}
-    assert spool.trouble == ""
+    assert counted_corruptions(spool) == {"unreadable": lost}
+    assert spool.unavailable_reason == ""
     await spool.stop()
     gone.write_bytes(missing)  # as a volume does whose server is back
     assert (await numbers_after_restart(tmp_path))[:lost] == list(range(lost))
@@ -41,7 +41,7 @@ async def test_a_log_that_is_gone_costs_its_own_records_and_holds_up_no_others(t
 
 async def test_a_folder_that_is_gone_as_a_whole_costs_nothing_when_it_is_back(tmp_path: Path) -> None:
     spool = spool_in(tmp_path / "spool")
-    await keep(spool, range(10))
+    await append_durably(spool, range(10))
     (tmp_path / "spool").rename(tmp_path / "unmounted")
     for _ in range(20):
         assert await read_all(spool) == []
@@ -53,5 +53,5 @@ async def test_a_folder_that_is_gone_as_a_whole_costs_nothing_when_it_is_back(tm
         return await numbers_in(spool) == list(range(10))
 
     await eventually(all_read, "all are read")
-    assert damage_told(spool) == {}
+    assert counted_corruptions(spool) == {}
     await spool.stop()

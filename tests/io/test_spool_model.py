@@ -7,15 +7,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bridge.io.spool import Entry, Spool
+from bridge.io.spool import SpoolEntry, Spool
 from tests.examples import examples
 from tests.io.spools import (
     SMALL,
-    bytes_in,
-    damage_told,
-    die,
-    flip,
-    logs,
+    total_bytes,
+    counted_corruptions,
+    kill,
+    flip_byte,
+    log_files,
     number_of,
     numbers_in,
     read_all,
@@ -35,10 +35,10 @@ class SpoolModel(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = temporary_folder("spool-model-")
-        self.next = 0
+        self.next_number = 0
         self.expected: list[int] = []
-        self.pending: dict[int, Entry] = {}
-        self.hit: set[tuple[str, int]] = set()
+        self.pending: dict[int, SpoolEntry] = {}
+        self.flipped: set[tuple[str, int]] = set()
         self.spool = self._start()
 
     def _start(self) -> Spool:
@@ -50,17 +50,17 @@ class SpoolModel(RuleBasedStateMachine):
     @rule(count=st.integers(1, 40), size=st.sampled_from([0, 50, 5_000]), pending=st.booleans())
     def put(self, count: int, size: int, *, pending: bool) -> None:
         async def put() -> None:
-            numbers = range(self.next, self.next + count)
-            entries = [self.spool.put(record(number, size), pending=pending) for number in numbers]
+            numbers = range(self.next_number, self.next_number + count)
+            entries = [self.spool.append(record(number, size), pending=pending) for number in numbers]
             for number, entry in zip(numbers, entries, strict=True):
-                assert self.spool.holds(record(number))
-                await entry.kept
+                assert self.spool.has_pending(record(number))
+                await entry.durable
                 self.expected.append(number)
                 if pending:
                     self.pending[number] = entry
 
         self.runner.run(put())
-        self.next += count
+        self.next_number += count
 
     @rule(which=_ANY, free=st.booleans())
     @precondition(lambda self: self.pending)
@@ -68,7 +68,7 @@ class SpoolModel(RuleBasedStateMachine):
         number = sorted(self.pending)[which % len(self.pending)]
         entry = self.pending.pop(number)
         if free:
-            entry.free()
+            entry.make_available()
         else:
             self.runner.run(self._remove([(number, entry)]))
 
@@ -80,8 +80,8 @@ class SpoolModel(RuleBasedStateMachine):
             ready = [number for number in self.expected if number not in self.pending]
             assert [number_of(found) for _, found in taken] == ready[: len(taken)]
             for entry, _ in taken[::keep_every]:
-                entry.free()
-            gone = [pair for place, pair in enumerate(taken) if place % keep_every]
+                entry.make_available()
+            gone = [pair for position, pair in enumerate(taken) if position % keep_every]
             await self._remove([(number_of(found), entry) for entry, found in gone])
 
         self.runner.run(drain())
@@ -102,7 +102,7 @@ class SpoolModel(RuleBasedStateMachine):
     @rule()
     def die_and_restart(self) -> None:
         async def death() -> None:
-            die(self.spool)
+            kill(self.spool)
 
         self.runner.run(death())
         self._restart()
@@ -111,12 +111,12 @@ class SpoolModel(RuleBasedStateMachine):
     @precondition(lambda self: self.expected)
     def damage_a_byte_and_restart(self, which: int, where: int) -> None:
         self.runner.run(self.spool.stop())
-        files = logs(self.folder)
+        files = log_files(self.folder)
         file = files[which % len(files)]
-        place = (file.name, where % file.stat().st_size)
-        if place not in self.hit:  # a second blow would heal it
-            self.hit.add(place)
-            flip(file, place[1])
+        position = (file.name, where % file.stat().st_size)
+        if position not in self.flipped:  # a second blow would heal it
+            self.flipped.add(position)
+            flip_byte(file, position[1])
         self._restart(losses=1)
 
     def _restart(self, losses: int = 0) -> None:
@@ -128,10 +128,10 @@ class SpoolModel(RuleBasedStateMachine):
         assert found == [number for number in self.expected if number not in missing]
         assert len(missing) <= losses
         if missing:
-            assert {"record", "tail"} & damage_told(self.spool).keys()
+            assert {"record", "tail"} & counted_corruptions(self.spool).keys()
         self.expected = found
 
-    async def _remove(self, gone: list[tuple[int, Entry]]) -> None:
+    async def _remove(self, gone: list[tuple[int, SpoolEntry]]) -> None:
         for number, entry in gone:
             entry.remove()
             self.expected.remove(number)
@@ -139,14 +139,14 @@ class SpoolModel(RuleBasedStateMachine):
 
     async def _settled(self) -> None:
         """Let the disk know all that memory knows, so that a run can be repeated."""
-        commits = self.spool._commits  # noqa: SLF001 - nobody else needs to know
-        await eventually(lambda: not commits._task and not commits._timer, "nothing is under way", every_s=0)  # noqa: SLF001
+        group_commit = self.spool._group_commit  # noqa: SLF001 - nobody else needs to know
+        await eventually(lambda: not group_commit._task and not group_commit._timer, "nothing is under way", every_s=0)  # noqa: SLF001
 
     @invariant()
     def counts_agree(self) -> None:
         assert self.spool.records == len(self.expected)
-        assert not self.spool.trouble
-        assert bytes_in(self.folder) <= self.spool.bytes + 16
+        assert not self.spool.unavailable_reason
+        assert total_bytes(self.folder) <= self.spool.bytes + 16
 
     def teardown(self) -> None:
         self.runner.run(self.spool.stop())

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod_api import Account, Credential, EventConfig, Pulled, Refused, Unreachable, VodApi
+from bridge.io.vod_api import Account, Credential, EventConfig, PulledEvent, ApiError, TransportError, VodApi
 from tests.rig.vendor import Application, Vendor
 from tests.rig.vendor.application import element
 
@@ -20,7 +20,7 @@ SUB_APP = 1500000001
 Known = tuple[Vendor, aiohttp.ClientSession]
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 # Whatever a reader of numbers, texts or objects would change on the way.
-ODD = (
+UNUSUAL_EVENTS = (
     b'{"EventType":"X","AudioDuration":59.990001678467,"n":1e16,"m":1E+2,"z":-0.0,"k":1.10}',
     b'{"FileId":1152921504606846976,"big":123456789012345678901234567890}',
     b'{"name":"\\u5c0f\\u732b\\/\\ud83d\\ude00","raw":"\xe5\xb0\x8f\x7f"}',
@@ -67,15 +67,15 @@ def known(vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> K
     return vendor, session
 
 
-def says(vendor: Vendor, body: bytes, status: int = 200, **headers: str) -> None:
+def queue_response(vendor: Vendor, body: bytes, status: int = 200, **headers: str) -> None:
     vendor.canned.append(web.Response(status=status, body=body, headers=headers))
 
 
 async def test_every_byte_of_an_event_comes_out_as_the_vendor_sent_it(app: Application, api: VodApi) -> None:
-    events = [app.put(body) for body in ODD]
+    events = [app.put(body) for body in UNUSUAL_EVENTS]
     pulled = await api.pull()
     assert pulled == [
-        Pulled(one.handle, element(one.handle, event)) for one, event in zip(pulled, events, strict=True)
+        PulledEvent(one.handle, element(one.handle, event)) for one, event in zip(pulled, events, strict=True)
     ]
     await api.confirm([one.handle for one in pulled])
     assert app.ledger.unconfirmed == []
@@ -126,7 +126,7 @@ async def test_an_element_without_a_usable_handle_is_neither_lost_nor_in_the_way
     app.put(lame, spliced=False)
     app.put(b'{"EventType":"X"}')
     first, second = await api.pull()
-    assert first == Pulled("", lame)
+    assert first == PulledEvent("", lame)
     await api.confirm([first.handle, second.handle])
     assert [event.confirmed_s is None for event in app.ledger.events] == [True, False]
 
@@ -143,30 +143,30 @@ async def test_seventeen_handles_are_a_mistake_of_ours_and_none_no_call(
 async def test_one_void_handle_confirms_nothing(app: Application, api: VodApi) -> None:
     app.put(b"{}")
     (pulled,) = await api.pull()
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await api.confirm([pulled.handle, "void"])
-    assert told.value.code == "InvalidParameterValue"
+    assert excinfo.value.code == "InvalidParameterValue"
     assert len(app.ledger.unconfirmed) == 1
 
 
-async def test_what_the_vendor_refuses_is_told_by_its_code(
+async def test_a_refusal_carries_the_vendors_code(
     vendor: Vendor, app: Application, api: VodApi
 ) -> None:
     app.manners.calls_s = 1
     await api.pull()
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await api.pull()
-    assert told.value.code == "RequestLimitExceeded"
+    assert excinfo.value.code == "RequestLimitExceeded"
     for code in (
         "AuthFailure.TokenFailure",
         "UnauthorizedOperation",
         "InvalidParameterValue",
         "Never.HeardOf",
     ):
-        says(vendor, json.dumps({"Response": {"Error": {"Code": code}}}).encode(), 400)
-        with pytest.raises(Refused) as told:
+        queue_response(vendor, json.dumps({"Response": {"Error": {"Code": code}}}).encode(), 400)
+        with pytest.raises(ApiError) as excinfo:
             await api.pull()
-        assert (told.value.code, told.value.text) == (code, "")
+        assert (excinfo.value.code, excinfo.value.text) == (code, "")
 
 
 @pytest.mark.parametrize(
@@ -184,15 +184,15 @@ async def test_a_wrong_key_or_application_is_refused(
 ) -> None:
     vendor, session = known
     account = Account(endpoint=vendor.url, sub_app_id=sub_app, credential=lambda: key)
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await VodApi(account, session, time.time).pull()
-    assert (told.value.code, vendor.strangers) == (code, [code])
+    assert (excinfo.value.code, vendor.strangers) == (code, [code])
 
 
 async def test_a_clock_that_is_minutes_off_is_refused(known: Known) -> None:
     vendor, session = known
     account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY)
-    with pytest.raises(Refused, match=r"AuthFailure\.SignatureExpire"):
+    with pytest.raises(ApiError, match=r"AuthFailure\.SignatureExpire"):
         await VodApi(account, session, lambda: time.time() - 400).pull()
 
 
@@ -211,7 +211,7 @@ async def test_the_application_is_described(app: Application, api: VodApi) -> No
     app.switches["UploadMediaComplete"] = "ON"
     app.notification_url = "https://example.com/x"
     app.put(b"{}")
-    assert await api.waiting() == 1
+    assert await api.queue_depth() == 1
     assert await api.event_config() == EventConfig(
         mode="PULL", notification_url="https://example.com/x", upload=True, delete=False, persistence=False
     )
@@ -233,7 +233,7 @@ async def test_finished_tasks_come_page_by_page(app: Application, api: VodApi) -
 async def test_a_tasks_detail_comes_as_its_bytes(app: Application, api: VodApi) -> None:
     app.details["t1"] = b'{"TaskType":"Procedure", "n":59.990001678467,"x":"\\ud83d"}'
     assert app.details["t1"][:-1] in await api.task_detail("t1")
-    with pytest.raises(Refused, match=r"InvalidParameterValue\.TaskId"):
+    with pytest.raises(ApiError, match=r"InvalidParameterValue\.TaskId"):
         await api.task_detail("t2")
 
 
@@ -259,8 +259,8 @@ GARBAGE: list[tuple[int, bytes]] = [
 async def test_garbage_is_no_answer_and_no_empty_queue(
     vendor: Vendor, api: VodApi, status: int, body: bytes
 ) -> None:
-    says(vendor, body, status)
-    with pytest.raises(Unreachable, match=f"status {status}"):
+    queue_response(vendor, body, status)
+    with pytest.raises(TransportError, match=f"status {status}"):
         await api.pull()
 
 
@@ -270,31 +270,31 @@ async def test_garbage_is_no_answer_and_no_empty_queue(
 async def test_descriptions_that_describe_nothing_are_garbage(
     vendor: Vendor, api: VodApi, said: bytes
 ) -> None:
-    calls: list[Any] = [api.event_config, api.waiting]
+    calls: list[Any] = [api.event_config, api.queue_depth]
     calls += [] if said == b'{"Response":{}}' else [lambda: api.finished_tasks("2026-01-01T00:00:00Z")]
     for call in calls:
-        says(vendor, said)
-        with pytest.raises(Unreachable, match="of no use"):
+        queue_response(vendor, said)
+        with pytest.raises(TransportError, match="of no use"):
             await call()
 
 
 async def test_a_redirect_is_not_followed(vendor: Vendor, app: Application, api: VodApi) -> None:
-    says(vendor, b"", 307, Location=f"{vendor.url}/")
-    with pytest.raises(Unreachable, match="status 307"):
+    queue_response(vendor, b"", 307, Location=f"{vendor.url}/")
+    with pytest.raises(TransportError, match="status 307"):
         await api.pull()
     assert len(app.ledger.calls) == 1
 
 
-async def test_an_answer_without_end_is_given_up(vendor: Vendor, api: VodApi) -> None:
+async def test_a_response_without_end_is_given_up(vendor: Vendor, api: VodApi) -> None:
     large = web.Response(body=b" " * (65 * 1024 * 1024))
     large.enable_compression(web.ContentCoding.gzip)
     vendor.canned.append(large)
-    with pytest.raises(Unreachable, match="more than"):
+    with pytest.raises(TransportError, match="more than"):
         await api.pull()
 
 
-async def test_a_compressed_answer_is_read(vendor: Vendor, api: VodApi) -> None:
+async def test_a_compressed_response_is_read(vendor: Vendor, api: VodApi) -> None:
     packed = web.Response(body=b'{"Response":{"EventSet":[{"EventHandle":"h"}]}}')
     packed.enable_compression(web.ContentCoding.gzip)
     vendor.canned.append(packed)
-    assert await api.pull() == [Pulled("h", b'{"EventHandle":"h"}')]
+    assert await api.pull() == [PulledEvent("h", b'{"EventHandle":"h"}')]

@@ -8,9 +8,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod_api import Account, Credential, LegacyApi, Queue, Refused, Unreachable, VodApi
-from bridge.io.vod_api.answers import opened
-from bridge.io.vod_api.line import Line
+from bridge.io.vod_api import Account, Credential, LegacyApi, EventQueue, ApiError, TransportError, VodApi
+from bridge.io.vod_api.answers import parse_object
+from bridge.io.vod_api.line import ApiTransport
 from tests.rig.parts import free_port
 from tests.rig.vendor import Application, Fault, Vendor
 
@@ -44,75 +44,75 @@ def kind(request: pytest.FixtureRequest) -> Api:
 
 
 @pytest.fixture
-def api(kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> Queue:
+def api(kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> EventQueue:
     assert app.manners.mode == "PULL"
     return kind(Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=5), session, time.time)
 
 
-def tells_no_secret(error: BaseException) -> bool:
-    told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+def has_no_secret(error: BaseException) -> bool:
+    excinfo = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
     chain = repr(error.__context__) + repr(error.__cause__)
-    return not any(secret in told + chain for secret in (KEY.secret_key, KEY.token, "Signature="))
+    return not any(secret in excinfo + chain for secret in (KEY.secret_key, KEY.token, "Signature="))
 
 
-async def test_a_pull_whose_answer_is_lost_has_lent_the_events(
-    vendor: Vendor, app: Application, api: Queue
+async def test_a_pull_whose_response_is_lost_has_leased_the_events(
+    vendor: Vendor, app: Application, api: EventQueue
 ) -> None:
     app.put(b"{}")
     vendor.faults.next.append(Fault.LOST)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(TransportError) as excinfo:
         await api.pull()
-    assert tells_no_secret(told.value)
+    assert has_no_secret(excinfo.value)
     assert len(app.ledger.events[0].pulled_s) == 1
     assert await api.pull() == []
 
 
-async def test_a_confirmation_whose_answer_is_lost_has_confirmed(
-    vendor: Vendor, app: Application, api: Queue
+async def test_a_confirmation_whose_response_is_lost_has_confirmed(
+    vendor: Vendor, app: Application, api: EventQueue
 ) -> None:
     app.put(b"{}")
     handles = [one.handle for one in await api.pull()]
     vendor.faults.next.append(Fault.LOST)
-    with pytest.raises(Unreachable):
+    with pytest.raises(TransportError):
         await api.confirm(handles)
     assert app.ledger.unconfirmed == []
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await api.confirm(handles)
-    assert told.value.code in {"InvalidParameterValue", "4000"}
+    assert excinfo.value.code in {"InvalidParameterValue", "4000"}
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT, Fault.JUNK, Fault.RESET])
-async def test_half_an_answer_junk_and_a_reset_are_no_answer(
-    vendor: Vendor, app: Application, api: Queue, fault: Fault
+async def test_half_a_response_junk_and_a_reset_are_transport_errors(
+    vendor: Vendor, app: Application, api: EventQueue, fault: Fault
 ) -> None:
     for _ in range(12):
         app.put(b'{"EventType":"X"}')
         vendor.faults.next.append(fault)
-        with pytest.raises(Unreachable) as told:
+        with pytest.raises(TransportError) as excinfo:
             await api.pull()
-        assert tells_no_secret(told.value)
+        assert has_no_secret(excinfo.value)
 
 
-async def test_a_silent_vendor_is_given_up_in_time(
+async def test_a_vendor_that_does_not_respond_times_out(
     kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession
 ) -> None:
     app.manners.latency_s = 5
     account = Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=0.1)
     begun = time.monotonic()
-    with pytest.raises(Unreachable, match=r"no answer within 0\.1 s") as told:
+    with pytest.raises(TransportError, match=r"no answer within 0\.1 s") as excinfo:
         await kind(account, session, time.time).pull()
     assert time.monotonic() - begun < 2
-    assert tells_no_secret(told.value)
+    assert has_no_secret(excinfo.value)
 
 
-async def test_a_vendor_that_is_not_there_is_told_with_its_host(
+async def test_an_unreachable_vendor_is_reported_with_its_host(
     kind: Api, session: aiohttp.ClientSession
 ) -> None:
     for endpoint in (f"http://127.0.0.1:{free_port()}", "http://no-such-host.invalid"):
         account = Account(endpoint=endpoint, credential=lambda: KEY)
-        with pytest.raises(Unreachable, match=endpoint.removeprefix("http://")) as told:
+        with pytest.raises(TransportError, match=endpoint.removeprefix("http://")) as excinfo:
             await kind(account, session, time.time).pull()
-        assert tells_no_secret(told.value)
+        assert has_no_secret(excinfo.value)
 
 
 def _gone() -> Credential:
@@ -131,24 +131,24 @@ async def test_a_key_that_cannot_be_used_is_no_answer_and_stays_secret(
     vendor: Vendor, session: aiohttp.ClientSession, source: Callable[[], Credential]
 ) -> None:
     api = VodApi(Account(endpoint=vendor.url, credential=source), session, time.time)
-    with pytest.raises(Unreachable) as told:
+    with pytest.raises(TransportError) as excinfo:
         await api.pull()
-    assert tells_no_secret(told.value)
+    assert has_no_secret(excinfo.value)
 
 
 async def test_a_vendor_that_repeats_secrets_is_not_quoted_with_them(
-    kind: Api, vendor: Vendor, api: Queue
+    kind: Api, vendor: Vendor, api: EventQueue
 ) -> None:
-    said = f"you signed with {KEY.secret_key}\nand {KEY.token}" + "!" * 5000
-    body: dict[str, object] = {"code": 4100, "message": said}
+    message = f"you signed with {KEY.secret_key}\nand {KEY.token}" + "!" * 5000
+    body: dict[str, object] = {"code": 4100, "message": message}
     if kind is VodApi:
-        body = {"Response": {"Error": {"Code": f"X.{KEY.secret_key}", "Message": said}}}
+        body = {"Response": {"Error": {"Code": f"X.{KEY.secret_key}", "Message": message}}}
     vendor.canned.append(web.json_response(body))
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await api.pull()
-    assert tells_no_secret(told.value)
-    assert told.value.text.startswith("you signed with *** and ***!!")
-    assert len(told.value.text) <= 300
+    assert has_no_secret(excinfo.value)
+    assert excinfo.value.text.startswith("you signed with *** and ***!!")
+    assert len(excinfo.value.text) <= 300
 
 
 async def test_no_repr_of_a_key_shows_it() -> None:
@@ -158,7 +158,7 @@ async def test_no_repr_of_a_key_shows_it() -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://x", "http://", "http://x:99999", "https://:1"])
-async def test_an_endpoint_that_is_none_is_a_mistake_told_at_once(
+async def test_an_endpoint_that_is_none_is_refused_at_once(
     kind: Api, session: aiohttp.ClientSession, endpoint: str
 ) -> None:
     with pytest.raises(ValueError, match=r"endpoint|[Pp]ort"):
@@ -178,7 +178,7 @@ async def test_the_host_that_is_signed_is_the_host_that_is_asked(
     session: aiohttp.ClientSession, endpoint: str, host: str
 ) -> None:
     account = Account(endpoint=endpoint, credential=lambda: KEY)
-    assert Line(account, session, "vod.tencentcloudapi.com").host == host
+    assert ApiTransport(account, session, "vod.tencentcloudapi.com").host == host
 
 
 @pytest.mark.parametrize(
@@ -191,15 +191,15 @@ async def test_the_host_that_is_signed_is_the_host_that_is_asked(
         b"{" + b'"a' * 100_000,
     ],
 )
-def test_an_answer_with_a_text_that_has_no_end_is_refused_in_one_pass(text: bytes) -> None:
+def test_a_response_with_a_text_that_has_no_end_is_refused_in_one_pass(text: bytes) -> None:
     began = time.thread_time()
     with pytest.raises(ValueError, match="neither JSON"):
-        opened(text)
+        parse_object(text)
     assert time.thread_time() - began < 2  # with a second look from each quote: minutes
 
 
-def test_texts_with_quotes_and_backslashes_are_told_apart_where_json_is_broken() -> None:
-    assert opened(rb'{"a":"\ud800","b":{"c":"]\"\\"} ,"d":"\\"}') == {
+def test_texts_with_quotes_and_backslashes_are_separated_where_json_is_broken() -> None:
+    assert parse_object(rb'{"a":"\ud800","b":{"c":"]\"\\"} ,"d":"\\"}') == {
         "a": rb'"\ud800"',
         "b": rb'{"c":"]\"\\"}',
         "d": rb'"\\"',

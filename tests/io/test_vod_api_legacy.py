@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod_api import Account, Credential, LegacyApi, Pulled, Refused, Unreachable
+from bridge.io.vod_api import Account, Credential, LegacyApi, PulledEvent, ApiError, TransportError
 from tests.rig.vendor import Application, Vendor
 
 KEY = Credential("AKIDold", "key+with/odd=chars&")
@@ -62,15 +62,15 @@ async def test_a_late_confirmation_is_refused_with_4000(app: Application, api: L
     app.put(EVENT)
     (pulled,) = await api.pull()
     app.waiting.lease_s = 0
-    with pytest.raises(Refused, match="4000"):
+    with pytest.raises(ApiError, match="4000"):
         await api.confirm([pulled.handle])
 
 
 async def test_a_wrong_key_is_refused_with_4100(vendor: Vendor, app: Application, api: LegacyApi) -> None:
     vendor.add(KEY.secret_id, "another")
-    with pytest.raises(Refused) as told:
+    with pytest.raises(ApiError) as excinfo:
         await api.pull()
-    assert told.value.code == "4100"
+    assert excinfo.value.code == "4100"
     assert app.ledger.calls == []
 
 
@@ -91,10 +91,10 @@ async def test_a_strange_element_is_neither_lost_nor_in_the_way(vendor: Vendor, 
         )
     )
     assert await api.pull() == [
-        Pulled("", b"7"),
-        Pulled("a", b'{"msgHandle":"a"}'),
-        Pulled("", b'{"x":"\\ud800"}'),
-        Pulled("b", b"null"),
+        PulledEvent("", b"7"),
+        PulledEvent("a", b'{"msgHandle":"a"}'),
+        PulledEvent("", b'{"x":"\\ud800"}'),
+        PulledEvent("b", b"null"),
     ]
 
 
@@ -103,5 +103,5 @@ async def test_a_strange_element_is_neither_lost_nor_in_the_way(vendor: Vendor, 
 )
 async def test_garbage_is_no_answer_and_no_empty_queue(vendor: Vendor, api: LegacyApi, body: bytes) -> None:
     vendor.canned.append(web.Response(body=body))
-    with pytest.raises(Unreachable, match="of no use"):
+    with pytest.raises(TransportError, match="of no use"):
         await api.pull()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.io.vod_api import Account, Credential, Refused, VodApi
+from bridge.io.vod_api import Account, Credential, ApiError, VodApi
 from bridge.io.vod_api.signing import V2_PATH, tc3_headers, v2_query
 from tests.rig.vendor import Vendor
 
@@ -42,9 +42,9 @@ def test_any_call_is_signed_as_the_sdk_signs_it(
     secret_id: str, secret_key: str, host: str, body: bytes, at_s: float
 ) -> None:
     headers = tc3_headers(Credential(secret_id, secret_key), host, "PullEvents", body, at_s)
-    asked = SimpleNamespace(uri="/", data=body, method="POST", header=headers)
+    sdk_request = SimpleNamespace(uri="/", data=body, method="POST", header=headers)
     date = datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%d")
-    signature = SDK_CLIENT._get_tc3_signature(None, {}, asked, date, "vod", secret_key)  # noqa: SLF001
+    signature = SDK_CLIENT._get_tc3_signature(None, {}, sdk_request, date, "vod", secret_key)  # noqa: SLF001
     assert headers["Authorization"] == (
         f"TC3-HMAC-SHA256 Credential={secret_id}/{date}/vod/tc3_request, "
         f"SignedHeaders=content-type;host, Signature={signature}"
@@ -56,11 +56,11 @@ def test_any_v2_call_is_signed_as_the_sdk_signs_it(
     secret_id: str, secret_key: str, parameters: dict[str, str], at_s: float
 ) -> None:
     credential = Credential(secret_id, secret_key)
-    said = v2_query(credential, "vod.api.qcloud.com", parameters, at_s, 7)
+    signed = v2_query(credential, "vod.api.qcloud.com", parameters, at_s, 7)
     client = sdk("vod.api.qcloud.com", credential, sign="HmacSHA256")
     client._requestPath = V2_PATH  # noqa: SLF001 - the SDK's own is the newer interface's
-    text = client._format_sign_string({name: said[name] for name in said if name != "Signature"})  # noqa: SLF001
-    assert said["Signature"] == SDK_SIGN.sign(secret_key, text, "HmacSHA256")
+    text = client._format_sign_string({name: signed[name] for name in signed if name != "Signature"})  # noqa: SLF001
+    assert signed["Signature"] == SDK_SIGN.sign(secret_key, text, "HmacSHA256")
 
 
 def test_a_temporary_key_sends_its_token_and_a_lasting_one_none() -> None:
@@ -92,5 +92,5 @@ async def test_the_fake_refuses_the_sdk_with_a_wrong_key_as_it_refuses_us() -> N
         with pytest.raises(SDK_ERROR, match=r"AuthFailure\.SignatureFailure"):
             await asyncio.to_thread(client.call_json, "PullEvents", {})
         account = Account(endpoint=vendor.url, credential=lambda: wrong)
-        with pytest.raises(Refused, match=r"AuthFailure\.SignatureFailure"):
+        with pytest.raises(ApiError, match=r"AuthFailure\.SignatureFailure"):
             await VodApi(account, session, time.time).pull()

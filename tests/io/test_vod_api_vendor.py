@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bridge.io.vod_api import Account, Credential, Refused, Unreachable, VodApi
+from bridge.io.vod_api import Account, Credential, ApiError, TransportError, VodApi
 from tests.rig.vendor import Application, Chances, Vendor
 
 KEY = Credential("AKIDvod", "key")
@@ -55,7 +55,7 @@ async def test_a_lease_that_ends_makes_the_event_come_again_under_a_new_handle(
     clock.now_s += 29
     assert await api.pull() == []
     clock.now_s += 1
-    with pytest.raises(Refused, match="InvalidParameterValue"):
+    with pytest.raises(ApiError, match="InvalidParameterValue"):
         await api.confirm([first.handle])
     (second,) = await api.pull()
     assert second.handle != first.handle
@@ -87,7 +87,7 @@ async def test_the_empty_forms_come_in_turn(app: Application, api: VodApi) -> No
 
 async def test_an_application_that_is_pushed_refuses_pulls(app: Application, api: VodApi) -> None:
     app.manners.mode = "PUSH"
-    with pytest.raises(Refused, match="FailedOperation"):
+    with pytest.raises(ApiError, match="FailedOperation"):
         await api.pull()
     assert (await api.event_config()).mode == "PUSH"
 
@@ -99,7 +99,7 @@ async def test_two_applications_have_two_queues(vendor: Vendor, app: Application
     assert len(await api.pull()) == 1
 
 
-async def test_every_kind_of_fault_strikes_and_every_event_is_confirmed_in_the_end(
+async def test_every_kind_of_fault_occurs_and_every_event_is_confirmed_in_the_end(
     clock: Clock, vendor: Vendor, app: Application, api: VodApi
 ) -> None:
     vendor.faults.chances = Chances(error=0.1, junk=0.1, cut=0.1, reset=0.1, lost=0.1, slow=0.05, slow_s=0)
@@ -109,7 +109,7 @@ async def test_every_kind_of_fault_strikes_and_every_event_is_confirmed_in_the_e
         clock.now_s += 5
         try:
             await api.confirm([one.handle for one in await api.pull()])
-        except (Refused, Unreachable):
+        except (ApiError, TransportError):
             continue
     seen = {call.outcome for call in app.ledger.calls}
     assert {"ok", "junk", "reset", "ok, but lost", "ok, but cut"} <= seen

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
-from tests.rig.kafka_set import KafkaSet
+from tests.rig.kafka_set import KafkaCluster
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 
@@ -29,7 +29,7 @@ class Place(Struct, frozen=True, kw_only=True):
     kafka: RealKafka
     redis: RealRedis
     name: str
-    brokers: KafkaSet | None = None
+    brokers: KafkaCluster | None = None
 
     @property
     def events(self) -> str:

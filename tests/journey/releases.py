@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from tests.rig.parts import ROOT, Missing
+from tests.rig.parts import ROOT, MissingPartError
 
 FOLDER = Path(__file__).with_name("released")
 LISTING = FOLDER / "releases.json"
@@ -104,7 +104,7 @@ def _unpack(tar: bytes, folder: Path) -> None:
 def _git(*words: str) -> bytes:
     git = shutil.which("git")
     if git is None:
-        raise Missing("git", "no git on PATH: install it")
+        raise MissingPartError("git", "no git on PATH: install it")
     done = subprocess.run([git, "-C", str(ROOT), *words], capture_output=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
         raise RuntimeError(f"git {words[0]}: {done.stderr.decode().strip()}")

@@ -16,76 +16,76 @@ T = TypeVar("T")
 VENDOR_WAITS_S = 5.0
 VENDOR_SENDS = 3
 # How long a delivery that could not be made durable is not answered.
-HELD_S = 6.0
+HOLD_S = 6.0
 # 4 s are promised, 6 s where a delivery was held. A machine that is busy with much else gets more; what waits
 # for a Kafka or a Redis that stays away waits for longer than this.
 ANSWERED_WITHIN_S = 15.0
 # The same, for a program in which deliveries shall wait in the producer for as long as a test needs.
-PATIENT = {"BRIDGE_KAFKA__SLOW_AFTER_S": "50", "BRIDGE_HTTP__HOLD_S": "60"}
+SLOW_BREAKER_SETTINGS = {"BRIDGE_KAFKA__SLOW_AFTER_S": "50", "BRIDGE_HTTP__HOLD_S": "60"}
 
 
-class Sent(Struct, frozen=True, kw_only=True):
+class SendResult(Struct, frozen=True, kw_only=True):
     """One send and what was heard of it. ``status`` is 0 where no answer came (in time); times monotonic."""
 
     task: str
-    begun: float
-    ended: float
+    started_at: float
+    ended_at: float
     status: int = 0
     outcome: str = ""
-    closing: bool = False
+    connection_close: bool = False
 
     @property
     def seconds(self) -> float:
         """How long the sender waited."""
-        return self.ended - self.begun
+        return self.ended_at - self.started_at
 
     @property
-    def good(self) -> bool:
+    def is_durable(self) -> bool:
         """Whether the answer promised that the event is durable."""
         return 200 <= self.status < 300
 
 
-async def send(program: Program, task: str, *, patience_s: float = 60.0, path: str = "/callbacks") -> Sent:
+async def send(program: Program, task: str, *, timeout_s: float = 60.0, path: str = "/callbacks") -> SendResult:
     """Post the end of an edit once. A broken connection and silence are no answer."""
     begun = time.monotonic()
     try:
-        answer = await asyncio.wait_for(program.post(edited(task), path), patience_s)
+        answer = await asyncio.wait_for(program.post(edited(task), path), timeout_s)
     except (aiohttp.ClientError, TimeoutError):
-        return Sent(task=task, begun=begun, ended=time.monotonic())
-    return Sent(
+        return SendResult(task=task, started_at=begun, ended_at=time.monotonic())
+    return SendResult(
         task=task,
-        begun=begun,
-        ended=time.monotonic(),
+        started_at=begun,
+        ended_at=time.monotonic(),
         status=answer.status,
         outcome=answer.json.get("outcome", ""),
-        closing=answer.headers.get("connection", "") == "close",
+        connection_close=answer.headers.get("connection", "") == "close",
     )
 
 
-async def send_as_the_vendor(program: Program, task: str) -> list[Sent]:
+async def send_as_the_vendor(program: Program, task: str) -> list[SendResult]:
     """Post as the vendor does: 5 s without an answer, and it sends again, three times in all."""
-    sends: list[Sent] = []
+    sends: list[SendResult] = []
     while len(sends) < VENDOR_SENDS and not (sends and sends[-1].status):
-        sends.append(await send(program, task, patience_s=VENDOR_WAITS_S))
+        sends.append(await send(program, task, timeout_s=VENDOR_WAITS_S))
     return sends
 
 
-async def load(
-    tasks: Iterable[str], one: Callable[[str], Awaitable[T]], *, at_once: int, heard: list[T] | None = None
+async def run_load(
+    tasks: Iterable[str], one: Callable[[str], Awaitable[T]], *, at_once: int, results: list[T] | None = None
 ) -> list[T]:
     """Let ``at_once`` senders work through ``tasks``; ``heard`` fills up while they do."""
-    found = [] if heard is None else heard
+    collected = [] if results is None else results
     rest = iter(tasks)
 
     async def work() -> None:
         for task in rest:
-            found.append(await one(task))
+            collected.append(await one(task))
 
     await asyncio.gather(*(work() for _ in range(at_once)))
-    return found
+    return collected
 
 
-def tasks_until(told: asyncio.Event) -> Iterator[str]:
+def tasks_until(stop: asyncio.Event) -> Iterator[str]:
     """Give new tasks until told otherwise."""
-    while not told.is_set():
+    while not stop.is_set():
         yield new_task()

@@ -46,20 +46,20 @@ async def _honest(program: Program, number: int) -> int:
 async def test_nine_hundred_half_sent_requests_with_seven_hundred_descriptors_cost_no_event(
     bridge: Program,
 ) -> None:
-    crowd = []
+    connections = []
     for _ in range(900):
-        opened = asyncio.open_connection("127.0.0.1", bridge.admin_port)
-        crowd.append(asyncio.ensure_future(asyncio.wait_for(opened, 30)))
-    await asyncio.wait(crowd[:64])
-    for _, writer in (one.result() for one in crowd[:64]):
+        connecting = asyncio.open_connection("127.0.0.1", bridge.admin_port)
+        connections.append(asyncio.ensure_future(asyncio.wait_for(connecting, 30)))
+    await asyncio.wait(connections[:64])
+    for _, writer in (one.result() for one in connections[:64]):
         writer.write(b"GET /livez HTTP/1.1\r\n")
     assert {await _honest(bridge, number) for number in range(20)} == {202}
     assert (await bridge.admin("/livez")).status == 200
     assert "Traceback" not in bridge.log()
     assert not [line for line in bridge.log_lines() if line["level"] == "error"]
-    for one in crowd:
+    for one in connections:
         one.cancel()
-    for ended in await asyncio.gather(*crowd, return_exceptions=True):
+    for ended in await asyncio.gather(*connections, return_exceptions=True):
         if isinstance(ended, tuple):
             ended[1].transport.abort()
 
@@ -68,12 +68,12 @@ async def test_scrapers_in_a_loop_cost_no_event(bridge: Program) -> None:
     done = asyncio.Event()
 
     async def scrape() -> int:
-        seen = 0
+        scraped = 0
         async with aiohttp.ClientSession() as session:
             while not done.is_set():
                 async with session.get(f"{bridge.admin_url}/metrics") as answer:
-                    seen += answer.status == 200 and bool(await answer.read())
-        return seen
+                    scraped += answer.status == 200 and bool(await answer.read())
+        return scraped
 
     scrapers = [asyncio.create_task(scrape()) for _ in range(4)]
     assert {await _honest(bridge, number) for number in range(50)} == {202}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.journey.notifications import edited, edited_id, new_task, published_payloads
 from tests.journey.places import Place, running
-from tests.journey.senders import PATIENT, send
+from tests.journey.senders import SLOW_BREAKER_SETTINGS, send
 from tests.rig.program import Program
 from tests.rig.waiting import WITHIN_S
 
@@ -51,10 +51,10 @@ async def test_bodies_too_large_bombs_and_depths_are_refused_within_150_mb(place
     assert buried == sorted([b"x" * (4 * MIB), *[deep] * 8, cut_short])
 
 
-async def test_more_large_bodies_at_once_than_there_is_room_for_wait_and_are_published(place: Place) -> None:
+async def test_more_large_bodies_at_once_than_the_budget_holds_wait_and_are_published(place: Place) -> None:
     tasks = [new_task() for _ in range(80)]
     bodies = [edited(task, url="x" * (3 * MIB)) for task in tasks]
-    async with running(place, PATIENT | {"BRIDGE_HTTP__READ_TIMEOUT_S": "120"}) as program:
+    async with running(place, SLOW_BREAKER_SETTINGS | {"BRIDGE_HTTP__READ_TIMEOUT_S": "120"}) as program:
         answers = await asyncio.gather(*(program.post(body) for body in bodies))
         peak = peak_memory(program)
 
@@ -67,17 +67,17 @@ async def test_more_large_bodies_at_once_than_there_is_room_for_wait_and_are_pub
 async def trickle(program: Program, pieces: list[bytes]) -> tuple[bytes, float, float]:
     """Send the beginning of a request and then nothing; give what was heard, how long that took, and when."""
     reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     for piece in pieces:
         writer.write(piece)
         await writer.drain()
     try:
-        heard = await asyncio.wait_for(reader.read(), WITHIN_S)
+        received = await asyncio.wait_for(reader.read(), WITHIN_S)
     except ConnectionResetError:
-        heard = b""
+        received = b""
     writer.close()
     ended = time.monotonic()
-    return heard, ended - begun, ended
+    return received, ended - started_at, ended
 
 
 async def test_slow_headers_and_slow_bodies_are_cut_while_others_are_served(place: Place) -> None:
@@ -94,9 +94,9 @@ async def test_slow_headers_and_slow_bodies_are_cut_while_others_are_served(plac
         peak = peak_memory(program)
 
     assert served.outcome == "published"
-    assert served.ended < min(ended for _, _, ended in cut)
-    for heard, seconds, _ in cut:
-        assert not heard.startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
+    assert served.ended_at < min(ended for _, _, ended in cut)
+    for received, seconds, _ in cut:
+        assert not received.startswith((b"HTTP/1.1 2", b"HTTP/1.1 5"))
         assert READ_TIMEOUT_S <= seconds < READ_TIMEOUT_S + 10
     assert peak < MEMORY_MAX
     assert await place.ids() == [edited_id(served.task)]
@@ -107,7 +107,7 @@ async def test_random_bytes_and_damaged_notifications_are_events_or_rejected(pla
     chance = random.Random(20_260_101)  # noqa: S311 - the same bytes in every run
     samples = [case.read_bytes() for case in published_payloads()]
     noise = [chance.randbytes(chance.randrange(200)) for _ in range(200)]
-    damaged = [hurt(chance.choice(samples), chance) for _ in range(300)]
+    damaged = [corrupt(chance.choice(samples), chance) for _ in range(300)]
     async with running(place) as program:
         answers = [await program.post(body) for body in noise + damaged]
         assert await program.metric("bridge_internal_errors_total") == 0
@@ -118,27 +118,27 @@ async def test_random_bytes_and_damaged_notifications_are_events_or_rejected(pla
     assert len(await place.buried()) == rejected
 
 
-def hurt(body: bytes, chance: random.Random) -> bytes:
+def corrupt(body: bytes, chance: random.Random) -> bytes:
     """Change, drop or repeat a few bytes of a notification."""
-    wounded = bytearray(body)
+    corrupted = bytearray(body)
     for _ in range(chance.randrange(1, 4)):
-        at = chance.randrange(len(wounded))
+        at = chance.randrange(len(corrupted))
         what = chance.randrange(3)
         if what == 0:
-            wounded[at] = chance.randrange(256)
+            corrupted[at] = chance.randrange(256)
         elif what == 1:
-            del wounded[at : at + chance.randrange(1, 8)]
+            del corrupted[at : at + chance.randrange(1, 8)]
         else:
-            wounded[at:at] = wounded[at : at + chance.randrange(1, 40)]
-    return bytes(wounded)
+            corrupted[at:at] = corrupted[at : at + chance.randrange(1, 40)]
+    return bytes(corrupted)
 
 
-async def test_what_is_no_http_at_all_is_told_so_or_cut(place: Place) -> None:
+async def test_what_is_no_http_at_all_gets_a_400_or_is_cut(place: Place) -> None:
     chance = random.Random(20_260_102)  # noqa: S311 - the same bytes in every run
     rubbish = [chance.randbytes(400) for _ in range(50)]
     rubbish += [b"POST /callbacks HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
     async with running(place, {"BRIDGE_HTTP__READ_TIMEOUT_S": str(READ_TIMEOUT_S)}) as program:
-        heard = await asyncio.gather(*(trickle(program, [bytes_]) for bytes_ in rubbish))
+        received = await asyncio.gather(*(trickle(program, [bytes_]) for bytes_ in rubbish))
         assert (await send(program, new_task())).outcome == "published"
 
-    assert {answer[:12] for answer, _, _ in heard} <= {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}
+    assert {answer[:12] for answer, _, _ in received} <= {b"", b"HTTP/1.1 400", b"HTTP/1.1 431"}

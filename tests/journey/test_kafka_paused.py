@@ -9,7 +9,7 @@ import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, send_as_the_vendor, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, send_as_the_vendor, tasks_until
 from tests.rig.waiting import eventually
 
 AT_ONCE = 64
@@ -17,17 +17,17 @@ PATIENT = 40
 
 
 async def pause_under_load(
-    place: Place, sending: Callable[[str], Awaitable[list[Sent]]], seconds: float
-) -> list[list[Sent]]:
+    place: Place, sending: Callable[[str], Awaitable[list[SendResult]]], seconds: float
+) -> list[list[SendResult]]:
     """Freeze Kafka for so long amid senders of one task each; give their sends."""
-    enough, heard = asyncio.Event(), list[list[Sent]]()
-    passing = asyncio.create_task(load(tasks_until(enough), sending, at_once=AT_ONCE, heard=heard))
+    enough, heard = asyncio.Event(), list[list[SendResult]]()
+    passing = asyncio.create_task(run_load(tasks_until(enough), sending, at_once=AT_ONCE, results=heard))
     await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
     place.kafka.pause()
     thawed = time.monotonic() + seconds
     asyncio.get_running_loop().call_later(seconds, place.kafka.resume)
     await eventually(
-        lambda: sum(sends[-1].good and sends[-1].ended > thawed for sends in heard) > 3 * AT_ONCE,
+        lambda: sum(sends[-1].is_durable and sends[-1].ended_at > thawed for sends in heard) > 3 * AT_ONCE,
         "events pass again",
         within_s=seconds + 60,
     )
@@ -39,7 +39,7 @@ async def pause_under_load(
 async def test_kafka_paused_for_3_s_under_load_costs_nobody_a_second_send(own_place: Place) -> None:
     async with running(own_place, NO_SPOOL) as program:
 
-        async def once(task: str) -> list[Sent]:
+        async def once(task: str) -> list[SendResult]:
             return [await send(program, task)]
 
         heard = await pause_under_load(own_place, once, 3)
@@ -58,12 +58,12 @@ async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_do
         await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held")
         patient = await asyncio.gather(*(send(program, new_task()) for _ in range(PATIENT)))
         heard = await pausing
-        unanswered = [sends[0].task for sends in heard if not sends[-1].good]
+        unanswered = [sends[0].task for sends in heard if not sends[-1].is_durable]
         unanswered += [sent.task for sent in patient]
-        again = await load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
+        again = await run_load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
 
     assert {sent.status for sent in patient} == {503}
-    assert all(HELD_S <= sent.seconds < ANSWERED_WITHIN_S for sent in patient)
+    assert all(HOLD_S <= sent.seconds < ANSWERED_WITHIN_S for sent in patient)
     assert any(len(sends) > 1 for sends in heard)
     assert {sent.status for sends in heard for sent in sends} == {0, 200}
     assert {sent.status for sent in again} == {200}
@@ -80,7 +80,7 @@ async def test_more_deliveries_than_are_kept_are_met_with_silence_all_the_same(o
         later = await send(program, new_task())
 
     assert {sent.status for sent in heard} == {503}
-    assert all(HELD_S <= sent.seconds < ANSWERED_WITHIN_S for sent in heard)
+    assert all(HOLD_S <= sent.seconds < ANSWERED_WITHIN_S for sent in heard)
     assert later.outcome == "published"
     ids = await own_place.ids()
     assert len(ids) == len(set(ids))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, Sent, load, send, send_as_the_vendor, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, SendResult, run_load, send, send_as_the_vendor, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -19,7 +19,7 @@ async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(own_p
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
             await send(program, new_task())
-            network.stall_answers()
+            network.stall_responses()
             asyncio.get_running_loop().call_later(7, network.resume)
             heard = await asyncio.gather(*(send_as_the_vendor(program, task) for task in tasks))
             later = await send(program, new_task())
@@ -32,7 +32,7 @@ async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(own_p
     assert {edited_id(task) for task in tasks} < set(ids)
 
 
-async def more(heard: list[Sent]) -> None:
+async def more(heard: list[SendResult]) -> None:
     so_far = len(heard)
     await eventually(lambda: len(heard) > so_far + 2 * AT_ONCE, "events pass")
 
@@ -43,15 +43,15 @@ async def all_wait(program: Program) -> bool:
 
 async def test_answers_lost_with_their_connections_double_nothing(own_place: Place) -> None:
     settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
-    enough, heard = asyncio.Event(), list[Sent]()
+    enough, heard = asyncio.Event(), list[SendResult]()
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
             passing = asyncio.create_task(
-                load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+                run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
             )
             for _ in range(5):
                 await more(heard)
-                network.stall_answers()
+                network.stall_responses()
                 await eventually(lambda: all_wait(program), "all are sent")
                 network.cut()
                 network.resume()
@@ -65,15 +65,15 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
 
 @pytest.mark.long
 async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(own_place: Place) -> None:
-    enough, heard = asyncio.Event(), list[list[Sent]]()
+    enough, heard = asyncio.Event(), list[list[SendResult]]()
     kafka = own_place.kafka
     async with running(own_place, NO_SPOOL) as program:
         passing = asyncio.create_task(
-            load(
+            run_load(
                 tasks_until(enough),
                 lambda task: send_as_the_vendor(program, task),
                 at_once=AT_ONCE,
-                heard=heard,
+                results=heard,
             )
         )
         await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
@@ -83,8 +83,8 @@ async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothi
         await eventually(lambda: len(heard) > so_far + 5 * AT_ONCE, "events pass again")
         enough.set()
         await passing
-        unanswered = [sends[0].task for sends in heard if not sends[-1].good]
-        again = await load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
+        unanswered = [sends[0].task for sends in heard if not sends[-1].is_durable]
+        again = await run_load(unanswered, lambda task: send(program, task), at_once=AT_ONCE)
 
     assert {sends[-1].status for sends in heard} <= {0, 200}
     assert {sent.status for sent in again} <= {200}

@@ -6,16 +6,16 @@ import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import PATIENT
-from tests.rig.program import Answer, Program
+from tests.journey.senders import SLOW_BREAKER_SETTINGS
+from tests.rig.program import ProgramResponse, Program
 from tests.rig.waiting import eventually
 
 FILE = "one-file"
 
 
-async def post_in_order(program: Program, bodies: list[bytes]) -> list["asyncio.Task[Answer]"]:
+async def post_in_order(program: Program, bodies: list[bytes]) -> list["asyncio.Task[ProgramResponse]"]:
     """Post one after the other without waiting for answers, each once the one before is under way."""
-    posts: list[asyncio.Task[Answer]] = []
+    posts: list[asyncio.Task[ProgramResponse]] = []
     for body in bodies:
         posts.append(asyncio.create_task(program.post(body)))
         await eventually(lambda: under_way(program, len(posts)), "it is under way")
@@ -36,7 +36,7 @@ async def test_events_of_one_file_that_had_to_wait_stand_in_their_order(
     own_place: Place, frozen: list[str]
 ) -> None:
     tasks = [new_task() for _ in range(24)]
-    async with running(own_place, PATIENT) as program:
+    async with running(own_place, SLOW_BREAKER_SETTINGS) as program:
         await program.post(edited(new_task()))
         own_place.kafka.pause()
         if "redis" in frozen:
@@ -58,7 +58,7 @@ async def test_events_around_one_that_is_too_large_keep_their_order(own_place: P
     tasks = [new_task() for _ in range(24)]
     bodies = [edited(task, file=FILE) for task in tasks]
     bodies[15] = edited(tasks[15], file=FILE, url="x" * 200_000)
-    async with running(narrow, PATIENT) as program:
+    async with running(narrow, SLOW_BREAKER_SETTINGS) as program:
         await program.post(edited(new_task()))
         narrow.kafka.pause()
         posts = await post_in_order(program, bodies)

@@ -26,7 +26,7 @@ async def claimed_by_the_dead(place: Place, task: str) -> float:
             sending = asyncio.create_task(send(owner, task))
             await eventually(lambda: is_claimed(place, task), "the event is claimed")
             owner.kill()
-            assert not (await sending).good
+            assert not (await sending).is_durable
     return begun
 
 

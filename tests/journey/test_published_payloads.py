@@ -15,7 +15,7 @@ from tests.journey.notifications import expected, published_payloads, reordered
 from tests.journey.places import Place, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
-from tests.rig.program import Answer
+from tests.rig.program import ProgramResponse
 
 PARTITIONS = 4
 RECURRENCE = re.compile(r"@\d{13}$")
@@ -63,7 +63,7 @@ def topic_of(told: dict[str, Any], place: Place, topics: list[str]) -> str:
     return topic if topic in topics else place.other
 
 
-def check_answer(case: Path, answer: Answer, told: dict[str, Any], topic: str, ending: str) -> None:
+def check_answer(case: Path, answer: ProgramResponse, told: dict[str, Any], topic: str, ending: str) -> None:
     where = f"{case.parent.name}/{case.name}"
     if "id" not in told:
         assert (answer.status, answer.json["outcome"], answer.json["reason"]) == (

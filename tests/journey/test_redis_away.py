@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -18,11 +18,11 @@ REDIS_IS_WAITED_FOR_S = 0.4
 WAITS = {"BRIDGE_DEDUP__TIMEOUT_MS": str(int(1000 * REDIS_IS_WAITED_FOR_S))}
 
 
-async def under_load(program: Program, fault: Callable[[], None]) -> tuple[list[Sent], float]:
+async def under_load(program: Program, fault: Callable[[], None]) -> tuple[list[SendResult], float]:
     """Let events pass and something happen among them; give the sends and when it had happened."""
-    enough, heard = asyncio.Event(), list[Sent]()
+    enough, heard = asyncio.Event(), list[SendResult]()
     passing = asyncio.create_task(
-        load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+        run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
     )
     await eventually(lambda: len(heard) >= BEFORE, "events pass", every_s=0.001)
     await asyncio.to_thread(fault)
@@ -42,8 +42,8 @@ async def is_back(program: Program) -> None:
 
 async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(place: Place) -> None:
     redis = place.redis
-    everything: list[Sent] = []
-    again: list[Sent] = []
+    everything: list[SendResult] = []
+    again: list[SendResult] = []
     unchecked: set[str] = set()
     checked: set[str] = set()
 
@@ -54,12 +54,12 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
     async with running(place, WAITS) as program:
         for fault, mend in ((redis.stop, redis.start), (redis.pause, redis.resume)):
             heard, gone = await under_load(program, fault)
-            met_no_redis = [sent.task for sent in heard if sent.begun > gone]
+            met_no_redis = [sent.task for sent in heard if sent.started_at > gone]
             unchecked |= set(met_no_redis)
             everything += heard
             mend()
             await is_back(program)
-            again += await load(met_no_redis[::10], lambda task: send(program, task), at_once=AT_ONCE)
+            again += await run_load(met_no_redis[::10], lambda task: send(program, task), at_once=AT_ONCE)
         for harmless in (redis.flush, lambda: None):
             heard, _ = await under_load(program, harmless)
             checked |= {sent.task for sent in heard}
@@ -81,10 +81,10 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
 
 
 async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> None:
-    enough, heard = asyncio.Event(), list[Sent]()
+    enough, heard = asyncio.Event(), list[SendResult]()
     async with running(place, WAITS) as program:
         passing = asyncio.create_task(
-            load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+            run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
         )
         for stall in range(1, 6):
             await eventually(lambda reached=stall * BEFORE: len(heard) >= reached, "events pass")  # type: ignore[misc]
@@ -129,6 +129,6 @@ async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unch
         sent = await sending
 
     assert silence.status == 503
-    assert HELD_S <= silence.seconds < ANSWERED_WITHIN_S
+    assert HOLD_S <= silence.seconds < ANSWERED_WITHIN_S
     assert sent.outcome == "published"
     assert [event["delivery"]["deduplicated"] for event in await place.published()] == [True]

@@ -11,7 +11,7 @@ import pytest
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import Place, running
 from tests.journey.secured import remembers, toml
-from tests.journey.senders import load, send, tasks_until
+from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.certificates import Authority, Mount
 from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
@@ -33,7 +33,7 @@ async def traffic(program: Program) -> AsyncIterator[list[str]]:
         assert (await send(program, task)).status in {200, 202}
         return task
 
-    passing = asyncio.create_task(load(tasks_until(enough), one, at_once=2, heard=sent))
+    passing = asyncio.create_task(run_load(tasks_until(enough), one, at_once=2, results=sent))
     yield sent
     enough.set()
     await passing

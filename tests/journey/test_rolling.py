@@ -49,7 +49,7 @@ async def _with_most_connections(stage: Stage) -> int:
     assert balancer is not None
 
     async def alive() -> list[int]:
-        return [backend.alive for backend in await balancer.backends()]
+        return [backend.open_connections for backend in await balancer.backends()]
 
     async def some() -> bool:
         return any(await alive())

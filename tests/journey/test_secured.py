@@ -8,7 +8,7 @@ import pytest
 from tests.journey.notifications import edited_id, expected, new_task, published_payloads
 from tests.journey.places import Place, running
 from tests.journey.secured import SecuredRedis, remembers, secured_redis
-from tests.journey.senders import load, send, tasks_until
+from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
 from tests.rig.redis_sets import RealSentinel
@@ -111,7 +111,7 @@ async def test_a_sentinels_failover_under_traffic_loses_nothing_and_redeliveries
             assert (await send(program, task)).outcome == "published"
             return task
 
-        passing = asyncio.create_task(load(tasks_until(enough), one, at_once=16, heard=sent))
+        passing = asyncio.create_task(run_load(tasks_until(enough), one, at_once=16, results=sent))
         await eventually(lambda: len(sent) > 100, "events pass")
         sentinel.master.kill()
         await eventually(sentinel.promoted, "the replica is the master")

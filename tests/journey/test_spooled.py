@@ -8,7 +8,7 @@ import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, HELD_S, Sent, load, send, tasks_until
+from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -35,10 +35,10 @@ async def degraded(program: Program) -> str:
 
 
 async def test_a_paused_kafka_costs_nobody_an_answer_and_nothing_stands_twice(own_place: Place) -> None:
-    enough, heard = asyncio.Event(), list[Sent]()
+    enough, heard = asyncio.Event(), list[SendResult]()
     async with running(own_place) as program:
         passing = asyncio.create_task(
-            load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+            run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
         )
         await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
         own_place.kafka.pause()  # until others have been answered: nobody's answer waits for its return
@@ -135,7 +135,7 @@ async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_place: P
         assert await program.metric("bridge_spool_failing") == 0
 
     assert {answer.status for answer in answers} == {202, 503}
-    assert took >= HELD_S
+    assert took >= HOLD_S
     assert "full" in told
     assert failing == 1
     assert later.outcome == "published"

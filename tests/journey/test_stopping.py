@@ -8,7 +8,7 @@ import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import HELD_S, Sent, load, send, tasks_until
+from tests.journey.senders import HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -17,11 +17,11 @@ STILL_ACCEPTING_S = 5.0
 ENDS_WITHIN_S = 40.0  # 20 s are promised, and a busy machine gets more
 
 
-async def stopped_under_load(program: Program) -> tuple[list[Sent], float, float]:
+async def stopped_under_load(program: Program) -> tuple[list[SendResult], float, float]:
     """Send SIGTERM while events pass; give all sends, when it was sent, and when the program said so."""
-    enough, heard = asyncio.Event(), list[Sent]()
+    enough, heard = asyncio.Event(), list[SendResult]()
     passing = asyncio.create_task(
-        load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, heard=heard)
+        run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
     )
     await eventually(lambda: len(heard) > 10 * AT_ONCE, "events pass")
     told = time.monotonic()
@@ -46,14 +46,14 @@ async def test_sigterm_under_load_answers_everyone_for_5_s_and_loses_nothing(pla
         heard, told, said = await stopped_under_load(program)
 
     # A send on a busy machine may take a while to arrive, and the door closes meanwhile.
-    early = [sent for sent in heard if sent.begun < told + STILL_ACCEPTING_S / 2]
+    early = [sent for sent in heard if sent.started_at < told + STILL_ACCEPTING_S / 2]
     assert {sent.status for sent in early} == {200}
-    after = [sent for sent in heard if sent.begun > said and sent.status]
+    after = [sent for sent in heard if sent.started_at > said and sent.status]
     assert after
-    assert all(sent.closing for sent in after)
+    assert all(sent.connection_close for sent in after)
     ids = await place.ids()
     assert len(ids) == len(set(ids))
-    assert {edited_id(sent.task) for sent in heard if sent.good} <= set(ids)
+    assert {edited_id(sent.task) for sent in heard if sent.is_durable} <= set(ids)
 
 
 async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_and_leaves_no_claim_behind(
@@ -78,7 +78,7 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
         again = await asyncio.gather(*(send(heir, task) for task in tasks))
 
     assert {sent.status for sent in heard} == {503}
-    assert all(sent.seconds >= HELD_S for sent in heard)
+    assert all(sent.seconds >= HOLD_S for sent in heard)
     assert {sent.outcome for sent in again} == {"published"}
     assert await own_place.ids() == sorted(edited_id(sent.task) for sent in before + again)
 
@@ -100,5 +100,5 @@ async def test_a_disk_that_hangs_says_yes_to_nothing_and_does_not_hold_up_the_en
         assert "Traceback" not in program.log()
 
     assert {sent.status for sent in (*heard, late)} == {503}
-    assert all(sent.seconds >= HELD_S for sent in (*heard, late))
+    assert all(sent.seconds >= HOLD_S for sent in (*heard, late))
     assert any("the disk does not answer" in word for word in readiness.json["degraded"])

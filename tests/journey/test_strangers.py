@@ -19,11 +19,11 @@ from tests.rig.waiting import eventually
 KIB = 1024
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 # What is sent at once, and what each second: promises of both sizes, and a byte a second.
-CROWD = [(8, HEAD % (4096 * KIB), b""), (520, HEAD % (64 * KIB), b""), (500, HEAD % (64 * KIB) + b"x", b"x")]
+HOSTILE_CONNECTIONS = [(8, HEAD % (4096 * KIB), b""), (520, HEAD % (64 * KIB), b""), (500, HEAD % (64 * KIB) + b"x", b"x")]
 HONEST_WITHIN_S = 3.0
 
 
-async def stand(program: Program, opening: bytes, each_second: bytes) -> None:
+async def hold_connection(program: Program, opening: bytes, each_second: bytes) -> None:
     """Be one of the crowd, until this is cancelled."""
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", program.port)
@@ -36,14 +36,14 @@ async def stand(program: Program, opening: bytes, each_second: bytes) -> None:
         writer.close()
 
 
-async def test_a_crowd_that_promises_bodies_keeps_no_honest_event_out(place: Place) -> None:
+async def test_many_connections_that_promise_bodies_keep_no_honest_event_out(place: Place) -> None:
     async with running(place) as program, AsyncExitStack() as stack:
-        for number, opening, each_second in CROWD:
+        for number, opening, each_second in HOSTILE_CONNECTIONS:
             for _ in range(number):
-                task = asyncio.create_task(stand(program, opening, each_second))
+                task = asyncio.create_task(hold_connection(program, opening, each_second))
                 stack.callback(task.cancel)
-        many = sum(number for number, _, _ in CROWD)
-        await eventually(lambda: _connected(program, many), "they stand there", within_s=30)
+        expected = sum(number for number, _, _ in HOSTILE_CONNECTIONS)
+        await eventually(lambda: _connected(program, expected), "they stand there", within_s=30)
         for size in (300, 100 * KIB) * 5:
             body = edited(new_task())
             body += b" " * (size - len(body))

@@ -8,7 +8,7 @@ import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, PATIENT, send
+from tests.journey.senders import ANSWERED_WITHIN_S, SLOW_BREAKER_SETTINGS, send
 from tests.rig.waiting import eventually
 
 TOPIC_TAKES = 100_000
@@ -30,7 +30,7 @@ async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_a
     async def all_wait() -> bool:
         return await program.metric("bridge_deliveries_in_flight") == len(tasks) + 1
 
-    async with running(narrow, PATIENT) as program:
+    async with running(narrow, SLOW_BREAKER_SETTINGS) as program:
         await program.post(b"no notification")
         narrow.kafka.pause()  # so that they wait for each other, and leave in batches
         posts = [asyncio.create_task(send(program, task)) for task in tasks]
@@ -42,7 +42,7 @@ async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_a
         later = [await send(program, new_task()) for _ in range(20)]
 
     assert {sent.outcome for sent in heard + later} == {"published"}
-    assert max(sent.ended for sent in heard) - resumed < ANSWERED_WITHIN_S
+    assert max(sent.ended_at for sent in heard) - resumed < ANSWERED_WITHIN_S
     assert (refused.status, refused.json["reason"]) == (422, "too_large")
     assert await narrow.ids() == sorted(edited_id(sent.task) for sent in heard + later)
     (buried,) = [record for record in await narrow.buried() if record.value != b"no notification"]

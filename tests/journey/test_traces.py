@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from bridge.app import Bridge
 from bridge.settings import load
-from bridge.tracing.exporting import Traced
+from bridge.tracing.exporting import OtelTracing
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
 from tests.rig.consume import Consumed
@@ -97,7 +97,7 @@ def named_by(record: Consumed) -> Traceparent:
 
 async def ended_at_once(program: Program) -> int:
     """Let it end in good order, without the time in which it still accepts."""
-    program.process.ask_to_end()
+    program.process.terminate()
     await eventually(lambda: '"stopping"' in program.log(), "it is told to end")
     return await program.terminate()
 
@@ -107,7 +107,7 @@ async def test_one_trace_leads_from_the_request_to_the_consumer(
 ) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("bridge.app.build_traces", lambda _: Traced(provider))
+    monkeypatch.setattr("bridge.app.build_traces", lambda _: OtelTracing(provider))
     ports = {"BRIDGE_HTTP__PORT": "0", "BRIDGE_ADMIN__PORT": "0", "BRIDGE_SPOOL__MAX_BYTES": "0"}
     bridge = Bridge(load(None, place.settings | ports | ON))
     await bridge.start()

@@ -10,7 +10,7 @@ import pytest
 from tests.journey.neighbours import Release, last_release, next_release
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.rig.program import Answer, Program
+from tests.rig.program import ProgramResponse, Program
 from tests.rig.waiting import eventually
 
 MANY = 50
@@ -40,11 +40,11 @@ def transcoded(task: str) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def outcomes(answers: list[Answer]) -> Counter[str]:
+def outcomes(answers: list[ProgramResponse]) -> Counter[str]:
     return Counter(answer.json["outcome"] for answer in answers)
 
 
-async def to_each(programs: list[Program], bodies: list[Any], turn: int) -> list[Answer]:
+async def to_each(programs: list[Program], bodies: list[Any], turn: int) -> list[ProgramResponse]:
     """Post every body to one of the programs, in turn."""
     posts = (programs[(at + turn) % len(programs)].post(body) for at, body in enumerate(bodies))
     return await asyncio.gather(*posts)

@@ -15,8 +15,8 @@ from tests.kube.checks import Check, Checks, draw, read_checks
 from tests.kube.cluster import Cluster
 from tests.kube.image import build_image
 from tests.rig.kafka_jars import java_command
-from tests.rig.parts import Missing
-from tests.rig.waiting import TooLate
+from tests.rig.parts import MissingPartError
+from tests.rig.waiting import ConditionTimeoutError
 
 PER_S = 200.0
 
@@ -38,7 +38,7 @@ def main() -> int:
     for name in asked.parts or PARTS:
         try:
             found += PARTS[name](asked.per_s, keep=asked.keep)
-        except Missing as what:
+        except MissingPartError as what:
             code = 2
             sys.stderr.write(f"cannot play {name}: {what}\n")
         except KeyboardInterrupt:
@@ -53,7 +53,7 @@ def _control_plane(_per_s: float, *, keep: bool) -> list[Check]:
         checks = Checks("control-plane")
         try:
             control_plane.run(Path(folder) / "cluster", checks, keep=_hold if keep else None)
-        except (Refused, TooLate) as failed:
+        except (Refused, ConditionTimeoutError) as failed:
             checks.note(containers.TO_THE_END, good=False, figures=str(failed))
         return checks.found
 
@@ -69,7 +69,7 @@ def _containers(per_s: float, *, keep: bool) -> list[Check]:
             code = boundary.enter(folder, words)
             if code:
                 checks.note(containers.TO_THE_END, good=False, figures=f"ended with {code}, see above")
-        except (Refused, TooLate) as failed:
+        except (Refused, ConditionTimeoutError) as failed:
             checks.note(containers.TO_THE_END, good=False, figures=str(failed))
         inside = read_checks(folder / containers.CHECKS)
         return checks.found + inside

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.rig.parts import ROOT, Missing
+from tests.rig.parts import ROOT, MissingPartError
 from tests.rig.tools import TOOLS
 
 FOLDER = TOOLS / "bin"
@@ -50,7 +50,7 @@ def binary(name: str) -> str:
     built = FOLDER / name
     found = str(built) if built.is_file() else shutil.which(name)
     if found is None:
-        raise Missing(
+        raise MissingPartError(
             "kube", f"{name} is neither in {FOLDER} nor on PATH; `make tools-kube` builds what is needed"
         )
     return found
@@ -95,7 +95,7 @@ def module_folder(module: str) -> Path:
     """Give the folder of a Go module's source, fetching it if need be."""
     go = shutil.which("go", path=os.pathsep.join([os.environ["PATH"], str(TOOLS / "go" / "bin")]))
     if go is None:
-        raise Missing("kube", f"go is not on PATH; it knows where {module} lies")
+        raise MissingPartError("kube", f"go is not on PATH; it knows where {module} lies")
     said = run([go, "mod", "download", "-json", module], env={"GOFLAGS": "-mod=mod"}, within_s=600)
     told = next(line for line in said.out.splitlines() if '"Dir"' in line)
     return Path(told.split('"')[3])

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.kube.binaries import run
-from tests.rig.parts import ROOT, Missing
-from tests.rig.waiting import TooLate, eventually_blocking
+from tests.rig.parts import ROOT, MissingPartError
+from tests.rig.waiting import ConditionTimeoutError, eventually_blocking
 
 HOST = "10.98.0.1"
 """The address at which pods find what runs outside of them: Kafka, Redis, names."""
@@ -47,10 +47,10 @@ PACKAGES = "buildah containerd runc mmdebstrap containernetworking-plugins iptab
 def check_machine() -> None:
     """See that the part can be played here; `Missing` says what is not there."""
     if os.geteuid() != 0:
-        raise Missing("kube", "real containers need root")
+        raise MissingPartError("kube", "real containers need root")
     absent = [name for name in NEEDS if shutil.which(name) is None]
     if absent or not Path("/usr/lib/cni/ptp").exists():
-        raise Missing("kube", f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}")
+        raise MissingPartError("kube", f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}")
 
 
 def enter(folder: Path, words: list[str]) -> int:
@@ -116,7 +116,7 @@ def _groups() -> Iterator[Path]:
 
 def _remove_groups(before: set[Path]) -> None:
     """Remove the groups that came since, as soon as their processes are gone; one that is not empty stays."""
-    with contextlib.suppress(TooLate):
+    with contextlib.suppress(ConditionTimeoutError):
         eventually_blocking(lambda: not _left(before), "no group is left", within_s=EMPTY_WITHIN_S)
 
 

@@ -32,7 +32,7 @@ from tests.kube.siege import Scene, Siege
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 CHECKS = "checks.json"
 PART = "containers"
@@ -68,7 +68,7 @@ async def _play_to_the_end(folder: Path, asked: Asked) -> NoReturn:
     checks = Checks(PART)
     try:
         await _play(Cluster(folder / "cluster"), checks, asked)
-    except (Refused, TooLate) as failed:
+    except (Refused, ConditionTimeoutError) as failed:
         checks.note(TO_THE_END, good=False, figures=str(failed))
     except asyncio.CancelledError:
         checks.note(TO_THE_END, good=False, figures="interrupted")
@@ -96,7 +96,7 @@ async def _play(cluster: Cluster, checks: Checks, asked: Asked) -> None:
         release = Release(cluster=cluster, values=values_of(place, address, IMAGE))
         try:
             await _hold_against(Scene(node=node, release=release, place=place, checks=checks), asked.per_s)
-        except (Refused, TooLate) as failed:
+        except (Refused, ConditionTimeoutError) as failed:
             checks.note(TO_THE_END, good=False, figures=str(failed))
         if asked.keep:
             await _hold(cluster)

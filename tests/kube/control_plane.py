@@ -11,7 +11,7 @@ from tests.kube.checks import Checks
 from tests.kube.cluster import FILES, VERSION, Cluster
 from tests.kube.pretended import NODES, install_kinds, pretend_nodes
 from tests.rig.parts import ROOT
-from tests.rig.waiting import TooLate, eventually_blocking
+from tests.rig.waiting import ConditionTimeoutError, eventually_blocking
 
 CHART = ROOT / "deploy" / "chart"
 RELEASE = "bridge"
@@ -40,7 +40,7 @@ def play(cluster: Cluster, checks: Checks) -> None:
 def _try(check: Callable[[Cluster, Checks], None], cluster: Cluster, checks: Checks) -> None:
     try:
         check(cluster, checks)
-    except (Refused, TooLate) as failed:
+    except (Refused, ConditionTimeoutError) as failed:
         checks.note(check.__name__.replace("_", " "), good=False, figures=str(failed))
 
 

@@ -16,7 +16,7 @@ from tests.journey.chaos.ledger import Cause, Ledger, Mark
 from tests.journey.chaos.looking import Look, read_look
 from tests.kube.cluster import Cluster
 from tests.kube.watch import follow
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 PODS = "/api/v1/namespaces/default/pods?labelSelector=app.kubernetes.io/component%3Dbridge"
 SLICES = (
@@ -129,9 +129,9 @@ class Fleet:
 
         try:
             await eventually(quiet, f"{replicas} pods are calm", within_s=within_s, every_s=0.5)
-        except TooLate as late:
+        except ConditionTimeoutError as late:
             looks = {number: member.look for number, member in self.members.items()}
-            raise TooLate(f"{late}: {looks}") from None
+            raise ConditionTimeoutError(f"{late}: {looks}") from None
 
     def _count_restarts(self, member: Member) -> None:
         restarts = _restarts(member.pod)

@@ -9,7 +9,7 @@ from typing import Any
 from tests.kube.binaries import run
 from tests.kube.boundary import HOST
 from tests.kube.cluster import FILES, Cluster
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 from tests.rig.waiting import eventually_blocking
 
 NAME = "kube"
@@ -31,7 +31,7 @@ class Node:
         self._fill("network.conflist", self._folder / "cni" / "10-pods.conflist")
         containerd = shutil.which("containerd")
         if containerd is None:
-            raise Missing("kube", "containerd is not on PATH")
+            raise MissingPartError("kube", "containerd is not on PATH")
         config = self._fill("containerd.toml", self._folder / "containerd.toml")
         self._cluster.launch(containerd, "--config", str(config))
         eventually_blocking(lambda: self._ctr("version", must=False), "containerd answers", within_s=30)

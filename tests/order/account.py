@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from bridge.core.event import Record
-from bridge.core.outcome import Outcome
+from bridge.core.outcome import DeliveryResult
 
 DEAD_LETTERS = "vod.dead-letter"
 
@@ -20,7 +20,7 @@ class Delivery(msgspec.Struct):
     task: str
     size: int
     repeats: bool = False
-    outcome: Outcome | None = None
+    outcome: DeliveryResult | None = None
 
     def body(self) -> bytes:
         """Write the notification."""
@@ -41,14 +41,14 @@ def content_of(record: Record) -> int:
     return int(payload["Message"].partition(":")[0])
 
 
-class Entry(NamedTuple):
+class LogEntry(NamedTuple):
     """A record as it stands in a partition."""
 
     key: bytes
     content: int
 
 
-Log = Mapping[tuple[str, int], Sequence[Entry]]
+Log = Mapping[tuple[str, int], Sequence[LogEntry]]
 
 
 def violations_in(deliveries: Sequence[Delivery], log: Log) -> list[str]:
@@ -61,14 +61,14 @@ def _lost(deliveries: Sequence[Delivery], log: Log) -> list[str]:
     known = {(topic, entry.content) for (topic, _), entries in log.items() for entry in entries}
     for delivery in deliveries:
         found, content = delivery.outcome, delivery.content
-        buried = (DEAD_LETTERS, content) in known
+        is_dead_letter = (DEAD_LETTERS, content) in known
         if found is None:
             violations.append(f"{content} never ended")
-        elif found.ending in ("published", "spooled", "duplicate"):
-            if not buried and (delivery.topic, content) not in known:
-                violations.append(f"{content} is lost ({found.ending})")
-        elif found.ending == "rejected" and not (buried and found.reason == "too_large"):
-            violations.append(f"{content} is lost ({found.ending}: {found.reason})")
+        elif found.outcome in ("published", "spooled", "duplicate"):
+            if not is_dead_letter and (delivery.topic, content) not in known:
+                violations.append(f"{content} is lost ({found.outcome})")
+        elif found.outcome == "rejected" and not (is_dead_letter and found.reason == "too_large"):
+            violations.append(f"{content} is lost ({found.outcome}: {found.reason})")
     return violations
 
 
@@ -76,7 +76,7 @@ def _disordered(deliveries: Sequence[Delivery], log: Log) -> list[str]:
     """Compare first appearances by key. Of what was deferred and delivered again there is no one place."""
     violations: list[str] = []
     again = {one.content for one in deliveries if one.repeats}
-    again &= {one.content for one in deliveries if one.outcome and one.outcome.ending == "deferred"}
+    again &= {one.content for one in deliveries if one.outcome and one.outcome.outcome == "deferred"}
     sent = {one.content: (one.topic, one.key) for one in deliveries}
     for (topic, partition), entries in log.items():
         latest: dict[bytes, int] = {}

@@ -14,32 +14,32 @@ from aiokafka.errors import TopicAuthorizationFailedError as Refused
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.io.publisher.batches import Hear
-from bridge.io.publisher.tickets import Batch, Lane
-from tests.order.account import Entry, content_of
+from bridge.io.publisher.batches import OnBatchesDone
+from bridge.io.publisher.tickets import RecordBatch, PartitionQueue
+from tests.order.account import LogEntry, content_of
 
 _REQUEST_TIMEOUT_S = 10.0
-_LATE_S = (3.0, 14.0, 30.0)
-_NARROW_BYTES = 8_000
+_ACK_DELAYS_S = (3.0, 14.0, 30.0)
+_SMALL_MESSAGE_BYTES = 8_000
 
 
-class Broker(Struct):
+class SimulatedBroker(Struct):
     """The cluster as it is. ``state``: well, silent (nothing is answered) or down (nothing is reached)."""
 
     random: Random
     topics: dict[str, int]
-    narrow: frozenset[str] = frozenset()
+    small_message_topics: frozenset[str] = frozenset()
     state: str = "well"
-    calm: bool = False
+    is_healed: bool = False
     leaderless: set[tuple[str, int]] = set()
-    log: dict[tuple[str, int], list[Entry]] = {}
+    log: dict[tuple[str, int], list[LogEntry]] = {}
 
     def has_content(self, topic: str, content: int) -> bool:
         """Whether a content stands in a topic."""
         partitions = [entries for (name, _), entries in self.log.items() if name == topic]
         return any(entry.content == content for entries in partitions for entry in entries)
 
-    async def reached(self) -> None:
+    async def round_trip(self) -> None:
         """Wait for an answer; raises where there is none."""
         await asyncio.sleep(self.random.choice((0.001, 0.005, 0.02)))
         if self.state == "down":
@@ -50,26 +50,26 @@ class Broker(Struct):
             if asyncio.get_running_loop().time() > over:
                 raise KafkaConnectionError
 
-    def has(self, where: tuple[str, int]) -> bool:
+    def has_leader(self, topic_partition: tuple[str, int]) -> bool:
         """Whether the partition is there and led."""
-        return where[1] < self.topics.get(where[0], 0) and where not in self.leaderless
+        return topic_partition[1] < self.topics.get(topic_partition[0], 0) and topic_partition not in self.leaderless
 
 
-class Metadata:
+class SimulatedMetadata:
     """What a client knows of the cluster."""
 
     def __init__(self) -> None:
         self._topics: dict[str, int] = {}
         self._leaderless: set[tuple[str, int]] = set()
-        self._listeners: list[Callable[[Metadata], None]] = []
+        self._listeners: list[Callable[[SimulatedMetadata], None]] = []
 
-    def update(self, broker: Broker) -> None:
+    def update(self, broker: SimulatedBroker) -> None:
         """Take over what the broker lists."""
         self._topics, self._leaderless = dict(broker.topics), set(broker.leaderless)
         for listener in self._listeners:
             listener(self)
 
-    def add_listener(self, listener: "Callable[[Metadata], None]") -> None:
+    def add_listener(self, listener: "Callable[[SimulatedMetadata], None]") -> None:
         """Call ``listener`` after each update."""
         self._listeners.append(listener)
 
@@ -101,22 +101,22 @@ class _Node(Struct):
 _NODE: TopicPartition = _Node()
 
 
-class Client:
+class SimulatedClient:
     """A client of the cluster."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: SimulatedBroker) -> None:
         self._broker = broker
         self._update: asyncio.Task[bool] | None = None
-        self._sync_task: Ended | None = None
-        self.cluster = Metadata()
+        self._sync_task: DoneTask | None = None
+        self.cluster = SimulatedMetadata()
 
     async def bootstrap(self) -> None:
         """Find the cluster."""
-        await self._broker.reached()
+        await self._broker.round_trip()
 
     async def send(self, _node: int, _request: object) -> None:
         """Send any request."""
-        await self._broker.reached()
+        await self._broker.round_trip()
 
     def force_metadata_update(self) -> "asyncio.Task[bool]":
         """List all topics."""
@@ -126,7 +126,7 @@ class Client:
 
     async def _list(self) -> bool:
         try:
-            await self._broker.reached()
+            await self._broker.round_trip()
         except KafkaError:
             return False
         self.cluster.update(self._broker)
@@ -138,7 +138,7 @@ class Client:
             self._update.cancel()
 
 
-class Ended:
+class DoneTask:
     """A background task that has ended."""
 
     def done(self) -> bool:
@@ -147,112 +147,112 @@ class Ended:
 
 
 class _Sender(Struct):
-    sender_task: Ended | None = None
+    sender_task: DoneTask | None = None
 
 
-class Producer:
+class SimulatedProducer:
     """A producer of the cluster: its pending batches are tried again for as long as it lives."""
 
-    def __init__(self, broker: Broker) -> None:
-        self.client = Client(broker)
+    def __init__(self, broker: SimulatedBroker) -> None:
+        self.client = SimulatedClient(broker)
         self._broker = broker
         self._sender = _Sender()
-        self.tasks: dict[asyncio.Task[None], tuple[Lane, list[Record]]] = {}
+        self.tasks: dict[asyncio.Task[None], tuple[PartitionQueue, list[Record]]] = {}
 
     async def start(self) -> None:
         """Connect."""
-        await self._broker.reached()
+        await self._broker.round_trip()
 
-    def die(self) -> None:
+    def lose_sender(self) -> None:
         """Lose a background task."""
-        self._sender.sender_task = Ended()
+        self._sender.sender_task = DoneTask()
 
-    async def let_go(self) -> None:
+    async def close(self) -> None:
         """End it: what was under way may have been written, and nobody will say so."""
         await asyncio.sleep(self._broker.random.choice((0.0, 0.01, 0.5)))
-        for task, (lane, records) in tuple(self.tasks.items()):
+        for task, (queue, records) in tuple(self.tasks.items()):
             if not task.done() and task.cancel() and self._broker.random.random() < 0.4:
-                self.write(lane, records)
+                self.write(queue, records)
         await self.client.close()
 
-    def write(self, lane: Lane, records: list[Record]) -> None:
+    def write(self, queue: PartitionQueue, records: list[Record]) -> None:
         """Let them stand in the partition's list."""
-        if self._broker.has(lane.where):
-            entries = [Entry(record.key, content_of(record)) for record in records]
-            self._broker.log.setdefault(lane.where, []).extend(entries)
+        if self._broker.has_leader(queue.topic_partition):
+            entries = [LogEntry(record.key, content_of(record)) for record in records]
+            self._broker.log.setdefault(queue.topic_partition, []).extend(entries)
 
 
-class SenderOfBatches:
+class SimulatedBatchSender:
     """The way into a producer: chance has a batch written, refused, or left without an answer."""
 
     name = "list"
 
-    def __init__(self, producer: Producer, broker: Broker, hear: Hear) -> None:
+    def __init__(self, producer: SimulatedProducer, broker: SimulatedBroker, on_batches_done: OnBatchesDone) -> None:
         self.producer = producer
         self._broker = broker
         self._random = broker.random
-        self._hear = hear
-        self._opened: list[tuple[Batch, list[Record]]] = []
-        self._most = self._random.choice((1, 2, 5, 50))
+        self._on_batches_done = on_batches_done
+        self._unsubmitted: list[tuple[RecordBatch, list[Record]]] = []
+        self._max_records = self._random.choice((1, 2, 5, 50))
 
-    def open(self, lane: Lane) -> Batch:
+    def new_batch(self, queue: PartitionQueue) -> RecordBatch:
         """Begin a batch."""
         records: list[Record] = []
 
         def append(
             _at: int, _ms: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
         ) -> object:
-            if len(records) >= self._most:
+            if len(records) >= self._max_records:
                 return None
-            records.append(Record(lane.topic, key, value, headers))
+            records.append(Record(queue.topic, key, value, headers))
             return True
 
-        batch = Batch(lane, append)
-        self._opened.append((batch, records))
+        batch = RecordBatch(queue, append)
+        self._unsubmitted.append((batch, records))
         return batch
 
-    async def enter(self) -> None:
+    async def submit(self) -> None:
         """Let in what was opened."""
-        opened, self._opened = self._opened, []
+        opened, self._unsubmitted = self._unsubmitted, []
         for batch, records in opened:
-            if batch.lane.batch is batch:
+            if batch.partition_queue.batch is batch:
                 task = asyncio.get_running_loop().create_task(self._send(batch, records))
-                self.producer.tasks[task] = batch.lane, records
+                self.producer.tasks[task] = batch.partition_queue, records
                 task.add_done_callback(lambda done: self.producer.tasks.pop(done, None))
 
-    async def _send(self, batch: Batch, records: list[Record]) -> None:
-        lane, random, calm = batch.lane, self._random, self._broker.calm
+    async def _send(self, batch: RecordBatch, records: list[Record]) -> None:
+        queue, random, calm = batch.partition_queue, self._random, self._broker.is_healed
         while True:
             try:
-                await self._broker.reached()
+                await self._broker.round_trip()
             except KafkaError:
                 await asyncio.sleep(0.2)
                 continue
-            if self._broker.has(lane.where):
+            if self._broker.has_leader(queue.topic_partition):
                 break
             self.producer.client.force_metadata_update()
             if random.random() < 0.1:
-                self._end(batch, KafkaError())
+                self._finish(batch, KafkaError())
                 return
             await asyncio.sleep(0.2)
-        if lane.topic in self._broker.narrow and any(len(one.value) > _NARROW_BYTES for one in records):
-            self._end(batch, MessageSizeTooLargeError())
+        if queue.topic in self._broker.small_message_topics and any(len(one.value) > _SMALL_MESSAGE_BYTES for one in records):
+            self._finish(batch, MessageSizeTooLargeError())
             return
-        fate = 0.0 if calm else random.random()
-        if fate > 0.97:
+        chance = 0.0 if calm else random.random()
+        if chance > 0.97:
             await asyncio.sleep(1_000)
-        if fate > 0.94:
-            self._end(batch, random.choice((KafkaError(), Refused())))
+        if chance > 0.94:
+            self._finish(batch, random.choice((KafkaError(), Refused())))
             return
-        self.producer.write(lane, records)
-        await asyncio.sleep(random.choice(_LATE_S) if fate > 0.9 else random.choice((0.0, 0.003, 0.05)))
-        self._end(batch, None)
+        self.producer.write(queue, records)
+        await asyncio.sleep(random.choice(_ACK_DELAYS_S) if chance > 0.9 else random.choice((0.0, 0.003, 0.05)))
+        self._finish(batch, None)
 
-    def _end(self, batch: Batch, error: KafkaError | None) -> None:
-        batch.end()
-        self._hear([(batch, error)])
+    def _finish(self, batch: RecordBatch, error: KafkaError | None) -> None:
+        batch.set_done()
+        self._on_batches_done([(batch, error)])
 
 
-def new_log() -> dict[tuple[str, int], list[Entry]]:
+def new_log() -> dict[tuple[str, int], list[LogEntry]]:
     """Return empty partitions."""
     return defaultdict(list)

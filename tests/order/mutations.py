@@ -8,121 +8,121 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from bridge.core.claim import Answer, Claim
+from bridge.core.claim import ClaimStatus, Claim
 from bridge.core.event import Record
 from bridge.drain import Drain
-from bridge.io.publisher.lanes import Lanes
-from bridge.io.publisher.tickets import Ticket, divert, drop_lost
+from bridge.io.publisher.lanes import RecordAccumulator
+from bridge.io.publisher.tickets import PendingRecord, divert, drop_indeterminate
 from bridge.io.spool import Spool
 from bridge.key_order import KeyOrder
 from bridge.retry_order import RetryOrder
-from tests.fakes import FakeMemory
+from tests.fakes import FakeDedupStore
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
 
 
-def a_drained_record_that_comes_back_is_passed(patch: pytest.MonkeyPatch) -> None:
+def a_drained_record_that_is_returned_is_passed(patch: pytest.MonkeyPatch) -> None:
     """Let a pass read on where a record that it sent came back to the spool."""
     patch.setattr(Drain, "_epoch", lambda drain: (drain.producer.era, 0))
 
 
-def what_waits_is_spooled_before_what_was_under_way(patch: pytest.MonkeyPatch) -> None:
+def what_waits_is_spooled_before_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
     """Ask what waits behind a lost producer's batch before that is back in its queue."""
 
-    def reclaim(lanes: Lanes) -> None:
-        for lane in tuple(lanes._lanes.values()):  # noqa: SLF001 - as the mended one
-            lane.batch, lane.stuck, lane.met_at = None, False, 0.0
-            tickets, lane.under_way = lane.under_way, []
-            batch = dict.fromkeys(tickets)
-            for ticket in tickets:
-                ticket.queue = batch
+    def reclaim(accumulator: RecordAccumulator) -> None:
+        for partition_queue in tuple(accumulator._queues.values()):  # noqa: SLF001 - as the mended one
+            partition_queue.batch, partition_queue.stalled, partition_queue.broker_alive_at = None, False, 0.0
+            pending_records, partition_queue.in_flight = partition_queue.in_flight, []
+            batch = dict.fromkeys(pending_records)
+            for pending_record in pending_records:
+                pending_record.queue = batch
             kept = _without_lost(batch)
-            if len(kept) < len(tickets):
-                divert(lane.waiting)
-            lanes._return(lane, kept)  # noqa: SLF001
-        for queue in (*[lane.waiting for lane in lanes._lanes.values()], *lanes.homeless.values()):  # noqa: SLF001
-            drop_lost(queue)
-        lanes.era += 1
+            if len(kept) < len(pending_records):
+                divert(partition_queue.pending)
+            accumulator._requeue(partition_queue, kept)  # noqa: SLF001
+        for queue in (*[partition_queue.pending for partition_queue in accumulator._queues.values()], *accumulator.unassigned.values()):  # noqa: SLF001
+            drop_indeterminate(queue)
+        accumulator.availability_epoch += 1
 
-    patch.setattr(Lanes, "reclaim", reclaim)
+    patch.setattr(RecordAccumulator, "requeue_in_flight", reclaim)
 
 
-def _without_lost(batch: dict[Ticket, None]) -> list[Ticket]:
+def _without_lost(batch: dict[PendingRecord, None]) -> list[PendingRecord]:
     kept = []
-    for ticket in batch:
-        if ticket.owner.lost():
-            ticket.end()
+    for pending_record in batch:
+        if pending_record.callbacks.on_indeterminate():
+            pending_record.release()
         else:
-            kept.append(ticket)
+            kept.append(pending_record)
     return kept
 
 
-def what_came_back_from_an_earlier_producer_is_not_asked(patch: pytest.MonkeyPatch) -> None:
+def what_was_requeued_from_an_earlier_producer_is_not_notified(patch: pytest.MonkeyPatch) -> None:
     """Ask only the batch under way whether it is kept elsewhere when its producer is lost."""
 
-    def reclaim(lanes: Lanes) -> None:
-        for lane in tuple(lanes._lanes.values()):  # noqa: SLF001
-            lane.batch, lane.stuck, lane.met_at = None, False, 0.0
-            tickets, lane.under_way = lane.under_way, []
-            lost = [ticket for ticket in tickets if ticket.owner.lost()]
-            for ticket in lost:
-                ticket.end()
-            lanes._return(lane, [ticket for ticket in tickets if ticket not in lost])  # noqa: SLF001
+    def reclaim(accumulator: RecordAccumulator) -> None:
+        for partition_queue in tuple(accumulator._queues.values()):  # noqa: SLF001
+            partition_queue.batch, partition_queue.stalled, partition_queue.broker_alive_at = None, False, 0.0
+            pending_records, partition_queue.in_flight = partition_queue.in_flight, []
+            lost = [pending_record for pending_record in pending_records if pending_record.callbacks.on_indeterminate()]
+            for pending_record in lost:
+                pending_record.release()
+            accumulator._requeue(partition_queue, [pending_record for pending_record in pending_records if pending_record not in lost])  # noqa: SLF001
             if lost:
-                divert(lane.waiting)
-        lanes.era += 1
+                divert(partition_queue.pending)
+        accumulator.availability_epoch += 1
 
-    patch.setattr(Lanes, "reclaim", reclaim)
+    patch.setattr(RecordAccumulator, "requeue_in_flight", reclaim)
 
 
-def what_the_spool_did_not_take_is_passed_by_what_it_takes(patch: pytest.MonkeyPatch) -> None:
+def what_the_spool_did_not_accept_is_passed_by_what_it_accepts(patch: pytest.MonkeyPatch) -> None:
     """Spool a record although an earlier one of its key is in the producer alone."""
-    patch.setattr(KeyOrder, "is_behind_unkept", lambda *_: False)
+    patch.setattr(KeyOrder, "is_behind_unspooled", lambda *_: False)
 
 
-def a_missing_topics_batch_is_not_asked(patch: pytest.MonkeyPatch) -> None:
+def a_missing_topics_batch_is_not_notified(patch: pytest.MonkeyPatch) -> None:
     """Spool what waits for a topic that went missing before what is in its last batch."""
 
-    def divert_missing(lanes: Lanes, topic: str) -> None:
-        divert(lanes.homeless.get(topic, ()))
+    def divert_missing(accumulator: RecordAccumulator, topic: str) -> None:
+        divert(accumulator.unassigned.get(topic, ()))
 
-    patch.setattr(Lanes, "_divert_missing", divert_missing)
+    patch.setattr(RecordAccumulator, "_divert_missing", divert_missing)
 
 
-def a_revision_asks_again(patch: pytest.MonkeyPatch) -> None:
+def a_revision_is_claimed_by_a_second_call(patch: pytest.MonkeyPatch) -> None:
     """Claim a revision by a second call, in which the next event of its file passes it."""
-    claim = FakeMemory._claim  # noqa: SLF001
+    claim = FakeDedupStore._claim  # noqa: SLF001
 
-    def answer(store: FakeMemory, asked: Claim) -> Claim:
-        return claim(store, asked) if not store.away else _away(asked)
+    def answer(store: FakeDedupStore, request: Claim) -> Claim:
+        return claim(store, request) if not store.unavailable else _unavailable(request)
 
-    patch.setattr(FakeMemory, "_answer", answer)
-
-
-def _away(asked: Claim) -> Claim:
-    return replace(asked, answer=Answer.AWAY)
+    patch.setattr(FakeDedupStore, "_claim_or_revise", answer)
 
 
-def a_retry_keeps_no_place(patch: pytest.MonkeyPatch) -> None:
+def _unavailable(request: Claim) -> Claim:
+    return replace(request, answer=ClaimStatus.UNAVAILABLE)
+
+
+def a_retry_is_passed_by_later_events(patch: pytest.MonkeyPatch) -> None:
     """Let what came later pass a delivery that is tried again."""
-    patch.setattr(RetryOrder, "ahead_of", lambda *_: None)
+    patch.setattr(RetryOrder, "find_earlier", lambda *_: None)
 
 
-def the_spool_refuses_what_it_would_have_taken(patch: pytest.MonkeyPatch) -> None:
+def the_spool_refuses_what_it_accepted(patch: pytest.MonkeyPatch) -> None:
     """Let the spool say at its brim that it takes a record, and then not take it."""
 
     def accepts(spool: Spool, record: Record) -> bool:
-        return spool.takes(len(record.value) + len(record.key) - 512)
+        return spool.accepts_size(len(record.value) + len(record.key) - 512)
 
     patch.setattr(Spool, "accepts", accepts)
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "a": a_drained_record_that_comes_back_is_passed,
-    "b": what_waits_is_spooled_before_what_was_under_way,
-    "c": what_came_back_from_an_earlier_producer_is_not_asked,
-    "d": what_the_spool_did_not_take_is_passed_by_what_it_takes,
-    "e": a_missing_topics_batch_is_not_asked,
-    "revision": a_revision_asks_again,
-    "retry": a_retry_keeps_no_place,
+    "a": a_drained_record_that_is_returned_is_passed,
+    "b": what_waits_is_spooled_before_what_was_in_flight,
+    "c": what_was_requeued_from_an_earlier_producer_is_not_notified,
+    "d": what_the_spool_did_not_accept_is_passed_by_what_it_accepts,
+    "e": a_missing_topics_batch_is_not_notified,
+    "revision": a_revision_is_claimed_by_a_second_call,
+    "retry": a_retry_is_passed_by_later_events,
 }

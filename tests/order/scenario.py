@@ -17,28 +17,28 @@ import pytest
 import structlog
 
 from bridge.core.event import Notification, Record
-from bridge.core.outcome import Rejected
-from bridge.core.record import Routing, dead_letter_instead
-from bridge.drain import Drain, Pace
-from bridge.holding import Holding
+from bridge.core.outcome import RejectedError
+from bridge.core.record import Routing, dead_letter_for_record
+from bridge.drain import Drain, DrainLimits
+from bridge.holding import HoldPolicy
 from bridge.io import publisher as publisher_package
-from bridge.io.publisher import Limits, Publisher, broker_health
-from bridge.io.spool import Limits as SpoolLimits
+from bridge.io.publisher import PublisherLimits, KafkaPublisher, broker_health
+from bridge.io.spool import SpoolLimits as SpoolLimits
 from bridge.io.spool import Spool, folder, writer
-from bridge.keeping import Keeper
+from bridge.keeping import DurableWriter
 from bridge.pipeline import Pipeline
 from bridge.telemetry import Telemetry
 from tests.deliveries import APP
 from tests.order.account import DEAD_LETTERS, Delivery, violations_in
-from tests.order.cluster import Broker, Client, Producer, SenderOfBatches, new_log
-from tests.order.store import CallStore
+from tests.order.cluster import SimulatedBroker, SimulatedClient, SimulatedProducer, SimulatedBatchSender, new_log
+from tests.order.store import SimulatedDedupStore
 from tests.order.virtual import VirtualLoop
 
 TOPICS = ("vod.EditMediaComplete", "vod.ComposeMediaComplete")
 FILES = 3
 NOW_MS = 1_764_806_400_000
-_TROUBLES = ("again", "broker", "broker", "disk", "store", "topic", "leader", "producer", "producer")
-_CALM_WITHIN_S = 900.0
+_FAULTS = ("again", "broker", "broker", "disk", "store", "topic", "leader", "producer", "producer")
+_HEAL_WITHIN_S = 900.0
 
 
 class Disk:
@@ -64,17 +64,17 @@ class Scenario:
         self.loop = loop
         topics = dict.fromkeys(TOPICS, random.choice((1, 1, 2))) | {DEAD_LETTERS: 1, "vod.other": 1}
         narrow = frozenset(TOPICS) if random.random() < 0.2 else frozenset()
-        self.broker = Broker(random, topics, narrow, log=new_log())
+        self.broker = SimulatedBroker(random, topics, narrow, log=new_log())
         self.disk = Disk(random)
         self.telemetry = Telemetry()
-        self.store = CallStore(random, self._now_ms)
-        self.producers: list[Producer] = []
+        self.dedup = SimulatedDedupStore(random, self._now_ms)
+        self.producers: list[SimulatedProducer] = []
         self.deliveries: list[Delivery] = []
         self.violations: list[str] = []
-        self._trouble = random.choice((0.1, 0.25, 0.5))
+        self._fault_rate = random.choice((0.1, 0.25, 0.5))
         # Some runs know few kinds: what needs the same fault twice is found there.
-        self._troubles = random.choice((_TROUBLES, random.choices(_TROUBLES, k=3)))
-        self._ends: list[asyncio.Task[None]] = []
+        self._fault_kinds = random.choice((_FAULTS, random.choices(_FAULTS, k=3)))
+        self._deliver_tasks: list[asyncio.Task[None]] = []
         self._path = path
         self._build()
 
@@ -83,35 +83,35 @@ class Scenario:
 
     def _build(self) -> None:
         random, telemetry = self.random, self.telemetry
-        limits = Limits(
-            in_flight_records=random.choice((4, 12, 50_000)),
-            in_flight_bytes=random.choice((150_000, 64 << 20)),
+        limits = PublisherLimits(
+            max_in_flight_records=random.choice((4, 12, 50_000)),
+            max_in_flight_bytes=random.choice((150_000, 64 << 20)),
         )
-        self.publisher = Publisher({"bootstrap_servers": "a list"}, telemetry, limits)
+        self.publisher = KafkaPublisher({"bootstrap_servers": "a list"}, telemetry, limits)
         cap = random.choice((180_000, 400_000, 64 << 20))
         spool = SpoolLimits(max_bytes=cap, free_min_bytes=0, segment_bytes=random.choice((4_096, 1 << 20)))
         self.spool = Spool(self._path, spool, telemetry, self._now_ms)
-        pace = Pace(
-            read_bytes=random.choice((300, 5_000, 512 * 1024)), most_records=random.choice((3, 2_000))
+        drain_limits = DrainLimits(
+            max_read_bytes=random.choice((300, 5_000, 512 * 1024)), max_in_flight_records=random.choice((3, 2_000))
         )
-        self.drain = Drain(self.publisher, self.spool, self._buried, telemetry, pace)
-        self.keeper = Keeper(self.publisher, self.spool)
-        rule = Holding(publish_unchecked=random.random() < 0.4)
-        self.pipeline = Pipeline(self.store, self.keeper, Routing(), telemetry, rule)
+        self.drain = Drain(self.publisher, self.spool, self._to_dead_letter, telemetry, drain_limits)
+        self.writer = DurableWriter(self.publisher, self.spool)
+        policy = HoldPolicy(fail_open=random.random() < 0.4)
+        self.pipeline = Pipeline(self.dedup, self.writer, Routing(), telemetry, policy)
         self.limits = limits
 
     @staticmethod
-    def _buried(record: Record, rejected: Rejected) -> Record | None:
-        return dead_letter_instead(record, rejected.reason, rejected.detail, Routing())
+    def _to_dead_letter(record: Record, rejected: RejectedError) -> Record | None:
+        return dead_letter_for_record(record, rejected.reason, rejected.detail, Routing())
 
-    def producer(self, *_: object) -> Producer:
+    def producer(self, *_: object) -> SimulatedProducer:
         """Make a producer, in the place of aiokafka's."""
-        self.producers.append(Producer(self.broker))
+        self.producers.append(SimulatedProducer(self.broker))
         return self.producers[-1]
 
-    def client(self, **_: object) -> Client:
+    def client(self, **_: object) -> SimulatedClient:
         """Make a fresh client, in the place of aiokafka's."""
-        return Client(self.broker)
+        return SimulatedClient(self.broker)
 
     async def play(self) -> None:
         """Play it, and write what is wrong into ``violations``."""
@@ -120,26 +120,26 @@ class Scenario:
         self.pipeline.start()
         self.drain.start()
         for _ in range(self.random.choice((40, 80))):
-            if self.random.random() < self._trouble:
-                self._trouble_it()
+            if self.random.random() < self._fault_rate:
+                self._inject_fault()
             else:
                 for _ in range(self.random.choice((1, 1, 2, 4, 12))):
                     self._deliver(self._new())
             await asyncio.sleep(self.random.choice((0.0, 0.0, 0.0, 0.002, 0.02, 0.1, 0.6, 2.5)))
-        await self._calm()
+        await self._heal_and_wait()
         self.violations += violations_in(self.deliveries, self.broker.log)
         if self.loop.bugs:
             self.violations.append(f"bugs: {self.loop.bugs}")
-        if b"bridge_internal_errors_total 0.0" not in self.telemetry.exposition():
+        if b"bridge_internal_errors_total 0.0" not in self.telemetry.render():
             self.violations.append("internal errors")
         await self.pipeline.stop(0)
         await self.drain.stop()
         await self.publisher.stop(1)
         await self.spool.stop()
 
-    def _trouble_it(self) -> None:
+    def _inject_fault(self) -> None:
         random, broker = self.random, self.broker
-        match random.choice(self._troubles):
+        match random.choice(self._fault_kinds):
             case "again":
                 self._deliver_again()
             case "broker":
@@ -147,7 +147,7 @@ class Scenario:
             case "disk":
                 self.disk.fails = not self.disk.fails
             case "store":
-                self.store.away = not self.store.away
+                self.dedup.unavailable = not self.dedup.unavailable
             case "topic":
                 self._switch(random.choice(TOPICS))
             case "leader":
@@ -155,7 +155,7 @@ class Scenario:
             case _:
                 broker.state = random.choice((broker.state, "silent"))
                 for producer in self.producers[-1:]:
-                    producer.die()
+                    producer.lose_sender()
 
     def _switch(self, topic: str) -> None:
         if topic in self.broker.topics:
@@ -185,34 +185,34 @@ class Scenario:
     def _deliver(self, delivery: Delivery) -> None:
         self.deliveries.append(delivery)
         notification = Notification(application=APP, body=delivery.body(), received_ms=self._now_ms())
-        told = self.pipeline.deliver(notification)
+        promise = self.pipeline.deliver(notification)
 
         async def end() -> None:
-            delivery.outcome = await told
-            published = delivery.outcome.ending == "published"
+            delivery.outcome = await promise
+            published = delivery.outcome.outcome == "published"
             if published and not self.broker.has_content(delivery.topic, delivery.content):
                 self.violations.append(f"{delivery.content} was called published before it was written")
 
-        self._ends.append(self.loop.create_task(end()))
+        self._deliver_tasks.append(self.loop.create_task(end()))
 
-    async def _calm(self) -> None:
+    async def _heal_and_wait(self) -> None:
         """Heal everything, and wait until all has ended and the spool is empty."""
-        self.broker.calm, self.broker.state, self.disk.fails, self.store.away = True, "well", False, False
+        self.broker.is_healed, self.broker.state, self.disk.fails, self.dedup.unavailable = True, "well", False, False
         self.broker.leaderless = set()
         for topic in TOPICS:
             if topic not in self.broker.topics:
                 self._restore(topic)
-        until = self.loop.time() + _CALM_WITHIN_S
-        while self.spool.records or not all(end.done() for end in self._ends) or self._busy():
+        until = self.loop.time() + _HEAL_WITHIN_S
+        while self.spool.records or not all(end.done() for end in self._deliver_tasks) or self._is_busy():
             await asyncio.sleep(0.5)
             if self.loop.time() > until:
                 self.violations.append(f"not calm: {self.spool.records} records in the spool")
                 return
 
-    def _busy(self) -> bool:
+    def _is_busy(self) -> bool:
         """Whether anything is pending in the publisher."""
-        lanes = self.publisher._lanes  # noqa: SLF001 - nobody else needs to know
-        return lanes._room.records < self.limits.in_flight_records or bool(lanes.homeless)  # noqa: SLF001
+        accumulator = self.publisher._accumulator  # noqa: SLF001 - nobody else needs to know
+        return accumulator._budget.free_records < self.limits.max_in_flight_records or bool(accumulator.unassigned)  # noqa: SLF001
 
 
 @contextmanager
@@ -238,12 +238,12 @@ def violations_of(seed: int) -> list[str]:
 
         async def run() -> list[str]:
             scenario = Scenario(seed, loop, Path(path))
-            patch.setattr(publisher_package, "make", scenario.producer)
-            patch.setattr(publisher_package, "let_go", lambda producer, _seconds: producer.let_go())
+            patch.setattr(publisher_package, "create_producer", scenario.producer)
+            patch.setattr(publisher_package, "close_producer", lambda producer, _seconds: producer.let_go())
             patch.setattr(
                 publisher_package,
-                "way_into",
-                lambda producer, hear: SenderOfBatches(producer, scenario.broker, hear),
+                "choose_sender",
+                lambda producer, hear: SimulatedBatchSender(producer, scenario.broker, hear),
             )
             patch.setattr(broker_health, "AIOKafkaClient", scenario.client)
             patch.setattr(writer, "write", scenario.disk.write)

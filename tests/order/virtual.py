@@ -10,22 +10,22 @@ from typing import Any
 _STARTS_AT = 1_000.0
 
 
-class Stuck(AssertionError):  # noqa: N818 - it says what happened
+class DeadlockError(AssertionError):  # noqa: N818 - it says what happened
     """Nothing will ever happen again, and the run has not ended."""
 
 
 class _Selector(selectors.SelectSelector):
     """Lets virtual time pass instead of waiting."""
 
-    def __init__(self, passes: Callable[[float], None]) -> None:
+    def __init__(self, advance: Callable[[float], None]) -> None:
         super().__init__()
-        self._passes = passes
+        self._advance = advance
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Wait for nothing."""
         if timeout is None:
-            raise Stuck("nothing is scheduled")
-        self._passes(max(timeout, 0.0))
+            raise DeadlockError("nothing is scheduled")
+        self._advance(max(timeout, 0.0))
         return super().select(0)
 
 
@@ -40,7 +40,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._random = random
         self._free_at: dict[int, float] = {}
         self.bugs: list[Mapping[str, object]] = []
-        super().__init__(_Selector(self._pass))
+        super().__init__(_Selector(self._advance))
         self.set_exception_handler(lambda _loop, context: self.bugs.append(context))
 
     def time(self) -> float:
@@ -60,7 +60,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.call_at(ends, self._run_now, future, func, args)
         return future
 
-    def _pass(self, seconds: float) -> None:
+    def _advance(self, seconds: float) -> None:
         self._now += seconds
 
     @staticmethod

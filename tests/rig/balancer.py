@@ -39,8 +39,8 @@ class Backend(Struct, kw_only=True):
     leaving: bool = False  # told to end: its endpoint goes, whatever its probe says
     left: bool = False
     misses: int = 0
-    taken: int = 0
-    alive: int = 0
+    accepted: int = 0
+    open_connections: int = 0
     refused: int = 0
 
     @property
@@ -59,13 +59,13 @@ class Balancer:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._control = free_port()
-        self._words = [str(self.port), str(self._control), str(probe_every_s), str(misses_max)]
+        self._arguments = [str(self.port), str(self._control), str(probe_every_s), str(misses_max)]
         self._folder = temporary_folder("rig-balancer-")
         self._process: Process | None = None
 
     async def __aenter__(self) -> Self:
         """Start it and wait until it listens."""
-        command = [sys.executable, "-m", "tests.rig.balancer", *self._words]
+        command = [sys.executable, "-m", "tests.rig.balancer", *self._arguments]
         self._process = process = Process(command, self._folder / "balancer.log")
 
         async def listens() -> bool:
@@ -81,30 +81,30 @@ class Balancer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        said = ""
+        log_text = ""
         if self._process is not None:
             self._process.kill()
-            said = self._process.log()
+            log_text = self._process.log()
         shutil.rmtree(self._folder, ignore_errors=True)
-        assert error is not None or not said, said
+        assert error is not None or not log_text, log_text
 
     async def add(self, port: int, admin_port: int) -> int:
         """Let it know one more backend; gives the number by which it is called."""
-        return len(await self._tell("add", port, admin_port)) - 1
+        return len(await self._send_command("add", port, admin_port)) - 1
 
     async def leave(self, number: int, after_s: float) -> None:
         """Say that a backend's pod is told to end: after so long it is given no new connections."""
-        await self._tell("leave", number, after_s)
+        await self._send_command("leave", number, after_s)
 
     async def rejoin(self, number: int) -> None:
         """Say that it has a new life: it is in once it is ready."""
-        await self._tell("rejoin", number)
+        await self._send_command("rejoin", number)
 
     async def backends(self) -> list[Backend]:
         """Tell how all of them stand."""
-        return await self._tell("show")
+        return await self._send_command("show")
 
-    async def has_in(self, number: int) -> None:
+    async def wait_until_in(self, number: int) -> None:
         """Wait until so many are in."""
 
         async def are_in() -> bool:
@@ -112,141 +112,141 @@ class Balancer:
 
         await eventually(are_in, f"{number} backends are in")
 
-    async def _tell(self, *words: object) -> list[Backend]:
+    async def _send_command(self, *arguments: object) -> list[Backend]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._control)
         try:
-            writer.write(json.dumps(words).encode() + b"\n")
+            writer.write(json.dumps(arguments).encode() + b"\n")
             return [Backend(**one) for one in json.loads(await reader.readline())]
         finally:
             writer.close()
 
 
-class _End(asyncio.Protocol):
+class _Endpoint(asyncio.Protocol):
     """One end of a connection that is passed on: what comes here goes out at ``far``, and never faster."""
 
     def __init__(self) -> None:
-        self.near: asyncio.Transport | None = None
-        self.far: _End | None = None
-        self.over = False  # nothing more comes from here
+        self.transport: asyncio.Transport | None = None
+        self.peer: _Endpoint | None = None
+        self.input_closed = False  # nothing more comes from here
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.near = cast("asyncio.Transport", transport)  # uvloop's is one and does not say so
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is one and does not say so
 
     def data_received(self, data: bytes) -> None:
-        if self.far is not None and self.far.near is not None:
-            self.far.near.write(data)
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.write(data)
 
     def eof_received(self) -> bool:
-        self.over = True
-        if self.far is not None and self.far.near is not None:
-            if self.far.over:
+        self.input_closed = True
+        if self.peer is not None and self.peer.transport is not None:
+            if self.peer.input_closed:
                 return False
-            self.far.near.write_eof()
+            self.peer.transport.write_eof()
         return True  # the other direction may have more to say
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.far is not None and self.far.near is not None:
-            self.far.near.close() if exc is None else _reset(self.far.near)
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.close() if exc is None else _reset(self.peer.transport)
 
     def pause_writing(self) -> None:
-        if self.far is not None and self.far.near is not None:
-            self.far.near.pause_reading()
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.far is not None and self.far.near is not None:
-            self.far.near.resume_reading()
+        if self.peer is not None and self.peer.transport is not None:
+            self.peer.transport.resume_reading()
 
 
-class _Door(_End):
+class _ClientEndpoint(_Endpoint):
     """A sender's end. What comes before its backend is reached waits."""
 
-    def __init__(self, process: "_Balancing") -> None:
+    def __init__(self, process: "_BalancerServer") -> None:
         super().__init__()
         self._process = process
         self._backend: Backend | None = None
-        self._early: list[bytes] = []
+        self._buffered: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        assert self.near is not None
-        self._process.employ(self._reach(self.near))
+        assert self.transport is not None
+        self._process.spawn(self._connect_backend(self.transport))
 
     def data_received(self, data: bytes) -> None:
-        if self.far is None:
-            self._early.append(data)
+        if self.peer is None:
+            self._buffered.append(data)
         else:
             super().data_received(data)
 
-    async def _reach(self, near: asyncio.Transport) -> None:
-        backend = self._process.next_in()
+    async def _connect_backend(self, near: asyncio.Transport) -> None:
+        backend = self._process.next_backend()
         if backend is None:
             _reset(near)
             return
         try:
-            _, end = await asyncio.get_running_loop().create_connection(_End, "127.0.0.1", backend.port)
+            _, end = await asyncio.get_running_loop().create_connection(_Endpoint, "127.0.0.1", backend.port)
         except OSError:
             backend.refused += 1
             _reset(near)
             return
-        end.far, self.far = self, end
-        backend.taken += 1
-        backend.alive += 1
+        end.peer, self.peer = self, end
+        backend.accepted += 1
+        backend.open_connections += 1
         self._backend = backend
         if near.is_closing():
             self.connection_lost(None)
-        for piece in self._early:
+        for piece in self._buffered:
             super().data_received(piece)
-        if self.over:
+        if self.input_closed:
             self.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._backend is not None:
-            self._backend.alive -= 1
+            self._backend.open_connections -= 1
             self._backend = None
 
 
-class _Balancing:
+class _BalancerServer:
     """The process: who is in, whose turn it is, and what it is told."""
 
     def __init__(self, probe_every_s: float, misses_max: int) -> None:
         self._every_s = probe_every_s
         self._misses_max = misses_max
         self._backends: list[Backend] = []
-        self._turn = 0
-        self._work: set[asyncio.Task[None]] = set()
+        self._last_index = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def employ(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
+    def spawn(self, work: Any) -> None:  # noqa: ANN401 - a coroutine of any kind
         """Run it beside everything else."""
         task = asyncio.ensure_future(work)
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def next_in(self) -> Backend | None:
+    def next_backend(self) -> Backend | None:
         """Choose whose turn it is."""
         for step in range(1, len(self._backends) + 1):
-            backend = self._backends[(self._turn + step) % len(self._backends)]
+            backend = self._backends[(self._last_index + step) % len(self._backends)]
             if backend.is_in:
-                self._turn = (self._turn + step) % len(self._backends)
+                self._last_index = (self._last_index + step) % len(self._backends)
                 return backend
         return None
 
     async def run(self, port: int, control_port: int) -> None:
         """Listen for ever."""
         loop = asyncio.get_running_loop()
-        await loop.create_server(lambda: _Door(self), "127.0.0.1", port, backlog=1024)
-        control = await asyncio.start_server(self._hear, "127.0.0.1", control_port)
+        await loop.create_server(lambda: _ClientEndpoint(self), "127.0.0.1", port, backlog=1024)
+        control = await asyncio.start_server(self._handle_command, "127.0.0.1", control_port)
         await control.serve_forever()
 
-    async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        word, *rest = json.loads(await reader.readline())
-        if word == "add":
+    async def _handle_command(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        command_name, *rest = json.loads(await reader.readline())
+        if command_name == "add":
             backend = Backend(port=rest[0], admin_port=rest[1])
             self._backends.append(backend)
-            self.employ(self._probe(backend))
-        elif word == "leave":
-            self.employ(self._leave(self._backends[rest[0]], rest[1]))
-        elif word == "rejoin":
+            self.spawn(self._probe(backend))
+        elif command_name == "leave":
+            self.spawn(self._leave(self._backends[rest[0]], rest[1]))
+        elif command_name == "rejoin":
             backend = self._backends[rest[0]]
             backend.leaving = backend.left = backend.ready = False
         writer.write(json.dumps(to_builtins(self._backends)).encode() + b"\n")
@@ -288,11 +288,11 @@ async def _is_ready(admin_port: int) -> bool:
 
 def main() -> None:
     """Run it until it is killed."""
-    words = argparse.ArgumentParser(prog="balancer")
+    arguments = argparse.ArgumentParser(prog="balancer")
     for name, kind in (("port", int), ("control", int), ("every_s", float), ("misses", int)):
-        words.add_argument(name, type=kind)
-    asked = words.parse_args()
-    uvloop.run(_Balancing(asked.every_s, asked.misses).run(asked.port, asked.control))
+        arguments.add_argument(name, type=kind)
+    options = arguments.parse_args()
+    uvloop.run(_BalancerServer(options.every_s, options.misses).run(options.port, options.control))
 
 
 if __name__ == "__main__":

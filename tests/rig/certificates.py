@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.rig.parts import Missing
+from tests.rig.parts import MissingPartError
 from tests.rig.reaper import temporary_folder
 
 _WITHIN_S = 120.0
@@ -101,7 +101,7 @@ def replace(old: Path, new: Path) -> None:
 def _openssl(*words: object) -> None:
     program = shutil.which("openssl")
     if program is None:
-        raise Missing("openssl", "no openssl on PATH: install it")
+        raise MissingPartError("openssl", "no openssl on PATH: install it")
     command = [program, *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_WITHIN_S, check=False)  # noqa: S603 - the rig's own command
     if done.returncode:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 
 class Consumed(Struct, frozen=True, kw_only=True):
@@ -51,21 +51,21 @@ async def _read(consumer: AIOKafkaConsumer, topics: list[str], deadline: float) 
         return None
 
     cluster = await eventually(listed, "the cluster lists its topics")
-    places = [
+    topic_partitions = [
         TopicPartition(topic, number)
         for topic in topics
         for number in sorted(cluster.partitions_for_topic(topic) or ())
     ]
-    if not places:
+    if not topic_partitions:
         return []
-    consumer.assign(places)
-    await consumer.seek_to_beginning(*places)
-    ends = await consumer.end_offsets(places)
+    consumer.assign(topic_partitions)
+    await consumer.seek_to_beginning(*topic_partitions)
+    ends = await consumer.end_offsets(topic_partitions)
     found: list[Consumed] = []
-    while open_places := [place for place in places if await consumer.position(place) < ends[place]]:
+    while open_partitions := [topic_partition for topic_partition in topic_partitions if await consumer.position(topic_partition) < ends[topic_partition]]:
         if time.monotonic() > deadline:
-            raise TooLate(f"not read to the end in time: {open_places}")
-        for batch in (await consumer.getmany(*open_places, timeout_ms=500)).values():
+            raise ConditionTimeoutError(f"not read to the end in time: {open_partitions}")
+        for batch in (await consumer.getmany(*open_partitions, timeout_ms=500)).values():
             found += [
                 Consumed(
                     topic=record.topic,

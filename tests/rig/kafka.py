@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.rig.class_archive import class_archive
 from tests.rig.kafka_jars import java_command
-from tests.rig.parts import Missing, Process, free_port
+from tests.rig.parts import MissingPartError, Process, free_port
 from tests.rig.proxy import Proxy
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually, eventually_blocking
@@ -68,7 +68,7 @@ class RealKafka:
     @property
     def pid(self) -> int:
         """The broker's process id."""
-        return self._running().pid
+        return self._started_process().pid
 
     def start(self) -> None:
         """Start it, or start it again after `stop` or `kill`, and wait (blocking) until it answers."""
@@ -87,7 +87,7 @@ class RealKafka:
         command = [java, *options, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
         self._process = process = Process(command, self._folder / "kafka.log")
         eventually_blocking(
-            lambda: process.exit_code is not None or self._answers(),
+            lambda: process.exit_code is not None or self._is_ready(),
             "Kafka answers",
             within_s=STARTS_WITHIN_S,
             every_s=0.1,
@@ -100,7 +100,7 @@ class RealKafka:
         self._port, self._behind, self._front = (free_port() for _ in range(3))
         self.bootstrap, self.proxied = f"127.0.0.1:{self._port}", f"127.0.0.1:{self._front}"
         if self._folder is None:
-            raise Missing("kafka", "no Kafka of our own to move: unset BRIDGE_TEST_KAFKA")
+            raise MissingPartError("kafka", "no Kafka of our own to move: unset BRIDGE_TEST_KAFKA")
         self._write_properties(self._folder)
         self.start()
 
@@ -111,15 +111,15 @@ class RealKafka:
 
     def kill(self) -> None:
         """Kill it as a power cut would."""
-        self._running().kill()
+        self._started_process().kill()
 
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing answers."""
-        self._running().pause()
+        self._started_process().pause()
 
     def resume(self) -> None:
         """Let a frozen one go on."""
-        self._running().resume()
+        self._started_process().resume()
 
     def heal(self) -> None:
         """Bring it back to life after whatever a test did to it."""
@@ -138,7 +138,7 @@ class RealKafka:
 
     def open_proxy(self) -> Proxy:
         """Open the way behind ``proxied``; one at a time. Close it by ``with``."""
-        self._running()
+        self._started_process()
         return Proxy(target_port=self._behind, port=self._front)
 
     async def create_topics(
@@ -161,8 +161,8 @@ class RealKafka:
 
         try:
             await eventually(is_led, "the broker names a controller")
-            answer = await admin.create_topics(wanted, timeout_ms=20_000)
-            failed = [(name, code, message) for name, code, message in answer.topic_errors if code]
+            response = await admin.create_topics(wanted, timeout_ms=20_000)
+            failed = [(name, code, message) for name, code, message in response.topic_errors if code]
             if failed:
                 raise RuntimeError(f"topics not created: {failed}")
             made = {topic.name for topic in wanted}
@@ -183,9 +183,9 @@ class RealKafka:
         finally:
             await admin.close()
 
-    def _running(self) -> Process:
+    def _started_process(self) -> Process:
         if self._process is None:
-            raise Missing("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
+            raise MissingPartError("kafka", "no Kafka of our own to freeze or kill: unset BRIDGE_TEST_KAFKA")
         return self._process
 
     def _format(self, java: str, jars: str, folder: Path) -> None:
@@ -242,7 +242,7 @@ class RealKafka:
             "log.message.timestamp.type": "CreateTime",
         }
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self._port), timeout=2) as line:
                 line.sendall(_API_VERSIONS)
@@ -256,6 +256,6 @@ def _run_once(option: str) -> None:
     broker = RealKafka([*_QUICK, option])
     try:
         broker.start()
-        broker._running().stop(_ARCHIVED_WITHIN_S)  # noqa: SLF001 - it writes before it ends
+        broker._started_process().stop(_ARCHIVED_WITHIN_S)  # noqa: SLF001 - it writes before it ends
     finally:
         broker.remove()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.rig.parts import Missing, cache_folder, locked
+from tests.rig.parts import MissingPartError, cache_folder, locked
 
 VERSION = "4.1.1"
 MAVEN_WITHIN_S = 600.0
@@ -34,14 +34,14 @@ def java_command() -> tuple[str, str]:
     """Give java and the class path of Kafka, resolving the jars once; `Missing` where that cannot be."""
     java, maven = shutil.which("java"), shutil.which("mvn")
     if java is None:
-        raise Missing("kafka", "no java (17 or later) on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
+        raise MissingPartError("kafka", "no java (17 or later) on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
     mark = hashlib.blake2b(_POM.encode(), digest_size=4).hexdigest()
     folder = cache_folder() / f"kafka-{VERSION}-{mark}"
     listing = folder / "classpath.txt"
     with locked(folder.name):
         if not _complete(listing):
             if maven is None:
-                raise Missing("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
+                raise MissingPartError("kafka", "no mvn on PATH: BRIDGE_TEST_KAFKA may name a Kafka")
             _resolve(maven, folder, listing)
     return java, listing.read_text().strip()
 
@@ -68,5 +68,5 @@ def _resolve(maven: str, folder: Path, listing: Path) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr).strip().splitlines()
-        raise Missing("kafka", f"no jars of Kafka: {said[0] if said else done.returncode}")
+        raise MissingPartError("kafka", f"no jars of Kafka: {said[0] if said else done.returncode}")
     fresh.replace(listing)

@@ -27,7 +27,7 @@ _SETTINGS = {
 _NO_TAGS: dict[int, bytes] = {}
 
 
-class KafkaSet:
+class KafkaCluster:
     """The cluster, started and removed by ``with`` (blocking).
 
     ``bootstrap`` are the brokers' direct addresses; whoever uses ``proxied`` speaks through ``proxies``.

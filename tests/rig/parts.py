@@ -23,7 +23,7 @@ from tests.rig.waiting import eventually_blocking
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class Missing(Exception):  # noqa: N818 - it says what is not there
+class MissingPartError(Exception):  # noqa: N818 - it says what is not there
     """A part cannot run on this machine; the text is one line, ``what is lacking: what would help``.
 
     ``part`` is the word by which BRIDGE_TEST_REQUIRE asks for it (see `tests.conftest`).
@@ -133,14 +133,14 @@ class Process:
         """Freeze it, and wait until all of its threads stand still: a busy one takes a moment."""
         self._signal(signal.SIGSTOP)
         self._paused = True
-        eventually_blocking(self._stands_still, "every thread is stopped")
+        eventually_blocking(self._is_stopped, "every thread is stopped")
 
     def resume(self) -> None:
         """Let it go on."""
         self._signal(signal.SIGCONT)
         self._paused = False
 
-    def _stands_still(self) -> bool:
+    def _is_stopped(self) -> bool:
         tasks = Path(f"/proc/{self.pid}/task")
         if not tasks.is_dir():  # a system without /proc: take its word
             return True
@@ -148,7 +148,7 @@ class Process:
         states = [stat.rpartition(")")[2].split()[0] for stat in stats]
         return all(state in "TtZX" for state in states)
 
-    def ask_to_end(self) -> None:
+    def terminate(self) -> None:
         """Send SIGTERM without waiting."""
         self._signal(signal.SIGTERM)
 
@@ -156,7 +156,7 @@ class Process:
         """Send SIGTERM, wait (blocking), and give the exit code; what does not end in time is killed."""
         if self._paused:
             self.resume()
-        self.ask_to_end()
+        self.terminate()
         try:
             return self._child.wait(within_s)
         except subprocess.TimeoutExpired:

@@ -19,10 +19,10 @@ from tests.rig.parts import Process, free_port
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import WITHIN_S, eventually, eventually_blocking
 
-ANSWERS_WITHIN_S = 60.0
+STARTUP_TIMEOUT_S = 60.0
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class ProgramResponse(Struct, frozen=True, kw_only=True):
     """What the program answered; header names are lower case."""
 
     status: int
@@ -79,9 +79,9 @@ class Program:
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=2 * WITHIN_S)
         )
         try:
-            await self._until_it_answers()
+            await self._wait_until_up()
         except BaseException:
-            await self._leave()
+            await self._clean_up()
             raise
         return self
 
@@ -91,7 +91,7 @@ class Program:
         """End it; when the test failed, show its log."""
         if error is not None:
             sys.stderr.write(f"--- the program's log ---\n{self.log()[-8000:]}\n")
-        await self._leave()
+        await self._clean_up()
 
     def launch(self) -> Process:
         """Start the process without waiting for anything; for a start that is meant to fail."""
@@ -120,7 +120,7 @@ class Program:
         path: str = "/callbacks",
         *,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ProgramResponse:
         """Post one notification; a mapping goes out as JSON. Connection errors come up as aiohttp's own."""
         return await self.request("POST", path, body, headers)
 
@@ -130,18 +130,18 @@ class Program:
         path: str,
         body: bytes | str | Mapping[str, Any] = b"",
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> ProgramResponse:
         """Send any request to the HTTP door (path with query as it shall stand in the request line)."""
         data = json.dumps(body) if isinstance(body, Mapping) else body
-        return await self._ask(method, self.url + path, data, headers)
+        return await self._request(method, self.url + path, data, headers)
 
-    async def admin(self, path: str) -> Answer:
+    async def admin(self, path: str) -> ProgramResponse:
         """Ask the admin endpoint; for metrics once those that it keeps for a second are out of date."""
         if path == "/metrics":
             now = time.monotonic()
             self._metrics_at, wait_s = max(now, self._metrics_at + 1.01), self._metrics_at + 1.01 - now
             await asyncio.sleep(wait_s)
-        return await self._ask("GET", self.admin_url + path, b"", None)
+        return await self._request("GET", self.admin_url + path, b"", None)
 
     async def metric(self, name: str, **labels: str) -> float:
         """Sum the samples of this exact name whose labels match; 0 where there are none."""
@@ -158,7 +158,7 @@ class Program:
 
     async def terminate(self, within_s: float = WITHIN_S) -> int:
         """Send SIGTERM and give the exit code."""
-        self.process.ask_to_end()
+        self.process.terminate()
         await eventually(
             lambda: self.process.exit_code is not None, "the program ends after SIGTERM", within_s=within_s
         )
@@ -185,19 +185,19 @@ class Program:
         fields = stat.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    async def _ask(
+    async def _request(
         self, method: str, url: str, data: bytes | str, headers: Mapping[str, str] | None
-    ) -> Answer:
+    ) -> ProgramResponse:
         if self._session is None:
             raise RuntimeError("the program was not started by `async with`")
-        async with self._session.request(method, url, data=data or None, headers=headers) as answer:
-            return Answer(
-                status=answer.status,
-                headers={name.lower(): value for name, value in answer.headers.items()},
-                body=await answer.read(),
+        async with self._session.request(method, url, data=data or None, headers=headers) as response:
+            return ProgramResponse(
+                status=response.status,
+                headers={name.lower(): value for name, value in response.headers.items()},
+                body=await response.read(),
             )
 
-    async def _until_it_answers(self) -> None:
+    async def _wait_until_up(self) -> None:
         async def good() -> bool:
             if self.process.exit_code is not None:
                 raise AssertionError(f"it ended with {self.process.exit_code}:\n{self.log()[-8000:]}")
@@ -214,11 +214,11 @@ class Program:
         if self._wait_for:
             what = f"{self._wait_for} answers 200; its log:\n"
             try:
-                await eventually(good, what, within_s=ANSWERS_WITHIN_S)
+                await eventually(good, what, within_s=STARTUP_TIMEOUT_S)
             except AssertionError as error:
                 raise AssertionError(f"{error}\n{self.log()[-8000:]}") from error
 
-    async def _leave(self) -> None:
+    async def _clean_up(self) -> None:
         if self._session is not None:
             await self._session.close()
         if self._process is not None:

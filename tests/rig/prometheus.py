@@ -62,7 +62,7 @@ class Prometheus:
         try:
             await eventually(self._ready, "Prometheus is ready")
         except BaseException:
-            await self._leave()
+            await self._clean_up()
             raise
         return self
 
@@ -70,11 +70,11 @@ class Prometheus:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End it."""
-        await self._leave()
+        await self._clean_up()
 
     async def query(self, expression: str) -> list[Sample]:
         """Evaluate an expression now: each series' labels and value. AssertionError where it is none."""
-        told = await self._ask("/api/v1/query", query=expression)
+        told = await self._get("/api/v1/query", query=expression)
         assert told["status"] == "success", told
         data = told["data"]
         if data["resultType"] == "scalar":
@@ -83,13 +83,13 @@ class Prometheus:
 
     async def rules(self) -> dict[str, str]:
         """Give each rule's name and its health: ok, unknown (not evaluated yet), err."""
-        groups = (await self._ask("/api/v1/rules"))["data"]["groups"]
+        groups = (await self._get("/api/v1/rules"))["data"]["groups"]
         return {rule["name"]: rule["health"] for group in groups for rule in group["rules"]}
 
-    async def _ask(self, path: str, **words: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+    async def _get(self, path: str, **words: str) -> Any:  # noqa: ANN401 - whatever JSON holds
         assert self._session is not None
-        async with self._session.get(path, params=words) as answer:
-            return await answer.json()
+        async with self._session.get(path, params=words) as response:
+            return await response.json()
 
     async def _ready(self) -> bool:
         assert self._process is not None
@@ -97,12 +97,12 @@ class Prometheus:
         if self._process.exit_code is not None:
             raise AssertionError(f"Prometheus ended:\n{self._process.log()[-4000:]}")
         try:
-            async with self._session.get("/-/ready") as answer:
-                return answer.status == 200
+            async with self._session.get("/-/ready") as response:
+                return response.status == 200
         except aiohttp.ClientError:
             return False
 
-    async def _leave(self) -> None:
+    async def _clean_up(self) -> None:
         if self._session is not None:
             await self._session.close()
         if self._process is not None:

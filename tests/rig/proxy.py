@@ -33,10 +33,10 @@ class Proxy:
         self._delay_s = 0.0
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
-        self._lines: set[asyncio.StreamWriter] = set()
+        self._open_writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._requests = asyncio.Event()  # set: bytes towards the target move
-        self._answers = asyncio.Event()  # set: bytes from the target move
+        self._requests_gate = asyncio.Event()  # set: bytes towards the target move
+        self._responses_gate = asyncio.Event()  # set: bytes from the target move
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{port}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -49,53 +49,53 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close it with everything that goes through it."""
-        self._do(self._close())
+        self._run_in_loop(self._close())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def resume(self) -> None:
         """Pass everything on at once, and accept again."""
-        self._do(self._resume())
+        self._run_in_loop(self._resume())
 
     def cut(self) -> None:
         """Reset every connection there is; new ones are welcome."""
-        self._do(self._cut())
+        self._run_in_loop(self._cut())
 
     def refuse(self) -> None:
         """Reset every connection and refuse new ones, as a stopped server does."""
-        self._do(self._refuse())
+        self._run_in_loop(self._refuse())
 
-    def lead_to(self, target_port: int) -> None:
+    def retarget(self, target_port: int) -> None:
         """Lead new connections to another port, as a name does that was switched."""
         self.target = target_port
 
     def stall(self) -> None:
         """Go silent: connections stay open and new ones open, no byte moves in either direction."""
-        self._do(self._stall(requests=True))
+        self._run_in_loop(self._stall(requests=True))
 
-    def stall_answers(self) -> None:
+    def stall_responses(self) -> None:
         """Let requests reach the target but hold its answers back: the outcome of all of them is unknown."""
-        self._do(self._stall(requests=False))
+        self._run_in_loop(self._stall(requests=False))
 
     def delay(self, seconds: float) -> None:
         """Hold every piece back for so long, in each direction; throughput stays."""
         self._delay_s = seconds
 
-    def _do(self, work: Coroutine[Any, Any, T]) -> T:
+    def _run_in_loop(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _resume(self) -> None:
         self._delay_s = 0.0
-        self._requests.set()
-        self._answers.set()
+        self._requests_gate.set()
+        self._responses_gate.set()
         if self._server is None:
             self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
     async def _cut(self) -> None:
-        for line in list(self._lines):
+        for line in list(self._open_writers):
             _reset(line)
-        self._lines.clear()
+        self._open_writers.clear()
 
     async def _refuse(self) -> None:
         if self._server is not None:
@@ -104,9 +104,9 @@ class Proxy:
         await self._cut()
 
     async def _stall(self, *, requests: bool) -> None:
-        self._answers.clear()
+        self._responses_gate.clear()
         if requests:
-            self._requests.clear()
+            self._requests_gate.clear()
 
     async def _close(self) -> None:
         await self._refuse()
@@ -116,16 +116,16 @@ class Proxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self._lines.add(writer)
+        self._open_writers.add(writer)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         except OSError:
             writer.transport.abort()
-            self._lines.discard(writer)
+            self._open_writers.discard(writer)
             return
-        self._lines.add(far_writer)
-        self._spawn(self._pass_on(reader, far_writer, self._requests.wait))
-        self._spawn(self._pass_on(far_reader, writer, self._answers.wait))
+        self._open_writers.add(far_writer)
+        self._spawn(self._pass_on(reader, far_writer, self._requests_gate.wait))
+        self._spawn(self._pass_on(far_reader, writer, self._responses_gate.wait))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
@@ -163,11 +163,11 @@ class Proxy:
             with contextlib.suppress(OSError):  # the other side left; the reader will see it
                 writer.write(piece)
                 await writer.drain()
-        self._lines.discard(writer)
+        self._open_writers.discard(writer)
         writer.close()
 
 
-def _reset(line: asyncio.StreamWriter) -> None:
+def _reset(writer: asyncio.StreamWriter) -> None:
     """Close it the way a crash looks from the other side: a reset, not a farewell."""
-    line.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.transport.abort()
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()

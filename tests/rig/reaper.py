@@ -28,14 +28,14 @@ class _Reaper:
         self._pid = 0
         self._pipe = -1
 
-    def tell(self, kind: str, what: str) -> None:
+    def send(self, kind: str, what: str) -> None:
         """Tell it of one thing; a line is short enough to arrive whole, whichever thread writes it."""
         if self._pid != os.getpid():  # a fork of ours has things of its own
-            self._begin()
+            self._start()
         with contextlib.suppress(BrokenPipeError):  # somebody ended it
             os.write(self._pipe, f"{kind} {what}\n".encode())
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         read, self._pipe = os.pipe()
         subprocess.Popen(  # noqa: S603 - this file
             [sys.executable, "-I", "-S", __file__],
@@ -53,18 +53,18 @@ _REAPER = _Reaper()
 
 def watch_process(pid: int) -> None:
     """Let this process end with us."""
-    _REAPER.tell("process", f"{pid} {_started(pid)}")
+    _REAPER.send("process", f"{pid} {_started(pid)}")
 
 
 def watch_mount(folder: Path) -> None:
     """Let what is mounted there be unmounted when we end."""
-    _REAPER.tell("mount", str(folder))
+    _REAPER.send("mount", str(folder))
 
 
 def temporary_folder(prefix: str) -> Path:
     """Make a folder that goes with us, at the latest."""
     folder = Path(tempfile.mkdtemp(prefix=prefix))
-    _REAPER.tell("folder", str(folder))
+    _REAPER.send("folder", str(folder))
     return folder
 
 

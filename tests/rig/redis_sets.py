@@ -46,9 +46,9 @@ class RealSentinel:
         """Start them and wait (blocking) until a failover is possible."""
         self.master.start()
         self.replica.start()
-        eventually_blocking(lambda: _told(self.replica, "master_link_status:up"), "the replica has all of it")
+        eventually_blocking(lambda: _info_contains(self.replica, "master_link_status:up"), "the replica has all of it")
         self.sentinel.start()
-        eventually_blocking(lambda: _told(self.sentinel, "slaves=1"), "the sentinel knows of the replica")
+        eventually_blocking(lambda: _info_contains(self.sentinel, "slaves=1"), "the sentinel knows of the replica")
 
     def change_over(self) -> bool:
         """Tell the sentinel to make the replica the master; not at once it knows the replica well enough."""
@@ -56,7 +56,7 @@ class RealSentinel:
 
     def promoted(self) -> bool:
         """Tell whether the replica is a master by now."""
-        return _told(self.replica, "role:master")
+        return _info_contains(self.replica, "role:master")
 
     def remove(self) -> None:
         """Kill them and remove their folders."""
@@ -72,7 +72,7 @@ class RealCluster:
         settings |= {"tls-cluster": "yes"} if tls else {}
         ports = [free_port(also=_BUS) for _ in range(6)]
         pairs = zip(ports[:3], ports[3:], strict=True)
-        self._spoken = "tls_port" if tls else "port"
+        self._port_attribute = "tls_port" if tls else "port"
         self.nodes = [RealRedis(settings, users, port, tls, tls_port) for port, tls_port in pairs]
         self.url, self.tls_url = self.nodes[0].url, self.nodes[0].tls_url
 
@@ -83,8 +83,8 @@ class RealCluster:
             node.start()
             slots = range(index * share, min((index + 1) * share, _SLOTS))
             node.command("CLUSTER", "ADDSLOTS", *map(str, slots))
-            node.command("CLUSTER", "MEET", "127.0.0.1", str(getattr(self.nodes[0], self._spoken)))
-        eventually_blocking(lambda: all(map(_agreed, self.nodes)), "the cluster is whole")
+            node.command("CLUSTER", "MEET", "127.0.0.1", str(getattr(self.nodes[0], self._port_attribute)))
+        eventually_blocking(lambda: all(map(_is_cluster_ok, self.nodes)), "the cluster is whole")
 
     def flush(self) -> None:
         """Forget everything."""
@@ -97,13 +97,13 @@ class RealCluster:
             node.remove()
 
 
-def _told(server: RealRedis, line: str) -> bool:
+def _info_contains(server: RealRedis, line: str) -> bool:
     try:
         return line in server.ask("INFO")
     except OSError:  # it changes its role, and ends its connections
         return False
 
 
-def _agreed(node: RealRedis) -> bool:
-    told = node.ask("CLUSTER", "INFO")
-    return "cluster_state:ok" in told and "cluster_known_nodes:3" in told
+def _is_cluster_ok(node: RealRedis) -> bool:
+    info = node.ask("CLUSTER", "INFO")
+    return "cluster_state:ok" in info and "cluster_known_nodes:3" in info

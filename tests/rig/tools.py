@@ -6,13 +6,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.rig.parts import ROOT, Missing
+from tests.rig.parts import ROOT, MissingPartError
 
 TOOLS = ROOT / ".tools"
 _WITHIN_S = 300.0
 
 
-class Done(Struct, frozen=True, kw_only=True):
+class ProcessResult(Struct, frozen=True, kw_only=True):
     """How a program ended and what it said."""
 
     code: int
@@ -20,7 +20,7 @@ class Done(Struct, frozen=True, kw_only=True):
     err: str
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         """All of it."""
         return self.out + self.err
 
@@ -29,7 +29,7 @@ def tool(name: str) -> Path:
     """Give the program ``name``; raises `Missing` where it was not built."""
     path = TOOLS / "bin" / name
     if not path.exists():
-        raise Missing("chart", f"no {name}: make tools")
+        raise MissingPartError("chart", f"no {name}: make tools")
     return path
 
 
@@ -37,18 +37,18 @@ def operator_crds() -> list[Path]:
     """Give the files of the Prometheus operator's own kinds; raises `Missing` where they were not fetched."""
     found = sorted((TOOLS / "crds").glob("*.yaml"))
     if not found:
-        raise Missing("chart", "no kinds of the Prometheus operator: make tools")
+        raise MissingPartError("chart", "no kinds of the Prometheus operator: make tools")
     return found
 
 
-def run(program: Path, *words: str, given: str = "", cwd: Path = ROOT) -> Done:
+def run(program: Path, *words: str, given: str = "", cwd: Path = ROOT) -> ProcessResult:
     """Run a program with ``given`` on its standard input."""
     return run_command([str(program), *words], given=given, cwd=cwd)
 
 
-def run_command(command: Sequence[str], *, given: str = "", cwd: Path = ROOT) -> Done:
+def run_command(command: Sequence[str], *, given: str = "", cwd: Path = ROOT) -> ProcessResult:
     """Run a command line, however it ends."""
     done = subprocess.run(  # noqa: S603 - the rig's own commands
         list(command), input=given, capture_output=True, text=True, timeout=_WITHIN_S, check=False, cwd=cwd
     )
-    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+    return ProcessResult(code=done.returncode, out=done.stdout, err=done.stderr)

@@ -12,33 +12,33 @@ from typing import TypeVar, overload
 
 T = TypeVar("T")
 
-SHORT_S = 0.02
+POLL_S = 0.02
 # A condition that comes about comes about long before; a machine that is busy with much else may need it.
 WITHIN_S = 60.0
 
 
-class TooLate(AssertionError):  # noqa: N818 - it says what happened
+class ConditionTimeoutError(AssertionError):  # noqa: N818 - it says what happened
     """A condition did not come true in time."""
 
 
 @overload
 async def eventually(
-    look: Callable[[], Awaitable[T]], what: str, *, within_s: float = ..., every_s: float = ...
+    probe: Callable[[], Awaitable[T]], what: str, *, within_s: float = ..., every_s: float = ...
 ) -> T: ...
 
 
 @overload
 async def eventually(
-    look: Callable[[], T], what: str, *, within_s: float = ..., every_s: float = ...
+    probe: Callable[[], T], what: str, *, within_s: float = ..., every_s: float = ...
 ) -> T: ...
 
 
 async def eventually(
-    look: Callable[[], Awaitable[T]] | Callable[[], T],
+    probe: Callable[[], Awaitable[T]] | Callable[[], T],
     what: str,
     *,
     within_s: float = WITHIN_S,
-    every_s: float = SHORT_S,
+    every_s: float = POLL_S,
 ) -> T:
     """Look until something true is seen and return it; `TooLate` names ``what`` was waited for.
 
@@ -47,25 +47,25 @@ async def eventually(
     deadline = time.monotonic() + within_s
     while True:
         late = time.monotonic() > deadline
-        seen = look()
+        seen = probe()
         found = await seen if inspect.isawaitable(seen) else seen
         if found:
             return found
         if late:
-            raise TooLate(f"not within {within_s} s: {what} (last seen: {found!r})")
+            raise ConditionTimeoutError(f"not within {within_s} s: {what} (last seen: {found!r})")
         await asyncio.sleep(every_s)
 
 
 def eventually_blocking(
-    look: Callable[[], T], what: str, *, within_s: float = WITHIN_S, every_s: float = SHORT_S
+    probe: Callable[[], T], what: str, *, within_s: float = WITHIN_S, every_s: float = POLL_S
 ) -> T:
     """Do the same where no event loop runs: the rig starts its processes with it."""
     deadline = time.monotonic() + within_s
     while True:
         late = time.monotonic() > deadline
-        found = look()
+        found = probe()
         if found:
             return found
         if late:
-            raise TooLate(f"not within {within_s} s: {what} (last seen: {found!r})")
+            raise ConditionTimeoutError(f"not within {within_s} s: {what} (last seen: {found!r})")
         time.sleep(every_s)

@@ -18,12 +18,12 @@ WITHIN_S = 120.0
 @pytest.fixture(scope="session")
 def parse() -> Parse:
     """Give what reads AsyncAPI documents: for each file its ``errors`` (warnings too) and its ``topics``."""
-    place = installed(ROOT / "tests" / "schemas" / "asyncapi")
+    target_folder = installed(ROOT / "tests" / "schemas" / "asyncapi")
 
     def parsed(*documents: Path) -> list[dict[str, Any]]:
         command = ["node", "check.js", *map(str, documents)]
         done = subprocess.run(  # noqa: S603 - the rig's own command
-            command, cwd=place, capture_output=True, text=True, timeout=WITHIN_S, check=False
+            command, cwd=target_folder, capture_output=True, text=True, timeout=WITHIN_S, check=False
         )
         assert done.returncode == 0, done.stderr[-4000:]
         return [json.loads(line) for line in done.stdout.splitlines()]

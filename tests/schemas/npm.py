@@ -5,7 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.rig.parts import Missing, cache_folder, locked
+from tests.rig.parts import MissingPartError, cache_folder, locked
 
 INSTALLED_WITHIN_S = 300.0
 _FILES = ("package.json", "package-lock.json")
@@ -15,27 +15,27 @@ def installed(folder: Path) -> Path:
     """Give a copy of a Node program's folder with its packages; `Missing` where that cannot be."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise Missing("node", "no node with npm on PATH: install Node.js")
+        raise MissingPartError("node", "no node with npm on PATH: install Node.js")
     wanted = b"\0".join((folder / file).read_bytes() for file in _FILES)
     mark = hashlib.blake2b(wanted, digest_size=6).hexdigest()
-    place = cache_folder() / f"npm-{folder.name}-{mark}"
-    with locked(place.name):
-        place.mkdir(parents=True, exist_ok=True)
+    target_folder = cache_folder() / f"npm-{folder.name}-{mark}"
+    with locked(target_folder.name):
+        target_folder.mkdir(parents=True, exist_ok=True)
         for file in sorted(folder.iterdir()):
             if file.is_file():
-                shutil.copyfile(file, place / file.name)
-        done = place / "installed"
+                shutil.copyfile(file, target_folder / file.name)
+        done = target_folder / "installed"
         if not done.exists():
-            _install(npm, place)
+            _install(npm, target_folder)
             done.touch()
-    return place
+    return target_folder
 
 
-def _install(npm: str, place: Path) -> None:
+def _install(npm: str, target_folder: Path) -> None:
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     ended = subprocess.run(  # noqa: S603 - the rig's own command
-        command, cwd=place, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S, check=False
+        command, cwd=target_folder, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S, check=False
     )
     if ended.returncode:
         said = (ended.stderr + ended.stdout).strip().splitlines()
-        raise Missing("node", f"npm could not install packages: {said[0] if said else ended.returncode}")
+        raise MissingPartError("node", f"npm could not install packages: {said[0] if said else ended.returncode}")

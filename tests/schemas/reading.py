@@ -9,12 +9,12 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
 
 SCHEMAS = ROOT / "schemas"
-NAMES = [*(row.name for row in ROWS), "event", "headers", "dead-letter"]
-KNOWN = frozenset(row.name for row in ROWS)
+NAMES = [*(row.name for row in EVENT_TYPES), "event", "headers", "dead-letter"]
+KNOWN = frozenset(row.name for row in EVENT_TYPES)
 _FEW_DIGITS = 4000
 
 
@@ -40,12 +40,12 @@ def validator(name: str) -> Any:  # noqa: ANN401 - the library has no types
     return Draft202012Validator(schema(name), format_checker=FormatChecker())
 
 
-def schema_of(event: dict[str, Any]) -> str:
+def schema_for_event(event: dict[str, Any]) -> str:
     """Name the schema of an event."""
     return event["type"] if event["type"] in KNOWN else "event"
 
 
-def faults(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
+def validation_errors(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
     """Say what a schema has against a value."""
     return [
         f"{name}: {fault.json_path}: {fault.message[:200]}" for fault in validator(name).iter_errors(value)

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 from tests.schemas.conftest import Parse
-from tests.schemas.reading import SCHEMAS, cut, faults, read_document
+from tests.schemas.reading import SCHEMAS, cut, validation_errors, read_document
 
 TOPICS = Routing().topics(["default"])
 
@@ -47,7 +47,7 @@ def test_that_parser_refuses_what_is_wrong(parse: Parse, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", document()["channels"])
-def test_each_channel_tells_key_headers_schema_and_an_example(name: str) -> None:
+def test_each_channel_has_key_headers_schema_and_an_example(name: str) -> None:
     told = document()
     channel, message = told["channels"][name], told["components"]["messages"][name]
     assert channel["address"] in TOPICS
@@ -59,11 +59,11 @@ def test_each_channel_tells_key_headers_schema_and_an_example(name: str) -> None
     assert told["operations"][f"publish-{name}"]["action"] == "send"
     (example,) = message["examples"]
     if name == "dead-letter":
-        assert faults("dead-letter", example["headers"]) == []
+        assert validation_errors("dead-letter", example["headers"]) == []
         return
     schema = message["payload"]["$ref"].removeprefix("./").removesuffix(".v1.schema.json")
-    assert faults("headers", example["headers"]) == []
+    assert validation_errors("headers", example["headers"]) == []
     assert example["headers"]["ce_dataschema"] == f"urn:vod-event-bridge:schemas:{schema}.v1"
-    assert faults(schema, example["payload"]) == []
+    assert validation_errors(schema, example["payload"]) == []
     folder = SCHEMAS / "examples" / example["payload"]["type"]
     assert example["payload"] == json.loads((folder / f"{example['name']}.out.json").read_bytes())

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.core.catalogue import ROWS
+from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
 from tests.schemas.conftest import Parse
 from tests.schemas.reading import NAMES, SCHEMAS, cut, read_document
@@ -16,7 +16,7 @@ from tests.schemas.reading import NAMES, SCHEMAS, cut, read_document
 FILES = {*(f"{name}.v1.schema.json" for name in NAMES), "asyncapi.yaml"}
 
 
-def said(*words: str) -> str:
+def error_output(*words: str) -> str:
     """Run the command, which ends well, and give what it wrote."""
     result = CliRunner().invoke(app, ["schemas", *words])
     assert result.exit_code == 0, result.output
@@ -24,11 +24,11 @@ def said(*words: str) -> str:
 
 
 def test_its_help_shows_an_example() -> None:
-    assert "Example: vod-bridge schemas TranscodeComplete" in said("--help")
+    assert "Example: vod-bridge schemas TranscodeComplete" in error_output("--help")
 
 
 def test_it_lists_type_topic_and_schema_a_line_each() -> None:
-    head, *lines = said().splitlines()
+    head, *lines = error_output().splitlines()
     assert head.split() == ["type", "topic", "schema"]
     assert [line.split()[0] for line in lines] == NAMES
     assert lines[0].split() == [
@@ -42,7 +42,7 @@ def test_it_lists_them_for_machines_under_the_names_that_are_set(monkeypatch: py
     monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "media.{type}")
     monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_OTHER", "media.rest")
     monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", "https://schemas.example/vod/")
-    listed = {entry["type"]: entry for entry in json.loads(said("--json"))}
+    listed = {entry["type"]: entry for entry in json.loads(error_output("--json"))}
     assert list(listed) == NAMES
     assert listed["PullComplete"] == {
         "type": "PullComplete",
@@ -50,18 +50,18 @@ def test_it_lists_them_for_machines_under_the_names_that_are_set(monkeypatch: py
         "schema": "https://schemas.example/vod/PullComplete.v1",
     }
     assert listed["event"]["topic"] == "media.rest"
-    assert json.loads(said("PullComplete"))["$id"] == "https://schemas.example/vod/PullComplete.v1"
+    assert json.loads(error_output("PullComplete"))["$id"] == "https://schemas.example/vod/PullComplete.v1"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_prints_each_as_it_is_published(name: str) -> None:
     published = (SCHEMAS / f"{name}.v1.schema.json").read_text(encoding="utf-8")
-    assert said(name) == published
-    assert said(f"{name}.v1") == published
+    assert error_output(name) == published
+    assert error_output(f"{name}.v1") == published
 
 
 def test_it_exports_all_as_they_are_published(tmp_path: Path) -> None:
-    assert said("--export", str(tmp_path / "new")) == f"{len(FILES)} files in {tmp_path / 'new'}\n"
+    assert error_output("--export", str(tmp_path / "new")) == f"{len(FILES)} files in {tmp_path / 'new'}\n"
     assert {path.name for path in (tmp_path / "new").iterdir()} == FILES
     for name in FILES:
         assert (tmp_path / "new" / name).read_bytes() == (SCHEMAS / name).read_bytes()
@@ -76,10 +76,10 @@ def test_its_asyncapi_has_the_names_that_are_set_and_is_valid(
         monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_OTHER", "123")
         monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_DEAD_LETTER", "null")
         monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", "https://schemas.example/")
-        said("--export", str(tmp_path / template))
+        error_output("--export", str(tmp_path / template))
         told = read_document(tmp_path / template / "asyncapi.yaml")
         assert {channel["address"] for channel in told["channels"].values()} == {
-            *(template.replace("{type}", row.name) for row in ROWS),
+            *(template.replace("{type}", row.name) for row in EVENT_TYPES),
             "123",
             "null",
         }
@@ -99,7 +99,7 @@ def test_used_wrongly_it_ends_with_2(words: list[str]) -> None:
         assert "is it TranscodeComplete?" in result.output
 
 
-def test_a_folder_that_cannot_be_written_to_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = CliRunner().invoke(app, ["schemas", "--export", str(tmp_path / "file")])
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
@@ -112,7 +112,7 @@ def test_the_wheel_carries_all_that_it_shows() -> None:
 
 
 @pytest.mark.parametrize("start", ["it's: {x}", "no-scheme", ""])
-def test_a_start_of_names_that_no_uri_has_is_a_mistake(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+def test_a_base_uri_that_is_no_uri_is_an_issue(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
     monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", start)
     result = CliRunner().invoke(app, ["schemas"])
     assert result.exit_code == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.core import payloads as vod
-from bridge.core.catalogue import ROWS, Row
+from bridge.core.catalogue import EVENT_TYPES, EventType
 from tests.schemas.reading import SCHEMAS, schema, tool
 
 PAGE = (SCHEMAS / "README.md").read_text(encoding="utf-8")
@@ -16,8 +16,8 @@ PAGE = (SCHEMAS / "README.md").read_text(encoding="utf-8")
 
 def test_a_new_type_is_one_row() -> None:
     events, page = tool("events"), tool("page")
-    row = Row("ANewComplete", vod.PullUploadTask, file_id=("FileId",))
-    events.ROWS = page.ROWS = (*ROWS, row)
+    row = EventType("ANewComplete", vod.PullUploadTask, file_id_paths=("FileId",))
+    events.ROWS = page.ROWS = (*EVENT_TYPES, row)
     drawn = dict(events.schemas())["ANewComplete"]
     assert drawn["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
     assert drawn["properties"]["type"]["const"] == "ANewComplete"

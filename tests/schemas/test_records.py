@@ -11,7 +11,7 @@ from tests.journey.places import Place, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
-from tests.schemas.reading import faults, schema, schema_of
+from tests.schemas.reading import validation_errors, schema, schema_for_event
 
 UNKNOWN = b'{"EventType":"ANewType","ANewEvent":{"TaskId":"t","Foo":"\xe4\xb8\xad"}}'
 NONCONFORMING = (
@@ -37,7 +37,7 @@ async def test_every_record_is_valid_by_its_schema_and_is_a_cloud_event(
     for record in records:
         check_event(record)
     for record in buried:
-        assert faults("dead-letter", headers_of(record)) == []
+        assert validation_errors("dead-letter", headers_of(record)) == []
 
 
 def headers_of(record: Consumed) -> dict[str, str]:
@@ -46,8 +46,8 @@ def headers_of(record: Consumed) -> dict[str, str]:
 
 def check_event(record: Consumed) -> None:
     event, headers = json.loads(record.value), headers_of(record)
-    name = schema_of(event)
-    assert faults(name, event) + faults("event", event) + faults("headers", headers) == []
+    name = schema_for_event(event)
+    assert validation_errors(name, event) + validation_errors("event", event) + validation_errors("headers", headers) == []
     assert headers["ce_dataschema"] == schema(name)["$id"]
 
     read = from_binary_event(KafkaMessage(headers=dict(record.headers), key=record.key, value=record.value))

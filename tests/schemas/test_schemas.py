@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bridge.core.application import Application
-from bridge.core.catalogue import ROWS, Row
+from bridge.core.catalogue import EVENT_TYPES, EventType
 from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, Stamp
-from bridge.core.outcome import Rejected
+from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.core.shape import shape_of
-from tests.core.bodies import Bodies, spelled
+from bridge.core.shape import schema_of
+from tests.core.bodies import Bodies, encode_body
 from tests.core.test_legacy_properties import BODIES as LEGACY_BODIES
 from tests.examples import examples
-from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, faults, schema, schema_of, tool
+from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, validation_errors, schema, schema_for_event, tool
 
 EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.out.json"))
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
@@ -40,21 +40,21 @@ def written(body: bytes, *, revision: bool = False) -> Record:
     notification = Notification(application=application, body=body, received_ms=1_767_225_600_000)
     try:
         event = read_event(open_envelope(body))
-    except Rejected as rejected:
+    except RejectedError as rejected:
         return dead_letter(notification, rejected.reason, rejected.detail, Routing())
-    stamp = Stamp(id=event.identity.key, deduplicated=not revision, revision=revision)
+    stamp = DedupStamp(id=event.identity.key, deduplicated=not revision, revision=revision)
     return event_record(event, stamp, notification, Routing())
 
 
-def objections(record: Record) -> list[str]:
+def schema_errors(record: Record) -> list[str]:
     """Say what the published schemas have against a record."""
     headers = {name: value.decode() for name, value in record.headers}
     if "reason" in headers:
-        return faults("dead-letter", headers)
+        return validation_errors("dead-letter", headers)
     event = exactly(record.value)
-    name = schema_of(event)
+    name = schema_for_event(event)
     named = [] if headers["ce_dataschema"] == schema(name)["$id"] else ["ce_dataschema names another schema"]
-    return named + faults(name, event) + faults("event", event) + faults("headers", headers)
+    return named + validation_errors(name, event) + validation_errors("event", event) + validation_errors("headers", headers)
 
 
 @pytest.mark.parametrize("name", ["events", "asyncapi", "page", "compatibility"])
@@ -77,57 +77,57 @@ def test_each_is_valid_by_the_meta_schema_and_named_as_records_name_it(name: str
 def test_each_example_is_valid_by_its_schema(example: Any) -> None:  # noqa: ANN401 - a path
     case = example.with_name(example.name.replace(".out.json", ".in.json"))
     event = json.loads(example.read_bytes())
-    assert objections(written(case.read_bytes())) == []
+    assert schema_errors(written(case.read_bytes())) == []
     if "id" in event:
-        assert faults(schema_of(event), event) == []
+        assert validation_errors(schema_for_event(event), event) == []
 
 
 @settings(max_examples=MANY)
 @given(SEEDS)
 def test_whatever_becomes_of_a_catalogue_shaped_body_is_valid(seed: int) -> None:
     _, body = Bodies(seed).notification()
-    assert objections(written(spelled(body), revision=seed % 2 == 1)) == []
+    assert schema_errors(written(encode_body(body), revision=seed % 2 == 1)) == []
 
 
 @given(LEGACY_BODIES)
 def test_whatever_becomes_of_a_legacy_body_is_valid(body: tuple[str, dict[str, Any]]) -> None:
     name, data = body
     text = json.dumps({"version": "4.0", "eventType": name, "data": data}).encode()
-    assert objections(written(text)) == []
+    assert schema_errors(written(text)) == []
 
 
-@given(SEEDS, st.sampled_from(ROWS))
-def test_whatever_becomes_of_a_payload_of_any_values_is_valid(seed: int, row: Row) -> None:
+@given(SEEDS, st.sampled_from(EVENT_TYPES))
+def test_whatever_becomes_of_a_payload_of_any_values_is_valid(seed: int, row: EventType) -> None:
     bodies = Bodies(seed, wild=1)
     payload = dict.fromkeys(row.struct.__struct_fields__) | {
-        name: bodies.anything() for name in bodies.random.sample(row.struct.__struct_fields__, 2)
+        name: bodies.any_value() for name in bodies.random.sample(row.struct.__struct_fields__, 2)
     }
-    assert objections(written(spelled({"EventType": row.name, row.field: payload}))) == []
+    assert schema_errors(written(encode_body({"EventType": row.name, row.field: payload}))) == []
 
 
 @given(SEEDS)
-def test_unknown_words_fields_and_types_are_valid(seed: int) -> None:
+def test_unknown_values_fields_and_types_are_valid(seed: int) -> None:
     row, body = Bodies(seed, wild=0).notification()
     payload = next(value for value in body.values() if isinstance(value, dict))
     payload |= {"Status": "A_NEW_WORD", "ANewField": {"Inner": [1, None]}, "Message": None}
-    if not row.has("Status") or shape_of(row.struct).kinds["Status"].type is not str:
+    if not row.has_field("Status") or schema_of(row.struct).fields["Status"].type is not str:
         del payload["Status"]
-    record = written(spelled({"EventType": row.name, row.field: payload}))
+    record = written(encode_body({"EventType": row.name, row.field: payload}))
     assert json.loads(record.value)["conformance"] in ("conforming", "repaired")
-    assert objections(record) == []
-    assert objections(written(spelled({"EventType": "ANewType", "ANewEvent": payload}))) == []
+    assert schema_errors(record) == []
+    assert schema_errors(written(encode_body({"EventType": "ANewType", "ANewEvent": payload}))) == []
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_field_of_another_type_is_refused_unless_the_event_says_so(row: Row) -> None:
+@pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
+def test_a_field_of_another_type_is_invalid_unless_the_event_is_nonconforming(row: EventType) -> None:
     wrong = {"text": 1, "number": "1"}
-    kinds = shape_of(row.struct).kinds
+    kinds = schema_of(row.struct).fields
     for name in row.struct.__struct_fields__:
         put = wrong["text"] if kinds[name].type is str else wrong["number"]
         event = BOTTOM | {"type": row.name, "payload": {name: put}}
-        assert next(iter(faults(row.name, event))).startswith(f"{row.name}: $.payload.{name}: ")
-        assert faults(row.name, event | {"conformance": "nonconforming"}) == []
-        assert faults(row.name, event | {"payload": {name: None}}) == []
+        assert next(iter(validation_errors(row.name, event))).startswith(f"{row.name}: $.payload.{name}: ")
+        assert validation_errors(row.name, event | {"conformance": "nonconforming"}) == []
+        assert validation_errors(row.name, event | {"payload": {name: None}}) == []
 
 
 @pytest.mark.parametrize(
@@ -135,21 +135,21 @@ def test_a_field_of_another_type_is_refused_unless_the_event_says_so(row: Row) -
 )
 def test_an_event_without_what_every_event_has_is_refused(missing: str) -> None:
     event = BOTTOM | {"type": "NewFileUpload", "payload": {"FileId": "1"}}
-    assert faults("NewFileUpload", event) == []
+    assert validation_errors("NewFileUpload", event) == []
     lacking = copy.deepcopy(event)
     del lacking[missing]
-    assert faults("NewFileUpload", lacking)
-    assert faults("event", lacking)
+    assert validation_errors("NewFileUpload", lacking)
+    assert validation_errors("event", lacking)
 
 
 def test_integers_are_exact_up_to_64_bits() -> None:
     def size(value: int) -> dict[str, Any]:
         return BOTTOM | {"type": "NewFileUpload", "payload": {"MetaData": {"Size": value}}}
 
-    assert faults("NewFileUpload", size(2**64 - 1)) == []
-    assert faults("NewFileUpload", size(-(2**63))) == []
-    assert faults("NewFileUpload", size(2**64))
-    assert faults("NewFileUpload", size(-(2**63) - 1))
+    assert validation_errors("NewFileUpload", size(2**64 - 1)) == []
+    assert validation_errors("NewFileUpload", size(-(2**63))) == []
+    assert validation_errors("NewFileUpload", size(2**64))
+    assert validation_errors("NewFileUpload", size(-(2**63) - 1))
 
 
 def test_every_field_of_a_payload_has_its_description() -> None:
@@ -159,11 +159,11 @@ def test_every_field_of_a_payload_has_its_description() -> None:
             assert "required" not in struct
 
 
-def test_units_are_told() -> None:
+def test_units_are_in_the_schema() -> None:
     duration = schema("TranscodeComplete")["$defs"]["TranscodeTask2017"]["properties"]["Duration"]
     assert (duration["x-unit"], duration["type"]) == ("s", ["integer", "null"])
     assert "seconds" in duration["description"]
 
 
-def test_what_triggers_is_told_of_no_type_that_does_not_exist() -> None:
+def test_triggers_name_only_existing_types() -> None:
     assert set(json.loads((SCHEMAS / "triggers.json").read_bytes())) <= KNOWN

@@ -7,6 +7,6 @@ judgement over the result belong to others.
 """
 
 from bridge.core.legacy.translation import Translation, translate
-from bridge.core.legacy.unplaced import Result
+from bridge.core.legacy.unplaced import SubtaskResult
 
-__all__ = ["Result", "Translation", "translate"]
+__all__ = ["SubtaskResult", "Translation", "translate"]

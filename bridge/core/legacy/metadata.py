@@ -1,17 +1,17 @@
 """The table for media metadata, which several legacy types share: ``data.metaData`` (§4.1)."""
 
-from bridge.core.legacy.rules import Objects, Place
+from bridge.core.legacy.rules import MapObjects, MappingTable
 from bridge.core.payloads import MediaAudioStreamItem, MediaMetaData, MediaVideoStreamItem
 
-VIDEO_STREAM = Place(
+VIDEO_STREAM = MappingTable(
     MediaVideoStreamItem,
     {"bitrate": "Bitrate", "height": "Height", "width": "Width", "codec": "Codec", "fps": "Fps"},
 )
-AUDIO_STREAM = Place(
+AUDIO_STREAM = MappingTable(
     MediaAudioStreamItem,
     {"bitrate": "Bitrate", "samplingRate": "SamplingRate", "codec": "Codec"},
 )
-METADATA = Place(
+METADATA = MappingTable(
     MediaMetaData,
     {
         "size": "Size",
@@ -25,8 +25,8 @@ METADATA = Place(
         "rotate": "Rotate",
         "videoDuration": "VideoDuration",
         "audioDuration": "AudioDuration",
-        "videoStreamList": Objects("VideoStreamSet", VIDEO_STREAM),
-        "audioStreamList": Objects("AudioStreamSet", AUDIO_STREAM),
+        "videoStreamList": MapObjects("VideoStreamSet", VIDEO_STREAM),
+        "audioStreamList": MapObjects("AudioStreamSet", AUDIO_STREAM),
         "totalSize": None,
     },
 )

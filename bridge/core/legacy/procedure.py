@@ -6,14 +6,14 @@ from msgspec import Struct
 
 from bridge.core import payloads
 from bridge.core.legacy.metadata import AUDIO_STREAM, METADATA, VIDEO_STREAM
-from bridge.core.legacy.rules import REST, Object, Objects, Place, Rule, Unwrapped, Words, Wrapped
+from bridge.core.legacy.rules import OTHER_KEYS, MapObject, MapObjects, MappingTable, Rule, FirstOfList, MapValues, WrapElements
 
-_TYPE: Mapping[str, Rule] = {"taskType": Words("Type", {"ImageSprite": "ImageSprites"})}
+_TYPE: Mapping[str, Rule] = {"taskType": MapValues("Type", {"ImageSprite": "ImageSprites"})}
 
 
-def _subtask(element: type[Struct], task: str, result: type[Struct], inputs: Place, outputs: Place) -> Place:
+def _subtask(element: type[Struct], task: str, result: type[Struct], inputs: MappingTable, outputs: MappingTable) -> MappingTable:
     """One kind of subtask: what was flat in the list's element moves under the key ``task``."""
-    return Place(
+    return MappingTable(
         element,
         {
             **_TYPE,
@@ -21,8 +21,8 @@ def _subtask(element: type[Struct], task: str, result: type[Struct], inputs: Pla
             "status": f"{task}.Status",
             "errCode": f"{task}.ErrCode",
             "message": f"{task}.Message",
-            "input": Object(f"{task}.Input", inputs),
-            "output": Object(f"{task}.Output", outputs),
+            "input": MapObject(f"{task}.Input", inputs),
+            "output": MapObject(f"{task}.Output", outputs),
         },
     )
 
@@ -31,21 +31,21 @@ def _subtask(element: type[Struct], task: str, result: type[Struct], inputs: Pla
 
 _INPUT: Mapping[str, Rule] = {
     "definition": "Definition",
-    "watermarkDefinition": Wrapped("WatermarkSet", "Definition"),
+    "watermarkDefinition": WrapElements("WatermarkSet", "Definition"),
 }
 
 _TRANSCODE = _subtask(
     payloads.MediaProcessTaskResult,
     "TranscodeTask",
     payloads.MediaProcessTaskTranscodeResult,
-    Place(
+    MappingTable(
         payloads.TranscodeTaskInput,
         {
             **_INPUT,
             "watermark": None,
-            "mosaicList": Objects(
+            "mosaicList": MapObjects(
                 "MosaicSet",
-                Place(
+                MappingTable(
                     payloads.MosaicInput,
                     {
                         "left": "XPos",
@@ -59,7 +59,7 @@ _TRANSCODE = _subtask(
             ),
         },
     ),
-    Place(
+    MappingTable(
         payloads.MediaTranscodeItem,
         {
             "url": "Url",
@@ -70,8 +70,8 @@ _TRANSCODE = _subtask(
             "width": "Width",
             "md5": "Md5",
             "duration": "Duration",
-            "videoStreamList": Objects("VideoStreamSet", VIDEO_STREAM),
-            "audioStreamList": Objects("AudioStreamSet", AUDIO_STREAM),
+            "videoStreamList": MapObjects("VideoStreamSet", VIDEO_STREAM),
+            "audioStreamList": MapObjects("AudioStreamSet", AUDIO_STREAM),
         },
     ),
 )
@@ -80,11 +80,11 @@ _ANIMATED_GRAPHICS = _subtask(
     payloads.MediaProcessTaskResult,
     "AnimatedGraphicTask",
     payloads.MediaProcessTaskAnimatedGraphicResult,
-    Place(
+    MappingTable(
         payloads.AnimatedGraphicTaskInput,
         {**_INPUT, "startTime": "StartTimeOffset", "endTime": "EndTimeOffset"},
     ),
-    Place(
+    MappingTable(
         payloads.MediaAnimatedGraphicsItem,
         {
             "url": "Url",
@@ -102,23 +102,23 @@ _SAMPLE_SNAPSHOT = _subtask(
     payloads.MediaProcessTaskResult,
     "SampleSnapshotTask",
     payloads.MediaProcessTaskSampleSnapshotResult,
-    Place(payloads.SampleSnapshotTaskInput, _INPUT),
-    Place(payloads.MediaSampleSnapshotItem, {"imageUrls": "ImageUrlSet"}),
+    MappingTable(payloads.SampleSnapshotTaskInput, _INPUT),
+    MappingTable(payloads.MediaSampleSnapshotItem, {"imageUrls": "ImageUrlSet"}),
 )
 
-_PICTURE = Place(payloads.MediaSnapshotByTimePicInfoItem, {"timeOffset": "TimeOffset", "url": "Url"})
+_PICTURE = MappingTable(payloads.MediaSnapshotByTimePicInfoItem, {"timeOffset": "TimeOffset", "url": "Url"})
 
 _SNAPSHOT_BY_TIME_OFFSET = _subtask(
     payloads.MediaProcessTaskResult,
     "SnapshotByTimeOffsetTask",
     payloads.MediaProcessTaskSnapshotByTimeOffsetResult,
-    Place(
+    MappingTable(
         payloads.SnapshotByTimeOffsetTaskInput,
         {**_INPUT, "timeOffset": "TimeOffsetSet", "TimeOffsetList": "TimeOffsetSet"},
     ),
-    Place(
+    MappingTable(
         payloads.MediaSnapshotByTimeOffsetItem,
-        {"imgInfo": Objects("PicInfoSet", _PICTURE), "picInfoList": Objects("PicInfoSet", _PICTURE)},
+        {"imgInfo": MapObjects("PicInfoSet", _PICTURE), "picInfoList": MapObjects("PicInfoSet", _PICTURE)},
     ),
 )
 
@@ -126,19 +126,19 @@ _COVER_BY_SNAPSHOT = _subtask(
     payloads.MediaProcessTaskResult,
     "CoverBySnapshotTask",
     payloads.MediaProcessTaskCoverBySnapshotResult,
-    Place(
+    MappingTable(
         payloads.CoverBySnapshotTaskInput,
         {**_INPUT, "positionType": "PositionType", "position": "PositionValue"},
     ),
-    Place(payloads.CoverBySnapshotTaskOutput, {"imageUrl": Unwrapped("CoverUrl")}),
+    MappingTable(payloads.CoverBySnapshotTaskOutput, {"imageUrl": FirstOfList("CoverUrl")}),
 )
 
 _IMAGE_SPRITES = _subtask(
     payloads.MediaProcessTaskResult,
     "ImageSpriteTask",
     payloads.MediaProcessTaskImageSpriteResult,
-    Place(payloads.ImageSpriteTaskInput, _INPUT),
-    Place(
+    MappingTable(payloads.ImageSpriteTaskInput, _INPUT),
+    MappingTable(
         payloads.MediaImageSpriteItem,
         {
             "totalCount": "TotalCount",
@@ -149,9 +149,9 @@ _IMAGE_SPRITES = _subtask(
     ),
 )
 
-_MEDIA_PROCESS = Objects(
+_MEDIA_PROCESS = MapObjects(
     "MediaProcessResultSet",
-    Place(payloads.MediaProcessTaskResult, _TYPE),
+    MappingTable(payloads.MediaProcessTaskResult, _TYPE),
     {
         "Transcode": _TRANSCODE,
         "AnimatedGraphics": _ANIMATED_GRAPHICS,
@@ -160,7 +160,7 @@ _MEDIA_PROCESS = Objects(
         "CoverBySnapshot": _COVER_BY_SNAPSHOT,
         "ImageSprites": _IMAGE_SPRITES,
         "ImageSprite": _IMAGE_SPRITES,
-        "PullFile": Place(payloads.MediaProcessTaskResult, {**_TYPE, REST: None}),
+        "PullFile": MappingTable(payloads.MediaProcessTaskResult, {**_TYPE, OTHER_KEYS: None}),
     },
 )
 
@@ -170,15 +170,15 @@ _PORN = _subtask(
     payloads.AiContentReviewResult,
     "PornTask",
     payloads.AiReviewTaskPornResult,
-    Place(payloads.AiReviewPornTaskInput, {"definition": "Definition"}),
-    Place(
+    MappingTable(payloads.AiReviewPornTaskInput, {"definition": "Definition"}),
+    MappingTable(
         payloads.AiReviewPornTaskOutput,
         {
             "confidence": "Confidence",
             "suggestion": "Suggestion",
-            "segments": Objects(
+            "segments": MapObjects(
                 "SegmentSet",
-                Place(
+                MappingTable(
                     payloads.MediaContentReviewSegmentItem,
                     {
                         "startTimeOffset": "StartTimeOffset",
@@ -198,13 +198,13 @@ _CLASSIFICATION = _subtask(
     payloads.AiAnalysisResult,
     "ClassificationTask",
     payloads.AiAnalysisTaskClassificationResult,
-    Place(payloads.AiAnalysisTaskClassificationInput, {"definition": "Definition"}),
-    Place(
+    MappingTable(payloads.AiAnalysisTaskClassificationInput, {"definition": "Definition"}),
+    MappingTable(
         payloads.AiAnalysisTaskClassificationOutput,
         {
-            "classifications": Objects(
+            "classifications": MapObjects(
                 "ClassificationSet",
-                Place(
+                MappingTable(
                     payloads.MediaAiAnalysisClassificationItem,
                     {"classification": "Classification", "confidence": "Confidence"},
                 ),
@@ -217,13 +217,13 @@ _TAG = _subtask(
     payloads.AiAnalysisResult,
     "TagTask",
     payloads.AiAnalysisTaskTagResult,
-    Place(payloads.AiAnalysisTaskTagInput, {"definition": "Definition"}),
-    Place(
+    MappingTable(payloads.AiAnalysisTaskTagInput, {"definition": "Definition"}),
+    MappingTable(
         payloads.AiAnalysisTaskTagOutput,
         {
-            "tags": Objects(
+            "tags": MapObjects(
                 "TagSet",
-                Place(payloads.MediaAiAnalysisTagItem, {"tag": "Tag", "confidence": "Confidence"}),
+                MappingTable(payloads.MediaAiAnalysisTagItem, {"tag": "Tag", "confidence": "Confidence"}),
             ),
         },
     ),
@@ -231,7 +231,7 @@ _TAG = _subtask(
 
 # the event
 
-PROCEDURE = Place(
+PROCEDURE = MappingTable(
     payloads.ProcedureTask,
     {
         "vodTaskId": "TaskId",
@@ -239,17 +239,17 @@ PROCEDURE = Place(
         "errCode": "ErrCode",
         "message": "Message",
         "fileId": "FileId",
-        "metaData": Object("MetaData", METADATA),
+        "metaData": MapObject("MetaData", METADATA),
         "drm": None,
         "isEncrypted": None,
         "aiReview": None,
         "processTaskList": _MEDIA_PROCESS,
-        "contentReviewList": Objects(
-            "AiContentReviewResultSet", Place(payloads.AiContentReviewResult, _TYPE), {"Porn": _PORN}
+        "contentReviewList": MapObjects(
+            "AiContentReviewResultSet", MappingTable(payloads.AiContentReviewResult, _TYPE), {"Porn": _PORN}
         ),
-        "aIAnalysisList": Objects(
+        "aIAnalysisList": MapObjects(
             "AiAnalysisResultSet",
-            Place(payloads.AiAnalysisResult, _TYPE),
+            MappingTable(payloads.AiAnalysisResult, _TYPE),
             {"Classification": _CLASSIFICATION, "Tag": _TAG},
         ),
     },

@@ -11,63 +11,63 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 
-class Words(Struct, frozen=True):
+class MapValues(Struct, frozen=True):
     """Some words are called differently, all others stay."""
 
     to: str
-    words: Mapping[str, str]
+    values: Mapping[str, str]
 
 
-class Single(Struct, frozen=True):
+class ToList(Struct, frozen=True):
     """A value becomes an array of one."""
 
     to: str
 
 
-class Unwrapped(Struct, frozen=True):
+class FirstOfList(Struct, frozen=True):
     """A value, or an array of one: the value."""
 
     to: str
 
 
-class Wrapped(Struct, frozen=True):
+class WrapElements(Struct, frozen=True):
     """Each element of an array becomes an object with ``name`` as its only key."""
 
     to: str
     name: str
 
 
-class Plucked(Struct, frozen=True):
+class Pluck(Struct, frozen=True):
     """Each object of an array becomes the value that it holds under ``key``."""
 
     to: str
     key: str
 
 
-class Object(Struct, frozen=True):
+class MapObject(Struct, frozen=True):
     """An object (where ``or_one`` also an array of one), mapped by its own table."""
 
     to: str
-    place: "Place"
-    or_one: bool = False
+    table: "MappingTable"
+    or_single: bool = False
 
 
-class Objects(Struct, frozen=True):
+class MapObjects(Struct, frozen=True):
     """An array of objects. An element of a kind in ``kinds`` is mapped by that table, others by ``place``."""
 
     to: str
-    place: "Place"
-    kinds: Mapping[str, "Place"] = {}
+    table: "MappingTable"
+    by_kind: Mapping[str, "MappingTable"] = {}
 
 
-Conversion = Words | Single | Unwrapped | Wrapped | Plucked | Object | Objects
+Conversion = MapValues | ToList | FirstOfList | WrapElements | Pluck | MapObject | MapObjects
 Rule = str | Conversion | None
 
-REST = "*"
+OTHER_KEYS = "*"
 """The key of a row for every key that has no row of its own."""
 
 
-class Place(Struct, frozen=True, eq=False):
+class MappingTable(Struct, frozen=True, eq=False):
     """One legacy object. Keys that already are fields of ``struct``, its 3.0 form, pass as they are.
 
     One is equal to itself only, so that what is looked up in it can be kept.
@@ -77,7 +77,7 @@ class Place(Struct, frozen=True, eq=False):
     rows: Mapping[str, Rule]
 
 
-class Successor(Struct, frozen=True):
+class LegacyType(Struct, frozen=True):
     """What became of a legacy type: its EventType now, and how its ``data`` reads there.
 
     ``always`` are values that 3.0 has and the legacy format implies. A ``status`` without a place of its own
@@ -85,6 +85,6 @@ class Successor(Struct, frozen=True):
     """
 
     type: str
-    place: Place
-    always: Mapping[str, str] = {}
-    folded: str = ""
+    table: MappingTable
+    constants: Mapping[str, str] = {}
+    fold_status_into: str = ""

@@ -6,16 +6,16 @@ from types import MappingProxyType
 from bridge.core import payloads
 from bridge.core.legacy.metadata import METADATA
 from bridge.core.legacy.procedure import PROCEDURE
-from bridge.core.legacy.rules import Object, Objects, Place, Plucked, Single, Successor, Words
+from bridge.core.legacy.rules import MapObject, MapObjects, MappingTable, Pluck, ToList, LegacyType, MapValues
 
-_NEW_FILE_UPLOAD = Place(
+_NEW_FILE_UPLOAD = MappingTable(
     payloads.FileUploadTask,
     {
         "fileId": "FileId",
         "fileName": "MediaBasicInfo.Name",
         "coverUrl": "MediaBasicInfo.CoverUrl",
         "fileUrl": "MediaBasicInfo.MediaUrl",
-        "sourceType": Words(
+        "sourceType": MapValues(
             "MediaBasicInfo.SourceInfo.SourceType", {"ClientUpload": "Upload", "ServerUpload": "Upload"}
         ),
         "sourceContext": "MediaBasicInfo.SourceInfo.SourceContext",
@@ -29,7 +29,7 @@ _NEW_FILE_UPLOAD = Place(
         "message": None,
         "vodTaskId": None,
         "continued": None,
-        "metaData": Object("MetaData", METADATA),  # before the flat variant of 2017: it is the fuller one
+        "metaData": MapObject("MetaData", METADATA),  # before the flat variant of 2017: it is the fuller one
         "fileSize": "MetaData.Size",
         "duration": "MetaData.Duration",
         "width": "MetaData.Width",
@@ -38,7 +38,7 @@ _NEW_FILE_UPLOAD = Place(
     },
 )
 
-_PULL = Place(
+_PULL = MappingTable(
     payloads.PullUploadTask,
     {
         "vodTaskId": "TaskId",
@@ -51,7 +51,7 @@ _PULL = Place(
     },
 )
 
-_TRANSCODE = Place(
+_TRANSCODE = MappingTable(
     payloads.TranscodeTask2017,
     {
         "vodTaskId": "TaskId",
@@ -61,9 +61,9 @@ _TRANSCODE = Place(
         "fileName": "FileName",
         "duration": "Duration",
         "coverUrl": "CoverUrl",
-        "playSet": Objects(
+        "playSet": MapObjects(
             "PlayInfoSet",
-            Place(
+            MappingTable(
                 payloads.TranscodePlayInfo2017,
                 {
                     "url": "Url",
@@ -77,13 +77,13 @@ _TRANSCODE = Place(
     },
 )
 
-_CONCAT = Place(
+_CONCAT = MappingTable(
     payloads.ConcatTask2017,
     {
         "vodTaskId": "TaskId",
-        "fileInfo": Objects(
+        "fileInfo": MapObjects(
             "FileInfoSet",
-            Place(
+            MappingTable(
                 payloads.ConcatFileInfo2017,
                 {
                     "status": "ErrCode",
@@ -99,14 +99,14 @@ _CONCAT = Place(
     },
 )
 
-_CLIP = Place(
+_CLIP = MappingTable(
     payloads.ClipTask2017,
     {
         "vodTaskId": "TaskId",
         "srcFileId": "SrcFileId",
-        "fileInfo": Object(
+        "fileInfo": MapObject(
             "FileInfo",
-            Place(
+            MappingTable(
                 payloads.ClipFileInfo2017,
                 {
                     "status": "ErrCode",
@@ -116,12 +116,12 @@ _CLIP = Place(
                     "fileType": "FileType",
                 },
             ),
-            or_one=True,
+            or_single=True,
         ),
     },
 )
 
-_IMAGE_SPRITE = Place(
+_IMAGE_SPRITE = MappingTable(
     payloads.CreateImageSpriteTask2017,
     {
         "status": "ErrCode",
@@ -135,15 +135,15 @@ _IMAGE_SPRITE = Place(
     },
 )
 
-_SNAPSHOT_BY_TIME_OFFSET = Place(
+_SNAPSHOT_BY_TIME_OFFSET = MappingTable(
     payloads.SnapshotByTimeOffsetTask2017,
     {
         "vodTaskId": "TaskId",
         "fileId": "FileId",
         "definition": "Definition",
-        "picInfo": Objects(
+        "picInfo": MapObjects(
             "SnapshotInfoSet",
-            Place(
+            MappingTable(
                 payloads.SnapshotByTimeOffset2017,
                 {"status": "ErrCode", "timeOffset": "TimeOffset", "url": "Url"},
             ),
@@ -151,30 +151,30 @@ _SNAPSHOT_BY_TIME_OFFSET = Place(
     },
 )
 
-_FILE_DELETED = Place(
+_FILE_DELETED = MappingTable(
     payloads.FileDeleteTask,
-    {"fileInfo": Plucked("FileIdSet", "fileId"), "status": None, "message": None},
+    {"fileInfo": Pluck("FileIdSet", "fileId"), "status": None, "message": None},
 )
 
-_DELETE_FILE = Place(
+_DELETE_FILE = MappingTable(
     payloads.FileDeleteTask,
-    {"fileId": Single("FileIdSet"), "status": None, "message": None},
+    {"fileId": ToList("FileIdSet"), "status": None, "message": None},
 )
 
-SUCCESSORS: Mapping[str, Successor] = MappingProxyType(
+LEGACY_TYPES: Mapping[str, LegacyType] = MappingProxyType(
     {
-        "NewFileUpload": Successor("NewFileUpload", _NEW_FILE_UPLOAD),
-        "PullComplete": Successor("PullComplete", _PULL, always={"Status": "FINISH"}),
-        "TranscodeComplete": Successor("TranscodeComplete", _TRANSCODE),
-        "ConcatComplete": Successor("ConcatComplete", _CONCAT, folded="FileInfoSet"),
-        "ClipComplete": Successor("ClipComplete", _CLIP),
-        "CreateImageSpriteComplete": Successor("CreateImageSpriteComplete", _IMAGE_SPRITE),
-        "CreateSnapshotByTimeOffsetComplete": Successor(
+        "NewFileUpload": LegacyType("NewFileUpload", _NEW_FILE_UPLOAD),
+        "PullComplete": LegacyType("PullComplete", _PULL, constants={"Status": "FINISH"}),
+        "TranscodeComplete": LegacyType("TranscodeComplete", _TRANSCODE),
+        "ConcatComplete": LegacyType("ConcatComplete", _CONCAT, fold_status_into="FileInfoSet"),
+        "ClipComplete": LegacyType("ClipComplete", _CLIP),
+        "CreateImageSpriteComplete": LegacyType("CreateImageSpriteComplete", _IMAGE_SPRITE),
+        "CreateSnapshotByTimeOffsetComplete": LegacyType(
             "CreateSnapshotByTimeOffsetComplete", _SNAPSHOT_BY_TIME_OFFSET
         ),
-        "FileDeleted": Successor("FileDeleted", _FILE_DELETED),
-        "DeleteFile": Successor("FileDeleted", _DELETE_FILE),
-        "ProcedureStateChanged": Successor("ProcedureStateChanged", PROCEDURE),
+        "FileDeleted": LegacyType("FileDeleted", _FILE_DELETED),
+        "DeleteFile": LegacyType("FileDeleted", _DELETE_FILE),
+        "ProcedureStateChanged": LegacyType("ProcedureStateChanged", PROCEDURE),
     }
 )
 """By legacy eventType. A type that is not here keeps its name, and its ``data`` is its payload."""

@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from bridge.core.legacy.apply import Findings, apply, joined, spelled
-from bridge.core.legacy.rules import Objects, Rule, Successor
-from bridge.core.legacy.successors import SUCCESSORS
-from bridge.core.legacy.unplaced import Result, Unplaced, results_in
+from bridge.core.legacy.apply import MappingReport, apply, deep_merge, format_path
+from bridge.core.legacy.rules import MapObjects, Rule, LegacyType
+from bridge.core.legacy.successors import LEGACY_TYPES
+from bridge.core.legacy.unplaced import SubtaskResult, UnmappedPart, find_results
 
 _NUMBER = re.compile("-?[0-9]+")
 _DATA = "data"
-_NESTING = {dict, list}
+_CONTAINER_TYPES = {dict, list}
 
 
 class Translation(Struct, frozen=True, kw_only=True):
@@ -30,71 +30,71 @@ class Translation(Struct, frozen=True, kw_only=True):
     payload: dict[str, Any]
     task_id: str = ""
     file_id: str = ""
-    unmapped: tuple[str, ...] = ()
-    misfit: bool = False
-    own_code: int | str | None = None
-    own_message: str = ""
-    results: tuple[Result, ...] = ()
+    unknown_paths: tuple[str, ...] = ()
+    nonconforming: bool = False
+    top_level_code: int | str | None = None
+    top_level_message: str = ""
+    results: tuple[SubtaskResult, ...] = ()
 
 
 def translate(event_type: str, data: dict[str, Any]) -> Translation:
     """Translate one notification; ``data`` is left as it is. Any JSON object gives a translation."""
-    successor = SUCCESSORS.get(event_type)
-    if successor is not None:
-        return _translated(successor, data)
+    legacy_type = LEGACY_TYPES.get(event_type)
+    if legacy_type is not None:
+        return _translate_known(legacy_type, data)
     code = _code(data, "status", "errCode")
     return Translation(
         type=event_type,
         known=False,
         payload=data,
-        task_id=_text(data, "vodTaskId", "TaskId"),
-        file_id=_text(data, "fileId", "FileId"),
-        own_code=code,
-        own_message=_message(data, code),
-        results=tuple(_results_below(data)),
+        task_id=_id_text(data, "vodTaskId", "TaskId"),
+        file_id=_id_text(data, "fileId", "FileId"),
+        top_level_code=code,
+        top_level_message=_message(data, code),
+        results=tuple(_nested_results(data)),
     )
 
 
-def _translated(successor: Successor, data: Mapping[str, Any]) -> Translation:
-    findings = Findings()
-    payload = apply(successor.place, data, _DATA, findings)
-    if successor.always:
-        payload = joined(payload, successor.always)
-    placed = successor.place.rows.get("status") is not None
-    code = None if placed else _code(data, "status")
-    if successor.folded:
-        findings.misfit |= code is None and data.get("status") is not None
-        _fold(payload, successor.folded, code)
-    results = tuple(_results(successor, data, findings)) if findings.unplaced else ()
+def _translate_known(legacy_type: LegacyType, data: Mapping[str, Any]) -> Translation:
+    report = MappingReport()
+    payload = apply(legacy_type.table, data, _DATA, report)
+    if legacy_type.constants:
+        payload = deep_merge(payload, legacy_type.constants)
+    has_status_field = legacy_type.table.rows.get("status") is not None
+    code = None if has_status_field else _code(data, "status")
+    if legacy_type.fold_status_into:
+        report.nonconforming |= code is None and data.get("status") is not None
+        _fold_status(payload, legacy_type.fold_status_into, code)
+    results = tuple(_unmapped_results(legacy_type, data, report)) if report.unmapped_members else ()
     return Translation(
-        type=successor.type,
+        type=legacy_type.type,
         known=True,
         payload=payload,
-        unmapped=tuple(findings.unmapped),
+        unknown_paths=tuple(report.unknown_paths),
         results=results,
-        misfit=findings.misfit,
-        own_code=code,
-        own_message=_message(data, code),
+        nonconforming=report.nonconforming,
+        top_level_code=code,
+        top_level_message=_message(data, code),
     )
 
 
-def _results(successor: Successor, data: Mapping[str, Any], findings: Findings) -> Iterator[Result]:
+def _unmapped_results(legacy_type: LegacyType, data: Mapping[str, Any], report: MappingReport) -> Iterator[SubtaskResult]:
     """Give the results of the subtasks that have no place in the payload."""
-    for path, members in findings.unplaced:
+    for path, members in report.unmapped_members:
         if path == _DATA:  # whose own result is `own_code`
-            yield from _results_below(members)
+            yield from _nested_results(members)
         else:
             is_element = type(path) is tuple and type(path[1]) is int
-            position = _position(successor.place.rows, data, path) if is_element else ""
-            yield from results_in(Unplaced(position or spelled(path), spelled(path), members, is_element))
+            position = _position(legacy_type.table.rows, data, path) if is_element else ""
+            yield from find_results(UnmappedPart(position or format_path(path), format_path(path), members, is_element))
 
 
-def _results_below(members: Mapping[str, Any]) -> Iterator[Result]:
+def _nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
     """Give the results in the objects and arrays among the members of ``data``."""
     for key, value in members.items():
-        if type(value) in _NESTING:
+        if type(value) in _CONTAINER_TYPES:
             path = f"{_DATA}.{key}"
-            yield from results_in(Unplaced(path, path, value))
+            yield from find_results(UnmappedPart(path, path, value))
 
 
 def _position(rows: Mapping[str, Rule], data: Mapping[str, Any], path: Any) -> str:  # noqa: ANN401 - a path
@@ -104,22 +104,22 @@ def _position(rows: Mapping[str, Rule], data: Mapping[str, Any], path: Any) -> s
     """
     (holder, key), index = path
     rule = rows.get(key) if holder == _DATA else None
-    if not isinstance(rule, Objects):
+    if not isinstance(rule, MapObjects):
         return ""
     element = data[key][index]
     kind = element.get("Type") or element.get("taskType")
     task = f"{kind}Task".replace(".", "")
     position = f"{rule.to}[{index}]"
-    return f"{position}.{task}" if task in rule.place.struct.__struct_fields__ else position
+    return f"{position}.{task}" if task in rule.table.struct.__struct_fields__ else position
 
 
-def _fold(payload: dict[str, Any], name: str, code: int | str | None) -> None:
+def _fold_status(payload: dict[str, Any], name: str, code: int | str | None) -> None:
     """Give the code of all to each element that has none of its own."""
     elements = payload.get(name)
     if code is not None and isinstance(elements, list):
-        alone = {"ErrCode": code}  # one for all that have nothing else: they may be a million
+        code_only = {"ErrCode": code}  # one for all that have nothing else: they may be a million
         payload[name] = [
-            (element | alone if element else alone)
+            (element | code_only if element else code_only)
             if isinstance(element, dict) and element.get("ErrCode") is None
             else element
             for element in elements
@@ -142,7 +142,7 @@ def _message(data: Mapping[str, object], code: int | str | None) -> str:
     return message if code is not None and isinstance(message, str) else ""
 
 
-def _text(data: Mapping[str, object], *keys: str) -> str:
+def _id_text(data: Mapping[str, object], *keys: str) -> str:
     """Read an id: the first text that is not empty, or an integer's digits."""
     for key in keys:
         value = data.get(key)

@@ -10,12 +10,12 @@ from typing import Any
 from msgspec import Struct
 
 # Deeper than any body that was seen; what lies deeper has no vote.
-DEPTH_MAX = 16
+SEARCH_DEPTH_MAX = 16
 
 _RESULT_KEYS = (("errCode", "ErrCode"), ("errCodeExt", "ErrCodeExt"), ("message", "Message"))
 
 
-class Unplaced(Struct, frozen=True):
+class UnmappedPart(Struct, frozen=True):
     """A part of a legacy body without a place in the payload.
 
     ``path`` is its position in the payload where it has one, else as ``delivered``, the path in the body.
@@ -24,50 +24,50 @@ class Unplaced(Struct, frozen=True):
     """
 
     path: str
-    delivered: str
+    source_path: str
     value: Any
     is_element: bool = False
 
-    def below(self, step: str, value: Any, *, is_element: bool = False) -> "Unplaced":  # noqa: ANN401 - any JSON value
+    def child(self, step: str, value: Any, *, is_element: bool = False) -> "UnmappedPart":  # noqa: ANN401 - any JSON value
         """Give a member or an element of this part, which has no position in the payload."""
-        path = self.delivered + step
-        return Unplaced(path, path, value, is_element)
+        path = self.source_path + step
+        return UnmappedPart(path, path, value, is_element)
 
 
-class Result(Struct, frozen=True):
+class SubtaskResult(Struct, frozen=True):
     """What one subtask reports, under the names of 3.0 (ErrCode, ErrCodeExt, Status, Message)."""
 
     path: str
-    delivered: str
+    source_path: str
     result: dict[str, Any]
 
 
-def results_in(part: Unplaced, depth: int = DEPTH_MAX) -> Iterator[Result]:
+def find_results(part: UnmappedPart, depth: int = SEARCH_DEPTH_MAX) -> Iterator[SubtaskResult]:
     """Give what the objects in ``part`` report, itself included, in the order of the body."""
     if type(part.value) is list:
         children = [
-            part.below(f"[{index}]", child, is_element=True)
+            part.child(f"[{index}]", child, is_element=True)
             for index, child in enumerate(part.value)
-            if child and type(child) in _NESTING
+            if child and type(child) in _CONTAINER_TYPES
         ]
     else:
-        result = _result_of(part.value, is_element=part.is_element)
+        result = _read_result(part.value, is_element=part.is_element)
         if result:
-            yield Result(part.path, part.delivered, result)
+            yield SubtaskResult(part.path, part.source_path, result)
         children = [
-            part.below(f".{key}", child)
+            part.child(f".{key}", child)
             for key, child in part.value.items()
-            if child and type(child) in _NESTING
+            if child and type(child) in _CONTAINER_TYPES
         ]
     if depth:
         for child in children:
-            yield from results_in(child, depth - 1)
+            yield from find_results(child, depth - 1)
 
 
-_NESTING = {dict, list}
+_CONTAINER_TYPES = {dict, list}
 
 
-def _result_of(value: Mapping[str, Any], *, is_element: bool) -> dict[str, Any]:
+def _read_result(value: Mapping[str, Any], *, is_element: bool) -> dict[str, Any]:
     """Read the result keys of an object; empty where it has none."""
     result = {
         name: value[key]

@@ -15,7 +15,7 @@ from yarl import URL
 
 SERVER_NAME = "vod-event-bridge"  # else aiohttp writes its own and Python's version
 
-_BODY_MAX_TIME_S = 0.0  # a body that nobody reads is not waited for
+_LINGERING_TIME_S = 0.0  # a body that nobody reads is not waited for
 
 
 class _Protocol(web.RequestHandler):
@@ -47,7 +47,7 @@ class _Protocol(web.RequestHandler):
         self.logger.debug(*args, **kw)  # type: ignore[arg-type] # the library's signature
 
 
-def _request_of(
+def _make_request(
     message: RawRequestMessage,
     payload: StreamReader,
     protocol: web.RequestHandler,
@@ -63,16 +63,16 @@ def _request_of(
 class HttpServer:
     """Makes the protocol of a connection; ``answer`` gives the response to a request."""
 
-    def __init__(self, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._server = web.Server(answer, request_factory=_request_of, access_log=None)
+    def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
+        self._server = web.Server(handle, request_factory=_make_request, access_log=None)
 
-    def protocol(self) -> asyncio.Protocol:
+    def make_protocol(self) -> asyncio.Protocol:
         """Make the protocol of one connection; it is what a request names as its ``protocol``."""
         return _Protocol(
             self._server,
             loop=asyncio.get_running_loop(),
             access_log=None,  # type: ignore[arg-type] # as web.Server itself passes it on
-            lingering_time=_BODY_MAX_TIME_S,
+            lingering_time=_LINGERING_TIME_S,
         )
 
     async def stop(self, within_s: float) -> None:

@@ -19,88 +19,88 @@ from msgspec import Struct
 
 CONNECTIONS_MAX = 64
 
-_REQUEST_WITHIN_S = 5.0
-_ANSWER_WITHIN_S = 5.0
-_IDLE_S = 90.0
-_CLOSED_WITHIN_S = 1.0
-_SWEEP_EVERY_S = 0.25
-_ACCEPT_AGAIN_S = 0.1
+_REQUEST_TIMEOUT_S = 5.0
+_RESPONSE_TIMEOUT_S = 5.0
+_IDLE_TIMEOUT_S = 90.0
+_CLOSE_TIMEOUT_S = 1.0
+_SWEEP_INTERVAL_S = 0.25
+_ACCEPT_RETRY_S = 0.1
 _BACKLOG = 128
-_CLOSING = 4  # those that go for a new one are there for another turn of the loop
-_TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_CLOSING_MAX = 4  # those that go for a new one are there for another turn of the loop
+_TIMEOUT_RESPONSE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-class State(Enum):
+class ConnectionState(Enum):
     """What a connection is doing; the time of its last change counts."""
 
-    ARRIVING = auto()
-    ANSWERING = auto()
+    READING = auto()
+    RESPONDING = auto()
     IDLE = auto()
     CLOSING = auto()
 
 
-_LIMITS_S = {
-    State.ARRIVING: _REQUEST_WITHIN_S,
-    State.ANSWERING: _ANSWER_WITHIN_S,
-    State.IDLE: _IDLE_S,
-    State.CLOSING: _CLOSED_WITHIN_S,
+_STATE_TIMEOUTS_S = {
+    ConnectionState.READING: _REQUEST_TIMEOUT_S,
+    ConnectionState.RESPONDING: _RESPONSE_TIMEOUT_S,
+    ConnectionState.IDLE: _IDLE_TIMEOUT_S,
+    ConnectionState.CLOSING: _CLOSE_TIMEOUT_S,
 }
 
 
-class Pace(Struct):
+class RateLimiter(Struct):
     """Lets ``burst`` through at once, and one each ``every_s`` from then on."""
 
-    every_s: float
+    interval_s: float
     burst: int
-    next_at: float = 0.0
+    next_at_s: float = 0.0
 
-    def wait_s(self, now: float) -> float:
+    def reserve_wait_s(self, now_s: float) -> float:
         """Give the seconds to wait before the next one, which is counted as let through."""
-        self.next_at = max(self.next_at, now) + self.every_s
-        return max(0.0, self.next_at - now - self.burst * self.every_s)
+        self.next_at_s = max(self.next_at_s, now_s) + self.interval_s
+        return max(0.0, self.next_at_s - now_s - self.burst * self.interval_s)
 
 
-class Connection(asyncio.Protocol):
+class AdminConnection(asyncio.Protocol):
     """One client: hands everything to ``http``, and notes what state it is in."""
 
-    def __init__(self, connections: "Connections", http: asyncio.Protocol) -> None:
+    def __init__(self, connections: "AdminConnections", http: asyncio.Protocol) -> None:
         self._connections = connections
         self._http = http
         self._transport: asyncio.Transport | None = None
-        self._sent_some = False
-        self.state = State.ARRIVING
-        self.since = connections.clock()
+        self._has_received = False
+        self.state = ConnectionState.READING
+        self.since_s = connections.clock()
 
-    def enter(self, state: State) -> None:
+    def enter(self, state: ConnectionState) -> None:
         """Note what it does from now on."""
-        if self.state is not State.CLOSING:
-            self.state, self.since = state, self._connections.clock()
+        if self.state is not ConnectionState.CLOSING:
+            self.state, self.since_s = state, self._connections.clock()
 
     def close(self) -> None:
         """Close it, with an answer where a request had begun; at once where that was tried before."""
-        transport, was = self._transport, self.state
-        self.enter(State.CLOSING)
+        transport, previous = self._transport, self.state
+        self.enter(ConnectionState.CLOSING)
         if transport is None:
             return
-        if was in (State.ANSWERING, State.CLOSING):
+        if previous in (ConnectionState.RESPONDING, ConnectionState.CLOSING):
             transport.abort()
             return
-        if was is State.ARRIVING and self._sent_some:
-            transport.write(_TIMED_OUT)
+        if previous is ConnectionState.READING and self._has_received:
+            transport.write(_TIMEOUT_RESPONSE)
         transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin (asyncio calls this)."""
         self._transport = transport  # type: ignore[assignment] # a stream's is a Transport
         self._http.connection_made(transport)
-        if self.state is State.CLOSING:
+        if self.state is ConnectionState.CLOSING:
             self.close()
 
     def data_received(self, data: bytes) -> None:
         """Take what a client sent."""
-        self._sent_some = True
-        if self.state is State.IDLE:
-            self.enter(State.ARRIVING)
+        self._has_received = True
+        if self.state is ConnectionState.IDLE:
+            self.enter(ConnectionState.READING)
         self._http.data_received(data)
 
     def eof_received(self) -> bool | None:
@@ -118,141 +118,141 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._http.connection_lost(exc)
-        self._connections.lost(self)
+        self._connections.remove(self)
 
 
-class Connections:
+class AdminConnections:
     """All clients. ``protocol`` makes the HTTP side of one; ``clock`` gives seconds that never go back."""
 
-    def __init__(self, protocol: Callable[[], asyncio.Protocol], clock: Callable[[], float]) -> None:
+    def __init__(self, make_protocol: Callable[[], asyncio.Protocol], clock: Callable[[], float]) -> None:
         self.clock = clock
-        self._protocol = protocol
-        self._present: dict[object, Connection] = {}
-        self._listening: list[socket.socket] = []
-        self._reserved: list[int] = []
-        self._opening: set[asyncio.Task[None]] = set()
-        self._accepts = Pace(every_s=0.01, burst=CONNECTIONS_MAX)
-        self._paused: asyncio.TimerHandle | None = None
-        self._sweeping: asyncio.TimerHandle | None = None
+        self._make_protocol = make_protocol
+        self._by_protocol: dict[object, AdminConnection] = {}
+        self._listeners: list[socket.socket] = []
+        self._reserved_fds: list[int] = []
+        self._opening_tasks: set[asyncio.Task[None]] = set()
+        self._accept_limiter = RateLimiter(interval_s=0.01, burst=CONNECTIONS_MAX)
+        self._resume_timer: asyncio.TimerHandle | None = None
+        self._sweep_timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
-        return len(self._present)
+        return len(self._by_protocol)
 
-    def of(self, http: object) -> Connection | None:
+    def find(self, http: object) -> AdminConnection | None:
         """Give the connection that a request came on, by the protocol that it names."""
-        return self._present.get(http)
+        return self._by_protocol.get(http)
 
-    def start(self, listening: list[socket.socket]) -> None:
+    def start(self, listeners: list[socket.socket]) -> None:
         """Accept on bound sockets. Raises OSError."""
-        self._listening = listening
-        for one in listening:
+        self._listeners = listeners
+        for one in listeners:
             one.listen(_BACKLOG)
-        self._reserve()
-        self._resume()
+        self._reserve_fds()
+        self._resume_accepting()
         self._sweep()
 
     def stop_accepting(self) -> None:
         """Close the listening sockets; connections stay."""
-        self._pause()
-        for one in self._listening:
+        self._pause_accepting()
+        for one in self._listeners:
             one.close()
-        self._listening = []
+        self._listeners = []
 
     def stop(self) -> None:
         """Close everything at once."""
         self.stop_accepting()
-        for timer in (self._paused, self._sweeping):
+        for timer in (self._resume_timer, self._sweep_timer):
             if timer is not None:
                 timer.cancel()
-        for task in self._opening:
+        for task in self._opening_tasks:
             task.cancel()
-        for connection in [*self._present.values()]:
+        for connection in [*self._by_protocol.values()]:
             connection.close()
             connection.close()
-        for descriptor in self._reserved:
+        for descriptor in self._reserved_fds:
             os.close(descriptor)
-        self._reserved.clear()
+        self._reserved_fds.clear()
 
-    def lost(self, connection: Connection) -> None:
+    def remove(self, connection: AdminConnection) -> None:
         """Forget a connection that has ended, and keep its descriptor for another."""
-        for http, one in [*self._present.items()]:
+        for http, one in [*self._by_protocol.items()]:
             if one is connection:
-                del self._present[http]
-        self._reserve()
+                del self._by_protocol[http]
+        self._reserve_fds()
 
-    def _accept(self, listening: socket.socket) -> None:
-        if len(self._present) >= CONNECTIONS_MAX and self._victim() is None:
-            self._pause_for(_ACCEPT_AGAIN_S)  # every one is being answered: that ends by itself
+    def _accept(self, listener: socket.socket) -> None:
+        if len(self._by_protocol) >= CONNECTIONS_MAX and self._choose_victim() is None:
+            self._pause_accepting_for(_ACCEPT_RETRY_S)  # every one is being answered: that ends by itself
             return
-        if self._reserved:
-            os.close(self._reserved.pop())
+        if self._reserved_fds:
+            os.close(self._reserved_fds.pop())
         try:
-            client, _ = listening.accept()
+            client, _ = listener.accept()
         except (BlockingIOError, ConnectionError, InterruptedError):
-            self._reserve()
+            self._reserve_fds()
             return
         except OSError:  # no descriptor, no memory
-            self._pause_for(_ACCEPT_AGAIN_S)
+            self._pause_accepting_for(_ACCEPT_RETRY_S)
             return
-        if len(self._present) >= CONNECTIONS_MAX and (victim := self._victim()) is not None:
+        if len(self._by_protocol) >= CONNECTIONS_MAX and (victim := self._choose_victim()) is not None:
             victim.close()
         client.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        http = self._protocol()
-        connection = self._present[http] = Connection(self, http)
+        http = self._make_protocol()
+        connection = self._by_protocol[http] = AdminConnection(self, http)
         opening = asyncio.get_running_loop().create_task(self._open(connection, client))
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
-        if wait_s := self._accepts.wait_s(asyncio.get_running_loop().time()):
-            self._pause_for(wait_s)
+        self._opening_tasks.add(opening)
+        opening.add_done_callback(self._opening_tasks.discard)
+        if wait_s := self._accept_limiter.reserve_wait_s(asyncio.get_running_loop().time()):
+            self._pause_accepting_for(wait_s)
 
-    async def _open(self, connection: Connection, client: socket.socket) -> None:
+    async def _open(self, connection: AdminConnection, client: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
         except BaseException as error:
             client.close()
-            self.lost(connection)
+            self.remove(connection)
             if not isinstance(error, OSError):
                 raise
 
-    def _victim(self) -> Connection | None:
+    def _choose_victim(self) -> AdminConnection | None:
         """Choose who is closed for a new one; those that are being closed give their place up soon."""
-        for state in (State.IDLE, State.ARRIVING):
-            those = [one for one in self._present.values() if one.state is state]
-            if those:
-                return min(those, key=lambda one: one.since)
+        for state in (ConnectionState.IDLE, ConnectionState.READING):
+            candidates = [one for one in self._by_protocol.values() if one.state is state]
+            if candidates:
+                return min(candidates, key=lambda one: one.since_s)
         return None
 
-    def _pause(self) -> None:
-        for one in self._listening:
+    def _pause_accepting(self) -> None:
+        for one in self._listeners:
             asyncio.get_running_loop().remove_reader(one)
 
-    def _pause_for(self, seconds: float) -> None:
-        self._pause()
-        if self._paused is not None:
-            self._paused.cancel()
-        self._paused = asyncio.get_running_loop().call_later(seconds, self._resume)
+    def _pause_accepting_for(self, seconds: float) -> None:
+        self._pause_accepting()
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+        self._resume_timer = asyncio.get_running_loop().call_later(seconds, self._resume_accepting)
 
-    def _resume(self) -> None:
-        self._paused = None
-        for one in self._listening:
+    def _resume_accepting(self) -> None:
+        self._resume_timer = None
+        for one in self._listeners:
             asyncio.get_running_loop().add_reader(one, self._accept, one)
 
     def _sweep(self) -> None:
         # First: what fails below must not be the last sweep.
-        self._sweeping = asyncio.get_running_loop().call_later(_SWEEP_EVERY_S, self._sweep)
+        self._sweep_timer = asyncio.get_running_loop().call_later(_SWEEP_INTERVAL_S, self._sweep)
         now = self.clock()
-        for connection in [*self._present.values()]:
-            if now - connection.since > _LIMITS_S[connection.state]:
+        for connection in [*self._by_protocol.values()]:
+            if now - connection.since_s > _STATE_TIMEOUTS_S[connection.state]:
                 connection.close()
 
-    def _reserve(self) -> None:
+    def _reserve_fds(self) -> None:
         """Keep a descriptor open for each client that is not there, and for those that have to go first."""
         with suppress(OSError):  # none is left now: it is tried again when the next client goes
-            while self._listening and len(self._reserved) + len(self._present) < CONNECTIONS_MAX + _CLOSING:
-                self._reserved.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+            while self._listeners and len(self._reserved_fds) + len(self._by_protocol) < CONNECTIONS_MAX + _CLOSING_MAX:
+                self._reserved_fds.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 
-def bound(host: str, port: int) -> list[socket.socket]:
+def bind_all(host: str, port: int) -> list[socket.socket]:
     """Bind to every address that ``host`` stands for ("": all, IPv4 and IPv6), all on one port.
 
     Raises OSError where one is taken, or none can be had.

@@ -11,16 +11,16 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from bridge.core.printable import json_escaped
 from bridge.io.admin.aiohttp_server import SERVER_NAME, HttpServer
-from bridge.io.admin.connections import Connections, Pace, State, bound
+from bridge.io.admin.connections import AdminConnections, RateLimiter, ConnectionState, bind_all
 from bridge.io.admin.hosts import is_allowed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_METRICS_KEPT_S = 1.0
+_METRICS_CACHE_S = 1.0
 # Rendering and answering: about 3 % of a loop at most, whoever asks in a loop of its own.
-_ANSWER_EVERY_S = 0.01
-_ANSWERS_AT_ONCE = 30
-_STOP_S = 1.0
+_RESPONSE_INTERVAL_S = 0.01
+_RESPONSE_BURST = 30
+_STOP_TIMEOUT_S = 1.0
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
@@ -41,32 +41,32 @@ class Admin:
     def __init__(
         self,
         readiness: Callable[[], Readiness],
-        exposition: Callable[[], bytes],
+        render_metrics: Callable[[], bytes],
         *,
         allowed_hosts: Collection[str] = (),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._readiness = readiness
-        self._exposition = exposition
+        self._render_metrics = render_metrics
         self._allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
         self._monotonic = monotonic
         self._was_ready = False
-        self._metrics = b""
-        self._metrics_at = -_METRICS_KEPT_S
-        self._pace = Pace(every_s=_ANSWER_EVERY_S, burst=_ANSWERS_AT_ONCE)
-        self._endpoints: dict[str, Callable[[], web.Response]] = {
-            "/livez": lambda: _status(200, "alive", []),
-            "/readyz": self._ready,
-            "/metrics": self._show_metrics,
+        self._metrics_body = b""
+        self._metrics_at_s = -_METRICS_CACHE_S
+        self._limiter = RateLimiter(interval_s=_RESPONSE_INTERVAL_S, burst=_RESPONSE_BURST)
+        self._routes: dict[str, Callable[[], web.Response]] = {
+            "/livez": lambda: _json_response(200, "alive", []),
+            "/readyz": self._readyz,
+            "/metrics": self._metrics_response,
         }
         self._http: HttpServer | None = None
-        self._connections: Connections | None = None
+        self._connections: AdminConnections | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; returns the port. Raises OSError where it is taken."""
-        sockets = bound(host, port)
-        self._http = HttpServer(self._answer)
-        self._connections = Connections(self._http.protocol, self._monotonic)
+        sockets = bind_all(host, port)
+        self._http = HttpServer(self._handle)
+        self._connections = AdminConnections(self._http.make_protocol, self._monotonic)
         self._connections.start(sockets)
         number: int = sockets[0].getsockname()[1]
         return number
@@ -76,64 +76,64 @@ class Admin:
         if self._connections is None or self._http is None:
             return
         self._connections.stop_accepting()
-        await self._http.stop(_STOP_S)
+        await self._http.stop(_STOP_TIMEOUT_S)
         self._connections.stop()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = self._connections and self._connections.of(request.protocol)
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = self._connections and self._connections.find(request.protocol)
         if connection:
-            connection.enter(State.ANSWERING)
+            connection.enter(ConnectionState.RESPONDING)
         try:
-            if wait_s := self._pace.wait_s(asyncio.get_running_loop().time()):
+            if wait_s := self._limiter.reserve_wait_s(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
-            response = self._response(request)
+            response = self._respond(request)
             response.headers["Server"] = SERVER_NAME
             await response.prepare(request)
             await response.write_eof()
             return response
         finally:
             if connection:
-                connection.enter(State.IDLE)
+                connection.enter(ConnectionState.IDLE)
 
-    def _response(self, request: web.BaseRequest) -> web.Response:
+    def _respond(self, request: web.BaseRequest) -> web.Response:
         try:
-            return self._page(request)
+            return self._route(request)
         except Exception:  # a page's bug must not look like a dead process
             log.exception("internal", page=request.path)
-            return _status(500, "failed", [])
+            return _json_response(500, "failed", [])
 
-    def _page(self, request: web.BaseRequest) -> web.Response:
-        endpoint = self._endpoints.get(request.path)
+    def _route(self, request: web.BaseRequest) -> web.Response:
+        endpoint = self._routes.get(request.path)
         if endpoint is None:
             if not is_allowed(request.headers.get("Host", ""), self._allowed_hosts):
-                return _status(421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", [])
-            return _status(404, "no such page; /livez, /readyz and /metrics are here", [])
+                return _json_response(421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", [])
+            return _json_response(404, "no such page; /livez, /readyz and /metrics are here", [])
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return endpoint()
 
-    def _show_metrics(self) -> web.Response:
+    def _metrics_response(self) -> web.Response:
         # Rendering takes some 3 ms of the event loop: once a second, whoever asks how often.
         now = self._monotonic()
-        if now - self._metrics_at >= _METRICS_KEPT_S:
-            self._metrics, self._metrics_at = self._exposition(), now
-        return web.Response(body=self._metrics, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        if now - self._metrics_at_s >= _METRICS_CACHE_S:
+            self._metrics_body, self._metrics_at_s = self._render_metrics(), now
+        return web.Response(body=self._metrics_body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _ready(self) -> web.Response:
+    def _readyz(self) -> web.Response:
         now = self._readiness()
         # A door taken out of the load balancer answers 502 at once, and to the vendor that is a yes: once
         # ready, the bridge stays in it until it stops, however ill it is.
         self._was_ready = self._was_ready or now.ready
         if now.stopping:
-            return _status(503, "stopping", now.degraded)
+            return _json_response(503, "stopping", now.degraded)
         if not self._was_ready:
-            return _status(503, "starting", now.degraded)
-        return _status(200, "degraded" if now.degraded or not now.ready else "ready", now.degraded)
+            return _json_response(503, "starting", now.degraded)
+        return _json_response(200, "degraded" if now.degraded or not now.ready else "ready", now.degraded)
 
 
-def _status(code: int, word: str, degraded: list[str]) -> web.Response:
+def _json_response(code: int, status: str, degraded: list[str]) -> web.Response:
     return web.Response(
         status=code,
-        text=json_escaped(json.encode({"status": word, "degraded": degraded}).decode()),
+        text=json_escaped(json.encode({"status": status, "degraded": degraded}).decode()),
         content_type="application/json",
     )

@@ -6,7 +6,7 @@ Another one's shard or rights are not ours.
 
 from collections.abc import Callable
 
-MISSES_TO_OPEN = 3
+FAILURES_TO_OPEN = 3
 
 
 class CircuitBreaker:
@@ -21,19 +21,19 @@ class CircuitBreaker:
         self.is_open = False
         self.reason = ""
         self._on_change = on_change
-        self._misses = 0
+        self._consecutive_failures = 0
 
-    def missed(self, reason: str) -> None:
+    def record_failure(self, reason: str) -> None:
         """Count a call that Redis did not answer, or refused."""
-        self._misses += 1
+        self._consecutive_failures += 1
         self.reason = reason
-        if not self.is_open and self._misses >= MISSES_TO_OPEN:
+        if not self.is_open and self._consecutive_failures >= FAILURES_TO_OPEN:
             self.is_open = True
             self._on_change(self)
 
-    def answered(self) -> None:
+    def record_success(self) -> None:
         """Note a call that Redis answered as it should."""
-        self._misses = 0
+        self._consecutive_failures = 0
         if self.is_open:
             self.is_open = False
             self._on_change(self)

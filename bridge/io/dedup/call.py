@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-_STALLED_S = 0.02
-_TURNS_BEFORE_A_MISS = 3
+_LOOP_STALL_S = 0.02
+_GRACE_TURNS = 3
 
 
-class Call:
+class TimedCall:
     """What is heard of a call: its answer, or None where none came within ``limit_s``.
 
     ``told`` is told either, once, and how long that took in seconds. The call itself is never cancelled: what
@@ -15,31 +15,31 @@ class Call:
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, limit_s: float, told: Callable[[str | None, float], None]
+        self, loop: asyncio.AbstractEventLoop, limit_s: float, on_result: Callable[[str | None, float], None]
     ) -> None:
         self._loop = loop
         self._limit_s = limit_s
-        self._told = told
-        self._wait: asyncio.Handle | None = loop.call_later(limit_s, self._weigh)
-        self._began = loop.time()
+        self._on_result = on_result
+        self._timer: asyncio.Handle | None = loop.call_later(limit_s, self._on_timeout)
+        self._started_at = loop.time()
 
-    def end(self, answer: str | None) -> None:
+    def finish(self, reply: str | None) -> None:
         """Tell the answer, or that there is none, unless it was given up before."""
-        if self._wait is not None:
-            self._wait.cancel()
-            self._wait = None
-            self._told(answer, self._loop.time() - self._began)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._on_result(reply, self._loop.time() - self._started_at)
 
-    def _weigh(self) -> None:
-        late = self._loop.time() - self._began - self._limit_s
-        if late > _STALLED_S:
+    def _on_timeout(self) -> None:
+        overdue_s = self._loop.time() - self._started_at - self._limit_s
+        if overdue_s > _LOOP_STALL_S:
             # Our own loop stood still, so that the timer fired before a socket was read: look as long again.
-            self._wait = self._loop.call_later(min(late, self._limit_s), self._turn, _TURNS_BEFORE_A_MISS)
+            self._timer = self._loop.call_later(min(overdue_s, self._limit_s), self._grace, _GRACE_TURNS)
         else:
-            self._turn(_TURNS_BEFORE_A_MISS)
+            self._grace(_GRACE_TURNS)
 
-    def _turn(self, left: int) -> None:
-        if left:
-            self._wait = self._loop.call_soon(self._turn, left - 1)
+    def _grace(self, turns_left: int) -> None:
+        if turns_left:
+            self._timer = self._loop.call_soon(self._grace, turns_left - 1)
         else:
-            self.end(None)
+            self.finish(None)

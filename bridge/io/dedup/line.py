@@ -11,52 +11,52 @@ from msgspec import Struct
 
 from bridge.core.claim import Claim
 from bridge.io.dedup.breaker import CircuitBreaker
-from bridge.telling import Told
+from bridge.telling import Promise
 
-_BATCH = 256
-_LOADED = 8
+_MAX_BATCH = 256
+_LINGER_MIN_BATCH = 8
 
-_KEY, _GROUP = attrgetter("key"), attrgetter("group")
+_KEY, _STATE_GROUP = attrgetter("key"), attrgetter("group")
 
 
-class Batch(Struct):
+class ClaimBatch(Struct):
     """What one call says and asks: how claims ended, and questions; each with its text and who is told."""
 
-    endings: list[Claim] = []
-    said: list[str] = []
-    heard: list[Told[bool]] = []
-    questions: list[Claim] = []
-    asked: list[str] = []
-    answers: list[Told[Claim]] = []
+    settlements: list[Claim] = []
+    encoded_settlements: list[str] = []
+    settled: list[Promise[bool]] = []
+    claims: list[Claim] = []
+    encoded_claims: list[str] = []
+    results: list[Promise[Claim]] = []
 
     def __len__(self) -> int:
-        return len(self.endings) + len(self.questions)
+        return len(self.settlements) + len(self.claims)
 
     def keys(self) -> list[str]:
         """List all keys, in the order in which memory.lua reads them."""
-        questions = self.questions
-        return [*map(_KEY, self.endings), *map(_KEY, questions), *filter(None, map(_GROUP, questions))]
+        questions = self.claims
+        return [*map(_KEY, self.settlements), *map(_KEY, questions), *filter(None, map(_STATE_GROUP, questions))]
 
-    def cut(self) -> tuple["Batch", "Batch"]:
+    def split(self) -> tuple["ClaimBatch", "ClaimBatch"]:
         """Cut it into what fits into one call, and what is left."""
-        share = min(len(self.questions), _BATCH // 2)  # renewals must not keep all questions waiting
-        ends = min(len(self.endings), _BATCH - share)
-        return self._part(slice(ends), slice(_BATCH - ends)), self._part(
-            slice(ends, None), slice(_BATCH - ends, None)
+        claim_share = min(len(self.claims), _MAX_BATCH // 2)  # renewals must not keep all questions waiting
+        ends = min(len(self.settlements), _MAX_BATCH - claim_share)
+        return self._slice(slice(ends), slice(_MAX_BATCH - ends)), self._slice(
+            slice(ends, None), slice(_MAX_BATCH - ends, None)
         )
 
-    def _part(self, ends: slice, asks: slice) -> "Batch":
-        return Batch(
-            self.endings[ends],
-            self.said[ends],
-            self.heard[ends],
-            self.questions[asks],
-            self.asked[asks],
-            self.answers[asks],
+    def _slice(self, settlements: slice, claims: slice) -> "ClaimBatch":
+        return ClaimBatch(
+            self.settlements[settlements],
+            self.encoded_settlements[settlements],
+            self.settled[settlements],
+            self.claims[claims],
+            self.encoded_claims[claims],
+            self.results[claims],
         )
 
 
-class Line:
+class ClaimBatcher:
     """One application's line to Redis: a call is under way, what comes meanwhile leaves with the next.
 
     One call at a time keeps the order in which one process received its deliveries. Under load calls leave at
@@ -67,64 +67,64 @@ class Line:
     def __init__(
         self,
         breaker: CircuitBreaker,
-        carry: Callable[["Line"], Coroutine[None, None, None]],
-        gather_s: float,
+        send: Callable[["ClaimBatcher"], Coroutine[None, None, None]],
+        linger_s: float,
     ) -> None:
         self.breaker = breaker
-        self._carry = carry
-        self._gather_s = gather_s
-        self._next = Batch()
-        self._left_at = 0.0
-        self._load = 0
+        self._send = send
+        self._linger_s = linger_s
+        self._next = ClaimBatch()
+        self._sent_at = 0.0
+        self._last_size = 0
         self._calls: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
-        self.busy = False
+        self.in_flight = False
 
-    def ask(self, claim: Claim) -> Told[Claim]:
+    def claim(self, claim: Claim) -> Promise[Claim]:
         """Ask for ``claim`` with the next call."""
-        answer: Told[Claim] = Told()
-        waiting = self._next
-        waiting.questions.append(claim)
-        waiting.asked.append(claim.asked())
-        waiting.answers.append(answer)
-        if not self.busy:
-            self._leave()
-        return answer
+        result: Promise[Claim] = Promise()
+        queued = self._next
+        queued.claims.append(claim)
+        queued.encoded_claims.append(claim.encode_claim())
+        queued.results.append(result)
+        if not self.in_flight:
+            self._flush()
+        return result
 
-    def end(self, claim: Claim, how: str) -> Told[bool]:
+    def settle(self, claim: Claim, settlement: str) -> Promise[bool]:
         """Say with the next call how ``claim`` ends; tells whether that was heard."""
-        heard: Told[bool] = Told()
-        waiting = self._next
-        waiting.endings.append(claim)
-        waiting.said.append(claim.ending(how))
-        waiting.heard.append(heard)
-        if not self.busy:
-            self._leave()
+        heard: Promise[bool] = Promise()
+        queued = self._next
+        queued.settlements.append(claim)
+        queued.encoded_settlements.append(claim.encode_settlement(settlement))
+        queued.settled.append(heard)
+        if not self.in_flight:
+            self._flush()
         return heard
 
-    def take(self) -> Batch:
+    def next_batch(self) -> ClaimBatch:
         """Take what leaves with this call."""
-        waiting = self._next
-        batch, self._next = (waiting, Batch()) if len(waiting) <= _BATCH else waiting.cut()
-        self._left_at, self._load = self._loop.time(), len(batch)
+        queued = self._next
+        batch, self._next = (queued, ClaimBatch()) if len(queued) <= _MAX_BATCH else queued.split()
+        self._sent_at, self._last_size = self._loop.time(), len(batch)
         return batch
 
-    def over(self) -> None:
+    def batch_done(self) -> None:
         """Let the next call leave, where something waits for it."""
-        waiting = len(self._next)
-        if not waiting:
-            self.busy = False
+        queued = len(self._next)
+        if not queued:
+            self.in_flight = False
             return
-        gathers = self._load >= _LOADED and waiting < _BATCH  # a full call has nothing more to gather
-        rest = self._left_at + self._gather_s - self._loop.time() if gathers else 0
-        if rest > 0:
-            self._loop.call_later(rest, self._leave)
+        should_linger = self._last_size >= _LINGER_MIN_BATCH and queued < _MAX_BATCH  # a full call has nothing more to gather
+        remaining_s = self._sent_at + self._linger_s - self._loop.time() if should_linger else 0
+        if remaining_s > 0:
+            self._loop.call_later(remaining_s, self._flush)
         else:
-            self._leave()
+            self._flush()
 
-    def _leave(self) -> None:
-        self.busy = True
+    def _flush(self) -> None:
+        self.in_flight = True
         # It takes what waits when its turn comes: deliveries read in one turn of the loop leave together.
-        call = self._loop.create_task(self._carry(self))
+        call = self._loop.create_task(self._send(self))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)

@@ -14,9 +14,9 @@ from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from bridge.io.dedup.refusals import code_of
+from bridge.io.dedup.refusals import error_code
 
-Run = Callable[..., Coroutine[Any, Any, bytes]]
+ExecuteCommand = Callable[..., Coroutine[Any, Any, bytes]]
 
 
 class Script:
@@ -27,27 +27,27 @@ class Script:
         self._text = (Path(__file__).parent / name).read_text("utf-8")
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
         # A cluster's client knows which node is meant, and follows where a slot moves.
-        self._run: Run = (
+        self._execute: ExecuteCommand = (
             redis.execute_command
             if isinstance(redis, RedisCluster)
-            else Kept(redis.connection_pool).execute_command
+            else PersistentConnections(redis.connection_pool).execute_command
         )
 
     async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
         """Run it on ``keys``, which share a slot."""
         try:
             try:
-                answer = await self._run("EVALSHA", self._sha, len(keys), *keys, *arguments)
+                reply = await self._execute("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                answer = await self._run("EVAL", self._text, len(keys), *keys, *arguments)
+                reply = await self._execute("EVAL", self._text, len(keys), *keys, *arguments)
         except ResponseError as error:
-            if code_of(error) == "READONLY":
+            if error_code(error) == "READONLY":
                 await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
             raise
-        return str(answer, "ascii")
+        return str(reply, "ascii")
 
 
-class Kept:
+class PersistentConnections:
     """Connections of the library's pool that are kept from one command to the next.
 
     Its client takes one out of the pool for each command, and makes a task and two timers for the limits of
@@ -57,47 +57,47 @@ class Kept:
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
-        self._limit_s: float = pool.connection_kwargs["socket_timeout"]
-        self._free: list[Connection] = []
+        self._timeout_s: float = pool.connection_kwargs["socket_timeout"]
+        self._idle: list[Connection] = []
         self._loop = asyncio.get_running_loop()
 
-    async def execute_command(self, *words: str | int) -> bytes:
+    async def execute_command(self, *args: str | int) -> bytes:
         """Run a command as the library's client does.
 
         Raises its errors; where Redis is silent for the pool's ``socket_timeout`` the task is cancelled.
         """
-        connection = await self._take()
+        connection = await self._acquire()
         task = asyncio.current_task(self._loop)
-        limit = self._loop.call_later(self._limit_s, task.cancel)  # type: ignore[union-attr] # it runs in one
+        timer = self._loop.call_later(self._timeout_s, task.cancel)  # type: ignore[union-attr] # it runs in one
         try:
-            command = pack_command(words)  # type: ignore[arg-type] # it means a tuple of any length
+            command = pack_command(args)  # type: ignore[arg-type] # it means a tuple of any length
             await connection.send_packed_command(command, check_health=False)
-            answer: bytes = await connection.read_response(timeout=inf)
+            reply: bytes = await connection.read_response(timeout=inf)
         finally:
-            limit.cancel()
-            outworn: bool = connection.should_reconnect()  # type: ignore[no-untyped-call] # as it is there
-            if connection.is_connected and not outworn:
-                self._free.append(connection)
+            timer.cancel()
+            must_reconnect: bool = connection.should_reconnect()  # type: ignore[no-untyped-call] # as it is there
+            if connection.is_connected and not must_reconnect:
+                self._idle.append(connection)
             else:
-                await self._give_back(connection)
-        return answer
+                await self._release(connection)
+        return reply
 
-    async def _take(self) -> Connection:
-        while self._free:
-            kept = self._free.pop()
+    async def _acquire(self) -> Connection:
+        while self._idle:
+            idle = self._idle.pop()
             try:
                 # What Redis closed meanwhile is seen before anything is sent.
-                if kept.is_connected and not await kept.can_read():
-                    return kept
+                if idle.is_connected and not await idle.can_read():
+                    return idle
             except RedisError:  # it is just being closed
                 pass
-            await self._give_back(kept)
+            await self._release(idle)
         connection: Connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # as above
         connection.socket_timeout = None
         return connection
 
-    async def _give_back(self, connection: Connection) -> None:
+    async def _release(self, connection: Connection) -> None:
         # Closed by us: expecting notices of maintenance, the pool hands on also what Redis has closed.
         await connection.disconnect(nowait=True)
-        connection.socket_timeout = self._limit_s  # to connect anew takes several words and answers
+        connection.socket_timeout = self._timeout_s  # to connect anew takes several words and answers
         await self._pool.release(connection)

@@ -10,244 +10,244 @@ from typing import Protocol
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from bridge.io.ingress import window
-from bridge.io.ingress.answers import INTERNAL_ERROR, NO_ROOM, NOT_HTTP, Answer, rendered
-from bridge.io.ingress.budget import Budgets
-from bridge.io.ingress.crowd import House
-from bridge.io.ingress.receiving import Receiver
-from bridge.io.ingress.requests import Heads, Request
+from bridge.io.ingress.answers import INTERNAL_ERROR, OVERLOADED, BAD_REQUEST, HttpResponse, serialize
+from bridge.io.ingress.budget import BodyBudget
+from bridge.io.ingress.crowd import ServerContext
+from bridge.io.ingress.receiving import HttpProtocol
+from bridge.io.ingress.requests import HeadCache, Request
 
 
-class Taker(Protocol):
+class Handler(Protocol):
     """Does the work of requests, and knows the heads of those that it took before."""
 
-    heads: Heads
-    budgets: Budgets
+    head_cache: HeadCache
+    body_budget: BodyBudget
 
-    def take(self, request: Request, client: "Connection") -> None:
+    def handle(self, request: Request, connection: "Connection") -> None:
         """Begin with one request; ``client`` is told its answer, once, now or later."""
 
 
-class Connection(Receiver):
+class Connection(HttpProtocol):
     """Serves one client. The work on a request is not cancelled when the client leaves."""
 
     __slots__ = (
         "_half_closed",
-        "_handshake_over",
-        "_house",
-        "_is_silent",
-        "_over",
-        "_peer",
-        "_taker",
-        "_turning",
-        "_was_cut",
+        "_on_handshake_done",
+        "_server",
+        "_is_withholding",
+        "_finished",
+        "_peer_address",
+        "_handler",
+        "_processing",
+        "_aborted",
     )
 
     def __init__(
         self,
-        house: House,
-        taker: Taker,
+        server: ServerContext,
+        handler: Handler,
         loop: asyncio.AbstractEventLoop,
-        handshake_over: Callable[[], None] | None = None,
+        on_handshake_done: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(house.crowd, taker.heads, taker.budgets.arriving_small, house.monotonic, loop)
-        self._house = house
-        self._handshake_over = handshake_over
-        self._taker = taker
-        self._turning = False
-        self._over = False
+        super().__init__(server.connections, handler.head_cache, handler.body_budget.reading_small, server.monotonic, loop)
+        self._server = server
+        self._on_handshake_done = on_handshake_done
+        self._handler = handler
+        self._processing = False
+        self._finished = False
         self._half_closed = False
-        self._is_silent = False
-        self._was_cut = False
-        self._peer = ""
+        self._is_withholding = False
+        self._aborted = False
+        self._peer_address = ""
 
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
-        if self._handshake_over is not None:
-            self._handshake_over()
-        window.set_up(transport)
-        if self._house.shut:
-            self.cut("")
-        elif self._crowd.join(self):
-            self._house.serve(self)
+        if self._on_handshake_done is not None:
+            self._on_handshake_done()
+        window.configure_socket(transport)
+        if self._server.closed:
+            self.abort("")
+        elif self._connections.admit(self):
+            self._server.connection_opened(self)
             return
-        self._over = True
+        self._finished = True
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Let the work under way end, and whoever waits for more bytes know that none will come."""
         if self._request or self._requests or self._header_bytes:
-            self._peer = self._address()
+            self._peer_address = self._client_address()
         super().connection_lost(exc)
-        self._deaf = True
-        self._crowd.leave(self)
+        self._input_closed = True
+        self._connections.remove(self)
         self._paused = False  # nobody will read; what has come is delivered all the same
-        self._break_payload()
-        self._turn()
+        self._fail_body()
+        self._process_next()
 
     def eof_received(self) -> bool:
         """Answer what came before a client closed its half."""
         self._half_closed = True
-        self._break_payload()
-        self._turn()
+        self._fail_body()
+        self._process_next()
         if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
             return False  # TLS closes both halves at once
         request = self._request
-        answers = request is not None and (self.answering or request.is_whole)
-        return answers or self._is_silent or bool(self._requests)
+        answers = request is not None and (self.handling or request.body_complete)
+        return answers or self._is_withholding or bool(self._requests)
 
     def pause_writing(self) -> None:
         """Read no more of a client that does not read its answers."""
         super().pause_writing()
-        if not self._over:
-            self._crowd.not_reading(self, self._monotonic())
+        if not self._finished:
+            self._connections.write_stalled(self, self._monotonic())
             self._pause_reading_for_buffer()
 
     def resume_writing(self) -> None:
         """Go on with a client that reads its answers again."""
         super().resume_writing()
-        self._crowd.reading(self)
-        self._turn()
+        self._connections.write_resumed(self)
+        self._process_next()
 
     # What is done with it
 
-    def _turn(self) -> None:
+    def _process_next(self) -> None:
         """Turn to the next request, unless one is in work or its client does not read its answers."""
-        if self._turning:
+        if self._processing:
             return
-        self._turning = True
+        self._processing = True
         try:
-            self._work_through()
+            self._process_pending()
         finally:
-            self._turning = False
-        if not (self._request or self._requests or self._over):
-            if self._deaf or self._half_closed:
-                self._end(overloaded=False)
+            self._processing = False
+        if not (self._request or self._requests or self._finished):
+            if self._input_closed or self._half_closed:
+                self._finish(overloaded=False)
             else:
-                self._crowd.idle(self)
-        elif self._paused and not (self._request or self._over):
+                self._connections.mark_idle(self)
+        elif self._paused and not (self._request or self._finished):
             # Who does not read its answers may be closed when room is needed.
-            self._crowd.idle(self)
+            self._connections.mark_idle(self)
 
-    def _work_through(self) -> None:
+    def _process_pending(self) -> None:
         """Begin with request after request, as many as can be answered at once; then read on, or no more."""
         while True:
-            while self._requests and not (self._request or self._paused or self._over):
-                self._crowd.busy(self)
-                self._begin(self._requests.popleft())
-            if self._over:
+            while self._requests and not (self._request or self._paused or self._finished):
+                self._connections.mark_busy(self)
+                self._start_request(self._requests.popleft())
+            if self._finished:
                 return
-            if self._requests or self._queued_bytes:
-                self._charge_queue()
+            if self._requests or self._pipelined_bytes:
+                self._charge_pipelined()
             elif not self._buffer_paused:
                 return
-            if not self._read_on():
+            if not self._pause_or_resume_reading():
                 return
 
-    def _begin(self, request: Request | Answer) -> None:
-        if isinstance(request, Answer):
-            if not self._respond(None, request):
-                self._end(overloaded=False)
+    def _start_request(self, request: Request | HttpResponse) -> None:
+        if isinstance(request, HttpResponse):
+            if not self._write_response(None, request):
+                self._finish(overloaded=False)
             return
         self._request = request
-        self._unread = not request.is_whole
-        if not self._unread and request.asked is None:  # else the parser has not seen it
-            self._consumed()
-        self.answering = not self._unread
+        self._body_pending = not request.body_complete
+        if not self._body_pending and request.target is None:  # else the parser has not seen it
+            self._message_consumed()
+        self.handling = not self._body_pending
         try:
-            self._taker.take(request, self)
+            self._handler.handle(request, self)
         except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
-            self.broken(error)
+            self.on_internal_error(error)
 
-    def answered(self, answer: Answer) -> None:
+    def send_response(self, response: HttpResponse) -> None:
         """Take the answer to the request in work, and go on to the next one."""
         request, self._request = self._request, None
         if request is None:
             return  # it was broken, and is over
-        self.answering = True
-        if not self._respond(request, answer):
-            self._end(overloaded=answer is NO_ROOM)
+        self.handling = True
+        if not self._write_response(request, response):
+            self._finish(overloaded=response is OVERLOADED)
             return
-        self.answering = False
-        if self.held_back and self._payload.is_eof():  # else for one that comes yet
-            self.go_on()
-        if self._unread:
-            self._consumed()
-        self._turn()
+        self.handling = False
+        if self.body_paused and self._payload.is_eof():  # else for one that comes yet
+            self.resume_body()
+        if self._body_pending:
+            self._message_consumed()
+        self._process_next()
 
-    def broken(self, error: BaseException) -> None:
+    def on_internal_error(self, error: BaseException) -> None:
         """Keep silent until the hold is over: there is a bug in its work, and nobody knows how that ended.
 
         A connection that is closed at once is a 502 behind a proxy, which to the vendor is a yes: it would
         not send the event again. Requests that came behind this one are not begun.
         """
         request, self._request = self._request, None
-        self._house.broken(error)
-        self._is_silent = self._over = self._deaf = self.answering = True
-        self._loop.call_later(self._house.hold_s, self._break_silence, request)
+        self._server.on_internal_error(error)
+        self._is_withholding = self._finished = self._input_closed = self.handling = True
+        self._loop.call_later(self._server.hold_s, self._respond_after_hold, request)
 
-    def _break_silence(self, request: Request | None) -> None:
+    def _respond_after_hold(self, request: Request | None) -> None:
         """Say that nothing is known to be durable, where an answer is still owed, and close."""
-        self._is_silent = False
+        self._is_withholding = False
         try:
             if request is not None:
-                self._respond(request, INTERNAL_ERROR)
+                self._write_response(request, INTERNAL_ERROR)
         finally:
-            self._end(overloaded=False)
+            self._finish(overloaded=False)
 
-    def _respond(self, request: Request | None, answer: Answer) -> bool:
+    def _write_response(self, request: Request | None, response: HttpResponse) -> bool:
         """Write the answer to ``request``, or to what is none; tell whether the connection goes on."""
         transport = self.transport
-        gone = transport is None or transport.is_closing()
-        if answer.refusal and not (gone and self._was_cut):
-            self._tell_refused("incomplete" if gone and answer is NOT_HTTP else answer.refusal, request)
-        elif answer.unauthorized and request is not None:
-            self._house.refusals.note_unauthorized(self._address(), request.message, answer.unauthorized)
-        if gone or transport is None:
+        disconnected = transport is None or transport.is_closing()
+        if response.reject_reason and not (disconnected and self._aborted):
+            self._record_rejection("incomplete" if disconnected and response is BAD_REQUEST else response.reject_reason, request)
+        elif response.unauthorized_reason and request is not None:
+            self._server.rejections.record_unauthorized(self._client_address(), request.message, response.unauthorized_reason)
+        if disconnected or transport is None:
             return bool(self._requests)
-        last = (self._deaf or self._half_closed) and not self._requests
-        closes = last or self._house.draining or answer.closes
-        if request is None or closes or not request.keeps_alive:
-            transport.write(rendered(answer, self._house.date(), b"close"))
+        is_last = (self._input_closed or self._half_closed) and not self._requests
+        must_close = is_last or self._server.draining or response.close
+        if request is None or must_close or not request.keeps_alive:
+            transport.write(serialize(response, self._server.date_header(), b"close"))
             return False
-        connection = b"keep-alive" if request.is_old else b""
-        transport.write(rendered(answer, self._house.date(), connection))
+        connection = b"keep-alive" if request.is_http10 else b""
+        transport.write(serialize(response, self._server.date_header(), connection))
         return True
 
-    def _tell_refused(self, reason: str, request: Request | None) -> None:
+    def _record_rejection(self, reason: str, request: Request | None) -> None:
         message = request.message if request is not None else None
-        self._house.refusals.add(reason, self._address(), message)
+        self._server.rejections.record(reason, self._client_address(), message)
 
-    def _address(self) -> str:
+    def _client_address(self) -> str:
         """Give the address of who is connected, or was."""
         if self.transport is None:
-            return self._peer
+            return self._peer_address
         peer = self.transport.get_extra_info("peername")
         return str(peer[0]) if peer else ""
 
-    def proceed(self) -> None:
+    def send_continue(self) -> None:
         """Tell a client that asked whether to send its body to send it."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _end(self, *, overloaded: bool) -> None:
-        self._over = True
-        self._house.ended(self)
-        unread = self._deaf or not self._payload.is_eof()
-        self._deaf = True
-        self.answering = False
+    def _finish(self, *, overloaded: bool) -> None:
+        self._finished = True
+        self._server.connection_finished(self)
+        has_unread_input = self._input_closed or not self._payload.is_eof()
+        self._input_closed = True
+        self.handling = False
         self._requests.clear()
-        if self._queued_bytes:
-            self._charge_queue()
+        if self._pipelined_bytes:
+            self._charge_pipelined()
         self._parser = None
         self._payload = EMPTY_PAYLOAD
         transport = self.transport
         if transport is None or transport.is_closing():
             return
         # Watched until it is closed: its client may neither read the answer nor stop sending.
-        self._crowd.arriving(self, self._monotonic())
-        if not unread or self._half_closed:
+        self._connections.read_started(self, self._monotonic())
+        if not has_unread_input or self._half_closed:
             transport.close()
             return
         # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
@@ -257,12 +257,12 @@ class Connection(Receiver):
             self._reading_paused = False
             self._resume_reading_for_buffer()
 
-    def cut(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""
-        if reason and not (self._deaf and not self.answering):
-            self._tell_refused(reason, self._request)
-            self._was_cut = True
-        self._deaf = True
+        if reason and not (self._input_closed and not self.handling):
+            self._record_rejection(reason, self._request)
+            self._aborted = True
+        self._input_closed = True
         if self.transport is None:
             return
         if reason or self.transport.get_write_buffer_size():

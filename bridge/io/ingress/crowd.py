@@ -6,138 +6,138 @@ The end of the file says what a connection may ask of the house that it is in.
 from collections.abc import Iterator
 from typing import Protocol
 
-from bridge.io.ingress.refusals import Refusals
+from bridge.io.ingress.refusals import RejectionLog
 
 
-class Guest(Protocol):
+class TrackedConnection(Protocol):
     """What the crowd needs of a connection."""
 
-    def cut(self, reason: str) -> None:
+    def abort(self, reason: str) -> None:
         """Close it now; ``reason`` is what is counted."""
 
     @property
-    def answering(self) -> bool:
+    def handling(self) -> bool:
         """Whether a request is being worked on: then what arrives behind it may take its time."""
 
 
-class Crowd:
+class ConnectionRegistry:
     """Who is there. Each change costs a dictionary's insert: this stands on the hot path."""
 
-    def __init__(self, most: int, read_timeout_s: float, write_timeout_s: float) -> None:
-        self._most = most
+    def __init__(self, max_connections: int, read_timeout_s: float, write_timeout_s: float) -> None:
+        self._max_connections = max_connections
         self._read_timeout_s = read_timeout_s
         self._write_timeout_s = write_timeout_s
-        self._present: set[Guest] = set()
+        self._open: set[TrackedConnection] = set()
         # Each in the order in which it began: the longest first.
-        self._idle: dict[Guest, None] = {}
-        self._arriving: dict[Guest, float] = {}
-        self._not_reading: dict[Guest, float] = {}
+        self._idle: dict[TrackedConnection, None] = {}
+        self._reading: dict[TrackedConnection, float] = {}
+        self._write_stalled: dict[TrackedConnection, float] = {}
 
     def __len__(self) -> int:
-        return len(self._present)
+        return len(self._open)
 
-    def __iter__(self) -> Iterator[Guest]:
-        return iter(tuple(self._present))
+    def __iter__(self) -> Iterator[TrackedConnection]:
+        return iter(tuple(self._open))
 
-    def join(self, guest: Guest) -> bool:
+    def admit(self, connection: TrackedConnection) -> bool:
         """Let a connection in; at the cap the longest idle one goes, else the one that is longest in sending.
 
         False where every other one is being answered: then the new one goes.
         """
-        if len(self._present) >= self._most:
-            victim = next(iter(self._idle), None) or self._longest_arriving()
+        if len(self._open) >= self._max_connections:
+            victim = next(iter(self._idle), None) or self._oldest_reading()
             if victim is None:
-                guest.cut("connections")
+                connection.abort("connections")
                 return False
-            victim.cut("" if victim in self._idle else "connections")
-            self.leave(victim)
-        self._present.add(guest)
-        self._idle[guest] = None
+            victim.abort("" if victim in self._idle else "connections")
+            self.remove(victim)
+        self._open.add(connection)
+        self._idle[connection] = None
         return True
 
-    def _longest_arriving(self) -> Guest | None:
-        return next((guest for guest in self._arriving if not guest.answering), None)
+    def _oldest_reading(self) -> TrackedConnection | None:
+        return next((connection for connection in self._reading if not connection.handling), None)
 
-    def leave(self, guest: Guest) -> None:
+    def remove(self, connection: TrackedConnection) -> None:
         """Forget a connection."""
-        self._present.discard(guest)
-        self._idle.pop(guest, None)
-        self._arriving.pop(guest, None)
-        self._not_reading.pop(guest, None)
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+        self._reading.pop(connection, None)
+        self._write_stalled.pop(connection, None)
 
-    def idle(self, guest: Guest) -> None:
+    def mark_idle(self, connection: TrackedConnection) -> None:
         """Note that nothing is asked of us there."""
-        if guest in self._present and guest not in self._arriving:
-            self._idle[guest] = None
+        if connection in self._open and connection not in self._reading:
+            self._idle[connection] = None
 
-    def busy(self, guest: Guest) -> None:
+    def mark_busy(self, connection: TrackedConnection) -> None:
         """Note that a request has come there."""
-        self._idle.pop(guest, None)
+        self._idle.pop(connection, None)
 
-    def arriving(self, guest: Guest, now: float) -> None:
+    def read_started(self, connection: TrackedConnection, now_s: float) -> None:
         """Note that a request's first byte came and its last one did not; the first note counts."""
-        if guest in self._present:
-            self._idle.pop(guest, None)
-            self._arriving.setdefault(guest, now)
+        if connection in self._open:
+            self._idle.pop(connection, None)
+            self._reading.setdefault(connection, now_s)
 
-    def arrived(self, guest: Guest) -> None:
+    def read_finished(self, connection: TrackedConnection) -> None:
         """Note that a request's last byte came."""
-        self._arriving.pop(guest, None)
+        self._reading.pop(connection, None)
 
-    def not_reading(self, guest: Guest, now: float) -> None:
+    def write_stalled(self, connection: TrackedConnection, now_s: float) -> None:
         """Note that more answers wait for its client than it is given."""
-        if guest in self._present:
-            self._not_reading.setdefault(guest, now)
+        if connection in self._open:
+            self._write_stalled.setdefault(connection, now_s)
 
-    def reading(self, guest: Guest) -> None:
+    def write_resumed(self, connection: TrackedConnection) -> None:
         """Note that its client has read answers again."""
-        self._not_reading.pop(guest, None)
+        self._write_stalled.pop(connection, None)
 
-    def cut_slow(self, now: float) -> None:
+    def close_slow(self, now_s: float) -> None:
         """Close every connection whose request arrives, or whose answers wait, for too long."""
-        for guest, since in tuple(self._not_reading.items()):
-            if now - since < self._write_timeout_s:
+        for connection, since_s in tuple(self._write_stalled.items()):
+            if now_s - since_s < self._write_timeout_s:
                 break
-            del self._not_reading[guest]
-            guest.cut("not_read")
-        late = []
-        for guest, since in self._arriving.items():
-            if now - since < self._read_timeout_s:
+            del self._write_stalled[connection]
+            connection.abort("not_read")
+        timed_out = []
+        for connection, since_s in self._reading.items():
+            if now_s - since_s < self._read_timeout_s:
                 break
-            late.append(guest)
-        for guest in late:
-            del self._arriving[guest]
-            if guest.answering:
-                self._arriving[guest] = now
+            timed_out.append(connection)
+        for connection in timed_out:
+            del self._reading[connection]
+            if connection.handling:
+                self._reading[connection] = now_s
             else:
-                guest.cut("timeout")
+                connection.abort("timeout")
 
-    def cut_idle(self) -> None:
+    def close_idle(self) -> None:
         """Close every connection on which nothing is asked of us."""
-        for guest in tuple(self._idle):
-            guest.cut("")
+        for connection in tuple(self._idle):
+            connection.abort("")
 
 
-class House(Protocol):
+class ServerContext(Protocol):
     """What a connection needs of the door it belongs to."""
 
-    crowd: Crowd
+    connections: ConnectionRegistry
     draining: bool
-    shut: bool
-    refusals: Refusals
+    closed: bool
+    rejections: RejectionLog
     hold_s: float
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
 
-    def date(self) -> bytes:
+    def date_header(self) -> bytes:
         """Tell the time as a Date header has it."""
 
-    def broken(self, error: BaseException) -> None:
+    def on_internal_error(self, error: BaseException) -> None:
         """Take note of a bug."""
 
-    def serve(self, guest: Guest) -> None:
+    def connection_opened(self, connection: TrackedConnection) -> None:
         """Take note of a connection that requests may come from."""
 
-    def ended(self, guest: Guest) -> None:
+    def connection_finished(self, connection: TrackedConnection) -> None:
         """Take note that all of them are answered, and that no more are taken."""

@@ -13,182 +13,182 @@ from msgspec.structs import replace
 
 from bridge.core.event import Notification
 from bridge.core.inflate import CODINGS, inflate
-from bridge.core.outcome import Outcome
-from bridge.io.ingress.addresses import Addresses
+from bridge.core.outcome import DeliveryResult
+from bridge.io.ingress.addresses import CallbackRouter
 from bridge.io.ingress.answers import (
-    METHOD,
-    METHOD_HEAD,
-    NO_ROOM,
+    METHOD_NOT_ALLOWED,
+    METHOD_NOT_ALLOWED_HEAD,
+    OVERLOADED,
     NOT_FOUND,
     TOO_LARGE,
-    Answer,
-    answer_of,
+    HttpResponse,
+    response_for,
 )
-from bridge.io.ingress.budget import SMALL_BYTES, Budgets, Charge
+from bridge.io.ingress.budget import SMALL_BYTES, BodyBudget, Reservation
 from bridge.io.ingress.clock import Clock
 from bridge.io.ingress.connection import Connection
-from bridge.io.ingress.reading import Reading, Sizes
-from bridge.io.ingress.requests import Asked, Heads, Request, target_of
-from bridge.running import begin, heard
-from bridge.telling import Told
+from bridge.io.ingress.reading import BodyReader, BodyLimits
+from bridge.io.ingress.requests import CallbackTarget, HeadCache, Request, path_and_query
+from bridge.running import start_inline, wait
+from bridge.telling import Promise
 
 _QUERY_FIELDS_MAX = 100
 
 
-class Intake:
+class CallbackHandler:
     """Turns requests into notifications and outcomes into answers. ``traced``: with their trace's headers."""
 
     def __init__(
         self,
-        deliver: Callable[[Notification], Told[Outcome]],
-        addresses: Addresses,
+        deliver: Callable[[Notification], Promise[DeliveryResult]],
+        router: CallbackRouter,
         clock: Clock,
-        sizes: Sizes,
+        limits: BodyLimits,
         *,
         traced: bool = False,
     ) -> None:
         self._deliver = deliver
-        self._addresses = addresses
+        self._router = router
         self._now_ms = clock.now_ms
-        self._sizes = sizes
+        self._limits = limits
         self._traced = traced
-        self.budgets = Budgets(sizes.bodies_max, sizes.body_max, clock.monotonic)
-        self.heads = Heads()
+        self.body_budget = BodyBudget(limits.bodies_max_bytes, limits.body_max_bytes, clock.monotonic)
+        self.head_cache = HeadCache()
 
-    def take(self, request: Request, client: Connection) -> None:
+    def handle(self, request: Request, connection: Connection) -> None:
         """Do the work of one request; ``client`` is told its answer."""
-        asked = request.asked or self._asked(request)
-        if isinstance(asked, Answer):
-            client.answered(asked)
+        target = request.target or self._resolve(request)
+        if isinstance(target, HttpResponse):
+            connection.send_response(target)
             return
         received_ms = self._now_ms()
         size = request.size
-        if size > self._sizes.body_max:
-            client.answered(TOO_LARGE)
+        if size > self._limits.body_max_bytes:
+            connection.send_response(TOO_LARGE)
             return
         # Nearly all are small and here: they go on at once.
-        if size <= SMALL_BYTES and request.is_whole:
-            charge = self.budgets.charge(size)
-            if charge.take():
-                self._hand_over(asked, request.take_body(), received_ms, charge, client)
+        if size <= SMALL_BYTES and request.body_complete:
+            reservation = self.body_budget.for_processing(size)
+            if reservation.try_acquire():
+                self._deliver_small(target, request.pop_body(), received_ms, reservation, connection)
                 return
-        work = begin(self._take_in_time(request, asked, received_ms, client))
-        work.then(partial(_note_bug, work, client))
+        work = start_inline(self._read_then_deliver(request, target, received_ms, connection))
+        work.on_done(partial(_on_handler_error, work, connection))
 
-    async def _take_in_time(
-        self, request: Request, asked: Asked, received_ms: int, client: Connection
+    async def _read_then_deliver(
+        self, request: Request, target: CallbackTarget, received_ms: int, connection: Connection
     ) -> None:
         """Wait for the rest of the body, and until it may go into work."""
-        reading = Reading(self.budgets, self._sizes, request, client)
+        reader = BodyReader(self.body_budget, self._limits, request, connection)
         try:
-            body = await reading.body()
-            if isinstance(body, Answer):
-                reading.end()
-                client.answered(body)
+            body = await reader.read()
+            if isinstance(body, HttpResponse):
+                reader.release()
+                connection.send_response(body)
             elif len(body) <= SMALL_BYTES:
-                charge = self.budgets.charge(len(body))
-                if not await reading.charged(charge):
-                    client.answered(NO_ROOM)
+                reservation = self.body_budget.for_processing(len(body))
+                if not await reader.acquire(reservation):
+                    connection.send_response(OVERLOADED)
                     return
-                reading.end()
-                self._hand_over(asked, body, received_ms, charge, client)
+                reader.release()
+                self._deliver_small(target, body, received_ms, reservation, connection)
             else:
-                large, body = _Large(asked, body, received_ms), b""
-                client.answered(await self._deliver_large(large, client, reading))
+                large_body, body = _LargeBody(target, body, received_ms), b""
+                connection.send_response(await self._deliver_large(large_body, connection, reader))
         finally:
-            reading.end()
+            reader.release()
 
-    def _hand_over(
-        self, asked: Asked, body: bytes, received_ms: int, charge: Charge, client: Connection
+    def _deliver_small(
+        self, target: CallbackTarget, body: bytes, received_ms: int, reservation: Reservation, connection: Connection
     ) -> None:
         """Have a small body delivered, and not keep it: who holds a delivery may drop it before its end."""
-        told: Told[Outcome] | Told[Answer]
+        promise: Promise[DeliveryResult] | Promise[HttpResponse]
         try:
-            notification = self._opened(asked, body, received_ms)
-            if isinstance(notification, Answer):
-                charge.release()
-                client.answered(notification)
+            notification = self._to_notification(target, body, received_ms)
+            if isinstance(notification, HttpResponse):
+                reservation.release()
+                connection.send_response(notification)
                 return
             size = notification.size
-            client.answering = True
+            connection.handling = True
             if size <= SMALL_BYTES:
-                charge.resize(size)
-                told = self._deliver(notification)
+                reservation.resize(size)
+                promise = self._deliver(notification)
             else:
-                large = _Large(asked, body, received_ms, notification)
+                large_body = _LargeBody(target, body, received_ms, notification)
                 del notification, body
-                told = begin(self._deliver_large(large, client))
+                promise = start_inline(self._deliver_large(large_body, connection))
         except BaseException:
-            charge.release()
+            reservation.release()
             raise
-        told.then(partial(_tell, told, charge, client))
+        promise.on_done(partial(_respond, promise, reservation, connection))
 
     async def _deliver_large(
-        self, large: "_Large", client: Connection, reading: Reading | None = None
-    ) -> Answer:
+        self, large_body: "_LargeBody", connection: Connection, reader: BodyReader | None = None
+    ) -> HttpResponse:
         """Have a large body delivered, once it may go into work; until then it is kept as it came."""
-        opened = large.opened or self._opened(large.asked, large.body, large.received_ms)
-        if isinstance(opened, Answer):
-            return opened
-        charge = self.budgets.charge_large(opened.size)
-        if not charge.take():
-            large.opened = None
-            del opened
-            client.answering = True
-            in_time = reading.charged(charge) if reading else charge.wait(self._sizes.patience_s)
-            if not await in_time:
-                return NO_ROOM
-            opened = self._opened(large.asked, large.body, large.received_ms)
+        notification = large_body.notification or self._to_notification(large_body.target, large_body.body, large_body.received_ms)
+        if isinstance(notification, HttpResponse):
+            return notification
+        reservation = self.body_budget.for_processing_large(notification.size)
+        if not reservation.try_acquire():
+            large_body.notification = None
+            del notification
+            connection.handling = True
+            acquired = reader.acquire(reservation) if reader else reservation.acquire(self._limits.wait_s)
+            if not await acquired:
+                return OVERLOADED
+            notification = self._to_notification(large_body.target, large_body.body, large_body.received_ms)
         try:
-            if isinstance(opened, Answer):
-                return opened
-            large.body, large.opened = b"", None
-            if reading is not None:
-                reading.end()
-            client.answering = True
-            told = self._deliver(opened)
-            del opened
-            return answer_of(await heard(told))
+            if isinstance(notification, HttpResponse):
+                return notification
+            large_body.body, large_body.notification = b"", None
+            if reader is not None:
+                reader.release()
+            connection.handling = True
+            promise = self._deliver(notification)
+            del notification
+            return response_for(await wait(promise))
         finally:
-            charge.release()
+            reservation.release()
 
-    def _opened(self, asked: Asked, body: bytes, received_ms: int) -> Notification | Answer:
+    def _to_notification(self, target: CallbackTarget, body: bytes, received_ms: int) -> Notification | HttpResponse:
         damage, received = "", b""
-        if asked.coding:
-            plain = inflate(body, asked.coding, self._sizes.body_max)
-            if plain.too_large:
+        if target.coding:
+            inflated = inflate(body, target.coding, self._limits.body_max_bytes)
+            if inflated.too_large:
                 return TOO_LARGE
-            damage = plain.damage
+            damage = inflated.decode_error
             if not damage:
-                received, body = body, plain.body
-        sign, t = _proof(asked.query) if asked.query else ("", "")
+                received, body = body, inflated.body
+        sign, t = _signature_params(target.query) if target.query else ("", "")
         notification = Notification(
-            application=asked.application,
+            application=target.application,
             body=body,
             received_ms=received_ms,
-            content_type=asked.content_type,
+            content_type=target.content_type,
             query_sign=sign,
             query_t=t,
-            damage=damage,
+            decode_error=damage,
         )
-        if asked.encoding and len(received) <= len(body):
-            notification = replace(notification, content_encoding=asked.encoding, received=received)
+        if target.encoding and len(received) <= len(body):
+            notification = replace(notification, content_encoding=target.encoding, received=received)
         if not self._traced:
             return notification
-        return replace(notification, traceparent=asked.traceparent, tracestate=asked.tracestate)
+        return replace(notification, traceparent=target.traceparent, tracestate=target.tracestate)
 
-    def _asked(self, request: Request) -> Asked | Answer:
+    def _resolve(self, request: Request) -> CallbackTarget | HttpResponse:
         """Tell what a request asks for, and learn its head; or refuse it."""
-        asked = self._asked_by(request.message)
-        if isinstance(asked, Asked):
-            self.heads.learn(request, asked)
-        return asked
+        target = self._route(request.message)
+        if isinstance(target, CallbackTarget):
+            self.head_cache.store(request, target)
+        return target
 
-    def _asked_by(self, message: RawRequestMessage) -> Asked | Answer:
+    def _route(self, message: RawRequestMessage) -> CallbackTarget | HttpResponse:
         if message.method != "POST":
-            return METHOD_HEAD if message.method == "HEAD" else METHOD
-        path, query = target_of(message)
-        application = self._addresses.application_at(path)
+            return METHOD_NOT_ALLOWED_HEAD if message.method == "HEAD" else METHOD_NOT_ALLOWED
+        path, query = path_and_query(message)
+        application = self._router.resolve(path)
         if isinstance(application, str):
             return NOT_FOUND[application]
         headers = message.headers
@@ -200,41 +200,41 @@ class Intake:
         coding = CODINGS.get(encoding)
         content_type = headers.get("Content-Type", "")
         if not self._traced:
-            return Asked(application, query, coding, content_type, encoding=encoding)
+            return CallbackTarget(application, query, coding, content_type, encoding=encoding)
         # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
         parent, state = (",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate"))
-        return Asked(application, query, coding, content_type, parent, state, encoding)
+        return CallbackTarget(application, query, coding, content_type, parent, state, encoding)
 
 
-class _Large(Struct, eq=False):
+class _LargeBody(Struct, eq=False):
     """A large body on its way into work, as it came; ``opened`` while that is at hand."""
 
-    asked: Asked
+    target: CallbackTarget
     body: bytes
     received_ms: int
-    opened: Notification | None = None
+    notification: Notification | None = None
 
 
-def _tell(told: Told[Outcome] | Told[Answer], charge: Charge, client: Connection) -> None:
+def _respond(promise: Promise[DeliveryResult] | Promise[HttpResponse], reservation: Reservation, connection: Connection) -> None:
     """Tell a client how its delivery ended."""
-    charge.release()
-    if told.error is not None:
-        client.broken(told.error)
+    reservation.release()
+    if promise.exception is not None:
+        connection.on_internal_error(promise.exception)
         return
     try:
-        ended = told.result()
-        client.answered(ended if isinstance(ended, Answer) else answer_of(ended))
+        result = promise.result()
+        connection.send_response(result if isinstance(result, HttpResponse) else response_for(result))
     except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
-        client.broken(error)
+        connection.on_internal_error(error)
 
 
-def _note_bug(work: Told[None], client: Connection) -> None:
+def _on_handler_error(promise: Promise[None], connection: Connection) -> None:
     """Say nothing to a client in whose request's work a bug is."""
-    if work.error is not None:
-        client.broken(work.error)
+    if promise.exception is not None:
+        connection.on_internal_error(promise.exception)
 
 
-def _proof(query: str) -> tuple[str, str]:
+def _signature_params(query: str) -> tuple[str, str]:
     try:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
     except ValueError:

@@ -11,90 +11,90 @@ import structlog
 from aiohttp.http_parser import RawRequestMessage
 from msgspec import Struct
 
-from bridge.io.ingress.addresses import Addresses
-from bridge.io.ingress.requests import target_of
+from bridge.io.ingress.addresses import CallbackRouter
+from bridge.io.ingress.requests import path_and_query
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Network = IPv4Network | IPv6Network
-_EVERY_S = 1.0
+_LOG_INTERVAL_S = 1.0
 # Each hop adds itself at the right; nobody has more proxies of his own than this.
 _HOPS_MAX = 32
 
 
-class _Line(Struct):
+class _LogState(Struct):
     """What was logged last of one reason and application, and what was left out since then."""
 
-    logged_s: float
-    left_out: int = 0
+    logged_at_s: float
+    suppressed: int = 0
     fields: dict[str, str] = {}
 
 
-class Refusals:
+class RejectionLog:
     """Counts by ``count(reason, app)``, ``app`` being empty where it is not one of ours, and logs."""
 
     def __init__(
         self,
         count: Callable[[str, str], None],
-        addresses: Addresses,
+        router: CallbackRouter,
         trusted_proxies: Sequence[Network],
         monotonic: Callable[[], float],
     ) -> None:
         self._count = count
-        self._addresses = addresses
+        self._router = router
         self._trusted_proxies = trusted_proxies
         self._monotonic = monotonic
-        self._lines: dict[tuple[str, str], _Line] = {}
+        self._logged: dict[tuple[str, str], _LogState] = {}
 
-    def add(self, reason: str, peer: str, message: RawRequestMessage | None, detail: str = "") -> None:
+    def record(self, reason: str, peer: str, message: RawRequestMessage | None, detail: str = "") -> None:
         """Count a refusal and log it, unless a line like it was logged within the last second."""
-        name, known = self._addresses.named_in(target_of(message)[0]) if message is not None else ("", False)
+        name, known = self._router.application_for_log(path_and_query(message)[0]) if message is not None else ("", False)
         app = name if known else ""
         self._count(reason, app)
-        self._tell((reason, app), name, peer, message, detail)
+        self._log_rate_limited((reason, app), name, peer, message, detail)
 
-    def note_unauthorized(self, peer: str, message: RawRequestMessage, detail: str) -> None:
+    def record_unauthorized(self, peer: str, message: RawRequestMessage, detail: str) -> None:
         """Log a delivery that was refused for its signature: as an outcome, it is counted elsewhere."""
-        name, known = self._addresses.named_in(target_of(message)[0])
-        self._tell(("unauthorized", name if known else ""), name, peer, message, detail)
+        name, known = self._router.application_for_log(path_and_query(message)[0])
+        self._log_rate_limited(("unauthorized", name if known else ""), name, peer, message, detail)
 
-    def tell_left_out(self) -> None:
+    def log_suppressed(self) -> None:
         """Log what was left out, once its second is over; to be called a few times a second."""
         now_s = self._monotonic()
-        for (reason, _), line in self._lines.items():
-            if line.left_out and now_s - line.logged_s >= _EVERY_S:
-                log.warning("request_refused", reason=reason, **line.fields, left_out=line.left_out)
-                line.logged_s, line.left_out = now_s, 0
+        for (reason, _), state in self._logged.items():
+            if state.suppressed and now_s - state.logged_at_s >= _LOG_INTERVAL_S:
+                log.warning("request_refused", reason=reason, **state.fields, left_out=state.suppressed)
+                state.logged_at_s, state.suppressed = now_s, 0
 
-    def _tell(
+    def _log_rate_limited(
         self, key: tuple[str, str], name: str, peer: str, message: RawRequestMessage | None, detail: str
     ) -> None:
         now_s = self._monotonic()
-        line = self._lines.get(key)
-        if line is not None and now_s - line.logged_s < _EVERY_S:
-            line.left_out += 1
+        state = self._logged.get(key)
+        if state is not None and now_s - state.logged_at_s < _LOG_INTERVAL_S:
+            state.suppressed += 1
             return
-        left_out = line.left_out if line is not None else 0
-        fields = {"app": name, "client": client_of(peer, message, self._trusted_proxies), "detail": detail}
+        left_out = state.suppressed if state is not None else 0
+        fields = {"app": name, "client": client_address(peer, message, self._trusted_proxies), "detail": detail}
         fields = {field: value for field, value in fields.items() if value}
-        self._lines[key] = _Line(now_s, 0, fields)
-        more = {"left_out": left_out} if left_out else {}
-        log.warning("request_refused", reason=key[0], **fields, **more)
+        self._logged[key] = _LogState(now_s, 0, fields)
+        extra = {"left_out": left_out} if left_out else {}
+        log.warning("request_refused", reason=key[0], **fields, **extra)
 
 
-def client_of(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:
+def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:
     """Give the client's address: who connected, or before whom the trusted proxies say that they stand.
 
     `X-Forwarded-For` is read from its right end, which the nearest proxy wrote, as long as whoever wrote is
     trusted. Empty where there is none.
     """
-    address = _address(peer)
+    address = _parse_address(peer)
     if address is None:
         return ""
     if message is not None and trusted:
         hops = ",".join(message.headers.getall("X-Forwarded-For", ())).rsplit(",", _HOPS_MAX)[-_HOPS_MAX:]
         while hops and _is_in(address, trusted):
-            before = _address(hops.pop().strip())
+            before = _parse_address(hops.pop().strip())
             if before is None:
                 break
             address = before
@@ -105,7 +105,7 @@ def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> b
     return any(address in network for network in networks)
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Read an address as proxies write it, also with a port; IPv4 in IPv6 as what it is."""
     if text.startswith("["):
         text = text[1:].partition("]")[0]

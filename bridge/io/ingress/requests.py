@@ -12,14 +12,14 @@ from msgspec import Struct
 from bridge.core.application import Application
 from bridge.core.inflate import Coding
 
-HEADER_MAX = 16 * 1024
+HEADER_MAX_BYTES = 16 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
-_KNOWN_MAX = 256
-_HEAD_MAX = 2 * 1024
-_LINES_MAX = 32
+_CACHED_HEADS_MAX = 256
+_CACHED_HEAD_MAX_BYTES = 2 * 1024
+_HEADER_LINES_MAX = 32
 
 
-class Asked(Struct, frozen=True):
+class CallbackTarget(Struct, frozen=True):
     """What a request's head asks for, where that can be had. ``encoding`` is Content-Encoding as it came."""
 
     application: Application
@@ -41,16 +41,16 @@ class Request(Struct, eq=False):
     message: RawRequestMessage
     payload: StreamReader
     head: bytes = b""
-    asked: Asked | None = None
+    target: CallbackTarget | None = None
     body: bytes = b""
 
     @property
-    def is_whole(self) -> bool:
+    def body_complete(self) -> bool:
         """Whether all of its body is here."""
-        return self.asked is not None or self.payload.is_eof()
+        return self.target is not None or self.payload.is_eof()
 
     @property
-    def is_old(self) -> bool:
+    def is_http10(self) -> bool:
         """Whether its client must be told that its connection stays."""
         return self.message.version == HttpVersion10
 
@@ -58,47 +58,47 @@ class Request(Struct, eq=False):
     def keeps_alive(self) -> bool:
         """Whether another one may follow it."""
         message = self.message
-        return self.is_whole and not (message.should_close or message.upgrade)
+        return self.body_complete and not (message.should_close or message.upgrade)
 
     @property
     def size(self) -> int:
         """How many bytes its body has, as it was received; -1 where that is not known yet."""
-        if self.asked is not None:
+        if self.target is not None:
             return len(self.body)
         if self.payload.is_eof():
             return self.payload.total_bytes
         return int(self.message.headers.get("Content-Length", -1))
 
     @property
-    def here_bytes(self) -> int:
+    def received_bytes(self) -> int:
         """How many bytes of its body are here."""
-        return len(self.body) if self.asked is not None else self.payload.total_bytes
+        return len(self.body) if self.target is not None else self.payload.total_bytes
 
     @property
-    def awaits_consent(self) -> bool:
+    def expects_continue(self) -> bool:
         """Whether its client sends the body only once it is told to."""
         return self.message.headers.get("Expect", "").lower() == "100-continue"
 
-    def take_body(self) -> bytes:
+    def pop_body(self) -> bytes:
         """Give away a body that is here: who holds a delivery may drop it before its answer."""
-        if self.asked is None:
+        if self.target is None:
             return self.payload.read_nowait()
         body, self.body = self.body, b""
         return body
 
 
-def says_no_length(message: RawRequestMessage, payload: StreamReader) -> bool:
+def has_overflowed_length(message: RawRequestMessage, payload: StreamReader) -> bool:
     """Whether a head says that 2 ** 64 - 1 bytes follow, which to the parser is no length at all."""
     return payload is EMPTY_PAYLOAD and bool(message.headers.get("Content-Length", "0").strip("0"))
 
 
-def is_too_large(message: RawRequestMessage) -> bool:
+def is_head_too_large(message: RawRequestMessage) -> bool:
     """Whether a head has more bytes than are taken."""
     size = len(message.path or "") + sum(len(name) + len(value) for name, value in message.raw_headers)
-    return size > HEADER_MAX
+    return size > HEADER_MAX_BYTES
 
 
-def target_of(message: RawRequestMessage) -> tuple[str, str]:
+def path_and_query(message: RawRequestMessage) -> tuple[str, str]:
     """Give the path and the query that a request asks for; both empty where it names no target."""
     target = message.path
     if not target:
@@ -109,75 +109,75 @@ def target_of(message: RawRequestMessage) -> tuple[str, str]:
     return path, query
 
 
-def head_of(data: bytes, payload: StreamReader) -> bytes:
+def complete_head(data: bytes, payload: StreamReader) -> bytes:
     """Give the head of the request that ``data`` is, from its first byte to its last; empty if it is not."""
-    end = _end_of_head(data)
+    end = _find_head_end(data)
     return data[:end] if payload.is_eof() and end + payload.total_bytes == len(data) else b""
 
 
-def _end_of_head(data: bytes) -> int:
+def _find_head_end(data: bytes) -> int:
     """Tell where a head that may be known ends; before any head's end where there is none."""
-    return data.find(_END_OF_HEAD, 0, _HEAD_MAX) + len(_END_OF_HEAD)
+    return data.find(_END_OF_HEAD, 0, _CACHED_HEAD_MAX_BYTES) + len(_END_OF_HEAD)
 
 
-class _Known(Struct, frozen=True):
+class _CachedHead(Struct, frozen=True):
     message: RawRequestMessage
-    asked: Asked
-    length: int
+    target: CallbackTarget
+    body_bytes: int
 
 
-class Heads:
+class HeadCache:
     """The heads learned last, of requests that a body of a told length follows and another request may.
 
     They hold tokens and signs: one that no request has come with for two turns of `forget_unused` is dropped.
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, _Known] = {}
-        self._unused: dict[bytes, _Known] = {}  # since the last turn
+        self._recent: dict[bytes, _CachedHead] = {}
+        self._older: dict[bytes, _CachedHead] = {}  # since the last turn
 
     def __len__(self) -> int:
-        return len(self._known) + len(self._unused)
+        return len(self._recent) + len(self._older)
 
-    def request_in(self, data: bytes) -> Request | None:
+    def match(self, data: bytes) -> Request | None:
         """Give the request that ``data`` is, from its first byte to its last, if its head is known."""
-        end = _end_of_head(data)
+        end = _find_head_end(data)
         # A head with a wrong token is never learned, and the look's time tells nothing of those that are.
-        known = self._known.get(data[:end])
-        if known is None:
-            known = self._unused.pop(data[:end], None)
-            if known is None:
+        cached = self._recent.get(data[:end])
+        if cached is None:
+            cached = self._older.pop(data[:end], None)
+            if cached is None:
                 return None
-            self._keep(data[:end], known)
-        if len(data) - end != known.length:
+            self._insert(data[:end], cached)
+        if len(data) - end != cached.body_bytes:
             return None
-        return Request(known.message, EMPTY_PAYLOAD, b"", known.asked, data[end:])
+        return Request(cached.message, EMPTY_PAYLOAD, b"", cached.target, data[end:])
 
-    def learn(self, request: Request, asked: Asked) -> None:
+    def store(self, request: Request, target: CallbackTarget) -> None:
         """Keep what a request's head asks for."""
         message, head = request.message, request.head
-        if head and _says_all(message, head):
-            self._keep(head, _Known(message, asked, request.payload.total_bytes))
+        if head and _is_cacheable(message, head):
+            self._insert(head, _CachedHead(message, target, request.payload.total_bytes))
 
-    def forget_unused(self) -> None:
+    def evict_unused(self) -> None:
         """Drop what no request has come with since the last call; to be called every few seconds."""
-        self._unused, self._known = self._known, {}
+        self._older, self._recent = self._recent, {}
 
-    def _keep(self, head: bytes, known: _Known) -> None:
-        kept = self._known
-        if len(kept) + len(self._unused) >= _KNOWN_MAX:
-            oldest = self._unused or kept
+    def _insert(self, head: bytes, cached: _CachedHead) -> None:
+        recent = self._recent
+        if len(recent) + len(self._older) >= _CACHED_HEADS_MAX:
+            oldest = self._older or recent
             del oldest[next(iter(oldest))]
-        kept[head] = known
+        recent[head] = cached
 
 
-def _says_all(message: RawRequestMessage, head: bytes) -> bool:
+def _is_cacheable(message: RawRequestMessage, head: bytes) -> bool:
     """Whether ``head`` alone is what the parser read, and all that follows it is a body of a told length."""
     lines = head.count(b"\r\n") - 2  # of headers
     return (
         message.version == HttpVersion11
         and head.startswith(b"POST %b HTTP/1.1\r\n" % message.path.encode("utf-8", "surrogateescape"))
-        and len(message.raw_headers) == lines <= _LINES_MAX
+        and len(message.raw_headers) == lines <= _HEADER_LINES_MAX
         and not (message.chunked or message.should_close or message.upgrade)
         and "Content-Length" in message.headers
         and "Expect" not in message.headers

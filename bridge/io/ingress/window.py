@@ -13,10 +13,10 @@ from typing import cast
 
 from aiohttp.http_parser import RawRequestMessage
 
-from bridge.io.listening import Option
+from bridge.io.listening import SocketOption
 
-SMALL = 32 * 1024
-LARGE = 1024 * 1024
+SMALL_WINDOW = 32 * 1024
+LARGE_WINDOW = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
 # Linux takes twice this, for its own bookkeeping.
@@ -25,7 +25,7 @@ _SEND_BUFFER_BYTES = 8 * 1024
 WRITE_BUFFER_BYTES = 16 * 1024
 
 
-def inherited(write_timeout_s: float) -> list[Option]:
+def listener_options(write_timeout_s: float) -> list[SocketOption]:
     """Give what the listening socket is set to, and every accepted connection with it."""
     options = [
         # An idle client that is gone without a word is found out by the kernel.
@@ -38,22 +38,22 @@ def inherited(write_timeout_s: float) -> list[Option]:
     return options
 
 
-def set_up(transport: asyncio.BaseTransport) -> None:
+def configure_socket(transport: asyncio.BaseTransport) -> None:
     """Prepare a new connection."""
-    open_to(transport, SMALL)
+    set_window(transport, SMALL_WINDOW)
     # uvloop's transports are none of asyncio's classes.
     cast("asyncio.WriteTransport", transport).set_write_buffer_limits(WRITE_BUFFER_BYTES)
 
 
-def open_to(transport: asyncio.BaseTransport | None, size: int) -> None:
+def set_window(transport: asyncio.BaseTransport | None, size_bytes: int) -> None:
     """Let a client send so many bytes ahead of our reading."""
     sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
     if sock is not None and _CLAMP is not None:
         with suppress(OSError):  # it is closed already
             # The clamp bounds what is announced, the buffer what small segments take beside their bytes. Only
             # once it is connected: the listening socket's would bound the window for good.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
-            sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
+            sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size_bytes)
 
 
 def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
@@ -67,7 +67,7 @@ def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
     return int.from_bytes(found, sys.byteorder)
 
 
-def exceeds(message: RawRequestMessage) -> bool:
+def needs_large_window(message: RawRequestMessage) -> bool:
     """Whether a request's body is larger than the small window, or of unknown size."""
     size = message.headers.get("Content-Length", "")
-    return not size.isdecimal() or int(size) > SMALL
+    return not size.isdecimal() or int(size) > SMALL_WINDOW

@@ -14,284 +14,284 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from bridge.aiokafka_internals import ended_producer_task
 from bridge.core.event import Record
-from bridge.core.partition import hash_of
-from bridge.io.publisher.batches import Way
-from bridge.io.publisher.broker_health import BrokerHealth, Finding
-from bridge.io.publisher.buffer_budget import Limits as InFlight
-from bridge.io.publisher.lanes import Lanes
-from bridge.io.publisher.limits import Limits
-from bridge.io.publisher.producers import let_go, make
-from bridge.io.publisher.shortcut import way_into
-from bridge.io.publisher.tickets import Lane, Owner, Ticket
+from bridge.core.partition import hash_key
+from bridge.io.publisher.batches import BatchSender
+from bridge.io.publisher.broker_health import BrokerHealth, ProbeResult
+from bridge.io.publisher.buffer_budget import BufferLimits as InFlight
+from bridge.io.publisher.lanes import RecordAccumulator
+from bridge.io.publisher.limits import PublisherLimits
+from bridge.io.publisher.producers import close_producer, create_producer
+from bridge.io.publisher.shortcut import choose_sender
+from bridge.io.publisher.tickets import PartitionQueue, DeliveryCallbacks, PendingRecord
 from bridge.telemetry import Telemetry
-from bridge.tending import tended
+from bridge.tending import supervise
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-__all__ = ["Limits", "Publisher"]
+__all__ = ["PublisherLimits", "KafkaPublisher"]
 
-_LOADED = 8
+_LINGER_MIN_BATCH = 8
 
 
-class Publisher:
+class KafkaPublisher:
     """Kafka's writer: acks=all, idempotent. ``options`` are the producer's (addresses, security, batches)."""
 
-    def __init__(self, options: Mapping[str, Any], telemetry: Telemetry, limits: Limits) -> None:
+    def __init__(self, options: Mapping[str, Any], telemetry: Telemetry, limits: PublisherLimits) -> None:
         self._options = options
         self._telemetry = telemetry
         self._limits = limits
-        in_flight = InFlight(most_bytes=limits.in_flight_bytes, most_records=limits.in_flight_records)
-        self._lanes = Lanes(in_flight, self._answered, self._poison)
-        self._way: Way | None = None
+        in_flight = InFlight(max_bytes=limits.max_in_flight_bytes, max_records=limits.max_in_flight_records)
+        self._accumulator = RecordAccumulator(in_flight, self._on_ack, self._mark_fatal)
+        self._sender: BatchSender | None = None
         self._breaker_open = True  # until a first producer lives
-        self._poisoned = False
-        self._away = False
-        self._gone_at = 0.0
-        self._answered_at = 0.0
-        self._asked_at = 0.0
+        self._fatal = False
+        self._unreachable = False
+        self._producer_lost_at = 0.0
+        self._last_ack_at = 0.0
+        self._metadata_asked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._health = BrokerHealth(options, limits, self._loop.time)
 
     @property
-    def flowing(self) -> bool:
+    def accepting(self) -> bool:
         """Whether Kafka takes records now: it answers, or its producer is replaced and not missed yet."""
         return not self._breaker_open
 
     @property
-    def listed(self) -> bool:
+    def metadata_loaded(self) -> bool:
         """Whether Kafka's topics were ever listed."""
-        return bool(self._lanes.topics.partitions) or self._way is not None
+        return bool(self._accumulator.metadata.partitions) or self._sender is not None
 
     @property
-    def judged(self) -> bool:
+    def health_known(self) -> bool:
         """Whether it is known how Kafka is: it answered, it refused, or it had its time to answer."""
-        late = self._loop.time() - self._gone_at > self._limits.slow_after
-        return self._way is not None or self._away or late
+        overdue = self._loop.time() - self._producer_lost_at > self._limits.ack_timeout_s
+        return self._sender is not None or self._unreachable or overdue
 
     @property
-    def era(self) -> int:
+    def availability_epoch(self) -> int:
         """A number that grows whenever more is taken than before."""
-        return self._lanes.era
+        return self._accumulator.availability_epoch
 
     @property
-    def wanted(self) -> frozenset[str]:
+    def unknown_topics(self) -> frozenset[str]:
         """The topics that records are for and no listing held."""
-        return frozenset(self._lanes.topics.wanted)
+        return frozenset(self._accumulator.metadata.unknown_topics)
 
-    def missing(self, topics: Iterable[str]) -> list[str]:
+    def missing_topics(self, topics: Iterable[str]) -> list[str]:
         """Those of ``topics`` that the last full listing does not hold."""
-        return [topic for topic in topics if topic not in self._lanes.topics.partitions]
+        return [topic for topic in topics if topic not in self._accumulator.metadata.partitions]
 
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be away."""
-        self._gone_at = self._loop.time()
-        work = (self._supervise, self._feed, self._watch, self._check_health)
-        self._tasks = [asyncio.create_task(tended(one, self._telemetry)) for one in work]
+        self._producer_lost_at = self._loop.time()
+        work = (self._producer_loop, self._sender_loop, self._health_loop, self._probe_loop)
+        self._tasks = [asyncio.create_task(supervise(loop, self._telemetry)) for loop in work]
 
-    async def stop(self, seconds: float) -> None:
+    async def stop(self, timeout_s: float) -> None:
         """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
-        await self._settle(seconds if self.flowing else 0)
-        self._lanes.stick_all()
+        await self._await_in_flight(timeout_s if self.accepting else 0)
+        self._accumulator.mark_all_stalled()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2 * self._limits.settle)
-        way, self._way = self._way, None
-        if way is not None:
-            await let_go(way.producer, self._limits.settle)
+            await asyncio.wait(self._tasks, timeout=2 * self._limits.close_timeout_s)
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await close_producer(sender.producer, self._limits.close_timeout_s)
 
-    def takes(self, topic: str, hashed: int) -> bool:
+    def accepts(self, topic: str, key_hash: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        return not self._breaker_open and self._lanes.takes(topic, hashed)
+        return not self._breaker_open and self._accumulator.accepts(topic, key_hash)
 
-    def offer(self, record: Record, owner: Owner) -> Ticket | None:
+    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord | None:
         """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
-        return None if self._breaker_open else self._lanes.offer(record, hash_of(record.key), owner)
+        return None if self._breaker_open else self._accumulator.try_send(record, hash_key(record.key), callbacks)
 
-    def give_way(self, record: Record) -> None:
+    def divert_earlier(self, record: Record) -> None:
         """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
-        self._lanes.give_way(record.topic, hash_of(record.key))
+        self._accumulator.divert_earlier(record.topic, hash_key(record.key))
 
-    def send(self, record: Record, owner: Owner) -> Ticket:
+    def send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord:
         """Send ``record`` on its way, however long that is; raises `Unavailable` where there is no room."""
-        return self._lanes.send(record, hash_of(record.key), owner)
+        return self._accumulator.send(record, hash_key(record.key), callbacks)
 
-    async def _feed(self) -> None:
-        hungry = self._lanes.hungry
+    async def _sender_loop(self) -> None:
+        ready_event = self._accumulator.ready_event
         while True:
-            await hungry.wait()
-            hungry.clear()
-            way = self._way
+            await ready_event.wait()
+            ready_event.clear()
+            sender = self._sender
             # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
-            if way is None or self._breaker_open or self._poisoned:
+            if sender is None or self._breaker_open or self._fatal:
                 continue
-            if await self._lanes.feed(way) >= _LOADED:
+            if await self._accumulator.send_ready(sender) >= _LINGER_MIN_BATCH:
                 # Under load requests are gathered: one costs as much as thirty of the records in it.
-                await asyncio.sleep(self._limits.gather)
+                await asyncio.sleep(self._limits.linger_s)
 
-    async def _supervise(self) -> None:
+    async def _producer_loop(self) -> None:
         while True:
-            if self._poisoned:
-                await self._retire()
-            if self._way is None:
-                await self._begin()
-            await asyncio.sleep(self._limits.tick)
+            if self._fatal:
+                await self._replace_producer()
+            if self._sender is None:
+                await self._start_producer()
+            await asyncio.sleep(self._limits.tick_s)
 
-    async def _watch(self) -> None:
+    async def _health_loop(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.tick)
+            await asyncio.sleep(self._limits.tick_s)
             await asyncio.sleep(0)  # answers that came while our own loop stood still are heard first
-            self._judge()
-            self._look_around()
+            self._check_timeouts()
+            self._refresh_metadata()
 
-    async def _begin(self) -> None:
+    async def _start_producer(self) -> None:
         """Start a producer, and learn the topics by one full listing (naming one might create it)."""
-        producer = make(self._options, self._limits.listing)
-        way = way_into(producer, self._lanes.hear)
+        producer = create_producer(self._options, self._limits.metadata_max_age_s)
+        sender = choose_sender(producer, self._accumulator.on_batches_done)
         try:
-            async with asyncio.timeout(self._limits.start):
+            async with asyncio.timeout(self._limits.connect_timeout_s):
                 await producer.start()
                 if not await producer.client.force_metadata_update():
                     raise KafkaConnectionError("no broker lists its topics")
         except (KafkaError, OSError, TimeoutError, ValueError) as error:
-            if not self._away:
-                self._away = True
+            if not self._unreachable:
+                self._unreachable = True
                 # A replacement that does not succeed at once is not missed yet.
                 self._telemetry.breaker_open.set(self._breaker_open)
                 log.warning("kafka_away", error=str(error) or type(error).__name__)
-            await let_go(producer, self._limits.settle)
-            await asyncio.sleep(self._limits.retry)
+            await close_producer(producer, self._limits.close_timeout_s)
+            await asyncio.sleep(self._limits.reconnect_backoff_s)
             return
         except asyncio.CancelledError:  # stopped meanwhile
-            await let_go(producer, self._limits.settle)
+            await close_producer(producer, self._limits.close_timeout_s)
             raise
-        self._way, self._away = way, False
-        self._answered_at = self._loop.time()
-        self._health.heard()
+        self._sender, self._unreachable = sender, False
+        self._last_ack_at = self._loop.time()
+        self._health.note_contact()
         # Not before: the first answer of a client's bootstrap lists no topic.
-        producer.client.cluster.add_listener(self._metadata_changed)
-        self._learn(producer.client.cluster)
+        producer.client.cluster.add_listener(self._on_metadata_changed)
+        self._apply_metadata(producer.client.cluster)
         if not self._close_breaker():
-            self._lanes.wake()  # for what a replaced producer left
-        log.info("kafka_ready", topics=len(self._lanes.topics.partitions), way=way.name)
+            self._accumulator.mark_all_ready()  # for what a replaced producer left
+        log.info("kafka_ready", topics=len(self._accumulator.metadata.partitions), way=sender.name)
 
-    async def _retire(self) -> None:
+    async def _replace_producer(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
-        way, self._way = self._way, None
-        self._gone_at = self._loop.time()
-        self._telemetry.producer_replaced.inc()
-        await self._settle(self._limits.settle)
-        if way is not None:
-            await let_go(way.producer, self._limits.settle)
+        sender, self._sender = self._sender, None
+        self._producer_lost_at = self._loop.time()
+        self._telemetry.producer_replacements.inc()
+        await self._await_in_flight(self._limits.close_timeout_s)
+        if sender is not None:
+            await close_producer(sender.producer, self._limits.close_timeout_s)
         # What it held without an answer may stand in Kafka twice: under the same ids.
-        self._lanes.reclaim()
-        self._poisoned = False
+        self._accumulator.requeue_in_flight()
+        self._fatal = False
 
-    async def _settle(self, seconds: float) -> None:
-        answers = [lane.batch.waiter() for lane in self._lanes.under_way if lane.batch is not None]
-        if answers:
-            await asyncio.wait(answers, timeout=seconds)
+    async def _await_in_flight(self, timeout_s: float) -> None:
+        batch_futures = [queue.batch.as_future() for queue in self._accumulator.in_flight if queue.batch is not None]
+        if batch_futures:
+            await asyncio.wait(batch_futures, timeout=timeout_s)
 
-    def _judge(self) -> None:
+    def _check_timeouts(self) -> None:
         """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
-        now, after = self._loop.time(), self._limits.slow_after
-        late = self._lanes.late(now, after)
-        if now - self._well_at(late, now) > after:
-            self._open_breaker("kafka_silent", pending=sum(len(lane.under_way) for lane in late))
+        now, after = self._loop.time(), self._limits.ack_timeout_s
+        overdue = self._accumulator.overdue(now, after)
+        if now - self._last_contact(overdue, now) > after:
+            self._open_breaker("kafka_silent", pending=sum(len(queue.in_flight) for queue in overdue))
         # Told again and again: the spool may take now what it did not take before.
-        self._lanes.stick(late)
-        self._lanes.stick_homeless()
-        if not self._poisoned and self._lanes.silent(now, self._limits.silent):
-            self._replace("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
-        if self._way and not self._poisoned and (task := ended_producer_task(self._way.producer)):
-            self._replace(
+        self._accumulator.mark_stalled(overdue)
+        self._accumulator.notify_unassigned()
+        if not self._fatal and self._accumulator.is_producer_stalled(now, self._limits.stalled_after_s):
+            self._request_replacement("kafka_producer_silent", meaning="Kafka answers, but not this producer's sends")
+        if self._sender and not self._fatal and (task := ended_producer_task(self._sender.producer)):
+            self._request_replacement(
                 "kafka_producer_task_ended", task=task, meaning="the library does not start it again"
             )
 
-    def _well_at(self, late: Iterable[Lane], now: float) -> float:
+    def _last_contact(self, overdue: Iterable[PartitionQueue], now: float) -> float:
         """Return when Kafka was last known to be well."""
-        if self._way is None:
-            return max(self._gone_at, self._answered_at)
-        waited = [lane.sent_at for lane in late if lane.under_way and not lane.stuck]
-        return max(min(waited), self._answered_at) if waited else now
+        if self._sender is None:
+            return max(self._producer_lost_at, self._last_ack_at)
+        sent_at_times = [queue.sent_at for queue in overdue if queue.in_flight and not queue.stalled]
+        return max(min(sent_at_times), self._last_ack_at) if sent_at_times else now
 
-    def _open_breaker(self, what: str, **facts: object) -> None:
+    def _open_breaker(self, log_event: str, **facts: object) -> None:
         """Open the breaker: nothing enters the producer, and who can keeps elsewhere what is on its way."""
         if self._breaker_open:
             return
         self._breaker_open = True
         self._telemetry.breaker_open.set(1)
-        log.warning(what, **facts)
-        self._lanes.stick_all()
+        log.warning(log_event, **facts)
+        self._accumulator.mark_all_stalled()
 
     def _close_breaker(self) -> bool:
         """Shut the breaker: Kafka answers. Tells whether it was open."""
         was_open, self._breaker_open = self._breaker_open, False
         if was_open:
             self._telemetry.breaker_open.set(0)
-            self._lanes.wake()
+            self._accumulator.mark_all_ready()
         return was_open
 
-    def _heard(self) -> None:
+    def _on_contact(self) -> None:
         """Take note of a word of Kafka's; a producer that is gone has no say."""
-        if self._way is not None and self._close_breaker():
+        if self._sender is not None and self._close_breaker():
             log.warning("kafka_answers")
 
-    def _answered(self) -> None:
-        self._answered_at = self._loop.time()
-        self._health.heard()
-        self._heard()
+    def _on_ack(self) -> None:
+        self._last_ack_at = self._loop.time()
+        self._health.note_contact()
+        self._on_contact()
 
-    def _poison(self) -> None:
-        self._poisoned = True
+    def _mark_fatal(self) -> None:
+        self._fatal = True
 
-    def _replace(self, why: str, **facts: object) -> None:
-        log.warning(why, **facts)
-        self._poison()
+    def _request_replacement(self, log_event: str, **facts: object) -> None:
+        log.warning(log_event, **facts)
+        self._mark_fatal()
 
-    async def _check_health(self) -> None:
+    async def _probe_loop(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.ask_again)
-            way = self._way
-            if way is None or self._poisoned:
+            await asyncio.sleep(self._limits.metadata_retry_s)
+            sender = self._sender
+            if sender is None or self._fatal:
                 continue
             found = await self._health.check(
-                way.producer.client, breaker_open=self._breaker_open, busy=bool(self._lanes.under_way)
+                sender.producer.client, breaker_open=self._breaker_open, has_in_flight=bool(self._accumulator.in_flight)
             )
-            if self._way is not way:
+            if self._sender is not sender:
                 continue
-            if found is Finding.CUT_OFF:
-                self._replace("kafka_producer_cut_off", meaning="a fresh client reaches Kafka, it does not")
-            elif found is Finding.SILENT and not self._lanes.under_way:
+            if found is ProbeResult.PRODUCER_CUT_OFF:
+                self._request_replacement("kafka_producer_cut_off", meaning="a fresh client reaches Kafka, it does not")
+            elif found is ProbeResult.BROKERS_UNRESPONSIVE and not self._accumulator.in_flight:
                 self._open_breaker("kafka_silent", pending=0)
 
-    def _look_around(self) -> None:
+    def _refresh_metadata(self) -> None:
         """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""
-        self._lanes.look(self._loop.time())
-        wanted = self._breaker_open or self._lanes.wants_news
-        if self._way and wanted and self._loop.time() - self._asked_at > self._limits.ask_again:
-            self._asked_at = self._loop.time()
-            self._way.producer.client.force_metadata_update().add_done_callback(self._listed)
+        self._accumulator.retry_backed_off(self._loop.time())
+        wanted = self._breaker_open or self._accumulator.needs_metadata
+        if self._sender and wanted and self._loop.time() - self._metadata_asked_at > self._limits.metadata_retry_s:
+            self._metadata_asked_at = self._loop.time()
+            self._sender.producer.client.force_metadata_update().add_done_callback(self._on_metadata_response)
 
-    def _listed(self, update: asyncio.Future[bool]) -> None:
+    def _on_metadata_response(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result():
-            self._health.heard()
-            self._lanes.met(self._loop.time())
+            self._health.note_contact()
+            self._accumulator.note_broker_alive(self._loop.time())
             # A partition that is silent, for as long as that lasts, does not hold up the others.
-            self._heard()
+            self._on_contact()
 
-    def _metadata_changed(self, cluster: ClusterMetadata) -> None:
+    def _on_metadata_changed(self, cluster: ClusterMetadata) -> None:
         # In the next turn: a bug of ours must not end the library's metadata task, which calls this.
-        self._loop.call_soon(self._learn, cluster)
+        self._loop.call_soon(self._apply_metadata, cluster)
 
-    def _learn(self, cluster: ClusterMetadata) -> None:
-        if self._way is None or self._way.producer.client.cluster is not cluster:
+    def _apply_metadata(self, cluster: ClusterMetadata) -> None:
+        if self._sender is None or self._sender.producer.client.cluster is not cluster:
             return
         found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
-        headless = [
+        leaderless = [
             (topic, partition)
             for topic, partitions in found.items()
             for partition in partitions - (cluster.available_partitions_for_topic(topic) or set())
         ]
-        self._lanes.learn({topic: len(parts) for topic, parts in found.items() if parts}, headless)
+        self._accumulator.update_metadata({topic: len(parts) for topic, parts in found.items() if parts}, leaderless)

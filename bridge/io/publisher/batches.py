@@ -12,66 +12,66 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from bridge.io.publisher.tickets import Batch, Ended, Lane
+from bridge.io.publisher.tickets import RecordBatch, BatchResults, PartitionQueue
 
-Hear = Callable[[Ended], None]
+OnBatchesDone = Callable[[BatchResults], None]
 """What a way calls with the batches that have ended."""
 
 
-class Way(Protocol):
+class BatchSender(Protocol):
     """A way into ``producer``, with a ``name`` for the log."""
 
     name: str
     producer: AIOKafkaProducer
 
-    def open(self, lane: Lane) -> Batch:
+    def new_batch(self, queue: PartitionQueue) -> RecordBatch:
         """Begin a batch of ``lane``, which fills it."""
 
-    async def enter(self) -> None:
+    async def submit(self) -> None:
         """Let in what was opened and filled, in order; what is not let in ends with the reason."""
 
 
-class PublicWay:
+class AiokafkaBatchSender:
     """By `create_batch` and `send_batch`."""
 
     name = "public"
 
-    def __init__(self, producer: AIOKafkaProducer, hear: Hear) -> None:
+    def __init__(self, producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> None:
         self.producer = producer
-        self._hear = hear
-        self._opened: list[tuple[Batch, BatchBuilder]] = []
+        self._on_batches_done = on_batches_done
+        self._unsubmitted: list[tuple[RecordBatch, BatchBuilder]] = []
 
-    def open(self, lane: Lane) -> Batch:
+    def new_batch(self, queue: PartitionQueue) -> RecordBatch:
         """Begin a batch of ``lane``."""
         builder = self.producer.create_batch()
 
         def append(
-            _place: int, timestamp: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
+            _index: int, timestamp: int, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]
         ) -> object:
             return builder.append(timestamp=timestamp, key=key, value=value, headers=headers)
 
-        batch = Batch(lane, append)
-        self._opened.append((batch, builder))
+        batch = RecordBatch(queue, append)
+        self._unsubmitted.append((batch, builder))
         return batch
 
-    async def enter(self) -> None:
+    async def submit(self) -> None:
         """Let filled batches in, in order."""
-        opened, self._opened = self._opened, []
-        for batch, builder in opened:
-            lane = batch.lane
-            if lane.batch is not batch:
+        unsubmitted, self._unsubmitted = self._unsubmitted, []
+        for batch, builder in unsubmitted:
+            queue = batch.partition_queue
+            if queue.batch is not batch:
                 continue  # taken back meanwhile, to be sent by another producer
             builder.close()
             try:
-                answer = await self.producer.send_batch(builder, lane.topic, partition=lane.partition)
+                response = await self.producer.send_batch(builder, queue.topic, partition=queue.partition)
             except (KafkaError, AssertionError) as error:
-                self._end(batch, error)
+                self._finish(batch, error)
             else:
-                answer.add_done_callback(partial(self._answered, batch))
+                response.add_done_callback(partial(self._on_response, batch))
 
-    def _answered(self, batch: Batch, answer: asyncio.Future[object]) -> None:
-        self._end(batch, KafkaError("the producer was closed") if answer.cancelled() else answer.exception())
+    def _on_response(self, batch: RecordBatch, response: asyncio.Future[object]) -> None:
+        self._finish(batch, KafkaError("the producer was closed") if response.cancelled() else response.exception())
 
-    def _end(self, batch: Batch, error: BaseException | None) -> None:
-        batch.end()
-        self._hear([(batch, error)])
+    def _finish(self, batch: RecordBatch, error: BaseException | None) -> None:
+        batch.set_done()
+        self._on_batches_done([(batch, error)])

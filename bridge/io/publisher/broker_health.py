@@ -16,60 +16,60 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from bridge.io.publisher.limits import Limits
+from bridge.io.publisher.limits import PublisherLimits
 
-_BROKERS_ASKED = 3
-_MISSES = 2
+_PROBED_BROKERS = 3
+_MAX_MISSED_PROBES = 2
 _FRESH_REQUEST_MS = 3_000  # so that one bootstrap address that is dead leaves time for the others
 _CLIENT_OPTIONS = frozenset(inspect.signature(AIOKafkaClient).parameters)
 
 
-async def brokers_answer(client: AIOKafkaClient, within_s: float) -> bool:
+async def any_broker_responds(client: AIOKafkaClient, timeout_s: float) -> bool:
     """Return whether one of a few brokers of a client's cluster answers in time. Asks for no topic."""
     brokers = list(client.cluster.brokers())
-    asked = sample(brokers, min(_BROKERS_ASKED, len(brokers)))
-    answers = [asyncio.ensure_future(client.send(one.nodeId, MetadataRequest([]))) for one in asked]
+    chosen = sample(brokers, min(_PROBED_BROKERS, len(brokers)))
+    responses = [asyncio.ensure_future(client.send(broker.nodeId, MetadataRequest([]))) for broker in chosen]
     try:
-        async with asyncio.timeout(within_s):
-            for answer in asyncio.as_completed(answers):
+        async with asyncio.timeout(timeout_s):
+            for response in asyncio.as_completed(responses):
                 with suppress(KafkaError, OSError):
-                    await answer
+                    await response
                     return True
     except TimeoutError:
         pass
     finally:
-        for task in answers:
+        for task in responses:
             task.cancel()
-        await asyncio.gather(*answers, return_exceptions=True)
+        await asyncio.gather(*responses, return_exceptions=True)
     return False
 
 
-async def cluster_is_reachable(options: Mapping[str, Any], within_s: float) -> bool:
+async def cluster_is_reachable(options: Mapping[str, Any], timeout_s: float) -> bool:
     """Return whether a fresh client made from ``options`` finds the cluster, and a broker by its own address.
 
     ``options`` are a producer's; what is not a client's is left out.
     """
-    ours = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
+    client_options = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
     try:
-        client = AIOKafkaClient(**ours | {"request_timeout_ms": _FRESH_REQUEST_MS})
+        client = AIOKafkaClient(**client_options | {"request_timeout_ms": _FRESH_REQUEST_MS})
     except (OSError, ValueError):  # a file of the settings cannot be read now
         return False
     try:
-        async with asyncio.timeout(within_s):
+        async with asyncio.timeout(timeout_s):
             await client.bootstrap()
-            return await brokers_answer(client, within_s)
+            return await any_broker_responds(client, timeout_s)
     except (KafkaError, OSError, TimeoutError, ValueError):
         return False
     finally:
         await client.close()
 
 
-class Finding(StrEnum):
+class ProbeResult(StrEnum):
     """What a check found."""
 
-    NOTHING = "nothing"
-    SILENT = "silent"
-    CUT_OFF = "cut_off"
+    NO_CHANGE = "nothing"
+    BROKERS_UNRESPONSIVE = "silent"
+    PRODUCER_CUT_OFF = "cut_off"
 
 
 class BrokerHealth:
@@ -78,49 +78,49 @@ class BrokerHealth:
     ``options`` are the producer's; ``now`` is a monotonic clock in seconds.
     """
 
-    def __init__(self, options: Mapping[str, Any], limits: Limits, now: Callable[[], float]) -> None:
+    def __init__(self, options: Mapping[str, Any], limits: PublisherLimits, now: Callable[[], float]) -> None:
         self._options = options
         self._limits = limits
         self._now = now
-        self._misses = 0
+        self._missed_probes = 0
         self._reachable_since = 0.0
-        self._asked_fresh_at = 0.0
-        self._heard_at = 0.0
+        self._fresh_probe_at = 0.0
+        self._last_contact = 0.0
 
-    def heard(self) -> None:
+    def note_contact(self) -> None:
         """Note that the producer heard its cluster: an acknowledgement, a listing, an answer to a probe."""
-        self._heard_at = self._now()
-        self._misses, self._reachable_since = 0, 0.0
+        self._last_contact = self._now()
+        self._missed_probes, self._reachable_since = 0, 0.0
 
-    async def check(self, client: AIOKafkaClient, *, breaker_open: bool, busy: bool) -> Finding:
+    async def check(self, client: AIOKafkaClient, *, breaker_open: bool, has_in_flight: bool) -> ProbeResult:
         """Check a producer's ``client``, where it is time to; ``busy`` tells that a batch is under way."""
-        silent_s = self._now() - self._heard_at
+        silence_s = self._now() - self._last_contact
         if breaker_open:
-            return await self._check_fresh() if silent_s > self._limits.silent else Finding.NOTHING
+            return await self._probe_with_fresh_client() if silence_s > self._limits.stalled_after_s else ProbeResult.NO_CHANGE
         return (
-            await self._check_idle(client) if silent_s > self._limits.idle and not busy else Finding.NOTHING
+            await self._probe_brokers(client) if silence_s > self._limits.idle_probe_after_s and not has_in_flight else ProbeResult.NO_CHANGE
         )
 
-    async def _check_idle(self, client: AIOKafkaClient) -> Finding:
-        heard_at = self._heard_at
-        if await brokers_answer(client, self._limits.slow_after):
-            self.heard()
-        elif self._heard_at == heard_at:
-            self._misses += 1
-        return Finding.SILENT if self._misses >= _MISSES else Finding.NOTHING
+    async def _probe_brokers(self, client: AIOKafkaClient) -> ProbeResult:
+        last_contact = self._last_contact
+        if await any_broker_responds(client, self._limits.ack_timeout_s):
+            self.note_contact()
+        elif self._last_contact == last_contact:
+            self._missed_probes += 1
+        return ProbeResult.BROKERS_UNRESPONSIVE if self._missed_probes >= _MAX_MISSED_PROBES else ProbeResult.NO_CHANGE
 
-    async def _check_fresh(self) -> Finding:
+    async def _probe_with_fresh_client(self) -> ProbeResult:
         """Whether a fresh client has reached the cluster for the grace, and the producer has not."""
-        heard_at, asked_at = self._heard_at, self._now()
-        if asked_at - self._asked_fresh_at < self._limits.ask_fresh:
-            return Finding.NOTHING
-        self._asked_fresh_at = asked_at
-        reachable = await cluster_is_reachable(self._options, self._limits.start)
-        if self._heard_at != heard_at:  # meanwhile
-            return Finding.NOTHING
+        last_contact, probed_at = self._last_contact, self._now()
+        if probed_at - self._fresh_probe_at < self._limits.fresh_probe_interval_s:
+            return ProbeResult.NO_CHANGE
+        self._fresh_probe_at = probed_at
+        reachable = await cluster_is_reachable(self._options, self._limits.connect_timeout_s)
+        if self._last_contact != last_contact:  # meanwhile
+            return ProbeResult.NO_CHANGE
         if not reachable:
             self._reachable_since = 0.0
         elif not self._reachable_since:
-            self._reachable_since = asked_at
-        over = reachable and self._now() - self._reachable_since >= self._limits.grace
-        return Finding.CUT_OFF if over else Finding.NOTHING
+            self._reachable_since = probed_at
+        is_cut_off = reachable and self._now() - self._reachable_since >= self._limits.replace_grace_s
+        return ProbeResult.PRODUCER_CUT_OFF if is_cut_off else ProbeResult.NO_CHANGE

@@ -3,28 +3,28 @@
 from msgspec import Struct
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class BufferLimits(Struct, frozen=True, kw_only=True):
     """How much may be on its way at once."""
 
-    most_bytes: int
-    most_records: int
+    max_bytes: int
+    max_records: int
 
 
-class Room(Struct):
+class BufferBudget(Struct):
     """The ``bytes`` and ``records`` for which there is room yet."""
 
-    bytes: int
-    records: int
+    free_bytes: int
+    free_records: int
 
-    def take(self, size: int) -> bool:
+    def try_acquire(self, size: int) -> bool:
         """Take room for a record of ``size`` bytes; False where there is none."""
-        if size > self.bytes or not self.records:
+        if size > self.free_bytes or not self.free_records:
             return False
-        self.bytes -= size
-        self.records -= 1
+        self.free_bytes -= size
+        self.free_records -= 1
         return True
 
-    def give_back(self, size: int) -> None:
+    def release(self, size: int) -> None:
         """Give it back."""
-        self.bytes += size
-        self.records += 1
+        self.free_bytes += size
+        self.free_records += 1

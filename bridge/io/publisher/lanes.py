@@ -10,291 +10,291 @@ from collections.abc import Callable, Iterable, Mapping
 import structlog
 
 from bridge.core.event import Record
-from bridge.core.outcome import Reason, Rejected, Unavailable
-from bridge.core.partition import hash_of
-from bridge.io.publisher.batches import Way
-from bridge.io.publisher.buffer_budget import Limits, Room
-from bridge.io.publisher.refusals import is_refusal, is_too_large, reason_of
-from bridge.io.publisher.tickets import Ended, Lane, Owner, Queue, Ticket, divert, drop_lost, size_of
-from bridge.io.publisher.topics import Topics, Where
+from bridge.core.outcome import Reason, RejectedError, UnavailableError
+from bridge.core.partition import hash_key
+from bridge.io.publisher.batches import BatchSender
+from bridge.io.publisher.buffer_budget import BufferLimits, BufferBudget
+from bridge.io.publisher.refusals import is_topic_error, is_too_large, describe_batch_error
+from bridge.io.publisher.tickets import BatchResults, PartitionQueue, DeliveryCallbacks, RecordQueue, PendingRecord, divert, drop_indeterminate, buffered_size
+from bridge.io.publisher.topics import TopicMetadata, TopicPartition
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_ATTEMPTS = 5
-_SILENCES_MAX = 5
+_MAX_ATTEMPTS = 5
+_MAX_STALL_COUNT = 5
 
 
-class Lanes:
+class RecordAccumulator:
     """All lanes. ``on_answer`` is told of each good answer, ``on_failure`` of each batch not written.
 
     ``era`` grows whenever a lane takes records again that did not: who passed over some looks again.
     """
 
-    def __init__(self, limits: Limits, on_answer: Callable[[], None], on_failure: Callable[[], None]) -> None:
+    def __init__(self, limits: BufferLimits, on_ack: Callable[[], None], on_error: Callable[[], None]) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._room = Room(limits.most_bytes, limits.most_records)
+        self._budget = BufferBudget(limits.max_bytes, limits.max_records)
         # Who waits for a topic takes no room from the others.
-        self._room_of_the_homeless = Room(limits.most_bytes, limits.most_records)
-        self._on_answer = on_answer
-        self._on_failure = on_failure
-        self._lanes: dict[tuple[str, int], Lane] = {}
-        self._hungry: dict[Lane, None] = {}
-        self.topics = Topics()
-        self.homeless: dict[str, Queue] = {}
-        self.hungry = asyncio.Event()
-        self.era = 0
+        self._unassigned_budget = BufferBudget(limits.max_bytes, limits.max_records)
+        self._on_ack = on_ack
+        self._on_error = on_error
+        self._queues: dict[tuple[str, int], PartitionQueue] = {}
+        self._ready: dict[PartitionQueue, None] = {}
+        self.metadata = TopicMetadata()
+        self.unassigned: dict[str, RecordQueue] = {}
+        self.ready_event = asyncio.Event()
+        self.availability_epoch = 0
 
     @property
-    def under_way(self) -> list[Lane]:
+    def in_flight(self) -> list[PartitionQueue]:
         """The lanes with a batch in the producer."""
-        return [lane for lane in self._lanes.values() if lane.batch is not None]
+        return [queue for queue in self._queues.values() if queue.batch is not None]
 
     @property
-    def wants_news(self) -> bool:
+    def needs_metadata(self) -> bool:
         """Whether a new listing may let more records leave."""
-        return self.topics.want_news or any(lane.stuck for lane in self._lanes.values())
+        return self.metadata.needs_refresh or any(queue.stalled for queue in self._queues.values())
 
-    def takes(self, topic: str, hashed: int) -> bool:
+    def accepts(self, topic: str, key_hash: int) -> bool:
         """Whether records of that topic and hash of a key leave now, as far as is known."""
-        where = self.topics.lead(topic, hashed)
-        return where is not None and not self._lane(where).stuck
+        topic_partition = self.metadata.sendable_partition_for(topic, key_hash)
+        return topic_partition is not None and not self._queue_for(topic_partition).stalled
 
-    def offer(self, record: Record, hashed: int, owner: Owner) -> Ticket | None:
+    def try_send(self, record: Record, key_hash: int, callbacks: DeliveryCallbacks) -> PendingRecord | None:
         """Put ``record`` in its lane if it leaves now; None where it does not, or there is no room."""
-        where = self.topics.lead(record.topic, hashed)
-        lane = None if where is None else self._lane(where)
-        if lane is None or lane.stuck or not self._room.take(size := size_of(record)):
+        topic_partition = self.metadata.sendable_partition_for(record.topic, key_hash)
+        queue = None if topic_partition is None else self._queue_for(topic_partition)
+        if queue is None or queue.stalled or not self._budget.try_acquire(size := buffered_size(record)):
             return None
-        return self._line_up(Ticket(record, owner, self.loop.time(), size, self._room), lane)
+        return self._enqueue(PendingRecord(record, callbacks, self.loop.time(), size, self._budget), queue)
 
-    def send(self, record: Record, hashed: int, owner: Owner) -> Ticket:
+    def send(self, record: Record, key_hash: int, callbacks: DeliveryCallbacks) -> PendingRecord:
         """Put ``record`` in its lane. Raises `Unavailable` where the room is used up."""
-        where = self.topics.find(record.topic, hashed)
-        room = self._room_of_the_homeless if where is None else self._room
-        size = size_of(record)
-        if not room.take(size):
-            raise Unavailable("too much is on its way to Kafka")
-        ticket = Ticket(record, owner, self.loop.time(), size, room)
-        if where is not None:
-            return self._line_up(ticket, self._lane(where))
-        ticket.wait_in(self.homeless.setdefault(record.topic, {}))
-        return ticket
+        topic_partition = self.metadata.partition_for(record.topic, key_hash)
+        budget = self._unassigned_budget if topic_partition is None else self._budget
+        size = buffered_size(record)
+        if not budget.try_acquire(size):
+            raise UnavailableError("too much is on its way to Kafka")
+        pending_record = PendingRecord(record, callbacks, self.loop.time(), size, budget)
+        if topic_partition is not None:
+            return self._enqueue(pending_record, self._queue_for(topic_partition))
+        pending_record.enqueue_in(self.unassigned.setdefault(record.topic, {}))
+        return pending_record
 
-    def learn(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
+    def update_metadata(self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()) -> None:
         """Take note of a full listing; what waited for a topic that has appeared gets its lane.
 
         What waits in the lanes of a topic that is gone waits for its return, before what came since; where it
         has come back with fewer partitions, what waited in those that it lacks goes to the others.
         """
-        news = self.topics.learn(partitions, leaderless)
-        for lane in tuple(self._lanes.values()):
-            if not self.topics.has(lane.where):
-                self._make_homeless(lane)
-        for topic in [topic for topic in self.homeless if topic in partitions]:
-            for ticket in self.homeless.pop(topic):
-                where = self.topics.find(topic, hash_of(ticket.record.key))
-                if where is not None:
-                    self._line_up(ticket, self._lane(where))
-        if news:
-            self.wake()
+        allows_more = self.metadata.update(partitions, leaderless)
+        for queue in tuple(self._queues.values()):
+            if not self.metadata.has_partition(queue.topic_partition):
+                self._unassign(queue)
+        for topic in [topic for topic in self.unassigned if topic in partitions]:
+            for pending_record in self.unassigned.pop(topic):
+                topic_partition = self.metadata.partition_for(topic, hash_key(pending_record.record.key))
+                if topic_partition is not None:
+                    self._enqueue(pending_record, self._queue_for(topic_partition))
+        if allows_more:
+            self.mark_all_ready()
 
-    def look(self, now: float) -> None:
+    def retry_backed_off(self, now: float) -> None:
         """Let topics be tried again that refused a while ago."""
-        if self.topics.refusals.over(now):
-            self.wake()
+        if self.metadata.backoff.expire(now):
+            self.mark_all_ready()
 
-    def wake(self) -> None:
+    def mark_all_ready(self) -> None:
         """Feed every lane in which something waits: more may leave than before."""
-        self.era += 1
-        for lane in self._lanes.values():
-            if lane.waiting:
-                self._feed_soon(lane)
+        self.availability_epoch += 1
+        for queue in self._queues.values():
+            if queue.pending:
+                self._mark_ready(queue)
 
-    async def feed(self, way: Way) -> int:
+    async def send_ready(self, sender: BatchSender) -> int:
         """Send a batch of each lane that asked for it and has none under way; tells how many records."""
-        hungry, self._hungry = self._hungry, {}
-        cluster, closed = way.producer.client.cluster, self.topics.closed
+        ready, self._ready = self._ready, {}
+        cluster, is_blocked = sender.producer.client.cluster, self.metadata.is_blocked
         now, now_ms = self.loop.time(), int(time.time() * 1000)
         sent = 0
-        for lane in hungry:
-            if not lane.waiting or lane.under_way or closed(lane.where):
+        for queue in ready:
+            if not queue.pending or queue.in_flight or is_blocked(queue.topic_partition):
                 continue
-            if cluster.leader_for_partition(lane.where) is None:
+            if cluster.leader_for_partition(queue.topic_partition) is None:
                 # Gone since the last listing. A send would ask for the topic by name, which may create it.
-                self._hungry[lane] = None
+                self._ready[queue] = None
                 continue
-            batch = lane.batch = way.open(lane)
-            lane.fill(batch.append, now_ms)
-            lane.sent_at, lane.diverted = now, False
-            sent += len(lane.under_way)
-        await way.enter()
+            batch = queue.batch = sender.new_batch(queue)
+            queue.drain_into(batch.append, now_ms)
+            queue.sent_at, queue.diverted = now, False
+            sent += len(queue.in_flight)
+        await sender.submit()
         return sent
 
-    def hear(self, ended: Ended) -> None:
+    def on_batches_done(self, results: BatchResults) -> None:
         """Hear how batches have ended."""
-        written = False
-        for batch, error in ended:
-            lane = batch.lane
-            if lane.batch is not batch:
+        any_acked = False
+        for batch, error in results:
+            queue = batch.partition_queue
+            if queue.batch is not batch:
                 continue  # a replaced producer's late answer: its records have been sent again
-            lane.batch = None
-            written = written or error is None
+            queue.batch = None
+            any_acked = any_acked or error is None
             try:
-                self._written(lane) if error is None else self._failed(lane, error)
+                self._on_batch_ok(queue) if error is None else self._on_batch_error(queue, error)
             except Exception as bug:  # noqa: BLE001 - one owner's bug must not keep the word from the others
                 self.loop.call_exception_handler({"message": "an owner failed", "exception": bug})
-        if written:
-            self._on_answer()
+        if any_acked:
+            self._on_ack()
 
-    def late(self, now: float, after_s: float) -> list[Lane]:
+    def overdue(self, now: float, after_s: float) -> list[PartitionQueue]:
         """List the lanes whose batch, or whose longest waiting record, is older than ``after_s``."""
         return [
-            lane
-            for lane in self._lanes.values()
-            if (lane.under_way and now - lane.sent_at > after_s)
-            or (lane.waiting and now - next(iter(lane.waiting)).since > after_s)
+            queue
+            for queue in self._queues.values()
+            if (queue.in_flight and now - queue.sent_at > after_s)
+            or (queue.pending and now - next(iter(queue.pending)).enqueued_at > after_s)
         ]
 
-    def stick(self, lanes: Iterable[Lane]) -> None:
+    def mark_stalled(self, queues: Iterable[PartitionQueue]) -> None:
         """Let nothing more into these lanes until they answer, and tell the owners of what is in them."""
-        for lane in tuple(lanes):  # whoever is told may send something else, to a lane that is new
-            lane.stuck = lane.stuck or bool(lane.under_way)
-            lane.divert()
+        for queue in tuple(queues):  # whoever is told may send something else, to a lane that is new
+            queue.stalled = queue.stalled or bool(queue.in_flight)
+            queue.divert()
 
-    def stick_homeless(self) -> None:
+    def notify_unassigned(self) -> None:
         """Tell the owners of what waits for a topic that is missing."""
-        for topic in tuple(self.homeless):
+        for topic in tuple(self.unassigned):
             self._divert_missing(topic)
 
-    def give_way(self, topic: str, hashed: int) -> None:
+    def divert_earlier(self, topic: str, key_hash: int) -> None:
         """Tell the owners of what is in a key's lane: what comes now goes elsewhere, and not before it."""
-        where = self.topics.find(topic, hashed)
-        if where is None:
+        topic_partition = self.metadata.partition_for(topic, key_hash)
+        if topic_partition is None:
             self._divert_missing(topic)
-        elif lane := self._lanes.get(where):
-            lane.make_way()
+        elif queue := self._queues.get(topic_partition):
+            queue.divert_pending()
 
     def _divert_missing(self, topic: str) -> None:
         """Ask the owners of all records of a missing topic, the oldest first, to keep them elsewhere."""
-        for lane in tuple(self._lanes.values()):
-            if lane.topic == topic:  # a batch that was under way when the topic went
-                lane.make_way()
-        divert(self.homeless.get(topic, ()))
+        for queue in tuple(self._queues.values()):
+            if queue.topic == topic:  # a batch that was under way when the topic went
+                queue.divert_pending()
+        divert(self.unassigned.get(topic, ()))
 
-    def stick_all(self) -> None:
+    def mark_all_stalled(self) -> None:
         """Do so with all that is on its way."""
-        self.stick(self._lanes.values())
+        self.mark_stalled(self._queues.values())
 
-    def met(self, now: float) -> None:
+    def note_broker_alive(self, now: float) -> None:
         """Note that Kafka answered something, though not what is stuck."""
-        for lane in self._lanes.values():
-            if lane.stuck and not lane.met_at:
-                lane.met_at = now
+        for queue in self._queues.values():
+            if queue.stalled and not queue.broker_alive_at:
+                queue.broker_alive_at = now
 
-    def silent(self, now: float, after_s: float) -> bool:
+    def is_producer_stalled(self, now: float, after_s: float) -> bool:
         """Whether a lane stayed silent for ``after_s`` and longer each time, with Kafka answering."""
-        lanes = self._lanes.values()
-        silent = [one for one in lanes if one.met_at and now - one.met_at > after_s * 2**one.silences]
-        for lane in silent:
-            lane.silences = min(lane.silences + 1, _SILENCES_MAX)
+        queues = self._queues.values()
+        silent = [queue for queue in queues if queue.broker_alive_at and now - queue.broker_alive_at > after_s * 2**queue.stall_count]
+        for queue in silent:
+            queue.stall_count = min(queue.stall_count + 1, _MAX_STALL_COUNT)
         return bool(silent)
 
-    def reclaim(self) -> None:
+    def requeue_in_flight(self) -> None:
         """Take back what a producer holds that will not answer: it is sent again, under the same ids.
 
         Unless its owner keeps it elsewhere. All that ever entered a producer is asked for: what waits may
         have come back from an earlier one.
         """
-        for lane in tuple(self._lanes.values()):
-            lane.batch, lane.stuck, lane.met_at = None, False, 0.0
+        for queue in tuple(self._queues.values()):
+            queue.batch, queue.stalled, queue.broker_alive_at = None, False, 0.0
             # Their outcome is unknown, so they stay as they are: entered, not to be withdrawn.
-            tickets, lane.under_way = lane.under_way, []
-            self._return(lane, tickets)
-        waiting = [lane.waiting for lane in self._lanes.values()]
-        for queue in (*waiting, *self.homeless.values()):
-            drop_lost(queue)
+            pending_records, queue.in_flight = queue.in_flight, []
+            self._requeue(queue, pending_records)
+        pending = [queue.pending for queue in self._queues.values()]
+        for records in (*pending, *self.unassigned.values()):
+            drop_indeterminate(records)
         # What was handed back stands behind whoever is reading on: he begins anew.
-        self.era += 1
+        self.availability_epoch += 1
 
-    def _lane(self, where: Where) -> Lane:
-        lane = self._lanes.get(where)
-        if lane is None:
-            lane = self._lanes[where] = Lane(*where)
-        return lane
+    def _queue_for(self, topic_partition: TopicPartition) -> PartitionQueue:
+        queue = self._queues.get(topic_partition)
+        if queue is None:
+            queue = self._queues[topic_partition] = PartitionQueue(*topic_partition)
+        return queue
 
-    def _line_up(self, ticket: Ticket, lane: Lane) -> Ticket:
-        ticket.wait_in(lane.waiting)
-        if not lane.under_way:  # else it is fed once that has ended
-            self._feed_soon(lane)
-        return ticket
+    def _enqueue(self, pending_record: PendingRecord, records: PartitionQueue) -> PendingRecord:
+        pending_record.enqueue_in(records.pending)
+        if not records.in_flight:  # else it is fed once that has ended
+            self._mark_ready(records)
+        return pending_record
 
-    def _make_homeless(self, lane: Lane) -> None:
-        homeless: Queue = {}
-        for ticket in (*lane.waiting, *self.homeless.pop(lane.topic, ())):
-            ticket.wait_in(homeless)
-        if homeless:
-            self.homeless[lane.topic] = homeless
-        lane.waiting = {}
-        if not lane.under_way:
-            del self._lanes[lane.where]
-        self._divert_missing(lane.topic)
+    def _unassign(self, records: PartitionQueue) -> None:
+        unassigned: RecordQueue = {}
+        for pending_record in (*records.pending, *self.unassigned.pop(records.topic, ())):
+            pending_record.wait_in(unassigned)
+        if unassigned:
+            self.unassigned[records.topic] = unassigned
+        records.pending = {}
+        if not records.in_flight:
+            del self._queues[records.topic_partition]
+        self._divert_missing(records.topic)
 
-    def _feed_soon(self, lane: Lane) -> None:
-        self._hungry[lane] = None
-        self.hungry.set()
+    def _mark_ready(self, records: PartitionQueue) -> None:
+        self._ready[records] = None
+        self.ready_event.set()
 
-    def _written(self, lane: Lane) -> None:
-        tickets, lane.under_way = lane.under_way, []
-        for ticket in tickets:
-            ticket.end()
-            ticket.owner.written()
-        if self.topics.refusals.taken(lane.topic):
-            self.era += 1
-        if lane.stuck:
-            lane.stuck, lane.met_at, lane.silences = False, 0.0, 0
-            self.era += 1
-        if lane.waiting:
-            self._feed_soon(lane)
+    def _on_batch_ok(self, records: PartitionQueue) -> None:
+        pending_records, records.in_flight = records.in_flight, []
+        for pending_record in pending_records:
+            pending_record.release()
+            pending_record.callbacks.on_delivered()
+        if self.metadata.backoff.succeeded(records.topic):
+            self.availability_epoch += 1
+        if records.stalled:
+            records.stalled, records.broker_alive_at, records.stall_count = False, 0.0, 0
+            self.availability_epoch += 1
+        if records.pending:
+            self._mark_ready(records)
 
-    def _failed(self, lane: Lane, error: BaseException) -> None:
+    def _on_batch_error(self, records: PartitionQueue, error: BaseException) -> None:
         """Judge a batch that was not written."""
-        tickets, lane.under_way = lane.under_way, []
-        log.warning("kafka_refused", topic=lane.topic, error=reason_of(error), records=len(tickets))
+        pending_records, records.in_flight = records.in_flight, []
+        log.warning("kafka_refused", topic=records.topic, error=describe_batch_error(error), records=len(pending_records))
         if is_too_large(error):
-            self._too_large(lane, tickets)
+            self._on_batch_too_large(records, pending_records)
         else:
-            for ticket in tickets:
-                ticket.attempts += 1
-            tired = is_refusal(error) or any(ticket.attempts >= _ATTEMPTS for ticket in tickets)
-            self._return(lane, tickets)
-            if tired:
-                self._refuse(lane, Unavailable(f"{lane.topic}: {reason_of(error)}"))
-        self._on_failure()
+            for pending_record in pending_records:
+                pending_record.attempts += 1
+            should_back_off = is_topic_error(error) or any(pending_record.attempts >= _MAX_ATTEMPTS for pending_record in pending_records)
+            self._requeue(records, pending_records)
+            if should_back_off:
+                self._back_off_topic(records, UnavailableError(f"{records.topic}: {describe_batch_error(error)}"))
+        self._on_error()
 
-    def _too_large(self, lane: Lane, tickets: list[Ticket]) -> None:
-        if len(tickets) == 1:
-            tickets[0].end()
-            why = f"the topic {lane.topic} refuses its size"
-            tickets[0].owner.refused(Rejected(Reason.TOO_LARGE, why))
+    def _on_batch_too_large(self, records: PartitionQueue, pending_records: list[PendingRecord]) -> None:
+        if len(pending_records) == 1:
+            pending_records[0].release()
+            detail = f"the topic {records.topic} refuses its size"
+            pending_records[0].callbacks.on_failed(RejectedError(Reason.TOO_LARGE, detail))
             return
-        for ticket in tickets:
+        for pending_record in pending_records:
             # The broker limits the batch, not the record: whoever is too large shows when sent alone.
-            ticket.alone = True
-        self._return(lane, tickets)
+            pending_record.send_alone = True
+        self._requeue(records, pending_records)
 
-    def _refuse(self, lane: Lane, error: Unavailable) -> None:
+    def _back_off_topic(self, records: PartitionQueue, error: UnavailableError) -> None:
         """Send nothing to a topic that refuses for a while. All that waits there is told, in order."""
-        self.topics.refusals.refused(lane.topic, self.loop.time())
-        tickets, lane.waiting = lane.waiting, {}
-        for ticket in tickets:
-            ticket.end()
-            ticket.owner.refused(error)
+        self.metadata.backoff.failed(records.topic, self.loop.time())
+        pending_records, records.pending = records.pending, {}
+        for pending_record in pending_records:
+            pending_record.release()
+            pending_record.callbacks.refused(error)
 
-    def _return(self, lane: Lane, tickets: Iterable[Ticket]) -> None:
-        behind, lane.waiting = lane.waiting, {}
-        for ticket in (*tickets, *behind):
-            ticket.wait_in(lane.waiting)
-        if lane.waiting:
-            self._feed_soon(lane)
-        if lane.waiting and not self.topics.has(lane.where):
-            self._make_homeless(lane)  # else what came since would be asked first
+    def _requeue(self, records: PartitionQueue, pending_records: Iterable[PendingRecord]) -> None:
+        later, records.pending = records.pending, {}
+        for pending_record in (*pending_records, *later):
+            pending_record.enqueue_in(records.pending)
+        if records.pending:
+            self._mark_ready(records)
+        if records.pending and not self.metadata.has_partition(records.topic_partition):
+            self._unassign(records)  # else what came since would be asked first

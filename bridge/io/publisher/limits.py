@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class PublisherLimits(Struct, frozen=True, kw_only=True):
     """``in_flight_bytes`` and ``in_flight_records`` are on their way at most; all else in seconds.
 
     ``slow_after`` is how long the broker may be silent with work in hand before nothing more enters the
@@ -15,17 +15,17 @@ class Limits(Struct, frozen=True, kw_only=True):
     producer's healthy batches are waited for; under load batches leave ``gather`` apart.
     """
 
-    in_flight_bytes: int = 64 * 1024 * 1024
-    in_flight_records: int = 50_000
-    slow_after: float = 2.0
-    silent: float = 10.0
-    grace: float = 10.0
-    ask_fresh: float = 2.0
-    idle: float = 5.0
-    settle: float = 1.0
-    start: float = 10.0
-    tick: float = 0.1
-    retry: float = 0.5
-    ask_again: float = 1.0
-    listing: float = 60.0
-    gather: float = 0.005
+    max_in_flight_bytes: int = 64 * 1024 * 1024
+    max_in_flight_records: int = 50_000
+    ack_timeout_s: float = 2.0
+    stalled_after_s: float = 10.0
+    replace_grace_s: float = 10.0
+    fresh_probe_interval_s: float = 2.0
+    idle_probe_after_s: float = 5.0
+    close_timeout_s: float = 1.0
+    connect_timeout_s: float = 10.0
+    tick_s: float = 0.1
+    reconnect_backoff_s: float = 0.5
+    metadata_retry_s: float = 1.0
+    metadata_max_age_s: float = 60.0
+    linger_s: float = 0.005

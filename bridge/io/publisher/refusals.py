@@ -11,24 +11,24 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-_REFUSED = (
+_TOPIC_ERRORS = (
     TopicAuthorizationFailedError,
     ClusterAuthorizationFailedError,
     InvalidTopicError,
     InvalidTimestampError,
 )
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+_TOO_LARGE_ERRORS = (MessageSizeTooLargeError, RecordListTooLargeError)
 
-_FIRST_PAUSE_S = 1.0
-_LAST_PAUSE_S = 30.0
+_MIN_BACKOFF_S = 1.0
+_MAX_BACKOFF_S = 30.0
 
 
-def is_refusal(error: BaseException) -> bool:
+def is_topic_error(error: BaseException) -> bool:
     """Whether a broker says by ``error`` that it takes nothing for that topic."""
-    return isinstance(error, _REFUSED)
+    return isinstance(error, _TOPIC_ERRORS)
 
 
-def reason_of(error: BaseException) -> str:
+def describe_batch_error(error: BaseException) -> str:
     """Say what a broker refused by: the error's name; of a time, whose clock to look at."""
     name = type(error).__name__
     if not isinstance(error, InvalidTimestampError):
@@ -42,33 +42,33 @@ def reason_of(error: BaseException) -> str:
 
 def is_too_large(error: BaseException) -> bool:
     """Whether it says that what was sent is larger than it takes."""
-    return isinstance(error, _TOO_LARGE)
+    return isinstance(error, _TOO_LARGE_ERRORS)
 
 
-class Refusals:
+class TopicBackoff:
     """Topics that refused. Those in ``closed`` are not tried before their pause is over.
 
     Every refusal costs a producer, so the pauses between tries double. Times are monotonic seconds.
     """
 
     def __init__(self) -> None:
-        self.closed: dict[str, float] = {}  # until when
-        self._pauses: dict[str, float] = {}
+        self.blocked_until: dict[str, float] = {}  # until when
+        self._backoffs_s: dict[str, float] = {}
 
-    def refused(self, topic: str, now: float) -> None:
+    def failed(self, topic: str, now: float) -> None:
         """Note a refusal. Those of one try count once."""
-        if topic not in self.closed:
-            pause = min(2 * self._pauses.get(topic, _FIRST_PAUSE_S / 2), _LAST_PAUSE_S)
-            self._pauses[topic] = pause
-            self.closed[topic] = now + pause
+        if topic not in self.blocked_until:
+            backoff_s = min(2 * self._backoffs_s.get(topic, _MIN_BACKOFF_S / 2), _MAX_BACKOFF_S)
+            self._backoffs_s[topic] = backoff_s
+            self.blocked_until[topic] = now + backoff_s
 
-    def taken(self, topic: str) -> bool:
+    def succeeded(self, topic: str) -> bool:
         """Note that the topic takes records: forgiven and forgotten. Tells whether it was closed."""
-        return bool(self._pauses.pop(topic, None) and self.closed.pop(topic, None))
+        return bool(self._backoffs_s.pop(topic, None) and self.blocked_until.pop(topic, None))
 
-    def over(self, now: float) -> bool:
+    def expire(self, now: float) -> bool:
         """Let those be tried again whose pause is over. Tells whether there are any."""
-        due = [topic for topic, until in self.closed.items() if until <= now]
-        for topic in due:
-            del self.closed[topic]
-        return bool(due)
+        expired = [topic for topic, until in self.blocked_until.items() if until <= now]
+        for topic in expired:
+            del self.blocked_until[topic]
+        return bool(expired)

@@ -22,22 +22,22 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.structs import TopicPartition
 
 from bridge.aiokafka_internals import is_known
-from bridge.io.publisher.batches import Hear, PublicWay, Way
-from bridge.io.publisher.tickets import Batch, Ended, Lane
-from bridge.io.publisher.wire import Request
+from bridge.io.publisher.batches import OnBatchesDone, AiokafkaBatchSender, BatchSender
+from bridge.io.publisher.tickets import RecordBatch, BatchResults, PartitionQueue
+from bridge.io.publisher.wire import FastProduceRequest
 
-_MAGIC = 2  # of the only format that knows headers
+_MAGIC_V2 = 2  # of the only format that knows headers
 
 
-def way_into(producer: AIOKafkaProducer, hear: Hear) -> Way:
+def choose_sender(producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> BatchSender:
     """Choose the way into a producer that is not started yet."""
-    return ShortWay(producer, hear) if is_known() else PublicWay(producer, hear)
+    return AccumulatorBatchSender(producer, on_batches_done) if is_known() else AiokafkaBatchSender(producer, on_batches_done)
 
 
-class ShortBatch(Batch, eq=False, kw_only=True):
+class AccumulatorBatch(RecordBatch, eq=False, kw_only=True):
     """A batch as the accumulator and the sender take it (the library's `MessageBatch`)."""
 
-    way: "ShortWay"
+    sender: "AccumulatorBatchSender"
     builder: DefaultRecordBatchBuilder
     tp: TopicPartition
     expires_at: float
@@ -50,7 +50,7 @@ class ShortBatch(Batch, eq=False, kw_only=True):
     @property
     def future(self) -> asyncio.Future[None]:
         """What whoever stops the producer waits for."""
-        return self.waiter()
+        return self.as_future()
 
     def get_data_buffer(self) -> bytearray:
         """Give the bytes: the same ones at each try."""
@@ -72,122 +72,122 @@ class ShortBatch(Batch, eq=False, kw_only=True):
         """Whether its partition was without a leader for too long."""
         return time.monotonic() > self.expires_at
 
-    def done(self, *_where: object) -> None:
+    def done(self, *_args: object) -> None:
         """Be written."""
-        self.way.end(self, None)
+        self.sender.finish(self, None)
 
     def done_noack(self) -> None:
         """Be over without an answer: nobody asks for that, but of an empty batch."""
-        self.way.end(self, None)
+        self.sender.finish(self, None)
 
     def failure(self, exception: BaseException) -> None:
         """Be refused, or lost with the sender."""
-        self.way.end(self, exception)
+        self.sender.finish(self, exception)
 
 
-class ShortWay:
+class AccumulatorBatchSender:
     """Into the accumulator itself."""
 
     name = "short"
 
-    def __init__(self, producer: AIOKafkaProducer, hear: Hear) -> None:
+    def __init__(self, producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> None:
         self.producer = producer
-        self._hear = hear
+        self._on_batches_done = on_batches_done
         self._accumulator = accumulator = producer._message_accumulator
         self._sender = producer._sender
-        self._numbers = producer._txn_manager
+        self._txn_manager = producer._txn_manager
         self._compression: int = accumulator._compression_type
-        self._most_bytes: int = accumulator._batch_size
-        self._ttl: float = accumulator._batch_ttl
-        self._batches: dict[TopicPartition, deque[ShortBatch]] = accumulator._batches
-        self._pending: set[Batch] = accumulator._pending_batches
+        self._max_batch_bytes: int = accumulator._batch_size
+        self._batch_ttl_s: float = accumulator._batch_ttl
+        self._batches: dict[TopicPartition, deque[AccumulatorBatch]] = accumulator._batches
+        self._pending_batches: set[RecordBatch] = accumulator._pending_batches
         self._loop = asyncio.get_running_loop()
-        self._opened: list[ShortBatch] = []
-        self.ended: Ended = []
-        accumulator._pop_batch = self._pop
-        self._sender._send_produce_req = self._send
+        self._unsubmitted: list[AccumulatorBatch] = []
+        self._results: BatchResults = []
+        accumulator._pop_batch = self._pop_batch
+        self._sender._send_produce_req = self._send_produce_request
 
-    def open(self, lane: Lane) -> ShortBatch:
+    def new_batch(self, queue: PartitionQueue) -> AccumulatorBatch:
         """Begin a batch of ``lane``."""
-        builder = DefaultRecordBatchBuilder(_MAGIC, self._compression, 0, -1, -1, 0, self._most_bytes)
-        batch = ShortBatch(
-            lane,
+        builder = DefaultRecordBatchBuilder(_MAGIC_V2, self._compression, 0, -1, -1, 0, self._max_batch_bytes)
+        batch = AccumulatorBatch(
+            queue,
             builder.append,
-            way=self,
+            sender=self,
             builder=builder,
-            tp=lane.where,
-            expires_at=time.monotonic() + self._ttl,
+            tp=queue.topic_partition,
+            expires_at=time.monotonic() + self._batch_ttl_s,
         )
-        self._opened.append(batch)
+        self._unsubmitted.append(batch)
         return batch
 
-    async def enter(self) -> None:
+    async def submit(self) -> None:
         """Let filled batches in, in order."""
-        opened, self._opened = self._opened, []
+        unsubmitted, self._unsubmitted = self._unsubmitted, []
         accumulator = self._accumulator
-        refusal = ProducerClosed() if accumulator._closed else accumulator._exception
-        for batch in opened:
-            batch.record_count = len(batch.lane.under_way)
-            if refusal is None:
+        closed_error = ProducerClosed() if accumulator._closed else accumulator._exception
+        for batch in unsubmitted:
+            batch.record_count = len(batch.partition_queue.in_flight)
+            if closed_error is None:
                 self._batches[batch.tp].append(batch)
             else:
-                self.end(batch, refusal)
+                self.finish(batch, closed_error)
         if not accumulator._waiter_future.done():
             accumulator._waiter_future.set_result(None)
 
-    def end(self, batch: ShortBatch, error: BaseException | None) -> None:
+    def finish(self, batch: AccumulatorBatch, error: BaseException | None) -> None:
         """Tell of an end, in the next turn of the loop: the library is in the middle of its own lists."""
-        if not self.ended:
-            self._loop.call_soon(self._tell)
-        self.ended.append((batch, error))
+        if not self._results:
+            self._loop.call_soon(self._notify)
+        self._results.append((batch, error))
 
-    def _tell(self) -> None:
-        ended, self.ended = self.ended, []
+    def _notify(self) -> None:
+        ended, self._results = self._results, []
         for batch, _ in ended:
-            self._pending.discard(batch)
-            batch.end()
-        self._hear(ended)
+            self._pending_batches.discard(batch)
+            batch.set_done()
+        self._on_batches_done(ended)
 
-    def _pop(self, tp: TopicPartition) -> ShortBatch:
+    def _pop_batch(self, tp: TopicPartition) -> AccumulatorBatch:
         """Take the next batch of a partition, as the accumulator does."""
         queue = self._batches[tp]
         batch = queue.popleft()
         if not queue:
             del self._batches[tp]
         if not batch.retry_count:
-            numbers = self._numbers
-            producer_id, epoch = numbers._pid_and_epoch
-            batch.builder.set_producer_state(producer_id, epoch, numbers.sequence_number(tp))
-            numbers.increment_sequence_number(tp, batch.record_count)
+            txn_manager = self._txn_manager
+            producer_id, epoch = txn_manager._pid_and_epoch
+            batch.builder.set_producer_state(producer_id, epoch, txn_manager.sequence_number(tp))
+            txn_manager.increment_sequence_number(tp, batch.record_count)
         batch.retry_count += 1
-        self._pending.add(batch)
+        self._pending_batches.add(batch)
         return batch
 
-    async def _send(self, node: int, batches: dict[TopicPartition, ShortBatch]) -> None:
+    async def _send_produce_request(self, node: int, batches: dict[TopicPartition, AccumulatorBatch]) -> None:
         """Send one request, as the sender does."""
-        await _Send(self._sender, batches).do(node)
+        await _FastProduceHandler(self._sender, batches).do(node)
         self._sender._in_flight.remove(node)
         self._sender._muted_partitions.difference_update(batches)
 
 
-class _Send(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
+class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
     """The library's request with its retries, packed and heard in fewer steps where all goes well."""
 
-    def create_request(self) -> Request:
+    def create_request(self) -> FastProduceRequest:
         topics: dict[str, list[tuple[int, bytearray]]] = {}
         for tp, batch in self._batches.items():
             topics.setdefault(tp.topic, []).append((tp.partition, batch.get_data_buffer()))
         sender = self._sender
-        return Request(None, sender._acks, sender._request_timeout_ms, list(topics.items()))
+        return FastProduceRequest(None, sender._acks, sender._request_timeout_ms, list(topics.items()))
 
     def handle_response(self, response: ProduceResponse_v7) -> None:
-        refused = []
-        for topic, answers in response.topics:
-            for answer in answers:
-                if answer[1]:
-                    refused.append((topic, [answer]))
-                elif batch := self._batches.get((topic, answer[0])):
+        failed = []
+        for topic, partition_results in response.topics:
+            for partition_result in partition_results:
+                if partition_result[1]:
+                    failed.append((topic, [partition_result]))
+                elif batch := self._batches.get((topic, partition_result[0])):
                     batch.done()
-        if refused:
-            response.topics = refused
+        if failed:
+            response.topics = failed
             super().handle_response(response)

@@ -11,30 +11,30 @@ from aiokafka.structs import TopicPartition
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.core.outcome import Rejected, Unavailable
-from bridge.io.publisher.buffer_budget import Room
+from bridge.core.outcome import RejectedError, UnavailableError
+from bridge.io.publisher.buffer_budget import BufferBudget
 
-_RECORD_OVERHEAD = 256  # bytes: what a waiting record costs beside its value and key
+_RECORD_OVERHEAD_BYTES = 256  # bytes: what a waiting record costs beside its value and key
 
 
-def size_of(record: Record) -> int:
+def buffered_size(record: Record) -> int:
     """Tell the bytes that a record on its way takes of its room."""
-    return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD
+    return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD_BYTES
 
 
-class Owner(Protocol):
+class DeliveryCallbacks(Protocol):
     """Who sent a record. It is told of its record's end once, by one of the first three."""
 
-    def written(self) -> None:
+    def on_delivered(self) -> None:
         """Kafka has it."""
 
-    def refused(self, error: Unavailable | Rejected) -> None:
+    def on_failed(self, error: UnavailableError | RejectedError) -> None:
         """Kafka does not have it, and we do not try again."""
 
-    def lost(self) -> bool:
+    def on_indeterminate(self) -> bool:
         """Its producer is gone without an answer. True: it is kept elsewhere; else it is sent again."""
 
-    def stuck(self) -> bool:
+    def on_stalled(self) -> bool:
         """Nothing is heard of it, or it does not leave: who can keeps it elsewhere. May be called again.
 
         Returns False where the record is kept nowhere else.
@@ -42,62 +42,62 @@ class Owner(Protocol):
 
 
 # What waits, in order; a dictionary, because whoever gives up leaves from the middle.
-Queue = dict["Ticket", None]
+RecordQueue = dict["PendingRecord", None]
 
 
-class Ticket(Struct, eq=False):
+class PendingRecord(Struct, eq=False):
     """A record on its way since ``since`` (monotonic): ``size`` bytes of ``room``. It waits in ``queue``."""
 
     record: Record
-    owner: Owner
-    since: float
+    callbacks: DeliveryCallbacks
+    enqueued_at: float
     size: int
-    room: Room
-    queue: Queue | None = None
-    entered: bool = False
-    alone: bool = False
+    budget: BufferBudget
+    queue: RecordQueue | None = None
+    in_producer: bool = False
+    send_alone: bool = False
     attempts: int = 0
 
-    def wait_in(self, queue: Queue) -> None:
+    def enqueue_in(self, records: RecordQueue) -> None:
         """Stand at the end of ``queue``."""
-        queue[self] = None
-        self.queue = queue
+        records[self] = None
+        self.queue = records
 
     def withdraw(self) -> bool:
         """Take the record back. False where it has entered the producer: Kafka may have it or get it yet."""
-        if self.entered or self.queue is None:
+        if self.in_producer or self.queue is None:
             return False
         del self.queue[self]
-        self.end()
+        self.release()
         return True
 
-    def end(self) -> None:
+    def release(self) -> None:
         """Make room: it is no longer ours."""
         self.queue = None
-        self.room.give_back(self.size)
+        self.budget.release(self.size)
 
 
-def divert(tickets: Iterable[Ticket]) -> bool:
+def divert(pending_records: Iterable[PendingRecord]) -> bool:
     """Ask the owners, in order, to keep their records elsewhere. Returns whether all are kept there."""
-    kept = True
-    for ticket in tuple(tickets):  # a copy: who is kept elsewhere leaves the queue
-        kept = ticket.owner.stuck() and kept
-    return kept
+    all_diverted = True
+    for pending_record in tuple(pending_records):  # a copy: who is kept elsewhere leaves the queue
+        all_diverted = pending_record.callbacks.on_stalled() and all_diverted
+    return all_diverted
 
 
-def drop_lost(queue: Queue) -> None:
+def drop_indeterminate(records: RecordQueue) -> None:
     """Remove the records of a lost producer that their owners keep elsewhere, and what came after them."""
     dropped = False
-    for ticket in tuple(queue):
-        if ticket.entered and ticket.owner.lost():
-            del queue[ticket]
-            ticket.end()
+    for pending_record in tuple(records):
+        if pending_record.in_producer and pending_record.callbacks.lost():
+            del records[pending_record]
+            pending_record.release()
             dropped = True
     if dropped:
-        divert(queue)  # what is left must not overtake them
+        divert(records)  # what is left must not overtake them
 
 
-class Lane:
+class PartitionQueue:
     """One partition: what waits for it in order, and the batch under way.
 
     It is ``stuck`` while the batch under way is not answered in time; ``met_at`` is when, meanwhile, Kafka
@@ -108,87 +108,87 @@ class Lane:
     __slots__ = (
         "batch",
         "diverted",
-        "met_at",
+        "broker_alive_at",
         "partition",
         "sent_at",
-        "silences",
-        "stuck",
+        "stall_count",
+        "stalled",
         "topic",
-        "under_way",
-        "waiting",
-        "where",
+        "in_flight",
+        "pending",
+        "topic_partition",
     )
 
     def __init__(self, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
-        self.where = TopicPartition(topic, partition)
-        self.waiting: Queue = {}
-        self.under_way: list[Ticket] = []
-        self.batch: Batch | None = None
+        self.topic_partition = TopicPartition(topic, partition)
+        self.pending: RecordQueue = {}
+        self.in_flight: list[PendingRecord] = []
+        self.batch: RecordBatch | None = None
         self.sent_at = 0.0
-        self.stuck = False
+        self.stalled = False
         self.diverted = False
-        self.met_at = 0.0
-        self.silences = 0
+        self.broker_alive_at = 0.0
+        self.stall_count = 0
 
-    def fill(self, append: "Append", now_ms: int) -> None:
+    def drain_into(self, append: "AppendRecord", now_ms: int) -> None:
         """Fill a batch, by its ``append``, with what waits, in order: from here on it is under way."""
-        waiting = self.waiting
-        under_way: list[Ticket] = []
-        for place, ticket in enumerate(waiting):
-            record = ticket.record
-            if (ticket.alone and under_way) or append(
-                place, now_ms, record.key, record.value, record.headers
+        pending = self.pending
+        in_flight: list[PendingRecord] = []
+        for index, pending_record in enumerate(pending):
+            record = pending_record.record
+            if (pending_record.send_alone and in_flight) or append(
+                index, now_ms, record.key, record.value, record.headers
             ) is None:
                 break
             # From here on a record may reach Kafka whatever happens: it can no longer be withdrawn.
-            ticket.entered = True
-            under_way.append(ticket)
-            if ticket.alone:
+            pending_record.in_producer = True
+            in_flight.append(pending_record)
+            if pending_record.send_alone:
                 break
-        if len(under_way) == len(waiting):
-            waiting.clear()
+        if len(in_flight) == len(pending):
+            pending.clear()
         else:
-            for ticket in under_way:
-                del waiting[ticket]
-        self.under_way = under_way
+            for pending_record in in_flight:
+                del pending[pending_record]
+        self.in_flight = in_flight
 
     def divert(self) -> None:
         """Ask the owners of all that is here, in order, to keep it elsewhere: it does not leave."""
-        self.diverted = divert(self.under_way)
-        divert(self.waiting)
+        self.diverted = divert(self.in_flight)
+        divert(self.pending)
 
-    def make_way(self) -> None:
+    def divert_pending(self) -> None:
         """Ask them because something goes elsewhere that came later; those under way only if need be."""
         if self.diverted:
-            divert(self.waiting)
+            divert(self.pending)
         else:
             self.divert()
 
 
-Append = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
+AppendRecord = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
 """Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None if it is full."""
 
 
-class Batch(Struct, eq=False):
+class RecordBatch(Struct, eq=False):
     """What ``lane`` sends at once, which ``append`` fills."""
 
-    lane: Lane
-    append: Append
-    over: asyncio.Future[None] | None = None
+    partition_queue: PartitionQueue
+    append: AppendRecord
+    done_future: asyncio.Future[None] | None = None
 
-    def waiter(self) -> asyncio.Future[None]:
+    def as_future(self) -> asyncio.Future[None]:
         """Give a future that ends with the batch; made only where somebody waits."""
-        if self.over is None:
-            self.over = asyncio.get_running_loop().create_future()
-        return self.over
+        if self.done_future is None:
+            self.done_future = asyncio.get_running_loop().create_future()
+        return self.done_future
 
-    def end(self) -> None:
+    def set_done(self) -> None:
         """Let go whoever waits for it."""
-        if self.over is not None and not self.over.done():
-            self.over.set_result(None)
+        if self.done_future is not None and not self.done_future.done():
+            self.done_future.set_result(None)
 
 
-Ended = list[tuple[Batch, BaseException | None]]
+BatchResults = list[tuple[RecordBatch, BaseException | None]]
 """Batches that have ended at once: written, or with the error for which they were not."""

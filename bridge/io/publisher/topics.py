@@ -5,52 +5,52 @@ No connection lives here, and no record.
 
 from collections.abc import Iterable, Mapping
 
-from bridge.core.partition import partition_of
-from bridge.io.publisher.refusals import Refusals
+from bridge.core.partition import partition_for
+from bridge.io.publisher.refusals import TopicBackoff
 
-Where = tuple[str, int]
+TopicPartition = tuple[str, int]
 """A topic and a partition of it."""
 
 
-class Topics:
+class TopicMetadata:
     """The last full listing. ``wanted`` are topics that records are for and it does not hold."""
 
     def __init__(self) -> None:
         self.partitions: dict[str, int] = {}
-        self.leaderless: frozenset[Where] = frozenset()
-        self.wanted: set[str] = set()
-        self.refusals = Refusals()
+        self.leaderless: frozenset[TopicPartition] = frozenset()
+        self.unknown_topics: set[str] = set()
+        self.backoff = TopicBackoff()
 
     @property
-    def want_news(self) -> bool:
+    def needs_refresh(self) -> bool:
         """Whether something is missing that a new listing may hold."""
-        return bool(self.wanted or self.leaderless)
+        return bool(self.unknown_topics or self.leaderless)
 
-    def find(self, topic: str, hashed: int) -> Where | None:
+    def partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
         """Tell where records of that topic and hash of a key belong; None where the topic is missing."""
         partitions = self.partitions.get(topic)
         if partitions is None:
-            self.wanted.add(topic)
+            self.unknown_topics.add(topic)
             return None
-        return topic, partition_of(hashed, partitions)
+        return topic, partition_for(key_hash, partitions)
 
-    def has(self, where: Where) -> bool:
+    def has_partition(self, topic_partition: TopicPartition) -> bool:
         """Whether the last listing holds that partition."""
-        return where[1] < self.partitions.get(where[0], 0)
+        return topic_partition[1] < self.partitions.get(topic_partition[0], 0)
 
-    def lead(self, topic: str, hashed: int) -> Where | None:
+    def sendable_partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
         """Tell where they belong if they may be sent there now; else None."""
-        where = self.find(topic, hashed)
-        return None if where is None or self.closed(where) else where
+        topic_partition = self.partition_for(topic, key_hash)
+        return None if topic_partition is None or self.is_blocked(topic_partition) else topic_partition
 
-    def closed(self, where: Where) -> bool:
+    def is_blocked(self, topic_partition: TopicPartition) -> bool:
         """Whether nothing is to be sent there for now."""
-        return where[0] in self.refusals.closed or where in self.leaderless
+        return topic_partition[0] in self.backoff.blocked_until or topic_partition in self.leaderless
 
-    def learn(self, partitions: Mapping[str, int], leaderless: Iterable[Where]) -> bool:
+    def update(self, partitions: Mapping[str, int], leaderless: Iterable[TopicPartition]) -> bool:
         """Take note of a listing. Tells whether more may be sent than before."""
-        headless = frozenset(leaderless)
-        news = bool(self.leaderless - headless or partitions.keys() - self.partitions.keys())
-        self.partitions, self.leaderless = dict(partitions), headless
-        self.wanted -= partitions.keys()
-        return news
+        leaderless_now = frozenset(leaderless)
+        allows_more = bool(self.leaderless - leaderless_now or partitions.keys() - self.partitions.keys())
+        self.partitions, self.leaderless = dict(partitions), leaderless_now
+        self.unknown_topics -= partitions.keys()
+        return allows_more

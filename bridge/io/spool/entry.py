@@ -4,71 +4,71 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from bridge.core.outcome import Unavailable
+from bridge.core.outcome import UnavailableError
 from bridge.io.spool.segment import Segment
 
 
-class Home(Protocol):
+class EntryStore(Protocol):
     """Where an entry is kept."""
 
-    def free(self, entry: "Entry") -> None:
+    def make_available(self, entry: "SpoolEntry") -> None:
         """Let it be read, for the first time or again."""
 
-    def remove(self, entry: "Entry") -> None:
+    def remove(self, entry: "SpoolEntry") -> None:
         """Let it leave."""
 
-    def set_aside(self, entry: "Entry", why: str) -> None:
+    def quarantine(self, entry: "SpoolEntry", reason: str) -> None:
         """Let it leave for a file of damaged records."""
 
 
-class Entry:
+class SpoolEntry:
     """One record in the spool. ``kept`` ends with None once it is durable, or with `Unavailable`."""
 
-    __slots__ = ("_home", "_then", "index", "kept", "segment")
+    __slots__ = ("_spool", "_callback", "index", "durable", "segment")
 
     def __init__(
-        self, home: Home, kept: "asyncio.Future[None]", segment: Segment | None = None, index: int = 0
+        self, spool: EntryStore, durable: "asyncio.Future[None]", segment: Segment | None = None, index: int = 0
     ) -> None:
-        self._home = home
-        self._then: Callable[[Unavailable | None], None] | None = None
-        self.kept = kept
+        self._spool = spool
+        self._callback: Callable[[UnavailableError | None], None] | None = None
+        self.durable = durable
         self.segment = segment  # None: it is not in the spool, or no longer
         self.index = index
 
-    def free(self) -> None:
+    def make_available(self) -> None:
         """Let it be read, for the first time or again: Kafka does not have it, or nobody will ever know."""
-        self._home.free(self)
+        self._spool.make_available(self)
 
     def remove(self) -> None:
         """Let it leave: it is in Kafka, or no longer wanted. Also before it is durable; more than once."""
-        self._home.remove(self)
+        self._spool.remove(self)
 
-    def set_aside(self, why: str) -> None:
+    def quarantine(self, reason: str) -> None:
         """Let it leave for a file of damaged records, for a person: no topic takes it."""
-        self._home.set_aside(self, why)
+        self._spool.quarantine(self, reason)
 
-    def when_kept(self, then: Callable[[Unavailable | None], None]) -> None:
+    def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
         """Call ``then`` in the moment in which it is durable, or known not to become so.
 
         In that moment and not a turn of the loop later, in which somebody of the same key could overtake.
         """
-        if self.kept.done():
-            error = self.kept.exception()
-            then(error if isinstance(error, Unavailable) else None)
+        if self.durable.done():
+            error = self.durable.exception()
+            callback(error if isinstance(error, UnavailableError) else None)
         else:
-            self._then = then
+            self._callback = callback
 
-    def settle(self, why_not: str = "") -> None:
+    def resolve(self, failure_reason: str = "") -> None:
         """End as kept, or as not kept. What the ledger says of it must be true by now."""
-        error = Unavailable(f"spool: {why_not}") if why_not else None
+        error = UnavailableError(f"spool: {failure_reason}") if failure_reason else None
         if error is not None:
             self.segment = None
-        if not self.kept.done():  # whoever asked may be gone
+        if not self.durable.done():  # whoever asked may be gone
             if error is None:
-                self.kept.set_result(None)
+                self.durable.set_result(None)
             else:
-                self.kept.set_exception(error)
-                self.kept.exception()  # whoever waits gets it; nobody need
-        then, self._then = self._then, None
-        if then is not None:
-            then(error)
+                self.durable.set_exception(error)
+                self.durable.exception()  # whoever waits gets it; nobody need
+        callback, self._callback = self._callback, None
+        if callback is not None:
+            callback(error)

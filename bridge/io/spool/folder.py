@@ -23,32 +23,32 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 LOG, ACK = "log", "ack"
 
 _SEGMENT_FILE = re.compile(r"(\d{16}-[0-9a-f]{16})\.(log|ack)")
-_DAMAGED_FILE = re.compile(r"(\d{16})-[0-9a-f]{16}\.(\d+|ack)\.damaged")
-_PAGE = 4096
+_QUARANTINED_FILE = re.compile(r"(\d{16})-[0-9a-f]{16}\.(\d+|ack)\.damaged")
+_PAGE_BYTES = 4096
 _PROBE = "probe"
 _PROBE_BYTES = 64 * 1024
-_SEGMENT_USUAL = 32 * 1024 * 1024  # 16 MiB and the largest record
-_BLOCK = 512  # of st_blocks
-_EXPOSED_TODO = "records are not authenticated: give the folder to the bridge's user alone (chmod 700)"
+_USUAL_SEGMENT_BYTES = 32 * 1024 * 1024  # 16 MiB and the largest record
+_BLOCK_BYTES = 512  # of st_blocks
+_EXPOSED_REMEDY = "records are not authenticated: give the folder to the bridge's user alone (chmod 700)"
 
 
-class InUse(Exception):  # noqa: N818 - it says what happened
+class SpoolLockedError(Exception):  # noqa: N818 - it says what happened
     """Another process has the folder."""
 
 
-class Folder:
+class SpoolDirectory:
     """One folder of segments. Whatever the disk refuses is an `OSError`."""
 
     def __init__(self, path: Path, segment_bytes: int = 0) -> None:
         self.path = path
         # A segment ends with the record that fills it; those of a larger setting of before are read, too.
-        self._file_max_bytes = 2 * max(segment_bytes, _SEGMENT_USUAL)
-        self._lock = -1
+        self._file_max_bytes = 2 * max(segment_bytes, _USUAL_SEGMENT_BYTES)
+        self._lock_fd = -1
 
-    def enter(self) -> None:
+    def lock(self) -> None:
         """Create the folder where it is not there, and lock it. Raises `InUse`."""
         if not self.path.is_dir():
-            _make(self.path)
+            _make_directory(self.path)
         lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)
         try:
             # Two processes would write the same names; the lock dies with its holder, however that dies.
@@ -56,23 +56,23 @@ class Folder:
         except OSError as error:
             os.close(lock)
             if isinstance(error, BlockingIOError):
-                raise InUse(f"the spool {self.path} is in use by another process") from None
+                raise SpoolLockedError(f"the spool {self.path} is in use by another process") from None
             raise
-        self._lock = lock
+        self._lock_fd = lock
         with suppress(OSError):  # for people only; a full disk must not keep us from emptying it
             os.ftruncate(lock, 0)
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
             (self.path / _PROBE).unlink(missing_ok=True)
-        if why := exposure(self.path):
-            log.warning("spool_folder_exposed", path=str(self.path), why=why, todo=_EXPOSED_TODO)
+        if why := describe_exposure(self.path):
+            log.warning("spool_folder_exposed", path=str(self.path), why=why, todo=_EXPOSED_REMEDY)
 
-    def leave(self) -> None:
+    def unlock(self) -> None:
         """Let others have it."""
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
 
-    def is_there(self) -> bool:
+    def has_lock_file(self) -> bool:
         """Tell whether this is still the folder that was entered: a volume that was unmounted has no lock."""
         return (self.path / "lock").exists()
 
@@ -84,9 +84,9 @@ class Folder:
                 found[match[1]].add(match[2])
         return found
 
-    def damaged(self) -> dict[str, int]:
+    def quarantined_files(self) -> dict[str, int]:
         """Every file of damaged bytes that was kept, with its size."""
-        files = [file for file in self.path.iterdir() if _DAMAGED_FILE.fullmatch(file.name)]
+        files = [file for file in self.path.iterdir() if _QUARANTINED_FILE.fullmatch(file.name)]
         return {file.name: file.lstat().st_size for file in files}
 
     def file(self, segment: str, kind: str) -> Path:
@@ -122,7 +122,7 @@ class Folder:
             data = mmap(-1, size) if size else b""
             return data, not size or _read(descriptor, memoryview(data), 0)
 
-    def append_acks(self, segment: str, entries: bytes, *, lasting: bool = False) -> None:
+    def append_acks(self, segment: str, entries: bytes, *, durable: bool = False) -> None:
         """Add to a segment's acknowledgements: all of ``entries`` or, as far as the disk lets us, none."""
         file = open_regular(self.file(segment, ACK), os.O_WRONLY | os.O_CREAT)
         try:
@@ -133,38 +133,38 @@ class Folder:
             except OSError:
                 os.ftruncate(file, end)
                 raise
-            if lasting:
+            if durable:
                 os.fdatasync(file)
         finally:
             os.close(file)
 
-    def delete(self, segment: str, done: bytes) -> None:
+    def delete(self, segment: str, done_entry: bytes) -> None:
         """Delete a segment, all of which is acknowledged; ``done`` is the entry that says so."""
         with suppress(OSError):  # a full disk: deleting makes room. A death before the last unlink raises a
             # false alarm then. Otherwise the word lasts before the log goes: no loss can look like this.
-            if _status(self.file(segment, ACK)):
-                self.append_acks(segment, done, lasting=True)
+            if _stat_regular(self.file(segment, ACK)):
+                self.append_acks(segment, done_entry, durable=True)
         # A death here leaves both, one a line later the .ack alone: either says that it is done.
         self.file(segment, LOG).unlink(missing_ok=True)
         self.file(segment, ACK).unlink(missing_ok=True)
 
     def size(self, segment: str, kind: str) -> int:
         """How long one of a segment's files is, 0 where it is not there."""
-        found = _status(self.file(segment, kind))
+        found = _stat_regular(self.file(segment, kind))
         return found.st_size if found else 0
 
-    def allocated(self, segment: str, kind: str) -> int:
+    def allocated_bytes(self, segment: str, kind: str) -> int:
         """How many bytes one of them takes on the volume: of a sparse file less than it is long."""
-        found = _status(self.file(segment, kind))
-        return min(found.st_size, found.st_blocks * _BLOCK) if found else 0
+        found = _stat_regular(self.file(segment, kind))
+        return min(found.st_size, found.st_blocks * _BLOCK_BYTES) if found else 0
 
-    def keep_aside(self, segment: str, offset: int, length: int, most_bytes: int) -> int:
+    def quarantine(self, segment: str, offset: int, length: int, max_bytes: int) -> int:
         """Keep damaged bytes of a log in a file of their own; tells by how much the folder grew."""
         path = self.path / f"{segment}.{offset}.damaged"
-        kept = _status(path)
-        if kept is not None and kept.st_size == length:
+        existing = _stat_regular(path)
+        if existing is not None and existing.st_size == length:
             return 0  # an earlier start kept them
-        if length > most_bytes:
+        if length > max_bytes:
             raise OSError(errno.EDQUOT, "the spool is full")
         source = open_regular(self.file(segment, LOG), os.O_RDONLY)
         try:
@@ -184,22 +184,22 @@ class Folder:
         self.sync()
         return len(data)
 
-    def bury_acks(self, segment: str) -> None:
+    def quarantine_acks(self, segment: str) -> None:
         """Put aside the acknowledgements of a log that is lost, so that it is told once."""
         self.file(segment, ACK).rename(self.path / f"{segment}.ack.damaged")
 
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         """How many bytes the volume has left for us."""
         volume = os.statvfs(self.path)
         return volume.f_bavail * volume.f_frsize
 
-    def probe(self, most_bytes: int) -> None:
+    def probe(self, max_bytes: int) -> None:
         """See whether the disk takes writes again, as many as a record may need."""
         path = self.path / _PROBE
         path.unlink(missing_ok=True)
         file = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
-            write(file, bytes(min(most_bytes, _PROBE_BYTES)), 0)
+            write(file, bytes(min(max_bytes, _PROBE_BYTES)), 0)
             os.fdatasync(file)
         finally:
             os.close(file)
@@ -222,7 +222,7 @@ def open_regular(path: Path, flags: int) -> int:
     return file
 
 
-def exposure(path: Path) -> str:
+def describe_exposure(path: Path) -> str:
     """Say who else may write into the folder: what stands there is published. Empty where nobody may."""
     found = path.stat()
     if found.st_mode & stat.S_IWOTH:
@@ -234,15 +234,15 @@ def exposure(path: Path) -> str:
     return ""
 
 
-def write(file: int, data: bytes, at: int) -> None:
+def write(file: int, data: bytes, offset: int) -> None:
     """Write all of ``data``: the kernel may take a part and refuse the rest only when asked again."""
     view = memoryview(data)
     while view:
-        written = os.pwrite(file, view, at)
-        view, at = view[written:], at + written
+        written = os.pwrite(file, view, offset)
+        view, offset = view[written:], offset + written
 
 
-def _status(path: Path) -> os.stat_result | None:
+def _stat_regular(path: Path) -> os.stat_result | None:
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -250,20 +250,20 @@ def _status(path: Path) -> os.stat_result | None:
     return found if stat.S_ISREG(found.st_mode) else None
 
 
-def _read(file: int, data: memoryview, at: int) -> bool:
+def _read(file: int, data: memoryview, offset: int) -> bool:
     try:
-        return os.preadv(file, [data], at) == len(data)
+        return os.preadv(file, [data], offset) == len(data)
     except OSError:
-        if len(data) <= _PAGE:
+        if len(data) <= _PAGE_BYTES:
             return False
-    well = [_read(file, data[page : page + _PAGE], at + page) for page in range(0, len(data), _PAGE)]
-    return all(well)
+    complete = [_read(file, data[page : page + _PAGE_BYTES], offset + page) for page in range(0, len(data), _PAGE_BYTES)]
+    return all(complete)
 
 
-def _make(path: Path) -> None:
+def _make_directory(path: Path) -> None:
     """Make a folder, and those above it that are not there; the name of each lasts."""
     if not path.parent.exists():
-        _make(path.parent)
+        _make_directory(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)
     _sync(path.parent)
 

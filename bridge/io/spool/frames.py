@@ -23,23 +23,23 @@ SALT_BYTES = 8
 ACK_BYTES = 8
 VERSION = 1
 
-_READABLE = range(1, 16)
-_HEAD = Layout("<8sIIBIQ")
+_READABLE_VERSIONS = range(1, 16)
+_FRAME_HEADER = Layout("<8sIIBIQ")
 _CHECKED = Layout("<IBIQ")
-HEAD_BYTES = _HEAD.size
+FRAME_HEADER_BYTES = _FRAME_HEADER.size
 _CHECKED_FROM = SALT_BYTES + 4
 _ACK = Layout("<II")
 _DONE = 0xFFFFFFFF
 _SEALED = b"sealed"
 _PARTS_BYTES = 1 + 4 * 5  # msgpack's lengths: of the array, and of topic, key, value and headers
-_HEADER_BYTES = 1 + 2 * 5
+_RECORD_HEADER_BYTES = 1 + 2 * 5
 
 
-class Damaged(Exception):  # noqa: N818 - it says what happened
+class CorruptFrameError(Exception):  # noqa: N818 - it says what happened
     """These bytes are not the frame that was written."""
 
 
-class Mark(NamedTuple):
+class FrameRef(NamedTuple):
     """A good frame: where it stands, and what the index keeps of it."""
 
     offset: int
@@ -49,7 +49,7 @@ class Mark(NamedTuple):
     topic: str
 
 
-class Gap(NamedTuple):
+class CorruptRange(NamedTuple):
     """Bytes that are no frame. ``torn``: one's beginning, cut by the file's end, as a death leaves it."""
 
     offset: int
@@ -57,7 +57,7 @@ class Gap(NamedTuple):
     torn: bool
 
 
-class Foreign(NamedTuple):
+class UnsupportedFrame(NamedTuple):
     """A frame whose checksum holds and whose version this release does not know."""
 
     offset: int
@@ -65,7 +65,7 @@ class Foreign(NamedTuple):
     version: int
 
 
-class Acks(NamedTuple):
+class AckLog(NamedTuple):
     """What a segment's acknowledgements say.
 
     ``sealed`` is how long the log was when the last record had been written, -1 where nobody said;
@@ -73,9 +73,9 @@ class Acks(NamedTuple):
     """
 
     offsets: set[int]
-    done: bool = False
-    sealed: int = -1
-    damaged: int = 0
+    is_done: bool = False
+    sealed_length: int = -1
+    corrupt_entries: int = 0
 
 
 class _Body(Struct, array_like=True, frozen=True):
@@ -85,16 +85,16 @@ class _Body(Struct, array_like=True, frozen=True):
     headers: list[tuple[str, bytes]]
 
 
-class _Beginning(Struct, array_like=True, frozen=True):
+class _BodyPrefix(Struct, array_like=True, frozen=True):
     topic: str
 
 
 _encode = msgpack.Encoder().encode
 _decode = msgpack.Decoder(_Body).decode
-_decode_beginning = msgpack.Decoder(_Beginning).decode
+_decode_prefix = msgpack.Decoder(_BodyPrefix).decode
 
 
-def body_of(record: Record) -> bytes:
+def encode_body(record: Record) -> bytes:
     """Write ``record`` as a frame's body."""
     return _encode((record.topic, record.key, record.value, record.headers))
 
@@ -103,99 +103,99 @@ def body_bound(record: Record) -> int:
     """Return how many bytes `body_of` gives at most; a tenth of the cost of encoding it."""
     size = _PARTS_BYTES + len(record.topic.encode()) + len(record.key) + len(record.value)
     for name, value in record.headers:
-        size += _HEADER_BYTES + len(name.encode()) + len(value)
+        size += _RECORD_HEADER_BYTES + len(name.encode()) + len(value)
     return size
 
 
-def frame_of(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
+def encode_frame(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
     """Frame a body."""
     checked = _CHECKED.pack(len(body), VERSION, key_hash, put_ms) + body
     return salt + crc32c(checked).to_bytes(4, "little") + checked
 
 
-def record_of(frame: memoryview, salt: bytes) -> Record:
+def decode_frame(frame: memoryview, salt: bytes) -> Record:
     """Read a frame again. Raises `Damaged`."""
-    if not isinstance(_mark(frame, 0, salt), Mark):
-        raise Damaged("its checksum does not hold")
+    if not isinstance(_parse_frame(frame, 0, salt), FrameRef):
+        raise CorruptFrameError("its checksum does not hold")
     try:
-        body = _decode(frame[HEAD_BYTES:])
+        body = _decode(frame[FRAME_HEADER_BYTES:])
     except DecodeError as error:
-        raise Damaged(str(error)) from error
+        raise CorruptFrameError(str(error)) from error
     return Record(topic=body.topic, key=body.key, value=body.value, headers=body.headers)
 
 
-def walk(data: mmap | bytes, salt: bytes) -> Iterator[Mark | Foreign | Gap]:
+def scan(data: mmap | bytes, salt: bytes) -> Iterator[FrameRef | UnsupportedFrame | CorruptRange]:
     """Find every good frame of a segment, ours and another release's, and what lies between them."""
     view = memoryview(data)
     at = 0
     while at < len(data):
-        mark = _mark(view, at, salt)
-        if mark is None:
+        frame = _parse_frame(view, at, salt)
+        if frame is None:
             start, at = at, _next_frame(data, view, at, salt)
-            yield Gap(start, at - start, torn=at == len(data) and _is_torn(data[start:], salt))
+            yield CorruptRange(start, at - start, torn=at == len(data) and _is_torn(data[start:], salt))
         else:
-            yield mark
-            at += mark.length
+            yield frame
+            at += frame.length
 
 
-def _mark(view: memoryview, at: int, salt: bytes) -> Mark | Foreign | None:
-    if at + HEAD_BYTES > len(view):
+def _parse_frame(view: memoryview, at: int, salt: bytes) -> FrameRef | UnsupportedFrame | None:
+    if at + FRAME_HEADER_BYTES > len(view):
         return None
-    found, crc, length, version, key_hash, put_ms = _HEAD.unpack_from(view, at)
-    end = at + HEAD_BYTES + length
+    found, crc, length, version, key_hash, put_ms = _FRAME_HEADER.unpack_from(view, at)
+    end = at + FRAME_HEADER_BYTES + length
     if found != salt or end > len(view) or crc32c(view[at + _CHECKED_FROM : end]) != crc:
         return None
-    if version not in _READABLE:
-        return Foreign(at, end - at, version)
+    if version not in _READABLE_VERSIONS:
+        return UnsupportedFrame(at, end - at, version)
     try:
-        topic = _decode_beginning(view[at + HEAD_BYTES : end]).topic
+        topic = _decode_prefix(view[at + FRAME_HEADER_BYTES : end]).topic
     except DecodeError:
         return None
-    return Mark(at, end - at, key_hash, put_ms, topic)
+    return FrameRef(at, end - at, key_hash, put_ms, topic)
 
 
 def _next_frame(data: mmap | bytes, view: memoryview, at: int, salt: bytes) -> int:
     while (at := data.find(salt, at + 1)) >= 0:
-        if _mark(view, at, salt) is not None:
+        if _parse_frame(view, at, salt) is not None:
             return at
     return len(data)
 
 
 def _is_torn(rest: bytes, salt: bytes) -> bool:
-    if len(rest) < HEAD_BYTES:
+    if len(rest) < FRAME_HEADER_BYTES:
         return rest[:SALT_BYTES] == salt[: len(rest)]
-    found, _, length, *_ = _HEAD.unpack_from(rest)
-    return bool(found == salt and HEAD_BYTES + length > len(rest))
+    found, _, length, *_ = _FRAME_HEADER.unpack_from(rest)
+    return bool(found == salt and FRAME_HEADER_BYTES + length > len(rest))
 
 
-def ack_of(salt: bytes, offset: int) -> bytes:
+def encode_ack(salt: bytes, offset: int) -> bytes:
     """Acknowledge the record at ``offset``. The salt in the checksum ties it to this segment alone."""
     return _ACK.pack(offset, crc32c(offset.to_bytes(4, "little"), crc32c(salt)))
 
 
-def done_of(salt: bytes) -> bytes:
+def encode_done(salt: bytes) -> bytes:
     """Say that all of a segment is acknowledged and that it is about to be deleted."""
-    return ack_of(salt, _DONE)
+    return encode_ack(salt, _DONE)
 
 
-def seal_of(salt: bytes, length: int) -> bytes:
+def encode_seal(salt: bytes, length: int) -> bytes:
     """Say that nothing is ever written behind ``length``, so that a cut shows even between two frames."""
     return _ACK.pack(length, _seal_crc(length, crc32c(salt)))
 
 
-def acks_of(data: mmap | bytes, salt: bytes) -> Acks:
+def decode_acks(data: mmap | bytes, salt: bytes) -> AckLog:
     """Read a segment's acknowledgements. A torn or damaged one acknowledges nothing: its record repeats."""
     salt_crc = crc32c(salt)
     offsets: set[int] = set()
-    sealed, damaged = -1, 0
+    sealed_length, corrupt_entries = -1, 0
     for offset, crc in _ACK.iter_unpack(data[: len(data) // ACK_BYTES * ACK_BYTES]):
         if crc == crc32c(offset.to_bytes(4, "little"), salt_crc):
             offsets.add(offset)
         elif crc == _seal_crc(offset, salt_crc):
-            sealed = offset
+            sealed_length = offset
         else:
-            damaged += 1
-    return Acks(offsets, _DONE in offsets, sealed, damaged)
+            corrupt_entries += 1
+    return AckLog(offsets, _DONE in offsets, sealed_length, corrupt_entries)
 
 
 def _seal_crc(length: int, salt_crc: int) -> int:

@@ -9,19 +9,19 @@ from mmap import mmap
 from typing import NamedTuple
 
 from bridge.core.plural import counted
-from bridge.io.spool.folder import ACK, LOG, Folder
-from bridge.io.spool.frames import ACK_BYTES, Acks, Foreign, Gap, Mark, acks_of, seal_of, walk
-from bridge.io.spool.ledger import Ledger
-from bridge.io.spool.segment import GONE, READY, Segment
+from bridge.io.spool.folder import ACK, LOG, SpoolDirectory
+from bridge.io.spool.frames import ACK_BYTES, AckLog, UnsupportedFrame, CorruptRange, FrameRef, decode_acks, encode_seal, scan
+from bridge.io.spool.ledger import SpoolIndex
+from bridge.io.spool.segment import ACKED, READY, Segment
 
 
-class Damage(NamedTuple):
+class Corruption(NamedTuple):
     """One damage: the word it is counted by, the file, where in it, how many bytes, what is known more.
 
     ``records`` is how many it tells of.
     """
 
-    what: str
+    kind: str
     file: str
     offset: int = 0
     length: int = 0
@@ -29,111 +29,111 @@ class Damage(NamedTuple):
     records: int = 1
 
 
-Tell = Callable[[Damage], None]
+OnCorruption = Callable[[Corruption], None]
 
 
 class Recovery:
     """Reads a folder once: what stands in it, how many bytes it takes, the last number that was used."""
 
-    def __init__(self, folder: Folder, tell: Tell) -> None:
-        self._folder = folder
-        self._tell = tell
-        self._gaps: list[tuple[Segment, Gap]] = []
-        self.ledger = Ledger()
-        self.used = 0
-        self.last = 0
+    def __init__(self, directory: SpoolDirectory, on_corruption: OnCorruption) -> None:
+        self._directory = directory
+        self._on_corruption = on_corruption
+        self._corrupt_ranges: list[tuple[Segment, CorruptRange]] = []
+        self.index = SpoolIndex()
+        self.used_bytes = 0
+        self.last_number = 0
 
-    def run(self, cap: int) -> None:
+    def run(self, max_bytes: int) -> None:
         """Read every segment. Raises `OSError` where the folder itself cannot be read."""
-        damaged = self._folder.damaged()
-        segments = self._folder.segments()
-        self.used = sum(damaged.values())
+        quarantined = self._directory.quarantined_files()
+        segments = self._directory.segments()
+        self.used_bytes = sum(quarantined.values())
         # A number is never used twice: whatever is kept of a segment stays its own.
-        self.last = max((int(name[:16]) for name in (*damaged, *segments)), default=0)
+        self.last_number = max((int(name[:16]) for name in (*quarantined, *segments)), default=0)
         for name, kinds in segments.items():
             try:
-                self._recover(name, kinds)
+                self._recover_segment(name, kinds)
             except OSError as error:
                 # Its files stay as they are: the next start may have better luck with them.
-                self._tell(Damage("unreadable", name, detail=str(error)))
-                self.used += sum(self._folder.allocated(name, kind) for kind in kinds)
-        for segment, gap in self._gaps:
-            self._keep_aside(segment, gap, cap)
+                self._on_corruption(Corruption("unreadable", name, detail=str(error)))
+                self.used_bytes += sum(self._directory.allocated_bytes(name, kind) for kind in kinds)
+        for segment, corrupt_range in self._corrupt_ranges:
+            self._quarantine(segment, corrupt_range, max_bytes)
 
-    def _recover(self, name: str, kinds: set[str]) -> None:
-        acks = self._acks(name) if ACK in kinds else None
-        if acks is not None and acks.done:
-            self._folder.delete(name, b"")  # a death came between the word that it is done and the deed
+    def _recover_segment(self, name: str, kinds: set[str]) -> None:
+        acks = self._read_acks(name) if ACK in kinds else None
+        if acks is not None and acks.is_done:
+            self._directory.delete(name, b"")  # a death came between the word that it is done and the deed
         elif LOG in kinds:
-            self._read(Segment(int(name[:16]), bytes.fromhex(name[17:])), acks)
+            self._read_log(Segment(int(name[:16]), bytes.fromhex(name[17:])), acks)
         else:
-            self._tell(Damage("segment", f"{name}.log", detail="it is missing"))
-            self.used += self._folder.size(name, ACK)
-            self._folder.bury_acks(name)
+            self._on_corruption(Corruption("segment", f"{name}.log", detail="it is missing"))
+            self.used_bytes += self._directory.size(name, ACK)
+            self._directory.quarantine_acks(name)
 
-    def _acks(self, name: str) -> Acks:
-        data, _ = self._folder.read(name, ACK)
-        acks = acks_of(data, bytes.fromhex(name[17:]))
-        if acks.damaged:
-            self._tell(Damage("ack", f"{name}.ack", length=acks.damaged * ACK_BYTES))
+    def _read_acks(self, name: str) -> AckLog:
+        data, _ = self._directory.read(name, ACK)
+        acks = decode_acks(data, bytes.fromhex(name[17:]))
+        if acks.corrupt_entries:
+            self._on_corruption(Corruption("ack", f"{name}.ack", length=acks.corrupt_entries * ACK_BYTES))
         return acks
 
-    def _read(self, segment: Segment, acks: Acks | None) -> None:
-        data, well = self._folder.read(segment.name, LOG)
-        if not data and (acks is None or acks.sealed <= 0):
-            self._folder.delete(segment.name, b"")  # a death came before its first record was written
+    def _read_log(self, segment: Segment, acks: AckLog | None) -> None:
+        data, complete = self._directory.read(segment.name, LOG)
+        if not data and (acks is None or acks.sealed_length <= 0):
+            self._directory.delete(segment.name, b"")  # a death came before its first record was written
             return
         if acks is None:
-            acks = Acks(set())
-            self._tell(Damage("ack", f"{segment.name}.ack", detail="it is missing: its records repeat"))
-        if not well:
+            acks = AckLog(set())
+            self._on_corruption(Corruption("ack", f"{segment.name}.ack", detail="it is missing: its records repeat"))
+        if not complete:
             segment.pins += 1  # what cannot be read now stands nowhere else
-            self._tell(Damage("unreadable", f"{segment.name}.log"))
-        self._index(segment, data, acks.offsets)
-        self._seal(segment, acks.sealed)
-        segment.reserved += len(data) + self._folder.size(segment.name, ACK) + segment.left * ACK_BYTES
-        self.used += segment.reserved
+            self._on_corruption(Corruption("unreadable", f"{segment.name}.log"))
+        self._index_frames(segment, data, acks.offsets)
+        self._seal(segment, acks.sealed_length)
+        segment.reserved += len(data) + self._directory.size(segment.name, ACK) + segment.live * ACK_BYTES
+        self.used_bytes += segment.reserved
 
-    def _index(self, segment: Segment, data: mmap | bytes, gone: set[int]) -> None:
-        self.ledger.segments[segment.number] = segment
-        add = self.ledger.add
-        foreign: list[Foreign] = []
-        for found in walk(data, segment.salt):
-            if isinstance(found, Mark):
-                add(segment, found, GONE if found.offset in gone else READY)
-            elif isinstance(found, Foreign):
-                if found.offset not in gone:
-                    foreign.append(found)
+    def _index_frames(self, segment: Segment, data: mmap | bytes, acked: set[int]) -> None:
+        self.index.segments[segment.number] = segment
+        add = self.index.add
+        unsupported: list[UnsupportedFrame] = []
+        for found in scan(data, segment.salt):
+            if isinstance(found, FrameRef):
+                add(segment, found, ACKED if found.offset in acked else READY)
+            elif isinstance(found, UnsupportedFrame):
+                if found.offset not in acked:
+                    unsupported.append(found)
             elif not segment.pins:
-                self._gaps.append((segment, found))
+                self._corrupt_ranges.append((segment, found))
         segment.size = len(data)
         segment.durable = len(segment.offsets)
-        if foreign:
-            self._leave(segment, foreign)
+        if unsupported:
+            self._leave_unsupported(segment, unsupported)
 
-    def _leave(self, segment: Segment, foreign: list[Foreign]) -> None:
+    def _leave_unsupported(self, segment: Segment, unsupported: list[UnsupportedFrame]) -> None:
         """Let records of an unknown version stay in their log, for a release that knows it."""
         segment.pins += 1
-        versions = ", ".join(str(version) for version in sorted({found.version for found in foreign}))
-        detail = f"{counted(len(foreign), 'record')} of version {versions}: kept for the release of it"
-        length = sum(found.length for found in foreign)
+        versions = ", ".join(str(version) for version in sorted({found.version for found in unsupported}))
+        detail = f"{counted(len(unsupported), 'record')} of version {versions}: kept for the release of it"
+        length = sum(found.length for found in unsupported)
         file = f"{segment.name}.log"
-        self._tell(Damage("version", file, foreign[0].offset, length, detail, records=len(foreign)))
+        self._on_corruption(Corruption("version", file, unsupported[0].offset, length, detail, records=len(unsupported)))
 
-    def _seal(self, segment: Segment, sealed: int) -> None:
-        if segment.size < sealed:
-            lost = sealed - segment.size
-            self._tell(Damage("cut", f"{segment.name}.log", segment.size, lost, "the file's end is missing"))
-        if segment.size != sealed:
+    def _seal(self, segment: Segment, sealed_length: int) -> None:
+        if segment.size < sealed_length:
+            missing_bytes = sealed_length - segment.size
+            self._on_corruption(Corruption("cut", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"))
+        if segment.size != sealed_length:
             with suppress(OSError):  # only a later cut of it between two records would go unseen
-                self._folder.append_acks(segment.name, seal_of(segment.salt, segment.size))
+                self._directory.append_acks(segment.name, encode_seal(segment.salt, segment.size))
 
-    def _keep_aside(self, segment: Segment, gap: Gap, cap: int) -> None:
-        what = "tail" if gap.torn else "record"
+    def _quarantine(self, segment: Segment, corrupt_range: CorruptRange, max_bytes: int) -> None:
+        kind = "tail" if corrupt_range.torn else "record"
         # Told before it is kept: a death in between tells it again rather than never.
-        self._tell(Damage(what, f"{segment.name}.log", gap.offset, gap.length))
+        self._on_corruption(Corruption(kind, f"{segment.name}.log", corrupt_range.offset, corrupt_range.length))
         try:
-            self.used += self._folder.keep_aside(segment.name, gap.offset, gap.length, cap - self.used)
+            self.used_bytes += self._directory.quarantine(segment.name, corrupt_range.offset, corrupt_range.length, max_bytes - self.used_bytes)
         except OSError as error:
             segment.pins += 1  # its log is the only place where these bytes stand
-            self._tell(Damage("not_kept_aside", f"{segment.name}.log", gap.offset, gap.length, str(error)))
+            self._on_corruption(Corruption("not_kept_aside", f"{segment.name}.log", corrupt_range.offset, corrupt_range.length, str(error)))

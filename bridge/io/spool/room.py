@@ -6,13 +6,13 @@ from msgspec import Struct
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _MIB = 1024 * 1024
-_SEGMENT_MIN = 128 * 1024
-_SEGMENT_MAX = 1024 * _MIB  # offsets in it have 32 bits
-_ROOM_AGAIN = 64 * 1024  # with less than that it counts as full: no flapping at the brim
-_LOCK_BYTES = 16
+_MIN_SEGMENT_BYTES = 128 * 1024
+_MAX_SEGMENT_BYTES = 1024 * _MIB  # offsets in it have 32 bits
+_HYSTERESIS_BYTES = 64 * 1024  # with less than that it counts as full: no flapping at the brim
+_LOCK_FILE_BYTES = 16
 
 
-class Limits(Struct, frozen=True, kw_only=True):
+class SpoolLimits(Struct, frozen=True, kw_only=True):
     """What the spool may use.
 
     ``max_bytes`` is the hard cap of bytes on disk of everything in the folder that is ours (0: no spool at
@@ -27,85 +27,85 @@ class Limits(Struct, frozen=True, kw_only=True):
     stalled_s: float = 2.0
 
     @property
-    def segment(self) -> int:
+    def effective_segment_bytes(self) -> int:
         """How long a log grows: under a small cap less, so that what is acknowledged makes room soon."""
-        return min(self.segment_bytes, max(self.max_bytes // 8, _SEGMENT_MIN), _SEGMENT_MAX)
+        return min(self.segment_bytes, max(self.max_bytes // 8, _MIN_SEGMENT_BYTES), _MAX_SEGMENT_BYTES)
 
 
-class Room:
+class DiskQuota:
     """The exact account of bytes on disk, and of what keeps records out. ``broken`` is the disk's word."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._cap = limits.max_bytes - _LOCK_BYTES
+    def __init__(self, limits: SpoolLimits) -> None:
+        self._cap = limits.max_bytes - _LOCK_FILE_BYTES
         self._floor = limits.free_min_bytes
         self._above_floor = 0
-        self._full = False
-        self._low = ""
-        self._told = ""
-        self.broken = "it was not started" if limits.max_bytes else "there is no spool"
+        self._at_cap = False
+        self._below_floor = ""
+        self._logged = ""
+        self.disk_error = "it was not started" if limits.max_bytes else "there is no spool"
         self.used = 0
 
     @property
-    def trouble(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why no record is taken now, for people; empty where they are."""
-        return self.broken or self._low or (self._is_full() if self._full else "")
+        return self.disk_error or self._below_floor or (self._full_reason() if self._at_cap else "")
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """How many bytes the cap leaves."""
         return max(self._cap - self.used, 0)
 
-    def refuses(self, size: int) -> str:
+    def reason_to_refuse(self, size: int) -> str:
         """Why ``size`` bytes cannot be written now; empty where they can."""
-        if self.trouble:
-            return self.trouble
+        if self.unavailable_reason:
+            return self.unavailable_reason
         if size > self._cap - self.used:
-            self._full = self.left < _ROOM_AGAIN
-            return self._is_full()
-        return self._low_text() if size > self._above_floor else ""
+            self._at_cap = self.remaining < _HYSTERESIS_BYTES
+            return self._full_reason()
+        return self._floor_reason() if size > self._above_floor else ""
 
-    def take(self, size: int) -> None:
+    def reserve(self, size: int) -> None:
         """Count bytes that are on disk or will be."""
         self.used += size
         self._above_floor -= size
 
-    def give(self, size: int) -> None:
+    def unreserve(self, size: int) -> None:
         """Count bytes that are no longer there."""
         self.used -= size
-        self._full = self._full and self.left < _ROOM_AGAIN
+        self._at_cap = self._at_cap and self.remaining < _HYSTERESIS_BYTES
 
-    def look(self, free: int, buffered: int) -> None:
+    def update_free(self, free_bytes: int, buffered_bytes: int) -> None:
         """Learn how many bytes the volume has, of which ``buffered`` are spoken for."""
-        self._above_floor = free - buffered - self._floor
-        self._low = self._low_text() if self._above_floor < _ROOM_AGAIN else ""
+        self._above_floor = free_bytes - buffered_bytes - self._floor
+        self._below_floor = self._floor_reason() if self._above_floor < _HYSTERESIS_BYTES else ""
 
     def close(self) -> None:
         """Take nothing more, which is no trouble to tell of."""
-        self.broken = self._told = "it was stopped"
+        self.disk_error = self._logged = "it was stopped"
 
-    def tell(self) -> None:
+    def log_change(self) -> None:
         """Log a change of state, once."""
-        trouble = self.trouble
-        if bool(trouble) != bool(self._told):
+        trouble = self.unavailable_reason
+        if bool(trouble) != bool(self._logged):
             if trouble:
-                log.error("spool_takes_nothing", why=trouble, todo=self._todo())
+                log.error("spool_takes_nothing", why=trouble, todo=self._remedy())
             else:
-                log.warning("spool_takes_records", was=self._told)
-        self._told = trouble
+                log.warning("spool_takes_records", was=self._logged)
+        self._logged = trouble
 
-    def _todo(self) -> str:
-        if self.broken:
+    def _remedy(self) -> str:
+        if self.disk_error:
             return (
                 "let this user, and no other process, read and write the folder that BRIDGE_SPOOL__PATH"
                 " names, or name another; it is tried again by itself"
             )
-        if self._full:
+        if self._at_cap:
             return "see why Kafka takes no records; BRIDGE_SPOOL__MAX_BYTES is how much may wait"
         return "free space on the volume; BRIDGE_SPOOL__FREE_MIN_BYTES is how much must stay free"
 
-    def _is_full(self) -> str:
+    def _full_reason(self) -> str:
         return f"full: {self.used} bytes are used"
 
-    def _low_text(self) -> str:
+    def _floor_reason(self) -> str:
         free = max(self._above_floor + self._floor, 0)
         return f"disk floor: {free} bytes are free, {self._floor} must stay"

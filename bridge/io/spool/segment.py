@@ -2,9 +2,9 @@
 
 from array import array
 
-from bridge.io.spool.frames import ACK_BYTES, Mark
+from bridge.io.spool.frames import ACK_BYTES, FrameRef
 
-READY, PENDING, TAKEN, GONE = range(4)
+READY, PENDING, LEASED, ACKED = range(4)
 """What a record is: to be read, a producer's to deliver yet, read, or no longer here."""
 
 
@@ -17,7 +17,7 @@ class Segment:
     """
 
     __slots__ = (
-        "_first", "acks", "durable", "hashes", "left", "lengths", "name", "number", "offsets", "pins",
+        "_first_live", "acks", "durable", "key_hashes", "live", "lengths", "name", "number", "offsets", "pins",
         "put_ms", "reserved", "salt", "size", "states", "topics",
     )  # fmt: skip
 
@@ -26,45 +26,45 @@ class Segment:
         self.salt = salt
         self.name = f"{number:016d}-{salt.hex()}"
         self.offsets, self.lengths = array("I"), array("I")
-        self.hashes, self.topics = array("I"), array("I")
+        self.key_hashes, self.topics = array("I"), array("I")
         self.put_ms = array("Q")
         self.states = bytearray()
-        self.durable = self.left = self.size = self.pins = self._first = 0
+        self.durable = self.live = self.size = self.pins = self._first_live = 0
         self.reserved = 2 * ACK_BYTES  # its seal, and the word that it is done
         self.acks: list[int] = []  # offsets of which the disk does not know yet that they are gone
 
     @property
-    def over(self) -> bool:
+    def is_obsolete(self) -> bool:
         """Whether nothing of it is wanted any more, nor under way to it."""
-        return not self.left and not self.pins and self.durable == len(self.offsets)
+        return not self.live and not self.pins and self.durable == len(self.offsets)
 
     @property
     def oldest_ms(self) -> int:
         """When the oldest record that is left was put, 0 where none is."""
-        if not self.left:
+        if not self.live:
             return 0
-        while self.states[self._first] == GONE:
-            self._first += 1
-        return self.put_ms[self._first]
+        while self.states[self._first_live] == ACKED:
+            self._first_live += 1
+        return self.put_ms[self._first_live]
 
-    def add(self, mark: Mark, topic: int, state: int) -> int:
+    def add(self, frame: FrameRef, topic: int, state: int) -> int:
         """Note one more record; tells its place."""
-        offset, length, key_hash, put_ms, _ = mark
+        offset, length, key_hash, put_ms, _ = frame
         self.offsets.append(offset)
         self.lengths.append(length)
-        self.hashes.append(key_hash)
+        self.key_hashes.append(key_hash)
         self.topics.append(topic)
         self.put_ms.append(put_ms)
         self.states.append(state)
-        if state != GONE:
-            self.left += 1
+        if state != ACKED:
+            self.live += 1
         self.size = offset + length
         return len(self.states) - 1
 
-    def cut(self, first: int) -> None:
+    def truncate(self, first: int) -> None:
         """Drop the records from ``first`` on: they were not written. They must be gone already."""
         if first < len(self.offsets):
             self.size = self.offsets[first]
-        for column in (self.offsets, self.lengths, self.hashes, self.topics, self.put_ms, self.states):
+        for column in (self.offsets, self.lengths, self.key_hashes, self.topics, self.put_ms, self.states):
             del column[first:]
-        self._first = min(self._first, first)
+        self._first_live = min(self._first_live, first)

@@ -14,13 +14,13 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from bridge.core.event import Record
-from bridge.io.spool.entry import Entry
-from bridge.io.spool.folder import LOG, Folder, open_regular, write
-from bridge.io.spool.frames import ACK_BYTES, Damaged, ack_of, done_of, record_of, seal_of
+from bridge.io.spool.entry import SpoolEntry
+from bridge.io.spool.folder import LOG, SpoolDirectory, open_regular, write
+from bridge.io.spool.frames import ACK_BYTES, CorruptFrameError, encode_ack, encode_done, decode_frame, encode_seal
 from bridge.io.spool.segment import Segment
 
 
-class Batch(Struct):
+class CommitBatch(Struct):
     """Frames that become durable together: consecutive records of one segment, the first at ``first``.
 
     It gathers since ``since`` (monotonic).
@@ -31,18 +31,18 @@ class Batch(Struct):
     segment: Segment
     first: int
     offset: int
-    since: float
+    queued_at: float
     frames: list[bytes] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[SpoolEntry] = field(default_factory=list)
     size: int = 0
 
     @property
-    def cost(self) -> int:
+    def disk_bytes(self) -> int:
         """What it takes on disk, with its acknowledgements."""
         return self.size + ACK_BYTES * len(self.frames)
 
 
-class Place(Struct, frozen=True):
+class FramePosition(Struct, frozen=True):
     """Where one frame stands."""
 
     segment: Segment
@@ -51,16 +51,16 @@ class Place(Struct, frozen=True):
     length: int
 
 
-class Job(Struct):
+class WriteJob(Struct):
     """One turn of the writer's work."""
 
-    batch: Batch | None = None
-    asides: Sequence[Place] = ()
+    batch: CommitBatch | None = None
+    to_quarantine: Sequence[FramePosition] = ()
     acks: Sequence[tuple[Segment, list[int]]] = ()
-    over: Sequence[Segment] = ()
+    obsolete: Sequence[Segment] = ()
 
 
-class Done(Struct):
+class WriteResult(Struct):
     """How a job went.
 
     ``error`` is why the batch is not durable, ``stray`` whether its bytes could not be cut off again;
@@ -68,55 +68,55 @@ class Done(Struct):
     """
 
     error: str = ""
-    stray: bool = False
-    seconds: float = 0.0
-    kept: list[tuple[Place, str]] = field(default_factory=list)
-    refused: list[tuple[Segment, list[int]]] = field(default_factory=list)
+    partial_write_left: bool = False
+    commit_s: float = 0.0
+    quarantined: list[tuple[FramePosition, str]] = field(default_factory=list)
+    failed_acks: list[tuple[Segment, list[int]]] = field(default_factory=list)
     deleted: list[Segment] = field(default_factory=list)
-    free: int = 0
+    free_bytes: int = 0
 
 
-class Writer:
+class SegmentWriter:
     """The only one who writes to segments. It keeps the log open that it writes to."""
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
+    def __init__(self, directory: SpoolDirectory) -> None:
+        self._directory = directory
         self._segment: Segment | None = None
-        self._log = -1
+        self._log_fd = -1
 
-    def carry(self, job: Job) -> Done:
+    def execute(self, job: WriteJob) -> WriteResult:
         """Do all of a job that the disk lets us."""
-        done = Done()
+        result = WriteResult()
         if job.batch is not None:
             started = time.perf_counter()
-            self._commit(job.batch, done)
-            done.seconds = time.perf_counter() - started
-        for place in job.asides:
-            done.kept.append((place, self._keep_aside(place)))
+            self._commit(job.batch, result)
+            result.commit_s = time.perf_counter() - started
+        for position in job.to_quarantine:
+            result.quarantined.append((position, self._quarantine(position)))
         for segment, offsets in job.acks:
             if not self._acknowledge(segment, offsets):
-                done.refused.append((segment, offsets))
-        for segment in job.over:
+                result.failed_acks.append((segment, offsets))
+        for segment in job.obsolete:
             if self._delete(segment):
-                done.deleted.append(segment)
-        done.free = self.free()
-        return done
+                result.deleted.append(segment)
+        result.free_bytes = self.free_bytes()
+        return result
 
-    def free(self) -> int:
+    def free_bytes(self) -> int:
         """How many bytes the volume has left; where it does not say, nothing speaks against writing."""
         try:
-            return self._folder.free()
+            return self._directory.free_bytes()
         except OSError:
             return 1 << 62
 
-    def look(self, probe_bytes: int) -> tuple[str, int]:
+    def probe(self, probe_bytes: int) -> tuple[str, int]:
         """See whether the disk takes ``probe_bytes`` (0: not asked): why not, and how many bytes are free."""
         try:
             if probe_bytes:
-                self._folder.probe(probe_bytes)
+                self._directory.probe(probe_bytes)
         except OSError as error:
-            return str(error), self.free()
-        return "", self.free()
+            return str(error), self.free_bytes()
+        return "", self.free_bytes()
 
     def close(self) -> None:
         """Write no more to the log that is open, and say where it ends."""
@@ -124,24 +124,24 @@ class Writer:
             return
         segment, self._segment = self._segment, None
         with suppress(OSError):
-            seal = seal_of(segment.salt, os.fstat(self._log).st_size)
-            self._folder.append_acks(segment.name, seal)
-        os.close(self._log)
+            seal = encode_seal(segment.salt, os.fstat(self._log_fd).st_size)
+            self._directory.append_acks(segment.name, seal)
+        os.close(self._log_fd)
 
-    def _commit(self, batch: Batch, done: Done) -> None:
+    def _commit(self, batch: CommitBatch, result: WriteResult) -> None:
         try:
             if self._segment is not batch.segment:
                 self.close()
-                self._log = self._folder.create(batch.segment.name)
+                self._log_fd = self._directory.create(batch.segment.name)
                 self._segment = batch.segment
-            write(self._log, b"".join(batch.frames), batch.offset)
+            write(self._log_fd, b"".join(batch.frames), batch.offset)
             # A death up to here leaves a torn tail, of which nobody was told that it is durable.
-            os.fdatasync(self._log)
+            os.fdatasync(self._log_fd)
         except OSError as error:
-            done.error = str(error)
-            done.stray = not self._give_up(batch)
+            result.error = str(error)
+            result.partial_write_left = not self._abandon_log(batch)
 
-    def _give_up(self, batch: Batch) -> bool:
+    def _abandon_log(self, batch: CommitBatch) -> bool:
         """Leave this log for ever: what the kernel kept of a failed write is unknown. True where it is cut.
 
         What cannot be cut off may be found by the next start: a repeat, under the same ids.
@@ -150,16 +150,16 @@ class Writer:
             return True  # it could not even be created
         self._segment = None
         try:
-            os.ftruncate(self._log, batch.offset)
+            os.ftruncate(self._log_fd, batch.offset)
         except OSError:
             return False
         finally:
-            os.close(self._log)
+            os.close(self._log_fd)
         return True
 
-    def _keep_aside(self, place: Place) -> str:
+    def _quarantine(self, position: FramePosition) -> str:
         try:
-            self._folder.keep_aside(place.segment.name, place.offset, place.length, place.length)
+            self._directory.quarantine(position.segment.name, position.offset, position.length, position.length)
         except OSError as error:
             return str(error)
         return ""
@@ -167,7 +167,7 @@ class Writer:
     def _acknowledge(self, segment: Segment, offsets: list[int]) -> bool:
         try:
             # No fsync: an acknowledgement that a power cut takes with it only repeats a record.
-            self._folder.append_acks(segment.name, b"".join(ack_of(segment.salt, o) for o in offsets))
+            self._directory.append_acks(segment.name, b"".join(encode_ack(segment.salt, o) for o in offsets))
         except OSError:
             return False
         return True
@@ -175,54 +175,54 @@ class Writer:
     def _delete(self, segment: Segment) -> bool:
         if self._segment is segment:
             self._segment = None
-            os.close(self._log)
+            os.close(self._log_fd)
         try:
-            self._folder.delete(segment.name, done_of(segment.salt))
+            self._directory.delete(segment.name, encode_done(segment.salt))
         except OSError:
             return False
         return True
 
 
-def load(folder: Folder, places: Sequence[Place]) -> list[Record | Damaged | OSError]:
+def read_frames(directory: SpoolDirectory, positions: Sequence[FramePosition]) -> list[Record | CorruptFrameError | OSError]:
     """Read the frames at ``places``, which are in order. Done by the reader's thread, beside the writer's."""
-    found: list[Record | Damaged | OSError] = []
-    for segment, some in groupby(places, attrgetter("segment")):
-        wanted = list(some)
+    found: list[Record | CorruptFrameError | OSError] = []
+    for segment, group in groupby(positions, attrgetter("segment")):
+        wanted = list(group)
         try:
-            descriptor = open_regular(folder.file(segment.name, LOG), os.O_RDONLY)
+            descriptor = open_regular(directory.file(segment.name, LOG), os.O_RDONLY)
             with os.fdopen(descriptor, "rb", buffering=0) as log:
-                for run in _runs(wanted):
-                    found += _load(log.fileno(), run)
+                for run in _contiguous_ranges(wanted):
+                    found += _read_range(log.fileno(), run)
         except OSError as error:  # the file itself does not open
             found += [error] * len(wanted)
     return found
 
 
-def _load(log: int, run: list[Place]) -> list[Record | Damaged | OSError]:
-    start = run[0].offset
+def _read_range(log: int, positions: list[FramePosition]) -> list[Record | CorruptFrameError | OSError]:
+    start = positions[0].offset
     try:
         # One call for all that stand side by side: each hands the interpreter to somebody else.
-        data = os.pread(log, run[-1].offset + run[-1].length - start, start)
+        data = os.pread(log, positions[-1].offset + positions[-1].length - start, start)
     except OSError as error:
         # A block that cannot be read takes no neighbours with it.
-        return [error] if len(run) == 1 else [found for place in run for found in _load(log, [place])]
+        return [error] if len(positions) == 1 else [found for position in positions for found in _read_range(log, [position])]
     view = memoryview(data)
-    return [_record(view[p.offset - start :][: p.length], p.segment.salt) for p in run]
+    return [_try_decode(view[p.offset - start :][: p.length], p.segment.salt) for p in positions]
 
 
-def _runs(places: list[Place]) -> list[list[Place]]:
-    runs: list[list[Place]] = []
+def _contiguous_ranges(positions: list[FramePosition]) -> list[list[FramePosition]]:
+    runs: list[list[FramePosition]] = []
     end = -1
-    for place in places:
-        if place.offset != end:
+    for position in positions:
+        if position.offset != end:
             runs.append([])
-        runs[-1].append(place)
-        end = place.offset + place.length
+        runs[-1].append(position)
+        end = position.offset + position.length
     return runs
 
 
-def _record(frame: memoryview, salt: bytes) -> Record | Damaged:
+def _try_decode(frame: memoryview, salt: bytes) -> Record | CorruptFrameError:
     try:
-        return record_of(frame, salt)
-    except Damaged as damage:
-        return damage
+        return decode_frame(frame, salt)
+    except CorruptFrameError as error:
+        return error

@@ -12,9 +12,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from bridge.io.vod_api.account import Account, Credential, Proxy
-from bridge.io.vod_api.answers import NULL, Pulled, Queue, Refused, Unreachable, listed, opened, read, told
+from bridge.io.vod_api.answers import NULL, PulledEvent, EventQueue, ApiError, TransportError, parse_array, parse_object, decode_or, confirmable
 from bridge.io.vod_api.legacy import LegacyApi
-from bridge.io.vod_api.line import Answer, Line, Request, refused
+from bridge.io.vod_api.line import ApiResponse, ApiTransport, ApiRequest, make_api_error
 from bridge.io.vod_api.signing import tc3_headers
 
 __all__ = [
@@ -24,17 +24,17 @@ __all__ = [
     "FinishedTask",
     "LegacyApi",
     "Proxy",
-    "Pulled",
-    "Queue",
-    "Refused",
+    "PulledEvent",
+    "EventQueue",
+    "ApiError",
     "TaskPage",
-    "Unreachable",
+    "TransportError",
     "VodApi",
 ]
 
 _HOST = "vod.tencentcloudapi.com"
-_EMPTY = "ResourceNotFound"
-_PAGE = 100
+_EMPTY_QUEUE_CODE = "ResourceNotFound"
+_PAGE_SIZE = 100
 
 T = TypeVar("T")
 
@@ -69,10 +69,10 @@ class TaskPage(Struct, frozen=True, kw_only=True):
     scroll: str
 
 
-class _Said(Struct, frozen=True):
+class _Response(Struct, frozen=True):
     """A ``Response``: the answer it came in, its bytes, and each member's."""
 
-    answer: Answer
+    api_response: ApiResponse
     raw: bytes
     members: dict[str, bytes]
 
@@ -85,7 +85,7 @@ class _Config(Struct, frozen=True, rename="pascal"):
     persistence_complete_event_switch: str | None = None
 
 
-class _State(Struct, frozen=True, rename="pascal"):
+class _QueueState(Struct, frozen=True, rename="pascal"):
     count_of_events_to_pull: int
 
 
@@ -99,7 +99,7 @@ class _Task(Struct, frozen=True, rename="pascal"):
     session_id: str | None = None
     session_context: str | None = None
 
-    def known(self) -> FinishedTask:
+    def to_task(self) -> FinishedTask:
         """Give it with "" for what is null."""
         return FinishedTask(**{name: value or "" for name, value in asdict(self).items()})
 
@@ -113,106 +113,106 @@ class VodApi:
     """One application at the vendor. ``now_s`` is the wall clock in unix seconds."""
 
     def __init__(self, account: Account, session: aiohttp.ClientSession, now_s: Callable[[], float]) -> None:
-        self._line = Line(account, session, _HOST)
+        self._transport = ApiTransport(account, session, _HOST)
         self._common = {} if account.sub_app_id is None else {"SubAppId": account.sub_app_id}
         self._now_s = now_s
 
     @property
     def proxy(self) -> Proxy | None:
         """The proxy by which the vendor is asked; None where the way is direct."""
-        return self._line.proxy
+        return self._transport.proxy
 
-    async def pull(self) -> list[Pulled]:
+    async def pull(self) -> list[PulledEvent]:
         """Fetch up to 16 events; none where an error, null or an empty set says that none wait."""
         try:
-            said = await self._call("PullEvents")
-        except Refused as refusal:
-            if refusal.code == _EMPTY:
+            response = await self._call("PullEvents")
+        except ApiError as error:
+            if error.code == _EMPTY_QUEUE_CODE:
                 return []
             raise
         try:
-            elements = listed(said.members.get("EventSet", NULL))
+            elements = parse_array(response.members.get("EventSet", NULL))
         except ValueError:
-            raise self._line.garbage(said.answer) from None
-        return [Pulled(_handle(element), element) for element in elements]
+            raise self._transport.invalid_response(response.api_response) from None
+        return [PulledEvent(_handle_of(element), element) for element in elements]
 
     async def confirm(self, handles: Sequence[str]) -> None:
         """Let the vendor forget at most 16 events: all of them, or none and an error."""
-        if named := told(handles):
-            await self._call("ConfirmEvents", EventHandles=named)
+        if confirmable_handles := confirmable(handles):
+            await self._call("ConfirmEvents", EventHandles=confirmable_handles)
 
     async def event_config(self) -> EventConfig:
         """Ask how the application is set up at the vendor."""
-        said = await self._read("DescribeEventConfig", _Config)
+        response = await self._read("DescribeEventConfig", _Config)
         return EventConfig(
-            mode=said.mode,
-            notification_url=said.notification_url or "",
-            upload=said.upload_media_complete_event_switch == "ON",
-            delete=said.delete_media_complete_event_switch == "ON",
-            persistence=said.persistence_complete_event_switch == "ON",
+            mode=response.mode,
+            notification_url=response.notification_url or "",
+            upload=response.upload_media_complete_event_switch == "ON",
+            delete=response.delete_media_complete_event_switch == "ON",
+            persistence=response.persistence_complete_event_switch == "ON",
         )
 
-    async def waiting(self) -> int:
+    async def queue_depth(self) -> int:
         """Ask how many events wait to be pulled: about, and some minutes ago."""
-        return (await self._read("DescribeEventsState", _State)).count_of_events_to_pull
+        return (await self._read("DescribeEventsState", _QueueState)).count_of_events_to_pull
 
     async def finished_tasks(self, since: str, scroll: str = "") -> TaskPage:
         """List tasks that finished at ``since`` (RFC 3339) or later, the oldest first."""
-        said = await self._read(
+        response = await self._read(
             "DescribeTasks",
             _Tasks,
             Status="FINISH",
             FinishTime={"After": since},
             Sort={"Field": "FinishTime", "Order": "Asc"},
-            Limit=_PAGE,
+            Limit=_PAGE_SIZE,
             **({"ScrollToken": scroll} if scroll else {}),
         )
-        return TaskPage(tasks=[one.known() for one in said.task_set or []], scroll=said.scroll_token or "")
+        return TaskPage(tasks=[one.to_task() for one in response.task_set or []], scroll=response.scroll_token or "")
 
     async def task_detail(self, task_id: str) -> bytes:
         """Fetch all that the vendor knows of a task: the bytes of ``Response``."""
         return (await self._call("DescribeTaskDetail", TaskId=task_id)).raw
 
     async def _read(self, action: str, kind: type[T], **parameters: object) -> T:
-        said = await self._call(action, **parameters)
+        response = await self._call(action, **parameters)
         try:
-            return msgspec.json.decode(said.raw, type=kind)
+            return msgspec.json.decode(response.raw, type=kind)
         except (ValueError, RecursionError):
-            raise self._line.garbage(said.answer) from None
+            raise self._transport.invalid_response(response.api_response) from None
 
-    async def _call(self, action: str, **parameters: object) -> _Said:
+    async def _call(self, action: str, **parameters: object) -> _Response:
         """Give a ``Response`` that holds no error."""
         body = msgspec.json.encode(parameters | self._common)
-        credential = self._line.credential()
-        headers = tc3_headers(credential, self._line.host, action, body, self._now_s())
-        answer = await self._line.ask(Request(path="/", headers=headers, body=body))
+        credential = self._transport.credential()
+        headers = tc3_headers(credential, self._transport.host, action, body, self._now_s())
+        api_response = await self._transport.send(ApiRequest(path="/", headers=headers, body=body))
         try:
-            said = _said(answer)
-            refusal = _refusal(said.members.get("Error", NULL), credential)
+            response = _parse_response(api_response)
+            error = _parse_error(response.members.get("Error", NULL), credential)
         except (KeyError, ValueError):
-            raise self._line.garbage(answer) from None
-        if refusal is not None:
-            raise refusal
-        self._line.judge(answer)
-        return said
+            raise self._transport.invalid_response(api_response) from None
+        if error is not None:
+            raise error
+        self._transport.raise_for_status(api_response)
+        return response
 
 
-def _said(answer: Answer) -> _Said:
-    raw = opened(answer.body)["Response"]
-    return _Said(answer, raw, opened(raw))
+def _parse_response(api_response: ApiResponse) -> _Response:
+    raw = parse_object(api_response.body)["Response"]
+    return _Response(api_response, raw, parse_object(raw))
 
 
-def _refusal(fault: bytes, credential: Credential) -> Refused | None:
-    if fault == NULL:
+def _parse_error(error_json: bytes, credential: Credential) -> ApiError | None:
+    if error_json == NULL:
         return None
-    said = opened(fault)
-    code = msgspec.json.decode(said["Code"], type=str)
-    return refused(code, read(said.get("Message", NULL), str, ""), credential)
+    response = parse_object(error_json)
+    code = msgspec.json.decode(response["Code"], type=str)
+    return make_api_error(code, decode_or(response.get("Message", NULL), str, ""), credential)
 
 
-def _handle(element: bytes) -> str:
+def _handle_of(element: bytes) -> str:
     """Give an event's handle, "" where there is none: its bytes go their way all the same."""
     try:
-        return read(opened(element).get("EventHandle", NULL), str, "")
+        return decode_or(parse_object(element).get("EventHandle", NULL), str, "")
     except ValueError:
         return ""

@@ -16,7 +16,7 @@ class Credential(Struct, frozen=True):
         """Tell whose key it is: a repr ends in logs and tracebacks, the key must not."""
         return f"Credential(secret_id={self.secret_id!r})"
 
-    def hidden(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """Give ``text`` without the secrets, whoever wrote them there."""
         for secret in (self.secret_key, self.token):
             text = text.replace(secret, "***") if secret else text
@@ -38,7 +38,7 @@ class Proxy(Struct, frozen=True, kw_only=True):
         return f"Proxy(name={self.name!r}, mistake={self.mistake!r})"
 
 
-def direct(_: str) -> Proxy | None:
+def no_proxy(_: str) -> Proxy | None:
     """Use no proxy for any URL."""
     return None
 
@@ -56,4 +56,4 @@ class Account(Struct, frozen=True, kw_only=True):
     endpoint: str = ""
     sub_app_id: int | None = None
     timeout_s: float = 10.0
-    proxy_for: Callable[[str], Proxy | None] = direct
+    proxy_for: Callable[[str], Proxy | None] = no_proxy

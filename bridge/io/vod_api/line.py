@@ -9,14 +9,14 @@ import aiohttp
 from msgspec import Struct
 
 from bridge.io.vod_api.account import Account, Credential
-from bridge.io.vod_api.answers import Refused, Unreachable, short
+from bridge.io.vod_api.answers import ApiError, TransportError, truncate
 
-_MOST_BYTES = 64 * 1024 * 1024
-_PORTS = {"http": 80, "https": 443}
+_MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _OK = 200
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class ApiRequest(Struct, frozen=True, kw_only=True):
     """What is posted, signed already.
 
     Never a GET: aiohttp repeats one by itself when its connection breaks, after the vendor lent the events.
@@ -27,60 +27,60 @@ class Request(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-class Answer(Struct, frozen=True):
+class ApiResponse(Struct, frozen=True):
     """What came back, whatever it is."""
 
     status: int
     body: bytes
 
 
-class Line:
+class ApiTransport:
     """One account's line to ``account.endpoint``, or to ``otherwise`` where it names none."""
 
-    def __init__(self, account: Account, session: aiohttp.ClientSession, otherwise: str) -> None:
+    def __init__(self, account: Account, session: aiohttp.ClientSession, default_endpoint: str) -> None:
         self._account = account
         self._session = session
         self._timeout = aiohttp.ClientTimeout(total=account.timeout_s)
-        self._base, self.host = _address(account.endpoint or otherwise)
+        self._base, self.host = _parse_endpoint(account.endpoint or default_endpoint)
         self.proxy = account.proxy_for(self._base)
-        self._name = f"{self.host} (by the proxy {self.proxy.name})" if self.proxy else self.host
+        self._label = f"{self.host} (by the proxy {self.proxy.name})" if self.proxy else self.host
 
     def credential(self) -> Credential:
         """Ask for the key that counts now."""
         try:
             return self._account.credential()
         except (OSError, ValueError) as error:
-            trouble = f"no credential: {_reason(error)}"
+            problem = f"no credential: {_describe_error(error)}"
         # Not from within the except: the chain of an error is printed too, and it may hold what a file held.
-        raise Unreachable(trouble)
+        raise TransportError(problem)
 
-    async def ask(self, request: Request) -> Answer:
+    async def send(self, request: ApiRequest) -> ApiResponse:
         """Send it and give the answer; `Unreachable` where none came whole and in time."""
         if self.proxy and self.proxy.mistake:
-            raise Unreachable(f"{self.host}: {self.proxy.mistake}")
+            raise TransportError(f"{self.host}: {self.proxy.mistake}")
         try:
-            return await self._ask(request)
+            return await self._send(request)
         except TimeoutError:
-            trouble = f"no answer within {self._account.timeout_s:g} s"
+            problem = f"no answer within {self._account.timeout_s:g} s"
         except aiohttp.ClientHttpProxyError as error:
-            trouble = f"the proxy refuses the way there with status {error.status}"
+            problem = f"the proxy refuses the way there with status {error.status}"
         except aiohttp.ClientProxyConnectionError as error:
-            trouble = f"the proxy cannot be reached: {_reason(error)}"
+            problem = f"the proxy cannot be reached: {_describe_error(error)}"
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            trouble = _reason(error)
+            problem = _describe_error(error)
         # Not from within the except: aiohttp's errors hold the request, signature and all.
-        raise Unreachable(f"{self._name}: {trouble}")
+        raise TransportError(f"{self._label}: {problem}")
 
-    def garbage(self, answer: Answer) -> Unreachable:
+    def invalid_response(self, response: ApiResponse) -> TransportError:
         """Tell of an answer that is not one; its bytes may be anything and stay out of it."""
-        return Unreachable(f"{self._name}: status {answer.status} and {len(answer.body)} bytes of no use")
+        return TransportError(f"{self._label}: status {response.status} and {len(response.body)} bytes of no use")
 
-    def judge(self, answer: Answer) -> None:
+    def raise_for_status(self, response: ApiResponse) -> None:
         """Let only an answer pass that the vendor gave as a success."""
-        if answer.status != _OK:
-            raise self.garbage(answer)
+        if response.status != _OK:
+            raise self.invalid_response(response)
 
-    async def _ask(self, request: Request) -> Answer:
+    async def _send(self, request: ApiRequest) -> ApiResponse:
         async with self._session.post(
             self._base + request.path,
             headers=request.headers,
@@ -93,28 +93,28 @@ class Line:
             body = bytearray()
             async for piece in response.content.iter_any():
                 body += piece
-                if len(body) > _MOST_BYTES:
-                    raise Unreachable(f"{self.host}: an answer of more than {_MOST_BYTES} bytes")
-            return Answer(response.status, bytes(body))
+                if len(body) > _MAX_RESPONSE_BYTES:
+                    raise TransportError(f"{self.host}: an answer of more than {_MAX_RESPONSE_BYTES} bytes")
+            return ApiResponse(response.status, bytes(body))
 
 
-def refused(code: str, text: str, credential: Credential) -> Refused:
+def make_api_error(code: str, text: str, credential: Credential) -> ApiError:
     """Tell what the vendor told, but for the secrets that it might have repeated."""
-    return Refused(short(credential.hidden(code)), short(credential.hidden(text)))
+    return ApiError(truncate(credential.redact(code)), truncate(credential.redact(text)))
 
 
-def _reason(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """Give an error's kind and the system's word for it: its own text may hold a URL or a file's bytes."""
-    said = getattr(error, "strerror", None)
-    return f"{type(error).__name__}: {short(said)}" if isinstance(said, str) else type(error).__name__
+    detail = getattr(error, "strerror", None)
+    return f"{type(error).__name__}: {truncate(detail)}" if isinstance(detail, str) else type(error).__name__
 
 
-def _address(endpoint: str) -> tuple[str, str]:
+def _parse_endpoint(endpoint: str) -> tuple[str, str]:
     """Give the base of every URL, and the host as it is signed and sent."""
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     host = parts.netloc.rpartition("@")[2].lower()
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError("an endpoint is a host, or a URL of http or https")
-    if parts.port == _PORTS[parts.scheme]:
+    if parts.port == _DEFAULT_PORTS[parts.scheme]:
         host = host.rpartition(":")[0]
     return f"{parts.scheme}://{host}", host

@@ -13,29 +13,29 @@ from bridge.io.vod_api.account import Credential
 
 V2_PATH = "/v2/index.php"
 
-_VERSION = "2018-07-17"
+_API_VERSION = "2018-07-17"
 _SERVICE = "vod"
-_CONTENT = "application/json"
-_SIGNED = "content-type;host"
+_CONTENT_TYPE = "application/json"
+_SIGNED_HEADERS = "content-type;host"
 
 
 def tc3_headers(credential: Credential, host: str, action: str, body: bytes, at_s: float) -> dict[str, str]:
     """Give the headers with which ``body`` is posted to ``/`` of ``host``."""
     date = datetime.fromtimestamp(int(at_s), UTC).strftime("%Y-%m-%d")
     scope = f"{date}/{_SERVICE}/tc3_request"
-    said = f"content-type:{_CONTENT}\nhost:{host}\n"
-    request = f"POST\n/\n\n{said}\n{_SIGNED}\n{sha256(body).hexdigest()}"
+    signed = f"content-type:{_CONTENT_TYPE}\nhost:{host}\n"
+    request = f"POST\n/\n\n{signed}\n{_SIGNED_HEADERS}\n{sha256(body).hexdigest()}"
     text = f"TC3-HMAC-SHA256\n{int(at_s)}\n{scope}\n{sha256(request.encode()).hexdigest()}"
-    signature = _sign(_key(credential, date), text).hex()
+    signature = _hmac_sha256(_signing_key(credential, date), text).hex()
     headers = {
         "Authorization": f"TC3-HMAC-SHA256 Credential={credential.secret_id}/{scope}, "
-        f"SignedHeaders={_SIGNED}, Signature={signature}",
-        "Content-Type": _CONTENT,
+        f"SignedHeaders={_SIGNED_HEADERS}, Signature={signature}",
+        "Content-Type": _CONTENT_TYPE,
         "Host": host,
         "X-TC-Action": action,
         "X-TC-Language": "en-US",
         "X-TC-Timestamp": str(int(at_s)),
-        "X-TC-Version": _VERSION,
+        "X-TC-Version": _API_VERSION,
     }
     return headers | ({"X-TC-Token": credential.token} if credential.token else {})
 
@@ -44,7 +44,7 @@ def v2_query(
     credential: Credential, host: str, parameters: Mapping[str, str], at_s: float, nonce: int
 ) -> dict[str, str]:
     """Give all parameters of a signed POST, the signature among them; they are not encoded yet."""
-    said = {
+    signed = {
         **parameters,
         "Nonce": str(nonce),
         "SecretId": credential.secret_id,
@@ -52,16 +52,16 @@ def v2_query(
         "Timestamp": str(int(at_s)),
     }
     if credential.token:
-        said["Token"] = credential.token
-    query = "&".join(f"{name}={value}" for name, value in sorted(said.items()))
-    signature = _sign(credential.secret_key.encode(), f"POST{host}{V2_PATH}?{query}")
-    return said | {"Signature": b64encode(signature).decode("ascii")}
+        signed["Token"] = credential.token
+    query = "&".join(f"{name}={value}" for name, value in sorted(signed.items()))
+    signature = _hmac_sha256(credential.secret_key.encode(), f"POST{host}{V2_PATH}?{query}")
+    return signed | {"Signature": b64encode(signature).decode("ascii")}
 
 
-def _key(credential: Credential, date: str) -> bytes:
-    key = _sign(f"TC3{credential.secret_key}".encode(), date)
-    return _sign(_sign(key, _SERVICE), "tc3_request")
+def _signing_key(credential: Credential, date: str) -> bytes:
+    key = _hmac_sha256(f"TC3{credential.secret_key}".encode(), date)
+    return _hmac_sha256(_hmac_sha256(key, _SERVICE), "tc3_request")
 
 
-def _sign(key: bytes, text: str) -> bytes:
+def _hmac_sha256(key: bytes, text: str) -> bytes:
     return digest(key, text.encode(), "sha256")

@@ -19,8 +19,8 @@ from tests.journey.chaos.run import Found, Plan
 from tests.journey.chaos.vendor import Load
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
-from tests.rig.kafka_set import KafkaSet
-from tests.rig.parts import Missing
+from tests.rig.kafka_set import KafkaCluster
+from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 
 SHORT_EVENTS = 3_000
@@ -51,7 +51,7 @@ def main() -> int:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         found = uvloop.run(_play(asked.cases or ["faults"], plan))
-    except Missing as missing:
+    except MissingPartError as missing:
         sys.stderr.write(f"cannot play: {missing}\n")
         return 2
     if asked.json:
@@ -75,7 +75,7 @@ async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
             redis.flush()
             topics = f"chaos-{uuid.uuid4().hex[:8]}"
             if name in ON_THREE_BROKERS:
-                with KafkaSet() as brokers:
+                with KafkaCluster() as brokers:
                     place = Place(kafka=brokers.brokers[0], redis=redis, name=topics, brokers=brokers)
                     await brokers.create_topics(place.topics, configs=TOPIC_SETTINGS)
                     found[name] = await play(name, place, plan)

@@ -15,7 +15,7 @@ from tests.journey.chaos.run import Found, Plan, Run
 from tests.journey.chaos.vendor import Load
 from tests.journey.neighbours import next_release, this_release
 from tests.journey.places import Place
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 ANSWERED_WITHIN_S = 4.0
 DRAINED_WITHIN_S = 20.0
@@ -211,7 +211,7 @@ async def play(name: str, place: Place, plan: Plan) -> Found:
         run = Run(place, plan, Path(folder))
         try:
             await CASES[name](run)
-        except TooLate as late:
+        except ConditionTimeoutError as late:
             run.missed.append(str(late))
             place.kafka.heal()
             place.redis.heal()

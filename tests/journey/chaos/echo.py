@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.journey.chaos.bodies import body_of
 from tests.journey.chaos.ledger import Kind, Ledger, Notice
 from tests.journey.chaos.vendor import send_once
-from tests.rig.lines import Lines
+from tests.rig.lines import ConnectionPool
 
 AT_ONCE = 50
 
@@ -35,7 +35,7 @@ class Echo:
     @asynccontextmanager
     async def heard(self) -> AsyncIterator[None]:
         """Tell for as long as this lasts; at its end everything once more to whoever is left."""
-        async with Lines() as lines:
+        async with ConnectionPool() as lines:
             telling = asyncio.create_task(self._go_on(lines))
             try:
                 yield
@@ -46,7 +46,7 @@ class Echo:
                 some = self.told[first : first + AT_ONCE]
                 await asyncio.gather(*(self._tell(lines, notice, again=True) for notice in some))
 
-    async def _go_on(self, lines: Lines) -> None:
+    async def _go_on(self, lines: ConnectionPool) -> None:
         async with asyncio.TaskGroup() as under_way:
             try:
                 while True:
@@ -68,7 +68,7 @@ class Echo:
         self.told.append(notice)
         return notice
 
-    async def _tell(self, lines: Lines, notice: Notice, *, again: bool) -> None:
+    async def _tell(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
         body = body_of(notice)
         sends = await asyncio.gather(
             *(send_once(lines, (url, number), notice.task, body) for number, url in self._doors().items())

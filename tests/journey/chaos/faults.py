@@ -11,7 +11,7 @@ from random import Random
 from msgspec import Struct
 
 from tests.journey.chaos.stage import Stage
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 Deed = Callable[[Stage], Awaitable[None]]
 
@@ -161,7 +161,7 @@ async def spool_fills(stage: Stage, records: int, within_s: float) -> bool:
     """Wait until so many records are spooled; False where that does not come."""
     try:
         await eventually(lambda: stage.spooled >= records, "the spool fills", within_s=within_s, every_s=0.1)
-    except TooLate:
+    except ConditionTimeoutError:
         return False
     return True
 

@@ -52,7 +52,7 @@ async def renew(stage: Stage, number: int, ending: Ending, changed: Mapping[str,
     await bridge.start(changed)
     bridge.listens_again()
     await balancer.rejoin(number)
-    await balancer.has_in(len(stage.bridges))
+    await balancer.wait_until_in(len(stage.bridges))
     bridge.away = False
     stage.notes.append(f"replica {number} is in again")
 
@@ -61,7 +61,7 @@ async def grow(stage: Stage, more: int) -> None:
     """Start more replicas, and wait until they are in."""
     for _ in range(more):
         await stage.add()
-    await _balancer(stage).has_in(len(stage.bridges))
+    await _balancer(stage).wait_until_in(len(stage.bridges))
     for bridge in stage.bridges:
         bridge.away = False
     stage.notes.append(f"{len(stage.bridges)} replicas are in")

@@ -85,7 +85,7 @@ class Run:
             await stage.open(act.replicas, settings)
             await stage.calm()
             if stage.balancer is not None:
-                await stage.balancer.has_in(act.replicas)
+                await stage.balancer.wait_until_in(act.replicas)
             doors = {UNKNOWN: stage.balancer.url} if stage.balancer is not None else stage.doors
             vendor = Vendor(doors, self.ledger, load or self.plan.load, self.random)
             timeline = Timeline(stage, lambda: vendor.under_way, quiet=self.plan.quiet)

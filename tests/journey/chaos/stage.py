@@ -17,7 +17,7 @@ from tests.rig.balancer import Balancer
 from tests.rig.parts import free_port
 from tests.rig.program import Program
 from tests.rig.proxy import Proxy
-from tests.rig.waiting import TooLate, eventually
+from tests.rig.waiting import ConditionTimeoutError, eventually
 
 CALM_WITHIN_S = 180.0  # a busy machine drains a full spool slowly
 LOOKS_WITHIN_S = 1.0
@@ -207,9 +207,9 @@ class Stage:
 
         try:
             await eventually(quiet, "calm", within_s=within_s, every_s=0.5)
-        except TooLate:
+        except ConditionTimeoutError:
             looks = "; ".join(str(bridge.look) for bridge in self.bridges)
-            raise TooLate(f"no calm within {within_s:.0f} s: {looks}") from None
+            raise ConditionTimeoutError(f"no calm within {within_s:.0f} s: {looks}") from None
 
     async def kill(self, number: int = 0) -> None:
         """Kill a bridge."""

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tests.journey.chaos.bodies import body_of
 from tests.journey.chaos.ledger import Kind, Ledger, Notice, Send
 from tests.journey.senders import VENDOR_SENDS, VENDOR_WAITS_S
-from tests.rig.lines import Lines
+from tests.rig.lines import ConnectionPool
 
 TICK_S = 0.01
 AT_ONCE_MAX = 8_000
@@ -66,7 +66,7 @@ class Vendor:
     async def run(self, enough: asyncio.Event) -> None:
         """Tell notifications until there is enough; then wait until each is answered or given up."""
         begun, told = time.monotonic(), 0
-        async with Lines() as lines:
+        async with ConnectionPool() as lines:
             while not enough.is_set():
                 due = int((time.monotonic() - begun) * self._load.per_s)
                 for _ in range(told, due):
@@ -76,7 +76,7 @@ class Vendor:
             if self._under_way:
                 await asyncio.wait(self._under_way)
 
-    def _tell_another(self, lines: Lines) -> None:
+    def _tell_another(self, lines: ConnectionPool) -> None:
         """Begin one notification, of whatever kind chance says; none where too many wait."""
         chance, load = self._random.random(), self._load
         if len(self._under_way) >= AT_ONCE_MAX:
@@ -102,12 +102,12 @@ class Vendor:
         self._ledger.notices[task] = notice
         return notice
 
-    def _begin(self, lines: Lines, notice: Notice, *, again: bool) -> None:
+    def _begin(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
         task = asyncio.create_task(self._tell(lines, notice, again=again))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _tell(self, lines: Lines, notice: Notice, *, again: bool) -> None:
+    async def _tell(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
         body, first = body_of(notice), self._random.randrange(len(self._doors))
         for attempt in range(VENDOR_SENDS):
             due = time.monotonic() + VENDOR_WAITS_S
@@ -125,7 +125,7 @@ class Vendor:
             self._idle.append(notice.key)
 
 
-async def send_once(lines: Lines, door: tuple[str, int], task: str, body: bytes) -> Send:
+async def send_once(lines: ConnectionPool, door: tuple[str, int], task: str, body: bytes) -> Send:
     """Send once to a door (its URL, whose it is), over a connection that lives while both sides let it."""
     begun, broken = time.time(), False
     try:

@@ -107,7 +107,7 @@ class Vendor:
         handles = tuple(asked.get("EventHandles", ()))
 
         async def work() -> web.Response:
-            return _v3_answer(await carry_out(application, asked))
+            return _v3_response(await carry_out(application, asked))
 
         return await Handling(self, request, application, (action, handles)).run(work, _v3_error)
 
@@ -124,7 +124,7 @@ class Vendor:
         handles = tuple(given[f"msgHandle.{n}"] for n in range(len(given)) if f"msgHandle.{n}" in given)
 
         async def work() -> web.Response:
-            return _v2_answer(0, "", await carry_out(application, handles))
+            return _v2_response(0, "", await carry_out(application, handles))
 
         return await Handling(self, request, application, (action, handles)).run(work, _v2_error)
 
@@ -134,9 +134,9 @@ class Vendor:
             raise Said("UnauthorizedOperation", "no such SubAppId, or not with this key", 4104)
         return found
 
-    def _unknown(self, answer: web.Response, said: Said) -> web.Response:
+    def _unknown(self, response: web.Response, said: Said) -> web.Response:
         self.strangers.append(said.code)
-        return answer
+        return response
 
 
 class Handling:
@@ -147,47 +147,47 @@ class Handling:
         vendor: Vendor,
         request: web.Request,
         application: Application,
-        asked: tuple[str, tuple[str, ...]],
+        parameters: tuple[str, tuple[str, ...]],
     ) -> None:
         self._vendor = vendor
         self._request = request
         self._application = application
-        self._action, self._handles = asked
-        self._begun_s = application.clock()
+        self._action, self._handles = parameters
+        self._started_s = application.clock()
 
     async def run(self, work: Callable[[], Any], tell: Callable[[Said], web.Response]) -> web.StreamResponse:
         """Answer the call, or what a fault leaves of the answer."""
         await asyncio.sleep(self._application.manners.latency_s)
         if self._vendor.canned:
-            return self._note("canned", self._vendor.canned.pop(0))
+            return self._record("canned", self._vendor.canned.pop(0))
         fault = self._vendor.faults.draw()
         if fault is Fault.RESET:
-            return self._note("reset", reset(self._request))
+            return self._record("reset", reset(self._request))
         if fault is Fault.JUNK:
-            return self._note("junk", self._vendor.faults.junk())
+            return self._record("junk", self._vendor.faults.junk())
         outcome = "ok"
         try:
             self._vendor.faults.strike(fault)
-            self._application.admit()
-            answer = await work()
+            self._application.check_rate()
+            response = await work()
         except Said as said:
-            outcome, answer = said.code, tell(said)
-        return await self._spoil(fault, outcome, answer)
+            outcome, response = said.code, tell(said)
+        return await self._apply_fault(fault, outcome, response)
 
-    async def _spoil(self, fault: Fault, outcome: str, answer: web.Response) -> web.Response:
+    async def _apply_fault(self, fault: Fault, outcome: str, response: web.Response) -> web.Response:
         if fault is Fault.SLOW:
             await asyncio.sleep(self._vendor.faults.chances.slow_s)
         if fault is Fault.LOST:
-            return self._note(f"{outcome}, but lost", reset(self._request))
+            return self._record(f"{outcome}, but lost", reset(self._request))
         if fault is Fault.CUT:
-            whole = bytes(answer.body or b"")  # type: ignore[arg-type]
-            return self._note(f"{outcome}, but cut", web.Response(body=whole[: len(whole) // 2]))
-        return self._note(outcome, answer)
+            whole = bytes(response.body or b"")  # type: ignore[arg-type]
+            return self._record(f"{outcome}, but cut", web.Response(body=whole[: len(whole) // 2]))
+        return self._record(outcome, response)
 
-    def _note(self, outcome: str, answer: web.Response) -> web.Response:
-        call = Call(at_s=self._begun_s, action=self._action, handles=self._handles, outcome=outcome)
+    def _record(self, outcome: str, response: web.Response) -> web.Response:
+        call = Call(at_s=self._started_s, action=self._action, handles=self._handles, outcome=outcome)
         self._application.ledger.calls.append(call)
-        return answer
+        return response
 
 
 def _named(action: str, actions: Mapping[str, Action]) -> Action:
@@ -196,20 +196,20 @@ def _named(action: str, actions: Mapping[str, Action]) -> Action:
     return actions[action]
 
 
-def _v3_answer(members: bytes) -> web.Response:
+def _v3_response(members: bytes) -> web.Response:
     comma = b"," if members.strip() else b""
     body = b'{"Response":{%s%s"RequestId":"fake"}}' % (members, comma)
     return web.Response(body=body, content_type="application/json")
 
 
 def _v3_error(said: Said) -> web.Response:
-    return _v3_answer(b'"Error":' + json.dumps({"Code": said.code, "Message": said.text}).encode())
+    return _v3_response(b'"Error":' + json.dumps({"Code": said.code, "Message": said.text}).encode())
 
 
-def _v2_answer(code: int, message: str, members: bytes = b"") -> web.Response:
+def _v2_response(code: int, message: str, members: bytes = b"") -> web.Response:
     head = json.dumps({"code": code, "message": message}).encode()[:-1]
     return web.Response(body=head + (b"," + members if members else b"") + b"}", content_type="text/html")
 
 
 def _v2_error(said: Said) -> web.Response:
-    return _v2_answer(said.number, said.text)
+    return _v2_response(said.number, said.text)

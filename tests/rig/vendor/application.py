@@ -32,8 +32,8 @@ class Manners(Struct):
 class Application:
     """What a test sets and reads: ``put``, ``ledger``, ``manners``, ``switches``, ``tasks``, ``details``."""
 
-    def __init__(self, manners: Manners, clock: Callable[[], float]) -> None:
-        self.manners = manners
+    def __init__(self, behaviour: Manners, clock: Callable[[], float]) -> None:
+        self.manners = behaviour
         self.waiting = Waiting(clock)
         self.ledger = self.waiting.ledger
         self.notification_url = ""
@@ -52,7 +52,7 @@ class Application:
         """Let an event wait to be pulled; ``body`` is what a pushed one would be."""
         return self.waiting.put(body, spliced=spliced)
 
-    def admit(self) -> None:
+    def check_rate(self) -> None:
         """Refuse a call beyond the rate."""
         now = self.clock()
         while self._recent and now - self._recent[0] >= 1:
@@ -67,20 +67,20 @@ class Application:
             # Our assumption: no document tells what the vendor answers to pulls of a pushed application.
             raise Said("FailedOperation", "the application's events are pushed", 5000)
         await self.waiting.wait(self.manners.poll_s)
-        given = self.waiting.pull()
-        if given or self.manners.empty != "cycle":
-            return given, "" if given else self.manners.empty
+        pulled = self.waiting.pull()
+        if pulled or self.manners.empty != "cycle":
+            return pulled, "" if pulled else self.manners.empty
         self._cycle.rotate(-1)
         return [], self._cycle[-1]
 
     async def pull_events(self, _: dict[str, Any]) -> bytes:
         """PullEvents."""
-        given, empty = await self.pull()
+        pulled, empty = await self.pull()
         if empty == "ResourceNotFound":
             raise Said(empty)
         if empty:
             return EMPTY[empty]
-        return b'"EventSet":[%s]' % b",".join(element(handle, event) for handle, event in given)
+        return b'"EventSet":[%s]' % b",".join(element(handle, event) for handle, event in pulled)
 
     async def confirm_events(self, asked: dict[str, Any]) -> bytes:
         """ConfirmEvents."""
@@ -119,12 +119,12 @@ class Application:
 
     async def pull_event(self, _: Sequence[str]) -> bytes:
         """PullEvent of v2."""
-        given, empty = await self.pull()
+        pulled, empty = await self.pull()
         if empty == "ResourceNotFound":
             raise Said(empty, "no event", 4000)
         if empty:
             return b'"eventList":null' if empty == "null" else b'"eventList":[]'
-        return b'"eventList":[%s]' % b",".join(self._legacy(handle, event) for handle, event in given)
+        return b'"eventList":[%s]' % b",".join(self._legacy(handle, event) for handle, event in pulled)
 
     async def confirm_event(self, handles: Sequence[str]) -> bytes:
         """ConfirmEvent of v2."""

@@ -73,7 +73,7 @@ def reset(request: web.Request) -> web.Response:
     """Cut the connection as a crash does; what is returned is written to nobody."""
     transport = request.transport
     if transport is not None:
-        line = transport.get_extra_info("socket")
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     return web.Response()

@@ -67,14 +67,14 @@ class Waiting:
     def pull(self) -> list[tuple[str, Event]]:
         """Lend up to 16 under fresh handles."""
         self._end_leases()
-        now, given = self._clock(), []
+        now, pulled = self._clock(), []
         for _ in range(min(MOST, len(self._free))):
             event = self._free.popleft()
             event.pulled_s.append(now)
             handle = f"handle-{next(self._numbers)}+/=&"  # what an encoding must not spoil
             self._leases[handle] = Lease(event, now)
-            given.append((handle, event))
-        return given
+            pulled.append((handle, event))
+        return pulled
 
     def confirm(self, handles: Sequence[str]) -> None:
         """Forget all of these events, or none where one handle is not alive."""
@@ -90,9 +90,9 @@ class Waiting:
 
     def _end_leases(self) -> None:
         now = self._clock()
-        over = []
+        expired = []
         for handle, lease in self._leases.items():
             if now - lease.since_s < self.lease_s:
                 break
-            over.append(handle)
-        self._free.extend(self._leases.pop(handle).event for handle in over)
+            expired.append(handle)
+        self._free.extend(self._leases.pop(handle).event for handle in expired)
