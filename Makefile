@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := schemas/generate.py schemas/goldens.py schemas/readme.py schemas/events.py schemas/asyncapi.py \
-	schemas/page.py schemas/compatibility.py
+GENERATORS := schemas/gen_payload_structs.py schemas/gen_examples.py schemas/gen_readme.py schemas/gen_json_schemas.py schemas/gen_asyncapi.py \
+	schemas/gen_schemas_readme.py schemas/compatibility.py
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.
-GATED := bridge/core/* bridge/pipeline.py bridge/delivery_context.py bridge/journeys.py bridge/holding.py bridge/telling.py bridge/running.py bridge/keeping.py bridge/drain.py bridge/key_order.py bridge/retry_order.py
+GATED := bridge/core/* bridge/delivery/pipeline.py bridge/delivery/context.py bridge/delivery/in_flight.py bridge/delivery/hold.py bridge/aio/promise.py bridge/aio/inline_task.py bridge/delivery/durable_writer.py bridge/delivery/drain.py bridge/delivery/key_order.py bridge/delivery/retry_order.py
 COMMA := ,
 SPACE := $(subst ,, )
 

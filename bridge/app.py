@@ -16,32 +16,32 @@ import structlog
 import uvloop
 
 from bridge import __version__
-from bridge.build import (
-    build_ingress,
-    build_drain,
+from bridge.aio.supervisor import count_unhandled, supervise
+from bridge.core.catalogue import BY_NAME
+from bridge.core.plural import counted
+from bridge.delivery.durable_writer import DurableWriter
+from bridge.delivery.pipeline import Pipeline
+from bridge.diagnostics.listen import start_listening
+from bridge.diagnostics.monitor import ConnectivityMonitor
+from bridge.io.admin import Admin, Readiness
+from bridge.observability.logging import configure_logging
+from bridge.observability.masking import header_secrets, mask_for
+from bridge.observability.telemetry import Telemetry
+from bridge.settings.settings import Settings
+from bridge.startup import TOPICS_LISTED_MAX, callback_paths, describe_dedup_unavailable, log_missing_topics
+from bridge.wiring import (
     build_dedup,
+    build_drain,
+    build_ingress,
     build_pollers,
+    build_publisher,
+    build_routing,
     build_spool,
     build_tracing,
-    build_publisher,
     hold_policy,
     ingress_tls,
     now_ms,
-    build_routing,
 )
-from bridge.core.catalogue import BY_NAME
-from bridge.core.plural import counted
-from bridge.io.admin import Admin, Readiness
-from bridge.keeping import DurableWriter
-from bridge.logs import configure_logging
-from bridge.masking import header_secrets, mask_for
-from bridge.pipeline import Pipeline
-from bridge.reasons.listening import start_listening
-from bridge.reasons.watch import ConnectivityMonitor
-from bridge.settings import Settings
-from bridge.startup import TOPICS_LISTED_MAX, callback_paths, describe_dedup_unavailable, log_missing_topics
-from bridge.telemetry import Telemetry
-from bridge.tending import count_unhandled, supervise
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -85,7 +85,10 @@ class Bridge:
         self._spool = build_spool(settings, self.telemetry)
         self._drain = build_drain(settings, self._publisher, self._spool, self.telemetry)
         self._tracing = tracing = build_tracing(settings)
-        dedup, writer = tracing.dedup(self._dedup), tracing.writer(DurableWriter(self._publisher, self._spool))
+        dedup, writer = (
+            tracing.dedup(self._dedup),
+            tracing.writer(DurableWriter(self._publisher, self._spool)),
+        )
         policy = hold_policy(settings)
         self._pipeline = Pipeline(dedup, writer, self._routing, self.telemetry, policy)
         deliver = tracing.deliver(self._pipeline.deliver)
@@ -136,7 +139,11 @@ class Bridge:
         start = partial(self._ingress.start, tls=tls)
         self.http_port = await start_listening(start, "HTTP", http.host, http.port)
         self.admin_port = await start_listening(self._admin.start, "ADMIN", admin.host, admin.port)
-        work = (self._summary_loop, self._connectivity_monitor.run, partial(log_missing_topics, self._missing_topics))
+        work = (
+            self._summary_loop,
+            self._connectivity_monitor.run,
+            partial(log_missing_topics, self._missing_topics),
+        )
         self._background = [asyncio.create_task(supervise(one, self.telemetry)) for one in work]
         log.info(
             "listening",
@@ -164,7 +171,9 @@ class Bridge:
             return min(seconds, max(0.0, deadline - clock()))
 
         pulled = [poller.stop(at_most(_INGRESS_S)) for poller in self._pollers]
-        for result in await asyncio.gather(self._ingress.stop(at_most(_INGRESS_S)), *pulled, return_exceptions=True):
+        for result in await asyncio.gather(
+            self._ingress.stop(at_most(_INGRESS_S)), *pulled, return_exceptions=True
+        ):
             if isinstance(result, Exception):  # a bug there must not keep what is on its way from the spool
                 log.error("internal", exc_info=result)
                 self.telemetry.internal_errors.inc()
@@ -213,7 +222,9 @@ class Bridge:
         if not self._publisher.accepting:
             degraded.append("kafka: not answering")
         if missing and self._publisher.metadata_loaded:
-            named = ", ".join(missing[:TOPICS_LISTED_MAX]) + (", …" if len(missing) > TOPICS_LISTED_MAX else "")
+            named = ", ".join(missing[:TOPICS_LISTED_MAX]) + (
+                ", …" if len(missing) > TOPICS_LISTED_MAX else ""
+            )
             degraded.append(f"kafka: {counted(len(missing), 'topic')} missing ({named})")
         if self._spool.unavailable_reason and self._settings.spool.max_bytes:
             degraded.append(f"spool: {self._spool.unavailable_reason}")
@@ -223,7 +234,9 @@ class Bridge:
         degraded += describe_dedup_unavailable(self._dedup.unavailable, is_unchecked=is_unchecked)
         degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
         # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
-        ready = (self._publisher.accepting and not missing) or (self._publisher.health_known and self._spool.accepts_size(0))
+        ready = (self._publisher.accepting and not missing) or (
+            self._publisher.health_known and self._spool.accepts_size(0)
+        )
         return Readiness(
             ready=ready, stopping=self._stopping, degraded=[self._mask.mask_line(text) for text in degraded]
         )
@@ -248,7 +261,9 @@ class Bridge:
 def serve(settings: Settings) -> int:
     """Run the bridge in a fast loop of its own until it is told to stop; returns the exit code."""
     configure_logging(
-        settings.log.level, settings.log.format, mask=mask_for(settings, *header_secrets(os.environ)).mask_nested
+        settings.log.level,
+        settings.log.format,
+        mask=mask_for(settings, *header_secrets(os.environ)).mask_nested,
     )
     # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
     gc.freeze()

@@ -43,7 +43,7 @@ _NEWEST_VERSIONS = (
 )
 
 
-class MissingDependencyError(Exception):  # noqa: N818 - it says what is the matter and what to do, not that code broke
+class MissingDependencyError(Exception):
     """What a laptop needs is not there; the text says how to get it."""
 
     def __init__(self, dependency: str) -> None:
@@ -139,13 +139,17 @@ def _wait_for_topics(address: str, topics: Sequence[str]) -> None:
     from confluent_kafka import KafkaException, Producer  # noqa: PLC0415 - an extra, see above
 
     try:
-        metadata = Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=_READY_TIMEOUT_S)
+        metadata = Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(
+            timeout=_READY_TIMEOUT_S
+        )
     except KafkaException as error:
         raise StartError(f"the embedded broker does not answer at {address}: {error}") from None
     advertised = [f"{broker.host}:{broker.port}" for broker in metadata.brokers.values()]
     missing = set(topics) - set(metadata.topics)
     if advertised != [address] or missing:
-        raise StartError(f"the embedded broker at {address} calls itself {advertised} and lacks {sorted(missing)}")
+        raise StartError(
+            f"the embedded broker at {address} calls itself {advertised} and lacks {sorted(missing)}"
+        )
 
 
 @contextlib.contextmanager

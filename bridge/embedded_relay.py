@@ -21,7 +21,9 @@ _NEWEST_VERSION = 2  # version of that request which the broker answers well
 _UNSUPPORTED_VERSION = 35
 _SIZE = struct.Struct(">i")
 _REQUEST_HEADER = struct.Struct(">hhi")  # api key, api version, correlation id
-_ERROR_RESPONSE = struct.Struct(">iihihhh")  # size, correlation id, error; count, key, oldest and newest version
+_ERROR_RESPONSE = struct.Struct(
+    ">iihihhh"
+)  # size, correlation id, error; count, key, oldest and newest version
 _CHUNK_BYTES = 1 << 18
 
 
@@ -64,7 +66,13 @@ async def _forward_requests(
             await client.readexactly(_SIZE.unpack(size)[0] - _REQUEST_HEADER.size)
             to_client.write(
                 _ERROR_RESPONSE.pack(
-                    _ERROR_RESPONSE.size - _SIZE.size, correlation, _UNSUPPORTED_VERSION, 1, _API_VERSIONS, 0, _NEWEST_VERSION
+                    _ERROR_RESPONSE.size - _SIZE.size,
+                    correlation,
+                    _UNSUPPORTED_VERSION,
+                    1,
+                    _API_VERSIONS,
+                    0,
+                    _NEWEST_VERSION,
                 )
             )
         to_broker.write(size + header)

@@ -34,7 +34,9 @@ def describe_dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool
     ]
 
 
-async def log_missing_topics(missing: Callable[[], Sequence[str] | None], interval_s: float = _CHECK_INTERVAL_S) -> None:
+async def log_missing_topics(
+    missing: Callable[[], Sequence[str] | None], interval_s: float = _CHECK_INTERVAL_S
+) -> None:
     """Log which topics do not exist, once for each change; ``missing`` gives None where that is not known."""
     logged: Sequence[str] = ()
     while True:

@@ -28,7 +28,7 @@ from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
-from tests.rig.redis_sets import RealCluster, RealSentinel
+from tests.rig.redis_topologies import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
 
 pytest_plugins = ["tests.tiers", "tests.left_out"]

@@ -2,9 +2,9 @@
 
 from msgspec.structs import replace
 
-from bridge.core.claim import ClaimStatus, Claim, new_claim
+from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.event import Format, Identity
-from bridge.journeys import DedupStore
+from bridge.delivery.in_flight import DedupStore
 
 NOW_MS = 1_763_700_000_000
 
@@ -110,7 +110,11 @@ class DedupStoreContract:
         assert await self._revision_status(other) is ClaimStatus.ACQUIRED
         await self.dedup.commit(replace(other.as_revision(), answer=ClaimStatus.ACQUIRED))
         duplicate = await self.dedup.claim(revised)
-        assert (duplicate.status, duplicate.key, duplicate.first_ms) == (ClaimStatus.DUPLICATE, revised.as_revision().key, NOW_MS)
+        assert (duplicate.status, duplicate.key, duplicate.first_ms) == (
+            ClaimStatus.DUPLICATE,
+            revised.as_revision().key,
+            NOW_MS,
+        )
 
     async def test_a_revision_is_remembered_under_its_own_id(self) -> None:
         await self._claim_and_commit(make_claim(token=ONE))
@@ -151,7 +155,9 @@ class DedupStoreContract:
 
     async def test_a_redelivery_gets_the_first_ones_time(self) -> None:
         await self._claim_and_commit(make_claim("FileDeleted#0", token=ONE, recurring=True))
-        again = await self.dedup.claim(make_claim("FileDeleted#0", token=TWO, recurring=True, at_ms=NOW_MS + 5))
+        again = await self.dedup.claim(
+            make_claim("FileDeleted#0", token=TWO, recurring=True, at_ms=NOW_MS + 5)
+        )
         assert again.status is ClaimStatus.DUPLICATE
         assert again.event_id == f"FileDeleted#0@{NOW_MS}"
 
@@ -160,9 +166,11 @@ class DedupStoreContract:
         idle = make_claim("Cast:c:Idle", token=ONE, recurring=True, latest_state_group="Cast:c")
         await self._claim_and_commit(working)
         await self._claim_and_commit(idle)
-        assert await self._status(make_claim("Cast:c:Idle", token=TWO, recurring=True, latest_state_group="Cast:c")) is (
-            ClaimStatus.DUPLICATE
+        assert await self._status(
+            make_claim("Cast:c:Idle", token=TWO, recurring=True, latest_state_group="Cast:c")
+        ) is (ClaimStatus.DUPLICATE)
+        again = make_claim(
+            "Cast:c:Working", token=TWO, recurring=True, latest_state_group="Cast:c", at_ms=NOW_MS + 9
         )
-        again = make_claim("Cast:c:Working", token=TWO, recurring=True, latest_state_group="Cast:c", at_ms=NOW_MS + 9)
         held = await self.dedup.claim(again)
         assert (held.status, held.first_ms) == (ClaimStatus.ACQUIRED, NOW_MS + 9)

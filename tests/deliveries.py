@@ -8,13 +8,15 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.core.record import Routing
-from bridge.holding import HoldPolicy
-from bridge.pipeline import Pipeline
-from bridge.telemetry import Telemetry
+from bridge.delivery.hold import HoldPolicy
+from bridge.delivery.pipeline import Pipeline
+from bridge.observability.telemetry import Telemetry
 from tests.contracts import Clock
 from tests.fakes import FakeDedupStore, FakeWriter
 
-POLICY = HoldPolicy(hold_s=0.3, slow_after_s=0.05, initial_backoff_s=0.02, lease_renew_s=0.02, indeterminate_ttl_s=5)
+POLICY = HoldPolicy(
+    hold_s=0.3, slow_after_s=0.05, initial_backoff_s=0.02, lease_renew_s=0.02, indeterminate_ttl_s=5
+)
 APP = Application(name="shop")
 
 

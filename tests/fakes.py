@@ -9,10 +9,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from bridge.core.claim import ClaimStatus, Claim
+from bridge.aio.promise import Promise
+from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, UnavailableError
-from bridge.telling import Promise
 
 LEASE_MS = 3_000
 WINDOW_MS = 900_000
@@ -38,11 +38,11 @@ class FakeDedupStore:
         self._entries: dict[str, dict[str, str | int]] = {}
 
     def claim(self, claim: Claim) -> Promise[Claim]:
-        """Answer as memory.lua does, a moment later."""
+        """Answer as dedup.lua does, a moment later."""
         return _soon(lambda: self._claim_or_revise(claim))
 
     def commit(self, claim: Claim) -> Promise[bool]:
-        """Remember as memory.lua does: a foreign owner stops us, a missing key is written."""
+        """Remember as dedup.lua does: a foreign owner stops us, a missing key is written."""
         return _soon(lambda: self._commit(claim))
 
     def release(self, claim: Claim) -> Promise[bool]:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.contracts import Clock, DedupStoreContract
+from tests.delivery_contracts import PublisherContract, SpoolContract, WriterContract
+from tests.delivery_fakes import FakePublisher, FakeSpool
 from tests.fakes import FakeDedupStore, FakeWriter
-from tests.keeping_contracts import PublisherContract, SpoolContract, WriterContract
-from tests.keeping_fakes import FakePublisher, FakeSpool
 
 
 class TestFakeDedupStore(DedupStoreContract):

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.check_redis import check_redis
-from bridge.settings import load
 from bridge.settings.sections import RedisSettings
+from bridge.settings.settings import load
 from tests.cli.running import vod_bridge
 from tests.rig.redis import RealRedis
-from tests.rig.redis_sets import RealCluster
+from tests.rig.redis_topologies import RealCluster
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,7 +24,7 @@ def _code_blocks(language: str) -> list[str]:
 
 
 def test_its_tables_are_those_that_the_code_gives() -> None:
-    command = [sys.executable, "schemas/readme.py", "--check"]
+    command = [sys.executable, "schemas/gen_readme.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own tool
     assert (done.returncode, done.stderr) == (0, "")
 

@@ -10,9 +10,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.rig.balancer import Balancer
+from tests.rig.connection_pool import ConnectionPool
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
-from tests.rig.lines import ConnectionPool
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import ConditionTimeoutError, eventually

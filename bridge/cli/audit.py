@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bridge.build import build_routing, vendor_account
 from bridge.cli.audit_backfill import Deferred, bring_in, journeys
 from bridge.cli.audit_kafka import Reading, without_event
 from bridge.cli.audit_report import Missing, Report, conclude
@@ -24,10 +23,11 @@ from bridge.cli.check_vendor import refusal_todo, variables_of
 from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
 from bridge.cli.terminal import mask_inside, mask_secrets_of
 from bridge.cli.trouble import hush_library, trouble_of
-from bridge.io.vod_api import Account, Credential, FinishedTask, ApiError, TransportError, VodApi
-from bridge.links import kafka_options
-from bridge.logs import configure_logging
-from bridge.settings import AppSettings, Settings
+from bridge.io.kafka.client import kafka_options
+from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
+from bridge.observability.logging import configure_logging
+from bridge.settings.settings import AppSettings, Settings
+from bridge.wiring import build_routing, vendor_account
 
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

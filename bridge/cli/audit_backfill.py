@@ -5,16 +5,16 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from bridge.build import now_ms
 from bridge.cli.audit_vendor import Tasks
 from bridge.cli.journeys import parts
 from bridge.core.application import Application
 from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome
-from bridge.io.vod_api import ApiError
-from bridge.pipeline import Pipeline
-from bridge.settings import Settings
+from bridge.delivery.pipeline import Pipeline
+from bridge.io.vod.api import ApiError
+from bridge.settings.settings import Settings
+from bridge.wiring import now_ms
 
 NOT_REBUILT = "cannot be rebuilt"
 # What the vendor says where it knows this task no longer; anything else would be said of the next one, too.
@@ -31,7 +31,7 @@ async def journeys(settings: Settings) -> AsyncIterator[Pipeline]:
     unchecked = settings.dedup.when_unavailable == "publish"
     async with parts(settings, unchecked=unchecked, bury=True) as bridge:
         try:
-            yield bridge.pipeline
+            yield bridge.delivery.pipeline
         except Deferred as deferred:
             raise Deferred(bridge.missing or str(deferred)) from None
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bridge.io.vod_api import FinishedTask, ApiError, VodApi
+from bridge.io.vod.api import ApiError, FinishedTask, VodApi
 
 _SPACING_S = 0.1
 _LIMITED = "RequestLimitExceeded"

@@ -22,8 +22,8 @@ from bridge.cli.topics import expected_topics
 from bridge.cli.trouble import hush_library
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped, printable
-from bridge.links import kafka_options
-from bridge.settings import Settings, SettingsError, load
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings, SettingsError, load
 
 _OTHER_FILES = 256  # connections to Kafka and Redis, and what else the process has open
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from bridge.certificates import ServerTlsFiles
 from bridge.cli.finding import Finding, failed, ok, warning
+from bridge.io.tls import ServerTlsFiles
 from bridge.settings.sections import HttpSettings
 
 _SOON_S = 14 * 86_400

@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.kafka import Cluster, broker_settings, list_from, topic_settings
 from bridge.core.record import RECORD_MAX_BYTES
-from bridge.reasons.kafka import addresses_of, diagnose_broker
+from bridge.diagnostics.kafka import addresses_of, diagnose_broker
 
 _REPLICATION, _IN_SYNC = 3, 2
 _NAMES_SHOWN = 8

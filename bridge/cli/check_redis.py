@@ -7,10 +7,10 @@ from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 
 from bridge.cli.finding import Finding, failed, ok, warning
-from bridge.io.dedup.refusals import ERROR_ADVICE, parse_error_code, error_code
-from bridge.links import redis_client
-from bridge.reasons.redis import CONNECT_ERRORS, location_of, redis_problem, error_text
-from bridge.reasons.trouble import RESPONSE_TIMEOUT_S
+from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S
+from bridge.diagnostics.redis import CONNECT_ERRORS, error_text, location_of, redis_problem
+from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code, parse_error_code
+from bridge.io.kafka.client import redis_client
 from bridge.settings.sections import RedisSettings
 
 _OLDEST = (6, 0)
@@ -92,7 +92,9 @@ async def _server(client: _Client, redis: RedisSettings) -> list[Finding]:
         facts: dict[str, Any] = await client.info("server") | await client.info("memory")
     except CONNECT_ERRORS as error:
         return [
-            warning("redis server", f"does not tell about itself ({error_text(error)})", "grant the user +info")
+            warning(
+                "redis server", f"does not tell about itself ({error_text(error)})", "grant the user +info"
+            )
         ]
     if facts.get("redis_mode") == "sentinel":
         what = "a sentinel, which remembers nothing itself"
@@ -127,7 +129,9 @@ async def _clock(client: _Client) -> Finding:
     try:
         seconds, micros = await client.time()
     except CONNECT_ERRORS as error:
-        return warning("clock", f"cannot be compared with Redis ({error_text(error)})", "grant the user +time")
+        return warning(
+            "clock", f"cannot be compared with Redis ({error_text(error)})", "grant the user +time"
+        )
     skew = time.time() - (seconds + micros / 1_000_000)
     if abs(skew) > _SKEW_S:
         what = f"differs from Redis by {abs(skew):.0f} s; a signature is accepted from -60 s to +900 s"

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import aiohttp
 
-from bridge.build import vendor_account
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.core.plural import counted
-from bridge.io.vod_api import EventConfig, ApiError, TransportError, VodApi
+from bridge.io.vod.api import ApiError, EventConfig, TransportError, VodApi
 from bridge.settings.apps import AppSettings
+from bridge.wiring import vendor_account
 
 _MANY_WAIT = 10_000
 _SOON = "it takes about 10 minutes"

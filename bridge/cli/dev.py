@@ -28,9 +28,9 @@ from bridge.cli.topics import expected_topics
 from bridge.cli.trouble import hush_library
 from bridge.cli.watch import watching
 from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
-from bridge.links import kafka_options
-from bridge.logs import configure_logging
-from bridge.settings import Settings, SettingsError, load
+from bridge.io.kafka.client import kafka_options
+from bridge.observability.logging import configure_logging
+from bridge.settings.settings import Settings, SettingsError, load
 
 _AGAIN = 2  # the step that repeats the first
 _WITHIN_S = 15.0

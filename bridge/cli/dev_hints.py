@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bridge.core.application import Application
-from bridge.settings import Settings
+from bridge.settings.settings import Settings
 
 USUAL_KAFKA = "127.0.0.1:9092"  # what the snippets of the documentation name, as localhost:9092
 

@@ -10,16 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.build import build_drain, build_spool, build_publisher
 from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
 from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library
 from bridge.core.plural import counted
-from bridge.io.publisher import KafkaPublisher
-from bridge.io.spool import SpoolLockedError, Spool
-from bridge.logs import configure_logging
-from bridge.settings import Settings
-from bridge.telemetry import Telemetry
+from bridge.io.kafka.publisher import KafkaPublisher
+from bridge.io.spool import Spool, SpoolLockedError
+from bridge.observability.logging import configure_logging
+from bridge.observability.telemetry import Telemetry
+from bridge.settings.settings import Settings
+from bridge.wiring import build_drain, build_publisher, build_spool
 
 _MOST = 1 << 40
 _LOOK_S = 0.1

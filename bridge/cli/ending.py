@@ -11,7 +11,7 @@ import typer
 from bridge.cli.terminal import mask_secrets_of, plain
 
 if TYPE_CHECKING:
-    from bridge.settings import Settings
+    from bridge.settings.settings import Settings
 
 FAILED = 1
 USED_WRONGLY = 2
@@ -38,7 +38,7 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
 
 def settings_of(config: Path | None) -> "Settings":
     """Load the settings, or say every mistake in them and end."""
-    from bridge.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
+    from bridge.settings.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
 
     try:
         settings = load(config)

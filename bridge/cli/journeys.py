@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.build import build_dedup, build_publisher, hold_policy, build_routing
+from bridge.aio.promise import Promise
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, UnavailableError
-from bridge.io.publisher import KafkaPublisher
-from bridge.keeping import DurableWriter, SpoolHandle
-from bridge.pipeline import Pipeline, WriteHandle
-from bridge.settings import Settings
-from bridge.telemetry import Telemetry
-from bridge.telling import Promise
+from bridge.delivery.durable_writer import DurableWriter, SpoolHandle
+from bridge.delivery.pipeline import Pipeline, WriteHandle
+from bridge.io.kafka.publisher import KafkaPublisher
+from bridge.observability.telemetry import Telemetry
+from bridge.settings.settings import Settings
+from bridge.wiring import build_dedup, build_publisher, build_routing, hold_policy
 
 PATIENCE_S = 10.0
 _STOP_S = 2.0

@@ -16,8 +16,8 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Int16, Int32, Schema, String
 from msgspec import Struct
 
-from bridge.reasons.kafka import Address, addresses_of
-from bridge.reasons.trouble import RESPONSE_TIMEOUT_S
+from bridge.diagnostics.kafka import Address, addresses_of
+from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S
 
 _WRITE = 4  # the operation, in Kafka's numbers
 _NOT_AUTHORISED = TopicAuthorizationFailedError.errno

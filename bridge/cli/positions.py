@@ -16,7 +16,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from bridge.cli.kafka import connection
 from bridge.core.progress import Progress, decode_progress
-from bridge.reasons.kafka import Address, addresses_of
+from bridge.diagnostics.kafka import Address, addresses_of
 
 _KEPT_MS = 366 * 24 * 60 * 60 * 1000
 _GROUP = 0  # the kind of coordinator, in Kafka's numbers
@@ -63,7 +63,9 @@ class Positions:
         """Remember how far each partition is."""
         told: dict[str, list[tuple[int, int, str]]] = {}
         for place, how_far in progress.items():
-            told.setdefault(place.topic, []).append((place.partition, how_far.high_watermark, how_far.encode()))
+            told.setdefault(place.topic, []).append(
+                (place.partition, how_far.high_watermark, how_far.encode())
+            )
         if not told:
             return
         request = OffsetCommitRequest(self._group, _OUTSIDE, _NOBODY, _KEPT_MS, list(told.items()))

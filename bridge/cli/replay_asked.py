@@ -8,7 +8,6 @@ from pathlib import Path
 import typer
 from msgspec import Struct
 
-from bridge.build import now_ms
 from bridge.cli import replay_files, replay_letters, replay_range
 from bridge.cli.ending import USED_WRONGLY, fail, settings_of
 from bridge.cli.kafka import read_cluster
@@ -19,10 +18,11 @@ from bridge.cli.sources import STDIN, files_of
 from bridge.cli.stretch import Span
 from bridge.cli.terminal import mask_inside
 from bridge.cli.trouble import hush_library, trouble_of
-from bridge.links import kafka_options
-from bridge.logs import configure_logging
-from bridge.reasons.redis import diagnose
-from bridge.settings import Settings
+from bridge.diagnostics.redis import diagnose
+from bridge.io.kafka.client import kafka_options
+from bridge.observability.logging import configure_logging
+from bridge.settings.settings import Settings
+from bridge.wiring import now_ms
 
 _ASKED_ABOVE = 1_000
 

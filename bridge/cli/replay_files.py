@@ -14,13 +14,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.build import now_ms
 from bridge.cli.journeys import Parts, parts
 from bridge.cli.replay_report import End, Teller
 from bridge.cli.replay_work import CHUNK, Stopped, carried, chunks, foreseen
 from bridge.cli.sources import Sourced, notifications_of
 from bridge.core.event import Notification
-from bridge.settings import Settings
+from bridge.settings.settings import Settings
+from bridge.wiring import now_ms
 
 
 class Wish(Struct, frozen=True, kw_only=True):

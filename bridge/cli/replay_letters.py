@@ -15,7 +15,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.build import build_routing
 from bridge.cli.journeys import PATIENCE_S, Parts, parts
 from bridge.cli.positions import Positions
 from bridge.cli.replay_report import End, Teller
@@ -25,9 +24,10 @@ from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
 from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
 from bridge.core.progress import Progress
-from bridge.core.readback import record_from_value
-from bridge.links import kafka_options
-from bridge.settings import Settings
+from bridge.core.record_from_value import record_from_value
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
+from bridge.wiring import build_routing
 
 _KEEP_EACH_S = 1.0
 
@@ -237,7 +237,9 @@ async def _written(letter: _Letter, record: Record, bridge: Parts) -> End:
     except UnavailableError as error:
         raise Stopped(bridge.missing or str(error)) from None
     except RejectedError as rejected:
-        return End(letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail)
+        return End(
+            letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
+        )
     return _end(letter, record, DeliveryOutcome.PUBLISHED)
 
 

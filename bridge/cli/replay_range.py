@@ -22,8 +22,8 @@ from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.core.progress import Progress
 from bridge.core.record import timestamp
-from bridge.links import kafka_options
-from bridge.settings import Settings
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
 
 _KEEP_EACH_S = 1.0
 _PREFIX = "com.tencentcloud.vod."
@@ -108,7 +108,9 @@ class Range:
     def _wanted(self, batch: Batch, teller: Teller) -> list[ConsumerRecord]:
         found = []
         for record in batch.records:
-            if not self._progress[_place(record)].is_pending(record.offset) or not self._wish.span.holds(record):
+            if not self._progress[_place(record)].is_pending(record.offset) or not self._wish.span.holds(
+                record
+            ):
                 continue
             source = dict(record.headers).get("ce_source") or b""
             if record.value is None or not source.startswith(b"/vod/"):

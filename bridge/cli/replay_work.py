@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from bridge.cli.journeys import Parts
 from bridge.cli.replay_report import APART, End, Teller
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bridge.cli.ending import USED_WRONGLY, fail
 from bridge.cli.terminal import mask_secrets
-from bridge.settings.mistakes import mask_url
+from bridge.settings.errors import mask_url
 from bridge.settings.secret_files import SecretFileError, read_secret
 
 _SIGNED_FOR_S = 600

@@ -7,9 +7,9 @@ from rich.console import Console
 
 from bridge import app
 from bridge.cli.ending import ConfigFile, fail, settings_of
+from bridge.diagnostics.listen import ListenError
 from bridge.io.spool import SpoolLockedError
-from bridge.reasons.listening import ListenError
-from bridge.settings import Settings
+from bridge.settings.settings import Settings
 
 _ON_A_TERMINAL = (
     "Ctrl-C stops it in good order, which takes up to 20 s; Ctrl-C again does not wait for the last requests."

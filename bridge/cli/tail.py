@@ -14,7 +14,6 @@ import typer
 from msgspec import Struct
 from rich.console import Console
 
-from bridge.build import now_ms
 from bridge.cli.drawing import Seen, event_line, json_line, plain
 from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
 from bridge.cli.moments import moment
@@ -23,8 +22,9 @@ from bridge.cli.stretch import Span, reading
 from bridge.cli.tail_filter import Filter, catalogue_name, refuse_unknown_apps, refuse_unknown_types
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.cli.watch import seen_of, watching, written
-from bridge.links import kafka_options
-from bridge.settings import Settings
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
+from bridge.wiring import now_ms
 
 _LOOK_S = 0.5
 _NONE_YET = "none of the topics exists yet: `vod-bridge topics --create` makes them"

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.build import build_routing
 from bridge.cli.drawing import Seen
 from bridge.cli.ending import USED_WRONGLY, fail
 from bridge.cli.kafka import read_cluster
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
-from bridge.settings import Settings
+from bridge.settings.settings import Settings
+from bridge.wiring import build_routing
 
 OTHER = "other"
 """Chooses, in place of a type, all that the catalogue does not know."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from bridge.core.printable import printable
 
 if TYPE_CHECKING:
-    from bridge.masking import Mask
-    from bridge.settings import Settings
+    from bridge.observability.masking import Mask
+    from bridge.settings.settings import Settings
 
 # One command is one context; what it writes in many places is masked by the settings that it loaded.
 _MASK: ContextVar["Mask | None"] = ContextVar("mask", default=None)
@@ -15,7 +15,7 @@ _MASK: ContextVar["Mask | None"] = ContextVar("mask", default=None)
 
 def mask_secrets_of(settings: "Settings", *more: str) -> "Mask":
     """From now on mask these settings' secrets, and ``more``."""
-    from bridge.masking import mask_for  # noqa: PLC0415 - what loads no settings starts without it
+    from bridge.observability.masking import mask_for  # noqa: PLC0415 - what loads no settings starts without it
 
     made = mask_for(settings, *more)
     _MASK.set(made)
@@ -24,7 +24,7 @@ def mask_secrets_of(settings: "Settings", *more: str) -> "Mask":
 
 def mask_secrets(*secrets: str) -> None:
     """From now on mask these, where a command loads no settings."""
-    from bridge.masking import Mask  # noqa: PLC0415 - as above
+    from bridge.observability.masking import Mask  # noqa: PLC0415 - as above
 
     _MASK.set(Mask(secrets))
 

@@ -9,7 +9,6 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.build import build_routing
 from bridge.cli.ending import ConfigFile, fail, settings_of
 from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_cluster
 from bridge.cli.moments import duration_ms
@@ -17,8 +16,9 @@ from bridge.cli.terminal import plain
 from bridge.cli.topic_creation import create_as_allowed
 from bridge.cli.trouble import hush_library, trouble_of
 from bridge.core.plural import counted
-from bridge.links import kafka_options
-from bridge.settings import Settings
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
+from bridge.wiring import build_routing
 
 _PARTITIONS = 4
 _ENOUGH_BROKERS = 3

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.reasons.kafka import diagnose_cluster, describe_error
-from bridge.reasons.trouble import Problem
+from bridge.diagnostics.kafka import describe_error, diagnose_cluster
+from bridge.diagnostics.problem import Problem
 
 
 def hush_library() -> None:
@@ -18,4 +18,6 @@ async def trouble_of(options: Mapping[str, Any], error: Exception) -> Problem:
     found = await diagnose_cluster(options)
     if found is not None:
         return found
-    return Problem(message=f"Kafka answered {describe_error(error)}", remedy="try again, then look at the broker's log")
+    return Problem(
+        message=f"Kafka answered {describe_error(error)}", remedy="try again, then look at the broker's log"
+    )

@@ -16,7 +16,7 @@ from msgspec.structs import force_setattr
 
 from bridge.consumer.errors import NoRecordError, Unreadable
 from bridge.core.catalogue import EVENT_TYPES
-from bridge.core.decoding import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_slow_numbers
+from bridge.core.decode.exact_json import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_slow_numbers
 from bridge.core.payloads import Payload
 
 P = TypeVar("P")

@@ -1,10 +1,10 @@
 """From a notification to its event, where its sender may publish: the signature before the payload (§5)."""
 
-from bridge.core.codec import Envelope, open_envelope, read_event
-from bridge.core.decoding import CONTAINER_COUNT_MIN_BYTES, has_many_containers
+from bridge.core.decode.envelope import Envelope, open_envelope, read_event
+from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES, has_many_containers
 from bridge.core.event import Event, Notification
 from bridge.core.outcome import Reason, RejectedError
-from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
+from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
 
 _SLOW_BYTES = 256 * 1024
 
@@ -39,7 +39,9 @@ def _read_signed(notification: Notification, size: int) -> tuple[Event | None, s
         else:
             body_signature = read_signature_params(notification.body)
         unauthorized = check_signature(application, body_signature, query_signature, now_s)
-        if envelope is None and not (unauthorized and check_signature(application, NO_SIGNATURE, query_signature, now_s)):
+        if envelope is None and not (
+            unauthorized and check_signature(application, NO_SIGNATURE, query_signature, now_s)
+        ):
             envelope = _open_envelope(notification, try_fast_path=not any(body_signature))
     except RejectedError:
         # Nobody may fill the dead-letter topic of an application that asks for signatures, and what

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
-from bridge.core.content import is_object, id_text
+from bridge.core.decode.json_values import id_text, is_object
 
 # Where the member of the detail is not named as its event is.
 _IRREGULAR_MEMBERS: Mapping[str, str] = {

@@ -121,7 +121,9 @@ EVENT_TYPES: tuple[EventType, ...] = (
         result_sets=("FileInfo",),
     ),
     EventType("TranscodeComplete", vod.TranscodeTask2017, file_id_paths=("FileId",), state_fields=()),
-    EventType("CreateImageSpriteComplete", vod.CreateImageSpriteTask2017, file_id_paths=("FileId",), state_fields=()),
+    EventType(
+        "CreateImageSpriteComplete", vod.CreateImageSpriteTask2017, file_id_paths=("FileId",), state_fields=()
+    ),
     EventType(
         "ConcatComplete",
         vod.ConcatTask2017,
@@ -173,7 +175,9 @@ EVENT_TYPES: tuple[EventType, ...] = (
         status_field=StatusField(field="Status", neutral=("FINISH", "WAITING", "PROCESSING")),
     ),
     EventType("RebuildMediaComplete", vod.RebuildMediaTask, file_id_paths=("Input.FileId", "Output.FileId")),
-    EventType("ExtractTraceWatermarkComplete", vod.ExtractTraceWatermarkTask, file_id_paths=("Input.FileId",)),
+    EventType(
+        "ExtractTraceWatermarkComplete", vod.ExtractTraceWatermarkTask, file_id_paths=("Input.FileId",)
+    ),
     EventType("ExtractCopyRightWatermarkComplete", vod.ExtractCopyRightWatermarkTask),
     EventType("ReviewAudioVideoComplete", vod.ReviewAudioVideoTask, file_id_paths=("Input.FileId",)),
     EventType(
@@ -184,7 +188,9 @@ EVENT_TYPES: tuple[EventType, ...] = (
     ),
     EventType("DescribeFileAttributesComplete", vod.DescribeFileAttributesTask, file_id_paths=("FileId",)),
     EventType("QualityInspectComplete", vod.QualityInspectTask, file_id_paths=("Input.FileId",)),
-    EventType("QualityEnhanceComplete", vod.QualityEnhanceTask, file_id_paths=("Input.FileId", "Output.FileId")),
+    EventType(
+        "QualityEnhanceComplete", vod.QualityEnhanceTask, file_id_paths=("Input.FileId", "Output.FileId")
+    ),
     EventType("MediaCastStatusChanged", vod.MediaCastEvent, recurring=True, latest_state_only=True),
     EventType(
         "PersistenceComplete",
@@ -269,7 +275,9 @@ EVENT_TYPES: tuple[EventType, ...] = (
 # Of types without a row nothing is known but the ids that most types have.
 UNKNOWN_TYPE = EventType("", vod.Payload, file_id_paths=("FileId",))
 
-BY_NAME: Mapping[str, EventType] = MappingProxyType({name: row for row in EVENT_TYPES for name in (row.name, *row.aliases)})
+BY_NAME: Mapping[str, EventType] = MappingProxyType(
+    {name: row for row in EVENT_TYPES for name in (row.name, *row.aliases)}
+)
 BY_PAYLOAD_FIELD: Mapping[str, EventType] = MappingProxyType(
     {field: row for row in EVENT_TYPES for field in (row.field, *row.field_aliases)}
 )

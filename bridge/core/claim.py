@@ -73,12 +73,12 @@ class Claim(Struct, frozen=True, gc=False):
         return self.format == other.format and self.fingerprint != other.fingerprint and not self.audit
 
     def encode_claim(self) -> str:
-        """Say this claim as memory.lua reads it."""
+        """Say this claim as dedup.lua reads it."""
         kind = "g" if self.state_group else "a" if self.audit else "-"
         return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{kind}"
 
     def encode_settlement(self, settlement: str) -> str:
-        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as memory.lua reads it."""
+        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as dedup.lua reads it."""
         how = "C" if settlement == COMMIT and self.identity.recurring else settlement
         return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{how}"
 
@@ -94,12 +94,19 @@ def new_claim(app: str, identity: Identity, body_format: Format, first_ms: int, 
     key = f"vod:{{{app}}}:{identity.key}"
     group = f"vod:{{{app}}}:{identity.latest_state_group}" if identity.latest_state_group else ""
     return Claim(
-        app, key, identity, body_format, _FORMAT_LETTERS[body_format] + identity.digest, first_ms, owner_token, group
+        app,
+        key,
+        identity,
+        body_format,
+        _FORMAT_LETTERS[body_format] + identity.digest,
+        first_ms,
+        owner_token,
+        group,
     )
 
 
 def decode_results(claims: list[Claim], text: str) -> list[Claim]:
-    """Read memory.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
+    """Read dedup.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
 
     A capital letter answers for the revised content. Raises ``LookupError`` or ``ValueError`` where it is no
     answer to them.

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bridge.core.catalogue import BY_NAME, UNKNOWN_TYPE, EventType
-from bridge.core.codec import Envelope, open_envelope, read_event
-from bridge.core.event import Conformance, Event, Failure, Format, Notification, DedupStamp, EventOutcome
+from bridge.core.decode.envelope import Envelope, open_envelope, read_event
+from bridge.core.event import Conformance, DedupStamp, Event, EventOutcome, Failure, Format, Notification
 from bridge.core.outcome import Reason, RejectedError
 from bridge.core.partition import hash_key, partition_for
 from bridge.core.record import Routing, event_record
@@ -156,7 +156,9 @@ def _id_parts(event: Event, row: EventType, event_id: str) -> Iterator[IdPart]:
         for state, field in zip(rest[1:], row.state_fields, strict=False):
             yield IdPart(state, f"{field}: which of its events")
     if separator:
-        digest_reason = "its states do not tell its events apart" if rest else "no id in it names the occurrence"
+        digest_reason = (
+            "its states do not tell its events apart" if rest else "no id in it names the occurrence"
+        )
         yield IdPart(f"#{digest}", f"of the delivered content, because {digest_reason}")
     if at:
         yield IdPart(f"@{first}", "when it was first received, unix ms: the same may truly happen again")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from bridge.core.catalogue import UNKNOWN_TYPE, EventType
-from bridge.core.content import digest, id_text
+from bridge.core.decode.json_values import digest, id_text
 from bridge.core.event import Identity
 
 PART_MAX = 256
@@ -37,7 +37,9 @@ _CACHED_PART_MAX = 64
 def identify(name: str, row: EventType, subject: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
     """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
     content_digest = digest(content)
-    escaped = name if row is not UNKNOWN_TYPE else escape_part(name)  # the catalogue's own names are spelled as they are
+    escaped = (
+        name if row is not UNKNOWN_TYPE else escape_part(name)
+    )  # the catalogue's own names are spelled as they are
     if row.no_subject or not subject:
         return Identity(f"{escaped}#{content_digest}", content_digest, True)  # noqa: FBT003 - recurring
     stem = f"{escaped}:{escape_part(subject)}"

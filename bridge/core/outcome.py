@@ -46,7 +46,7 @@ class DeliveryResult(Struct, frozen=True, gc=False):
     detail: str = ""
 
 
-class RejectedError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class RejectedError(Exception):
     """These bytes will never be an event."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
@@ -58,5 +58,5 @@ class RejectedError(Exception):  # noqa: N818 - it says what happened, not that 
         return RejectedError, (self.reason, self.detail)  # so that it can be copied
 
 
-class UnavailableError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class UnavailableError(Exception):
     """The same bytes may do better later."""

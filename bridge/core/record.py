@@ -11,14 +11,14 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.event import (
     Conformance,
+    DedupStamp,
     DeliveryMode,
     Event,
+    EventOutcome,
     Failure,
     Format,
     Notification,
     Record,
-    DedupStamp,
-    EventOutcome,
 )
 
 Header = tuple[str, bytes]

@@ -13,8 +13,8 @@ from typing import Any, get_args
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from bridge.core.catalogue import EventType, StatusField
-from bridge.core.content import get_member
-from bridge.core.event import Failure, EventOutcome
+from bridge.core.decode.json_values import get_member
+from bridge.core.event import EventOutcome, Failure
 from bridge.core.result_sets import result_objects
 from bridge.core.task_status import FAILURE_STATUSES, IN_PROGRESS_STATUSES, KNOWN_STATUSES
 
@@ -27,7 +27,9 @@ _codes_in_struct = attrgetter(*_RESULT_FIELDS)
 _CODE_FIELDS = frozenset({"ErrCode", "ErrCodeExt", "Status"})
 _TUPLE_GETTER_MIN = 2
 _SUCCESS_EXT_CODES = (None, "", "SUCCESS")
-_FINAL_STATUSES = frozenset({"SUCCESS", *FAILURE_STATUSES})  # of a Status; all other words say nothing of a result
+_FINAL_STATUSES = frozenset(
+    {"SUCCESS", *FAILURE_STATUSES}
+)  # of a Status; all other words say nothing of a result
 
 
 class ResultSummary(Struct, frozen=True, gc=False):
@@ -58,7 +60,12 @@ def evaluate_result(
     if row.always_succeeds:
         return _SUCCEEDED
     is_strict = type(value) is not dict
-    if is_strict and not unmapped_results and row.status_field is None and (top_level is NO_CODE or _is_success(top_level.code)):
+    if (
+        is_strict
+        and not unmapped_results
+        and row.status_field is None
+        and (top_level is NO_CODE or _is_success(top_level.code))
+    ):
         fast_result = _fast_path(value, row.result_sets, top_level)
         if fast_result is not None:
             return fast_result
@@ -73,7 +80,9 @@ def evaluate_result(
         _vote_dicts(tally, result_objects(value, row))
     _vote_dicts(tally, unmapped_results)
     return ResultSummary(
-        _combine(tally, payload_vote, get_member(value, "Status"), row), tuple(tally.failures), tally.failures_more
+        _combine(tally, payload_vote, get_member(value, "Status"), row),
+        tuple(tally.failures),
+        tally.failures_more,
     )
 
 
@@ -96,7 +105,11 @@ def _fast_path(value: Any, results: tuple[str, ...], top_level: TopLevelCode) ->
                 if result_object is None:
                     continue
                 status = result_object.Status
-                codes = (result_object.ErrCode, result_object.ErrCodeExt, status if status in _FINAL_STATUSES else None)
+                codes = (
+                    result_object.ErrCode,
+                    result_object.ErrCodeExt,
+                    status if status in _FINAL_STATUSES else None,
+                )
                 if codes in _SUCCESS_CODES:
                     is_good = True
                 elif codes not in _NEUTRAL_CODES:
@@ -116,7 +129,11 @@ class _Vote(Struct, frozen=True):
 
 
 _SUCCESS_VOTE = _Vote(bad=False)
-_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = ResultSummary("succeeded"), ResultSummary("in_progress"), ResultSummary("unknown")
+_SUCCEEDED, _IN_PROGRESS, _UNKNOWN = (
+    ResultSummary("succeeded"),
+    ResultSummary("in_progress"),
+    ResultSummary("unknown"),
+)
 
 
 class _Tally:
@@ -230,7 +247,11 @@ def _combine(tally: _Tally, payload_vote: _Vote | None, state: Any, row: EventTy
 
 
 def _vote(result_object: Any, status_field: StatusField | None, top_level: TopLevelCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
-    code, ext, status, message = map(result_object.get, _RESULT_FIELDS) if type(result_object) is dict else _codes_in_struct(result_object)
+    code, ext, status, message = (
+        map(result_object.get, _RESULT_FIELDS)
+        if type(result_object) is dict
+        else _codes_in_struct(result_object)
+    )
     is_failed_status = type(status) is str and status in FAILURE_STATUSES
     if status_field is None and top_level is NO_CODE and not is_failed_status and ext in _SUCCESS_EXT_CODES:
         if type(code) is int and code == 0:
@@ -244,7 +265,9 @@ def _vote(result_object: Any, status_field: StatusField | None, top_level: TopLe
     bad_top_level = top_level is not NO_CODE and not _is_success(top_level.code)
     bad_status = status_field is not None and codes is not None and codes not in status_field.success
     if bad_code or bad_ext or bad_top_level or bad_status or is_failed_status:
-        reported_code: Any = code if bad_code else top_level.code if bad_top_level else codes if bad_status else UNSET
+        reported_code: Any = (
+            code if bad_code else top_level.code if bad_top_level else codes if bad_status else UNSET
+        )
         if reported_code is UNSET and is_failed_status:
             reported_code = status
         message = message or top_level.message

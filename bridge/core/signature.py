@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from bridge.core.application import Application
-from bridge.core.content import NULL, is_null
-from bridge.core.surrogates import mask_surrogate_escapes
+from bridge.core.decode.json_values import NULL, is_null
+from bridge.core.decode.surrogates import mask_surrogate_escapes
 
 MAX_LATE_S = 60
 MAX_EARLY_S = 900
@@ -76,7 +76,9 @@ def signature_text(raw: Raw) -> str:
     return _text(raw) if written.startswith(b'"') else written.decode()
 
 
-def check_signature(application: Application, body_params: SignatureParams, query_params: SignatureParams, now_s: int) -> str | None:
+def check_signature(
+    application: Application, body_params: SignatureParams, query_params: SignatureParams, now_s: int
+) -> str | None:
     """Tell why a delivery is not accepted, or None where it is.
 
     A proof is (sign, t), empty texts for what is absent. The body's counts first, else the query's; both

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from pydantic import DirectoryPath, Field, SecretStr, field_validator, model_validator
 
 from bridge.core.application import Mode
-from bridge.settings.kinds import Endpoint, Secret
+from bridge.settings.field_types import Endpoint, Secret
 from bridge.settings.sections import Section
 
 

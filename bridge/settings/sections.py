@@ -14,9 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.addresses import load_server_tls_files
-from bridge.settings.kinds import PositiveBytes, Host, HostNames, Networks, Port, Uri
-from bridge.settings.link_sections import KafkaSettings, RedisSettings
+from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Uri
+from bridge.settings.kafka import KafkaSettings, RedisSettings
+from bridge.settings.redis_url import load_server_tls_files
 from bridge.settings.section import Section
 
 __all__ = [
@@ -49,7 +49,9 @@ class HttpSettings(Section):
     held_max: int = Field(
         default=2000, ge=0, description="Deliveries kept while held; beyond, only the silence is."
     )
-    held_max_bytes: PositiveBytes = Field(default=ByteSize(64 * MIB), description="Bytes of bodies kept while held.")
+    held_max_bytes: PositiveBytes = Field(
+        default=ByteSize(64 * MIB), description="Bytes of bodies kept while held."
+    )
     body_max_bytes: PositiveBytes = Field(
         default=ByteSize(4 * MIB), description="Largest body, as received and after decompression."
     )

@@ -10,9 +10,9 @@ from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bridge.settings.addresses import host_urls
 from bridge.settings.apps import AppSettings
-from bridge.settings.link_sections import KafkaSettings, RedisSettings
+from bridge.settings.kafka import KafkaSettings, RedisSettings
+from bridge.settings.redis_url import host_urls
 from bridge.settings.secret_files import SecretFileError, read_secret
 
 _LENGTH_MIN = 16

@@ -8,18 +8,18 @@ import time
 from collections.abc import Awaitable, Callable
 
 from tests.bench.bodies import PROPORTIONS, mix, of_every_type, of_legacy
+from tests.bench.connections import connections
 from tests.bench.consuming import consume
 from tests.bench.contest import Contest, compare
 from tests.bench.core import core
-from tests.bench.crowding import connections
-from tests.bench.idling import idle
+from tests.bench.idle import idle
 from tests.bench.large import large
 from tests.bench.load import Load
+from tests.bench.overload import overload
 from tests.bench.proxying import slow_way
 from tests.bench.pulling import pull
-from tests.bench.siege import overload
 from tests.bench.single import single
-from tests.bench.soaking import soak
+from tests.bench.soak import soak
 from tests.bench.spooling import outage, spool
 from tests.bench.stage import BOOTSTRAP, REDIS_URL, Stage
 from tests.bench.table import Table

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, event_record
 from tests.bench.bodies import LARGE, MIDDLE, SMALL, of_every_type, of_legacy, of_size
 from tests.bench.figures import ratio

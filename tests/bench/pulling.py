@@ -8,7 +8,7 @@ from tests.bench.load import ONE_TYPE
 from tests.bench.stage import Stage
 from tests.bench.table import Table
 from tests.rig.program import Program
-from tests.rig.vendor import Vendor
+from tests.rig.vendor.server import Vendor
 from tests.rig.waiting import eventually
 
 SUB_APP_ID = 1_500_000_001

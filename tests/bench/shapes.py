@@ -17,9 +17,9 @@ from time import perf_counter, process_time, thread_time
 
 from bridge.core.application import Application
 from bridge.core.inflate import inflate
-from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
+from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
+from tests.body_shapes import SHAPES
 from tests.deliveries import Rig, edited
-from tests.shapes import SHAPES
 
 SIZE = 4 * 1024 * 1024
 TRIES = 3

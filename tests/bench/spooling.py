@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
-from bridge.io.spool import SpoolLimits, Spool
-from bridge.telemetry import Telemetry
+from bridge.io.spool import Spool, SpoolLimits
+from bridge.observability.telemetry import Telemetry
 from tests.bench.accounts import rss_bytes
 from tests.bench.stage import Stage
 from tests.bench.table import Cell, Table

@@ -188,7 +188,9 @@ def _cores() -> tuple[int, set[int]]:
         raise MissingPartError("bench", "the bench needs Linux: it pins processes to cores and reads /proc")
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) == 1:
-        raise MissingPartError("bench", "the bench needs two cores: one for the program, one for everything else")
+        raise MissingPartError(
+            "bench", "the bench needs two cores: one for the program, one for everything else"
+        )
     return cores[0], set(cores[1:])
 
 

@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from bridge.core.catalogue import EVENT_TYPES
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode.envelope import open_envelope, read_event
 from tests.bench.bodies import LARGE, MIDDLE, PROPORTIONS, SMALL, mix, of_every_type, of_legacy, of_size
 from tests.bench.cases import CASES, QUICK
 from tests.bench.chart import draw

@@ -11,10 +11,10 @@ from bridge.cli import replay_files, replay_letters, replay_range
 from bridge.cli.replay_report import Tally, telling
 from bridge.cli.replay_work import Stopped, Work
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.settings import Settings, load
+from bridge.settings.settings import Settings, load
 from tests.cli.running import Said, vod_bridge
 from tests.journey.notifications import edited, new_task
 from tests.journey.places import Place

@@ -13,13 +13,13 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
 from bridge.cli.audit_vendor import Tasks
-from bridge.io.vod_api import Account, Credential, VodApi
+from bridge.io.vod.api import Account, Credential, VodApi
 from tests.cli.running import Said, begun, ended, vod_bridge
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
-from tests.rig.vendor import Application, Vendor
+from tests.rig.vendor.server import Application, Vendor
 from tests.rig.waiting import eventually
 
 KEY_ID, KEY, NUMBER = "AKIDaudit", "c0rrect-key", 1500000001

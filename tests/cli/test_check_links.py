@@ -10,14 +10,14 @@ from pydantic import SecretStr
 from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
 from bridge.cli.finding import Finding
-from bridge.links import kafka_options
-from bridge.settings import load
+from bridge.io.kafka.client import kafka_options
 from bridge.settings.sections import RedisSettings
+from bridge.settings.settings import load
 from tests.cli.running import vod_bridge
 from tests.rig.certificates import Authority, Pair
 from tests.rig.parts import ROOT
 from tests.rig.redis import RealRedis, Tls
-from tests.rig.redis_sets import SERVICE, RealCluster, RealSentinel
+from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
 from tests.rig.secured import (
     PASSWORD,
     RULES,

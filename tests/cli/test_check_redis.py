@@ -7,7 +7,7 @@ from bridge.cli.check_redis import check_redis
 from bridge.settings.sections import RedisSettings
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
-from tests.rig.redis_sets import SERVICE, RealCluster, RealSentinel
+from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
 
 
 async def _told(settings: RedisSettings) -> dict[str, tuple[str, str]]:

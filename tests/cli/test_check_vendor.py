@@ -10,7 +10,7 @@ from bridge.cli.check_vendor import check_vendor, refusal_todo
 from bridge.settings.apps import AppSettings
 from tests.cli.running import vod_bridge
 from tests.rig.parts import free_port
-from tests.rig.vendor import Application, Vendor
+from tests.rig.vendor.server import Application, Vendor
 
 KEY_ID, KEY, NUMBER = "AKIDcheck", "c0rrect-key", 1500000001
 

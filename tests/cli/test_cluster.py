@@ -6,7 +6,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from bridge.cli.topics import expected_topics
-from bridge.settings import load
+from bridge.settings.settings import load
 from tests.cli.running import Said, vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from bridge.cli import app
 from bridge.cli.commands import COMMANDS
 from bridge.cli.offline import applications_in_force, routing_in_force
-from bridge.settings import Settings
+from bridge.settings.settings import Settings
 from tests.cli.running import vod_bridge
 from tests.rig.parts import ROOT
 
@@ -25,7 +25,7 @@ finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
 NEEDS_A_CONNECTION = frozenset({"aiohttp", "aiokafka", "redis", "uvloop"})
-NEEDS_SETTINGS = frozenset({"bridge.settings", "bridge.build", "structlog", "prometheus_client"})
+NEEDS_SETTINGS = frozenset({"bridge.settings", "bridge.wiring", "structlog", "prometheus_client"})
 
 
 async def _modules(*words: str, settings: dict[str, str] | None = None) -> set[str]:
@@ -53,7 +53,7 @@ async def test_to_explain_a_file_nothing_is_imported_that_connects_or_reads_sett
     loaded = await _modules(
         "explain", str(tmp_path / "one.json"), settings={"BRIDGE_KAFKA__TOPIC": "a.{type}"}
     )
-    assert not loaded & (NEEDS_A_CONNECTION | {"bridge.build"})
+    assert not loaded & (NEEDS_A_CONNECTION | {"bridge.wiring"})
 
 
 def test_where_nothing_is_set_the_defaults_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:

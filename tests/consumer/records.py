@@ -12,8 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import RECORD_MAX_BYTES, Routing, event_record
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka

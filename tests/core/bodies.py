@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from bridge.core.catalogue import BY_PAYLOAD_FIELD, EVENT_TYPES, EventType
-from bridge.core.shape import FieldSchema, ObjectSchema, schema_of
+from bridge.core.decode.schema import FieldSchema, ObjectSchema, schema_of
 
 # Numbers that no Python number holds stand in the text as these, and are put in afterwards.
 LITERALS = {"<digits>": "9" * 5000, "<infinite>": "1e999", "<exponent>": "-1E-400"}
@@ -110,7 +110,9 @@ class Bodies:
         body: dict[str, Any] = {}
         if self.random.random() < 0.97:
             body["EventType"] = self.random.choice((row.name, *row.aliases))
-        body[self.random.choice((row.field, *row.field_aliases))] = self.catalogue_object(schema_of(row.struct))
+        body[self.random.choice((row.field, *row.field_aliases))] = self.catalogue_object(
+            schema_of(row.struct)
+        )
         if self.random.random() < 0.2:
             body |= dict.fromkeys(field for field in BY_PAYLOAD_FIELD if field not in body)
         if self.wild and self.random.random() < 0.2:

@@ -8,14 +8,16 @@ from hypothesis import strategies as st
 
 from bridge.core.backfill import TYPE_BY_TASK_MEMBER, notification_from_task
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode.envelope import open_envelope, read_event
 
 # What the vendor names otherwise than the struct in it.
 SPELLED = {"ProcessMediaByMPSTask": "ProcessMediaByMPS", "ProcessImageAsyncTask": "ProcessImageAsync"}
 
 
 def test_each_type_that_has_a_task_is_rebuilt_from_the_member_of_its_own_struct() -> None:
-    assert sorted(TYPE_BY_TASK_MEMBER.values()) == sorted(row.name for row in EVENT_TYPES if row.has_field("TaskId"))
+    assert sorted(TYPE_BY_TASK_MEMBER.values()) == sorted(
+        row.name for row in EVENT_TYPES if row.has_field("TaskId")
+    )
     for member, name in TYPE_BY_TASK_MEMBER.items():
         struct = BY_NAME[name].struct.__name__.removesuffix("2017")
         assert struct == SPELLED.get(member, member)

@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-from bridge.core.catalogue import BY_PAYLOAD_FIELD, BY_NAME, UNKNOWN_TYPE, EVENT_TYPES, EventType
+from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, EVENT_TYPES, UNKNOWN_TYPE, EventType
+from bridge.core.decode.schema import ObjectSchema, schema_of
 from bridge.core.identity import escape_part
-from bridge.core.shape import ObjectSchema, schema_of
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 CASES = sorted(SCHEMAS.glob("examples/*/*.in.json"))

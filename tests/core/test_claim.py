@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from bridge.core.claim import ClaimStatus, Claim, UnsyncedCommits, decode_results
+from bridge.core.claim import Claim, ClaimStatus, UnsyncedCommits, decode_results
 from tests.contracts import NOW_MS, ONE, OTHER, TWO, make_claim
 
 DAY_MS = 86_400_000
@@ -49,7 +49,12 @@ def test_revised_content_gets_an_id_of_its_own() -> None:
 def test_a_capital_letter_is_the_status_of_the_revised_content() -> None:
     claims = [make_claim(digest=OTHER, token=token) for token in (ONE, TWO, ONE, TWO)]
     results = decode_results(claims, f"FfHS{NOW_MS - 1}{NOW_MS - 2}")
-    assert [claim.status for claim in results] == [ClaimStatus.ACQUIRED, ClaimStatus.ACQUIRED, ClaimStatus.HELD, ClaimStatus.DUPLICATE]
+    assert [claim.status for claim in results] == [
+        ClaimStatus.ACQUIRED,
+        ClaimStatus.ACQUIRED,
+        ClaimStatus.HELD,
+        ClaimStatus.DUPLICATE,
+    ]
     assert [claim.revision for claim in results] == [True, False, True, True]
     assert [claim.first_ms for claim in results] == [NOW_MS, NOW_MS, NOW_MS - 1, NOW_MS - 2]
     assert results[0].key == claims[0].as_revision().key
@@ -82,9 +87,13 @@ def unsynced() -> UnsyncedCommits:
     return known
 
 
-def test_a_repeat_of_an_unsynced_commit_is_a_duplicate_with_the_first_ones_time(unsynced: UnsyncedCommits) -> None:
+def test_a_repeat_of_an_unsynced_commit_is_a_duplicate_with_the_first_ones_time(
+    unsynced: UnsyncedCommits,
+) -> None:
     answer = unsynced.lookup(make_claim(token=TWO, at_ms=NOW_MS + 5))
-    assert answer == replace(make_claim(token=TWO, at_ms=NOW_MS + 5), answer=ClaimStatus.DUPLICATE, first_ms=NOW_MS)
+    assert answer == replace(
+        make_claim(token=TWO, at_ms=NOW_MS + 5), answer=ClaimStatus.DUPLICATE, first_ms=NOW_MS
+    )
 
 
 def test_of_what_was_not_committed_here_nothing_is_known(unsynced: UnsyncedCommits) -> None:
@@ -93,7 +102,11 @@ def test_of_what_was_not_committed_here_nothing_is_known(unsynced: UnsyncedCommi
 
 @pytest.mark.parametrize(
     ("after_ms", "audit", "answer"),
-    [(900_000, False, ClaimStatus.DUPLICATE), (900_001, False, ClaimStatus.REVISED), (900_001, True, ClaimStatus.DUPLICATE)],
+    [
+        (900_000, False, ClaimStatus.DUPLICATE),
+        (900_001, False, ClaimStatus.REVISED),
+        (900_001, True, ClaimStatus.DUPLICATE),
+    ],
 )
 def test_another_formats_copy_is_a_duplicate_for_fifteen_minutes(
     unsynced: UnsyncedCommits, *, after_ms: int, audit: bool, answer: ClaimStatus
@@ -117,7 +130,9 @@ def test_other_content_in_the_same_format_is_a_revision(unsynced: UnsyncedCommit
     assert answer.status is ClaimStatus.REVISED
 
 
-@pytest.mark.parametrize("again", [make_claim(format="legacy", digest=OTHER), make_claim(digest=OTHER, audit=True)])
+@pytest.mark.parametrize(
+    "again", [make_claim(format="legacy", digest=OTHER), make_claim(digest=OTHER, audit=True)]
+)
 def test_the_other_format_and_an_audit_are_no_revision(unsynced: UnsyncedCommits, again: Claim) -> None:
     answer = unsynced.lookup(again)
     assert answer is not None

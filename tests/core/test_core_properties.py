@@ -10,13 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bridge.core import conformance, result, v3
+from bridge.core import result
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Event, Notification, DedupStamp
+from bridge.core.decode import normalize, v3
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DedupStamp, Event, Notification
 from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, event_record
-from tests.core.bodies import Bodies, encode_compact, shuffled, encode_body
+from tests.core.bodies import Bodies, encode_body, encode_compact, shuffled
 from tests.examples import examples
 
 BODIES = examples(2_000, full=20_000)
@@ -157,9 +158,9 @@ def test_the_short_way_and_the_long_ways_see_the_same_event(seed: int) -> None:
     text = encode_body(Bodies(seed, wild=0.002).notification()[1])
     short = read(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(conformance, "_strict_decode", refuse)
+        patch.setattr(normalize, "_strict_decode", refuse)
         converted = read(text)
-        patch.setattr(conformance, "_convert_or_none", lambda _value, _struct: None)
+        patch.setattr(normalize, "_convert_or_none", lambda _value, _struct: None)
         walked = read(text)
     if isinstance(short, Event) and isinstance(walked, Event):
         assert short == converted == walked

@@ -10,7 +10,11 @@ def test_a_body_without_a_type_is_explained_by_the_type_of_its_payload_member() 
     body = b'{"EventType":null,"FileUploadEvent":{"FileId":"1"}}'
     notification = Notification(application=Application(name="default"), body=body, received_ms=0)
     explanation = explain(notification, Routing())
-    assert (explanation.type, explanation.topic, explanation.key) == ("NewFileUpload", "vod.NewFileUpload", "1")
+    assert (explanation.type, explanation.topic, explanation.key) == (
+        "NewFileUpload",
+        "vod.NewFileUpload",
+        "1",
+    )
 
 
 def test_a_status_that_nobody_knows_is_named_as_the_reason() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bridge.core.catalogue import BY_NAME
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Event, Identity
 from bridge.core.identity import escape_part
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, dead_letter_for_record, event_record, timestamp
 
 BODY = {

@@ -6,14 +6,16 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from bridge.core.catalogue import BY_NAME, UNKNOWN_TYPE, EVENT_TYPES
-from bridge.core.conformance import normalize
+from bridge.core.catalogue import BY_NAME, EVENT_TYPES, UNKNOWN_TYPE
+from bridge.core.decode.normalize import normalize
 from bridge.core.result import ResultSummary, TopLevelCode, evaluate_result
 
 
 def evaluated(name: str, payload: dict[str, Any], top_level: TopLevelCode | None = None) -> ResultSummary:
     row = BY_NAME.get(name, UNKNOWN_TYPE)
-    return evaluate_result(normalize(Raw(msgspec.json.encode(payload)), row).value, row, top_level or TopLevelCode())
+    return evaluate_result(
+        normalize(Raw(msgspec.json.encode(payload)), row).value, row, top_level or TopLevelCode()
+    )
 
 
 def failures_of(judgement: ResultSummary) -> list[dict[str, Any]]:

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope
+from bridge.core.decode.envelope import open_envelope
 from bridge.core.outcome import RejectedError
-from bridge.core.signature import NO_SIGNATURE, read_signature_params, check_signature
+from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
 
 NOW = 1_700_000_000
 NOTHING = ("", "")
@@ -140,7 +140,9 @@ VALUES = st.sampled_from(
 
 
 @given(st.lists(st.tuples(PARTS, VALUES)), st.sampled_from([b"", b"\xef\xbb\xbf", b" "]))
-def test_it_is_the_one_that_the_decoded_envelope_has(members: list[tuple[bytes, bytes]], before: bytes) -> None:
+def test_it_is_the_one_that_the_decoded_envelope_has(
+    members: list[tuple[bytes, bytes]], before: bytes
+) -> None:
     body = before + b"{" + b",".join(name + b":" + value for name, value in members) + b"}"
     try:
         envelope = open_envelope(body)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge import metrics
 from bridge.core.catalogue import BY_NAME
-from bridge.metrics import METRICS
+from bridge.observability import metrics
+from bridge.observability.metrics import METRICS
 from tests.rig.parts import ROOT
 from tests.rig.prometheus import selectors_in
 from tests.rig.tools import run

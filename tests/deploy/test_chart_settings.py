@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bridge.settings import Settings, SettingsError, load
+from bridge.settings.settings import Settings, SettingsError, load
 from tests.cli.running import vod_bridge
 from tests.deploy.chart_rendering import (
     MINIMAL,

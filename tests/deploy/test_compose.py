@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bridge.settings import describe, load
+from bridge.settings.settings import describe, load
 from tests.rig.parts import ROOT
 
 DEPLOY = ROOT / "deploy"

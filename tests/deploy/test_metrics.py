@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from bridge.metrics import METRICS
-from bridge.telemetry import Telemetry
+from bridge.observability.metrics import METRICS
+from bridge.observability.telemetry import Telemetry
 from tests.journey.notifications import edited, new_task
 from tests.journey.places import Place, running
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in
 from tests.rig.tools import run
-from tests.rig.vendor import Application, Vendor
+from tests.rig.vendor.server import Application, Vendor
 from tests.rig.waiting import eventually
 
 FILES = ROOT / "deploy" / "chart" / "files"

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bridge.cli.commands import imported
-from bridge.settings import describe
+from bridge.settings.settings import describe
 from tests.rig.parts import ROOT
 
 DEPLOY = ROOT / "deploy"

@@ -2,9 +2,9 @@
 
 import re
 
-from bridge.core import v3
 from bridge.core.application import Application
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode import v3
+from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Event, Notification
 from bridge.core.explanation import explain
 from bridge.core.outcome import RejectedError

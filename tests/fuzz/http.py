@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from bridge.aio.inline_task import start_inline
+from bridge.aio.promise import Promise
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.io.ingress import Clock, Ingress, IngressLimits
-from bridge.io.ingress.requests import HeadCache
-from bridge.running import start_inline
-from bridge.telemetry import Telemetry
-from bridge.telling import Promise
+from bridge.io.http.request import HeadCache
+from bridge.io.http.server import Clock, Ingress, IngressLimits
+from bridge.observability.telemetry import Telemetry
 
 CUT = b"\xff|\xff"
 _LOOP_ITERATIONS = 4  # of the loop, after each piece

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core import v3
-from bridge.io.ingress.requests import HeadCache
+from bridge.core.decode import v3
+from bridge.io.http.request import HeadCache
 from tests.fuzz import codec, http
 
 CORPUS = Path(__file__).parent / "corpus"

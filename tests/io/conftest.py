@@ -6,13 +6,13 @@ from uuid import uuid4
 import pytest
 
 from bridge import aiokafka_internals
-from bridge.io import publisher as package
-from bridge.io.publisher import PublisherLimits, KafkaPublisher
-from bridge.keeping import DurableWriter
-from bridge.telemetry import Telemetry
-from tests.io.doors import HttpTestServer, running_server
-from tests.io.publishing import StalledTopics
-from tests.keeping_fakes import FakeSpool
+from bridge.delivery.durable_writer import DurableWriter
+from bridge.io.kafka import publisher as package
+from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
+from bridge.observability.telemetry import Telemetry
+from tests.delivery_fakes import FakeSpool
+from tests.io.http_server import HttpTestServer, running_server
+from tests.io.kafka_helpers import StalledTopics
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from bridge.io.vod_api import PulledEvent, ApiError, TransportError
+from bridge.io.vod.api import ApiError, PulledEvent, TransportError
 
 CallError = ApiError | TransportError
 

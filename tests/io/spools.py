@@ -5,8 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from bridge.core.event import Record
-from bridge.io.spool import SpoolEntry, SpoolLimits, Spool
-from bridge.telemetry import Telemetry
+from bridge.io.spool import Spool, SpoolEntry, SpoolLimits
+from bridge.observability.telemetry import Telemetry
 
 NOW_MS = 1_764_806_400_000
 LIMITS = SpoolLimits(free_min_bytes=0, retry_s=0.02)

@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 
 from bridge.io.admin import Admin, Readiness
 from bridge.io.admin.connections import bind_all
-from bridge.telemetry import Telemetry
+from bridge.observability.telemetry import Telemetry
 from tests.rig.waiting import eventually
 
 
@@ -44,7 +44,9 @@ async def test_the_process_is_alive_whatever_it_lacks(admin_server: AdminServer)
     assert await admin_server.get("/livez") == (200, '{"status":"alive","degraded":[]}')
 
 
-async def test_a_bridge_that_never_was_ready_is_not_put_into_the_load_balancer(admin_server: AdminServer) -> None:
+async def test_a_bridge_that_never_was_ready_is_not_put_into_the_load_balancer(
+    admin_server: AdminServer,
+) -> None:
     admin_server.readiness = Readiness(ready=False, degraded=["kafka"])
     assert await admin_server.get("/readyz") == (503, '{"status":"starting","degraded":["kafka"]}')
 
@@ -157,7 +159,9 @@ async def test_a_request_that_takes_over_five_seconds_gets_a_408(limited: Limite
     assert await silent.read() == b""
 
 
-async def test_an_idle_connection_is_closed_for_a_new_one_and_a_busy_one_is_not(limited: LimitedAdminServer) -> None:
+async def test_an_idle_connection_is_closed_for_a_new_one_and_a_busy_one_is_not(
+    limited: LimitedAdminServer,
+) -> None:
     idle, idle_writer = await limited.open(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await idle.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200")
     connections = [await limited.open(b"GET /livez HTTP/1.1\r\n") for _ in range(64)]
@@ -215,7 +219,9 @@ async def test_no_answer_names_the_library(limited: LimitedAdminServer, path: st
         ("OPS.example:9090", 404),
     ],
 )
-async def test_pages_are_not_for_a_strangers_name(limited: LimitedAdminServer, host: str, status: int) -> None:
+async def test_pages_are_not_for_a_strangers_name(
+    limited: LimitedAdminServer, host: str, status: int
+) -> None:
     request = "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"
     assert f" {status} ".encode() in (await limited.request(request.format("/", host).encode()))[:16]
     for path in ("/livez", "/metrics"):

@@ -8,11 +8,11 @@ import pytest
 from msgspec.structs import replace
 from redis.asyncio import Connection, ConnectionPool, Redis
 
-from bridge.core.claim import ClaimStatus, Claim
-from bridge.io.dedup import DedupLimits, RedisDedup
-from bridge.links import redis_client
+from bridge.core.claim import Claim, ClaimStatus
+from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.kafka.client import redis_client
+from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
-from bridge.telemetry import Telemetry
 from tests.contracts import NOW_MS, ONE, OTHER, TWO, Clock, DedupStoreContract, make_claim
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
@@ -190,7 +190,9 @@ async def test_a_stall_of_our_own_loop_is_no_timeout(dedup: RedisDedup) -> None:
         assert (await pending_claim).status is ClaimStatus.ACQUIRED
 
 
-async def test_whatever_goes_wrong_with_a_call_claims_are_unavailable_and_nobody_is_left_waiting(client: Redis) -> None:
+async def test_whatever_goes_wrong_with_a_call_claims_are_unavailable_and_nobody_is_left_waiting(
+    client: Redis,
+) -> None:
     class Broken(Connection):
         async def read_response(self, **options: Any) -> Any:  # type: ignore[override] # noqa: ANN401 - a test's
             answer = await super().read_response(**options)
@@ -245,7 +247,9 @@ async def test_no_claim_overtakes_those_in_the_batcher_when_the_breaker_opens(cl
     assert all(claim.done() for claim in claims)
 
 
-async def test_a_value_that_nothing_of_ours_wrote_is_as_good_as_none(dedup: RedisDedup, client: Redis) -> None:
+async def test_a_value_that_nothing_of_ours_wrote_is_as_good_as_none(
+    dedup: RedisDedup, client: Redis
+) -> None:
     for value in (b"", b"1", b"1c", b"1d123", b"1cxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", b"xd" + b"1" * 40):
         claim = make_claim(f"Odd:{value[:3]!r}{len(value)}", token=ONE)
         new = replace(claim, key=f"{claim.key}New")

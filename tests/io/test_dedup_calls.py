@@ -7,11 +7,11 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.core.claim import ClaimStatus
-from bridge.io.dedup import DedupLimits, RedisDedup
-from bridge.io.dedup.call import TimedCall
-from bridge.links import redis_client
+from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.dedup.timed_call import TimedCall
+from bridge.io.kafka.client import redis_client
+from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
-from bridge.telemetry import Telemetry
 from tests.contracts import ONE, TWO, Clock, make_claim
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
@@ -66,7 +66,9 @@ async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
         )
         dedup.start()
         held = await dedup.claim(make_claim("Silent:before", token=ONE))
-        while held.status is not ClaimStatus.ACQUIRED:  # the limit is short: a busy machine may miss it at first
+        while (
+            held.status is not ClaimStatus.ACQUIRED
+        ):  # the limit is short: a busy machine may miss it at first
             held = await dedup.claim(make_claim("Silent:before", token=ONE))
         opened = proxy.connections
         proxy.stall()
@@ -100,11 +102,20 @@ async def test_the_settlements_of_a_call_are_visible_to_its_claims(client: Redis
     committed, released = [await dedup.claim(make_claim(name, token=ONE)) for name in ("Type:a", "Type:b")]
     dedup.commit(committed)
     dedup.release(released)
-    pending_claims = [dedup.claim(make_claim(name, token=TWO)) for name in ("Type:a", "Type:b", "Type:c", "Type:d")]
+    pending_claims = [
+        dedup.claim(make_claim(name, token=TWO)) for name in ("Type:a", "Type:b", "Type:c", "Type:d")
+    ]
     pending_claims.append(dedup.claim(make_claim("Type:c", token=ONE)))
     pending_claims.append(dedup.claim(make_claim("Type:d", token=ONE, digest="e" * 16)))
     statuses = [(await one).status for one in pending_claims]
-    assert statuses == [ClaimStatus.DUPLICATE, ClaimStatus.ACQUIRED, ClaimStatus.ACQUIRED, ClaimStatus.ACQUIRED, ClaimStatus.HELD, ClaimStatus.ACQUIRED]
+    assert statuses == [
+        ClaimStatus.DUPLICATE,
+        ClaimStatus.ACQUIRED,
+        ClaimStatus.ACQUIRED,
+        ClaimStatus.ACQUIRED,
+        ClaimStatus.HELD,
+        ClaimStatus.ACQUIRED,
+    ]
     assert [(await one).revision for one in pending_claims] == [False] * 5 + [True]
 
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec import json
 
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.io.ingress.requests import HEADER_MAX_BYTES
-from tests.io.doors import PUBLISHED, HttpTestServer, post, until
+from bridge.io.http.request import HEADER_MAX_BYTES
+from tests.io.http_server import PUBLISHED, HttpTestServer, post, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
 
@@ -23,8 +23,16 @@ async def test_a_notification_is_delivered_as_it_came(server: HttpTestServer) ->
         "topic": "vod.NewFileUpload",
     }
     (notification,) = server.notifications
-    assert (notification.body, notification.application.name, notification.received_ms) == (BODY, "default", 1_700_000_000_000)
-    assert (notification.content_type, notification.query_sign, notification.query_t) == ("text/x; charset=gbk", "abc", "17")
+    assert (notification.body, notification.application.name, notification.received_ms) == (
+        BODY,
+        "default",
+        1_700_000_000_000,
+    )
+    assert (notification.content_type, notification.query_sign, notification.query_t) == (
+        "text/x; charset=gbk",
+        "abc",
+        "17",
+    )
     assert (notification.mode, notification.decode_error) == ("push", "")
 
 
@@ -42,7 +50,9 @@ async def test_a_notification_is_delivered_as_it_came(server: HttpTestServer) ->
             {"outcome": "spooled", "event_id": "a", "event_type": "b", "topic": "c"},
         ),
         (
-            DeliveryResult(outcome=DeliveryOutcome.REJECTED, reason="malformed", detail="not JSON", topic="d"),
+            DeliveryResult(
+                outcome=DeliveryOutcome.REJECTED, reason="malformed", detail="not JSON", topic="d"
+            ),
             422,
             {"outcome": "rejected", "reason": "malformed", "detail": "not JSON"},
         ),
@@ -52,7 +62,9 @@ async def test_a_notification_is_delivered_as_it_came(server: HttpTestServer) ->
             {"outcome": "unauthorized", "reason": "expired"},
         ),
         (
-            DeliveryResult(outcome=DeliveryOutcome.DEFERRED, event_type="b", detail="Kafka has not answered yet"),
+            DeliveryResult(
+                outcome=DeliveryOutcome.DEFERRED, event_type="b", detail="Kafka has not answered yet"
+            ),
             503,
             {"outcome": "deferred", "detail": "Kafka has not answered yet"},
         ),
@@ -73,7 +85,9 @@ async def test_a_query_of_too_many_fields_proves_nothing(server: HttpTestServer)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH", "CONNECT"])
-async def test_other_methods_are_refused_before_the_address_is_judged(server: HttpTestServer, method: str) -> None:
+async def test_other_methods_are_refused_before_the_address_is_judged(
+    server: HttpTestServer, method: str
+) -> None:
     target = "x:443" if method == "CONNECT" else "/nowhere"
     response = await server.request(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert (response.status, response.headers["allow"]) == (405, "POST")
@@ -230,7 +244,9 @@ async def test_a_client_that_expects_100_continue_gets_it(server: HttpTestServer
     assert (await client.response()).status == 200
 
 
-async def test_a_client_that_expects_100_continue_for_too_large_a_body_is_refused(server: HttpTestServer) -> None:
+async def test_a_client_that_expects_100_continue_for_too_large_a_body_is_refused(
+    server: HttpTestServer,
+) -> None:
     client = await server.connect()
     client.send(
         b"POST /callbacks HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4194305\r\n\r\n"

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from bridge.core.record import Routing, dead_letter
-from tests.io.doors import HttpTestServer, post
+from tests.io.http_server import HttpTestServer, post
 
 BODY = b'{"EventType":"NewFileUpload"}'
 
@@ -36,7 +36,12 @@ async def test_a_compressed_body_is_opened(server: HttpTestServer, coding: str, 
 async def test_a_body_of_an_unknown_coding_is_taken_as_it_is(server: HttpTestServer, coding: str) -> None:
     assert (await server.post(BODY, Content_Encoding=coding)).status == 200
     (notification,) = server.notifications
-    assert (notification.body, notification.content_encoding, notification.decode_error, notification.received) == (BODY, coding, "", b"")
+    assert (
+        notification.body,
+        notification.content_encoding,
+        notification.decode_error,
+        notification.received,
+    ) == (BODY, coding, "", b"")
 
 
 async def test_two_codings_in_two_headers_are_one_that_is_unknown(server: HttpTestServer) -> None:
@@ -60,7 +65,11 @@ async def test_what_came_is_kept_beside_what_it_held(server: HttpTestServer) -> 
 
 async def test_what_is_shorter_than_it_came_is_kept_as_it_was(server: HttpTestServer) -> None:
     await server.post(gzip.compress(b"{}"), Content_Encoding="gzip")
-    assert (server.notifications[0].body, server.notifications[0].content_encoding, server.notifications[0].received) == (b"{}", "", b"")
+    assert (
+        server.notifications[0].body,
+        server.notifications[0].content_encoding,
+        server.notifications[0].received,
+    ) == (b"{}", "", b"")
 
 
 @pytest.mark.parametrize("body", [gzip.compress(BODY, mtime=0)[:-3], BODY, b""])
@@ -77,6 +86,8 @@ async def test_of_compressed_blanks_no_more_is_kept_than_came(server: HttpTestSe
     compressed = gzip.compress(b" " * 4_000_000)
     for _ in range(3):
         await server.post(compressed, Content_Encoding="gzip")
-    kept = [dead_letter(notification, "malformed", "not JSON", Routing()) for notification in server.notifications]
+    kept = [
+        dead_letter(notification, "malformed", "not JSON", Routing()) for notification in server.notifications
+    ]
     assert [letter.value for letter in kept] == [compressed] * 3
     assert sum(len(name) + len(value) for name, value in kept[0].headers) < 300

@@ -6,9 +6,10 @@ import pytest
 
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.io.ingress import IngressLimits, intake, window
-from bridge.io.ingress.connection import Connection
-from tests.io.doors import HttpTestServer, running_server, post, until
+from bridge.io.http import handler, tcp_window
+from bridge.io.http.connection import Connection
+from bridge.io.http.server import IngressLimits
+from tests.io.http_server import HttpTestServer, post, running_server, until
 
 BODY = b'{"EventType":"NewFileUpload"}'
 
@@ -60,7 +61,9 @@ async def test_without_a_hold_a_bug_is_deferred_at_once() -> None:
         assert (await server.post(BODY)).status == 503
 
 
-async def test_what_was_sent_by_who_left_without_reading_is_delivered_all_the_same(server: HttpTestServer) -> None:
+async def test_what_was_sent_by_who_left_without_reading_is_delivered_all_the_same(
+    server: HttpTestServer,
+) -> None:
     client = await server.connect()
     started, resume = _hold_deliveries(server)
     client.send(post(BODY) * 3)
@@ -79,7 +82,9 @@ async def test_what_was_sent_by_who_left_without_reading_is_delivered_all_the_sa
         b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n",
     ],
 )
-async def test_who_is_refused_and_neither_sends_nor_leaves_is_cut_in_time(server: HttpTestServer, head: bytes) -> None:
+async def test_who_is_refused_and_neither_sends_nor_leaves_is_cut_in_time(
+    server: HttpTestServer, head: bytes
+) -> None:
     client = await server.connect()
     client.send(head)
     assert (await client.response()).status >= 400
@@ -125,7 +130,9 @@ async def test_a_large_body_over_budget_is_paused_also_behind_a_small_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     body, windows = b"x" * 1_000_000, list[int]()
-    async with running_server(IngressLimits(body_max_bytes=1 << 20, bodies_max_bytes=4 << 20, hold_s=60)) as server:
+    async with running_server(
+        IngressLimits(body_max_bytes=1 << 20, bodies_max_bytes=4 << 20, hold_s=60)
+    ) as server:
         started, resume = _hold_deliveries(server)
         first = await server.connect()  # which alone may be read on
         first.send(post(body)[:200_000])
@@ -134,7 +141,7 @@ async def test_a_large_body_over_budget_is_paused_also_behind_a_small_one(
         client = await server.connect()
         client.send(post(BODY))
         await started.wait()
-        monkeypatch.setattr(window, "set_window", lambda _, size: windows.append(size))
+        monkeypatch.setattr(tcp_window, "set_window", lambda _, size: windows.append(size))
         await client.send_all(post(body)[:1_000])
         await until(lambda: server.reading_count() == 2)
         resume.set()
@@ -145,7 +152,7 @@ async def test_a_large_body_over_budget_is_paused_also_behind_a_small_one(
         assert (await first.response()).status == 200
         await client.send_all(post(body)[1_000:])
         assert (await client.response()).status == 200
-        assert windows == [window.LARGE_WINDOW]
+        assert windows == [tcp_window.LARGE_WINDOW]
 
 
 @pytest.mark.parametrize("what", ["inflate", "answer_of"])
@@ -156,7 +163,7 @@ async def test_a_bug_in_what_is_done_at_once_is_held_too_and_releases_its_budget
         raise ZeroDivisionError
 
     async with running_server(IngressLimits(hold_s=0.2)) as server:
-        monkeypatch.setattr(intake, what, buggy)
+        monkeypatch.setattr(handler, what, buggy)
         client = await server.connect()
         client.send(post(b"{}", Content_Encoding="gzip"))
         assert (await client.response()).status == 503

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.io.doors import running_server
+from tests.io.http_server import running_server
 from tests.rig.waiting import WITHIN_S
 
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"

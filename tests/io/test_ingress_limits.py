@@ -8,8 +8,8 @@ import pytest
 
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.io.ingress import IngressLimits
-from tests.io.doors import PUBLISHED, RawClient, running_server, post, until
+from bridge.io.http.server import IngressLimits
+from tests.io.http_server import PUBLISHED, RawClient, post, running_server, until
 from tests.rig.waiting import WITHIN_S
 
 MIB = 1024 * 1024

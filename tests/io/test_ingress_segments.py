@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.io.doors import HttpTestServer, post, until
+from tests.io.http_server import HttpTestServer, post, until
 
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -7,15 +7,17 @@ import pytest
 
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.io.ingress import IngressLimits
-from bridge.io.ingress.arrivals import ReadBudget
-from tests.io.doors import PUBLISHED, RawClient, HttpTestServer, running_server, post, until
+from bridge.io.http.read_budget import ReadBudget
+from bridge.io.http.server import IngressLimits
+from tests.io.http_server import PUBLISHED, HttpTestServer, RawClient, post, running_server, until
 
 KIB = 1024
 MIB = 1024 * KIB
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 # Of small bodies about 256 KiB may arrive at once, of large ones two beside each other.
-SMALL_BUDGET = IngressLimits(body_max_bytes=256 * KIB, bodies_max_bytes=4 * MIB, hold_s=60, read_timeout_s=300)
+SMALL_BUDGET = IngressLimits(
+    body_max_bytes=256 * KIB, bodies_max_bytes=4 * MIB, hold_s=60, read_timeout_s=300
+)
 
 
 async def start_many(server: HttpTestServer, number: int, data: bytes) -> list[RawClient]:
@@ -63,7 +65,9 @@ async def test_a_compressed_request_is_charged_its_received_size() -> None:
 
 
 async def test_large_bodies_that_wait_inflated_are_kept_as_they_came() -> None:
-    async with running_server(IngressLimits(body_max_bytes=MIB, bodies_max_bytes=8 * MIB, hold_s=60)) as server:
+    async with running_server(
+        IngressLimits(body_max_bytes=MIB, bodies_max_bytes=8 * MIB, hold_s=60)
+    ) as server:
         hold, started = asyncio.Event(), list[int]()
 
         async def deliver(notification: Notification) -> DeliveryResult:

@@ -10,10 +10,10 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from bridge.certificates import ReloadingSSLContext, ServerTlsFiles
-from bridge.io.ingress import IngressLimits
-from bridge.io.ingress.crowd import ConnectionRegistry, TrackedConnection
-from tests.io.doors import RawClient, HttpTestServer, running_server, post, until
+from bridge.io.http.connections import ConnectionRegistry, TrackedConnection
+from bridge.io.http.server import IngressLimits
+from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
+from tests.io.http_server import HttpTestServer, RawClient, post, running_server, until
 from tests.rig.certificates import Authority, Mount
 
 BODY = b'{"EventType":"NewFileUpload"}'

@@ -9,8 +9,8 @@ import uvloop
 
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.io.ingress import IngressLimits
-from tests.io.doors import HttpTestServer, running_server, post, until
+from bridge.io.http.server import IngressLimits
+from tests.io.http_server import HttpTestServer, post, running_server, until
 
 KIB = 1024
 REFUSED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

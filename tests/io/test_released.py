@@ -14,22 +14,22 @@ from crc32c import crc32c
 from msgspec import msgpack
 from redis.asyncio import Redis
 
-from bridge.core.claim import ClaimStatus, Claim
+from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
-from bridge.io.dedup import DedupLimits, RedisDedup
+from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.kafka.client import redis_client
 from bridge.io.spool.frames import VERSION, encode_ack, encode_body, encode_frame, encode_seal, scan
-from bridge.links import redis_client
+from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
-from bridge.telemetry import Telemetry
 from tests.contracts import TWO, Clock, make_claim
 from tests.io.spools import (
-    counted_corruptions,
-    quarantined_files,
     append_durably,
+    counted_corruptions,
     log_files,
     numbers_after_restart,
     numbers_in,
+    quarantined_files,
     read_all,
     spool_in,
 )
@@ -188,7 +188,9 @@ async def test_records_of_a_version_that_is_not_known_stay_are_counted_and_named
     await spool.stop()
     (log,) = log_files(tmp_path)
     # It would be read as a record of ours, were it not for its version.
-    unsupported = [add_frame(log, 16, msgpack.encode(("vod.X", b"%d" % at, b"packed", []))) for at in range(2)]
+    unsupported = [
+        add_frame(log, 16, msgpack.encode(("vod.X", b"%d" % at, b"packed", []))) for at in range(2)
+    ]
 
     for known in (3, 0):  # each start tells it anew
         spool = spool_in(tmp_path)

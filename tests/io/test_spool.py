@@ -7,26 +7,26 @@ import pytest
 
 from bridge.core.outcome import UnavailableError
 from bridge.core.partition import murmur2
-from bridge.io.spool import SpoolEntry, SpoolLockedError, SpoolLimits, Spool
-from bridge.io.spool import folder as folder_module
-from bridge.telemetry import Telemetry
+from bridge.io.spool import Spool, SpoolEntry, SpoolLimits, SpoolLockedError
+from bridge.io.spool import directory as folder_module
+from bridge.observability.telemetry import Telemetry
+from tests.delivery_contracts import SpoolContract
 from tests.io.spools import (
     LIMITS,
     NOW_MS,
     SMALL,
-    total_bytes,
-    kill,
     append_durably,
-    log_files,
     file_names,
+    kill,
+    log_files,
     number_of,
     numbers_after_restart,
     numbers_in,
     read_all,
     record,
     spool_in,
+    total_bytes,
 )
-from tests.keeping_contracts import SpoolContract
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
@@ -80,7 +80,9 @@ async def test_many_appends_share_few_commits(tmp_path: Path) -> None:
     await spool.stop()
 
 
-async def test_a_pending_record_counts_for_its_key_but_is_not_read_until_made_available(tmp_path: Path) -> None:
+async def test_a_pending_record_counts_for_its_key_but_is_not_read_until_made_available(
+    tmp_path: Path,
+) -> None:
     spool = spool_in(tmp_path)
     entry = spool.append(record(1), pending=True)
     assert spool.has_pending(record(1))
@@ -158,7 +160,9 @@ async def test_the_cap_is_never_passed_on_disk_and_space_is_freed_again(tmp_path
     for entry in entries:
         entry.remove()
         assert total_bytes(tmp_path) <= 1 << 20
-    await eventually(lambda: spool.accepts_size(3_000) and not spool.unavailable_reason, "there is room again")
+    await eventually(
+        lambda: spool.accepts_size(3_000) and not spool.unavailable_reason, "there is room again"
+    )
     await spool.stop()
 
 

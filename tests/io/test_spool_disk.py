@@ -13,14 +13,13 @@ import pytest
 
 from bridge.core.outcome import UnavailableError
 from bridge.io.spool import SpoolLimits, writer
-from bridge.io.spool.folder import SpoolDirectory, open_regular
+from bridge.io.spool.directory import SpoolDirectory, open_regular
 from tests.io.spools import (
     SMALL,
-    total_bytes,
-    counted_corruptions,
-    kill,
-    fill_volume,
     append_durably,
+    counted_corruptions,
+    fill_volume,
+    kill,
     log_files,
     number_of,
     numbers_after_restart,
@@ -28,6 +27,7 @@ from tests.io.spools import (
     read_all,
     record,
     spool_in,
+    total_bytes,
 )
 from tests.rig.parts import MissingPartError
 from tests.rig.reaper import watch_mount

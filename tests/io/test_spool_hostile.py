@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from bridge.io.spool.folder import describe_exposure
+from bridge.io.spool.directory import describe_exposure
 from tests.io.spools import LIMITS, append_durably, numbers_after_restart, numbers_in, spool_in
 
 SEGMENT = "0000000000000001-00000000000000aa"

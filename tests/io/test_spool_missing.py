@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tests.io.spools import (
     SMALL,
-    counted_corruptions,
     append_durably,
+    counted_corruptions,
     log_files,
     number_of,
     numbers_after_restart,

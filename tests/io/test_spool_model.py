@@ -7,20 +7,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bridge.io.spool import SpoolEntry, Spool
+from bridge.io.spool import Spool, SpoolEntry
 from tests.examples import examples
 from tests.io.spools import (
     SMALL,
-    total_bytes,
     counted_corruptions,
-    kill,
     flip_byte,
+    kill,
     log_files,
     number_of,
     numbers_in,
     read_all,
     record,
     spool_in,
+    total_bytes,
 )
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually
@@ -140,7 +140,9 @@ class SpoolModel(RuleBasedStateMachine):
     async def _settled(self) -> None:
         """Let the disk know all that memory knows, so that a run can be repeated."""
         group_commit = self.spool._group_commit  # noqa: SLF001 - nobody else needs to know
-        await eventually(lambda: not group_commit._task and not group_commit._timer, "nothing is under way", every_s=0)  # noqa: SLF001
+        await eventually(
+            lambda: not group_commit._task and not group_commit._timer, "nothing is under way", every_s=0
+        )
 
     @invariant()
     def counts_agree(self) -> None:

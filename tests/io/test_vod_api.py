@@ -11,9 +11,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod_api import Account, Credential, EventConfig, PulledEvent, ApiError, TransportError, VodApi
-from tests.rig.vendor import Application, Vendor
+from bridge.io.vod.api import Account, ApiError, Credential, EventConfig, PulledEvent, TransportError, VodApi
 from tests.rig.vendor.application import element
+from tests.rig.vendor.server import Application, Vendor
 
 KEY = Credential("AKIDvod", "s3cret-key-of-the-application")
 SUB_APP = 1500000001
@@ -149,9 +149,7 @@ async def test_one_void_handle_confirms_nothing(app: Application, api: VodApi) -
     assert len(app.ledger.unconfirmed) == 1
 
 
-async def test_a_refusal_carries_the_vendors_code(
-    vendor: Vendor, app: Application, api: VodApi
-) -> None:
+async def test_a_refusal_carries_the_vendors_code(vendor: Vendor, app: Application, api: VodApi) -> None:
     app.manners.calls_s = 1
     await api.pull()
     with pytest.raises(ApiError) as excinfo:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from tests.rig.consume import Consumed, read_all
 from tests.rig.kafka import RealKafka
-from tests.rig.kafka_set import KafkaCluster
+from tests.rig.kafka_cluster import KafkaCluster
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 

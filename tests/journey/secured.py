@@ -10,7 +10,7 @@ from tests.journey.senders import send
 from tests.rig.certificates import Authority
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis, Tls
-from tests.rig.redis_sets import SERVICE, RealCluster, RealSentinel
+from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
 from tests.rig.secured import PASSWORD, RULES, RULES_AT_SENTINELS, RULES_IN_A_CLUSTER
 
 _USER = f"bridge on >{PASSWORD} resetkeys ~vod:* -@all {RULES}"

@@ -45,7 +45,9 @@ class SendResult(Struct, frozen=True, kw_only=True):
         return 200 <= self.status < 300
 
 
-async def send(program: Program, task: str, *, timeout_s: float = 60.0, path: str = "/callbacks") -> SendResult:
+async def send(
+    program: Program, task: str, *, timeout_s: float = 60.0, path: str = "/callbacks"
+) -> SendResult:
     """Post the end of an edit once. A broken connection and silence are no answer."""
     begun = time.monotonic()
     try:

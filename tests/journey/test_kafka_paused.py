@@ -9,7 +9,15 @@ import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, send_as_the_vendor, tasks_until
+from tests.journey.senders import (
+    ANSWERED_WITHIN_S,
+    HOLD_S,
+    SendResult,
+    run_load,
+    send,
+    send_as_the_vendor,
+    tasks_until,
+)
 from tests.rig.waiting import eventually
 
 AT_ONCE = 64

@@ -6,7 +6,14 @@ import pytest
 
 from tests.journey.notifications import edited_id, new_task
 from tests.journey.places import NO_SPOOL, Place, running
-from tests.journey.senders import ANSWERED_WITHIN_S, SendResult, run_load, send, send_as_the_vendor, tasks_until
+from tests.journey.senders import (
+    ANSWERED_WITHIN_S,
+    SendResult,
+    run_load,
+    send,
+    send_as_the_vendor,
+    tasks_until,
+)
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -47,7 +54,9 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
     with own_place.kafka.open_proxy() as network:
         async with running(own_place, settings) as program:
             passing = asyncio.create_task(
-                run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
+                run_load(
+                    tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard
+                )
             )
             for _ in range(5):
                 await more(heard)

@@ -7,7 +7,7 @@ import pytest
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
 from tests.journey.senders import SLOW_BREAKER_SETTINGS
-from tests.rig.program import ProgramResponse, Program
+from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually
 
 FILE = "one-file"

@@ -9,7 +9,7 @@ import msgspec
 from aiokafka.partitioner import murmur2
 from msgspec import Raw
 
-from bridge.core.codec import open_envelope, read_event
+from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.record import Routing
 from tests.journey.notifications import expected, published_payloads, reordered
 from tests.journey.places import Place, running

@@ -14,7 +14,7 @@ from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
 from tests.journey.senders import send
 from tests.rig.program import Program
-from tests.rig.vendor import Application, Chances, Vendor
+from tests.rig.vendor.server import Application, Chances, Vendor
 from tests.rig.waiting import eventually
 
 SUB_APP_ID = 1_500_000_001

@@ -40,7 +40,10 @@ def test_where_there_is_history_the_kept_code_is_that_of_its_commit(tmp_path: Pa
     unpack_kept(kept)
     try:
         unpack_commit(listed().kept.commit, commit)
-    except (RuntimeError, MissingPartError):  # a clone without it, or no git: its sum was held against the list
+    except (
+        RuntimeError,
+        MissingPartError,
+    ):  # a clone without it, or no git: its sum was held against the list
         return
     assert files_in(kept) == files_in(commit)
 

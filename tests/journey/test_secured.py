@@ -11,7 +11,7 @@ from tests.journey.secured import SecuredRedis, remembers, secured_redis
 from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.kafka import RealKafka
 from tests.rig.program import Program
-from tests.rig.redis_sets import RealSentinel
+from tests.rig.redis_topologies import RealSentinel
 from tests.rig.secured import SecuredKafka
 from tests.rig.waiting import eventually
 

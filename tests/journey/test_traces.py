@@ -17,8 +17,8 @@ from opentelemetry.trace import SpanKind, format_span_id, format_trace_id
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from bridge.app import Bridge
-from bridge.settings import load
-from bridge.tracing.exporting import OtelTracing
+from bridge.observability.tracing.exporter import OtelTracing
+from bridge.settings.settings import load
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
 from tests.rig.consume import Consumed

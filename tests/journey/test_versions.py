@@ -10,7 +10,7 @@ import pytest
 from tests.journey.neighbours import Release, last_release, next_release
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.places import Place, running
-from tests.rig.program import ProgramResponse, Program
+from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually
 
 MANY = 50

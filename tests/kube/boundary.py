@@ -50,7 +50,9 @@ def check_machine() -> None:
         raise MissingPartError("kube", "real containers need root")
     absent = [name for name in NEEDS if shutil.which(name) is None]
     if absent or not Path("/usr/lib/cni/ptp").exists():
-        raise MissingPartError("kube", f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}")
+        raise MissingPartError(
+            "kube", f"{', '.join(absent) or 'CNI'} missing; on Debian: apt-get install {PACKAGES}"
+        )
 
 
 def enter(folder: Path, words: list[str]) -> int:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from bridge.core.claim import ClaimStatus, Claim
+from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Record
-from bridge.drain import Drain
-from bridge.io.publisher.lanes import RecordAccumulator
-from bridge.io.publisher.tickets import PendingRecord, divert, drop_indeterminate
+from bridge.delivery.drain import Drain
+from bridge.delivery.key_order import KeyOrder
+from bridge.delivery.retry_order import RetryOrder
+from bridge.io.kafka.accumulator import RecordAccumulator
+from bridge.io.kafka.pending import PendingRecord, divert, drop_indeterminate
 from bridge.io.spool import Spool
-from bridge.key_order import KeyOrder
-from bridge.retry_order import RetryOrder
 from tests.fakes import FakeDedupStore
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -40,7 +40,10 @@ def what_waits_is_spooled_before_what_was_in_flight(patch: pytest.MonkeyPatch) -
             if len(kept) < len(pending_records):
                 divert(partition_queue.pending)
             accumulator._requeue(partition_queue, kept)  # noqa: SLF001
-        for queue in (*[partition_queue.pending for partition_queue in accumulator._queues.values()], *accumulator.unassigned.values()):  # noqa: SLF001
+        for queue in (
+            *[partition_queue.pending for partition_queue in accumulator._queues.values()],
+            *accumulator.unassigned.values(),
+        ):
             drop_indeterminate(queue)
         accumulator.availability_epoch += 1
 
@@ -64,10 +67,17 @@ def what_was_requeued_from_an_earlier_producer_is_not_notified(patch: pytest.Mon
         for partition_queue in tuple(accumulator._queues.values()):  # noqa: SLF001
             partition_queue.batch, partition_queue.stalled, partition_queue.broker_alive_at = None, False, 0.0
             pending_records, partition_queue.in_flight = partition_queue.in_flight, []
-            lost = [pending_record for pending_record in pending_records if pending_record.callbacks.on_indeterminate()]
+            lost = [
+                pending_record
+                for pending_record in pending_records
+                if pending_record.callbacks.on_indeterminate()
+            ]
             for pending_record in lost:
                 pending_record.release()
-            accumulator._requeue(partition_queue, [pending_record for pending_record in pending_records if pending_record not in lost])  # noqa: SLF001
+            accumulator._requeue(
+                partition_queue,
+                [pending_record for pending_record in pending_records if pending_record not in lost],
+            )
             if lost:
                 divert(partition_queue.pending)
         accumulator.availability_epoch += 1

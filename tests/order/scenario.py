@@ -19,20 +19,27 @@ import structlog
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, dead_letter_for_record
-from bridge.drain import Drain, DrainLimits
-from bridge.holding import HoldPolicy
-from bridge.io import publisher as publisher_package
-from bridge.io.publisher import PublisherLimits, KafkaPublisher, broker_health
+from bridge.delivery.drain import Drain, DrainLimits
+from bridge.delivery.durable_writer import DurableWriter
+from bridge.delivery.hold import HoldPolicy
+from bridge.delivery.pipeline import Pipeline
+from bridge.io.kafka import broker_health
+from bridge.io.kafka import publisher as publisher_package
+from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
+from bridge.io.spool import Spool, directory, writer
 from bridge.io.spool import SpoolLimits as SpoolLimits
-from bridge.io.spool import Spool, folder, writer
-from bridge.keeping import DurableWriter
-from bridge.pipeline import Pipeline
-from bridge.telemetry import Telemetry
+from bridge.observability.telemetry import Telemetry
 from tests.deliveries import APP
-from tests.order.account import DEAD_LETTERS, Delivery, violations_in
-from tests.order.cluster import SimulatedBroker, SimulatedClient, SimulatedProducer, SimulatedBatchSender, new_log
-from tests.order.store import SimulatedDedupStore
-from tests.order.virtual import VirtualLoop
+from tests.order.checker import DEAD_LETTERS, Delivery, violations_in
+from tests.order.simulated_dedup import SimulatedDedupStore
+from tests.order.simulated_kafka import (
+    SimulatedBatchSender,
+    SimulatedBroker,
+    SimulatedClient,
+    SimulatedProducer,
+    new_log,
+)
+from tests.order.virtual_loop import VirtualLoop
 
 TOPICS = ("vod.EditMediaComplete", "vod.ComposeMediaComplete")
 FILES = 3
@@ -47,7 +54,7 @@ class Disk:
     def __init__(self, random: Random) -> None:
         self.fails = False
         self._random = random
-        self._write = folder.write
+        self._write = directory.write
 
     def write(self, file: int, data: bytes, at: int) -> None:
         """Write, or not."""
@@ -92,7 +99,8 @@ class Scenario:
         spool = SpoolLimits(max_bytes=cap, free_min_bytes=0, segment_bytes=random.choice((4_096, 1 << 20)))
         self.spool = Spool(self._path, spool, telemetry, self._now_ms)
         drain_limits = DrainLimits(
-            max_read_bytes=random.choice((300, 5_000, 512 * 1024)), max_in_flight_records=random.choice((3, 2_000))
+            max_read_bytes=random.choice((300, 5_000, 512 * 1024)),
+            max_in_flight_records=random.choice((3, 2_000)),
         )
         self.drain = Drain(self.publisher, self.spool, self._to_dead_letter, telemetry, drain_limits)
         self.writer = DurableWriter(self.publisher, self.spool)
@@ -197,7 +205,12 @@ class Scenario:
 
     async def _heal_and_wait(self) -> None:
         """Heal everything, and wait until all has ended and the spool is empty."""
-        self.broker.is_healed, self.broker.state, self.disk.fails, self.dedup.unavailable = True, "well", False, False
+        self.broker.is_healed, self.broker.state, self.disk.fails, self.dedup.unavailable = (
+            True,
+            "well",
+            False,
+            False,
+        )
         self.broker.leaderless = set()
         for topic in TOPICS:
             if topic not in self.broker.topics:
@@ -212,7 +225,9 @@ class Scenario:
     def _is_busy(self) -> bool:
         """Whether anything is pending in the publisher."""
         accumulator = self.publisher._accumulator  # noqa: SLF001 - nobody else needs to know
-        return accumulator._budget.free_records < self.limits.max_in_flight_records or bool(accumulator.unassigned)  # noqa: SLF001
+        return accumulator._budget.free_records < self.limits.max_in_flight_records or bool(
+            accumulator.unassigned
+        )
 
 
 @contextmanager
@@ -247,7 +262,7 @@ def violations_of(seed: int) -> list[str]:
             )
             patch.setattr(broker_health, "AIOKafkaClient", scenario.client)
             patch.setattr(writer, "write", scenario.disk.write)
-            patch.setattr(folder, "write", scenario.disk.write)
+            patch.setattr(directory, "write", scenario.disk.write)
             await scenario.play()
             return scenario.violations
 

@@ -62,7 +62,11 @@ async def _read(consumer: AIOKafkaConsumer, topics: list[str], deadline: float) 
     await consumer.seek_to_beginning(*topic_partitions)
     ends = await consumer.end_offsets(topic_partitions)
     found: list[Consumed] = []
-    while open_partitions := [topic_partition for topic_partition in topic_partitions if await consumer.position(topic_partition) < ends[topic_partition]]:
+    while open_partitions := [
+        topic_partition
+        for topic_partition in topic_partitions
+        if await consumer.position(topic_partition) < ends[topic_partition]
+    ]:
         if time.monotonic() > deadline:
             raise ConditionTimeoutError(f"not read to the end in time: {open_partitions}")
         for batch in (await consumer.getmany(*open_partitions, timeout_ms=500)).values():

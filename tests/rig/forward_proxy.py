@@ -17,7 +17,9 @@ class ForwardProxy:
     """
 
     def __init__(self, login: str = "") -> None:
-        self._expected_authorization = f"basic {base64.b64encode(login.encode()).decode()}".lower() if login else ""
+        self._expected_authorization = (
+            f"basic {base64.b64encode(login.encode()).decode()}".lower() if login else ""
+        )
         self.tunnels: list[str] = []
         self.urls: list[str] = []
         self.port = 0
@@ -44,7 +46,10 @@ class ForwardProxy:
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         method, target, _ = head.split("\r\n", 1)[0].split(" ")
-        if self._expected_authorization and f"proxy-authorization: {self._expected_authorization}" not in head.lower():
+        if (
+            self._expected_authorization
+            and f"proxy-authorization: {self._expected_authorization}" not in head.lower()
+        ):
             writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             return

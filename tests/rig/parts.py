@@ -23,7 +23,7 @@ from tests.rig.waiting import eventually_blocking
 ROOT = Path(__file__).resolve().parents[2]
 
 
-class MissingPartError(Exception):  # noqa: N818 - it says what is not there
+class MissingPartError(Exception):
     """A part cannot run on this machine; the text is one line, ``what is lacking: what would help``.
 
     ``part`` is the word by which BRIDGE_TEST_REQUIRE asks for it (see `tests.conftest`).

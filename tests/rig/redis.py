@@ -64,7 +64,9 @@ class RealRedis:
         self.tls_url = f"rediss://127.0.0.1:{self.tls_port}/0"
         self._settings = (tls.settings(self.tls_port) if tls else {}) | dict(settings or {})
         self._users = list(users)
-        self._arguments = ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
+        self._arguments = (
+            ["--sentinel"] if any(name.startswith("sentinel ") for name in self._settings) else []
+        )
         self._folder: Path | None = None
         self._process: Process | None = None
 
@@ -133,7 +135,9 @@ class RealRedis:
     def command(self, *arguments: str, within_s: float = 30.0) -> bytes:
         """Send one command and give the first line of the answer, as Redis writes it; for the rig itself."""
         request = b"*%d\r\n" % len(arguments)
-        request += b"".join(b"$%d\r\n%s\r\n" % (len(argument.encode()), argument.encode()) for argument in arguments)
+        request += b"".join(
+            b"$%d\r\n%s\r\n" % (len(argument.encode()), argument.encode()) for argument in arguments
+        )
         with socket.create_connection(("127.0.0.1", self.port), timeout=within_s) as connection:
             connection.sendall(request)
             with connection.makefile("rb") as response:

@@ -17,7 +17,7 @@ POLL_S = 0.02
 WITHIN_S = 60.0
 
 
-class ConditionTimeoutError(AssertionError):  # noqa: N818 - it says what happened
+class ConditionTimeoutError(AssertionError):
     """A condition did not come true in time."""
 
 

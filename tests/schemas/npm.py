@@ -38,4 +38,6 @@ def _install(npm: str, target_folder: Path) -> None:
     )
     if ended.returncode:
         said = (ended.stderr + ended.stdout).strip().splitlines()
-        raise MissingPartError("node", f"npm could not install packages: {said[0] if said else ended.returncode}")
+        raise MissingPartError(
+            "node", f"npm could not install packages: {said[0] if said else ended.returncode}"
+        )

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 from tests.schemas.conftest import Parse
-from tests.schemas.reading import SCHEMAS, cut, validation_errors, read_document
+from tests.schemas.reading import SCHEMAS, cut, read_document, validation_errors
 
 TOPICS = Routing().topics(["default"])
 

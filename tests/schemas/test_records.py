@@ -11,7 +11,7 @@ from tests.journey.places import Place, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
-from tests.schemas.reading import validation_errors, schema, schema_for_event
+from tests.schemas.reading import schema, schema_for_event, validation_errors
 
 UNKNOWN = b'{"EventType":"ANewType","ANewEvent":{"TaskId":"t","Foo":"\xe4\xb8\xad"}}'
 NONCONFORMING = (
@@ -47,7 +47,12 @@ def headers_of(record: Consumed) -> dict[str, str]:
 def check_event(record: Consumed) -> None:
     event, headers = json.loads(record.value), headers_of(record)
     name = schema_for_event(event)
-    assert validation_errors(name, event) + validation_errors("event", event) + validation_errors("headers", headers) == []
+    assert (
+        validation_errors(name, event)
+        + validation_errors("event", event)
+        + validation_errors("headers", headers)
+        == []
+    )
     assert headers["ce_dataschema"] == schema(name)["$id"]
 
     read = from_binary_event(KafkaMessage(headers=dict(record.headers), key=record.key, value=record.value))

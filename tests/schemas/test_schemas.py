@@ -11,15 +11,24 @@ from jsonschema import Draft202012Validator
 
 from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES, EventType
-from bridge.core.codec import open_envelope, read_event
-from bridge.core.event import Notification, Record, DedupStamp
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.decode.schema import schema_of
+from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.core.shape import schema_of
 from tests.core.bodies import Bodies, encode_body
-from tests.core.test_legacy_properties import BODIES as LEGACY_BODIES
+from tests.core.decode.test_legacy_properties import BODIES as LEGACY_BODIES
 from tests.examples import examples
-from tests.schemas.reading import KNOWN, NAMES, SCHEMAS, exactly, validation_errors, schema, schema_for_event, tool
+from tests.schemas.reading import (
+    KNOWN,
+    NAMES,
+    SCHEMAS,
+    exactly,
+    schema,
+    schema_for_event,
+    tool,
+    validation_errors,
+)
 
 EXAMPLES = sorted(SCHEMAS.glob("examples/*/*.out.json"))
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
@@ -54,7 +63,12 @@ def schema_errors(record: Record) -> list[str]:
     event = exactly(record.value)
     name = schema_for_event(event)
     named = [] if headers["ce_dataschema"] == schema(name)["$id"] else ["ce_dataschema names another schema"]
-    return named + validation_errors(name, event) + validation_errors("event", event) + validation_errors("headers", headers)
+    return (
+        named
+        + validation_errors(name, event)
+        + validation_errors("event", event)
+        + validation_errors("headers", headers)
+    )
 
 
 @pytest.mark.parametrize("name", ["events", "asyncapi", "page", "compatibility"])

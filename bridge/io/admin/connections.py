@@ -248,7 +248,10 @@ class AdminConnections:
     def _reserve_fds(self) -> None:
         """Keep a descriptor open for each client that is not there, and for those that have to go first."""
         with suppress(OSError):  # none is left now: it is tried again when the next client goes
-            while self._listeners and len(self._reserved_fds) + len(self._by_protocol) < CONNECTIONS_MAX + _CLOSING_MAX:
+            while (
+                self._listeners
+                and len(self._reserved_fds) + len(self._by_protocol) < CONNECTIONS_MAX + _CLOSING_MAX
+            ):
                 self._reserved_fds.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
 
 

@@ -11,7 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from bridge.core.printable import json_escaped
 from bridge.io.admin.aiohttp_server import SERVER_NAME, HttpServer
-from bridge.io.admin.connections import AdminConnections, RateLimiter, ConnectionState, bind_all
+from bridge.io.admin.connections import AdminConnections, ConnectionState, RateLimiter, bind_all
 from bridge.io.admin.hosts import is_allowed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -106,7 +106,9 @@ class Admin:
         endpoint = self._routes.get(request.path)
         if endpoint is None:
             if not is_allowed(request.headers.get("Host", ""), self._allowed_hosts):
-                return _json_response(421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", [])
+                return _json_response(
+                    421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", []
+                )
             return _json_response(404, "no such page; /livez, /readyz and /metrics are here", [])
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})

@@ -14,7 +14,7 @@ from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from bridge.io.dedup.refusals import error_code
+from bridge.io.dedup.redis_errors import error_code
 
 ExecuteCommand = Callable[..., Coroutine[Any, Any, bytes]]
 

@@ -24,10 +24,14 @@ class EntryStore(Protocol):
 class SpoolEntry:
     """One record in the spool. ``kept`` ends with None once it is durable, or with `Unavailable`."""
 
-    __slots__ = ("_spool", "_callback", "index", "durable", "segment")
+    __slots__ = ("_callback", "_spool", "durable", "index", "segment")
 
     def __init__(
-        self, spool: EntryStore, durable: "asyncio.Future[None]", segment: Segment | None = None, index: int = 0
+        self,
+        spool: EntryStore,
+        durable: "asyncio.Future[None]",
+        segment: Segment | None = None,
+        index: int = 0,
     ) -> None:
         self._spool = spool
         self._callback: Callable[[UnavailableError | None], None] | None = None

@@ -35,7 +35,7 @@ _PARTS_BYTES = 1 + 4 * 5  # msgpack's lengths: of the array, and of topic, key, 
 _RECORD_HEADER_BYTES = 1 + 2 * 5
 
 
-class CorruptFrameError(Exception):  # noqa: N818 - it says what happened
+class CorruptFrameError(Exception):
     """These bytes are not the frame that was written."""
 
 

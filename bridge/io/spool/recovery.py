@@ -9,9 +9,18 @@ from mmap import mmap
 from typing import NamedTuple
 
 from bridge.core.plural import counted
-from bridge.io.spool.folder import ACK, LOG, SpoolDirectory
-from bridge.io.spool.frames import ACK_BYTES, AckLog, UnsupportedFrame, CorruptRange, FrameRef, decode_acks, encode_seal, scan
-from bridge.io.spool.ledger import SpoolIndex
+from bridge.io.spool.directory import ACK, LOG, SpoolDirectory
+from bridge.io.spool.frames import (
+    ACK_BYTES,
+    AckLog,
+    CorruptRange,
+    FrameRef,
+    UnsupportedFrame,
+    decode_acks,
+    encode_seal,
+    scan,
+)
+from bridge.io.spool.index import SpoolIndex
 from bridge.io.spool.segment import ACKED, READY, Segment
 
 
@@ -85,7 +94,9 @@ class Recovery:
             return
         if acks is None:
             acks = AckLog(set())
-            self._on_corruption(Corruption("ack", f"{segment.name}.ack", detail="it is missing: its records repeat"))
+            self._on_corruption(
+                Corruption("ack", f"{segment.name}.ack", detail="it is missing: its records repeat")
+            )
         if not complete:
             segment.pins += 1  # what cannot be read now stands nowhere else
             self._on_corruption(Corruption("unreadable", f"{segment.name}.log"))
@@ -118,12 +129,18 @@ class Recovery:
         detail = f"{counted(len(unsupported), 'record')} of version {versions}: kept for the release of it"
         length = sum(found.length for found in unsupported)
         file = f"{segment.name}.log"
-        self._on_corruption(Corruption("version", file, unsupported[0].offset, length, detail, records=len(unsupported)))
+        self._on_corruption(
+            Corruption("version", file, unsupported[0].offset, length, detail, records=len(unsupported))
+        )
 
     def _seal(self, segment: Segment, sealed_length: int) -> None:
         if segment.size < sealed_length:
             missing_bytes = sealed_length - segment.size
-            self._on_corruption(Corruption("cut", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"))
+            self._on_corruption(
+                Corruption(
+                    "cut", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"
+                )
+            )
         if segment.size != sealed_length:
             with suppress(OSError):  # only a later cut of it between two records would go unseen
                 self._directory.append_acks(segment.name, encode_seal(segment.salt, segment.size))
@@ -131,9 +148,21 @@ class Recovery:
     def _quarantine(self, segment: Segment, corrupt_range: CorruptRange, max_bytes: int) -> None:
         kind = "tail" if corrupt_range.torn else "record"
         # Told before it is kept: a death in between tells it again rather than never.
-        self._on_corruption(Corruption(kind, f"{segment.name}.log", corrupt_range.offset, corrupt_range.length))
+        self._on_corruption(
+            Corruption(kind, f"{segment.name}.log", corrupt_range.offset, corrupt_range.length)
+        )
         try:
-            self.used_bytes += self._directory.quarantine(segment.name, corrupt_range.offset, corrupt_range.length, max_bytes - self.used_bytes)
+            self.used_bytes += self._directory.quarantine(
+                segment.name, corrupt_range.offset, corrupt_range.length, max_bytes - self.used_bytes
+            )
         except OSError as error:
             segment.pins += 1  # its log is the only place where these bytes stand
-            self._on_corruption(Corruption("not_kept_aside", f"{segment.name}.log", corrupt_range.offset, corrupt_range.length, str(error)))
+            self._on_corruption(
+                Corruption(
+                    "not_kept_aside",
+                    f"{segment.name}.log",
+                    corrupt_range.offset,
+                    corrupt_range.length,
+                    str(error),
+                )
+            )

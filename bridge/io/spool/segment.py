@@ -17,8 +17,22 @@ class Segment:
     """
 
     __slots__ = (
-        "_first_live", "acks", "durable", "key_hashes", "live", "lengths", "name", "number", "offsets", "pins",
-        "put_ms", "reserved", "salt", "size", "states", "topics",
+        "_first_live",
+        "acks",
+        "durable",
+        "key_hashes",
+        "lengths",
+        "live",
+        "name",
+        "number",
+        "offsets",
+        "pins",
+        "put_ms",
+        "reserved",
+        "salt",
+        "size",
+        "states",
+        "topics",
     )  # fmt: skip
 
     def __init__(self, number: int, salt: bytes) -> None:

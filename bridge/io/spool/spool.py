@@ -13,23 +13,33 @@ from pathlib import Path
 
 import structlog
 
+from bridge.aio.supervisor import supervise
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
-from bridge.io.spool.commits import GroupCommit
+from bridge.io.spool.directory import SpoolDirectory, SpoolLockedError
 from bridge.io.spool.entry import SpoolEntry
-from bridge.io.spool.folder import SpoolDirectory, SpoolLockedError
-from bridge.io.spool.frames import ACK_BYTES, FRAME_HEADER_BYTES, CorruptFrameError, FrameRef, body_bound, encode_body, encode_frame
-from bridge.io.spool.ledger import ReadSelection, Skip
+from bridge.io.spool.frames import (
+    ACK_BYTES,
+    FRAME_HEADER_BYTES,
+    CorruptFrameError,
+    FrameRef,
+    body_bound,
+    encode_body,
+    encode_frame,
+)
+from bridge.io.spool.group_commit import GroupCommit
+from bridge.io.spool.index import ReadSelection, Skip
+from bridge.io.spool.quota import DiskQuota, SpoolLimits
 from bridge.io.spool.recovery import Corruption, Recovery
-from bridge.io.spool.room import SpoolLimits, DiskQuota
 from bridge.io.spool.segment import PENDING, READY, Segment
 from bridge.io.spool.writer import FramePosition, SegmentWriter, read_frames
-from bridge.telemetry import Telemetry
-from bridge.tending import supervise
+from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_FRAME_OVERHEAD = FRAME_HEADER_BYTES + 3 * ACK_BYTES  # what a record takes beside its body, where it begins a segment
+_FRAME_OVERHEAD = (
+    FRAME_HEADER_BYTES + 3 * ACK_BYTES
+)  # what a record takes beside its body, where it begins a segment
 _HEADERS_ESTIMATE = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
 _TRANSIENT_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
@@ -42,7 +52,9 @@ _EXPECTED_KINDS = frozenset({"tail", "ack"})  # what a death may leave behind
 class Spool:
     """A folder of segments. ``now_ms`` is the wall clock in unix milliseconds."""
 
-    def __init__(self, path: Path, limits: SpoolLimits, telemetry: Telemetry, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, path: Path, limits: SpoolLimits, telemetry: Telemetry, now_ms: Callable[[], int]
+    ) -> None:
         self._limits = limits
         self._telemetry = telemetry
         self._now_ms = now_ms
@@ -110,7 +122,9 @@ class Spool:
             self._maintenance.cancel()
             await asyncio.wait((self._maintenance,), timeout=seconds)
         self._quota.close()
-        if await self._group_commit.stop(seconds):  # else the lock goes with the process, after the last write
+        if await self._group_commit.stop(
+            seconds
+        ):  # else the lock goes with the process, after the last write
             self._directory.unlock()
         self._reader.shutdown(wait=False)
 
@@ -181,7 +195,9 @@ class Spool:
                 positions = [_position_of(*leased) for leased in selection.positions]
                 if not positions:
                     return []
-                found = await self._loop.run_in_executor(self._reader, read_frames, self._directory, positions)
+                found = await self._loop.run_in_executor(
+                    self._reader, read_frames, self._directory, positions
+                )
             except BaseException:
                 selection.release()
                 raise
@@ -196,7 +212,11 @@ class Spool:
 
     def _reason_to_refuse(self, size: int) -> str:
         # Behind a job that does not end, what is put would gather in memory for as long as that lasts.
-        return _STALLED_REASON if self._group_commit.stalled(self._limits.stalled_s) else self._quota.reason_to_refuse(size)
+        return (
+            _STALLED_REASON
+            if self._group_commit.stalled(self._limits.stalled_s)
+            else self._quota.reason_to_refuse(size)
+        )
 
     def _classify(
         self, positions: list[FramePosition], results: list[Record | CorruptFrameError | OSError]
@@ -204,7 +224,9 @@ class Spool:
         read: list[tuple[SpoolEntry, Record]] = []
         for at, (position, record) in enumerate(zip(positions, results, strict=True)):
             if isinstance(record, Record):
-                read.append((SpoolEntry(self, self._already_durable, position.segment, position.index), record))
+                read.append(
+                    (SpoolEntry(self, self._already_durable, position.segment, position.index), record)
+                )
             elif isinstance(record, CorruptFrameError):
                 self._quarantine(position, str(record))
             elif not self._give_up_reading(position, record):

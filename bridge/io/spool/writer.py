@@ -14,9 +14,16 @@ from operator import attrgetter
 from msgspec import Struct, field
 
 from bridge.core.event import Record
+from bridge.io.spool.directory import LOG, SpoolDirectory, open_regular, write
 from bridge.io.spool.entry import SpoolEntry
-from bridge.io.spool.folder import LOG, SpoolDirectory, open_regular, write
-from bridge.io.spool.frames import ACK_BYTES, CorruptFrameError, encode_ack, encode_done, decode_frame, encode_seal
+from bridge.io.spool.frames import (
+    ACK_BYTES,
+    CorruptFrameError,
+    decode_frame,
+    encode_ack,
+    encode_done,
+    encode_seal,
+)
 from bridge.io.spool.segment import Segment
 
 
@@ -159,7 +166,9 @@ class SegmentWriter:
 
     def _quarantine(self, position: FramePosition) -> str:
         try:
-            self._directory.quarantine(position.segment.name, position.offset, position.length, position.length)
+            self._directory.quarantine(
+                position.segment.name, position.offset, position.length, position.length
+            )
         except OSError as error:
             return str(error)
         return ""
@@ -183,7 +192,9 @@ class SegmentWriter:
         return True
 
 
-def read_frames(directory: SpoolDirectory, positions: Sequence[FramePosition]) -> list[Record | CorruptFrameError | OSError]:
+def read_frames(
+    directory: SpoolDirectory, positions: Sequence[FramePosition]
+) -> list[Record | CorruptFrameError | OSError]:
     """Read the frames at ``places``, which are in order. Done by the reader's thread, beside the writer's."""
     found: list[Record | CorruptFrameError | OSError] = []
     for segment, group in groupby(positions, attrgetter("segment")):
@@ -205,7 +216,11 @@ def _read_range(log: int, positions: list[FramePosition]) -> list[Record | Corru
         data = os.pread(log, positions[-1].offset + positions[-1].length - start, start)
     except OSError as error:
         # A block that cannot be read takes no neighbours with it.
-        return [error] if len(positions) == 1 else [found for position in positions for found in _read_range(log, [position])]
+        return (
+            [error]
+            if len(positions) == 1
+            else [found for position in positions for found in _read_range(log, [position])]
+        )
     view = memoryview(data)
     return [_try_decode(view[p.offset - start :][: p.length], p.segment.salt) for p in positions]
 

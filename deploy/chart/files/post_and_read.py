@@ -17,7 +17,7 @@ import urllib.request
 
 from bridge.cli.watch import watching
 from bridge.core.application import Application
-from bridge.links import kafka_options
+from bridge.io.kafka.client import kafka_options
 from bridge.settings import Settings, load
 
 WITHIN_S = 60

@@ -19,7 +19,7 @@ from tests.journey.chaos.run import Found, Plan
 from tests.journey.chaos.vendor import Load
 from tests.journey.places import Place
 from tests.rig.kafka import RealKafka
-from tests.rig.kafka_set import KafkaCluster
+from tests.rig.kafka_cluster import KafkaCluster
 from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 

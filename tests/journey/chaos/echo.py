@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tests.journey.chaos.bodies import body_of
 from tests.journey.chaos.ledger import Kind, Ledger, Notice
 from tests.journey.chaos.vendor import send_once
-from tests.rig.lines import ConnectionPool
+from tests.rig.connection_pool import ConnectionPool
 
 AT_ONCE = 50
 

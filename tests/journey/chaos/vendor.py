@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from tests.journey.chaos.bodies import body_of
 from tests.journey.chaos.ledger import Kind, Ledger, Notice, Send
 from tests.journey.senders import VENDOR_SENDS, VENDOR_WAITS_S
-from tests.rig.lines import ConnectionPool
+from tests.rig.connection_pool import ConnectionPool
 
 TICK_S = 0.01
 AT_ONCE_MAX = 8_000

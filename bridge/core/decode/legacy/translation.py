@@ -1,0 +1,157 @@
+"""The way in: a legacy type and its ``data``, as the 3.0 format would have said it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from bridge.core.decode.legacy.apply import MappingReport, apply, deep_merge, format_path
+from bridge.core.decode.legacy.event_types import LEGACY_TYPES
+from bridge.core.decode.legacy.rules import LegacyType, MapObjects, Rule
+from bridge.core.decode.legacy.unmapped import SubtaskResult, UnmappedPart, find_results
+
+_NUMBER = re.compile("-?[0-9]+")
+_DATA = "data"
+_CONTAINER_TYPES = {dict, list}
+
+
+class Translation(Struct, frozen=True, kw_only=True):
+    """A legacy notification in the 3.0 shape.
+
+    ``known`` is False for types without a successor: their ``payload`` is the data itself, and only they have
+    ``task_id`` and ``file_id``. ``unmapped`` are the paths of keys without a row, ``misfit`` tells that
+    a value could not be mapped. ``own_code`` and ``own_message`` are the notification's own result where the
+    3.0 shape has no place for it, ``results`` are those of its subtasks where it has none.
+    """
+
+    type: str
+    known: bool
+    payload: dict[str, Any]
+    task_id: str = ""
+    file_id: str = ""
+    unknown_paths: tuple[str, ...] = ()
+    nonconforming: bool = False
+    top_level_code: int | str | None = None
+    top_level_message: str = ""
+    results: tuple[SubtaskResult, ...] = ()
+
+
+def translate(event_type: str, data: dict[str, Any]) -> Translation:
+    """Translate one notification; ``data`` is left as it is. Any JSON object gives a translation."""
+    legacy_type = LEGACY_TYPES.get(event_type)
+    if legacy_type is not None:
+        return _translate_known(legacy_type, data)
+    code = _code(data, "status", "errCode")
+    return Translation(
+        type=event_type,
+        known=False,
+        payload=data,
+        task_id=_id_text(data, "vodTaskId", "TaskId"),
+        file_id=_id_text(data, "fileId", "FileId"),
+        top_level_code=code,
+        top_level_message=_message(data, code),
+        results=tuple(_nested_results(data)),
+    )
+
+
+def _translate_known(legacy_type: LegacyType, data: Mapping[str, Any]) -> Translation:
+    report = MappingReport()
+    payload = apply(legacy_type.table, data, _DATA, report)
+    if legacy_type.constants:
+        payload = deep_merge(payload, legacy_type.constants)
+    has_status_field = legacy_type.table.rows.get("status") is not None
+    code = None if has_status_field else _code(data, "status")
+    if legacy_type.fold_status_into:
+        report.nonconforming |= code is None and data.get("status") is not None
+        _fold_status(payload, legacy_type.fold_status_into, code)
+    results = tuple(_unmapped_results(legacy_type, data, report)) if report.unmapped_members else ()
+    return Translation(
+        type=legacy_type.type,
+        known=True,
+        payload=payload,
+        unknown_paths=tuple(report.unknown_paths),
+        results=results,
+        nonconforming=report.nonconforming,
+        top_level_code=code,
+        top_level_message=_message(data, code),
+    )
+
+
+def _unmapped_results(
+    legacy_type: LegacyType, data: Mapping[str, Any], report: MappingReport
+) -> Iterator[SubtaskResult]:
+    """Give the results of the subtasks that have no place in the payload."""
+    for path, members in report.unmapped_members:
+        if path == _DATA:  # whose own result is `own_code`
+            yield from _nested_results(members)
+        else:
+            is_element = type(path) is tuple and type(path[1]) is int
+            position = _position(legacy_type.table.rows, data, path) if is_element else ""
+            yield from find_results(
+                UnmappedPart(position or format_path(path), format_path(path), members, is_element)
+            )
+
+
+def _nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
+    """Give the results in the objects and arrays among the members of ``data``."""
+    for key, value in members.items():
+        if type(value) in _CONTAINER_TYPES:
+            path = f"{_DATA}.{key}"
+            yield from find_results(UnmappedPart(path, path, value))
+
+
+def _position(rows: Mapping[str, Rule], data: Mapping[str, Any], path: Any) -> str:  # noqa: ANN401 - a path
+    """Spell where a 3.0 body would hold the result of an element of a list in ``data``; empty for others.
+
+    The element itself has its position in the payload; its task has one where 3.0 has a field for the kind.
+    """
+    (holder, key), index = path
+    rule = rows.get(key) if holder == _DATA else None
+    if not isinstance(rule, MapObjects):
+        return ""
+    element = data[key][index]
+    kind = element.get("Type") or element.get("taskType")
+    task = f"{kind}Task".replace(".", "")
+    position = f"{rule.to}[{index}]"
+    return f"{position}.{task}" if task in rule.table.struct.__struct_fields__ else position
+
+
+def _fold_status(payload: dict[str, Any], name: str, code: int | str | None) -> None:
+    """Give the code of all to each element that has none of its own."""
+    elements = payload.get(name)
+    if code is not None and isinstance(elements, list):
+        code_only = {"ErrCode": code}  # one for all that have nothing else: they may be a million
+        payload[name] = [
+            (element | code_only if element else code_only)
+            if isinstance(element, dict) and element.get("ErrCode") is None
+            else element
+            for element in elements
+        ]
+
+
+def _code(data: Mapping[str, object], *keys: str) -> int | str | None:
+    """Read the notification's own code. Words like PROCESSING are none: they tell no result."""
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and _NUMBER.fullmatch(value):
+            return value
+    return None
+
+
+def _message(data: Mapping[str, object], code: int | str | None) -> str:
+    message = data.get("message")
+    return message if code is not None and isinstance(message, str) else ""
+
+
+def _id_text(data: Mapping[str, object], *keys: str) -> str:
+    """Read an id: the first text that is not empty, or an integer's digits."""
+    for key in keys:
+        value = data.get(key)
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return ""

@@ -1,0 +1,120 @@
+"""What the catalogue says of a payload, as shapes, and the structs that are derived from it on first use.
+
+A strict struct refuses what is not in the catalogue, the others let keys of a later one pass. What is done
+with them is told in `conformance`.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from types import NoneType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from bridge.core import payloads
+
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
+# msgspec cannot bound above 2**63 - 1: what lies between is left to the walk.
+_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+# What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
+# So nobody needs to look first whether it is there.
+_PROBED_FIELDS = (
+    "TaskId",
+    "CastId",
+    "Status",
+    "SessionId",
+    "SessionContext",
+    "ErrCode",
+    "ErrCodeExt",
+    "Message",
+)
+
+
+class FieldSchema(Struct, frozen=True):
+    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only.
+
+    A value of the type ``passes`` fits as it is, unless it is an integer of more than 64 bits.
+    """
+
+    type: type
+    is_array: bool = False
+    schema: "ObjectSchema | None" = None
+    accepts: Any = None
+
+
+class ObjectSchema(Struct, frozen=True):
+    """What the catalogue says of an object: its keys, and its strict twin."""
+
+    struct: type[Struct]
+    fields: Mapping[str, FieldSchema]
+    strict: type[Struct]
+    flattens: bool
+
+
+@cache
+def schema_of(struct: type[Struct]) -> ObjectSchema:
+    """Draw the shape of a generated struct."""
+    kinds = {name: _field_schema(hint) for name, hint in get_type_hints(struct).items()}
+    types = {name: _field_type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
+    return ObjectSchema(struct, kinds, _derive(struct, types), flattens=struct is payloads.MediaBasicInfo)
+
+
+# How far down `result` looks below a result set: at its elements, and at the objects in them.
+_LEVELS_READ = 2
+
+
+@cache
+def relaxed_struct(struct: type[Struct], results: tuple[str, ...]) -> type[Struct]:
+    """Derive the struct that refuses unknown keys only where they could say how the event ended."""
+    types = {
+        name: _field_type(kind, partial(_nested_known_keys_struct, _LEVELS_READ if name in results else 0))
+        for name, kind in schema_of(struct).fields.items()
+    }
+    return _derive(struct, types)
+
+
+def _nested_known_keys_struct(levels: int, shape: ObjectSchema) -> type[Struct]:
+    return known_keys_struct(shape.struct, levels)
+
+
+@cache
+def known_keys_struct(struct: type[Struct], levels: int) -> type[Struct]:
+    """Derive the struct that checks the known keys; unknown ones it refuses only so many levels down."""
+    shape = schema_of(struct)
+    nested_struct = partial(_nested_known_keys_struct, max(0, levels - 1))
+    types = {name: _field_type(kind, nested_struct) for name, kind in shape.fields.items()}
+    if shape.flattens:  # an object there is the walk's to join
+        types["MediaBasicInfo"] = str | int | float | bool | list[Any]
+    return _derive(struct, types, forbid_unknown=levels > 0)
+
+
+def _derive(struct: type[Struct], types: Mapping[str, Any], *, forbid_unknown: bool = True) -> type[Struct]:
+    return msgspec.defstruct(
+        struct.__name__,
+        [(name, one | None, None) for name, one in types.items()],
+        forbid_unknown_fields=forbid_unknown,
+        omit_defaults=True,
+        kw_only=True,
+        gc=False,
+        namespace={name: None for name in _PROBED_FIELDS if name not in types},
+    )
+
+
+def _field_schema(hint: Any) -> FieldSchema:  # noqa: ANN401 - a type as annotations spell it
+    plain = [one for one in get_args(hint) if one is not NoneType] or [hint]
+    if len(plain) > 1:
+        return FieldSchema(float, accepts=float)  # int | float: every integer is a number
+    if get_origin(plain[0]) is list:
+        element = _field_schema(get_args(plain[0])[0])
+        return FieldSchema(element.type, is_array=True, schema=element.schema)  # nothing passes unseen
+    if issubclass(plain[0], Struct):
+        return FieldSchema(dict, schema=schema_of(plain[0]))
+    return FieldSchema(plain[0], accepts=plain[0])
+
+
+def _field_type(kind: FieldSchema, struct_of: Callable[[ObjectSchema], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
+    plain = {int: _Integer, float: _Integer | float}
+    one: Any = struct_of(kind.schema) if kind.schema else plain.get(kind.type, kind.type)
+    return list[one] if kind.is_array else one

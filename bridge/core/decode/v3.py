@@ -1,0 +1,138 @@
+"""A 3.0 body: which type it is of, which sibling holds the payload, what stands beside it (§2, §3.1).
+
+Only the envelope is judged here; the payload is for `conformance`, what the codes say for `result`.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Raw
+from msgspec.json import encode
+
+from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, EVENT_TYPES, UNKNOWN_TYPE, EventType
+from bridge.core.decode.decoded import DecodedBody
+from bridge.core.decode.json_values import canonical, decode, is_null, is_object
+from bridge.core.decode.normalize import decode_strict, normalize
+from bridge.core.outcome import Reason, RejectedError
+
+Members = Mapping[str, Raw]
+
+# Where the payload stands, and what had to be assumed to find it.
+_PayloadLocation = tuple[str, tuple[str, ...]]
+
+# How a body begins, up to its payload, where it is nothing but the type and the payload: as nearly all are.
+_PREFIXES: Mapping[bytes, EventType] = {
+    b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in EVENT_TYPES
+}
+
+_SUFFIX = b"}}"  # of the payload and the body
+
+
+def decode_fast(body: bytes) -> DecodedBody | None:
+    """Read in one go a body that is just as the catalogue says; None where it takes the long way.
+
+    Between such a beginning and the last brace there is one whole object, so there is no other member; and of
+    what is in it nothing was passed over, so it needs no other look. The long way sees the same.
+    """
+    start = body.find(b"{", 1)
+    row = _PREFIXES.get(body[:start])
+    if row is None or not body.endswith(_SUFFIX):
+        return None
+    payload = Raw(memoryview(body)[start:-1])  # not a copy, which would be held beside the body
+    value = decode_strict(payload, row)
+    if value is None:
+        return None
+    return DecodedBody("v3", row.name, True, row, value, payload, encode(value))  # noqa: FBT003 - known
+
+
+def read(members: Members, name: str) -> DecodedBody:
+    """Read a body whose EventType is ``name``; empty where it has none."""
+    row = BY_NAME.get(name)
+    if row is not None:
+        key, repairs = _find_payload(members, row)
+        if name != row.name:
+            repairs = (f"{name}: alias of {row.name}", *repairs)
+    elif name:
+        row, key, repairs = UNKNOWN_TYPE, _only_object(members), ()
+    else:
+        row, key, repairs = _infer_type(members)
+    normalized = normalize(members[key], row)
+    extra_members = _extra_members(members, key)
+    return DecodedBody(  # in the fields' order, as everything that is made for each event
+        "v3",
+        row.name or name,
+        row is not UNKNOWN_TYPE,
+        row,
+        normalized.value,
+        normalized.payload,
+        canonical({key: Raw(normalized.content), **extra_members}) if extra_members else normalized.content,
+        repairs + normalized.repairs,
+        normalized.repairs_more,
+        normalized.nonconforming,
+        bool(extra_members),
+    )
+
+
+def _find_payload(members: Members, row: EventType) -> _PayloadLocation:
+    """Find the payload of a known type: its own sibling, an alias, or the only one that looks like it."""
+    field = row.field
+    if field in members and is_object(members[field]):
+        return field, ()
+    for field in row.field_aliases:
+        if field in members and is_object(members[field]):
+            return field, _alias_repair(row, field)
+    objects = _objects(members)
+    if any(key in BY_PAYLOAD_FIELD for key in objects):
+        raise RejectedError(Reason.CONFLICT, f"an EventType {row.name} with the payload of another one")
+    if len(objects) == 1 and _shares_keys(members[objects[0]], row):
+        return objects[0], (f"{objects[0]}: read as {row.field}",)
+    raise RejectedError(Reason.NO_PAYLOAD, f"an EventType {row.name} without its {row.field}")
+
+
+def _infer_type(members: Members) -> tuple[EventType, str, tuple[str, ...]]:
+    """Find the payload of a body without an EventType: its only known sibling tells the type."""
+    fields = [key for key in _objects(members) if key in BY_PAYLOAD_FIELD]
+    if len(fields) != 1:
+        raise RejectedError(Reason.NOT_AN_EVENT, "neither an EventType nor exactly one sibling that tells it")
+    row = BY_PAYLOAD_FIELD[fields[0]]
+    return row, fields[0], ("EventType: missing", *_alias_repair(row, fields[0]))
+
+
+def _only_object(members: Members) -> str:
+    """Find the payload of an unknown type: its only object."""
+    objects = _objects(members)
+    if len(objects) != 1:
+        raise RejectedError(
+            Reason.NO_PAYLOAD, f"an unknown EventType with {len(objects)} objects instead of one"
+        )
+    return objects[0]
+
+
+def _objects(members: Members) -> list[str]:
+    return [key for key, raw in members.items() if is_object(raw)]
+
+
+def _alias_repair(row: EventType, field: str) -> tuple[str, ...]:
+    return () if field == row.field else (f"{field}: alias of {row.field}",)
+
+
+# Words that other products' events have as well (§9): they tell nothing of a type.
+_COMMON_KEYS = frozenset(
+    {"ErrCode", "ErrCodeExt", "Message", "Status", "Code", "Data", "FileId", "TaskId", "RequestId"}
+)
+
+
+def _shares_keys(raw: Raw, row: EventType) -> bool:
+    """Whether an object shares a key with the type's payload that is not one of the common words."""
+    keys = msgspec.json.decode(raw, type=dict[str, Raw])
+    names = {key[:1].upper() + key[1:] for key in keys} if row.lower_camel else keys.keys()
+    return not _COMMON_KEYS.issuperset(names & set(row.struct.__struct_fields__))
+
+
+def _extra_members(members: Members, key: str) -> dict[str, Raw]:
+    """Take what else at the top has a value, in its canonical spelling."""
+    return {
+        name: Raw(canonical(decode(raw)))
+        for name, raw in members.items()
+        if not is_null(raw) and name not in (key, "EventType")
+    }

@@ -1,0 +1,1 @@
+"""What happens to one delivery: decode, claim, publish or spool, commit, answer."""

@@ -1,0 +1,276 @@
+"""Where a record becomes durable: in Kafka, or in the spool while Kafka does not take it.
+
+Nothing here knows Kafka's client or the disk: what it needs of them stands in `Producer` and `Store`. The way
+back, from the spool to Kafka, is told in `drain`.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct, field
+
+from bridge.aio.promise import Promise
+from bridge.core.event import Record
+from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
+from bridge.delivery.key_order import KeyOrder
+
+
+class SendHandle(Protocol):
+    """A record on its way to Kafka."""
+
+    def withdraw(self) -> bool:
+        """Take the record back; False where it may be written all the same."""
+
+
+class DeliveryCallbacks(Protocol):
+    """Who sent a record, and is told what becomes of it: its end, once, by one of the first three."""
+
+    def on_delivered(self) -> None:
+        """Kafka has it."""
+
+    def on_failed(self, error: UnavailableError | RejectedError) -> None:
+        """Kafka does not have it and will not."""
+
+    def on_indeterminate(self) -> bool:
+        """Nobody will ever know. True: it is kept elsewhere; else it is sent again."""
+
+    def on_stalled(self) -> bool:
+        """Nothing is heard of it, or it does not leave; its end may come yet. False: it is kept nowhere."""
+
+
+class Publisher(Protocol):
+    """What writes to Kafka, in the order given, key by key."""
+
+    @property
+    def accepting(self) -> bool:
+        """Whether records are taken now."""
+
+    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle | None:
+        """Send ``record`` if it leaves now."""
+
+    def divert_earlier(self, record: Record) -> None:
+        """Tell those that went before ``record``, which now goes elsewhere, that they are stuck."""
+
+    def send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle:
+        """Send ``record``, however long it has to wait; raises `Unavailable` where there is no room."""
+
+
+class SpoolHandle(Protocol):
+    """A record in the spool."""
+
+    def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
+        """Call ``then`` in the moment in which it is durable, or known not to become so."""
+
+    def make_available(self) -> None:
+        """Let it be drained: Kafka does not have it, or nobody will ever know."""
+
+    def remove(self) -> None:
+        """Let it go: it is in Kafka."""
+
+
+class SpoolStore(Protocol):
+    """What keeps records on disk, in the order given."""
+
+    def accepts_size(self, size: int) -> bool:
+        """Whether a record of so many bytes would be tried."""
+
+    def accepts(self, record: Record) -> bool:
+        """Whether `put` would try ``record`` now."""
+
+    def has_pending(self, record: Record) -> bool:
+        """Whether anything of its key waits there: what comes later must wait behind it."""
+
+    def append(self, record: Record, *, pending: bool = False) -> SpoolHandle:
+        """Keep ``record``; a pending one is not drained, because Kafka may have it."""
+
+
+_SPOOL_FULL_FOR_KEY = UnavailableError("the spool has no room for it behind others of its key")
+_KEY_IN_SPOOL = UnavailableError("the spool does not take what comes behind others of its key")
+_EARLIER_FAILED = UnavailableError("an earlier record of its key is not durable")
+
+
+class PendingWrite(Struct, eq=False):
+    """One record until it is durable: ``durable`` ends with how, or with `Unavailable` or `Rejected`.
+
+    It may be in Kafka's producer and in the spool at once: whichever ends first decides.
+    """
+
+    _writer: "DurableWriter"
+    _record: Record
+    _send_handle: SendHandle | None = None
+    _entry: SpoolHandle | None = None
+    _unspooled: bool = False
+    number: int = 0
+    durable: Promise[DeliveryOutcome] = field(default_factory=Promise)
+
+    def start(self) -> None:
+        """Set out: to Kafka where it takes the record now, else to the spool."""
+        writer, record = self._writer, self._record
+        # What came earlier of this key is in the spool: past it, the order would be lost.
+        if not writer.spool.has_pending(record):
+            self._send_handle = writer.publisher.try_send(record, self)
+            if self._send_handle is None and writer.spool.accepts(record):
+                # What came earlier of this key waits for Kafka: in the spool it must stand before this one.
+                writer.publisher.divert_earlier(record)
+        if self._send_handle is None and not self._try_spool():
+            self._send_when_possible()
+
+    def withdraw(self) -> bool:
+        """Take the record back; False where it may become durable all the same."""
+        if self.durable.done() or self._entry is not None:
+            return False
+        if self._send_handle is None or not self._send_handle.withdraw():
+            return False
+        self._finish(UnavailableError("withdrawn"))
+        return True
+
+    # What the producer tells
+
+    def on_delivered(self) -> None:
+        """Kafka has it: the spool need not."""
+        self._send_handle = None
+        if self._unspooled:
+            self._set_unspooled(unspooled=False)
+        if self._entry is not None:
+            self._entry.remove()
+        if not self.durable.done():
+            self.durable.set_result(DeliveryOutcome.PUBLISHED)
+
+    def on_failed(self, error: UnavailableError | RejectedError) -> None:
+        """Kafka does not have it: the spool does, or is asked to, unless it will never be taken."""
+        self._send_handle = None
+        if self._entry is not None:
+            self._entry.make_available()
+        elif isinstance(error, RejectedError):
+            self._finish(error)
+        elif not self._try_spool():
+            self._fail(error)
+
+    def on_indeterminate(self) -> bool:
+        """Nobody will ever know whether Kafka has it: drained from the spool, it may stand there twice."""
+        if self._entry is not None:
+            self._send_handle = None
+            self._entry.make_available()
+            return True
+        if not self._writer.spool.has_pending(self._record):
+            return False
+        # Sent again, it would overtake those of its key that are in the spool.
+        self._send_handle = None
+        if not self._try_spool():
+            self._fail(_SPOOL_FULL_FOR_KEY)
+        return True
+
+    def on_stalled(self) -> bool:
+        """Keep it in the spool as well, or instead where it has not reached the producer."""
+        if self._entry is not None:
+            return True
+        writer = self._writer
+        if (
+            writer.order.has_failed(self._record)
+            and self._send_handle is not None
+            and self._send_handle.withdraw()
+        ):
+            self._fail(_EARLIER_FAILED)
+            return True
+        if writer.order.is_behind_unspooled(self, self._record):
+            self._set_unspooled(unspooled=True)
+            return False
+        if writer.spool.accepts(self._record):
+            withdrawn = self._send_handle is not None and self._send_handle.withdraw()
+            if withdrawn:
+                self._send_handle = None
+            self._set_unspooled(unspooled=False)
+            self._append(pending=not withdrawn)
+            return self._entry is not None
+        if (
+            writer.spool.has_pending(self._record)
+            and self._send_handle is not None
+            and self._send_handle.withdraw()
+        ):
+            # Left where it is, it would overtake those of its key that are in the spool.
+            self._fail(_SPOOL_FULL_FOR_KEY)
+            return True
+        self._set_unspooled(unspooled=True)
+        return False
+
+    # What the spool tells
+
+    def _try_spool(self) -> bool:
+        """Ask the spool to keep it; False where it does not take it."""
+        writer, record = self._writer, self._record
+        behind = writer.order.has_failed(record) or writer.order.is_behind_unspooled(self, record)
+        if behind or not writer.spool.accepts(record):
+            return False
+        self._set_unspooled(unspooled=False)
+        self._append()
+        return True
+
+    def _set_unspooled(self, *, unspooled: bool) -> None:
+        """Note whether nothing but the producer has it although the spool was asked."""
+        if unspooled != self._unspooled:
+            self._unspooled = unspooled
+            self._writer.order.note_unspooled(self, self._record, unspooled=unspooled)
+
+    def _append(self, *, pending: bool = False) -> None:
+        self._writer.order.assign_number(self)
+        self._entry = self._writer.spool.append(self._record, pending=pending)
+        self._entry.on_durable(self._on_spooled)
+
+    def _on_spooled(self, error: UnavailableError | None) -> None:
+        if error is None:
+            # From here on it may be told: whatever becomes of this process, it is on the disk.
+            self._finish(DeliveryOutcome.SPOOLED)
+            return
+        self._entry = None
+        if self._send_handle is None:
+            self._send_when_possible()
+        else:
+            self._set_unspooled(unspooled=True)
+
+    def _send_when_possible(self) -> None:
+        """Wait for Kafka: nothing else takes the record. Behind others of its key it must not."""
+        if self.durable.done():
+            return
+        failed = self._writer.order.has_failed(self._record)
+        if failed or self._writer.spool.has_pending(self._record):
+            self._fail(_EARLIER_FAILED if failed else _KEY_IN_SPOOL)
+            return
+        try:
+            self._send_handle = self._writer.publisher.send(self._record, self)
+        except UnavailableError as error:
+            self._fail(error)
+
+    def _fail(self, error: UnavailableError) -> None:
+        self._writer.order.note_failure(self._record)
+        self._finish(error)
+
+    def _finish(self, outcome: DeliveryOutcome | UnavailableError | RejectedError) -> None:
+        if isinstance(outcome, Exception):
+            self._send_handle = None
+            self._set_unspooled(unspooled=False)
+        if self.durable.done():
+            return
+        if isinstance(outcome, Exception):
+            self.durable.set_exception(outcome)
+        else:
+            self.durable.set_result(outcome)
+
+
+class DurableWriter:
+    """Makes records durable, in the order given, key by key."""
+
+    def __init__(self, publisher: Publisher, spool: SpoolStore) -> None:
+        self.publisher = publisher
+        self.spool = spool
+        self.order = KeyOrder()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether records become durable at once."""
+        return self.publisher.accepting or self.spool.accepts_size(0)
+
+    def send(self, record: Record) -> PendingWrite:
+        """Set ``record`` on its way to where it is durable."""
+        write = PendingWrite(self, record)
+        write.start()
+        return write

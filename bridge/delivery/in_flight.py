@@ -1,0 +1,217 @@
+"""What is under way in this process.
+
+A journey begins when a delivery asks for an occurrence. Once its record is sent it goes on by itself, and
+ends when its event is durable and remembered, or will not be. Others of the same occurrence wait for it
+here instead of asking the memory. Nothing here knows Redis (what it needs of it stands in `Memory`) or Kafka.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
+
+from bridge.aio.inline_task import wait
+from bridge.aio.promise import Promise
+from bridge.aio.supervisor import supervise
+from bridge.core.claim import Claim, ClaimStatus
+from bridge.core.outcome import DeliveryOutcome, UnavailableError
+from bridge.delivery.hold import HoldLimiter, HoldPolicy
+from bridge.observability.telemetry import Telemetry
+
+D = TypeVar("D")
+
+# Checked, or known to be unchecked: the event is published.
+_PUBLISHABLE = (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE)
+
+
+class DedupStore(Protocol):
+    """What remembers occurrences. It answers always, and in time."""
+
+    def claim(self, claim: Claim) -> Promise[Claim]:
+        """Ask for an occurrence."""
+
+    def commit(self, claim: Claim) -> Promise[bool]:
+        """Remember that the event is durable; tells whether that was heard."""
+
+    def release(self, claim: Claim) -> Promise[bool]:
+        """Let the next one try; tells whether that was heard."""
+
+    async def renew(self, claims: Iterable[Claim]) -> None:
+        """Keep the claims of an owner that still works."""
+
+
+class InFlightEvent(Struct, eq=False):
+    """One occurrence under way. ``ended`` tells whether its event became durable.
+
+    ``claim`` is the question it began with, and then the memory's answer; ``ours`` tells that the memory
+    holds it for us, ``landed`` when it was known what became of its record, ``durable`` that it is kept;
+    times are monotonic seconds.
+    """
+
+    claim: Claim
+    started_at: float
+    lease_held: bool = False
+    sent_at: float = 0.0
+    durable: bool = False
+    done: Promise[bool] = field(default_factory=Promise)
+
+
+class InFlightRegistry(Generic[D]):
+    """All journeys under way in this process, by the key of their occurrence.
+
+    ``on_failure`` is called with a delivery in the moment in which its record is known not to be durable.
+    """
+
+    def __init__(
+        self,
+        dedup: DedupStore,
+        hold: HoldLimiter,
+        policy: HoldPolicy,
+        telemetry: Telemetry,
+        on_failure: Callable[[D], None],
+    ) -> None:
+        self._on_failure = on_failure
+        self._dedup = dedup
+        self._hold = hold
+        self._policy = policy
+        self._telemetry = telemetry
+        self._by_key: dict[str, InFlightEvent] = {}
+        self._latest_by_group: dict[str, str] = {}
+        self._renewer: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def start(self) -> None:
+        """Begin to keep the claims of what is under way."""
+        self._renewer = asyncio.create_task(supervise(self._renew_leases, self._telemetry))
+
+    async def stop(self, seconds: float) -> None:
+        """Wait for what is under way, for at most ``seconds``."""
+        if self._by_key:
+            ended = [in_flight.done.as_future() for in_flight in self._by_key.values()]
+            await asyncio.wait(ended, timeout=max(0.0, seconds))
+        if self._renewer is not None:
+            self._renewer.cancel()
+
+    async def claim_or_join(
+        self, request: Claim, deadline: float, size: int
+    ) -> tuple[Claim, InFlightEvent | None]:
+        """Ask until the occurrence is ours, with its journey, or known to be durable, without one.
+
+        Raises `Unavailable` at ``deadline`` (monotonic). ``size`` is what is held meanwhile, in bytes.
+        """
+        while True:
+            other = self._find(request)
+            if other is None:
+                in_flight = self._register(request)
+                try:
+                    claim = await wait(self._dedup.claim(request))
+                    if claim.status is not ClaimStatus.ACQUIRED:
+                        claim = await self._resolve_unavailable(claim, request, deadline)
+                except BaseException:
+                    self._finish(in_flight)
+                    raise
+                if claim.key == request.key:
+                    in_flight.claim = claim
+                else:
+                    in_flight = self._register_revision(in_flight, claim)
+                in_flight.lease_held = claim.status is ClaimStatus.ACQUIRED
+                if claim.status in _PUBLISHABLE:
+                    return claim, in_flight
+                in_flight.durable = claim.status is ClaimStatus.DUPLICATE and claim is in_flight.claim
+                self._finish(in_flight)
+                if claim.status is ClaimStatus.DUPLICATE:
+                    return claim, None
+                request = request.as_revision()
+            elif request.is_revision_of(other.claim):
+                request = request.as_revision()
+            elif await self._join(other, request, deadline, size):
+                return other.claim, None
+
+    async def _join(self, other: InFlightEvent, request: Claim, deadline: float, size: int) -> bool:
+        """Wait for another delivery of the occurrence. Whether the answer to it is the answer to this one."""
+        if not await self._hold.wait(other.done, deadline, size, slow=False):
+            raise UnavailableError("another delivery of this event is still under way")
+        return other.done.result() and other.claim.format == request.format
+
+    def track(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
+        """Let ``journey`` end by itself: its event durable and remembered, or its claim let go."""
+        durable.on_done(partial(self._on_sent, in_flight, durable, delivery))
+
+    async def abandon(self, in_flight: InFlightEvent) -> None:
+        """End ``journey`` whose record was not sent; whoever waits takes over."""
+        released = self._dedup.release(in_flight.claim)
+        released.on_done(partial(self._finish, in_flight))
+        await wait(released)
+
+    def _on_sent(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
+        """Have it remembered what became of a record, before anyone is told."""
+        in_flight.sent_at = self._loop.time()
+        in_flight.durable = durable.exception is None
+        if isinstance(durable.exception, UnavailableError):
+            self._on_failure(delivery)
+        # A death between the acknowledgement and this commit repeats the event, under the same id.
+        settle = self._dedup.commit if in_flight.durable else self._dedup.release
+        settle(in_flight.claim).on_done(partial(self._finish, in_flight))
+
+    async def _resolve_unavailable(self, claim: Claim, request: Claim, deadline: float) -> Claim:
+        """Outwait another process's claim; publish without a memory only where that is allowed."""
+        if claim.status is ClaimStatus.HELD and claim.key == request.key:
+            claim = await self._wait_for_other_owner(request, deadline)
+        if claim.status is ClaimStatus.UNAVAILABLE and not self._policy.fail_open:
+            raise UnavailableError("Redis is away, and events are held meanwhile")
+        return claim
+
+    async def _wait_for_other_owner(self, request: Claim, deadline: float) -> Claim:
+        """Ask again with the next batches, at growing intervals, until the other process is done."""
+        pause = self._policy.initial_backoff_s / 2
+        while self._loop.time() + pause < deadline:
+            await asyncio.sleep(pause)
+            claim = await wait(self._dedup.claim(request))
+            if claim.status is not ClaimStatus.HELD or claim.key != request.key:
+                return claim
+            pause = min(2 * pause, 1.0)
+        raise UnavailableError("another bridge is still at work on this event")
+
+    def _register(self, claim: Claim) -> InFlightEvent:
+        in_flight = self._by_key[claim.key] = InFlightEvent(claim, self._loop.time())
+        if claim.state_group:
+            self._latest_by_group[claim.state_group] = claim.key
+        return in_flight
+
+    def _register_revision(self, first: InFlightEvent, claim: Claim) -> InFlightEvent:
+        """Give a revision that was claimed in the call that found it a journey of its own."""
+        if claim.status is not ClaimStatus.ACQUIRED:
+            return first
+        in_flight = self._register(claim)
+        self._finish(first)
+        return in_flight
+
+    def _find(self, claim: Claim) -> InFlightEvent | None:
+        """Find the journey that ``claim``'s delivery repeats; of a group, only the latest state's (§8)."""
+        if claim.state_group and self._latest_by_group.get(claim.state_group) != claim.key:
+            return None
+        return self._by_key.get(claim.key)
+
+    def _finish(self, in_flight: InFlightEvent) -> None:
+        claim = in_flight.claim
+        if self._by_key.get(claim.key) is in_flight:
+            del self._by_key[claim.key]
+            if claim.state_group and self._latest_by_group.get(claim.state_group) == claim.key:
+                del self._latest_by_group[claim.state_group]
+        if not in_flight.done.done():
+            in_flight.done.set_result(in_flight.durable)
+
+    async def _renew_leases(self) -> None:
+        """Renew the claims of what is under way; give up on sends unknown for too long."""
+        while True:
+            await asyncio.sleep(self._policy.lease_renew_s)
+            now = self._loop.time()
+            ours = []
+            for in_flight in list(self._by_key.values()):
+                if now - in_flight.started_at > self._policy.indeterminate_ttl_s:
+                    self._finish(in_flight)
+                elif in_flight.lease_held and now - in_flight.started_at > self._policy.lease_renew_s / 2:
+                    ours.append(in_flight.claim)
+            await self._dedup.renew(ours)

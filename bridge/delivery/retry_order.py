@@ -1,0 +1,69 @@
+"""Order per key while deliveries are retried: a later event of the key waits until the earlier one has ended.
+
+Empty unless something fails, so that the common way asks no more than whether it is empty.
+"""
+
+from bisect import insort
+from operator import attrgetter
+
+from msgspec import Struct, field
+
+from bridge.aio.promise import Promise
+from bridge.core.claim import Claim
+
+TopicKey = tuple[str, bytes]
+"""A topic and a record's key."""
+
+_number = attrgetter("number")
+
+
+class Retry(Struct, eq=False):
+    """A delivery that failed and may be tried again. ``number`` is its place in the order of receipt.
+
+    ``question`` asks for its occurrence. ``ended`` is resolved once it is durable, or given up.
+    """
+
+    key: TopicKey
+    request: Claim
+    number: int
+    done: Promise[bool] = field(default_factory=Promise)
+
+
+class RetryOrder:
+    """All deliveries that wait to be retried, by key, in the order of receipt. False if there are none."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[TopicKey, list[Retry]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_key)
+
+    def add(self, retry: Retry) -> None:
+        """Let later events of its key wait for ``retry``."""
+        insort(self._by_key.setdefault(retry.key, []), retry, key=_number)
+
+    def remove(self, retry: Retry) -> None:
+        """Let them go on: it is durable, or given up."""
+        retries = self._by_key[retry.key]
+        retries.remove(retry)
+        if not retries:
+            del self._by_key[retry.key]
+        retry.done.set_result(value=True)
+
+    def find_earlier(self, key: TopicKey, claim: Claim, number: int) -> Retry | None:
+        """Return what an event has to wait for: the first retry of its key that was received before it.
+
+        Another delivery of an event that is itself retried stands in for that one: the two would wait for
+        each other.
+        """
+        for retry in self._by_key.get(key, ()):
+            if retry.number >= number or _is_same_event(retry.request, claim):
+                return None
+            return retry
+        return None
+
+
+def _is_same_event(request: Claim, claim: Claim) -> bool:
+    if claim.key == request.key:
+        return not request.is_revision_of(claim)
+    return claim.key == request.as_revision().key

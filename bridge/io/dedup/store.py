@@ -1,0 +1,298 @@
+"""Remembers what was seen, in Redis: one Lua call for all that came since the last one.
+
+What the answers mean is told in `core.claim`, how they are found in the script. Nothing here decides
+whether an event is published.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+
+import structlog
+from msgspec import Struct
+from msgspec.structs import replace
+from redis.asyncio import Redis, RedisCluster
+
+from bridge.aio.promise import Promise
+from bridge.aio.supervisor import supervise
+from bridge.core.claim import COMMIT, RELEASE, RENEW, Claim, ClaimStatus, UnsyncedCommits, decode_results
+from bridge.io.dedup.batcher import ClaimBatch, ClaimBatcher
+from bridge.io.dedup.breaker import FAILURES_TO_OPEN, CircuitBreaker
+from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code
+from bridge.io.dedup.script import Script
+from bridge.io.dedup.timed_call import TimedCall
+from bridge.observability.telemetry import Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_RESYNC_BATCH = 256
+_PROBE_TTL_MS = "1000"
+_OnReply = Callable[[str | None], None]
+
+
+class DedupLimits(Struct, frozen=True, kw_only=True):
+    """How long things last, in milliseconds but for ``call_s``, ``probe_s`` and ``gather_s``.
+
+    ``call_s`` is how long a call may take before its events go on without an answer; under load calls leave
+    ``gather_s`` apart; ``lease_ms`` how long a
+    claim outlives its owner; ``keep_ms`` how long an unfinished claim's first time is known; ``window_ms``
+    in which another format's copy is the same delivery.
+    """
+
+    call_timeout_s: float = 0.25
+    probe_interval_s: float = 1.0
+    linger_s: float = 0.004
+    lease_ms: int = 3_000
+    claim_ttl_ms: int = 60_000
+    window_ms: int = 900_000
+    remember_ms: int = 4 * 86_400_000
+    remember_recurring_ms: int = 60_000
+
+
+class RedisDedup:
+    """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
+
+    ``now_ms`` is the wall clock in unix milliseconds. ``apps`` are the applications that are asked for at the
+    start, so that a Redis that does not serve them is known before their first delivery.
+    """
+
+    def __init__(
+        self,
+        redis: Redis | RedisCluster,
+        telemetry: Telemetry,
+        now_ms: Callable[[], int],
+        limits: DedupLimits,
+        apps: Iterable[str] = (),
+    ) -> None:
+        self._redis = redis
+        self._telemetry = telemetry
+        self._now_ms = now_ms
+        self._limits = limits
+        self._script = Script(redis, "dedup.lua")
+        self._batchers: dict[str, ClaimBatcher] = {}
+        terms = (
+            limits.lease_ms,
+            limits.claim_ttl_ms,
+            limits.window_ms,
+            limits.remember_ms,
+            limits.remember_recurring_ms,
+        )
+        self._ttl_args = tuple(map(str, terms))
+        # Those of a probe: what it writes is gone a moment later.
+        self._probe_ttl_args = (_PROBE_TTL_MS, _PROBE_TTL_MS, *self._ttl_args[2:])
+        self._probe_count = 0
+        self._unsynced = UnsyncedCommits(window_ms=limits.window_ms)
+        self._apps = tuple(apps)
+        self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
+        self._probe_tasks: set[asyncio.Task[None]] = set()
+        self._prober: asyncio.Task[None] | None = None
+
+    @property
+    def unavailable(self) -> Mapping[str, str]:
+        """Why Redis does not serve an application, in words, by its name; the others are served."""
+        return {
+            app: batcher.breaker.reason for app, batcher in self._batchers.items() if batcher.breaker.is_open
+        }
+
+    def start(self) -> None:
+        """Begin to probe where Redis is away, and to offer again what it did not take."""
+        self._prober = asyncio.create_task(supervise(self._probe_loop, self._telemetry))
+
+    async def stop(self) -> None:
+        """End, offering once more what Redis did not take. Bounded by one call."""
+        if self._prober is not None:
+            self._prober.cancel()
+        await self._resync_commits()
+        await self._redis.aclose()
+
+    def claim(self, claim: Claim) -> Promise[Claim]:
+        """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
+        known = self._unsynced.lookup(claim) if self._unsynced else None
+        batcher = self._batcher(claim.app)
+        if (
+            known is None and batcher.breaker.is_open and not batcher.in_flight
+        ):  # nobody overtakes those that wait in line
+            known = replace(claim, answer=ClaimStatus.UNAVAILABLE)
+        if known is None:
+            return batcher.claim(claim)
+        self._telemetry.count_claims(known.status)
+        answer: Promise[Claim] = Promise()
+        answer.set_result(known)
+        return answer
+
+    def commit(self, claim: Claim) -> Promise[bool]:
+        """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
+        # Between here and Redis' word a death repeats the event under the same id; it is never lost.
+        return self._settle(claim, COMMIT)
+
+    def release(self, claim: Claim) -> Promise[bool]:
+        """Let the next one try: the event is not durable and will not be by this owner."""
+        return self._settle(claim, RELEASE)
+
+    async def renew(self, claims: Iterable[Claim]) -> None:
+        """Let nobody else take them: their owner still works."""
+        for heard in [self._settle(claim, RENEW) for claim in claims]:
+            await heard
+
+    def _settle(self, claim: Claim, settlement: str) -> Promise[bool]:
+        """Tell Redis how ``claim`` ends; False where it was not heard."""
+        return self._batcher(claim.app).settle(claim, settlement)
+
+    def _batcher(self, app: str) -> ClaimBatcher:
+        batcher = self._batchers.get(app)
+        if batcher is None:
+            breaker = CircuitBreaker(app, self._on_breaker_change)
+            batcher = self._batchers[app] = ClaimBatcher(breaker, self._send_batch, self._limits.linger_s)
+        return batcher
+
+    async def _send_batch(self, batcher: ClaimBatcher) -> None:
+        """Make one call of what waits in ``line``, and tell everybody in it."""
+        batch = batcher.next_batch()
+        if batcher.breaker.is_open:
+            self._deliver_results(batcher, batch, None)
+            return
+        said, asked = "".join(batch.encoded_settlements), "".join(batch.encoded_claims)
+        arguments: list[str | int] = [
+            len(batch.settlements),
+            len(batch.claims),
+            *self._ttl_args,
+            said,
+            asked,
+        ]
+        await self._call(
+            batcher.breaker, batch.keys(), arguments, partial(self._deliver_results, batcher, batch)
+        )
+
+    def _deliver_results(self, batcher: ClaimBatcher, batch: ClaimBatch, reply: str | None) -> None:
+        heard = reply is not None
+        try:
+            answers = (
+                decode_results(batch.claims, reply[len(batch.settlements) :]) if reply is not None else None
+            )
+        except (LookupError, ValueError):  # an answer that nothing of ours wrote
+            answers = None
+        if answers is None:
+            answers = [replace(claim, answer=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
+        try:
+            if not heard:
+                self._remember_unsynced(batch)
+            for told in batch.settled:
+                told.set_result(heard)
+            statuses = [claim.status for claim in answers]
+            for answer in set(statuses):
+                self._telemetry.count_claims(answer, statuses.count(answer))
+            if reply and not reply.islower():  # capitals answer for revisions
+                self._telemetry.count_claims(ClaimStatus.REVISED, sum(map(str.isupper, reply)))
+            for claim, claim_promise in zip(answers, batch.results, strict=True):
+                claim_promise.set_result(claim)
+        finally:
+            batcher.batch_done()
+
+    def _remember_unsynced(self, batch: ClaimBatch) -> None:
+        """Remember here what Redis was not told: which events are durable."""
+        terms = self._limits
+        for claim, said in zip(batch.settlements, batch.encoded_settlements, strict=True):
+            if said == claim.encode_settlement(COMMIT):
+                remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
+                self._unsynced.add(claim, self._now_ms() + remember_ms)
+
+    async def _call(
+        self, breaker: CircuitBreaker, keys: list[str], arguments: list[str | int], on_reply: _OnReply
+    ) -> None:
+        """Run the script; ``told`` is told its answer, or None where none comes within the limit."""
+        answer = None
+        reasons: list[str] = []
+        call = TimedCall(
+            self._loop, self._limits.call_timeout_s, partial(self._on_reply, breaker, reasons, on_reply)
+        )
+        try:
+            answer = await self._script(keys, arguments)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, known or never heard of, is no answer
+            reasons.append(_failure_reason(error))
+            log.debug("dedup_call_failed", app=breaker.app, error=reasons[-1])
+        finally:
+            call.finish(answer)
+
+    def _on_reply(
+        self,
+        breaker: CircuitBreaker,
+        reasons: list[str],
+        on_reply: _OnReply,
+        reply: str | None,
+        elapsed_s: float,
+    ) -> None:
+        try:
+            self._telemetry.dedup_call_seconds.observe(elapsed_s)
+            if reply is None:
+                breaker.record_failure(
+                    reasons[-1]
+                    if reasons
+                    else f"no answer within {self._limits.call_timeout_s * 1000:.0f} ms"
+                )
+            else:
+                breaker.record_success()
+        finally:  # whoever waits for this call must not wait for ever, nor those behind it
+            on_reply(reply)
+
+    def _on_breaker_change(self, breaker: CircuitBreaker) -> None:
+        """Log the change, once. The gauge is 1 while any application is not served."""
+        self._telemetry.dedup_degraded.set(1 if self.unavailable else 0)
+        if not breaker.is_open:
+            log.warning("dedup_recovered", app=breaker.app, unsettled=len(self._unsynced))
+            return
+        advice = ERROR_ADVICE.get(breaker.reason)
+        log.warning(
+            "dedup_unavailable",
+            app=breaker.app,
+            reason=breaker.reason,
+            meaning=advice.message if advice else "Redis does not answer: nothing is checked for duplicates",
+            todo=advice.remedy if advice else "see `vod-bridge check`",
+        )
+
+    async def _probe_loop(self) -> None:
+        # Before the first delivery: as many calls as open a breaker where Redis serves an application not.
+        for _ in range(FAILURES_TO_OPEN):
+            await self._probe_all([self._batcher(app) for app in self._apps])
+        while True:
+            await asyncio.sleep(self._limits.probe_interval_s)
+            await self._probe_all([batcher for batcher in self._batchers.values() if batcher.breaker.is_open])
+            while self._unsynced and await self._resync_commits():
+                pass
+
+    async def _probe_all(self, batchers: Sequence[ClaimBatcher]) -> None:
+        """Make a call for each application, at the same time."""
+        answers = []
+        for batcher in batchers:
+            answer: Promise[str | None] = Promise()
+            probe = self._loop.create_task(self._probe_app(batcher.breaker, answer.set_result))
+            self._probe_tasks.add(probe)
+            probe.add_done_callback(self._probe_tasks.discard)
+            answers.append(answer)
+        for answer in answers:
+            await answer
+
+    async def _probe_app(self, breaker: CircuitBreaker, on_reply: _OnReply) -> None:
+        """Claim an occurrence that nobody else can mean: a Redis that refuses writes must not look well."""
+        self._probe_count += 1
+        token = f"{self._probe_count:016x}"
+        key = f"vod:{{{breaker.app}}}:@probe:{os.getpid()}:{token}"  # no id begins with @
+        asked = f"{self._now_ms():013}{token}v{token}-"
+        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", asked], on_reply)
+
+    async def _resync_commits(self) -> bool:
+        """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough.
+
+        Tells whether it took any of it.
+        """
+        claims = self._unsynced.oldest(_RESYNC_BATCH, self._now_ms(), self.unavailable)
+        heard = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
+        for claim, acknowledged in zip(claims, heard, strict=True):
+            if acknowledged:
+                self._unsynced.discard(claim)
+        return any(heard)
+
+
+def _failure_reason(error: Exception) -> str:
+    """Say why a call failed: a code, or the kind of error. Never its text, which may repeat what was sent."""
+    return error_code(error) or type(error).__name__

@@ -1,0 +1,1 @@
+"""The HTTP ingress: pushed notifications in, the outcome of their delivery out."""

@@ -1,0 +1,122 @@
+"""One body that is read to its end: charged as it arrives, its sender held back where too much is here."""
+
+import asyncio
+
+from aiohttp.web_protocol import RequestPayloadError
+from msgspec import Struct
+
+from bridge.io.http.body_budget import SMALL_BYTES, BodyBudget, Reservation
+from bridge.io.http.connection import Connection
+from bridge.io.http.request import Request
+from bridge.io.http.responses import BAD_REQUEST, OVERLOADED, TOO_LARGE, HttpResponse
+
+# Who has come so far waits a little, also where its time was over before: a moment's crowd refuses nobody.
+_MIN_WAIT_S = 1.0
+
+
+class BodyLimits(Struct, frozen=True):
+    """How large one body may be, how large all together, and how long one waits for room."""
+
+    body_max_bytes: int
+    bodies_max_bytes: int
+    wait_s: float
+
+
+class BodyReader:
+    """Reads one request's body. Its bytes stay charged until `end`, which is to be called in any case."""
+
+    def __init__(
+        self, body_budget: BodyBudget, limits: BodyLimits, request: Request, connection: Connection
+    ) -> None:
+        self._body_budget = body_budget
+        self._limits = limits
+        self._request = request
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._deadline_s = self._loop.time() + limits.wait_s
+        # A body of unknown size is a small one until it is seen to be none.
+        self._read_budget = body_budget.for_reading(max(request.size, 0))
+        self._incoming = connection.incoming_body = self._read_budget.start(connection)
+
+    async def read(self) -> bytes | HttpResponse:
+        """Give the whole body, or the answer of a request that has none to be taken."""
+        request = self._request
+        if request.body_complete:
+            body = request.pop_body()
+            self._read_budget.charge(self._incoming, len(body))
+        else:
+            try:
+                result = await self._read_all()
+            except RequestPayloadError:
+                return BAD_REQUEST
+            if isinstance(result, HttpResponse):
+                return result
+            body = result
+        self._incoming.is_complete = True
+        return body
+
+    async def acquire(self, reservation: Reservation) -> bool:
+        """Wait, silently, until a whole body may go into work; False where it may not in time."""
+        if reservation.try_acquire():
+            return True
+        self._connection.handling = True
+        return await reservation.acquire(self._remaining_s())
+
+    def release(self) -> None:
+        """Give back what is charged."""
+        self._read_budget.release(self._incoming)
+        if self._connection.incoming_body is self._incoming:  # else the next request is being read already
+            self._connection.incoming_body = None
+
+    async def _read_all(self) -> bytes | HttpResponse:
+        payload, connection = self._request.payload, self._connection
+        # What came with the head is charged before anybody is kept waiting for it.
+        if not payload.total_bytes:
+            if not await self._wait_for_read_budget():
+                return self._rejection()
+            if self._request.expects_continue:
+                connection.send_continue()
+        parts: list[bytes] = []
+        size = 0
+        while part := await payload.readany():
+            size += len(part)
+            if size > self._limits.body_max_bytes:
+                return TOO_LARGE
+            if size > SMALL_BYTES:
+                self._charge_as_large()
+            self._read_budget.charge(self._incoming, len(part))
+            parts.append(part)
+            if not (payload.is_eof() or await self._wait_for_read_budget()):
+                return self._rejection()
+        return b"".join(parts)
+
+    def _charge_as_large(self) -> None:
+        """Charge from now on what was thought to be small as what it is."""
+        large, incoming = self._body_budget.reading_large, self._incoming
+        if self._read_budget is not large:
+            self._read_budget.release(incoming)
+            self._read_budget = large
+            self._incoming = self._connection.incoming_body = large.start(self._connection)
+            large.charge(self._incoming, incoming.received_bytes)
+        if large.grant_large_window(self._incoming):
+            self._connection.enlarge_window()
+
+    async def _wait_for_read_budget(self) -> bool:
+        """Let the client send more, once that is possible; False where it was not in time."""
+        connection = self._connection
+        if self._read_budget.must_wait(self._incoming):
+            connection.handling = True
+            connection.pause_body()
+            if not await self._read_budget.wait(self._incoming, self._remaining_s()):
+                return False
+        connection.handling = False
+        if connection.body_paused:
+            connection.resume_body()
+        return True
+
+    def _rejection(self) -> HttpResponse:
+        return OVERLOADED if self._request.payload.exception() is None else BAD_REQUEST
+
+    def _remaining_s(self) -> float:
+        min_wait_s = min(_MIN_WAIT_S, self._limits.wait_s)
+        return max(self._deadline_s - self._loop.time(), min_wait_s)

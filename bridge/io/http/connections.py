@@ -1,0 +1,143 @@
+"""All connections of the door, and which of them may be closed: the slow, and the idle for room.
+
+The end of the file says what a connection may ask of the house that it is in.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from bridge.io.http.rejections import RejectionLog
+
+
+class TrackedConnection(Protocol):
+    """What the crowd needs of a connection."""
+
+    def abort(self, reason: str) -> None:
+        """Close it now; ``reason`` is what is counted."""
+
+    @property
+    def handling(self) -> bool:
+        """Whether a request is being worked on: then what arrives behind it may take its time."""
+
+
+class ConnectionRegistry:
+    """Who is there. Each change costs a dictionary's insert: this stands on the hot path."""
+
+    def __init__(self, max_connections: int, read_timeout_s: float, write_timeout_s: float) -> None:
+        self._max_connections = max_connections
+        self._read_timeout_s = read_timeout_s
+        self._write_timeout_s = write_timeout_s
+        self._open: set[TrackedConnection] = set()
+        # Each in the order in which it began: the longest first.
+        self._idle: dict[TrackedConnection, None] = {}
+        self._reading: dict[TrackedConnection, float] = {}
+        self._write_stalled: dict[TrackedConnection, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[TrackedConnection]:
+        return iter(tuple(self._open))
+
+    def admit(self, connection: TrackedConnection) -> bool:
+        """Let a connection in; at the cap the longest idle one goes, else the one that is longest in sending.
+
+        False where every other one is being answered: then the new one goes.
+        """
+        if len(self._open) >= self._max_connections:
+            victim = next(iter(self._idle), None) or self._oldest_reading()
+            if victim is None:
+                connection.abort("connections")
+                return False
+            victim.abort("" if victim in self._idle else "connections")
+            self.remove(victim)
+        self._open.add(connection)
+        self._idle[connection] = None
+        return True
+
+    def _oldest_reading(self) -> TrackedConnection | None:
+        return next((connection for connection in self._reading if not connection.handling), None)
+
+    def remove(self, connection: TrackedConnection) -> None:
+        """Forget a connection."""
+        self._open.discard(connection)
+        self._idle.pop(connection, None)
+        self._reading.pop(connection, None)
+        self._write_stalled.pop(connection, None)
+
+    def mark_idle(self, connection: TrackedConnection) -> None:
+        """Note that nothing is asked of us there."""
+        if connection in self._open and connection not in self._reading:
+            self._idle[connection] = None
+
+    def mark_busy(self, connection: TrackedConnection) -> None:
+        """Note that a request has come there."""
+        self._idle.pop(connection, None)
+
+    def read_started(self, connection: TrackedConnection, now_s: float) -> None:
+        """Note that a request's first byte came and its last one did not; the first note counts."""
+        if connection in self._open:
+            self._idle.pop(connection, None)
+            self._reading.setdefault(connection, now_s)
+
+    def read_finished(self, connection: TrackedConnection) -> None:
+        """Note that a request's last byte came."""
+        self._reading.pop(connection, None)
+
+    def write_stalled(self, connection: TrackedConnection, now_s: float) -> None:
+        """Note that more answers wait for its client than it is given."""
+        if connection in self._open:
+            self._write_stalled.setdefault(connection, now_s)
+
+    def write_resumed(self, connection: TrackedConnection) -> None:
+        """Note that its client has read answers again."""
+        self._write_stalled.pop(connection, None)
+
+    def close_slow(self, now_s: float) -> None:
+        """Close every connection whose request arrives, or whose answers wait, for too long."""
+        for connection, since_s in tuple(self._write_stalled.items()):
+            if now_s - since_s < self._write_timeout_s:
+                break
+            del self._write_stalled[connection]
+            connection.abort("not_read")
+        timed_out = []
+        for connection, since_s in self._reading.items():
+            if now_s - since_s < self._read_timeout_s:
+                break
+            timed_out.append(connection)
+        for connection in timed_out:
+            del self._reading[connection]
+            if connection.handling:
+                self._reading[connection] = now_s
+            else:
+                connection.abort("timeout")
+
+    def close_idle(self) -> None:
+        """Close every connection on which nothing is asked of us."""
+        for connection in tuple(self._idle):
+            connection.abort("")
+
+
+class ServerContext(Protocol):
+    """What a connection needs of the door it belongs to."""
+
+    connections: ConnectionRegistry
+    draining: bool
+    closed: bool
+    rejections: RejectionLog
+    hold_s: float
+
+    def monotonic(self) -> float:
+        """Seconds of a clock that never goes back."""
+
+    def date_header(self) -> bytes:
+        """Tell the time as a Date header has it."""
+
+    def on_internal_error(self, error: BaseException) -> None:
+        """Take note of a bug."""
+
+    def connection_opened(self, connection: TrackedConnection) -> None:
+        """Take note of a connection that requests may come from."""
+
+    def connection_finished(self, connection: TrackedConnection) -> None:
+        """Take note that all of them are answered, and that no more are taken."""

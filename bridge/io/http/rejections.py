@@ -1,0 +1,127 @@
+"""Refusals are counted, each, and logged: at most once a second for each reason and application.
+
+To a push sender a refusal is a lost event: what is answered is not sent again. What the line holds of the
+request is the application's name, if it is one, and where it came from; never a token.
+"""
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+import structlog
+from aiohttp.http_parser import RawRequestMessage
+from msgspec import Struct
+
+from bridge.io.http.request import path_and_query
+from bridge.io.http.routing import CallbackRouter
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+Network = IPv4Network | IPv6Network
+_LOG_INTERVAL_S = 1.0
+# Each hop adds itself at the right; nobody has more proxies of his own than this.
+_HOPS_MAX = 32
+
+
+class _LogState(Struct):
+    """What was logged last of one reason and application, and what was left out since then."""
+
+    logged_at_s: float
+    suppressed: int = 0
+    fields: dict[str, str] = {}
+
+
+class RejectionLog:
+    """Counts by ``count(reason, app)``, ``app`` being empty where it is not one of ours, and logs."""
+
+    def __init__(
+        self,
+        count: Callable[[str, str], None],
+        router: CallbackRouter,
+        trusted_proxies: Sequence[Network],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._count = count
+        self._router = router
+        self._trusted_proxies = trusted_proxies
+        self._monotonic = monotonic
+        self._logged: dict[tuple[str, str], _LogState] = {}
+
+    def record(self, reason: str, peer: str, message: RawRequestMessage | None, detail: str = "") -> None:
+        """Count a refusal and log it, unless a line like it was logged within the last second."""
+        name, known = (
+            self._router.application_for_log(path_and_query(message)[0])
+            if message is not None
+            else ("", False)
+        )
+        app = name if known else ""
+        self._count(reason, app)
+        self._log_rate_limited((reason, app), name, peer, message, detail)
+
+    def record_unauthorized(self, peer: str, message: RawRequestMessage, detail: str) -> None:
+        """Log a delivery that was refused for its signature: as an outcome, it is counted elsewhere."""
+        name, known = self._router.application_for_log(path_and_query(message)[0])
+        self._log_rate_limited(("unauthorized", name if known else ""), name, peer, message, detail)
+
+    def log_suppressed(self) -> None:
+        """Log what was left out, once its second is over; to be called a few times a second."""
+        now_s = self._monotonic()
+        for (reason, _), state in self._logged.items():
+            if state.suppressed and now_s - state.logged_at_s >= _LOG_INTERVAL_S:
+                log.warning("request_refused", reason=reason, **state.fields, left_out=state.suppressed)
+                state.logged_at_s, state.suppressed = now_s, 0
+
+    def _log_rate_limited(
+        self, key: tuple[str, str], name: str, peer: str, message: RawRequestMessage | None, detail: str
+    ) -> None:
+        now_s = self._monotonic()
+        state = self._logged.get(key)
+        if state is not None and now_s - state.logged_at_s < _LOG_INTERVAL_S:
+            state.suppressed += 1
+            return
+        left_out = state.suppressed if state is not None else 0
+        fields = {
+            "app": name,
+            "client": client_address(peer, message, self._trusted_proxies),
+            "detail": detail,
+        }
+        fields = {field: value for field, value in fields.items() if value}
+        self._logged[key] = _LogState(now_s, 0, fields)
+        extra = {"left_out": left_out} if left_out else {}
+        log.warning("request_refused", reason=key[0], **fields, **extra)
+
+
+def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:
+    """Give the client's address: who connected, or before whom the trusted proxies say that they stand.
+
+    `X-Forwarded-For` is read from its right end, which the nearest proxy wrote, as long as whoever wrote is
+    trusted. Empty where there is none.
+    """
+    address = _parse_address(peer)
+    if address is None:
+        return ""
+    if message is not None and trusted:
+        hops = ",".join(message.headers.getall("X-Forwarded-For", ())).rsplit(",", _HOPS_MAX)[-_HOPS_MAX:]
+        while hops and _is_in(address, trusted):
+            before = _parse_address(hops.pop().strip())
+            if before is None:
+                break
+            address = before
+    return str(address)
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: Sequence[Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as proxies write it, also with a port; IPv4 in IPv6 as what it is."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

@@ -1,0 +1,130 @@
+"""What the door answers: an ending or a refusal as the bytes of an HTTP response (the README's table).
+
+Answers that never change are made once; no header tells anything of the request.
+"""
+
+from email.utils import formatdate
+from typing import get_args
+
+from msgspec import Struct, json
+
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.http.routing import NotFoundReason
+
+_RETRY_AFTER = b"Retry-After: 5\r\n"
+_STATUS = {
+    DeliveryOutcome.PUBLISHED: b"200 OK",
+    DeliveryOutcome.DUPLICATE: b"200 OK",
+    DeliveryOutcome.SPOOLED: b"202 Accepted",
+    DeliveryOutcome.REJECTED: b"422 Unprocessable Content",
+    DeliveryOutcome.UNAUTHORIZED: b"401 Unauthorized",
+    DeliveryOutcome.DEFERRED: b"503 Service Unavailable",
+}
+
+_ACCEPTED = {
+    ending: ending.value
+    for ending in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE, DeliveryOutcome.SPOOLED)
+}
+
+
+class _AcceptedBody(Struct, gc=False):
+    """What is told of an event that is kept: keys in the order in which they are written."""
+
+    outcome: str
+    event_id: str
+    event_type: str
+    topic: str
+
+
+class HttpResponse(Struct, frozen=True, gc=False):
+    """A response without what depends on the connection: its date, and whether the connection goes on."""
+
+    status: bytes
+    body: bytes
+    headers: bytes = b""
+    omit_body: bool = False
+    reject_reason: str = ""
+    close: bool = False
+    unauthorized_reason: str = ""
+
+
+def _rejection(reject_reason: str, status: bytes, error: str, headers: bytes = b"") -> HttpResponse:
+    # After these two nobody knows where the next request begins.
+    closes = reject_reason in ("not_http", "header_too_large")
+    return HttpResponse(
+        status, json.encode({"error": error}), headers, reject_reason=reject_reason, close=closes
+    )
+
+
+METHOD_NOT_ALLOWED = _rejection(
+    "method", b"405 Method Not Allowed", "only POST is taken here", b"Allow: POST\r\n"
+)
+METHOD_NOT_ALLOWED_HEAD = HttpResponse(
+    METHOD_NOT_ALLOWED.status,
+    METHOD_NOT_ALLOWED.body,
+    METHOD_NOT_ALLOWED.headers,
+    omit_body=True,
+    reject_reason=METHOD_NOT_ALLOWED.reject_reason,
+)
+NOT_FOUND = {
+    reason: _rejection(reason, b"404 Not Found", "no such callback address")
+    for reason in get_args(NotFoundReason)
+}
+"""By why; the same bytes for all."""
+TOO_LARGE = _rejection("too_large", b"413 Content Too Large", "the body is too large")
+OVERLOADED = HttpResponse(
+    _STATUS[DeliveryOutcome.DEFERRED],
+    json.encode({"outcome": DeliveryOutcome.DEFERRED, "detail": "no room for another body"}),
+    _RETRY_AFTER,
+    reject_reason="busy",
+)
+# After a bug in the work on a request: nobody knows whether anything durable was reached.
+INTERNAL_ERROR = HttpResponse(
+    _STATUS[DeliveryOutcome.DEFERRED],
+    json.encode({"outcome": DeliveryOutcome.DEFERRED, "detail": "a bug of the bridge; see its log"}),
+    _RETRY_AFTER,
+    close=True,
+)
+BAD_REQUEST = _rejection("not_http", b"400 Bad Request", "this is no HTTP request")
+HEADER_TOO_LARGE = _rejection(
+    "header_too_large", b"431 Request Header Fields Too Large", "the request's header is too large"
+)
+
+
+def response_for(result: DeliveryResult) -> HttpResponse:
+    """Turn an ending into its answer."""
+    delivery_outcome = result.outcome
+    if delivery_outcome in _ACCEPTED:
+        accepted = _AcceptedBody(
+            _ACCEPTED[delivery_outcome], result.event_id, result.event_type, result.topic
+        )
+        return HttpResponse(_STATUS[delivery_outcome], json.encode(accepted))
+    fields: dict[str, str] = {"outcome": delivery_outcome.value}
+    if delivery_outcome in (DeliveryOutcome.REJECTED, DeliveryOutcome.UNAUTHORIZED):
+        fields["reason"] = result.reason
+        if delivery_outcome is DeliveryOutcome.REJECTED:
+            fields["detail"] = result.detail
+            return HttpResponse(_STATUS[delivery_outcome], json.encode(fields))
+        return HttpResponse(_STATUS[delivery_outcome], json.encode(fields), unauthorized_reason=result.reason)
+    fields["detail"] = result.detail
+    return HttpResponse(_STATUS[delivery_outcome], json.encode(fields), _RETRY_AFTER)
+
+
+def serialize(response: HttpResponse, date: bytes, connection: bytes) -> bytes:
+    """Write an answer out. ``connection`` is empty, or the value of a Connection header."""
+    return (
+        b"HTTP/1.1 %b\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n%b"
+        % (
+            response.status,
+            response.headers,
+            len(response.body),
+            date,
+            b"Connection: %b\r\n" % connection if connection else b"",
+            b"" if response.omit_body else response.body,
+        )
+    )
+
+
+def http_date(unix_s: int) -> bytes:
+    """Write a time as a Date header has it."""
+    return formatdate(unix_s, usegmt=True).encode()

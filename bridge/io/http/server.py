@@ -1,0 +1,201 @@
+"""Takes what is pushed to us: the HTTP door.
+
+The order of a request's way: `receiving` cuts bytes into `requests`, `connection` turns to one after the
+other, `intake` says what one means, `reading` takes its body, `answers` writes what is told of it, `refusals`
+logs what is refused. `crowd` knows who is connected, `budget` and `arrivals` how many bytes are here.
+"""
+
+import asyncio
+import resource
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from ssl import SSLContext
+
+import structlog
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
+from msgspec import Struct
+
+from bridge.aio.promise import Promise
+from bridge.aio.supervisor import supervise
+from bridge.core.application import Application
+from bridge.core.event import Notification
+from bridge.core.outcome import DeliveryResult
+from bridge.io.http import tcp_window
+from bridge.io.http.body_reader import BodyLimits
+from bridge.io.http.clock import Clock
+from bridge.io.http.connection import Connection
+from bridge.io.http.connections import ConnectionRegistry, TrackedConnection
+from bridge.io.http.handler import CallbackHandler
+from bridge.io.http.rejections import Network, RejectionLog
+from bridge.io.http.responses import http_date
+from bridge.io.http.routing import CallbackRouter
+from bridge.io.http.tls_listener import TlsListener
+from bridge.io.sockets import listen
+from bridge.observability.telemetry import Telemetry
+
+__all__ = ["Clock", "Ingress", "IngressLimits"]
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_BACKLOG = 4096
+# Descriptors that are not the door's: Kafka, Redis, files, the operators' door.
+_RESERVED_FDS = 256
+_MAINTENANCE_INTERVAL_S = 0.25
+_CANCEL_TIMEOUT_S = 1.0
+_EVICT_INTERVAL_S = 10.0
+_SLOW_PARSER_NOTE = (
+    "aiohttp is installed without its C extension (no wheel for this platform, or AIOHTTP_NO_EXTENSIONS is"
+    " set): requests are read by its Python parser, which is slower and less strict; install a wheel of it"
+)
+
+
+class IngressLimits(Struct, frozen=True, kw_only=True):
+    """What the door takes at most. ``hold_s`` is how long a delivery waits for room before it is put off.
+
+    ``trusted_proxies`` are the networks whose `X-Forwarded-For` is believed. With ``traced`` it takes what a
+    request says of its trace as well.
+    """
+
+    body_max_bytes: int = 4 * 1024 * 1024
+    bodies_max_bytes: int = 128 * 1024 * 1024
+    connections_max: int = 16_384
+    read_timeout_s: float = 10
+    write_timeout_s: float = 30
+    hold_s: float = 6
+    trusted_proxies: tuple[Network, ...] = ()
+    traced: bool = False
+
+
+class Ingress:
+    """The door. ``deliver`` takes one notification and tells how it ended; it never raises."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Notification], Promise[DeliveryResult]],
+        applications: Mapping[str, Application],
+        limits: IngressLimits,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._telemetry = telemetry
+        self.monotonic = clock.monotonic
+        self.draining = False
+        self.closed = False
+        self.hold_s = limits.hold_s
+        self.connections = self._new_registry(limits.connections_max)
+        addresses = CallbackRouter(applications.values())
+        self.rejections = RejectionLog(
+            telemetry.count_rejected_request, addresses, limits.trusted_proxies, clock.monotonic
+        )
+        self._handler = CallbackHandler(
+            deliver,
+            addresses,
+            clock,
+            BodyLimits(limits.body_max_bytes, limits.bodies_max_bytes, limits.hold_s),
+            traced=limits.traced,
+        )
+        self._servers: list[asyncio.Server | TlsListener] = []
+        self._maintenance_task: asyncio.Task[None] | None = None
+        self._active: set[TrackedConnection] = set()
+        self._all_finished = asyncio.Event()
+        self._cached_date = (0, b"")
+
+    def _new_registry(self, max_connections: int) -> ConnectionRegistry:
+        return ConnectionRegistry(max_connections, self._limits.read_timeout_s, self._limits.write_timeout_s)
+
+    async def start(self, host: str, port: int, tls: SSLContext | None = None) -> int:
+        """Listen on ``host``, empty for all addresses, with TLS where its context is given; gives the port.
+
+        Raises OSError where that is not possible.
+        """
+        loop = asyncio.get_running_loop()
+        max_connections = min(self._limits.connections_max, _raise_fd_limit(self._limits.connections_max))
+        if max_connections < self._limits.connections_max:
+            log.warning("connections_capped", wanted=self._limits.connections_max, allowed=max_connections)
+        self.connections = self._new_registry(max_connections)
+        self._telemetry.connections.set_function(lambda: len(self.connections))
+        new_connection = partial(Connection, self, self._handler, loop)
+        options = tcp_window.listener_options(self._limits.write_timeout_s)
+        sockets = await listen(host, port, backlog=_BACKLOG, options=options)
+        bound_port: int = sockets[0].getsockname()[1]
+        for sock in sockets:
+            self._servers.append(
+                await loop.create_server(new_connection, sock=sock, backlog=_BACKLOG)
+                if tls is None
+                else TlsListener(self, sock, tls, new_connection, self._telemetry)
+            )
+        if HttpRequestParser is HttpRequestParserPy:
+            log.warning("http_parser_slow", meaning=_SLOW_PARSER_NOTE)
+        self._maintenance_task = loop.create_task(supervise(self._maintenance_loop, self._telemetry))
+        return bound_port
+
+    def drain(self) -> None:
+        """From now on every answer closes its connection."""
+        self.draining = True
+
+    async def stop(self, within_s: float = 8) -> None:
+        """Close the door, end what is under way, and leave nothing open after ``within_s``."""
+        self.draining = True
+        for server in self._servers:
+            server.close()
+        self.closed = True  # for who was accepted before that, and has not begun
+        self.connections.close_idle()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while self._active:
+                    self._all_finished.clear()
+                    await self._all_finished.wait()
+        for connection in self.connections:
+            connection.abort("stopped")
+        if self._maintenance_task is not None:
+            self._maintenance_task.cancel()
+            await asyncio.wait((self._maintenance_task,), timeout=_CANCEL_TIMEOUT_S)
+
+    def date_header(self) -> bytes:
+        """Tell the time as a Date header has it."""
+        now = self._clock.now_ms() // 1000
+        if self._cached_date[0] != now:
+            self._cached_date = (now, http_date(now))
+        return self._cached_date[1]
+
+    def on_internal_error(self, error: BaseException) -> None:
+        """Take note of a bug."""
+        log.error("internal", exc_info=error)
+        self._telemetry.internal_errors.inc()
+
+    def connection_opened(self, connection: TrackedConnection) -> None:
+        """Take note of a connection that requests may come from."""
+        self._active.add(connection)
+
+    def connection_finished(self, connection: TrackedConnection) -> None:
+        """Take note that all of them are answered, and that no more are taken."""
+        self._active.discard(connection)
+        if not self._active:
+            self._all_finished.set()
+
+    async def _maintenance_loop(self) -> None:
+        forget_at_s = self._clock.monotonic() + _EVICT_INTERVAL_S
+        while True:
+            await asyncio.sleep(_MAINTENANCE_INTERVAL_S)
+            now_s = self._clock.monotonic()
+            self.connections.close_slow(now_s)
+            self._handler.body_budget.check_rates()
+            self.rejections.log_suppressed()
+            if now_s >= forget_at_s:
+                self._handler.head_cache.evict_unused()
+                forget_at_s = now_s + _EVICT_INTERVAL_S
+
+
+def _raise_fd_limit(wanted: int) -> int:
+    """Raise the limit of open files as far as wanted and allowed; tell how many connections it bears."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    aim = wanted + _RESERVED_FDS
+    if hard != resource.RLIM_INFINITY:
+        aim = min(aim, hard)
+    if soft != resource.RLIM_INFINITY and soft < aim:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (aim, hard))
+        soft = aim
+    return wanted if soft == resource.RLIM_INFINITY else max(1, soft - _RESERVED_FDS)

@@ -1,0 +1,73 @@
+"""What one connection may have in the kernel: bytes that we have not read, answers that its client has not.
+
+Common callbacks fit into the small window. A large body that comes gets the large one, a few at a time.
+"""
+
+import asyncio
+import fcntl
+import socket
+import sys
+import termios
+from contextlib import suppress
+from typing import cast
+
+from aiohttp.http_parser import RawRequestMessage
+
+from bridge.io.sockets import SocketOption
+
+SMALL_WINDOW = 32 * 1024
+LARGE_WINDOW = 1024 * 1024
+_CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+# Linux takes twice this, for its own bookkeeping.
+_SEND_BUFFER_BYTES = 8 * 1024
+# Answers beyond it wait in the process, and the client is not read on until it reads.
+WRITE_BUFFER_BYTES = 16 * 1024
+
+
+def listener_options(write_timeout_s: float) -> list[SocketOption]:
+    """Give what the listening socket is set to, and every accepted connection with it."""
+    options = [
+        # An idle client that is gone without a word is found out by the kernel.
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        (socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES),
+    ]
+    if _USER_TIMEOUT is not None:
+        # Answers that the kernel holds and the client does not take: too few to be noticed above it.
+        options.append((socket.IPPROTO_TCP, _USER_TIMEOUT, int(write_timeout_s * 1000)))
+    return options
+
+
+def configure_socket(transport: asyncio.BaseTransport) -> None:
+    """Prepare a new connection."""
+    set_window(transport, SMALL_WINDOW)
+    # uvloop's transports are none of asyncio's classes.
+    cast("asyncio.WriteTransport", transport).set_write_buffer_limits(WRITE_BUFFER_BYTES)
+
+
+def set_window(transport: asyncio.BaseTransport | None, size_bytes: int) -> None:
+    """Let a client send so many bytes ahead of our reading."""
+    sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
+    if sock is not None and _CLAMP is not None:
+        with suppress(OSError):  # it is closed already
+            # The clamp bounds what is announced, the buffer what small segments take beside their bytes. Only
+            # once it is connected: the listening socket's would bound the window for good.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
+            sock.setsockopt(socket.IPPROTO_TCP, _CLAMP, size_bytes)
+
+
+def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
+    """Give how many bytes wait in the kernel; -1 where that is not told, as of TLS, which reads ahead."""
+    if transport is None or transport.get_extra_info("ssl_object") is not None:
+        return -1
+    try:
+        found = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, b"\0" * 4)
+    except (OSError, AttributeError):
+        return -1
+    return int.from_bytes(found, sys.byteorder)
+
+
+def needs_large_window(message: RawRequestMessage) -> bool:
+    """Whether a request's body is larger than the small window, or of unknown size."""
+    size = message.headers.get("Content-Length", "")
+    return not size.isdecimal() or int(size) > SMALL_WINDOW

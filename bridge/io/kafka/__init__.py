@@ -1,0 +1,1 @@
+"""Records to Kafka by aiokafka: accumulator, broker health, topic metadata, logins."""

@@ -1,0 +1,56 @@
+"""What is known of Kafka's topics: which there are, which have no leader, which refuse what is sent to them.
+
+No connection lives here, and no record.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from bridge.core.partition import partition_for
+from bridge.io.kafka.topic_backoff import TopicBackoff
+
+TopicPartition = tuple[str, int]
+"""A topic and a partition of it."""
+
+
+class TopicMetadata:
+    """The last full listing. ``wanted`` are topics that records are for and it does not hold."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[str, int] = {}
+        self.leaderless: frozenset[TopicPartition] = frozenset()
+        self.unknown_topics: set[str] = set()
+        self.backoff = TopicBackoff()
+
+    @property
+    def needs_refresh(self) -> bool:
+        """Whether something is missing that a new listing may hold."""
+        return bool(self.unknown_topics or self.leaderless)
+
+    def partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
+        """Tell where records of that topic and hash of a key belong; None where the topic is missing."""
+        partitions = self.partitions.get(topic)
+        if partitions is None:
+            self.unknown_topics.add(topic)
+            return None
+        return topic, partition_for(key_hash, partitions)
+
+    def has_partition(self, topic_partition: TopicPartition) -> bool:
+        """Whether the last listing holds that partition."""
+        return topic_partition[1] < self.partitions.get(topic_partition[0], 0)
+
+    def sendable_partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
+        """Tell where they belong if they may be sent there now; else None."""
+        topic_partition = self.partition_for(topic, key_hash)
+        return None if topic_partition is None or self.is_blocked(topic_partition) else topic_partition
+
+    def is_blocked(self, topic_partition: TopicPartition) -> bool:
+        """Whether nothing is to be sent there for now."""
+        return topic_partition[0] in self.backoff.blocked_until or topic_partition in self.leaderless
+
+    def update(self, partitions: Mapping[str, int], leaderless: Iterable[TopicPartition]) -> bool:
+        """Take note of a listing. Tells whether more may be sent than before."""
+        leaderless_now = frozenset(leaderless)
+        allows_more = bool(self.leaderless - leaderless_now or partitions.keys() - self.partitions.keys())
+        self.partitions, self.leaderless = dict(partitions), leaderless_now
+        self.unknown_topics -= partitions.keys()
+        return allows_more

@@ -1,0 +1,315 @@
+"""Writes where consumers read: records in, acknowledgements out, by a producer that is replaced when it dies.
+
+`lanes` keeps what is on its way; here lives the producer: how it starts, when it is fed, when it must go.
+Nothing here knows what an event is, or what becomes of one that is not taken.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import structlog
+from aiokafka.cluster import ClusterMetadata
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from bridge.aio.supervisor import supervise
+from bridge.aiokafka_internals import ended_producer_task
+from bridge.core.event import Record
+from bridge.core.partition import hash_key
+from bridge.io.kafka.accumulator import RecordAccumulator
+from bridge.io.kafka.accumulator_sender import choose_sender
+from bridge.io.kafka.batch_sender import BatchSender
+from bridge.io.kafka.broker_health import BrokerHealth, ProbeResult
+from bridge.io.kafka.buffer_budget import BufferLimits as InFlight
+from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.pending import DeliveryCallbacks, PartitionQueue, PendingRecord
+from bridge.io.kafka.producers import close_producer, create_producer
+from bridge.observability.telemetry import Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+__all__ = ["KafkaPublisher", "PublisherLimits"]
+
+_LINGER_MIN_BATCH = 8
+
+
+class KafkaPublisher:
+    """Kafka's writer: acks=all, idempotent. ``options`` are the producer's (addresses, security, batches)."""
+
+    def __init__(self, options: Mapping[str, Any], telemetry: Telemetry, limits: PublisherLimits) -> None:
+        self._options = options
+        self._telemetry = telemetry
+        self._limits = limits
+        in_flight = InFlight(max_bytes=limits.max_in_flight_bytes, max_records=limits.max_in_flight_records)
+        self._accumulator = RecordAccumulator(in_flight, self._on_ack, self._mark_fatal)
+        self._sender: BatchSender | None = None
+        self._breaker_open = True  # until a first producer lives
+        self._fatal = False
+        self._unreachable = False
+        self._producer_lost_at = 0.0
+        self._last_ack_at = 0.0
+        self._metadata_asked_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop = asyncio.get_running_loop()
+        self._health = BrokerHealth(options, limits, self._loop.time)
+
+    @property
+    def accepting(self) -> bool:
+        """Whether Kafka takes records now: it answers, or its producer is replaced and not missed yet."""
+        return not self._breaker_open
+
+    @property
+    def metadata_loaded(self) -> bool:
+        """Whether Kafka's topics were ever listed."""
+        return bool(self._accumulator.metadata.partitions) or self._sender is not None
+
+    @property
+    def health_known(self) -> bool:
+        """Whether it is known how Kafka is: it answered, it refused, or it had its time to answer."""
+        overdue = self._loop.time() - self._producer_lost_at > self._limits.ack_timeout_s
+        return self._sender is not None or self._unreachable or overdue
+
+    @property
+    def availability_epoch(self) -> int:
+        """A number that grows whenever more is taken than before."""
+        return self._accumulator.availability_epoch
+
+    @property
+    def unknown_topics(self) -> frozenset[str]:
+        """The topics that records are for and no listing held."""
+        return frozenset(self._accumulator.metadata.unknown_topics)
+
+    def missing_topics(self, topics: Iterable[str]) -> list[str]:
+        """Those of ``topics`` that the last full listing does not hold."""
+        return [topic for topic in topics if topic not in self._accumulator.metadata.partitions]
+
+    def start(self) -> None:
+        """Begin to connect. Returns at once: Kafka may be away."""
+        self._producer_lost_at = self._loop.time()
+        work = (self._producer_loop, self._sender_loop, self._health_loop, self._probe_loop)
+        self._tasks = [asyncio.create_task(supervise(loop, self._telemetry)) for loop in work]
+
+    async def stop(self, timeout_s: float) -> None:
+        """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
+        await self._await_in_flight(timeout_s if self.accepting else 0)
+        self._accumulator.mark_all_stalled()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=2 * self._limits.close_timeout_s)
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await close_producer(sender.producer, self._limits.close_timeout_s)
+
+    def accepts(self, topic: str, key_hash: int) -> bool:
+        """Whether records of that topic and hash of a key leave now, as far as is known."""
+        return not self._breaker_open and self._accumulator.accepts(topic, key_hash)
+
+    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord | None:
+        """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
+        return (
+            None
+            if self._breaker_open
+            else self._accumulator.try_send(record, hash_key(record.key), callbacks)
+        )
+
+    def divert_earlier(self, record: Record) -> None:
+        """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
+        self._accumulator.divert_earlier(record.topic, hash_key(record.key))
+
+    def send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord:
+        """Send ``record`` on its way, however long that is; raises `Unavailable` where there is no room."""
+        return self._accumulator.send(record, hash_key(record.key), callbacks)
+
+    async def _sender_loop(self) -> None:
+        ready_event = self._accumulator.ready_event
+        while True:
+            await ready_event.wait()
+            ready_event.clear()
+            sender = self._sender
+            # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
+            if sender is None or self._breaker_open or self._fatal:
+                continue
+            if await self._accumulator.send_ready(sender) >= _LINGER_MIN_BATCH:
+                # Under load requests are gathered: one costs as much as thirty of the records in it.
+                await asyncio.sleep(self._limits.linger_s)
+
+    async def _producer_loop(self) -> None:
+        while True:
+            if self._fatal:
+                await self._replace_producer()
+            if self._sender is None:
+                await self._start_producer()
+            await asyncio.sleep(self._limits.tick_s)
+
+    async def _health_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.tick_s)
+            await asyncio.sleep(0)  # answers that came while our own loop stood still are heard first
+            self._check_timeouts()
+            self._refresh_metadata()
+
+    async def _start_producer(self) -> None:
+        """Start a producer, and learn the topics by one full listing (naming one might create it)."""
+        producer = create_producer(self._options, self._limits.metadata_max_age_s)
+        sender = choose_sender(producer, self._accumulator.on_batches_done)
+        try:
+            async with asyncio.timeout(self._limits.connect_timeout_s):
+                await producer.start()
+                if not await producer.client.force_metadata_update():
+                    raise KafkaConnectionError("no broker lists its topics")
+        except (KafkaError, OSError, TimeoutError, ValueError) as error:
+            if not self._unreachable:
+                self._unreachable = True
+                # A replacement that does not succeed at once is not missed yet.
+                self._telemetry.breaker_open.set(self._breaker_open)
+                log.warning("kafka_away", error=str(error) or type(error).__name__)
+            await close_producer(producer, self._limits.close_timeout_s)
+            await asyncio.sleep(self._limits.reconnect_backoff_s)
+            return
+        except asyncio.CancelledError:  # stopped meanwhile
+            await close_producer(producer, self._limits.close_timeout_s)
+            raise
+        self._sender, self._unreachable = sender, False
+        self._last_ack_at = self._loop.time()
+        self._health.note_contact()
+        # Not before: the first answer of a client's bootstrap lists no topic.
+        producer.client.cluster.add_listener(self._on_metadata_changed)
+        self._apply_metadata(producer.client.cluster)
+        if not self._close_breaker():
+            self._accumulator.mark_all_ready()  # for what a replaced producer left
+        log.info("kafka_ready", topics=len(self._accumulator.metadata.partitions), way=sender.name)
+
+    async def _replace_producer(self) -> None:
+        """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
+        sender, self._sender = self._sender, None
+        self._producer_lost_at = self._loop.time()
+        self._telemetry.producer_replacements.inc()
+        await self._await_in_flight(self._limits.close_timeout_s)
+        if sender is not None:
+            await close_producer(sender.producer, self._limits.close_timeout_s)
+        # What it held without an answer may stand in Kafka twice: under the same ids.
+        self._accumulator.requeue_in_flight()
+        self._fatal = False
+
+    async def _await_in_flight(self, timeout_s: float) -> None:
+        batch_futures = [
+            queue.batch.as_future() for queue in self._accumulator.in_flight if queue.batch is not None
+        ]
+        if batch_futures:
+            await asyncio.wait(batch_futures, timeout=timeout_s)
+
+    def _check_timeouts(self) -> None:
+        """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
+        now, after = self._loop.time(), self._limits.ack_timeout_s
+        overdue = self._accumulator.overdue(now, after)
+        if now - self._last_contact(overdue, now) > after:
+            self._open_breaker("kafka_silent", pending=sum(len(queue.in_flight) for queue in overdue))
+        # Told again and again: the spool may take now what it did not take before.
+        self._accumulator.mark_stalled(overdue)
+        self._accumulator.notify_unassigned()
+        if not self._fatal and self._accumulator.is_producer_stalled(now, self._limits.stalled_after_s):
+            self._request_replacement(
+                "kafka_producer_silent", meaning="Kafka answers, but not this producer's sends"
+            )
+        if self._sender and not self._fatal and (task := ended_producer_task(self._sender.producer)):
+            self._request_replacement(
+                "kafka_producer_task_ended", task=task, meaning="the library does not start it again"
+            )
+
+    def _last_contact(self, overdue: Iterable[PartitionQueue], now: float) -> float:
+        """Return when Kafka was last known to be well."""
+        if self._sender is None:
+            return max(self._producer_lost_at, self._last_ack_at)
+        sent_at_times = [queue.sent_at for queue in overdue if queue.in_flight and not queue.stalled]
+        return max(min(sent_at_times), self._last_ack_at) if sent_at_times else now
+
+    def _open_breaker(self, log_event: str, **facts: object) -> None:
+        """Open the breaker: nothing enters the producer, and who can keeps elsewhere what is on its way."""
+        if self._breaker_open:
+            return
+        self._breaker_open = True
+        self._telemetry.breaker_open.set(1)
+        log.warning(log_event, **facts)
+        self._accumulator.mark_all_stalled()
+
+    def _close_breaker(self) -> bool:
+        """Shut the breaker: Kafka answers. Tells whether it was open."""
+        was_open, self._breaker_open = self._breaker_open, False
+        if was_open:
+            self._telemetry.breaker_open.set(0)
+            self._accumulator.mark_all_ready()
+        return was_open
+
+    def _on_contact(self) -> None:
+        """Take note of a word of Kafka's; a producer that is gone has no say."""
+        if self._sender is not None and self._close_breaker():
+            log.warning("kafka_answers")
+
+    def _on_ack(self) -> None:
+        self._last_ack_at = self._loop.time()
+        self._health.note_contact()
+        self._on_contact()
+
+    def _mark_fatal(self) -> None:
+        self._fatal = True
+
+    def _request_replacement(self, log_event: str, **facts: object) -> None:
+        log.warning(log_event, **facts)
+        self._mark_fatal()
+
+    async def _probe_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.metadata_retry_s)
+            sender = self._sender
+            if sender is None or self._fatal:
+                continue
+            found = await self._health.check(
+                sender.producer.client,
+                breaker_open=self._breaker_open,
+                has_in_flight=bool(self._accumulator.in_flight),
+            )
+            if self._sender is not sender:
+                continue
+            if found is ProbeResult.PRODUCER_CUT_OFF:
+                self._request_replacement(
+                    "kafka_producer_cut_off", meaning="a fresh client reaches Kafka, it does not"
+                )
+            elif found is ProbeResult.BROKERS_UNRESPONSIVE and not self._accumulator.in_flight:
+                self._open_breaker("kafka_silent", pending=0)
+
+    def _refresh_metadata(self) -> None:
+        """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""
+        self._accumulator.retry_backed_off(self._loop.time())
+        wanted = self._breaker_open or self._accumulator.needs_metadata
+        if (
+            self._sender
+            and wanted
+            and self._loop.time() - self._metadata_asked_at > self._limits.metadata_retry_s
+        ):
+            self._metadata_asked_at = self._loop.time()
+            self._sender.producer.client.force_metadata_update().add_done_callback(self._on_metadata_response)
+
+    def _on_metadata_response(self, update: asyncio.Future[bool]) -> None:
+        if not update.cancelled() and update.exception() is None and update.result():
+            self._health.note_contact()
+            self._accumulator.note_broker_alive(self._loop.time())
+            # A partition that is silent, for as long as that lasts, does not hold up the others.
+            self._on_contact()
+
+    def _on_metadata_changed(self, cluster: ClusterMetadata) -> None:
+        # In the next turn: a bug of ours must not end the library's metadata task, which calls this.
+        self._loop.call_soon(self._apply_metadata, cluster)
+
+    def _apply_metadata(self, cluster: ClusterMetadata) -> None:
+        if self._sender is None or self._sender.producer.client.cluster is not cluster:
+            return
+        found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
+        leaderless = [
+            (topic, partition)
+            for topic, partitions in found.items()
+            for partition in partitions - (cluster.available_partitions_for_topic(topic) or set())
+        ]
+        self._accumulator.update_metadata(
+            {topic: len(parts) for topic, parts in found.items() if parts}, leaderless
+        )

@@ -1,0 +1,120 @@
+"""What is in the spool, in memory: which keys, how many, which are next. It never waits."""
+
+from collections.abc import Callable
+
+from bridge.io.spool.frames import FrameRef
+from bridge.io.spool.segment import ACKED, LEASED, READY, Segment
+
+Skip = Callable[[str, int], bool]
+
+_SCAN_LIMIT = 2_048  # so many calls of a skip take a few milliseconds
+
+
+class ReadSelection:
+    """What one read takes: at most ``most_bytes`` but at least one record, none that ``skip`` passes over."""
+
+    def __init__(self, max_bytes: int, skip: Skip) -> None:
+        self.skip = skip
+        self.positions: list[tuple[Segment, int]] = []
+        self._remaining_bytes = max_bytes
+
+    def fits(self, length: int) -> bool:
+        """Whether a frame of ``length`` is taken as well."""
+        return not self.positions or length <= self._remaining_bytes
+
+    def lease(self, segment: Segment, index: int) -> None:
+        """Take a record: nobody else reads it until it is freed."""
+        segment.states[index] = LEASED
+        self.positions.append((segment, index))
+        self._remaining_bytes -= segment.lengths[index]
+
+    def release(self) -> None:
+        """Take nothing, after all."""
+        for segment, index in self.positions:
+            if segment.states[index] == LEASED:
+                segment.states[index] = READY
+        self.positions = []
+
+
+class SpoolIndex:
+    """Every segment by number, ascending, and what is told of all of them together."""
+
+    def __init__(self) -> None:
+        self.segments: dict[int, Segment] = {}
+        self.records = 0
+        self.pending_by_key: dict[int, int] = {}
+        self._topic_ids: dict[str, int] = {}
+        self._topic_names: list[str] = []
+        self._cursor_segment = self._cursor_record = 0  # the next record that is read
+
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest record was put, 0 where there is none."""
+        return next((segment.oldest_ms for segment in self.segments.values() if segment.live), 0)
+
+    def has_pending(self, topic: str, key_hash: int) -> bool:
+        """Whether anything of this topic and key is here."""
+        number = self._topic_ids.get(topic)
+        return number is not None and (number << 32 | key_hash) in self.pending_by_key
+
+    def add(self, segment: Segment, frame: FrameRef, state: int) -> int:
+        """Note a record at the end of ``segment``; tells its place."""
+        topic = self._topic_ids.get(frame.topic)
+        if topic is None:
+            topic = self._topic_ids[frame.topic] = len(self._topic_names)
+            self._topic_names.append(frame.topic)
+        if state != ACKED:
+            self.records += 1
+            key = topic << 32 | frame.key_hash
+            self.pending_by_key[key] = self.pending_by_key.get(key, 0) + 1
+        return segment.add(frame, topic, state)
+
+    def remove(self, segment: Segment, index: int) -> None:
+        """Let a record be gone."""
+        segment.states[index] = ACKED
+        segment.live -= 1
+        self.records -= 1
+        key = segment.topics[index] << 32 | segment.key_hashes[index]
+        count = self.pending_by_key[key] - 1
+        if count:
+            self.pending_by_key[key] = count
+        else:
+            del self.pending_by_key[key]
+
+    def make_available(self, segment: Segment, index: int) -> None:
+        """Let a record be read."""
+        segment.states[index] = READY
+
+    def rewind(self) -> None:
+        """Begin again with the oldest."""
+        self._cursor_segment = self._cursor_record = 0
+
+    def select(self, selection: ReadSelection) -> bool:
+        """Take what is next; True where there is more to look at than one turn of the loop should."""
+        for _ in range(_SCAN_LIMIT):
+            segment = self._current_segment()
+            if segment is None:
+                return False
+            at = segment.states.find(READY, self._cursor_record, segment.durable)
+            if at < 0:
+                # What is not durable yet is not overtaken by what stands in the next segment.
+                self._cursor_record = segment.durable
+                if segment.durable < len(segment.offsets) or segment.number == next(reversed(self.segments)):
+                    return False
+                self._cursor_segment, self._cursor_record = segment.number + 1, 0
+            elif selection.skip(self._topic_names[segment.topics[at]], segment.key_hashes[at]):
+                self._cursor_record = at + 1
+            elif selection.fits(segment.lengths[at]):
+                selection.lease(segment, at)
+                self._cursor_record = at + 1
+            else:
+                return False
+        return True
+
+    def _current_segment(self) -> Segment | None:
+        segment = self.segments.get(self._cursor_segment)
+        if segment is None:  # deleted since, or between two numbers: the next one there is
+            segment = next((s for n, s in self.segments.items() if n > self._cursor_segment), None)
+            if segment is not None:
+                self._cursor_segment, self._cursor_record = segment.number, 0
+        return segment

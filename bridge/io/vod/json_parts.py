@@ -1,0 +1,125 @@
+"""What the vendor may answer, and how an answer is taken apart with every value's bytes as they came.
+
+Nothing here knows what an event is. A value that no reader of JSON would take (a lone half of a surrogate
+pair, say, from a file name cut in its middle) must not hold up its neighbours for the four days that the
+vendor keeps it: where msgspec refuses the whole, brackets and quotes alone tell where each value ends.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+MAX_HANDLES = 16
+NULL = b"null"
+
+_MAX_TEXT_CHARS = 300
+# A text that has no end goes to the last byte: to look for it again from each of its quotes takes hours.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
+_DECODE_ERRORS = (
+    msgspec.MsgspecError,
+    ValueError,
+    RecursionError,
+)  # too deep a value is garbage like any other
+
+T = TypeVar("T")
+
+
+class PulledEvent(Struct, frozen=True):
+    """An event as it was fetched: ``body`` is the vendor's bytes, untouched.
+
+    ``handle`` is "" where the vendor gave none that can be used: such an event goes its way like any other
+    and cannot be confirmed, so the vendor sends it again and deduplication swallows it.
+    """
+
+    handle: str
+    body: bytes
+
+
+class EventQueue(Protocol):
+    """An application's events at the vendor, whichever interface leads there."""
+
+    async def pull(self) -> list[PulledEvent]:
+        """Fetch some; none where none came while the vendor held the call."""
+        ...
+
+    async def confirm(self, handles: Sequence[str]) -> None:
+        """Let the vendor forget at most 16 events: all of them, or none and an error."""
+        ...
+
+
+class ApiError(Exception):
+    """The vendor answered with an error: ``code`` is its own word for it, ``text`` is for people."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+class TransportError(Exception):
+    """No answer, or none that the interface promises. A call without an answer may have been carried out."""
+
+
+def truncate(text: str) -> str:
+    """Give as much of a stranger's text as a log line bears."""
+    return "".join(char if char.isprintable() else " " for char in text[:_MAX_TEXT_CHARS])
+
+
+def confirmable(handles: Sequence[str]) -> list[str]:
+    """Give the handles that can be confirmed in one call; `ValueError` where they are too many."""
+    if len(handles) > MAX_HANDLES:
+        raise ValueError(f"{len(handles)} handles in one call, which takes {MAX_HANDLES}")
+    return [handle for handle in handles if handle]
+
+
+def parse_object(text: bytes) -> dict[str, bytes]:
+    """Give an object's members, each value as its bytes; `ValueError` where it is none."""
+    try:
+        found = msgspec.json.decode(text, type=dict[str, Raw])
+    except _DECODE_ERRORS:
+        parts = _split_json(text, b"{")
+        keys = [part[1:-1].decode("utf-8", "replace") for part in parts[::2]]
+        return dict(zip(keys, parts[1::2], strict=True))
+    return {name: bytes(value) for name, value in found.items()}
+
+
+def parse_array(text: bytes) -> list[bytes]:
+    """Give an array's elements as their bytes, none for null; `ValueError` where it is neither."""
+    if text == NULL:
+        return []
+    try:
+        return [bytes(value) for value in msgspec.json.decode(text, type=list[Raw])]
+    except _DECODE_ERRORS:
+        return _split_json(text, b"[")
+
+
+def decode_or(text: bytes, kind: type[T], default: T) -> T:
+    """Give the value of that kind, or ``otherwise`` where it is not one."""
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except _DECODE_ERRORS:
+        return default
+
+
+def _split_json(text: bytes, opening: bytes) -> list[bytes]:
+    """Give what stands directly between the outermost brackets: elements, or keys and values in turn."""
+    found: list[bytes] = []
+    depth = begin = end = 0
+    for token in _TOKEN.finditer(text):
+        symbol = token[0]
+        if symbol in {b"[", b"{"}:
+            depth += 1
+            begin = token.start() if depth == 2 else begin  # noqa: PLR2004 - just inside the outermost
+        elif symbol in {b"]", b"}"}:
+            depth -= 1
+            end = token.end()
+            if depth == 1:
+                found.append(text[begin:end])
+        elif depth == 1 and symbol not in {b",", b":"}:
+            found.append(symbol)
+    if depth or end != len(text.rstrip()) or not text.lstrip().startswith(opening):
+        raise ValueError("neither JSON nor anything like it")
+    return found

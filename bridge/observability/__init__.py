@@ -1,0 +1,1 @@
+"""What is counted, logged and traced, and how secrets are masked in it."""

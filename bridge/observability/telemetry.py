@@ -1,0 +1,251 @@
+"""What is counted of a delivery and of the parts, and what is logged of one. The names stand in `metrics`.
+
+Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No
+line holds a body, a token or a key.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Collection, Iterator, Mapping
+from importlib.metadata import version
+from itertools import product
+from typing import Any, Literal
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+
+from bridge.core.event import Event, Notification
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.observability import metrics
+from bridge.observability.fast_metrics import CounterView, JointCounter, LocalCounter, LocalHistogram
+from bridge.observability.metrics import Metric
+
+LoggedDeliveries = Literal["all", "problems", "none"]
+
+_TYPE_MAX = 256  # characters of a type that the sender made up
+_SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
+
+# Alerts ask for the first of these: they are shown at 0 for every type, the other endings for none.
+_ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Telemetry:
+    """The metrics of one bridge, in a registry of its own, and its canonical log line.
+
+    ``types`` are the catalogue's event types, ``apps`` the configured applications, ``pulled`` those of them
+    that are pulled: the labels' closed lists. ``deliveries`` selects the endings that get a log line.
+    Counters that alerts watch are there at 0 from the start: an increase from nothing is none to Prometheus.
+    """
+
+    def __init__(
+        self,
+        *,
+        types: Collection[str] = (),
+        apps: Collection[str] = (),
+        pulled: Collection[str] = (),
+        deliveries: LoggedDeliveries = "problems",
+    ) -> None:
+        # Each counter would be shown twice: when it was made is a gauge of its own to the library.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation there
+        self.registry = CollectorRegistry()
+        self._types = frozenset(types)
+        self._apps = frozenset(apps)
+        self._deliveries = deliveries
+        self._last_summary: Tally[str] = Tally()
+        self._rejected_request_count = 0
+        self._set_up_deliveries()
+        self._set_up_http([app for app in apps if app not in pulled])
+        self._set_up_dependencies()
+        self._set_up_spool()
+        self._set_up_pull(pulled)
+        ProcessCollector(registry=self.registry)
+        build = self._gauge(metrics.BUILD_INFO)
+        build.labels(version("vod-event-bridge")).set(1)
+
+    def _set_up_deliveries(self) -> None:
+        self._delivery_counts = JointCounter(self.registry)
+        total = self._joint_counter(metrics.DELIVERIES, 0, 1, 2)
+        total.preset.update(product(self._apps, ("none",), DeliveryOutcome))
+        total.preset.update(product(self._apps, (*self._types, "other"), _ALERTED_OUTCOMES))
+        by_format = self._joint_counter(metrics.DELIVERIES_BY_FORMAT, 3, 4)
+        by_format.preset.update(product(metrics.FORMATS, ("push", "pull")))
+        self._conformance_counts = self._local_counter(metrics.EVENTS_CONFORMANCE)
+        for labels in product((*self._types, "other"), metrics.CONFORMANCES):
+            self._conformance_counts.counts[labels] = 0
+        self._delivery_seconds = self._local_histogram(metrics.DELIVERY_SECONDS)
+        self._last_ms = dict.fromkeys(self._apps, 0)
+        self.registry.register(_TimestampGauge(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
+        self.deliveries_in_flight = 0
+        self._gauge(metrics.DELIVERIES_IN_FLIGHT).set_function(lambda: self.deliveries_in_flight)
+        self.deliveries_held = self._gauge(metrics.DELIVERIES_HELD)
+        self.internal_errors = self._counter(metrics.INTERNAL_ERRORS)
+        self.ready = self._gauge(metrics.READY)
+
+    def _set_up_http(self, pushed: Collection[str]) -> None:
+        self.connections = self._gauge(metrics.CONNECTIONS)
+        self._rejected_requests = self._counter(metrics.REQUESTS_REJECTED)
+        for labels in product(metrics.REJECT_REASONS, ("", *pushed)):
+            self._rejected_requests.labels(*labels)
+
+    def _set_up_dependencies(self) -> None:
+        self._ack_seconds = self._local_histogram(metrics.ACK_SECONDS)
+        self.breaker_open = self._gauge(metrics.BREAKER_OPEN)
+        self.topics_missing = self._gauge(metrics.TOPICS_MISSING)
+        self.producer_replacements = self._counter(metrics.PRODUCER_REPLACEMENTS)
+        self.sends_indeterminate = self._gauge(metrics.SENDS_INDETERMINATE)
+        self._claims = self._local_counter(metrics.DEDUP_CLAIMS)
+        for claim_result in metrics.CLAIM_RESULTS:
+            self._claims.counts[claim_result,] = 0
+        self.dedup_degraded = self._gauge(metrics.DEDUP_DEGRADED)
+        self.dedup_call_seconds = self._local_histogram(metrics.DEDUP_CALL_SECONDS)
+
+    def _set_up_spool(self) -> None:
+        self.spool_records = self._gauge(metrics.SPOOL_RECORDS)
+        self.spool_bytes = self._gauge(metrics.SPOOL_BYTES)
+        self._spool_max_bytes = self._gauge(metrics.SPOOL_MAX_BYTES)
+        self.spool_oldest_record_age = self._gauge(metrics.SPOOL_OLDEST_RECORD_AGE)
+        self.spool_failing = self._gauge(metrics.SPOOL_FAILING)
+        self.spool_commit_seconds = self._histogram(metrics.SPOOL_COMMIT_SECONDS)
+        self.spool_corruptions = self._counter(metrics.SPOOL_CORRUPTIONS)
+        self.spool_drained = self._counter(metrics.SPOOL_DRAINED)
+
+    def _set_up_pull(self, pulled: Collection[str]) -> None:
+        self.pull_calls = self._counter(metrics.PULL_CALLS)
+        self.pull_events = self._counter(metrics.PULL_EVENTS)
+        self.pull_confirms = self._counter(metrics.PULL_CONFIRMS)
+        self.pull_oldest_unconfirmed = self._gauge(metrics.PULL_OLDEST_UNCONFIRMED)
+        self.pull_queue_events = self._gauge(metrics.PULL_QUEUE_EVENTS)
+        self.pull_failing = self._gauge(metrics.PULL_FAILING)
+        for app in pulled:
+            for call in metrics.API_CALLS:
+                self.pull_calls.labels(app, *call)
+            self.pull_events.labels(app)
+            for outcome in metrics.CONFIRM_OUTCOMES:
+                self.pull_confirms.labels(app, outcome)
+            self.pull_failing.labels(app)
+
+    def set_spool_limit(self, max_bytes: int) -> None:
+        """Show the spool's limit, and its damage also where there is none: for who keeps a spool."""
+        self._spool_max_bytes.set(max_bytes)
+        for corruption_kind in metrics.CORRUPTION_KINDS:
+            self.spool_corruptions.labels(corruption_kind)
+
+    def _counter(self, metric: Metric) -> Counter:
+        return Counter(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+    def _gauge(self, metric: Metric) -> Gauge:
+        return Gauge(metric.name, metric.meaning, metric.labels, registry=self.registry)
+
+    def _histogram(self, metric: Metric) -> Histogram:
+        return Histogram(
+            metric.name, metric.meaning, metric.labels, buckets=metric.buckets, registry=self.registry
+        )
+
+    def _local_counter(self, metric: Metric) -> LocalCounter:
+        return LocalCounter(metric.name, metric.meaning, metric.labels, self.registry)
+
+    def _joint_counter(self, metric: Metric, *positions: int) -> CounterView:
+        return self._delivery_counts.view(metric.name, metric.meaning, metric.labels, positions)
+
+    def _local_histogram(self, metric: Metric) -> LocalHistogram:
+        return LocalHistogram(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
+
+    def record_delivery(
+        self,
+        notification: Notification,
+        result: DeliveryResult,
+        event: Event | None,
+        seconds: float,
+        ack_seconds: float | None = None,
+    ) -> None:
+        """Count one delivery's ending, and log its canonical line where its ending is selected.
+
+        ``event`` is what was read, if it was one; ``seconds`` it took in all, ``ack_seconds`` Kafka alone.
+        """
+        app, mode, ending = notification.application.name, notification.mode, result.outcome
+        app_label = app if app in self._apps else "other"
+        label = self.type_label(result.event_type)
+        body_format = "none"
+        if event is not None:
+            body_format = event.format
+            self._conformance_counts.counts[self.type_label(event.type), event.conformance] += 1
+        self._delivery_counts.counts[app_label, label, ending, body_format, mode] += 1
+        self._delivery_seconds.observe(seconds, mode)
+        if ack_seconds is not None:
+            self._ack_seconds.observe(ack_seconds, mode)
+        if result.event_id:
+            self._last_ms[app] = notification.received_ms
+        if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _SUCCESSFUL):
+            self._log_delivery(notification, result, seconds, ack_seconds)
+
+    def type_label(self, event_type: str) -> str:
+        """Turn a type into a label: itself, ``other`` where the catalogue has no row, ``none`` for none."""
+        if event_type in self._types:
+            return event_type
+        return "other" if event_type else "none"
+
+    def count_rejected_request(self, reason: str, app: str = "") -> None:
+        """Count a request that has become no delivery; ``app`` is the application of ours that it names."""
+        self._rejected_requests.labels(reason, app).inc()
+        self._rejected_request_count += 1
+
+    def count_claims(self, claim_result: str, number: int = 1) -> None:
+        """Count an answer of the memory, given ``times``."""
+        self._claims.counts[claim_result,] += number
+
+    def log_summary(self) -> None:
+        """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
+        counts = Tally({ending: count for (ending,), count in self._delivery_counts.sum_by(2).items()})
+        counts["refused"] = self._rejected_request_count
+        since, self._last_summary = counts - self._last_summary, counts
+        log.info("summary", **{ending: since[ending] for ending in (*DeliveryOutcome, "refused")})
+
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    @staticmethod
+    def _log_delivery(
+        notification: Notification, result: DeliveryResult, seconds: float, ack_seconds: float | None
+    ) -> None:
+        fields: dict[str, Any] = {
+            "app": notification.application.name,
+            "mode": notification.mode,
+            "outcome": str(result.outcome),
+            "event_id": result.event_id,
+            "type": result.event_type[:_TYPE_MAX],
+            "topic": result.topic,
+            "reason": result.reason,
+            "detail": result.detail,
+            "bytes": len(notification.body),
+            "duration_ms": round(seconds * 1000, 1),
+            "ack_ms": None if ack_seconds is None else round(ack_seconds * 1000, 1),
+        }
+        write = log.info if result.outcome in _SUCCESSFUL else log.warning
+        write("delivery", **{key: value for key, value in fields.items() if value not in ("", None)})
+
+
+class _TimestampGauge:
+    """A gauge by one label, of the closed list ``values``: shows unix milliseconds as seconds, when read."""
+
+    def __init__(self, metric: Metric, values: Collection[str], times_ms: Mapping[str, int]) -> None:
+        self._metric = metric
+        self._values = values
+        self._times_ms = times_ms
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Show the times to the registry."""
+        family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
+        for value in self._values:
+            family.add_metric([value], self._times_ms[value] / 1000)
+        yield family

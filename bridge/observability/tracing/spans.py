@@ -1,0 +1,256 @@
+"""The spans of a delivery: the door's or the poller's, below it the memory's and the writer's.
+
+Claim and send find theirs by the context that their delivery runs in; commit and release, which come once
+nobody may wait any longer, by their claim. Below a delivery's span that was sampled out none is begun.
+Nothing here knows where spans go.
+"""
+
+from collections.abc import Callable, Iterable
+from contextvars import copy_context
+from functools import partial
+
+from msgspec.structs import replace
+from opentelemetry.context import Context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    format_trace_id,
+    get_current_span,
+    set_span_in_context,
+    use_span,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.util.types import Attributes
+from structlog.contextvars import bound_contextvars
+
+from bridge.aio.promise import Promise
+from bridge.core.claim import Claim, ClaimStatus
+from bridge.core.event import Notification, Record
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError, UnavailableError
+from bridge.delivery.in_flight import DedupStore
+from bridge.delivery.pipeline import RecordWriter, WriteHandle
+from bridge.io.http.responses import response_for
+from bridge.observability.tracing.interface import Deliver, DeliverInContext
+
+_W3C = TraceContextTextMapPropagator()
+_NANOSECONDS_A_MILLISECOND = 1_000_000
+_SERVER_ERROR = 500
+_PARENTS_MAX = 100_000
+# The address ends with a token: it is never written down, so the path is told as a template.
+_ROUTE = "/callbacks/{app}"
+
+
+def traced_deliver(deliver: DeliverInContext, tracer: Tracer) -> Deliver:
+    """Give ``deliver`` with a span around it: the child of the request's, or the root of a new trace."""
+
+    def traced(notification: Notification) -> Promise[DeliveryResult]:
+        pushed = notification.mode == "push"
+        span = tracer.start_span(
+            f"POST {_ROUTE}" if pushed else f"process {notification.mode}",
+            context=_parent_context(notification),
+            kind=SpanKind.SERVER if pushed else SpanKind.CONSUMER,
+            attributes=_notification_attributes(notification),
+            start_time=notification.received_ms * _NANOSECONDS_A_MILLISECOND,
+        )
+        trace = span.get_span_context()
+        log_fields = {"trace_id": format_trace_id(trace.trace_id)} if trace.is_valid else {}
+        with use_span(span), bound_contextvars(**log_fields):
+            promise = deliver(notification, copy_context())
+        promise.on_done(partial(_end_delivery, span, promise, pushed=pushed))
+        return promise
+
+    return traced
+
+
+def _is_sampled(span: Span) -> bool:
+    """Tell whether spans below ``span`` are wanted; also once it has ended, for what comes late."""
+    return span.get_span_context().trace_flags.sampled
+
+
+def _parent_context(notification: Notification) -> Context:
+    """Read what the request says of its trace; what cannot be read, or is not there, begins a new one."""
+    if not notification.traceparent:
+        return Context()
+    promise = {"traceparent": notification.traceparent, "tracestate": notification.tracestate}
+    return _W3C.extract(promise, Context())
+
+
+def _notification_attributes(notification: Notification) -> Attributes:
+    app = notification.application.name
+    common = {"vod.app": app, "vod.mode": notification.mode}
+    if notification.mode != "push":
+        return common | {"messaging.operation.type": "process", "messaging.system": "tencent_vod"}
+    return common | {
+        "http.request.method": "POST",
+        "http.route": _ROUTE,
+        "url.path": f"/callbacks/{app}",
+        "url.scheme": "http",
+    }
+
+
+def _end_delivery(span: Span, promise: Promise[DeliveryResult], *, pushed: bool) -> None:
+    if span.is_recording() and promise.exception is None:
+        _set_result(span, promise.result(), pushed=pushed)
+    span.end()
+
+
+def _set_result(span: Span, result: DeliveryResult, *, pushed: bool) -> None:
+    span.set_attribute("vod.ending", result.outcome.value)
+    if result.event_type:
+        span.set_attribute("vod.type", result.event_type)
+    if result.event_id:
+        span.set_attribute("cloudevents.event_id", result.event_id)
+    if result.reason:
+        span.set_attribute("vod.reason", str(result.reason))
+    status = int(response_for(result).status[:3])
+    if pushed:
+        span.set_attribute("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        span.set_attribute("error.type", str(status) if pushed else result.outcome.value)
+        span.set_status(Status(StatusCode.ERROR, result.detail))
+
+
+class TracedDedup:
+    """A memory whose claims, commits and releases have a span each.
+
+    Renewals have none: one call renews the claims of many deliveries, and belongs to no trace of theirs.
+    """
+
+    def __init__(self, dedup: DedupStore, tracer: Tracer) -> None:
+        self._dedup = dedup
+        self._tracer = tracer
+        self._parents: dict[str, Span] = {}  # what the endings of claims belong to, by token
+
+    def claim(self, claim: Claim) -> Promise[Claim]:
+        """Ask for an occurrence."""
+        parent = get_current_span()
+        if not _is_sampled(parent):
+            return self._dedup.claim(claim)
+        span = self._start_span("claim", claim, parent)
+        promise = self._dedup.claim(claim)
+        promise.on_done(partial(self._on_claimed, promise, span, parent))
+        return promise
+
+    def commit(self, claim: Claim) -> Promise[bool]:
+        """Remember that the event is durable; tells whether that was heard."""
+        return self._settle("commit", claim, self._dedup.commit)
+
+    def release(self, claim: Claim) -> Promise[bool]:
+        """Let the next one try; tells whether that was heard."""
+        return self._settle("release", claim, self._dedup.release)
+
+    async def renew(self, claims: Iterable[Claim]) -> None:
+        """Keep the claims of an owner that still works."""
+        await self._dedup.renew(claims)
+
+    def _on_claimed(self, promise: Promise[Claim], span: Span, parent: Span) -> None:
+        claim = promise.result()
+        span.set_attribute("vod.claim.answer", claim.status.value)
+        span.end()
+        if claim.status in (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE):
+            # Its journey ends by itself, out of its delivery's context.
+            self._parents[claim.owner_token] = NonRecordingSpan(
+                parent.get_span_context()
+            )  # its place is all we need
+            if len(self._parents) > _PARENTS_MAX:
+                del self._parents[next(iter(self._parents))]
+
+    def _settle(self, name: str, claim: Claim, settle: Callable[[Claim], Promise[bool]]) -> Promise[bool]:
+        parent = self._parents.pop(claim.owner_token, None)
+        if parent is None:
+            return settle(claim)
+        span = self._start_span(name, claim, parent)
+        promise = settle(claim)
+        promise.on_done(span.end)
+        return promise
+
+    def _start_span(self, name: str, claim: Claim, parent: Span) -> Span:
+        return self._tracer.start_span(
+            name,
+            context=set_span_in_context(parent),
+            kind=SpanKind.CLIENT,
+            attributes={
+                "db.system.name": "redis",
+                "db.operation.name": "EVALSHA",
+                "vod.app": claim.app,
+                "cloudevents.event_id": claim.event_id,
+            },
+        )
+
+
+class TracedDurableWriter:
+    """A writer whose records name the span that sent them, so that a consumer goes on from it.
+
+    The span ends with the record's own ending, also where nobody waits for that any longer.
+    """
+
+    def __init__(self, writer: RecordWriter, tracer: Tracer) -> None:
+        self._writer = writer
+        self._tracer = tracer
+
+    @property
+    def accepting(self) -> bool:
+        """Whether records become durable at once."""
+        return self._writer.accepting
+
+    def send(self, record: Record) -> WriteHandle:
+        """Send a record on its way; raises `Unavailable` where there is no room for it."""
+        parent = get_current_span()
+        if not _is_sampled(parent):
+            return self._writer.send(_inject_context(parent, record))
+        name, attributes = f"send {record.topic}", _record_attributes(record)
+        span = self._tracer.start_span(name, kind=SpanKind.PRODUCER, attributes=attributes)
+        try:
+            pending_write = self._writer.send(_inject_context(span, record))
+        except UnavailableError as error:
+            _end_span(span, error)
+            raise
+        pending_write.durable.on_done(partial(_end_when_durable, span, pending_write.durable))
+        return pending_write
+
+
+def _inject_context(span: Span, record: Record) -> Record:
+    """Give ``record`` with headers that make a consumer's span the child of ``span``, if that is one."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier, set_span_in_context(span, Context()))
+    if not carrier:
+        return record
+    return replace(
+        record, headers=[*record.headers, *((name, text.encode()) for name, text in carrier.items())]
+    )
+
+
+def _record_attributes(record: Record) -> Attributes:
+    headers = dict(record.headers)
+    attributes: dict[str, str | int] = {
+        "messaging.system": "kafka",
+        "messaging.destination.name": record.topic,
+        "messaging.operation.name": "send",
+        "messaging.operation.type": "send",
+        "messaging.kafka.message.key": record.key.decode(errors="replace"),
+        "messaging.message.body.size": len(record.value),
+    }
+    for name in ("id", "source", "type"):
+        if value := headers.get(f"ce_{name}"):
+            attributes[f"cloudevents.event_{name}"] = value.decode(errors="replace")
+    return attributes
+
+
+def _end_when_durable(span: Span, durable: Promise[DeliveryOutcome]) -> None:
+    try:
+        _end_span(span, durable.result())
+    except (UnavailableError, RejectedError) as error:
+        _end_span(span, error)
+
+
+def _end_span(span: Span, outcome: DeliveryOutcome | UnavailableError | RejectedError) -> None:
+    if isinstance(outcome, DeliveryOutcome):
+        span.set_attribute("vod.ending", outcome.value)
+    else:
+        span.set_attribute("error.type", type(outcome).__name__)
+        span.set_status(Status(StatusCode.ERROR, str(outcome)))
+    span.end()

@@ -1,0 +1,104 @@
+"""What a single value may look like, and how one that does not fit is told.
+
+Which settings there are is told in `sections`.
+"""
+
+import re
+from pathlib import Path
+from string import Formatter
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    FilePath,
+    IPvAnyNetwork,
+    SecretStr,
+)
+
+from bridge.settings.redis_url import check_hostname, check_url
+from bridge.settings.secret_files import read_secret
+
+
+def _match_validator(pattern: str, meaning: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(f"must be {meaning}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _split_list(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _check_topic_template(value: str) -> str:
+    try:
+        fields = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+        fits = fields <= {"type", "app"} and _TOPIC.fullmatch(value.format(type="t", app="a"))
+    except (ValueError, LookupError):
+        fits = None
+    if not fits:
+        raise ValueError("must be letters, digits, '.', '_', '-', with {type} and {app} where wanted")
+    return value
+
+
+def _check_brokers(value: str) -> str:
+    for each in value.split(","):
+        host, _, port = each.strip().rpartition(":")
+        check_hostname(host.strip("[]"))
+        if not 1 <= int(port) <= _PORT_MAX:
+            raise ValueError("must have ports from 1 to 65535")
+    return value
+
+
+def _check_readable(path: Path) -> Path:
+    try:
+        read_secret(path)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
+    return path
+
+
+# Kafka's limit is 249; the longest type and application name have to fit in.
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
+_PORT_MAX = 65535
+_BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
+
+Topic = Annotated[str, _match_validator(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
+TopicTemplate = Annotated[str, AfterValidator(_check_topic_template)]
+Brokers = Annotated[
+    str,
+    _match_validator(rf"{_BROKER}(\s*,\s*{_BROKER})*", "host:port, comma-separated"),
+    AfterValidator(_check_brokers),
+]
+RedisUrl = Annotated[
+    str,
+    _match_validator(r"(redis|rediss|unix)://\S+", "redis://host:port/db, rediss://… or unix:///path"),
+    AfterValidator(check_url),
+]
+Endpoint = Annotated[str, _match_validator(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+Uri = Annotated[
+    str,
+    _match_validator(
+        r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#@!$&()*+,;=%-]*",
+        "the start of a URI, like urn:… or https://…",
+    ),
+]
+Host = Annotated[str, Field(pattern=r"^\S*$")]
+HostNames = Annotated[
+    str,
+    _match_validator(
+        r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated"
+    ),
+]
+Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_list)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+SecretFile = Annotated[FilePath, AfterValidator(_check_readable)]
+PositiveBytes = Annotated[ByteSize, Field(ge=1)]

@@ -1,0 +1,224 @@
+"""A head that was read before means the same as the first time, however the bytes come."""
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
+from aiohttp.streams import StreamReader
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bridge.core.application import Application
+from bridge.io.http.connection import Connection
+from bridge.io.http.request import CallbackTarget, HeadCache, Request, complete_head
+from tests.io.http_server import HttpTestServer, RawClient, post, running_server
+
+TARGET = CallbackTarget(Application(name="default"), "", None, "")
+HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
+
+# A request's bytes, and the body that is delivered of it.
+REQUESTS = [
+    (post(b"{1}"), b"{1}"),
+    (post(b"{2}"), b"{2}"),
+    (post(b"{3}", Content_Type="a/b"), b"{3}"),
+    (post(b"\r\n\r"), b"\r\n\r"),
+    (post(b"\r\n\r\n"), b"\r\n\r\n"),
+    (post(b""), b""),
+    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\n{4}\r\n0\r\n\r\n", b"{4}"),
+    (HEAD + b"Connection: keep-alive\r\nContent-Length: 3\r\n\r\n{5}", b"{5}"),
+    (post(b"{6}" * 20_000), b"{6}" * 20_000),
+]
+
+
+async def test_the_same_head_is_cached_once_and_its_bodies_are_kept_apart(server: HttpTestServer) -> None:
+    client = await server.connect()
+    for number in range(5):
+        client.send(post(b"{%d}" % number))
+        assert (await client.response()).status == 200
+    assert [notification.body for notification in server.notifications] == [
+        b"{%d}" % number for number in range(5)
+    ]
+    assert len(_head_cache(server)) == 1
+
+
+async def test_a_cached_head_carries_the_query_the_type_and_the_coding(server: HttpTestServer) -> None:
+    client = await server.connect()
+    for _ in range(2):
+        client.send(post(b"\x1f\x8b", "/callbacks?sign=a&t=1", Content_Type="x/y", Content_Encoding="gzip"))
+        await client.response()
+    first, again = server.notifications
+    assert first == again
+    assert (again.query_sign, again.query_t, again.content_type) == ("a", "1", "x/y")
+    assert again.decode_error
+
+
+async def test_a_head_that_is_refused_is_not_cached(server: HttpTestServer) -> None:
+    for path in ("/nowhere", "/callbacks/shop", "/callbacks/shop/wrong"):
+        assert (await server.post(b"{}", path)).status == 404
+    assert len(_head_cache(server)) == 0
+    assert (await server.post(b"{}", "/callbacks/shop/t0ken")).status == 200
+    assert len(_head_cache(server)) == 1
+
+
+async def test_an_http_1_0_client_gets_a_connection_header_each_time(server: HttpTestServer) -> None:
+    client = await server.connect()
+    for _ in range(2):
+        client.send(b"POST /callbacks HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\n{}")
+        assert (await client.response()).headers["connection"] == "keep-alive"
+
+
+async def test_a_cached_head_that_asks_to_close_or_comes_while_draining_is_answered_so(
+    server: HttpTestServer,
+) -> None:
+    for _ in range(2):
+        client = await server.connect()
+        client.send(post(b"{}", Connection="close"))
+        assert (await client.response()).headers["connection"] == "close"
+        assert await client.reads_eof()
+    client = await server.connect()
+    client.send(post(b"{}"))
+    assert "connection" not in (await client.response()).headers
+    server.ingress.drain()
+    client.send(post(b"{}"))
+    assert (await client.response()).headers["connection"] == "close"
+    assert await client.reads_eof()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    stream=st.lists(
+        st.tuples(st.sampled_from(REQUESTS), st.lists(st.integers(0, 200), max_size=3)), max_size=6
+    ),
+    waits=st.booleans(),
+)
+def test_however_requests_are_cut_and_strung_together_each_is_delivered(
+    stream: list[tuple[tuple[bytes, bytes], list[int]]],
+    waits: bool,  # noqa: FBT001 - hypothesis gives it by its name
+) -> None:
+    async def deliver() -> list[bytes]:
+        async with running_server() as server:
+            for request, _ in REQUESTS:
+                await server.request(request)
+            server.notifications.clear()
+            client = await server.connect()
+            await _send(client, stream, waits=waits)
+            return [notification.body for notification in server.notifications]
+
+    assert asyncio.run(deliver()) == [body for (_, body), _ in stream]
+
+
+async def _send(
+    client: RawClient, stream: list[tuple[tuple[bytes, bytes], list[int]]], *, waits: bool
+) -> None:
+    for (request, _), cuts in stream:
+        edges = [0, *sorted(min(cut, len(request)) for cut in cuts), len(request)]
+        for start, end in pairwise(edges):
+            client.send(request[start:end])
+            for _ in range(3):
+                await asyncio.sleep(0)
+        if waits:
+            assert (await client.response()).status == 200
+    if not waits:
+        for _ in stream:
+            assert (await client.response()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("begin", "status", "application"),
+    [
+        (b"POST /callbacks/shop/t0ken HTTP/1.1\r\nX: ", 200, "shop"),
+        (b"POST /callbacks HTTP/1.1\r\nContent-Type: a/b\r\nX: ", 200, "default"),
+        (b"POST /nowhere HTTP/1.1\r\nX: ", 404, "default"),
+    ],
+)
+async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_cached(
+    server: HttpTestServer, begin: bytes, status: int, application: str
+) -> None:
+    whole, client = post(b"{}"), await server.connect()
+    client.send(whole)
+    await client.response()
+    (connection,) = server.ingress.connections
+    assert isinstance(connection, Connection)
+    # More in one piece than the parser hands on at once: it stops, and keeps the rest.
+    connection.data_received(HEAD + b"Content-Length: 100000\r\n\r\n")
+    connection.data_received(b"x" * 100_000 + begin)
+    assert (await client.response()).status == 200
+    # To the parser this is the rest of a head; alone it would be one that is known.
+    client.send(whole)
+    assert (await client.response()).status == status
+    assert len(server.notifications) == (3 if status == 200 else 2)
+    assert server.notifications[-1].application.name == application
+    assert (await server.request(post(b"[]"))).status == 200
+    assert (server.notifications[-1].application.name, server.notifications[-1].content_type) == (
+        "default",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Transfer-Encoding: chunked\r\n",
+        b"Content-Length: 2\r\nExpect: 100-continue\r\n",
+        b"Content-Length: 2\r\nConnection: close\r\n",
+        b"Content-Length: 2\r\nX: " + b"x" * 2_048 + b"\r\n",
+    ],
+)
+async def test_what_needs_more_than_its_head_is_not_cached(lines: bytes) -> None:
+    cache = HeadCache()
+    cache.store(_request(HEAD + lines + b"\r\n", b""), TARGET)
+    assert len(cache) == 0
+
+
+async def test_only_what_is_one_request_from_first_to_last_byte_matches() -> None:
+    cache, head = HeadCache(), HEAD + b"Content-Length: 2\r\n\r\n"
+    cache.store(_request(head, b"{}"), TARGET)
+    matched = cache.match(head + b"[]")
+    assert matched is not None
+    assert (matched.target, matched.size, matched.pop_body(), matched.pop_body()) == (TARGET, 2, b"[]", b"")
+    for other in (head + b"[", head + b"[ ]", head, b"", head[:-1], b"\r\n" + head + b"[]", head[1:] + b"[]"):
+        assert cache.match(other) is None
+
+
+async def test_only_the_heads_cached_last_are_kept() -> None:
+    cache = HeadCache()
+    for number in range(600):
+        head = HEAD + b"X: %d\r\nContent-Length: 2\r\n\r\n" % number
+        cache.store(_request(head, b"{}"), TARGET)
+    assert len(cache) == 256
+    assert cache.match(HEAD + b"X: 599\r\nContent-Length: 2\r\n\r\n{}")
+    assert cache.match(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
+
+
+async def test_a_head_without_requests_is_evicted_and_one_that_is_used_is_kept() -> None:
+    cache, used, unused = HeadCache(), HEAD + b"X: 1\r\n", HEAD + b"X: 2\r\n"
+    used, unused = (head + b"Content-Length: 2\r\n\r\n" for head in (used, unused))
+    for head in (used, unused):
+        cache.store(_request(head, b"{}"), TARGET)
+    for _ in range(3):
+        cache.evict_unused()
+        assert cache.match(used + b"{}")
+    assert len(cache) == 1
+    assert cache.match(unused + b"{}") is None
+    cache.evict_unused()
+    cache.evict_unused()
+    assert len(cache) == 0
+
+
+def _request(head: bytes, body: bytes) -> Request:
+    """Read a request as a connection does, and let its head be learned."""
+    message, payload = _parsed(head + body)
+    return Request(message, payload, complete_head(head + body, payload))
+
+
+def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
+    loop = asyncio.get_running_loop()
+    parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, max_line_size=16_384, max_field_size=16_384)
+    messages, _, _ = parser.feed_data(data)
+    return messages[0]
+
+
+def _head_cache(server: HttpTestServer) -> HeadCache:
+    return server.ingress._handler.head_cache  # noqa: SLF001 - what is remembered is not seen from outside

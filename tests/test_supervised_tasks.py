@@ -1,0 +1,190 @@
+"""Work that lives as long as the process is supervised: a bug in it is counted, and it begins again."""
+
+import ast
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+
+import pytest
+
+from bridge.aio.inline_task import start_inline
+from bridge.core.claim import Claim, ClaimStatus
+from bridge.delivery.hold import HoldLimiter, HoldPolicy
+from bridge.delivery.in_flight import InFlightRegistry
+from bridge.io.dedup.batcher import ClaimBatcher
+from bridge.io.dedup.breaker import FAILURES_TO_OPEN, CircuitBreaker
+from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.http.connections import ConnectionRegistry
+from bridge.io.kafka.client import redis_client
+from bridge.observability.telemetry import Telemetry
+from bridge.settings.sections import RedisSettings
+from tests.contracts import Clock, make_claim
+from tests.fakes import FakeDedupStore
+from tests.io.http_server import running_server
+from tests.rig.waiting import WITHIN_S, eventually
+from tests.test_architecture import SOURCES
+
+# Tasks that `tended` does not begin anew when they fail, each with what makes that right. One that is not
+# here and not tended is refused: a loop that ends in silence leaves a bridge that looks well.
+SHORT_TASKS = {
+    "drain:self._room.wait": "one wait, cancelled by who made it",
+    "io.admin.connections:self._open": "one connection; in a failure it is closed",
+    "io.confirmer:self._carry": "one group's calls, for at most as long as its handles live",
+    "io.dedup.line:self._carry": "one call; whoever waits for it is answered whatever happens in it",
+    "io.dedup:self._probe_one": "one call; the probe waits for it",
+    "io.ingress.handshake:handshake.run": "one handshake, within its time-out",
+    "io.poller:self._take": "one batch; what is not confirmed is pulled again",
+    "io.publisher.broker_health:client.send": "one question, within its time-out",
+    "io.publisher.producers:producer.client.close": "within its time-out",
+    "io.publisher.producers:producer.stop": "within its time-out",
+    "io.spool.commits:self._work": "until nothing waits; the next record begins another",
+    "consumer.dead_letters:producer.stop": "within its time-out",
+    "consumer.member:self._consumer.stop": "within its time-out",
+    "consumer.member:wait": "one wait, cancelled by who made it",
+}
+# These are endless, and somebody else takes their failure.
+WATCHED_TASKS = {
+    "reasons.watch:self._watch": "in a group, whose owner is tended",
+    "consumer.crew:self._work": "a failure is the subscription's, which raises it",
+    "consumer.member:self._keep_committing": "a failure is the subscription's, which raises it",
+    "consumer.member:self._keep_telling": "catches all that the user's function raises",
+}
+# Commands, and what is a process of its own beside one.
+ENDING_WITH_THEIR_TASKS = frozenset({"cli", "embedded_relay"})
+TASK_MAKERS = frozenset({"create_task", "ensure_future", "Task"})
+
+
+def _unsupervised_tasks(tree: ast.AST) -> Iterator[str]:
+    """Name the function that does the work of each task that a file makes, but for those that are tended."""
+    for node in ast.walk(tree):
+        if not (isinstance(node, ast.Call) and node.args):
+            continue
+        made_by = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        work = node.args[0]
+        function = work.func if isinstance(work, ast.Call) else work
+        if isinstance(work, ast.Set | ast.List) or made_by not in TASK_MAKERS:
+            continue
+        if ast.unparse(function) != "tended":
+            yield ast.unparse(function)
+
+
+def _is_endless(tree: ast.AST, function: str) -> bool:
+    return any(
+        isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AsyncFunctionDef) and node.name == function.rpartition(".")[2]
+        for loop in ast.walk(node)
+    )
+
+
+def test_work_that_lives_as_long_as_the_process_is_supervised() -> None:
+    made = {
+        f"{module}:{function}": _is_endless(tree, function)
+        for module, tree in SOURCES.items()
+        if module.split(".")[0] not in ENDING_WITH_THEIR_TASKS
+        for function in _unsupervised_tasks(tree)
+    }
+    unknown = made.keys() - SHORT_TASKS.keys() - WATCHED_TASKS.keys()
+    assert not unknown, (
+        f"tend these (bridge/aio/supervisor.py), or say in SHORT_TASKS why not: {sorted(unknown)}"
+    )
+    assert SHORT_TASKS.keys() | WATCHED_TASKS.keys() == made.keys(), "a row without its task"
+    assert not [task for task in SHORT_TASKS if made[task]], "an endless loop is no short task"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("asyncio.create_task(self._probe())", ["self._probe"]),
+        ("loop.create_task(tended(self._probe, telemetry))", []),
+        ("links = tended(run, t)\nasyncio.ensure_future(links)", ["links"]),
+        ("[asyncio.create_task(tended(one, t)) for one in work]", []),
+    ],
+)
+def test_a_task_that_is_not_supervised_is_found(source: str, found: list[str]) -> None:
+    assert list(_unsupervised_tasks(ast.parse(source))) == found
+
+
+def _bugs(telemetry: Telemetry) -> float:
+    return telemetry.registry.get_sample_value("bridge_internal_errors_total") or 0
+
+
+class _FailsOnce:
+    """Fails once, then never again."""
+
+    def __init__(self) -> None:
+        self.has_failed = False
+
+    def fail_once(self) -> None:
+        failed, self.has_failed = self.has_failed, True
+        if not failed:
+            raise ZeroDivisionError
+
+
+async def test_claims_are_renewed_again_after_a_bug_in_it() -> None:
+    bug = _FailsOnce()
+
+    class Store(FakeDedupStore):
+        async def renew(self, claims: Iterable[Claim]) -> None:
+            bug.fail_once()
+            await super().renew(claims)
+
+    store, telemetry, policy = Store(Clock()), Telemetry(), HoldPolicy(lease_renew_s=0.01)
+    in_flight = InFlightRegistry[None](
+        store, HoldLimiter(policy, telemetry), policy, telemetry, lambda _: None
+    )
+    in_flight.start()
+    await start_inline(in_flight.claim_or_join(make_claim(), 1e9, 1))
+    await eventually(lambda: store.renewed, "the claim is renewed")
+    assert _bugs(telemetry) == 1
+    await in_flight.stop(0)
+
+
+async def test_redis_is_probed_again_after_a_bug_in_it() -> None:
+    bug = _FailsOnce()
+
+    class Store(RedisDedup):
+        async def _probe_all(self, lines: Sequence[ClaimBatcher]) -> None:
+            bug.fail_once()
+            await super()._probe_all(lines)
+
+    telemetry = Telemetry()
+    nobody = redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2)
+    store = Store(nobody, telemetry, Clock(), DedupLimits(probe_interval_s=0.05), ["shop"])
+    store.start()
+    await eventually(lambda: store.unavailable, "the probe finds nobody there")
+    assert _bugs(telemetry) == 1
+    await store.stop()
+
+
+async def test_a_bug_in_a_callback_of_a_call_does_not_block_those_who_wait_for_it() -> None:
+    class Store(RedisDedup):
+        def _on_breaker_change(self, breaker: CircuitBreaker) -> None:
+            super()._on_breaker_change(breaker)
+            raise ZeroDivisionError
+
+    store = Store(
+        redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2), Telemetry(), Clock(), DedupLimits()
+    )
+    asyncio.get_running_loop().set_exception_handler(lambda _, __: None)
+    for number in range(FAILURES_TO_OPEN + 2):
+        async with asyncio.timeout(WITHIN_S):
+            assert (await store.claim(make_claim(f"Type:t{number}"))).status is ClaimStatus.UNAVAILABLE
+    await store.stop()
+
+
+async def test_slow_senders_are_closed_again_after_a_bug_in_it() -> None:
+    bug = _FailsOnce()
+
+    class Connections(ConnectionRegistry):
+        def close_slow(self, now: float) -> None:
+            bug.fail_once()
+            super().close_slow(now)
+
+    async with running_server() as server:
+        server.ingress.connections = Connections(10, 10, 30)
+        client = await server.connect()
+        client.send(b"POST /call")
+        await eventually(server.reading_count, "its first bytes are here")
+        server.now_s = 11
+        assert await client.reads_eof()
+        assert _bugs(server.telemetry) == 1
