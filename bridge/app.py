@@ -126,7 +126,7 @@ class Bridge:
 
     async def _start(self) -> None:
         for weakness in self._settings.weaknesses():
-            log.warning("settings", warning=weakness.message, todo=weakness.remedy)
+            log.warning("settings_warning", problem=weakness.message, remedy=weakness.remedy)
         self._spool.start()
         self._dedup.start()
         self._publisher.start()
@@ -175,7 +175,7 @@ class Bridge:
             self._ingress.stop(at_most(_INGRESS_S)), *pulled, return_exceptions=True
         ):
             if isinstance(result, Exception):  # a bug there must not keep what is on its way from the spool
-                log.error("internal", exc_info=result)
+                log.error("internal_error", exc_info=result)
                 self.telemetry.internal_errors.inc()
         await self._session.close()
         await self._pipeline.stop(at_most(_IN_FLIGHT_S))
@@ -209,7 +209,7 @@ class Bridge:
         for poller in self._pollers:
             poller.stop_pulling()
         log.info(
-            "stopping", accepting_for_s=_STILL_ACCEPTING_S, todo="nothing; a second signal ends it at once"
+            "stopping", accepting_for_s=_STILL_ACCEPTING_S, remedy="nothing; a second signal ends it at once"
         )
         with suppress(TimeoutError):
             await asyncio.wait_for(stop_now.wait(), _STILL_ACCEPTING_S)
@@ -303,6 +303,6 @@ def exit_despite_threads(code: int) -> None:
         if thread is not threading.main_thread():
             thread.join(_THREAD_S)
             if thread.is_alive():
-                log.warning("thread_left", thread=thread.name)
+                log.warning("thread_still_running", thread=thread.name)
                 sys.stdout.flush()
                 os._exit(code)

@@ -47,10 +47,10 @@ async def log_missing_topics(
                     "topics_missing",
                     count=len(now),
                     first=list(now[:TOPICS_LISTED_MAX]),
-                    meaning="events for them wait in the spool",
-                    todo="make them: `vod-bridge topics --create`",
+                    note="events for them wait in the spool",
+                    remedy="make them: `vod-bridge topics --create`",
                 )
             else:
-                log.warning("topics_found", meaning="all topics of this configuration exist now")
+                log.warning("topics_available", note="all topics of this configuration exist now")
             logged = now
         await asyncio.sleep(interval_s)

@@ -39,6 +39,6 @@ async def test_missing_topics_are_logged_once_for_each_change() -> None:
     assert [(line["event"], line.get("count"), line.get("first")) for line in logged] == [
         ("topics_missing", 7, [f"vod.{n}" for n in range(5)]),
         ("topics_missing", 1, ["vod.6"]),
-        ("topics_found", None, None),
+        ("topics_available", None, None),
     ]
     assert "vod-bridge topics --create" in logged[0]["todo"]

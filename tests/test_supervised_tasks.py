@@ -105,7 +105,7 @@ def test_a_task_that_is_not_supervised_is_found(source: str, found: list[str]) -
 
 
 def _bugs(telemetry: Telemetry) -> float:
-    return telemetry.registry.get_sample_value("bridge_internal_errors_total") or 0
+    return telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") or 0
 
 
 class _FailsOnce:

@@ -29,7 +29,7 @@ async def supervise(
         try:
             await work()
         except Exception:
-            log.exception("internal", work=getattr(work, "__qualname__", repr(work)))
+            log.exception("internal_error", task=getattr(work, "__qualname__", repr(work)))
             telemetry.internal_errors.inc()
             await asyncio.sleep(pause_s)
         else:
@@ -47,10 +47,10 @@ def count_unhandled(loop: asyncio.AbstractEventLoop, telemetry: Telemetry) -> No
         # No more of it: what follows are the arguments, which may be a body, or hold a secret.
         what = context["message"].partition("(")[0]
         if _is_link_error(context):
-            log.warning("link_error_unhandled", what=what, exc_info=error)
+            log.warning("connection_error_unhandled", problem=what, exc_info=error)
             return
         work = getattr(_coroutine_of(context), "__qualname__", "")
-        log.error("internal", what=what, exc_info=error, **({"work": work} if work else {}))
+        log.error("internal_error", problem=what, exc_info=error, **({"work": work} if work else {}))
         telemetry.internal_errors.inc()
 
     loop.set_exception_handler(handle)

@@ -281,5 +281,5 @@ class Drain:
 
     def _log_empty(self) -> None:
         if not self.spool.records and self._drained:
-            log.info("spool_empty", drained=self._drained)
+            log.info("spool_drained", drained=self._drained)
             self._drained = 0

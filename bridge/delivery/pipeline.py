@@ -167,7 +167,7 @@ class Pipeline:
 
     def _log_internal_error(self, delivery: DeliveryContext, error: Exception) -> None:
         """Log a bug with its traceback, and count it."""
-        log.error("internal", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error)
+        log.error("internal_error", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error)
         self._telemetry.internal_errors.inc()
 
     async def _retry_until_deadline(

@@ -50,10 +50,10 @@ class ConnectivityMonitor:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:  # a bug in one ends both, to begin again
             group.create_task(
-                self._monitor("kafka_trouble", self._is_kafka_unavailable, self._diagnose_kafka)
+                self._monitor("kafka_diagnosis", self._is_kafka_unavailable, self._diagnose_kafka)
             )
             group.create_task(
-                self._monitor("redis_trouble", self._is_redis_unavailable, self._diagnose_redis)
+                self._monitor("redis_diagnosis", self._is_redis_unavailable, self._diagnose_redis)
             )
 
     async def _monitor(

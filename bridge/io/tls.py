@@ -152,10 +152,10 @@ class ReloadingSSLContext(ssl.SSLContext):
         if error != self._last_error:
             self._last_error = error
             log.warning(
-                "certificates_not_usable",
+                "certificate_reload_failed",
                 files=self._files.paths(),
                 error=error,
-                meaning="those read before stay in force; the files are tried again",
+                note="those read before stay in force; the files are tried again",
             )
 
 

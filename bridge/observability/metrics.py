@@ -77,54 +77,54 @@ def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str
     return Metric(name=name, kind="histogram", meaning=meaning, labels=labels, buckets=buckets)
 
 
-BUILD_INFO = _gauge("bridge_build_info", "1, labelled with the version.", "version")
+BUILD_INFO = _gauge("vod_bridge_build_info", "1, labelled with the version.", "version")
 READY = _gauge(
-    "bridge_ready",
+    "vod_bridge_ready",
     "1 while a delivery can be made durable: Kafka takes records and has the topics, or the spool takes"
     " writes. (`/readyz` stays 200 once it was.)",
 )
 INTERNAL_ERRORS = _counter(
-    "bridge_internal_errors_total", "Bugs of ours: each was logged with its traceback. Alert on it."
+    "vod_bridge_internal_errors_total", "Bugs of ours: each was logged with its traceback. Alert on it."
 )
 
 DELIVERIES = _counter(
-    "bridge_deliveries_total",
+    "vod_bridge_deliveries_total",
     "Deliveries by application, event type and ending.",
     "app",
     "type",
     "outcome",
 )
 DELIVERIES_BY_FORMAT = _counter(
-    "bridge_deliveries_by_format_total",
+    "vod_bridge_deliveries_by_format_total",
     "Deliveries by the body's format (v3, legacy, none) and mode.",
     "format",
     "mode",
 )
 DELIVERY_SECONDS = _histogram(
-    "bridge_delivery_seconds",
+    "vod_bridge_delivery_seconds",
     "From a delivery's arrival to its ending, in seconds.",
     _DELIVERY_BUCKETS,
     "mode",
 )
 LAST_EVENT = _gauge(
-    "bridge_last_event_timestamp_seconds",
+    "vod_bridge_last_event_timestamp_seconds",
     "When the last event came that ended as published, duplicate or spooled, in unix seconds; 0: none since"
     " the start.",
     "app",
 )
 EVENTS_CONFORMANCE = _counter(
-    "bridge_events_conformance_total",
+    "vod_bridge_events_conformance_total",
     "Events by type and by how well their payload fits the catalogue.",
     "type",
     "conformance",
 )
-DELIVERIES_IN_FLIGHT = _gauge("bridge_deliveries_in_flight", "Deliveries without an ending yet.")
+DELIVERIES_IN_FLIGHT = _gauge("vod_bridge_deliveries_in_flight", "Deliveries without an ending yet.")
 DELIVERIES_HELD = _gauge(
-    "bridge_deliveries_held", "Deliveries kept silent because nothing durable was reached."
+    "vod_bridge_deliveries_held", "Deliveries kept silent because nothing durable was reached."
 )
-CONNECTIONS = _gauge("bridge_http_connections", "Open connections at the door.")
+CONNECTIONS = _gauge("vod_bridge_http_connections", "Open connections at the door.")
 REQUESTS_REJECTED = _counter(
-    "bridge_http_refused_total",
+    "vod_bridge_http_requests_rejected_total",
     "Requests refused before they became a delivery, by reason and, where their address names one of ours, by"
     " application; for a push sender each is a lost event.",
     "reason",
@@ -132,77 +132,77 @@ REQUESTS_REJECTED = _counter(
 )
 
 ACK_SECONDS = _histogram(
-    "bridge_kafka_ack_seconds",
+    "vod_bridge_kafka_ack_seconds",
     "From handing a record to the producer to its acknowledgement, in seconds.",
     _DELIVERY_BUCKETS,
     "mode",
 )
-BREAKER_OPEN = _gauge("bridge_kafka_breaker_open", "1 while no record enters the producer.")
+BREAKER_OPEN = _gauge("vod_bridge_kafka_breaker_open", "1 while no record enters the producer.")
 TOPICS_MISSING = _gauge(
-    "bridge_kafka_topics_missing",
+    "vod_bridge_kafka_topics_missing",
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
 )
 PRODUCER_REPLACEMENTS = _counter(
-    "bridge_kafka_producer_replaced_total",
+    "vod_bridge_kafka_producer_replacements_total",
     "Producers replaced: after a fatal error, or because they could no longer reach Kafka.",
 )
-SENDS_INDETERMINATE = _gauge("bridge_kafka_sends_unknown", "Sends whose outcome is not known yet.")
+SENDS_INDETERMINATE = _gauge("vod_bridge_kafka_sends_indeterminate", "Sends whose outcome is not known yet.")
 
 DEDUP_CLAIMS = _counter(
-    "bridge_dedup_claims_total", "Claims by the memory's answer (fresh, held, seen, revised, away).", "answer"
+    "vod_bridge_dedup_claims_total", "Claims by the memory's answer (fresh, held, seen, revised, away).", "answer"
 )
 DEDUP_DEGRADED = _gauge(
-    "bridge_dedup_degraded", "1 while Redis does not serve an application: its events are not deduplicated."
+    "vod_bridge_dedup_degraded", "1 while Redis does not serve an application: its events are not deduplicated."
 )
 DEDUP_CALL_SECONDS = _histogram(
-    "bridge_dedup_call_seconds", "One batched call to Redis, in seconds.", _CALL_BUCKETS
+    "vod_bridge_dedup_call_seconds", "One batched call to Redis, in seconds.", _CALL_BUCKETS
 )
 
-SPOOL_RECORDS = _gauge("bridge_spool_records", "Records that wait in the spool.")
-SPOOL_BYTES = _gauge("bridge_spool_bytes", "Bytes of the spool on disk.")
-SPOOL_MAX_BYTES = _gauge("bridge_spool_max_bytes", "Hard limit of these; 0: there is no spool.")
+SPOOL_RECORDS = _gauge("vod_bridge_spool_records", "Records that wait in the spool.")
+SPOOL_BYTES = _gauge("vod_bridge_spool_bytes", "Bytes of the spool on disk.")
+SPOOL_MAX_BYTES = _gauge("vod_bridge_spool_max_bytes", "Hard limit of these; 0: there is no spool.")
 SPOOL_OLDEST_RECORD_AGE = _gauge(
-    "bridge_spool_oldest_seconds", "Age of the oldest record in the spool, in seconds."
+    "vod_bridge_spool_oldest_record_age_seconds", "Age of the oldest record in the spool, in seconds."
 )
 SPOOL_FAILING = _gauge(
-    "bridge_spool_failing", "1 while the spool takes no record: full, or the disk refuses."
+    "vod_bridge_spool_failing", "1 while the spool takes no record: full, or the disk refuses."
 )
 SPOOL_COMMIT_SECONDS = _histogram(
-    "bridge_spool_commit_seconds", "One group commit: write and fdatasync, in seconds.", _CALL_BUCKETS
+    "vod_bridge_spool_commit_seconds", "One group commit: write and fdatasync, in seconds.", _CALL_BUCKETS
 )
 SPOOL_CORRUPTIONS = _counter(
-    "bridge_spool_damaged_total",
+    "vod_bridge_spool_corruptions_total",
     "Damage in the spool: record, segment, cut, unreadable, not_kept_aside and version (records that only"
     " another release reads) are to be alerted on; tail and ack are what a killed process leaves. What can be"
     " kept is kept in *.damaged.",
     "what",
 )
-SPOOL_DRAINED = _counter("bridge_spool_drained_total", "Records that left the spool for Kafka.")
+SPOOL_DRAINED = _counter("vod_bridge_spool_drained_total", "Records that left the spool for Kafka.")
 
 PULL_CALLS = _counter(
-    "bridge_pull_calls_total",
+    "vod_bridge_pull_calls_total",
     "Calls to the vendor's API by action and by how they ended (good, empty, refused, unreachable).",
     "app",
     "action",
     "outcome",
 )
-PULL_EVENTS = _counter("bridge_pull_events_total", "Events pulled.", "app")
+PULL_EVENTS = _counter("vod_bridge_pull_events_total", "Events pulled.", "app")
 PULL_CONFIRMS = _counter(
-    "bridge_pull_confirms_total",
+    "vod_bridge_pull_confirms_total",
     "Pulled events by their ending: confirmed, or refused, late, kept_back (not durable), which"
     " the vendor sends again.",
     "app",
     "outcome",
 )
 PULL_OLDEST_UNCONFIRMED = _gauge(
-    "bridge_pull_oldest_unconfirmed_seconds",
+    "vod_bridge_pull_oldest_unconfirmed_seconds",
     "Age of the oldest pulled event that is not confirmed, in seconds; its lease lasts 30.",
     "app",
 )
 PULL_QUEUE_EVENTS = _gauge(
-    "bridge_pull_waiting", "Events that wait at the vendor, as it tells roughly.", "app"
+    "vod_bridge_pull_queue_events", "Events that wait at the vendor, as it tells roughly.", "app"
 )
-PULL_FAILING = _gauge("bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
+PULL_FAILING = _gauge("vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
 
 METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All of them, in this order."""

@@ -28,7 +28,7 @@ async def test_work_that_fails_is_counted_and_restarted_until_it_returns() -> No
 
     await supervise(work, telemetry, 0)
     assert tries == [0, 1, 2]
-    assert b"bridge_internal_errors_total 2.0" in telemetry.render()
+    assert b"vod_bridge_internal_errors_total 2.0" in telemetry.render()
 
 
 async def test_work_that_is_cancelled_is_not_restarted() -> None:
@@ -40,7 +40,7 @@ async def test_work_that_is_cancelled_is_not_restarted() -> None:
 
 
 def _bugs(telemetry: Telemetry) -> float:
-    return telemetry.registry.get_sample_value("bridge_internal_errors_total") or 0
+    return telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") or 0
 
 
 async def _fail() -> None:
@@ -97,5 +97,5 @@ async def test_a_link_that_failed_in_a_librarys_own_task_or_future_is_logged_and
         loop.create_future().set_exception(ZeroDivisionError())
         loop.call_exception_handler({"message": "a listener failed", "exception": OSError()})
         loop.call_exception_handler({"message": "Task was destroyed but it is pending!"})
-    assert [line["event"] for line in logged] == ["link_error_unhandled"] * 3 + ["internal"] * 3
+    assert [line["event"] for line in logged] == ["connection_error_unhandled"] * 3 + ["internal"] * 3
     assert _bugs(telemetry) == 3

@@ -87,7 +87,7 @@ async def outage(stage: Stage) -> Table:
 
 
 async def _found(program: Program) -> bool:
-    return await program.metric("bridge_spool_records") == 100_000
+    return await program.metric("vod_bridge_spool_records") == 100_000
 
 
 async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False) -> Filled:
@@ -117,7 +117,7 @@ async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False)
         go_on()
     await over.wait()
     seconds = time.perf_counter() - started
-    commits = int(_sample(telemetry, "bridge_spool_commit_seconds_count"))
+    commits = int(_sample(telemetry, "vod_bridge_spool_commit_seconds_count"))
     size = store.bytes
     await store.stop()
     if not leave:

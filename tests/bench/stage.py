@@ -195,7 +195,7 @@ def _cores() -> tuple[int, set[int]]:
 
 
 async def _is_done(program: Program) -> bool:
-    waiting = ("bridge_deliveries_in_flight", "bridge_deliveries_held", "bridge_spool_records")
+    waiting = ("vod_bridge_deliveries_in_flight", "vod_bridge_deliveries_held", "vod_bridge_spool_records")
     return sum([await program.metric(name) for name in waiting]) == 0
 
 

@@ -91,7 +91,7 @@ async def test_a_spool_that_cannot_be_written_is_logged_with_its_setting_and_wha
     (tmp_path / "file").write_text("")
     taken = {"BRIDGE_ADMIN__HOST": "192.0.2.7"}  # so that it ends by itself
     said = await _serve(tmp_path / "file" / "spool", taken)
-    (line,) = [line for line in said.out.splitlines() if "spool_takes_nothing" in line]
+    (line,) = [line for line in said.out.splitlines() if "spool_unavailable" in line]
     assert "Not a directory" in line
     assert "the folder that BRIDGE_SPOOL__PATH names" in line
 

@@ -64,7 +64,7 @@ async def test_all_that_waits_is_written_in_order_and_leaves(parts: Parts) -> No
     parts.append(*values)
     await wait_until_empty(parts)
     assert parts.written() == [value.encode() for value in values]
-    assert b"bridge_spool_drained_total 200.0" in parts.telemetry.render()
+    assert b"vod_bridge_spool_drained_total 200.0" in parts.telemetry.render()
 
 
 async def test_nothing_leaves_the_spool_before_kafka_has_it(parts: Parts) -> None:

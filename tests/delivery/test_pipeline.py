@@ -90,10 +90,10 @@ async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_lea
     assert (outcome.outcome, outcome.detail) == (DeliveryOutcome.DEFERRED, "a bug of the bridge; see its log")
     assert asyncio.get_running_loop().time() - began >= POLICY.hold_s - 0.05
     value = rig.telemetry.registry.get_sample_value
-    assert value("bridge_deliveries_in_flight") == 0
-    assert value("bridge_internal_errors_total") == (2 if body == edited() else 1)
+    assert value("vod_bridge_deliveries_in_flight") == 0
+    assert value("vod_bridge_internal_errors_total") == (2 if body == edited() else 1)
     samples = [one for family in rig.telemetry.registry.collect() for one in family.samples]
-    counted = [one for one in samples if one.name == "bridge_deliveries_total" and one.value]
+    counted = [one for one in samples if one.name == "vod_bridge_deliveries_total" and one.value]
     assert [one.labels["outcome"] for one in counted] == ["deferred"]
     monkeypatch.undo()
     if body == edited():  # its claim was let go
@@ -148,7 +148,7 @@ async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_defer
     )
     late = await rig.deliver(body)
     assert (late.outcome, late.detail) == (DeliveryOutcome.DEFERRED, "the bridge stops, and has not read it")
-    assert rig.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 0
+    assert rig.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 0
 
 
 async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,15 +26,15 @@ RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
 LABELS = {metric.name: set(metric.labels) for metric in METRICS}
 WORDS = {
-    ("bridge_deliveries_total", "outcome"): metrics.DELIVERY_OUTCOMES,
-    ("bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,
-    ("bridge_events_conformance_total", "type"): (*BY_NAME, "other"),
-    ("bridge_http_refused_total", "reason"): metrics.REJECT_REASONS,
-    ("bridge_http_refused_total", "app"): ("",),  # none of ours; else a name of the operator's
-    ("bridge_spool_damaged_total", "what"): metrics.CORRUPTION_KINDS,
-    ("bridge_pull_confirms_total", "outcome"): metrics.CONFIRM_OUTCOMES,
-    ("bridge_delivery_seconds", "mode"): ("push", "pull"),
-    ("bridge_delivery_seconds", "le"): tuple(map(str, map(float, metrics.DELIVERY_SECONDS.buckets))),
+    ("vod_bridge_deliveries_total", "outcome"): metrics.DELIVERY_OUTCOMES,
+    ("vod_bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,
+    ("vod_bridge_events_conformance_total", "type"): (*BY_NAME, "other"),
+    ("vod_bridge_http_requests_rejected_total", "reason"): metrics.REJECT_REASONS,
+    ("vod_bridge_http_requests_rejected_total", "app"): ("",),  # none of ours; else a name of the operator's
+    ("vod_bridge_spool_corruptions_total", "what"): metrics.CORRUPTION_KINDS,
+    ("vod_bridge_pull_confirms_total", "outcome"): metrics.CONFIRM_OUTCOMES,
+    ("vod_bridge_delivery_seconds", "mode"): ("push", "pull"),
+    ("vod_bridge_delivery_seconds", "le"): tuple(map(str, map(float, metrics.DELIVERY_SECONDS.buckets))),
 }
 
 
@@ -87,7 +87,7 @@ def test_all_that_alerts_look_at_was_well_in_the_healthy_scenario() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_a_rule_asks_for_metrics_labels_and_words_that_there_are(rule: dict[str, Any]) -> None:
     asked = selectors_in(rule["expr"])
-    assert asked or "spool:bridge_spool_records:max" in rule["expr"]
+    assert asked or "spool:vod_bridge_spool_records:max" in rule["expr"]
     for name, wanted in asked:
         metric = _metric_of(name)
         assert metric in LABELS, name

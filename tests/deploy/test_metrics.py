@@ -83,7 +83,7 @@ async def test_every_panel_shows_data_while_a_bridge_meets_a_little_of_everythin
     tools("prometheus")
     without = dict.fromkeys(queries())
     async with watched(own_place) as (program, prometheus, queue):
-        await eventually(lambda: prometheus.query("bridge_spool_records"), "it is scraped")
+        await eventually(lambda: prometheus.query("vod_bridge_spool_records"), "it is scraped")
         own_place.kafka.pause()
         spooled = await program.post(edited(new_task()), "/callbacks/shop")
         own_place.kafka.resume()
@@ -124,9 +124,9 @@ async def test_the_linter_is_content_with_what_a_bridge_shows_after_traffic(
 async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(place: Place) -> None:
     async with running(place) as program:
         shown = (await program.admin("/metrics")).body.decode()
-        limit = await program.metric("bridge_spool_max_bytes")
-        ready = await program.metric("bridge_ready")
-        missing = await program.metric("bridge_kafka_topics_missing")
+        limit = await program.metric("vod_bridge_spool_max_bytes")
+        ready = await program.metric("vod_bridge_ready")
+        missing = await program.metric("vod_bridge_kafka_topics_missing")
 
     named = re.findall(r"^# TYPE (bridge_\w+) (\w+)$", shown, re.MULTILINE)
     assert sorted(named) == sorted((metric.name, metric.kind) for metric in METRICS)
@@ -136,7 +136,7 @@ async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(place: Place) 
 async def test_topics_that_are_missing_are_counted(place: Place) -> None:
     elsewhere = {"BRIDGE_KAFKA__TOPIC": "nowhere-to-be-found.{type}"}
     async with running(place, elsewhere) as program:
-        count = await program.metric("bridge_kafka_topics_missing")
+        count = await program.metric("vod_bridge_kafka_topics_missing")
         assert count > 30
 
 
@@ -145,12 +145,12 @@ async def test_a_bridge_that_can_make_nothing_durable_shows_that_it_is_not_ready
 ) -> None:
     settings = {"BRIDGE_SPOOL__MAX_BYTES": "0", "BRIDGE_SPOOL__PATH": str(tmp_path)}
     async with running(own_place, settings) as program:
-        assert await program.metric("bridge_ready") == 1
+        assert await program.metric("vod_bridge_ready") == 1
         own_place.kafka.kill()
 
         async def shows_it() -> bool:
             await program.post(edited(new_task()))
-            return await program.metric("bridge_ready") == 0
+            return await program.metric("vod_bridge_ready") == 0
 
         await eventually(shows_it, "it is not ready")
         assert (await program.admin("/readyz")).status == 200

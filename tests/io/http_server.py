@@ -108,7 +108,7 @@ class HttpTestServer:
 
     def rejected_count(self, reason: str, app: str | None = None) -> float:
         """Count the refusals of a reason, of all applications or of one; "" is none of ours."""
-        name = "bridge_http_refused_total"
+        name = "vod_bridge_http_requests_rejected_total"
         apps = ("", *APPS) if app is None else (app,)
         counts = (
             self.telemetry.registry.get_sample_value(name, {"reason": reason, "app": one}) for one in apps

@@ -68,7 +68,7 @@ async def test_a_stopping_bridge_is_not_ready(admin_server: AdminServer) -> None
 async def test_the_metrics_are_rendered(admin_server: AdminServer) -> None:
     status, text = await admin_server.get("/metrics")
     assert status == 200
-    assert "bridge_deliveries_held" in text
+    assert "vod_bridge_deliveries_held" in text
 
 
 async def test_other_pages_and_methods_are_refused(admin_server: AdminServer) -> None:

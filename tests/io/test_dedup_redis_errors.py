@@ -66,7 +66,7 @@ def degraded(telemetry: Telemetry) -> float:
     return next(
         float(line.split()[1])
         for line in telemetry.render().decode().splitlines()
-        if line.startswith("bridge_dedup_degraded ")
+        if line.startswith("vod_bridge_dedup_degraded ")
     )
 
 

@@ -98,7 +98,7 @@ async def test_other_methods_are_refused_before_the_address_is_judged(
 async def test_a_connect_without_a_target_is_no_bug(server: HttpTestServer, fill: int) -> None:
     response = await server.request(b"CONNECT \r\nHost: x\r\nX-Fill: " + b"f" * fill + b"\r\n\r\n")
     assert response.status == (431 if fill else 405)
-    assert server.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 0
+    assert server.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 0
 
 
 async def test_a_head_request_gets_no_body(server: HttpTestServer) -> None:

@@ -30,7 +30,7 @@ async def test_after_a_bug_the_response_is_withheld_until_the_hold_ends_and_is_n
         assert asyncio.get_running_loop().time() - began >= 0.5
         assert response.headers["connection"] == "close"
         assert await client.reads_eof()  # the second one's outcome must not be taken for the first one's
-        assert server.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        assert server.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 1
         server.deliver = server.record
         assert (await server.post(BODY)).status == 200
         assert len(server.notifications) == 1
@@ -50,7 +50,7 @@ async def test_who_left_after_a_bug_is_not_answered_and_not_waited_for_longer() 
         server.deliver = _buggy
         client = await server.connect()
         client.send(post(BODY))
-        await until(lambda: server.telemetry.registry.get_sample_value("bridge_internal_errors_total"))
+        await until(lambda: server.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total"))
         client.reset()
         await server.ingress.stop(60)
 
@@ -167,7 +167,7 @@ async def test_a_bug_in_what_is_done_at_once_is_held_too_and_releases_its_budget
         client = await server.connect()
         client.send(post(b"{}", Content_Encoding="gzip"))
         assert (await client.response()).status == 503
-        assert server.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        assert server.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 1
         await server.ingress.stop(60)  # which would wait for a connection that is not over
 
 

@@ -16,7 +16,7 @@ LogLines = list[MutableMapping[str, Any]]
 
 def rejections(lines: LogLines) -> LogLines:
     """Pick the refusals, without what stands in each line."""
-    picked = [line for line in lines if line["event"] == "request_refused"]
+    picked = [line for line in lines if line["event"] == "http_request_rejected"]
     assert all(line["log_level"] == "warning" for line in picked)
     return [{k: v for k, v in line.items() if k not in ("event", "log_level")} for line in picked]
 

@@ -120,9 +120,9 @@ async def test_a_request_without_tls_is_logged_once_and_without_a_traceback(
                 await client.reader.read()
             await until(lambda: server.rejected_count("plaintext") == 3)
     (line, *_) = lines
-    assert (line["event"], line["reason"], line["client"]) == ("request_refused", "plaintext", "127.0.0.1")
+    assert (line["event"], line["reason"], line["client"]) == ("http_request_rejected", "plaintext", "127.0.0.1")
     assert "https://" in line["detail"]
-    assert [each for each in lines if each["event"] == "request_refused"] == [line]
+    assert [each for each in lines if each["event"] == "http_request_rejected"] == [line]
     assert (problems, caplog.records) == ([], [])
 
 
@@ -259,5 +259,5 @@ async def test_connections_are_accepted_again_after_a_bug_in_it(authority: Autho
         client = await connect_tls(server, client_context(authority))
         client.send(post(BODY))
         assert (await client.response()).status == 200
-        assert server.telemetry.registry.get_sample_value("bridge_internal_errors_total") == 1
+        assert server.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 1
         client.writer.close()

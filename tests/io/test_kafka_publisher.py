@@ -164,7 +164,7 @@ async def test_a_failed_batch_while_a_producer_is_closed_costs_no_second_one(
         stalled_topics.topics.clear()
         stalled_topics.finish(topic, KafkaError())
         await asyncio.gather(*(write.durable for write in writes))
-    assert b"bridge_kafka_producer_replaced_total 1.0" in telemetry.render()
+    assert b"vod_bridge_kafka_producer_replacements_total 1.0" in telemetry.render()
 
 
 async def test_batches_are_compressed_where_that_is_wanted(

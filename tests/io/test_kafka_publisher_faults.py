@@ -78,7 +78,7 @@ async def test_a_request_whose_response_is_lost_is_sent_again_and_stands_once(
     assert sorted(found.key or b"" for found in await consumed(kafka, topic)) == [
         b"%c" % key for key in b"abcdefgh"
     ]
-    assert b"bridge_kafka_producer_replaced_total 0.0" in telemetry.render()
+    assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
 
 
 async def test_partitions_that_have_another_leader_are_sent_again_and_the_others_are_not(
@@ -105,7 +105,7 @@ async def test_partitions_that_have_another_leader_are_sent_again_and_the_others
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
     assert [callbacks.calls for callbacks in all_callbacks] == [["written"]] * 8
     assert len(await consumed(kafka, topic)) == 8
-    assert b"bridge_kafka_producer_replaced_total 0.0" in telemetry.render()
+    assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
 
 
 async def test_a_sender_that_dies_costs_its_producer_and_no_record(
@@ -122,7 +122,7 @@ async def test_a_sender_that_dies_costs_its_producer_and_no_record(
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
     assert [callbacks.calls[-1] for callbacks in all_callbacks] == ["written"] * 8
     assert len(await consumed(kafka, topic)) == 8
-    assert b"bridge_kafka_producer_replaced_total 1.0" in telemetry.render()
+    assert b"vod_bridge_kafka_producer_replacements_total 1.0" in telemetry.render()
 
 
 async def test_what_is_in_flight_at_the_stop_is_waited_for(topic: str, publisher: KafkaPublisher) -> None:

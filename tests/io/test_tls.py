@@ -103,7 +103,7 @@ def test_files_that_cannot_be_used_leave_in_force_what_was_and_are_logged_once_a
         with capture_logs() as lines:
             shake(context, server(one))
             shake(context, server(one))
-        assert [line["event"] for line in lines] == ["certificates_not_usable"]
+        assert [line["event"] for line in lines] == ["certificate_reload_failed"]
     mount.put(files(two, new))
     shake(context, server(two))
 

@@ -35,7 +35,7 @@ class Parts:
     def count_of(self, outcome: str) -> float:
         """Tell how many ended so."""
         labels = {"app": "shop", "outcome": outcome}
-        return self.telemetry.registry.get_sample_value("bridge_pull_confirms_total", labels) or 0
+        return self.telemetry.registry.get_sample_value("vod_bridge_pull_confirms_total", labels) or 0
 
     async def wait_until_ended(self, count: int) -> None:
         """Wait until so many ended."""
@@ -116,7 +116,7 @@ async def test_what_is_not_durable_is_left_to_the_vendor(parts: Parts) -> None:
 async def test_the_oldest_unconfirmed_ones_age_is_shown(parts: Parts) -> None:
     parts.confirmer.track(LeaseHandle("h1", parts.now - 7))
     labels = {"app": "shop"}
-    name = "bridge_pull_oldest_unconfirmed_seconds"
+    name = "vod_bridge_pull_oldest_unconfirmed_seconds"
     assert parts.telemetry.registry.get_sample_value(name, labels) == 7
     assert Telemetry().registry.get_sample_value(name, labels) is None
 

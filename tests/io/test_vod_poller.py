@@ -133,7 +133,7 @@ async def test_failures_are_logged_once_and_retried_with_growing_backoff(
     await eventually(lambda: parts.queue.confirmed, "it goes on by itself")
     assert not parts.poller.failing
     logged = capsys.readouterr().out
-    assert (logged.count("pull_fails"), logged.count("pull_works_again")) == (1, 1)
+    assert (logged.count("pull_failing"), logged.count("pull_recovered")) == (1, 1)
 
 
 async def test_pulls_that_fail_together_are_one_failure() -> None:
@@ -144,7 +144,7 @@ async def test_pulls_that_fail_together_are_one_failure() -> None:
 
     def failed() -> float:
         labels = {"app": "shop", "action": "pull", "outcome": "unreachable"}
-        return parts.telemetry.registry.get_sample_value("bridge_pull_calls_total", labels) or 0
+        return parts.telemetry.registry.get_sample_value("vod_bridge_pull_calls_total", labels) or 0
 
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) > 500, "several pull at once", every_s=0)
@@ -179,7 +179,7 @@ async def test_the_queue_depth_is_reported_while_the_vendor_gives_it() -> None:
 
     def shown() -> bool:
         labels = {"app": "shop"}
-        return parts.telemetry.registry.get_sample_value("bridge_pull_waiting", labels) == 5
+        return parts.telemetry.registry.get_sample_value("vod_bridge_pull_queue_events", labels) == 5
 
     await eventually(shown, "the count is shown")
     await parts.poller.stop(1)

@@ -95,7 +95,7 @@ async def test_a_second_delivery_takes_over_where_the_first_ones_publish_fails(p
         # Before Kafka is met a delivery is held from its arrival, and the two would end together.
         await eventually(lambda: names_missing_topics(program), "it says that the topic is missing")
         first = asyncio.create_task(send(program, task))
-        await eventually(lambda: program.metric("bridge_deliveries_held"), "the first delivery is held")
+        await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "the first delivery is held")
         second = asyncio.create_task(send(program, task))
         assert (await first).status == 503
         await place.kafka.create_topics([place.events])

@@ -110,7 +110,7 @@ async def test_random_bytes_and_damaged_notifications_are_events_or_rejected(pla
     damaged = [corrupt(chance.choice(samples), chance) for _ in range(300)]
     async with running(place) as program:
         answers = [await program.post(body) for body in noise + damaged]
-        assert await program.metric("bridge_internal_errors_total") == 0
+        assert await program.metric("vod_bridge_internal_errors_total") == 0
 
     assert {answer.status for answer in answers} == {200, 422}
     rejected = sum(answer.status == 422 for answer in answers)

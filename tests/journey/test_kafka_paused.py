@@ -63,7 +63,7 @@ async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_do
 ) -> None:
     async with running(own_place, NO_SPOOL) as program:
         pausing = asyncio.create_task(pause_under_load(own_place, partial(send_as_the_vendor, program), 20))
-        await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held")
+        await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "deliveries are held")
         patient = await asyncio.gather(*(send(program, new_task()) for _ in range(PATIENT)))
         heard = await pausing
         unanswered = [sends[0].task for sends in heard if not sends[-1].is_durable]

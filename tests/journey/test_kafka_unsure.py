@@ -45,7 +45,7 @@ async def more(heard: list[SendResult]) -> None:
 
 
 async def all_wait(program: Program) -> bool:
-    return await program.metric("bridge_deliveries_in_flight") == AT_ONCE
+    return await program.metric("vod_bridge_deliveries_in_flight") == AT_ONCE
 
 
 async def test_answers_lost_with_their_connections_double_nothing(own_place: Place) -> None:

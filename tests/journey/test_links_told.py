@@ -33,10 +33,10 @@ async def test_what_is_wrong_with_kafka_is_logged_once(
 ) -> None:
     settings = secured.settings(*way) | {f"{_K}{name}": value for name, value in wrong.items()}
     async with running(place, settings, wait_for="/livez") as program:
-        await eventually(lambda: told(program, "kafka_trouble"), "it is told")
+        await eventually(lambda: told(program, "kafka_diagnosis"), "it is told")
         assert (await send(program, new_task())).outcome == "spooled"
-        assert [words in line for line in told(program, "kafka_trouble")] == [True]
-        assert told(program, "redis_trouble") == []
+        assert [words in line for line in told(program, "kafka_diagnosis")] == [True]
+        assert told(program, "redis_diagnosis") == []
 
 
 async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(place: Place) -> None:
@@ -46,16 +46,16 @@ async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(p
     try:
         server.start()
         async with running(place, settings) as program:
-            await eventually(lambda: told(program, "redis_trouble"), "it is told")
+            await eventually(lambda: told(program, "redis_diagnosis"), "it is told")
 
             async def missed() -> bool:
                 await send(program, new_task())
-                return await program.metric("bridge_dedup_degraded") == 1
+                return await program.metric("vod_bridge_dedup_degraded") == 1
 
             await eventually(missed, "Redis counts as away")
-            lines = told(program, "redis_trouble")
+            lines = told(program, "redis_diagnosis")
             assert ["an authority that is not trusted" in line for line in lines] == [True]
-            assert told(program, "kafka_trouble") == []
+            assert told(program, "kafka_diagnosis") == []
     finally:
         server.remove()
         one.remove()
@@ -65,5 +65,5 @@ async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(p
 async def test_nothing_is_told_of_links_that_are_well(place: Place) -> None:
     async with running(place) as program:
         assert (await send(program, new_task())).outcome == "published"
-        await eventually(lambda: program.metric("bridge_dedup_claims_total", answer="fresh"), "Redis answers")
-        assert [told(program, "kafka_trouble"), told(program, "redis_trouble")] == [[], []]
+        await eventually(lambda: program.metric("vod_bridge_dedup_claims_total", answer="fresh"), "Redis answers")
+        assert [told(program, "kafka_diagnosis"), told(program, "redis_diagnosis")] == [[], []]

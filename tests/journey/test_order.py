@@ -23,7 +23,7 @@ async def post_in_order(program: Program, bodies: list[bytes]) -> list["asyncio.
 
 
 async def under_way(program: Program, many: int) -> bool:
-    return await program.metric("bridge_deliveries_in_flight") == many
+    return await program.metric("vod_bridge_deliveries_in_flight") == many
 
 
 async def in_kafka(place: Place) -> list[str]:

@@ -67,7 +67,7 @@ async def test_what_waits_at_the_vendor_is_published_as_it_came_and_confirmed(
     async with running(place, settings) as program:
         await all_confirmed(app)
         assert (await program.admin("/readyz")).json["degraded"] == []
-        pulled = await program.metric("bridge_pull_confirms_total", app="shop", outcome="confirmed")
+        pulled = await program.metric("vod_bridge_pull_confirms_total", app="shop", outcome="confirmed")
 
     assert await place.ids() == sorted(map(edited_id, tasks))
     (other,) = await place.records(place.other)
@@ -92,7 +92,7 @@ async def test_an_empty_queue_is_asked_at_most_once_in_four_seconds_and_is_no_tr
         calls = app.ledger.outcomes("PullEvents").total()
 
     assert calls <= 1 + lasted / 4
-    assert "pull_fails" not in log
+    assert "pull_failing" not in log
 
 
 async def test_a_wrong_key_or_application_is_told_in_one_line_and_harms_no_other(
@@ -108,7 +108,7 @@ async def test_a_wrong_key_or_application_is_told_in_one_line_and_harms_no_other
         await eventually(lambda: len(vendor.strangers) > 6, "both are refused several times")
         good.put(edited(task))
         await all_confirmed(good)
-        lines = Counter(line["app"] for line in program.log_lines() if line["event"] == "pull_fails")
+        lines = Counter(line["app"] for line in program.log_lines() if line["event"] == "pull_failing")
 
     assert lines == {"forged": 1, "strange": 1}
     assert await place.ids() == [edited_id(task)]
@@ -207,6 +207,6 @@ async def test_faults_of_every_kind_a_kill_kafka_away_and_two_replicas_lose_noth
 
 async def spool_is_empty(program: Program) -> None:
     async def empty() -> bool:
-        return await program.metric("bridge_spool_records") == 0
+        return await program.metric("vod_bridge_spool_records") == 0
 
     await eventually(empty, "the spool is empty")

@@ -94,7 +94,7 @@ async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> N
             program.process.resume()
         enough.set()
         await passing
-        missed = await program.metric("bridge_dedup_claims_total", answer="away")
+        missed = await program.metric("vod_bridge_dedup_claims_total", answer="away")
 
     assert max(sent.seconds for sent in heard) > REDIS_IS_WAITED_FOR_S
     assert missed == 0
@@ -124,7 +124,7 @@ async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unch
         place.redis.stop()
         silence = await send(program, given_up)
         sending = asyncio.create_task(send(program, held))
-        await eventually(lambda: program.metric("bridge_deliveries_in_flight"), "the delivery waits")
+        await eventually(lambda: program.metric("vod_bridge_deliveries_in_flight"), "the delivery waits")
         place.redis.start()
         sent = await sending
 

@@ -42,7 +42,7 @@ async def traffic(program: Program) -> AsyncIterator[list[str]]:
 
 async def empty(program: Program) -> bool:
     """Tell whether nothing waits."""
-    return await program.metric("bridge_spool_records") == 0
+    return await program.metric("vod_bridge_spool_records") == 0
 
 
 async def publishes(program: Program) -> None:
@@ -79,7 +79,7 @@ async def test_kafkas_authority_and_our_certificate_are_renewed(
         mount.put(old | {"key": secured.server.key})
         await restart(secured.kafka)
         await publishes(program)
-        assert told(program, "certificates_not_usable") == 1
+        assert told(program, "certificate_reload_failed") == 1
         secured.renew()
         client = secured.client
         mount.put({"ca": secured.authority.ca, "cert": client.cert, "key": client.key})
@@ -111,12 +111,12 @@ async def test_the_authority_of_redis_and_our_certificate_are_renewed(place: Pla
             async def complained() -> bool:
                 server.command("CLIENT", "KILL", "TYPE", "normal")
                 await send(program, new_task() + "-probe")
-                return told(program, "certificates_not_usable") > 0
+                return told(program, "certificate_reload_failed") > 0
 
             await eventually(complained, "it says that they cannot be used")
             server.command("CLIENT", "KILL", "TYPE", "normal")
             await eventually(lambda: remembers(program), "redeliveries are known with the old files")
-            assert told(program, "certificates_not_usable") == 1
+            assert told(program, "certificate_reload_failed") == 1
             pair.become(after.sign("redis"))
             ca.write_text(after.ca.read_text())
             server.stop()
@@ -135,7 +135,7 @@ async def test_the_authority_of_redis_and_our_certificate_are_renewed(place: Pla
 async def forgets(program: Program) -> bool:
     """Tell whether Redis counts as away, and is not heard of."""
     known = await remembers(program)
-    return not known and await program.metric("bridge_dedup_degraded") == 1
+    return not known and await program.metric("vod_bridge_dedup_degraded") == 1
 
 
 async def test_passwords_in_files_are_read_again_at_the_next_login(

@@ -63,7 +63,7 @@ async def outlives_kafka(program: Program, kafka: RealKafka) -> str:
     kafka.resume()
 
     async def drained() -> bool:
-        return await program.metric("bridge_spool_records") == 0
+        return await program.metric("vod_bridge_spool_records") == 0
 
     await eventually(drained, "the spool is empty")
     return edited_id(task)

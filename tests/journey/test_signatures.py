@@ -71,7 +71,7 @@ async def test_all_other_signatures_are_unauthorized_and_keep_nothing(place: Pla
             # Both halves have to stand in one place.
             await program.post(edited(new_task(), sign=(proof()[0], None)), f"{ADDRESS}?t={proof()[1]}"),
         ]
-        refused = await program.metric("bridge_deliveries_total", app="shop", outcome="unauthorized")
+        refused = await program.metric("vod_bridge_deliveries_total", app="shop", outcome="unauthorized")
 
     assert {(answer.status, answer.json["reason"]) for answer in missing} <= {
         (401, "missing"),

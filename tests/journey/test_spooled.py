@@ -17,7 +17,7 @@ AT_ONCE = 32
 
 async def emptied(program: Program) -> None:
     async def empty() -> bool:
-        return await program.metric("bridge_spool_records") == 0
+        return await program.metric("vod_bridge_spool_records") == 0
 
     await eventually(empty, "the spool is empty")
 
@@ -128,11 +128,11 @@ async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_place: P
         started = time.monotonic()
         answers = await asyncio.gather(*(program.post(edited(task, url=large)) for task in tasks))
         took = time.monotonic() - started
-        told, failing = await degraded(program), await program.metric("bridge_spool_failing")
+        told, failing = await degraded(program), await program.metric("vod_bridge_spool_failing")
         own_place.kafka.resume()
         await emptied(program)
         later = await send(program, new_task())
-        assert await program.metric("bridge_spool_failing") == 0
+        assert await program.metric("vod_bridge_spool_failing") == 0
 
     assert {answer.status for answer in answers} == {202, 503}
     assert took >= HOLD_S

@@ -25,7 +25,7 @@ async def test_without_kafka_it_lives_unready_and_publishes_what_it_held_once_ka
             readiness = await program.admin("/readyz")
             silence = await send(program, given_up)
             sending = asyncio.create_task(send(program, held))
-            await eventually(lambda: program.metric("bridge_deliveries_held"), "the delivery is held")
+            await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "the delivery is held")
             network.resume()
             sent = await sending
             await eventually(lambda: is_ready(program), "ready")
@@ -60,16 +60,16 @@ async def test_before_the_first_delivery_it_tells_what_it_does_without(
             return degraded if all(part in str(degraded) for part in parts) else []
 
         degraded = await eventually(told, "all three are told")
-        gauges = ("bridge_dedup_degraded", "bridge_kafka_topics_missing", "bridge_spool_failing")
+        gauges = ("vod_bridge_dedup_degraded", "vod_bridge_kafka_topics_missing", "vod_bridge_spool_failing")
         assert [await program.metric(name) for name in gauges] == [1, 1, 1]
-        assert await program.metric("bridge_deliveries_total") == 0
+        assert await program.metric("vod_bridge_deliveries_total") == 0
         await eventually(lambda: "topics_missing" in program.log(), "the missing topic is logged")
         log = program.log_lines()
 
     assert any(f"1 topic missing ({own_place.events})" in one for one in degraded)
     lines = {line["event"]: line for line in log}
     assert lines["topics_missing"]["first"] == [own_place.events]
-    assert "BRIDGE_SPOOL__PATH" in lines["spool_takes_nothing"]["todo"]
+    assert "BRIDGE_SPOOL__PATH" in lines["spool_unavailable"]["todo"]
     assert "dedup_unavailable" in lines
     assert lines["listening"]["callbacks"] == ["/callbacks/my-shop/***"]
     assert token not in str(log)
@@ -103,7 +103,7 @@ async def test_an_event_without_its_topic_is_held_and_published_once_the_topic_i
         silence = await send(program, given_up)
         readiness = await program.admin("/readyz")
         sending = asyncio.create_task(send(program, held))
-        await eventually(lambda: program.metric("bridge_deliveries_held"), "the delivery is held")
+        await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "the delivery is held")
         await place.kafka.create_topics([place.events])
         sent = await sending
         await eventually(lambda: is_ready(program), "ready")

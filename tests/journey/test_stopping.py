@@ -68,7 +68,7 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
             before = [await send(program, new_task()) for _ in range(10)]
             network.stall()
             sending = asyncio.gather(*(send(program, task) for task in tasks))
-            await eventually(lambda: program.metric("bridge_deliveries_held"), "deliveries are held")
+            await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "deliveries are held")
             told = time.monotonic()
             assert await program.terminate(ENDS_WITHIN_S) == 0
             assert time.monotonic() - told < ENDS_WITHIN_S

@@ -28,7 +28,7 @@ async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_a
     large = edited(new_task(), url="http://example.com/" + "x" * 2 * TOPIC_TAKES)
 
     async def all_wait() -> bool:
-        return await program.metric("bridge_deliveries_in_flight") == len(tasks) + 1
+        return await program.metric("vod_bridge_deliveries_in_flight") == len(tasks) + 1
 
     async with running(narrow, SLOW_BREAKER_SETTINGS) as program:
         await program.post(b"no notification")

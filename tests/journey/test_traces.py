@@ -152,7 +152,7 @@ async def test_a_collector_gets_the_spans_of_each_delivery_in_a_trace_of_its_own
             assert door.parent_span_id == b""
         else:
             assert (named_by(record).trace, door.parent_span_id.hex()) == (TRACE, CALLER)
-            assert told(door)["vod.ending"] == "rejected"
+            assert told(door)["vod.outcome"] == "rejected"
     assert (doors, sends) == ({}, {})
     assert len({span.trace_id for span in spans["POST"]}) == len(tasks) + 1
     assert [line["trace_id"] for line in lines] == [TRACE]
@@ -169,13 +169,13 @@ async def test_what_was_spooled_and_drained_names_the_span_that_ended_as_spooled
         own_place.kafka.resume()
 
         async def drained() -> bool:
-            return await program.metric("bridge_spool_records") == 0
+            return await program.metric("vod_bridge_spool_records") == 0
 
         await eventually(drained, "the spool is empty")
     (record,) = await own_place.records(own_place.events)
     (send,) = collector.spans()["send"]
     assert (answer.status, record.header("ce_id")) == (202, edited_id(task))
-    assert told(send)["vod.ending"] == "spooled"
+    assert told(send)["vod.outcome"] == "spooled"
     assert (named_by(record).trace, named_by(record).span) == (TRACE, send.span_id.hex())
     assert record.header("tracestate") == "vendor=1"
 

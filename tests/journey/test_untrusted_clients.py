@@ -56,7 +56,7 @@ async def test_many_connections_that_promise_bodies_keep_no_honest_event_out(pla
 
 
 async def _connected(program: Program, number: int) -> bool:
-    return await program.metric("bridge_http_connections") >= number
+    return await program.metric("vod_bridge_http_connections") >= number
 
 
 async def test_a_crash_leaves_no_core_file(place: Place) -> None:
@@ -101,7 +101,7 @@ async def test_it_speaks_tls_and_says_so_to_who_does_not(place: Place, authority
         with pytest.raises(aiohttp.ClientError):
             await program.post(edited(new_task()))
         await eventually(lambda: "left_out" in program.log(), "the second one is told")
-        lines = [line for line in program.log_lines() if line["event"] == "request_refused"]
+        lines = [line for line in program.log_lines() if line["event"] == "http_request_rejected"]
         (listening,) = [line for line in program.log_lines() if line["event"] == "listening"]
         assert "Traceback" not in program.log()
     assert listening["url"] == f"https://*:{program.port}/callbacks"

@@ -97,11 +97,11 @@ async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_stands_
     async with running(own_place, spool) as back:
 
         async def empty() -> bool:
-            return await back.metric("bridge_spool_records") == 0
+            return await back.metric("vod_bridge_spool_records") == 0
 
         await eventually(empty, "the spool is empty")
         again = await to_each([back], [edited(task) for task in told], 0)
-        assert await back.metric("bridge_spool_damaged_total") == 0
+        assert await back.metric("vod_bridge_spool_corruptions_total") == 0
 
     assert outcomes(again) == {"duplicate": 2 * MANY}
     await stands_once(own_place, [edited_id(task) for task in told])

@@ -139,7 +139,7 @@ async def test_invalid_variables_are_logged_and_stop_nothing(monkeypatch: pytest
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")
     with capture_logs() as lines:
         traces = tracing_from_env()
-    assert [line["event"] for line in lines] == ["spans_not_exported"]
+    assert [line["event"] for line in lines] == ["span_exporter_failed"]
     await traces.stop(5)
 
 

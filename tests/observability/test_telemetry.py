@@ -68,10 +68,10 @@ def test_a_delivery_is_counted_by_application_type_and_outcome() -> None:
     counted = telemetry()
     counted.record_delivery(PUSH, PUBLISHED, EVENT, 0.003, 0.001)
     labels = {"app": "shop", "type": "NewFileUpload", "outcome": "published"}
-    assert sample(counted, "bridge_deliveries_total", **labels) == 1
-    assert sample(counted, "bridge_deliveries_by_format_total", format="v3", mode="push") == 1
-    assert sample(counted, "bridge_delivery_seconds_count", mode="push") == 1
-    assert sample(counted, "bridge_kafka_ack_seconds_count", mode="push") == 1
+    assert sample(counted, "vod_bridge_deliveries_total", **labels) == 1
+    assert sample(counted, "vod_bridge_deliveries_by_format_total", format="v3", mode="push") == 1
+    assert sample(counted, "vod_bridge_delivery_seconds_count", mode="push") == 1
+    assert sample(counted, "vod_bridge_kafka_ack_seconds_count", mode="push") == 1
 
 
 def test_labels_are_taken_from_closed_lists() -> None:
@@ -79,10 +79,10 @@ def test_labels_are_taken_from_closed_lists() -> None:
     unknown_app = Notification(application=Application(name="stranger"), body=b"", received_ms=0)
     unheard = DeliveryResult(outcome=DeliveryOutcome.PUBLISHED, event_type="Unheard")
     counted.record_delivery(unknown_app, unheard, EVENT, 0)
-    assert sample(counted, "bridge_deliveries_total", app="other", type="other", outcome="published") == 1
+    assert sample(counted, "vod_bridge_deliveries_total", app="other", type="other", outcome="published") == 1
     counted.record_delivery(PUSH, REJECTED, None, 0)
-    assert sample(counted, "bridge_deliveries_total", app="shop", type="none", outcome="rejected") == 1
-    assert sample(counted, "bridge_deliveries_by_format_total", format="none", mode="push") == 1
+    assert sample(counted, "vod_bridge_deliveries_total", app="shop", type="none", outcome="rejected") == 1
+    assert sample(counted, "vod_bridge_deliveries_by_format_total", format="none", mode="push") == 1
 
 
 def test_rejections_claims_and_conformance_are_counted_by_label() -> None:
@@ -91,29 +91,29 @@ def test_rejections_claims_and_conformance_are_counted_by_label() -> None:
     counted.count_rejected_request("wrong_token", "shop")
     counted.count_claims("fresh")
     counted.record_delivery(PUSH, PUBLISHED, msgspec.structs.replace(EVENT, conformance="repaired"), 0)
-    assert sample(counted, "bridge_http_refused_total", reason="not_found", app="") == 1
-    assert sample(counted, "bridge_http_refused_total", reason="wrong_token", app="shop") == 1
-    assert sample(counted, "bridge_dedup_claims_total", answer="fresh") == 1
+    assert sample(counted, "vod_bridge_http_requests_rejected_total", reason="not_found", app="") == 1
+    assert sample(counted, "vod_bridge_http_requests_rejected_total", reason="wrong_token", app="shop") == 1
+    assert sample(counted, "vod_bridge_dedup_claims_total", answer="fresh") == 1
     labels = {"type": "NewFileUpload", "conformance": "repaired"}
-    assert sample(counted, "bridge_events_conformance_total", **labels) == 1
+    assert sample(counted, "vod_bridge_events_conformance_total", **labels) == 1
 
 
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        ("bridge_deliveries_total", {"app": "shop", "type": "none", "outcome": "unauthorized"}),
-        ("bridge_deliveries_total", {"app": "shop", "type": "NewFileUpload", "outcome": "deferred"}),
-        ("bridge_deliveries_total", {"app": "shop", "type": "other", "outcome": "rejected"}),
-        ("bridge_deliveries_by_format_total", {"format": "legacy", "mode": "push"}),
-        ("bridge_events_conformance_total", {"type": "other", "conformance": "conforming"}),
-        ("bridge_http_refused_total", {"reason": "too_large", "app": ""}),
-        ("bridge_http_refused_total", {"reason": "wrong_token", "app": "shop"}),
-        ("bridge_dedup_claims_total", {"answer": "away"}),
-        ("bridge_pull_confirms_total", {"app": "queue", "outcome": "late"}),
-        ("bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "refused"}),
-        ("bridge_pull_failing", {"app": "queue"}),
-        ("bridge_last_event_timestamp_seconds", {"app": "shop"}),
-        ("bridge_internal_errors_total", {}),
+        ("vod_bridge_deliveries_total", {"app": "shop", "type": "none", "outcome": "unauthorized"}),
+        ("vod_bridge_deliveries_total", {"app": "shop", "type": "NewFileUpload", "outcome": "deferred"}),
+        ("vod_bridge_deliveries_total", {"app": "shop", "type": "other", "outcome": "rejected"}),
+        ("vod_bridge_deliveries_by_format_total", {"format": "legacy", "mode": "push"}),
+        ("vod_bridge_events_conformance_total", {"type": "other", "conformance": "conforming"}),
+        ("vod_bridge_http_requests_rejected_total", {"reason": "too_large", "app": ""}),
+        ("vod_bridge_http_requests_rejected_total", {"reason": "wrong_token", "app": "shop"}),
+        ("vod_bridge_dedup_claims_total", {"answer": "away"}),
+        ("vod_bridge_pull_confirms_total", {"app": "queue", "outcome": "late"}),
+        ("vod_bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "refused"}),
+        ("vod_bridge_pull_failing", {"app": "queue"}),
+        ("vod_bridge_last_event_timestamp_seconds", {"app": "shop"}),
+        ("vod_bridge_internal_errors_total", {}),
     ],
 )
 def test_what_alerts_watch_is_there_before_it_happens(name: str, labels: dict[str, str]) -> None:
@@ -122,10 +122,10 @@ def test_what_alerts_watch_is_there_before_it_happens(name: str, labels: dict[st
 
 def test_damage_is_shown_at_none_once_there_is_a_spool() -> None:
     counted = telemetry()
-    assert sample(counted, "bridge_spool_damaged_total", what="record") is None
+    assert sample(counted, "vod_bridge_spool_corruptions_total", what="record") is None
     counted.set_spool_limit(1 << 20)
-    assert sample(counted, "bridge_spool_damaged_total", what="record") == 0
-    assert sample(counted, "bridge_spool_max_bytes") == 1 << 20
+    assert sample(counted, "vod_bridge_spool_corruptions_total", what="record") == 0
+    assert sample(counted, "vod_bridge_spool_max_bytes") == 1 << 20
 
 
 def test_the_last_event_is_the_last_that_ended_well() -> None:
@@ -135,9 +135,9 @@ def test_the_last_event_is_the_last_that_ended_well() -> None:
     )
     counted.record_delivery(first, PUBLISHED, EVENT, 0)
     counted.record_delivery(later, REJECTED, None, 0)
-    assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 1.5
+    assert sample(counted, "vod_bridge_last_event_timestamp_seconds", app="shop") == 1.5
     counted.record_delivery(later, PUBLISHED, EVENT, 0)
-    assert sample(counted, "bridge_last_event_timestamp_seconds", app="shop") == 2.5
+    assert sample(counted, "vod_bridge_last_event_timestamp_seconds", app="shop") == 2.5
 
 
 def test_the_reject_reasons_of_the_http_ingress_are_those_of_the_closed_list() -> None:
@@ -172,8 +172,8 @@ def test_metric_names_have_their_unit() -> None:
 def test_two_bridges_in_one_process_count_apart() -> None:
     one, other = telemetry(), telemetry()
     one.deliveries_held.inc()
-    assert sample(one, "bridge_deliveries_held") == 1
-    assert sample(other, "bridge_deliveries_held") == 0
+    assert sample(one, "vod_bridge_deliveries_held") == 1
+    assert sample(other, "vod_bridge_deliveries_held") == 0
 
 
 def test_a_histogram_counts_what_lies_at_or_below_each_edge() -> None:
@@ -181,16 +181,16 @@ def test_a_histogram_counts_what_lies_at_or_below_each_edge() -> None:
     for seconds in (0.001, 4.0, 4.5, 99.0):
         counted.record_delivery(PUSH, PUBLISHED, EVENT, seconds)
     at_most = {
-        edge: sample(counted, "bridge_delivery_seconds_bucket", mode="push", le=edge)
+        edge: sample(counted, "vod_bridge_delivery_seconds_bucket", mode="push", le=edge)
         for edge in ("0.002", "4.0", "5.0", "+Inf")
     }
     assert at_most == {"0.002": 1, "4.0": 2, "5.0": 3, "+Inf": 4}
-    assert sample(counted, "bridge_delivery_seconds_sum", mode="push") == 107.501
+    assert sample(counted, "vod_bridge_delivery_seconds_sum", mode="push") == 107.501
 
 
 def test_the_rendered_metrics_have_version_and_process() -> None:
     text = telemetry().render().decode()
-    assert 'bridge_build_info{version="' in text
+    assert 'vod_bridge_build_info{version="' in text
     assert "process_resident_memory_bytes" in text
 
 

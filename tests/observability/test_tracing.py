@@ -89,7 +89,7 @@ async def test_one_trace_leads_from_the_request_to_the_record(traced: TracedRig)
         SpanKind.CLIENT,
         SpanKind.PRODUCER,
     ]
-    assert attributes_of(server, "vod.app", "vod.type", "vod.ending", "cloudevents.event_id") == [
+    assert attributes_of(server, "vod.app", "vod.type", "vod.outcome", "cloudevents.event_id") == [
         "shop",
         "EditMediaComplete",
         "published",
@@ -105,8 +105,8 @@ async def test_one_trace_leads_from_the_request_to_the_record(traced: TracedRig)
         "vod.EditMediaComplete",
         outcome.event_id,
     ]
-    assert attributes_of(claim, "db.system.name", "vod.claim.answer") == ["redis", "fresh"]
-    assert attributes_of(send, "vod.ending") == ["published"]
+    assert attributes_of(claim, "db.system.name", "vod.claim.result") == ["redis", "fresh"]
+    assert attributes_of(send, "vod.outcome") == ["published"]
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ async def test_a_duplicate_ends_its_own_trace_and_sends_nothing(traced: TracedRi
     traced.exporter.clear()
     await traced.outcome(edited(), traceparent=TRACEPARENT)
     spans = traced.spans()
-    assert attributes_of(spans["POST"], "vod.ending") == ["duplicate"]
-    assert attributes_of(spans["claim"], "vod.claim.answer") == ["seen"]
+    assert attributes_of(spans["POST"], "vod.outcome") == ["duplicate"]
+    assert attributes_of(spans["claim"], "vod.claim.result") == ["seen"]
     assert {ids(span)[0] for span in spans.values()} == {TRACE}
     assert set(spans) == {"POST", "claim"}
 
@@ -147,7 +147,7 @@ async def test_a_duplicate_ends_its_own_trace_and_sends_nothing(traced: TracedRi
 async def test_a_dead_letter_names_its_trace_as_well(traced: TracedRig) -> None:
     await traced.outcome(b"no notification", traceparent=TRACEPARENT)
     spans = traced.spans()
-    assert attributes_of(spans["POST"], "vod.ending", "vod.reason", "http.response.status_code") == [
+    assert attributes_of(spans["POST"], "vod.outcome", "vod.reason", "http.response.status_code") == [
         "rejected",
         "malformed",
         422,
@@ -159,7 +159,7 @@ async def test_a_dead_letter_names_its_trace_as_well(traced: TracedRig) -> None:
 async def test_a_spooled_records_span_ends_as_spooled(traced: TracedRig) -> None:
     traced.writer.scripted_results = [DeliveryOutcome.SPOOLED]
     await traced.outcome(edited())
-    assert attributes_of(traced.spans()["send"], "vod.ending") == ["spooled"]
+    assert attributes_of(traced.spans()["send"], "vod.outcome") == ["spooled"]
     assert attributes_of(traced.spans()["POST"], "http.response.status_code") == [202]
 
 
@@ -168,7 +168,7 @@ async def test_a_refused_record_ends_its_span_with_the_error(traced: TracedRig) 
     await traced.outcome(edited())
     first, last = [span for span in traced.exporter.get_finished_spans() if span.name.startswith("send")]
     assert (first.status.status_code, attributes_of(first, "error.type")) == (StatusCode.ERROR, ["Rejected"])
-    assert attributes_of(last, "messaging.destination.name", "vod.ending") == ["vod.dead-letter", "published"]
+    assert attributes_of(last, "messaging.destination.name", "vod.outcome") == ["vod.dead-letter", "published"]
     assert "release" in traced.spans()
 
 
@@ -177,13 +177,13 @@ async def test_a_send_that_ends_late_ends_its_span_then_and_its_commit_belongs_t
 ) -> None:
     traced.writer.scripted_results = [...]
     await traced.outcome(edited(), traceparent=TRACEPARENT)
-    assert attributes_of(traced.spans()["POST"], "vod.ending") == ["deferred"]
+    assert attributes_of(traced.spans()["POST"], "vod.outcome") == ["deferred"]
     assert traced.spans()["POST"].status.status_code is StatusCode.ERROR
     assert "send" not in traced.spans()
     traced.writer.finish(traced.writer.writes[0])
     await eventually(lambda: {"send", "commit"} <= set(traced.spans()), "both spans end")
     late = traced.spans()
-    assert attributes_of(late["send"], "vod.ending") == ["published"]
+    assert attributes_of(late["send"], "vod.outcome") == ["published"]
     assert parent(late["commit"]) == ids(late["POST"])[1]
 
 

@@ -138,7 +138,7 @@ class Scenario:
         self.violations += violations_in(self.deliveries, self.broker.log)
         if self.loop.bugs:
             self.violations.append(f"bugs: {self.loop.bugs}")
-        if b"bridge_internal_errors_total 0.0" not in self.telemetry.render():
+        if b"vod_bridge_internal_errors_total 0.0" not in self.telemetry.render():
             self.violations.append("internal errors")
         await self.pipeline.stop(0)
         await self.drain.stop()

@@ -99,7 +99,7 @@ class Admin:
         try:
             return self._route(request)
         except Exception:  # a page's bug must not look like a dead process
-            log.exception("internal", page=request.path)
+            log.exception("internal_error", page=request.path)
             return _json_response(500, "failed", [])
 
     def _route(self, request: web.BaseRequest) -> web.Response:

@@ -239,15 +239,15 @@ class RedisDedup:
         """Log the change, once. The gauge is 1 while any application is not served."""
         self._telemetry.dedup_degraded.set(1 if self.unavailable else 0)
         if not breaker.is_open:
-            log.warning("dedup_recovered", app=breaker.app, unsettled=len(self._unsynced))
+            log.warning("dedup_recovered", app=breaker.app, unsynced=len(self._unsynced))
             return
         advice = ERROR_ADVICE.get(breaker.reason)
         log.warning(
             "dedup_unavailable",
             app=breaker.app,
             reason=breaker.reason,
-            meaning=advice.message if advice else "Redis does not answer: nothing is checked for duplicates",
-            todo=advice.remedy if advice else "see `vod-bridge check`",
+            note=advice.message if advice else "Redis does not answer: nothing is checked for duplicates",
+            remedy=advice.remedy if advice else "see `vod-bridge check`",
         )
 
     async def _probe_loop(self) -> None:

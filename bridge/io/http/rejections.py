@@ -67,7 +67,7 @@ class RejectionLog:
         now_s = self._monotonic()
         for (reason, _), state in self._logged.items():
             if state.suppressed and now_s - state.logged_at_s >= _LOG_INTERVAL_S:
-                log.warning("request_refused", reason=reason, **state.fields, left_out=state.suppressed)
+                log.warning("http_request_rejected", reason=reason, **state.fields, suppressed=state.suppressed)
                 state.logged_at_s, state.suppressed = now_s, 0
 
     def _log_rate_limited(
@@ -87,7 +87,7 @@ class RejectionLog:
         fields = {field: value for field, value in fields.items() if value}
         self._logged[key] = _LogState(now_s, 0, fields)
         extra = {"left_out": left_out} if left_out else {}
-        log.warning("request_refused", reason=key[0], **fields, **extra)
+        log.warning("http_request_rejected", reason=key[0], **fields, **extra)
 
 
 def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:

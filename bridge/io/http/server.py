@@ -114,7 +114,7 @@ class Ingress:
         loop = asyncio.get_running_loop()
         max_connections = min(self._limits.connections_max, _raise_fd_limit(self._limits.connections_max))
         if max_connections < self._limits.connections_max:
-            log.warning("connections_capped", wanted=self._limits.connections_max, allowed=max_connections)
+            log.warning("connection_limit_lowered", configured=self._limits.connections_max, allowed=max_connections)
         self.connections = self._new_registry(max_connections)
         self._telemetry.connections.set_function(lambda: len(self.connections))
         new_connection = partial(Connection, self, self._handler, loop)
@@ -128,7 +128,7 @@ class Ingress:
                 else TlsListener(self, sock, tls, new_connection, self._telemetry)
             )
         if HttpRequestParser is HttpRequestParserPy:
-            log.warning("http_parser_slow", meaning=_SLOW_PARSER_NOTE)
+            log.warning("http_parser_slow", note=_SLOW_PARSER_NOTE)
         self._maintenance_task = loop.create_task(supervise(self._maintenance_loop, self._telemetry))
         return bound_port
 
@@ -163,7 +163,7 @@ class Ingress:
 
     def on_internal_error(self, error: BaseException) -> None:
         """Take note of a bug."""
-        log.error("internal", exc_info=error)
+        log.error("internal_error", exc_info=error)
         self._telemetry.internal_errors.inc()
 
     def connection_opened(self, connection: TrackedConnection) -> None:

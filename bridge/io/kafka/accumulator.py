@@ -277,7 +277,7 @@ class RecordAccumulator:
         """Judge a batch that was not written."""
         pending_records, records.in_flight = records.in_flight, []
         log.warning(
-            "kafka_refused",
+            "kafka_batch_failed",
             topic=records.topic,
             error=describe_batch_error(error),
             records=len(pending_records),

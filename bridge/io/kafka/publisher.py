@@ -163,7 +163,7 @@ class KafkaPublisher:
                 self._unreachable = True
                 # A replacement that does not succeed at once is not missed yet.
                 self._telemetry.breaker_open.set(self._breaker_open)
-                log.warning("kafka_away", error=str(error) or type(error).__name__)
+                log.warning("kafka_unavailable", error=str(error) or type(error).__name__)
             await close_producer(producer, self._limits.close_timeout_s)
             await asyncio.sleep(self._limits.reconnect_backoff_s)
             return
@@ -178,7 +178,7 @@ class KafkaPublisher:
         self._apply_metadata(producer.client.cluster)
         if not self._close_breaker():
             self._accumulator.mark_all_ready()  # for what a replaced producer left
-        log.info("kafka_ready", topics=len(self._accumulator.metadata.partitions), way=sender.name)
+        log.info("kafka_connected", topics=len(self._accumulator.metadata.partitions), sender=sender.name)
 
     async def _replace_producer(self) -> None:
         """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
@@ -204,13 +204,13 @@ class KafkaPublisher:
         now, after = self._loop.time(), self._limits.ack_timeout_s
         overdue = self._accumulator.overdue(now, after)
         if now - self._last_contact(overdue, now) > after:
-            self._open_breaker("kafka_silent", pending=sum(len(queue.in_flight) for queue in overdue))
+            self._open_breaker("kafka_ack_timeout", pending=sum(len(queue.in_flight) for queue in overdue))
         # Told again and again: the spool may take now what it did not take before.
         self._accumulator.mark_stalled(overdue)
         self._accumulator.notify_unassigned()
         if not self._fatal and self._accumulator.is_producer_stalled(now, self._limits.stalled_after_s):
             self._request_replacement(
-                "kafka_producer_silent", meaning="Kafka answers, but not this producer's sends"
+                "kafka_producer_stalled", meaning="Kafka answers, but not this producer's sends"
             )
         if self._sender and not self._fatal and (task := ended_producer_task(self._sender.producer)):
             self._request_replacement(
@@ -244,7 +244,7 @@ class KafkaPublisher:
     def _on_contact(self) -> None:
         """Take note of a word of Kafka's; a producer that is gone has no say."""
         if self._sender is not None and self._close_breaker():
-            log.warning("kafka_answers")
+            log.warning("kafka_recovered")
 
     def _on_ack(self) -> None:
         self._last_ack_at = self._loop.time()
@@ -273,10 +273,10 @@ class KafkaPublisher:
                 continue
             if found is ProbeResult.PRODUCER_CUT_OFF:
                 self._request_replacement(
-                    "kafka_producer_cut_off", meaning="a fresh client reaches Kafka, it does not"
+                    "kafka_producer_isolated", meaning="a fresh client reaches Kafka, it does not"
                 )
             elif found is ProbeResult.BROKERS_UNRESPONSIVE and not self._accumulator.in_flight:
-                self._open_breaker("kafka_silent", pending=0)
+                self._open_breaker("kafka_ack_timeout", pending=0)
 
     def _refresh_metadata(self) -> None:
         """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""

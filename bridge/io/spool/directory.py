@@ -64,7 +64,7 @@ class SpoolDirectory:
             os.pwrite(lock, b"%d\n" % os.getpid(), 0)
             (self.path / _PROBE).unlink(missing_ok=True)
         if why := describe_exposure(self.path):
-            log.warning("spool_folder_exposed", path=str(self.path), why=why, todo=_EXPOSED_REMEDY)
+            log.warning("spool_directory_insecure", path=str(self.path), reason=why, remedy=_EXPOSED_REMEDY)
 
     def unlock(self) -> None:
         """Let others have it."""

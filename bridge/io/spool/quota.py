@@ -88,9 +88,9 @@ class DiskQuota:
         trouble = self.unavailable_reason
         if bool(trouble) != bool(self._logged):
             if trouble:
-                log.error("spool_takes_nothing", why=trouble, todo=self._remedy())
+                log.error("spool_unavailable", reason=trouble, remedy=self._remedy())
             else:
-                log.warning("spool_takes_records", was=self._logged)
+                log.warning("spool_available", previous=self._logged)
         self._logged = trouble
 
     def _remedy(self) -> str:

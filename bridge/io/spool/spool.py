@@ -233,7 +233,7 @@ class Spool:
                 self._pause_reading(positions[at:], record)
                 return read
         if self._read_error:
-            log.warning("spool_can_be_read", was=self._read_error)
+            log.warning("spool_read_recovered", previous=self._read_error)
         self._read_error = ""
         return read
 
@@ -263,7 +263,7 @@ class Spool:
         self._index.rewind()
         self._read_again_at = self._loop.time() + self._limits.retry_s
         if not self._read_error:
-            log.error("spool_cannot_be_read", error=str(error))
+            log.error("spool_read_failed", error=str(error))
         self._read_error = f"it cannot be read: {error}"
         self._loop.call_later(self._limits.retry_s, self.wake.set)
 
@@ -288,7 +288,7 @@ class Spool:
         self._pending_by_key = self._index.pending_by_key
         self._opened = True
         if self.records:
-            log.info("spool_found", records=self.records, bytes=self.bytes)
+            log.info("spool_recovered", records=self.records, bytes=self.bytes)
 
     async def _maintenance_loop(self) -> None:
         while True:
@@ -310,7 +310,7 @@ class Spool:
         """Log and count a damage. A start that is tried again calls this from another thread."""
         self._telemetry.spool_corruptions.labels(corruption.kind).inc(corruption.records)
         log_event = log.warning if corruption.kind in _EXPECTED_KINDS else log.error
-        log_event("spool_damaged", **corruption._asdict())
+        log_event("spool_corruption", **corruption._asdict())
 
 
 def _position_of(segment: Segment, index: int) -> FramePosition:

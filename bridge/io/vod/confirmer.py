@@ -196,7 +196,7 @@ class Confirmer:
         now = self._monotonic()
         if self.failing and now - self._logged_at > _LOG_INTERVAL_S:
             self._logged_at = now
-            log.warning("confirm_fails", app=self._app, error=str(error))
+            log.warning("confirm_failing", app=self._app, error=str(error))
 
     async def _rate_limit(self) -> None:
         while (wait := self._next_call_at - self._monotonic()) > 0:  # noqa: ASYNC110 - a later turn may be taken

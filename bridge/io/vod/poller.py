@@ -216,7 +216,7 @@ class Poller:
         log.warning(
             "pulled_without_handle",
             app=self._application.name,
-            meaning="it is kept as a dead letter, and cannot be confirmed: the vendor sends it again",
+            note="it is kept as a dead letter, and cannot be confirmed: the vendor sends it again",
         )
 
     def _on_success(self, pulled: Sequence[PulledEvent]) -> None:
@@ -224,7 +224,7 @@ class Poller:
         self._telemetry.pull_calls.labels(app, "pull", "good" if pulled else "empty").inc()
         self._telemetry.pull_events.labels(app).inc(len(pulled))
         if self._failure_logged:
-            log.warning("pull_works_again", app=app)
+            log.warning("pull_recovered", app=app)
         self._failures, self._failure_logged = 0, False
         self._telemetry.pull_failing.labels(app).set(0)
         if len(pulled) >= _FULL_BATCH:
@@ -252,5 +252,5 @@ class Poller:
                 if is_api_error
                 else ""
             )
-            log.warning("pull_fails", app=app, error=str(error), **({"check": hint} if hint else {}))
+            log.warning("pull_failing", app=app, error=str(error), **({"check": hint} if hint else {}))
         self._concurrency = 1

@@ -69,7 +69,7 @@ class OtelTracing:
         try:
             await asyncio.wait_for(done.wait(), seconds)
         except TimeoutError:
-            log.warning("spans_dropped", meaning="the collector did not take the last spans in time")
+            log.warning("spans_dropped", note="the collector did not take the last spans in time")
             if self.exporter is not None:
                 self.exporter.shutdown()
 
@@ -139,7 +139,7 @@ def tracing_from_env() -> OtelTracing:
             exporter = CloseableExporter(OTLPSpanExporter())
             provider.add_span_processor(BatchSpanProcessor(exporter))
         except (ImportError, OSError, RuntimeError, ValueError) as error:
-            log.error("spans_not_exported", error=str(error))  # noqa: TRY400 - a variable's value, no bug
+            log.error("span_exporter_failed", error=str(error))  # noqa: TRY400 - a variable's value, no bug
     return OtelTracing(provider, exporter)
 
 
@@ -152,9 +152,9 @@ def _export_enabled() -> bool:
     if "none" in exporters:
         return False
     if unknown := sorted(exporters - {"otlp"}):
-        log.warning("tracing", variable="OTEL_TRACES_EXPORTER", ignored=unknown, allowed=["otlp", "none"])
+        log.warning("otel_option_ignored", variable="OTEL_TRACES_EXPORTER", ignored=unknown, allowed=["otlp", "none"])
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if (protocol := environment.get(variable, "").strip()) not in ("", _PROTOCOL):
-            log.warning("tracing", variable=variable, ignored=protocol, allowed=[_PROTOCOL])
+            log.warning("otel_option_ignored", variable=variable, ignored=protocol, allowed=[_PROTOCOL])
             break
     return True

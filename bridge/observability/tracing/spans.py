@@ -99,7 +99,7 @@ def _end_delivery(span: Span, promise: Promise[DeliveryResult], *, pushed: bool)
 
 
 def _set_result(span: Span, result: DeliveryResult, *, pushed: bool) -> None:
-    span.set_attribute("vod.ending", result.outcome.value)
+    span.set_attribute("vod.outcome", result.outcome.value)
     if result.event_type:
         span.set_attribute("vod.type", result.event_type)
     if result.event_id:
@@ -149,7 +149,7 @@ class TracedDedup:
 
     def _on_claimed(self, promise: Promise[Claim], span: Span, parent: Span) -> None:
         claim = promise.result()
-        span.set_attribute("vod.claim.answer", claim.status.value)
+        span.set_attribute("vod.claim.result", claim.status.value)
         span.end()
         if claim.status in (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE):
             # Its journey ends by itself, out of its delivery's context.
@@ -249,7 +249,7 @@ def _end_when_durable(span: Span, durable: Promise[DeliveryOutcome]) -> None:
 
 def _end_span(span: Span, outcome: DeliveryOutcome | UnavailableError | RejectedError) -> None:
     if isinstance(outcome, DeliveryOutcome):
-        span.set_attribute("vod.ending", outcome.value)
+        span.set_attribute("vod.outcome", outcome.value)
     else:
         span.set_attribute("error.type", type(outcome).__name__)
         span.set_status(Status(StatusCode.ERROR, str(outcome)))

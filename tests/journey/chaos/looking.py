@@ -3,17 +3,17 @@
 from msgspec import Struct
 
 _NAMES = {
-    "bridge_spool_records": "spooled",
-    "bridge_spool_bytes": "spool_bytes",
-    "bridge_spool_failing": "spool_failing",
-    "bridge_spool_damaged_total": "damaged",
-    "bridge_kafka_producer_replaced_total": "replaced",
-    "bridge_kafka_sends_unknown": "unknown",
-    "bridge_kafka_breaker_open": "breaker_open",
-    "bridge_dedup_degraded": "degraded",
-    "bridge_deliveries_held": "held",
-    "bridge_deliveries_in_flight": "in_flight",
-    "bridge_internal_errors_total": "bugs",
+    "vod_bridge_spool_records": "spooled",
+    "vod_bridge_spool_bytes": "spool_bytes",
+    "vod_bridge_spool_failing": "spool_failing",
+    "vod_bridge_spool_corruptions_total": "damaged",
+    "vod_bridge_kafka_producer_replacements_total": "replaced",
+    "vod_bridge_kafka_sends_indeterminate": "unknown",
+    "vod_bridge_kafka_breaker_open": "breaker_open",
+    "vod_bridge_dedup_degraded": "degraded",
+    "vod_bridge_deliveries_held": "held",
+    "vod_bridge_deliveries_in_flight": "in_flight",
+    "vod_bridge_internal_errors_total": "bugs",
 }
 
 
