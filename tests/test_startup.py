@@ -41,4 +41,4 @@ async def test_missing_topics_are_logged_once_for_each_change() -> None:
         ("topics_missing", 1, ["vod.6"]),
         ("topics_available", None, None),
     ]
-    assert "vod-bridge topics --create" in logged[0]["todo"]
+    assert "vod-bridge topics --create" in logged[0]["remedy"]

@@ -21,11 +21,11 @@ COMMIT, RELEASE, RENEW = "crn"
 class ClaimStatus(StrEnum):
     """What is known of an occurrence."""
 
-    ACQUIRED = "fresh"
+    ACQUIRED = "acquired"
     HELD = "held"
-    DUPLICATE = "seen"
+    DUPLICATE = "duplicate"
     REVISED = "revised"
-    UNAVAILABLE = "away"
+    UNAVAILABLE = "unavailable"
 
 
 _ACQUIRED_LETTERS = "fF"

@@ -72,7 +72,7 @@ class ConnectivityMonitor:
                 problem = await diagnose_link()
                 if problem is not None and str(problem) != last_logged:
                     last_logged = str(problem)
-                    log.warning(event, what=problem.message, todo=problem.remedy)
+                    log.warning(event, problem=problem.message, remedy=problem.remedy)
             await asyncio.sleep(self._intervals.poll_s)
 
     async def _diagnose_kafka(self) -> Problem | None:

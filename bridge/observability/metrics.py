@@ -23,36 +23,36 @@ CLAIM_RESULTS = tuple(map(str, ClaimStatus))
 CONFORMANCES: tuple[str, ...] = get_args(Conformance)
 FORMATS = ("v3", "legacy", "none")
 REJECT_REASONS = (
-    "busy",
-    "connections",
+    "bad_request",
+    "below_min_rate",
+    "connection_limit",
     "header_too_large",
     "incomplete",
-    "method",
+    "method_not_allowed",
     "missing_token",
     "not_found",
-    "not_http",
-    "not_read",
+    "overloaded",
     "plaintext",
-    "slow",
-    "stopped",
-    "timeout",
+    "read_timeout",
+    "shutdown",
     "tls_handshake",
     "too_large",
     "unexpected_token",
     "unknown_application",
+    "write_timeout",
     "wrong_token",
 )
-CORRUPTION_KINDS = ("record", "segment", "cut", "unreadable", "not_kept_aside", "version", "tail", "ack")
+CORRUPTION_KINDS = ("record", "segment", "truncated", "unreadable", "quarantine_failed", "version", "torn_tail", "ack")
 API_CALLS = (
-    ("pull", "good"),
+    ("pull", "success"),
     ("pull", "empty"),
-    ("pull", "refused"),
+    ("pull", "rejected"),
     ("pull", "unreachable"),
-    ("confirm", "good"),
-    ("confirm", "refused"),
+    ("confirm", "success"),
+    ("confirm", "rejected"),
     ("confirm", "unreachable"),
 )
-CONFIRM_OUTCOMES = ("confirmed", "refused", "late", "kept_back")
+CONFIRM_OUTCOMES = ("confirmed", "rejected", "expired", "not_durable")
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -84,12 +84,12 @@ READY = _gauge(
     " writes. (`/readyz` stays 200 once it was.)",
 )
 INTERNAL_ERRORS = _counter(
-    "vod_bridge_internal_errors_total", "Bugs of ours: each was logged with its traceback. Alert on it."
+    "vod_bridge_internal_errors_total", "Unexpected exceptions caught by the service; each is logged with its traceback. Alert on it."
 )
 
 DELIVERIES = _counter(
     "vod_bridge_deliveries_total",
-    "Deliveries by application, event type and ending.",
+    "Deliveries by application, event type and outcome.",
     "app",
     "type",
     "outcome",
@@ -102,14 +102,14 @@ DELIVERIES_BY_FORMAT = _counter(
 )
 DELIVERY_SECONDS = _histogram(
     "vod_bridge_delivery_seconds",
-    "From a delivery's arrival to its ending, in seconds.",
+    "From a delivery's arrival to its outcome, in seconds.",
     _DELIVERY_BUCKETS,
     "mode",
 )
 LAST_EVENT = _gauge(
     "vod_bridge_last_event_timestamp_seconds",
-    "When the last event came that ended as published, duplicate or spooled, in unix seconds; 0: none since"
-    " the start.",
+    "When the last event came whose outcome was published, duplicate or spooled, in unix seconds; 0: none"
+    " since the start.",
     "app",
 )
 EVENTS_CONFORMANCE = _counter(
@@ -118,14 +118,14 @@ EVENTS_CONFORMANCE = _counter(
     "type",
     "conformance",
 )
-DELIVERIES_IN_FLIGHT = _gauge("vod_bridge_deliveries_in_flight", "Deliveries without an ending yet.")
+DELIVERIES_IN_FLIGHT = _gauge("vod_bridge_deliveries_in_flight", "Deliveries without an outcome yet.")
 DELIVERIES_HELD = _gauge(
-    "vod_bridge_deliveries_held", "Deliveries kept silent because nothing durable was reached."
+    "vod_bridge_deliveries_held", "Deliveries whose response is withheld because nothing durable was reached."
 )
-CONNECTIONS = _gauge("vod_bridge_http_connections", "Open connections at the door.")
+CONNECTIONS = _gauge("vod_bridge_http_connections", "Open HTTP connections.")
 REQUESTS_REJECTED = _counter(
     "vod_bridge_http_requests_rejected_total",
-    "Requests refused before they became a delivery, by reason and, where their address names one of ours, by"
+    "HTTP requests rejected before they became a delivery, by reason and, where their address names one of ours, by"
     " application; for a push sender each is a lost event.",
     "reason",
     "app",
@@ -137,7 +137,7 @@ ACK_SECONDS = _histogram(
     _DELIVERY_BUCKETS,
     "mode",
 )
-BREAKER_OPEN = _gauge("vod_bridge_kafka_breaker_open", "1 while no record enters the producer.")
+BREAKER_OPEN = _gauge("vod_bridge_kafka_breaker_open", "1 while the circuit breaker is open: no record enters the producer.")
 TOPICS_MISSING = _gauge(
     "vod_bridge_kafka_topics_missing",
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
@@ -146,10 +146,10 @@ PRODUCER_REPLACEMENTS = _counter(
     "vod_bridge_kafka_producer_replacements_total",
     "Producers replaced: after a fatal error, or because they could no longer reach Kafka.",
 )
-SENDS_INDETERMINATE = _gauge("vod_bridge_kafka_sends_indeterminate", "Sends whose outcome is not known yet.")
+SENDS_INDETERMINATE = _gauge("vod_bridge_kafka_sends_indeterminate", "Sends whose outcome is indeterminate.")
 
 DEDUP_CLAIMS = _counter(
-    "vod_bridge_dedup_claims_total", "Claims by the memory's answer (fresh, held, seen, revised, away).", "answer"
+    "vod_bridge_dedup_claims_total", "Dedup claims by result (acquired, held, duplicate, revised, unavailable).", "result"
 )
 DEDUP_DEGRADED = _gauge(
     "vod_bridge_dedup_degraded", "1 while Redis does not serve an application: its events are not deduplicated."
@@ -160,7 +160,7 @@ DEDUP_CALL_SECONDS = _histogram(
 
 SPOOL_RECORDS = _gauge("vod_bridge_spool_records", "Records that wait in the spool.")
 SPOOL_BYTES = _gauge("vod_bridge_spool_bytes", "Bytes of the spool on disk.")
-SPOOL_MAX_BYTES = _gauge("vod_bridge_spool_max_bytes", "Hard limit of these; 0: there is no spool.")
+SPOOL_MAX_BYTES = _gauge("vod_bridge_spool_max_bytes", "Configured maximum of vod_bridge_spool_bytes; 0: the spool is disabled.")
 SPOOL_OLDEST_RECORD_AGE = _gauge(
     "vod_bridge_spool_oldest_record_age_seconds", "Age of the oldest record in the spool, in seconds."
 )
@@ -172,16 +172,16 @@ SPOOL_COMMIT_SECONDS = _histogram(
 )
 SPOOL_CORRUPTIONS = _counter(
     "vod_bridge_spool_corruptions_total",
-    "Damage in the spool: record, segment, cut, unreadable, not_kept_aside and version (records that only"
-    " another release reads) are to be alerted on; tail and ack are what a killed process leaves. What can be"
-    " kept is kept in *.damaged.",
-    "what",
+    "Corruption in the spool: record, segment, truncated, unreadable, quarantine_failed and version (records"
+    " that only another release reads) are to be alerted on; torn_tail and ack are what a killed process"
+    " leaves. What can be kept is kept in *.damaged.",
+    "kind",
 )
 SPOOL_DRAINED = _counter("vod_bridge_spool_drained_total", "Records that left the spool for Kafka.")
 
 PULL_CALLS = _counter(
     "vod_bridge_pull_calls_total",
-    "Calls to the vendor's API by action and by how they ended (good, empty, refused, unreachable).",
+    "Calls to the vendor's API by action and by outcome (success, empty, rejected, unreachable).",
     "app",
     "action",
     "outcome",
@@ -189,7 +189,7 @@ PULL_CALLS = _counter(
 PULL_EVENTS = _counter("vod_bridge_pull_events_total", "Events pulled.", "app")
 PULL_CONFIRMS = _counter(
     "vod_bridge_pull_confirms_total",
-    "Pulled events by their ending: confirmed, or refused, late, kept_back (not durable), which"
+    "Pulled events by what became of their confirmation: confirmed, or rejected, expired, not_durable, which"
     " the vendor sends again.",
     "app",
     "outcome",
@@ -200,7 +200,7 @@ PULL_OLDEST_UNCONFIRMED = _gauge(
     "app",
 )
 PULL_QUEUE_EVENTS = _gauge(
-    "vod_bridge_pull_queue_events", "Events that wait at the vendor, as it tells roughly.", "app"
+    "vod_bridge_pull_queue_events", "Events that wait at the vendor: approximate, as reported by it.", "app"
 )
 PULL_FAILING = _gauge("vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
 

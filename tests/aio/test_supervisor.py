@@ -67,7 +67,7 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
         await eventually(lambda: _bugs(telemetry) == 2, "both are counted")
     assert [line["event"] for line in logged] == ["internal", "internal"]
     assert all(isinstance(line["exc_info"], ZeroDivisionError) for line in logged)
-    assert "a-secret-body" not in str([line["what"] for line in logged])
+    assert "a-secret-body" not in str([line["problem"] for line in logged])
 
 
 @pytest.mark.parametrize("work", [_fail, _lose_a_link])

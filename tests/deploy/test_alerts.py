@@ -31,7 +31,7 @@ WORDS = {
     ("vod_bridge_events_conformance_total", "type"): (*BY_NAME, "other"),
     ("vod_bridge_http_requests_rejected_total", "reason"): metrics.REJECT_REASONS,
     ("vod_bridge_http_requests_rejected_total", "app"): ("",),  # none of ours; else a name of the operator's
-    ("vod_bridge_spool_corruptions_total", "what"): metrics.CORRUPTION_KINDS,
+    ("vod_bridge_spool_corruptions_total", "kind"): metrics.CORRUPTION_KINDS,
     ("vod_bridge_pull_confirms_total", "outcome"): metrics.CONFIRM_OUTCOMES,
     ("vod_bridge_delivery_seconds", "mode"): ("push", "pull"),
     ("vod_bridge_delivery_seconds", "le"): tuple(map(str, map(float, metrics.DELIVERY_SECONDS.buckets))),

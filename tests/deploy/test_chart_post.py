@@ -16,7 +16,7 @@ WITHIN_S = 120.0
 
 async def test_it_posts_one_notification_and_reads_its_event_back(place: Place) -> None:
     async with Program(place.settings) as program:
-        code, said = await _run({**place.settings, "DOOR_URL": program.url})
+        code, said = await _run({**place.settings, "BRIDGE_URL": program.url})
     assert code == 0, said
     assert f"read back: {place.other}" in said
     (record,) = await place.records(*place.topics)
@@ -30,7 +30,7 @@ async def test_it_knows_token_and_key_of_the_first_application_that_is_pushed_to
         "BRIDGE_APPS__MY_SHOP__SIGN_KEYS": "the-old-one,the-new-one",
     }
     async with Program(settings) as program:
-        code, said = await _run({**settings, "DOOR_URL": program.url})
+        code, said = await _run({**settings, "BRIDGE_URL": program.url})
     assert code == 0, said
     (record,) = await place.records(*place.topics)
     assert record.header("ce_source") == "/vod/my-shop"
@@ -38,7 +38,7 @@ async def test_it_knows_token_and_key_of_the_first_application_that_is_pushed_to
 
 async def test_it_fails_where_the_door_refuses(place: Place) -> None:
     async with Program({**place.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "a-word"}) as program:
-        wrong = {**place.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "another", "DOOR_URL": program.url}
+        wrong = {**place.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "another", "BRIDGE_URL": program.url}
         code, said = await _run(wrong)
     assert code != 0
     assert "HTTP Error 404" in said
@@ -46,7 +46,7 @@ async def test_it_fails_where_the_door_refuses(place: Place) -> None:
 
 async def test_it_says_so_where_the_topic_is_missing(place: Place) -> None:
     missing = {**place.settings, "BRIDGE_KAFKA__TOPIC_OTHER": f"{place.name}.none"}
-    code, said = await _run({**missing, "DOOR_URL": "http://127.0.0.1:9"})
+    code, said = await _run({**missing, "BRIDGE_URL": "http://127.0.0.1:9"})
     assert code != 0
     assert f"{place.name}.none is missing: vod-bridge topics --create" in said
 

@@ -39,11 +39,11 @@ def stalled_topics(monkeypatch: pytest.MonkeyPatch) -> StalledTopics:
     return stalled_topics
 
 
-@pytest.fixture(params=["short", "public"])
+@pytest.fixture(params=["accumulator", "batch_api"])
 def sender_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Let batches go the short way into the producer, and the library's public one."""
     name: str = request.param
-    if name == "public":
+    if name == "batch_api":
         monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
     return name
 

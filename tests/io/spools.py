@@ -83,7 +83,7 @@ def kill(spool: Spool) -> None:
 def counted_corruptions(spool: Spool) -> dict[str, float]:
     """Tell the damage counter by its label."""
     samples = [sample for metric in spool._telemetry.spool_corruptions.collect() for sample in metric.samples]
-    return {s.labels["what"]: s.value for s in samples if s.name.endswith("_total")}
+    return {s.labels["kind"]: s.value for s in samples if s.name.endswith("_total")}
 
 
 def log_files(folder: Path) -> list[Path]:

@@ -99,7 +99,7 @@ async def test_a_redis_that_refuses_writes_is_unavailable_until_it_accepts_them_
         await eventually(lambda: not dedup.unavailable, "it is used again")
         assert degraded(telemetry) == 0
     assert changes(logs) == [("dedup_unavailable", "shop"), ("dedup_recovered", "shop")]
-    logged_meanings = [one["meaning"] for one in logs if one["event"] == "dedup_unavailable"]
+    logged_meanings = [one["note"] for one in logs if one["event"] == "dedup_unavailable"]
     assert logged_meanings == [ERROR_ADVICE[code].message]
     assert (await dedup.claim(make_claim("after", token=TWO))).status is ClaimStatus.ACQUIRED
 

@@ -95,7 +95,7 @@ async def test_a_slow_header_and_a_slow_body_are_cut() -> None:
         server.now_s = 10.1
         assert await header.reads_eof()
         assert await body.reads_eof()
-        assert server.rejected_count("timeout") == 2
+        assert server.rejected_count("read_timeout") == 2
         idle.send(post(b"{}"))
         assert (await idle.response()).status == 200
 
@@ -152,7 +152,7 @@ async def test_who_is_being_answered_is_never_closed_for_another() -> None:
         client.send(post(b"{}"))
         await asyncio.wait_for(held.started.wait(), WITHIN_S)
         assert await (await server.connect()).reads_eof()
-        assert server.rejected_count("connections") == 1
+        assert server.rejected_count("connection_limit") == 1
         held.release.set()
         assert (await client.response()).status == 200
 

@@ -33,14 +33,14 @@ def rejections(lines: LogLines) -> LogLines:
         (post(b"{}", "/callbacks/No%0Abody"), "unknown_application", "", False),
         (post(b"{}", "/callbacks/" + "a" * 41), "unknown_application", "", False),
         (post(b"{}", "/s3cret-tok"), "not_found", "", False),
-        (b"GET /callbacks/shop/t0ken HTTP/1.1\r\nHost: x\r\n\r\n", "method", "shop", True),
+        (b"GET /callbacks/shop/t0ken HTTP/1.1\r\nHost: x\r\n\r\n", "method_not_allowed", "shop", True),
         (
             b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
             "too_large",
             "default",
             True,
         ),
-        (b"s3cret-tok\r\n\r\n", "not_http", "", False),
+        (b"s3cret-tok\r\n\r\n", "bad_request", "", False),
         (b"POST /" + b"a" * 20_000 + b" HTTP/1.1\r\n\r\n", "header_too_large", "", False),
     ],
 )
@@ -79,7 +79,7 @@ async def test_one_line_a_second_for_each_reason_and_application_says_how_many_w
         assert len(rejections(lines)) == 3
         server.now_s = 101.0
         await until(lambda: len(rejections(lines)) == 6)
-    assert {(line["reason"], line["app"], line["left_out"]) for line in rejections(lines)[3:]} == {
+    assert {(line["reason"], line["app"], line["suppressed"]) for line in rejections(lines)[3:]} == {
         ("wrong_token", "shop", 5),
         ("unexpected_token", "default", 4),
         ("unknown_application", "a", 9),

@@ -58,7 +58,7 @@ async def test_a_chunk_extension_without_end_is_refused(server: HttpTestServer) 
     client.send(b"a" * 40_000)
     assert (await client.response()).status == 400
     assert await client.reads_eof()
-    assert server.rejected_count("not_http", "default") == 1
+    assert server.rejected_count("bad_request", "default") == 1
 
 
 async def test_trailers_without_end_are_refused(server: HttpTestServer) -> None:

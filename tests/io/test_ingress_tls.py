@@ -159,10 +159,10 @@ async def test_a_handshake_has_the_time_of_a_request_and_is_closed_for_others_at
         client.send(post(BODY))
         assert (await client.response()).status == 200
         assert await slow[0].reads_eof()
-        assert server.rejected_count("connections") == 1
+        assert server.rejected_count("connection_limit") == 1
         server.now_s = 10.5
         assert all([await each.reads_eof() for each in slow[1:]])
-        assert server.rejected_count("timeout") == 2
+        assert server.rejected_count("read_timeout") == 2
         client.send(post(BODY))
         assert (await client.response()).status == 200
 
@@ -234,7 +234,7 @@ async def test_stopping_ends_handshakes_too(authority: Authority) -> None:
         await until(lambda: len(server.ingress.connections) == 1)
         await asyncio.wait_for(server.ingress.stop(1), 5)
         assert await client.reads_eof()
-        assert server.rejected_count("stopped") == 0
+        assert server.rejected_count("shutdown") == 0
 
 
 def test_it_speaks_nothing_older_than_tls_1_2(authority: Authority) -> None:

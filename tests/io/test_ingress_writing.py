@@ -58,7 +58,7 @@ async def test_who_never_reads_is_closed_after_the_write_timeout() -> None:
         assert len(server.ingress.connections) == 1
         server.now_s = 30.5
         await until(lambda: len(server.ingress.connections) == 0)
-        assert server.rejected_count("not_read") == 1
+        assert server.rejected_count("write_timeout") == 1
         del connection
         sock.close()
 

@@ -167,7 +167,7 @@ async def test_a_connection_whose_reader_has_ended_costs_no_producer(
 async def test_a_lost_metadata_task_of_a_version_that_is_not_known_is_found_by_a_fresh_client(
     own_kafka: RealKafka, topic: str, sender_name: str, stalled_topics: StalledTopics
 ) -> None:
-    if sender_name != "public":
+    if sender_name != "batch_api":
         pytest.skip("this way knows the task")
     with own_kafka.open_proxy() as proxy:
         async with running_publisher(own_kafka.proxied, topic) as (publisher, telemetry):

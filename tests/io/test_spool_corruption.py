@@ -82,7 +82,7 @@ async def test_a_cut_file_loses_only_its_end_and_keeps_the_torn_bytes(tmp_path: 
         file.truncate(size * 7 + 9)
     spool = spool_in(tmp_path)
     assert await numbers_in(spool) == list(range(7))
-    assert counted_corruptions(spool) == {"tail": 1, "cut": 1}
+    assert counted_corruptions(spool) == {"torn_tail": 1, "truncated": 1}
     assert [file.stat().st_size for file in quarantined_files(tmp_path)] == [9]
     await spool.stop()
 
@@ -94,7 +94,7 @@ async def test_a_cut_between_two_records_is_reported_as_well(tmp_path: Path) -> 
         file.truncate(log.stat().st_size // 10 * 7)
     spool = spool_in(tmp_path)
     assert await numbers_in(spool) == list(range(7))
-    assert counted_corruptions(spool) == {"cut": 1}
+    assert counted_corruptions(spool) == {"truncated": 1}
     await spool.stop()
 
 
@@ -213,7 +213,7 @@ async def test_corruption_that_cannot_be_quarantined_stays_where_it_is(tmp_path:
     for entry, _ in await read_all(spool, 1 << 24):
         entry.remove()
     await eventually(lambda: len(log_files(tmp_path)) == 1, "what is acknowledged goes")
-    assert counted_corruptions(spool) == {"record": 1, "not_kept_aside": 1}
+    assert counted_corruptions(spool) == {"record": 1, "quarantine_failed": 1}
     await spool.stop()
     spool = spool_in(tmp_path, limits)
     await eventually(lambda: not log_files(tmp_path), "now there is room")

@@ -77,7 +77,7 @@ async def test_a_folder_that_others_may_write_into_is_warned_of(
     with structlog.testing.capture_logs() as lines:
         spool = spool_in(folder, LIMITS)
     await spool.stop()
-    reasons = [line["why"] for line in lines if line["event"] == "spool_directory_insecure"]
+    reasons = [line["reason"] for line in lines if line["event"] == "spool_directory_insecure"]
     assert len(reasons) == bool(expected)
     assert all(expected in why for why in reasons)
 

@@ -128,7 +128,7 @@ class SpoolModel(RuleBasedStateMachine):
         assert found == [number for number in self.expected if number not in missing]
         assert len(missing) <= losses
         if missing:
-            assert {"record", "tail"} & counted_corruptions(self.spool).keys()
+            assert {"record", "torn_tail"} & counted_corruptions(self.spool).keys()
         self.expected = found
 
     async def _remove(self, gone: list[tuple[int, SpoolEntry]]) -> None:

@@ -39,7 +39,7 @@ class Parts:
 
     async def wait_until_ended(self, count: int) -> None:
         """Wait until so many ended."""
-        outcomes = ("confirmed", "late", "refused", "kept_back")
+        outcomes = ("confirmed", "expired", "rejected", "not_durable")
         await eventually(lambda: sum(map(self.count_of, outcomes)) == count, f"{count} end")
 
 
@@ -65,7 +65,7 @@ async def test_what_is_too_old_is_dropped_and_counted(parts: Parts) -> None:
     parts.mark_durable(2, age_s=MAX_AGE_S - 0.1)
     await parts.wait_until_ended(2)
     assert parts.queue.groups == [["h2"]]
-    assert parts.count_of("late") == 1
+    assert parts.count_of("expired") == 1
 
 
 async def test_a_refused_group_is_confirmed_one_by_one(parts: Parts) -> None:
@@ -73,7 +73,7 @@ async def test_a_refused_group_is_confirmed_one_by_one(parts: Parts) -> None:
     parts.mark_durable(1, 2, 3)
     await parts.wait_until_ended(3)
     assert parts.queue.groups == [["h1", "h2", "h3"], ["h1"], ["h2"], ["h3"]]
-    assert (parts.queue.confirmed, parts.count_of("refused")) == (["h1", "h3"], 1)
+    assert (parts.queue.confirmed, parts.count_of("rejected")) == (["h1", "h3"], 1)
 
 
 async def test_after_a_lost_response_a_void_handle_means_that_it_is_confirmed(parts: Parts) -> None:
@@ -98,7 +98,7 @@ async def test_a_transient_error_is_retried_until_the_handles_expire(
     await eventually(lambda: len(parts.queue.groups) > 6, "it is tried again")
     parts.now += MAX_AGE_S
     await parts.wait_until_ended(3)
-    assert parts.count_of("late") == 1
+    assert parts.count_of("expired") == 1
 
 
 async def test_what_is_not_durable_is_left_to_the_vendor(parts: Parts) -> None:

@@ -70,10 +70,10 @@ def secured_redis(kind: str, authority: Authority) -> SecuredRedis:
 
 async def remembers(program: Program) -> bool:
     """Tell whether Redis knows redeliveries: a process that is told of its absence remembers its own."""
-    before = await program.metric("vod_bridge_dedup_claims_total", answer="fresh")
+    before = await program.metric("vod_bridge_dedup_claims_total", result="acquired")
     task = new_task() + "-probe"
     first, second = await send(program, task), await send(program, task)
-    heard = await program.metric("vod_bridge_dedup_claims_total", answer="fresh") > before
+    heard = await program.metric("vod_bridge_dedup_claims_total", result="acquired") > before
     return heard and (first.outcome, second.outcome) == ("published", "duplicate")
 
 

@@ -16,7 +16,7 @@ _K = "BRIDGE_KAFKA__"
 
 def told(program: Program, event: str) -> list[str]:
     """Give what was said of it."""
-    return [line["what"] for line in program.log_lines() if line["event"] == event]
+    return [line["problem"] for line in program.log_lines() if line["event"] == event]
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(p
 async def test_nothing_is_told_of_links_that_are_well(place: Place) -> None:
     async with running(place) as program:
         assert (await send(program, new_task())).outcome == "published"
-        await eventually(lambda: program.metric("vod_bridge_dedup_claims_total", answer="fresh"), "Redis answers")
+        await eventually(lambda: program.metric("vod_bridge_dedup_claims_total", result="acquired"), "Redis answers")
         assert [told(program, "kafka_diagnosis"), told(program, "redis_diagnosis")] == [[], []]

@@ -69,7 +69,7 @@ async def test_before_the_first_delivery_it_tells_what_it_does_without(
     assert any(f"1 topic missing ({own_place.events})" in one for one in degraded)
     lines = {line["event"]: line for line in log}
     assert lines["topics_missing"]["first"] == [own_place.events]
-    assert "BRIDGE_SPOOL__PATH" in lines["spool_unavailable"]["todo"]
+    assert "BRIDGE_SPOOL__PATH" in lines["spool_unavailable"]["remedy"]
     assert "dedup_unavailable" in lines
     assert lines["listening"]["callbacks"] == ["/callbacks/my-shop/***"]
     assert token not in str(log)

@@ -70,7 +70,7 @@ async def test_reading_requests_in_python_is_warned_of(place: Place) -> None:
     async with running(place, {"AIOHTTP_NO_EXTENSIONS": "1"}) as program:
         assert (await program.post(edited(new_task()))).status == 200
         (line,) = [line for line in program.log_lines() if line["event"] == "http_parser_slow"]
-    assert "AIOHTTP_NO_EXTENSIONS" in line["meaning"]
+    assert "AIOHTTP_NO_EXTENSIONS" in line["note"]
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_it_speaks_tls_and_says_so_to_who_does_not(place: Place, authority
             await program.post(edited(new_task()))
         with pytest.raises(aiohttp.ClientError):
             await program.post(edited(new_task()))
-        await eventually(lambda: "left_out" in program.log(), "the second one is told")
+        await eventually(lambda: "suppressed" in program.log(), "the second one is told")
         lines = [line for line in program.log_lines() if line["event"] == "http_request_rejected"]
         (listening,) = [line for line in program.log_lines() if line["event"] == "listening"]
         assert "Traceback" not in program.log()

@@ -89,11 +89,11 @@ def test_rejections_claims_and_conformance_are_counted_by_label() -> None:
     counted = telemetry()
     counted.count_rejected_request("not_found")
     counted.count_rejected_request("wrong_token", "shop")
-    counted.count_claims("fresh")
+    counted.count_claims("acquired")
     counted.record_delivery(PUSH, PUBLISHED, msgspec.structs.replace(EVENT, conformance="repaired"), 0)
     assert sample(counted, "vod_bridge_http_requests_rejected_total", reason="not_found", app="") == 1
     assert sample(counted, "vod_bridge_http_requests_rejected_total", reason="wrong_token", app="shop") == 1
-    assert sample(counted, "vod_bridge_dedup_claims_total", answer="fresh") == 1
+    assert sample(counted, "vod_bridge_dedup_claims_total", result="acquired") == 1
     labels = {"type": "NewFileUpload", "conformance": "repaired"}
     assert sample(counted, "vod_bridge_events_conformance_total", **labels) == 1
 
@@ -108,9 +108,9 @@ def test_rejections_claims_and_conformance_are_counted_by_label() -> None:
         ("vod_bridge_events_conformance_total", {"type": "other", "conformance": "conforming"}),
         ("vod_bridge_http_requests_rejected_total", {"reason": "too_large", "app": ""}),
         ("vod_bridge_http_requests_rejected_total", {"reason": "wrong_token", "app": "shop"}),
-        ("vod_bridge_dedup_claims_total", {"answer": "away"}),
-        ("vod_bridge_pull_confirms_total", {"app": "queue", "outcome": "late"}),
-        ("vod_bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "refused"}),
+        ("vod_bridge_dedup_claims_total", {"result": "unavailable"}),
+        ("vod_bridge_pull_confirms_total", {"app": "queue", "outcome": "expired"}),
+        ("vod_bridge_pull_calls_total", {"app": "queue", "action": "confirm", "outcome": "rejected"}),
         ("vod_bridge_pull_failing", {"app": "queue"}),
         ("vod_bridge_last_event_timestamp_seconds", {"app": "shop"}),
         ("vod_bridge_internal_errors_total", {}),
@@ -150,7 +150,7 @@ def test_the_reject_reasons_of_the_http_ingress_are_those_of_the_closed_list() -
 
 
 def test_the_spools_corruption_kinds_are_those_of_the_closed_list() -> None:
-    used = _literals(r'_?[dD]amage\("(\w+)"', "spool") | {"tail", "record"}
+    used = _literals(r'_?[dD]amage\("(\w+)"', "spool") | {"torn_tail", "record"}
     assert used == set(metrics.CORRUPTION_KINDS)
 
 
@@ -229,11 +229,11 @@ def test_a_lone_surrogate_is_logged_as_its_escape(out: io.StringIO) -> None:
 def test_the_summary_counts_what_ended_since_the_last_one(out: io.StringIO) -> None:
     counted = telemetry(deliveries="none")
     counted.record_delivery(PUSH, PUBLISHED, EVENT, 0)
-    counted.count_rejected_request("method")
+    counted.count_rejected_request("method_not_allowed")
     counted.log_summary()
     counted.log_summary()
     first, second = lines(out)
-    assert (first["published"], first["refused"], second["published"]) == (1, 1, 0)
+    assert (first["published"], first["rejected"], second["published"]) == (1, 1, 0)
 
 
 def test_libraries_log_in_the_same_format_from_warning_on(out: io.StringIO) -> None:

@@ -105,7 +105,7 @@ async def test_one_trace_leads_from_the_request_to_the_record(traced: TracedRig)
         "vod.EditMediaComplete",
         outcome.event_id,
     ]
-    assert attributes_of(claim, "db.system.name", "vod.claim.result") == ["redis", "fresh"]
+    assert attributes_of(claim, "db.system.name", "vod.claim.result") == ["redis", "acquired"]
     assert attributes_of(send, "vod.outcome") == ["published"]
 
 
@@ -139,7 +139,7 @@ async def test_a_duplicate_ends_its_own_trace_and_sends_nothing(traced: TracedRi
     await traced.outcome(edited(), traceparent=TRACEPARENT)
     spans = traced.spans()
     assert attributes_of(spans["POST"], "vod.outcome") == ["duplicate"]
-    assert attributes_of(spans["claim"], "vod.claim.result") == ["seen"]
+    assert attributes_of(spans["claim"], "vod.claim.result") == ["duplicate"]
     assert {ids(span)[0] for span in spans.values()} == {TRACE}
     assert set(spans) == {"POST", "claim"}
 

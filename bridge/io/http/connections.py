@@ -47,9 +47,9 @@ class ConnectionRegistry:
         if len(self._open) >= self._max_connections:
             victim = next(iter(self._idle), None) or self._oldest_reading()
             if victim is None:
-                connection.abort("connections")
+                connection.abort("connection_limit")
                 return False
-            victim.abort("" if victim in self._idle else "connections")
+            victim.abort("" if victim in self._idle else "connection_limit")
             self.remove(victim)
         self._open.add(connection)
         self._idle[connection] = None
@@ -99,7 +99,7 @@ class ConnectionRegistry:
             if now_s - since_s < self._write_timeout_s:
                 break
             del self._write_stalled[connection]
-            connection.abort("not_read")
+            connection.abort("write_timeout")
         timed_out = []
         for connection, since_s in self._reading.items():
             if now_s - since_s < self._read_timeout_s:
@@ -110,7 +110,7 @@ class ConnectionRegistry:
             if connection.handling:
                 self._reading[connection] = now_s
             else:
-                connection.abort("timeout")
+                connection.abort("read_timeout")
 
     def close_idle(self) -> None:
         """Close every connection on which nothing is asked of us."""

@@ -185,7 +185,7 @@ class ReadBudget:
             if body.is_slow(now_s):
                 slow.append(body)
         for body in slow:
-            body.source.abort("slow")
+            body.source.abort("below_min_rate")
 
     def _grant(self) -> None:
         """Let go on who waits longest, while there is room for what they will bring next."""

@@ -86,7 +86,7 @@ class RejectionLog:
         }
         fields = {field: value for field, value in fields.items() if value}
         self._logged[key] = _LogState(now_s, 0, fields)
-        extra = {"left_out": left_out} if left_out else {}
+        extra = {"suppressed": left_out} if left_out else {}
         log.warning("http_request_rejected", reason=key[0], **fields, **extra)
 
 

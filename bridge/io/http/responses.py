@@ -50,14 +50,14 @@ class HttpResponse(Struct, frozen=True, gc=False):
 
 def _rejection(reject_reason: str, status: bytes, error: str, headers: bytes = b"") -> HttpResponse:
     # After these two nobody knows where the next request begins.
-    closes = reject_reason in ("not_http", "header_too_large")
+    closes = reject_reason in ("bad_request", "header_too_large")
     return HttpResponse(
         status, json.encode({"error": error}), headers, reject_reason=reject_reason, close=closes
     )
 
 
 METHOD_NOT_ALLOWED = _rejection(
-    "method", b"405 Method Not Allowed", "only POST is taken here", b"Allow: POST\r\n"
+    "method_not_allowed", b"405 Method Not Allowed", "only POST is taken here", b"Allow: POST\r\n"
 )
 METHOD_NOT_ALLOWED_HEAD = HttpResponse(
     METHOD_NOT_ALLOWED.status,
@@ -76,7 +76,7 @@ OVERLOADED = HttpResponse(
     _STATUS[DeliveryOutcome.DEFERRED],
     json.encode({"outcome": DeliveryOutcome.DEFERRED, "detail": "no room for another body"}),
     _RETRY_AFTER,
-    reject_reason="busy",
+    reject_reason="overloaded",
 )
 # After a bug in the work on a request: nobody knows whether anything durable was reached.
 INTERNAL_ERROR = HttpResponse(
@@ -85,7 +85,7 @@ INTERNAL_ERROR = HttpResponse(
     _RETRY_AFTER,
     close=True,
 )
-BAD_REQUEST = _rejection("not_http", b"400 Bad Request", "this is no HTTP request")
+BAD_REQUEST = _rejection("bad_request", b"400 Bad Request", "this is no HTTP request")
 HEADER_TOO_LARGE = _rejection(
     "header_too_large", b"431 Request Header Fields Too Large", "the request's header is too large"
 )

@@ -149,7 +149,7 @@ class Ingress:
                     self._all_finished.clear()
                     await self._all_finished.wait()
         for connection in self.connections:
-            connection.abort("stopped")
+            connection.abort("shutdown")
         if self._maintenance_task is not None:
             self._maintenance_task.cancel()
             await asyncio.wait((self._maintenance_task,), timeout=_CANCEL_TIMEOUT_S)

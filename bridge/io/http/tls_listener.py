@@ -86,7 +86,7 @@ class TlsHandshake:
     def abort(self, reason: str) -> None:
         """Close it now; ``reason`` is what is counted."""
         self._aborted = True
-        if reason and reason != "stopped":
+        if reason and reason != "shutdown":
             self._server.rejections.record(reason, self._peer, None)
         with suppress(OSError):  # whoever waits for bytes of it sees its end
             self._sock.shutdown(socket.SHUT_RDWR)

@@ -92,7 +92,7 @@ class AccumulatorBatch(RecordBatch, eq=False, kw_only=True):
 class AccumulatorBatchSender:
     """Into the accumulator itself."""
 
-    name = "short"
+    name = "accumulator"
 
     def __init__(self, producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> None:
         self.producer = producer

@@ -34,7 +34,7 @@ class BatchSender(Protocol):
 class AiokafkaBatchSender:
     """By `create_batch` and `send_batch`."""
 
-    name = "public"
+    name = "batch_api"
 
     def __init__(self, producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> None:
         self.producer = producer

@@ -210,11 +210,11 @@ class KafkaPublisher:
         self._accumulator.notify_unassigned()
         if not self._fatal and self._accumulator.is_producer_stalled(now, self._limits.stalled_after_s):
             self._request_replacement(
-                "kafka_producer_stalled", meaning="Kafka answers, but not this producer's sends"
+                "kafka_producer_stalled", note="Kafka answers, but not this producer's sends"
             )
         if self._sender and not self._fatal and (task := ended_producer_task(self._sender.producer)):
             self._request_replacement(
-                "kafka_producer_task_ended", task=task, meaning="the library does not start it again"
+                "kafka_producer_task_ended", task=task, note="the library does not start it again"
             )
 
     def _last_contact(self, overdue: Iterable[PartitionQueue], now: float) -> float:
@@ -273,7 +273,7 @@ class KafkaPublisher:
                 continue
             if found is ProbeResult.PRODUCER_CUT_OFF:
                 self._request_replacement(
-                    "kafka_producer_isolated", meaning="a fresh client reaches Kafka, it does not"
+                    "kafka_producer_isolated", note="a fresh client reaches Kafka, it does not"
                 )
             elif found is ProbeResult.BROKERS_UNRESPONSIVE and not self._accumulator.in_flight:
                 self._open_breaker("kafka_ack_timeout", pending=0)

@@ -244,7 +244,7 @@ class GroupCommit:
 
     def _on_quarantine_failed(self, position: FramePosition, error: str) -> None:
         name = f"{position.segment.name}.log"
-        self._on_corruption(Corruption("not_kept_aside", name, position.offset, position.length, error))
+        self._on_corruption(Corruption("quarantine_failed", name, position.offset, position.length, error))
 
     def _requeue_acks(self, failed: list[tuple[Segment, list[int]]]) -> None:
         for segment, offsets in failed:

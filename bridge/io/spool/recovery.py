@@ -138,7 +138,7 @@ class Recovery:
             missing_bytes = sealed_length - segment.size
             self._on_corruption(
                 Corruption(
-                    "cut", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"
+                    "truncated", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"
                 )
             )
         if segment.size != sealed_length:
@@ -146,7 +146,7 @@ class Recovery:
                 self._directory.append_acks(segment.name, encode_seal(segment.salt, segment.size))
 
     def _quarantine(self, segment: Segment, corrupt_range: CorruptRange, max_bytes: int) -> None:
-        kind = "tail" if corrupt_range.torn else "record"
+        kind = "torn_tail" if corrupt_range.torn else "record"
         # Told before it is kept: a death in between tells it again rather than never.
         self._on_corruption(
             Corruption(kind, f"{segment.name}.log", corrupt_range.offset, corrupt_range.length)
@@ -159,7 +159,7 @@ class Recovery:
             segment.pins += 1  # its log is the only place where these bytes stand
             self._on_corruption(
                 Corruption(
-                    "not_kept_aside",
+                    "quarantine_failed",
                     f"{segment.name}.log",
                     corrupt_range.offset,
                     corrupt_range.length,

@@ -46,7 +46,7 @@ _TRANSIENT_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.E
 _WHOLE_LOG = -1
 _MAX_READ_ERRORS = 5  # so often a block that gives an error is asked for
 _STALLED_REASON = "the disk does not answer"
-_EXPECTED_KINDS = frozenset({"tail", "ack"})  # what a death may leave behind
+_EXPECTED_KINDS = frozenset({"torn_tail", "ack"})  # what a death may leave behind
 
 
 class Spool:

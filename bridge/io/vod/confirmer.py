@@ -103,14 +103,14 @@ class Confirmer:
     def confirm(self, handle: LeaseHandle) -> None:
         """Confirm it with the next group: it is durable."""
         if not handle.value:
-            self._finish(handle, "refused")  # the vendor gave it no handle, and sends it again
+            self._finish(handle, "rejected")  # the vendor gave it no handle, and sends it again
             return
         self._ready.append(handle)
         self._has_work.set()
 
     def abandon(self, handle: LeaseHandle) -> None:
         """Leave it unconfirmed: it is not durable, and the vendor sends it again."""
-        self._finish(handle, "kept_back")
+        self._finish(handle, "not_durable")
 
     async def _run(self) -> None:
         while True:
@@ -145,7 +145,7 @@ class Confirmer:
             async with self._call_slots:
                 await self._confirm_until_expired(group, response_lost=False)
         finally:
-            self._finish_all(group, "refused")  # but those that have ended
+            self._finish_all(group, "rejected")  # but those that have ended
 
     async def _confirm_until_expired(self, group: Sequence[LeaseHandle], *, response_lost: bool) -> None:
         """Confirm a group; a refused one again one by one, an unanswered one again as it is."""
@@ -166,13 +166,13 @@ class Confirmer:
                 self._count_call("unreachable")
                 response_lost = True
             except ApiError as error:
-                self._count_call("refused")
+                self._count_call("rejected")
                 self._log_refusal(error)
                 if not _is_transient(error):
                     await self._on_refusal(unexpired, error, response_lost=response_lost)
                     return
             else:
-                self._count_call("good")
+                self._count_call("success")
                 self._consecutive_refusals = 0
                 self._finish_all(unexpired, "confirmed")
                 return
@@ -188,7 +188,7 @@ class Confirmer:
         else:
             # After a lost answer it means that the call whose answer was lost did it.
             already_confirmed = response_lost and error.code == _ALREADY_CONFIRMED
-            self._finish_all(unexpired, "confirmed" if already_confirmed else "refused")
+            self._finish_all(unexpired, "confirmed" if already_confirmed else "rejected")
 
     def _log_refusal(self, error: ApiError) -> None:
         """Say that confirmations are refused, where more than one is; once a minute."""
@@ -213,7 +213,7 @@ class Confirmer:
             if now - handle.leased_at < MAX_AGE_S:
                 unexpired.append(handle)
             else:
-                self._finish(handle, "late")
+                self._finish(handle, "expired")
         return unexpired
 
     def _finish_all(self, handles: Sequence[LeaseHandle], outcome: str) -> None:

@@ -221,7 +221,7 @@ class Poller:
 
     def _on_success(self, pulled: Sequence[PulledEvent]) -> None:
         app = self._application.name
-        self._telemetry.pull_calls.labels(app, "pull", "good" if pulled else "empty").inc()
+        self._telemetry.pull_calls.labels(app, "pull", "success" if pulled else "empty").inc()
         self._telemetry.pull_events.labels(app).inc(len(pulled))
         if self._failure_logged:
             log.warning("pull_recovered", app=app)
@@ -239,7 +239,7 @@ class Poller:
         """
         app, now = self._application.name, self._monotonic()
         is_api_error = isinstance(error, ApiError)
-        self._telemetry.pull_calls.labels(app, "pull", "refused" if is_api_error else "unreachable").inc()
+        self._telemetry.pull_calls.labels(app, "pull", "rejected" if is_api_error else "unreachable").inc()
         self._telemetry.pull_failing.labels(app).set(1)
         if requested_at >= self._last_failure_at:
             pause = min(self._limits.backoff_s * 2**self._failures, self._limits.max_backoff_s)

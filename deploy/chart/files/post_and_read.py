@@ -1,6 +1,6 @@
 """What `helm test` runs in a pod of its own: post one notification, read its event back from Kafka.
 
-With the settings, secrets and certificates of the bridge itself, through its Service at DOOR_URL. The type is
+With the settings, secrets and certificates of the bridge itself, through its Service at BRIDGE_URL. The type is
 none of the vendor's, so that nobody downstream takes it for an event. Where all applications pull, the door
 takes nothing, and the links alone are checked.
 """
@@ -18,7 +18,7 @@ import urllib.request
 from bridge.cli.watch import watching
 from bridge.core.application import Application
 from bridge.io.kafka.client import kafka_options
-from bridge.settings import Settings, load
+from bridge.settings.settings import Settings, load
 
 WITHIN_S = 60
 
@@ -30,7 +30,7 @@ def post(app: Application) -> dict[str, str]:
     if app.sign_keys:
         sign = hashlib.md5((app.sign_keys[0] + until).encode()).hexdigest()  # noqa: S324 - the vendor's scheme
         body |= {"T": until, "Sign": sign}
-    url = "/".join(filter(None, [os.environ["DOOR_URL"], "callbacks", app.name, app.token]))
+    url = "/".join(filter(None, [os.environ["BRIDGE_URL"], "callbacks", app.name, app.token]))
     request = urllib.request.Request(url, json.dumps(body).encode())  # noqa: S310 - the Service's http URL
     # The Service's name may not stand in the certificate: it is made for the name that the vendor calls.
     context = ssl._create_unverified_context() if url.startswith("https:") else None  # noqa: S323, SLF001 - see there

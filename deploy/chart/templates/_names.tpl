@@ -48,7 +48,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end }}
 {{- end }}
 
-{{- define "bridge.doorPort" -}}
+{{- define "bridge.httpPort" -}}
 {{ int (dig "http" "port" 8080 .Values.settings) }}
 {{- end }}
 

@@ -120,7 +120,7 @@ spec:
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       args: [serve]
       ports:
-        - {name: http, containerPort: {{ include "bridge.doorPort" . }}, protocol: TCP}
+        - {name: http, containerPort: {{ include "bridge.httpPort" . }}, protocol: TCP}
         - {name: metrics, containerPort: {{ include "bridge.adminPort" . }}, protocol: TCP}
       envFrom:
         - configMapRef:
