@@ -102,13 +102,13 @@ class DedupStoreContract:
         await self._claim_and_commit(make_claim(token=ONE))
         revised = make_claim(token=TWO, digest=OTHER, at_ms=NOW_MS + 7)
         held = await self.dedup.claim(revised)
-        assert held == replace(revised.as_revision(), answer=ClaimStatus.ACQUIRED)
+        assert held == replace(revised.as_revision(), status=ClaimStatus.ACQUIRED)
         assert await self._status(revised) is ClaimStatus.ACQUIRED  # its owner's
         other = make_claim(token=ONE, digest=OTHER)
         assert await self._revision_status(other) is ClaimStatus.HELD
         await self.dedup.release(held)
         assert await self._revision_status(other) is ClaimStatus.ACQUIRED
-        await self.dedup.commit(replace(other.as_revision(), answer=ClaimStatus.ACQUIRED))
+        await self.dedup.commit(replace(other.as_revision(), status=ClaimStatus.ACQUIRED))
         duplicate = await self.dedup.claim(revised)
         assert (duplicate.status, duplicate.key, duplicate.first_ms) == (
             ClaimStatus.DUPLICATE,

@@ -51,7 +51,7 @@ class FakeDedupStore:
 
     def _claim_or_revise(self, claim: Claim) -> Claim:
         if self.unavailable:
-            return replace(claim, answer=ClaimStatus.UNAVAILABLE)
+            return replace(claim, status=ClaimStatus.UNAVAILABLE)
         answer = self._claim(claim)
         return self._claim(claim.as_revision()) if answer.status is ClaimStatus.REVISED else answer
 
@@ -65,7 +65,7 @@ class FakeDedupStore:
             )
             if claim.state_group:
                 self._latest_by_group[claim.state_group] = claim.key
-            return replace(claim, answer=ClaimStatus.ACQUIRED)
+            return replace(claim, status=ClaimStatus.ACQUIRED)
         return self._claim_known(claim, entry)
 
     def _claim_known(self, claim: Claim, entry: dict[str, str | int]) -> Claim:
@@ -83,7 +83,7 @@ class FakeDedupStore:
             answer = ClaimStatus.DUPLICATE
         else:
             answer = ClaimStatus.DUPLICATE if claim.audit else ClaimStatus.REVISED
-        return replace(claim, answer=answer, first_ms=first)
+        return replace(claim, status=answer, first_ms=first)
 
     def _commit(self, claim: Claim) -> bool:
         if self.unavailable:

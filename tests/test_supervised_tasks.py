@@ -24,26 +24,26 @@ from tests.rig.waiting import WITHIN_S, eventually
 from tests.test_architecture import SOURCES
 
 # Tasks that `tended` does not begin anew when they fail, each with what makes that right. One that is not
-# here and not tended is refused: a loop that ends in silence leaves a bridge that looks well.
+# here and not supervised is refused: a loop that ends in silence leaves a bridge that looks well.
 SHORT_TASKS = {
-    "drain:self._room.wait": "one wait, cancelled by who made it",
+    "delivery.drain:self._slot_freed.wait": "one wait, cancelled by who made it",
     "io.admin.connections:self._open": "one connection; in a failure it is closed",
-    "io.confirmer:self._carry": "one group's calls, for at most as long as its handles live",
-    "io.dedup.line:self._carry": "one call; whoever waits for it is answered whatever happens in it",
-    "io.dedup:self._probe_one": "one call; the probe waits for it",
-    "io.ingress.handshake:handshake.run": "one handshake, within its time-out",
-    "io.poller:self._take": "one batch; what is not confirmed is pulled again",
-    "io.publisher.broker_health:client.send": "one question, within its time-out",
-    "io.publisher.producers:producer.client.close": "within its time-out",
-    "io.publisher.producers:producer.stop": "within its time-out",
-    "io.spool.commits:self._work": "until nothing waits; the next record begins another",
+    "io.vod.confirmer:self._confirm_group": "one group's calls, for at most as long as its handles live",
+    "io.dedup.batcher:self._send": "one call; whoever waits for it is answered whatever happens in it",
+    "io.dedup.store:self._probe_app": "one call; the probe waits for it",
+    "io.http.tls_listener:handshake.run": "one handshake, within its time-out",
+    "io.vod.poller:self._process_batch": "one batch; what is not confirmed is pulled again",
+    "io.kafka.broker_health:client.send": "one request, within its time-out",
+    "io.kafka.producers:producer.client.close": "within its time-out",
+    "io.kafka.producers:producer.stop": "within its time-out",
+    "io.spool.group_commit:self._work": "until nothing waits; the next record begins another",
     "consumer.dead_letters:producer.stop": "within its time-out",
     "consumer.member:self._consumer.stop": "within its time-out",
     "consumer.member:wait": "one wait, cancelled by who made it",
 }
 # These are endless, and somebody else takes their failure.
 WATCHED_TASKS = {
-    "reasons.watch:self._watch": "in a group, whose owner is tended",
+    "diagnostics.monitor:self._monitor": "in a group, whose owner is supervised",
     "consumer.crew:self._work": "a failure is the subscription's, which raises it",
     "consumer.member:self._keep_committing": "a failure is the subscription's, which raises it",
     "consumer.member:self._keep_telling": "catches all that the user's function raises",
@@ -54,7 +54,7 @@ TASK_MAKERS = frozenset({"create_task", "ensure_future", "Task"})
 
 
 def _unsupervised_tasks(tree: ast.AST) -> Iterator[str]:
-    """Name the function that does the work of each task that a file makes, but for those that are tended."""
+    """Name the function that does the work of each task that a file makes, but for those that are supervised."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and node.args):
             continue
@@ -63,7 +63,7 @@ def _unsupervised_tasks(tree: ast.AST) -> Iterator[str]:
         function = work.func if isinstance(work, ast.Call) else work
         if isinstance(work, ast.Set | ast.List) or made_by not in TASK_MAKERS:
             continue
-        if ast.unparse(function) != "tended":
+        if ast.unparse(function) != "supervise":
             yield ast.unparse(function)
 
 
@@ -85,7 +85,7 @@ def test_work_that_lives_as_long_as_the_process_is_supervised() -> None:
     }
     unknown = made.keys() - SHORT_TASKS.keys() - WATCHED_TASKS.keys()
     assert not unknown, (
-        f"tend these (bridge/aio/supervisor.py), or say in SHORT_TASKS why not: {sorted(unknown)}"
+        f"supervise these (bridge/aio/supervisor.py), or say in SHORT_TASKS why not: {sorted(unknown)}"
     )
     assert SHORT_TASKS.keys() | WATCHED_TASKS.keys() == made.keys(), "a row without its task"
     assert not [task for task in SHORT_TASKS if made[task]], "an endless loop is no short task"
@@ -95,9 +95,9 @@ def test_work_that_lives_as_long_as_the_process_is_supervised() -> None:
     ("source", "found"),
     [
         ("asyncio.create_task(self._probe())", ["self._probe"]),
-        ("loop.create_task(tended(self._probe, telemetry))", []),
-        ("links = tended(run, t)\nasyncio.ensure_future(links)", ["links"]),
-        ("[asyncio.create_task(tended(one, t)) for one in work]", []),
+        ("loop.create_task(supervise(self._probe, telemetry))", []),
+        ("links = supervise(run, t)\nasyncio.ensure_future(links)", ["links"]),
+        ("[asyncio.create_task(supervise(one, t)) for one in work]", []),
     ],
 )
 def test_a_task_that_is_not_supervised_is_found(source: str, found: list[str]) -> None:
@@ -143,9 +143,9 @@ async def test_redis_is_probed_again_after_a_bug_in_it() -> None:
     bug = _FailsOnce()
 
     class Store(RedisDedup):
-        async def _probe_all(self, lines: Sequence[ClaimBatcher]) -> None:
+        async def _probe_all(self, batchers: Sequence[ClaimBatcher]) -> None:
             bug.fail_once()
-            await super()._probe_all(lines)
+            await super()._probe_all(batchers)
 
     telemetry = Telemetry()
     nobody = redis_client(RedisSettings(url="redis://127.0.0.1:1/0"), 2)

@@ -121,7 +121,7 @@ def decode_results(claims: list[Claim], text: str) -> list[Claim]:
         if letter not in _ACQUIRED_LETTERS:
             first_ms = int(text[offset : offset + _TIME_WIDTH])
             offset += _TIME_WIDTH
-        results.append(replace(claim, answer=answer, first_ms=first_ms))
+        results.append(replace(claim, status=answer, first_ms=first_ms))
     if offset != len(text):
         raise ValueError(text)
     return results
@@ -161,7 +161,7 @@ class UnsyncedCommits:
         is_late = claim.format != known.format and claim.first_ms - known.first_ms > self._window_ms
         is_revised = claim.is_revision_of(known) or (is_late and not claim.audit)
         answer = ClaimStatus.REVISED if is_revised else ClaimStatus.DUPLICATE
-        return replace(claim, answer=answer, first_ms=known.first_ms)
+        return replace(claim, status=answer, first_ms=known.first_ms)
 
     def oldest(self, limit: int, now_ms: int, excluded_apps: Container[str] = ()) -> list[Claim]:
         """List the oldest ``most`` entries, to be offered to the shared memory again.

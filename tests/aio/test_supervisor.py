@@ -65,7 +65,7 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
         promise.on_done(partial(buggy, "a-secret-body"))
         promise.set_result(None)
         await eventually(lambda: _bugs(telemetry) == 2, "both are counted")
-    assert [line["event"] for line in logged] == ["internal", "internal"]
+    assert [line["event"] for line in logged] == ["internal_error", "internal_error"]
     assert all(isinstance(line["exc_info"], ZeroDivisionError) for line in logged)
     assert "a-secret-body" not in str([line["problem"] for line in logged])
 
@@ -80,7 +80,7 @@ async def test_a_task_of_ours_whose_error_nobody_asks_for_is_a_bug_whatever_the_
     with capture_logs() as logged:
         asyncio.create_task(work())  # noqa: RUF006 - nobody asks for it
         await eventually(lambda: _bugs(telemetry) == 1, "it is counted")
-    assert [(line["event"], line["work"]) for line in logged] == [("internal", work.__name__)]
+    assert [(line["event"], line["work"]) for line in logged] == [("internal_error", work.__name__)]
 
 
 async def test_a_link_that_failed_in_a_librarys_own_task_or_future_is_logged_and_no_bug() -> None:
@@ -95,7 +95,7 @@ async def test_a_link_that_failed_in_a_librarys_own_task_or_future_is_logged_and
         await eventually(lambda: len(logged) == 3, "all three are logged")
         assert _bugs(telemetry) == 0
         loop.create_future().set_exception(ZeroDivisionError())
-        loop.call_exception_handler({"message": "a listener failed", "exception": OSError()})
+        loop.call_exception_handler({"message": "a callback failed", "exception": OSError()})
         loop.call_exception_handler({"message": "Task was destroyed but it is pending!"})
-    assert [line["event"] for line in logged] == ["connection_error_unhandled"] * 3 + ["internal"] * 3
+    assert [line["event"] for line in logged] == ["connection_error_unhandled"] * 3 + ["internal_error"] * 3
     assert _bugs(telemetry) == 3

@@ -93,7 +93,7 @@ async def test_what_stands_behind_a_request_in_work_is_bounded() -> None:
         body = post(b"x" * (32 * KIB - 200))
         assert await send_until_blocked(sock, body) < 400 * KIB
         (connection,) = server.ingress.connections
-        queued = connection._queued_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
+        queued = connection._pipelined_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
         read_budget = server.ingress._handler.body_budget.reading_small  # noqa: SLF001 - as above
         assert 0 < queued == read_budget._shared_bytes <= 100 * KIB  # noqa: SLF001 - as above
         hold.set()

@@ -139,7 +139,7 @@ async def test_failures_are_logged_once_and_retried_with_growing_backoff(
 async def test_pulls_that_fail_together_are_one_failure() -> None:
     parts = Parts(
         FakeEventQueue(*(make_batch(*range(n, n + 16)) for n in range(0, 16_000, 16))),
-        replace(LIMITS, retry=30, retry_max=1_000),
+        replace(LIMITS, backoff_s=30, max_backoff_s=1_000),
     )
 
     def failed() -> float:
@@ -156,7 +156,7 @@ async def test_pulls_that_fail_together_are_one_failure() -> None:
 
 
 async def test_an_empty_queue_is_polled_rarely_and_by_one_worker() -> None:
-    parts = Parts(FakeEventQueue(), replace(LIMITS, idle=60))
+    parts = Parts(FakeEventQueue(), replace(LIMITS, idle_interval_s=60))
     parts.poller.start()
     await eventually(lambda: parts.queue.pulls == 1, "it is asked")
     for _ in range(50):
@@ -174,7 +174,7 @@ async def test_the_queue_depth_is_reported_while_the_vendor_gives_it() -> None:
             raise answer
         return answer
 
-    parts = Parts(FakeEventQueue(), replace(LIMITS, count=0.001), count)
+    parts = Parts(FakeEventQueue(), replace(LIMITS, depth_interval_s=0.001), count)
     parts.poller.start()
 
     def shown() -> bool:

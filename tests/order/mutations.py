@@ -23,7 +23,7 @@ Mutation = Callable[[pytest.MonkeyPatch], None]
 
 def a_drained_record_that_is_returned_is_passed(patch: pytest.MonkeyPatch) -> None:
     """Let a pass read on where a record that it sent came back to the spool."""
-    patch.setattr(Drain, "_epoch", lambda drain: (drain.producer.era, 0))
+    patch.setattr(Drain, "_epoch", lambda drain: (drain.publisher.availability_epoch, 0))
 
 
 def what_waits_is_spooled_before_what_was_in_flight(patch: pytest.MonkeyPatch) -> None:
@@ -110,7 +110,7 @@ def a_revision_is_claimed_by_a_second_call(patch: pytest.MonkeyPatch) -> None:
 
 
 def _unavailable(request: Claim) -> Claim:
-    return replace(request, answer=ClaimStatus.UNAVAILABLE)
+    return replace(request, status=ClaimStatus.UNAVAILABLE)
 
 
 def a_retry_is_passed_by_later_events(patch: pytest.MonkeyPatch) -> None:

@@ -254,7 +254,7 @@ def violations_of(seed: int) -> list[str]:
         async def run() -> list[str]:
             scenario = Scenario(seed, loop, Path(path))
             patch.setattr(publisher_package, "create_producer", scenario.producer)
-            patch.setattr(publisher_package, "close_producer", lambda producer, _seconds: producer.let_go())
+            patch.setattr(publisher_package, "close_producer", lambda producer, _seconds: producer.close())
             patch.setattr(
                 publisher_package,
                 "choose_sender",

@@ -16,7 +16,7 @@ from bridge.io.dedup.breaker import CircuitBreaker
 _MAX_BATCH = 256
 _LINGER_MIN_BATCH = 8
 
-_KEY, _STATE_GROUP = attrgetter("key"), attrgetter("group")
+_KEY, _STATE_GROUP = attrgetter("key"), attrgetter("state_group")
 
 
 class ClaimBatch(Struct):

@@ -113,7 +113,7 @@ class RedisDedup:
         if (
             known is None and batcher.breaker.is_open and not batcher.in_flight
         ):  # nobody overtakes those that wait in line
-            known = replace(claim, answer=ClaimStatus.UNAVAILABLE)
+            known = replace(claim, status=ClaimStatus.UNAVAILABLE)
         if known is None:
             return batcher.claim(claim)
         self._telemetry.count_claims(known.status)
@@ -173,7 +173,7 @@ class RedisDedup:
         except (LookupError, ValueError):  # an answer that nothing of ours wrote
             answers = None
         if answers is None:
-            answers = [replace(claim, answer=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
+            answers = [replace(claim, status=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
         try:
             if not heard:
                 self._remember_unsynced(batch)

@@ -248,7 +248,7 @@ class RecordAccumulator:
     def _unassign(self, records: PartitionQueue) -> None:
         unassigned: RecordQueue = {}
         for pending_record in (*records.pending, *self.unassigned.pop(records.topic, ())):
-            pending_record.wait_in(unassigned)
+            pending_record.enqueue_in(unassigned)
         if unassigned:
             self.unassigned[records.topic] = unassigned
         records.pending = {}
