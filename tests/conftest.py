@@ -24,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.deliveries import Rig
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
@@ -131,19 +131,19 @@ def redis_cluster(redis: RealRedis) -> Iterator[RealCluster]:
 
 
 @pytest.fixture
-async def place(kafka: RealKafka, redis: RealRedis) -> Place:
+async def environment(kafka: RealKafka, redis: RealRedis) -> Environment:
     """Give a place whose topics are there."""
-    somewhere = Place(kafka=kafka, redis=redis, name=f"journey-{uuid.uuid4().hex[:8]}")
+    somewhere = Environment(kafka=kafka, redis=redis, name=f"journey-{uuid.uuid4().hex[:8]}")
     redis.flush()
     await kafka.create_topics(somewhere.topics)
     return somewhere
 
 
 @pytest.fixture
-async def own_place(own_kafka: RealKafka, place: Place) -> Place:
+async def own_environment(own_kafka: RealKafka, environment: Environment) -> Environment:
     """Give the same for tests that freeze Kafka or cut it off."""
-    assert own_kafka is place.kafka
-    return place
+    assert own_kafka is environment.kafka
+    return environment
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,10 @@
-"""The house holds: arrows run down only, the core is pure, nothing loops, nothing outgrows its file.
+"""The architecture: imports run down only, the core is pure, nothing loops, names are the field's.
 
-`ROOMS` is the plan of the house. A new room needs a row here, and a row needs its room.
+`LAYERS` is the table of ARCHITECTURE.md. A new package needs a row here, and a row needs its package.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -12,6 +13,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
+from bridge.observability.metrics import METRICS
+from bridge.settings.settings import describe
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "bridge"
 LINES_A_FILE = 300
@@ -19,89 +23,70 @@ LINES_A_FUNCTION = 50
 GENERATED = frozenset({"bridge/core/payloads.py"})
 
 
-class Room(Struct, frozen=True):
-    """What the files of a room may import: other rooms of ours, and libraries. Its own files always."""
+class Layer(Struct, frozen=True):
+    """What the modules of a layer may import: other layers, and libraries. Its own modules always."""
 
     ours: frozenset[str]
     libraries: frozenset[str]
 
 
-def _words(text: str) -> frozenset[str]:
+def _set_of(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def _room(ours: str = "", libraries: str = "") -> Room:
-    return Room(ours=_words(ours), libraries=_words(libraries))
+def _layer(ours: str = "", libraries: str = "") -> Layer:
+    return Layer(ours=_set_of(ours), libraries=_set_of(libraries))
 
 
-# From the roof down. Dots are folders; the longest name that fits a module is its room.
-ROOMS = {
-    "__main__": _room("cli"),
-    "cli": _room(
-        "__init__ app build certificates links logs masking reasons settings telemetry core embedded io"
-        " pipeline keeping telling",
+# From the top down. Dots are folders; the longest name that fits a module is its layer.
+LAYERS = {
+    "__main__": _layer("cli"),
+    "cli": _layer(
+        "__init__ app wiring diagnostics embedded io observability delivery aio settings core",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
-    "app": _room(
-        "__init__ build logs masking settings io pipeline keeping telemetry core reasons startup tending",
+    "app": _layer(
+        "__init__ startup wiring diagnostics io.admin observability delivery aio settings core",
         "aiohttp structlog uvloop",
     ),
-    "startup": _room("core", "structlog"),
-    "proxies": _room("io.vod_api"),
-    "build": _room(
-        "certificates credentials links proxies settings tracing io drain holding telemetry telling core",
-        "aiohttp",
+    "startup": _layer("core", "structlog"),
+    "wiring": _layer("io observability observability.tracing delivery aio settings core", "aiohttp"),
+    "observability.tracing": _layer("__init__ delivery aio core", "msgspec opentelemetry structlog"),
+    "diagnostics": _layer("io.kafka io.dedup settings", "aiokafka msgspec redis structlog"),
+    "embedded": _layer("", "confluent_kafka"),
+    "embedded_relay": _layer(),
+    "io.http": _layer("io.sockets observability delivery.ports aio core", "aiohttp msgspec structlog"),
+    "io.admin": _layer("io.sockets core", "aiohttp msgspec prometheus_client structlog yarl"),
+    "io.kafka": _layer(
+        "io.tls observability delivery.ports aio settings core aiokafka_internals",
+        "aiokafka msgspec structlog",
     ),
-    "tracing": _room("__init__ io.ingress journeys pipeline telling core", "msgspec opentelemetry structlog"),
-    "credentials": _room("io.vod_api settings"),
-    "scram": _room("", "aiokafka"),
-    "links": _room("certificates scram settings", "aiokafka redis"),
-    "certificates": _room("", "msgspec structlog"),
-    "reasons": _room("links settings", "aiokafka msgspec redis structlog"),
-    "embedded": _room("", "confluent_kafka"),
-    "embedded_relay": _room(),
-    "io.ingress": _room("io.listening running telling core telemetry tending", "aiohttp msgspec structlog"),
-    "io.admin": _room("io.listening core", "aiohttp msgspec prometheus_client structlog yarl"),
-    "io.listening": _room(),
-    "io.poller": _room("io.confirmer io.vod_api core telemetry tending", "msgspec structlog"),
-    "io.confirmer": _room("io.vod_api telemetry tending", "msgspec structlog"),
-    "io.vod_api": _room("", "aiohttp msgspec"),
-    "io.dedup": _room("telling core telemetry tending", "hiredis redis msgspec structlog"),
-    "io.publisher": _room("aiokafka_internals core telemetry tending", "aiokafka msgspec structlog"),
-    "io.spool": _room("core telemetry tending", "crc32c msgspec structlog"),
-    "drain": _room("keeping core telemetry tending", "msgspec structlog"),
-    "keeping": _room("key_order telling core", "msgspec"),
-    "key_order": _room("core"),
-    "delivery_context": _room("retry_order core", "msgspec"),
-    "pipeline": _room(
-        "delivery_context journeys holding retry_order running telling core telemetry", "msgspec structlog"
+    "io.dedup": _layer(
+        "io.tls observability delivery.ports aio settings core", "hiredis redis msgspec structlog"
     ),
-    "retry_order": _room("telling core", "msgspec"),
-    "journeys": _room("holding running telling core telemetry tending", "msgspec"),
-    "holding": _room("running telling core telemetry", "msgspec"),
-    "tending": _room("telemetry", "structlog"),
-    "running": _room("telling", "msgspec"),
-    "telling": _room("", "msgspec"),
-    "consumer": _room("aiokafka_internals core", "aiokafka msgspec"),
-    "aiokafka_internals": _room("", "aiokafka"),
-    "telemetry": _room("core metrics tally", "prometheus_client structlog"),
-    "metrics": _room("core", "msgspec"),
-    "masking": _room("core settings", "pydantic"),
-    "logs": _room("core", "msgspec structlog"),
-    "tally": _room("", "prometheus_client"),
-    "settings": _room("core", "pydantic"),
-    "core": _room("", "msgspec"),
-    "io": _room(),  # the folder itself
-    "__init__": _room(),  # the package itself
+    "io.spool": _layer("observability delivery.ports aio core", "crc32c msgspec structlog"),
+    "io.vod": _layer("observability aio settings core", "aiohttp msgspec structlog"),
+    "io.tls": _layer("", "msgspec structlog"),
+    "io.sockets": _layer(),
+    "delivery": _layer("delivery.ports observability aio core", "msgspec structlog"),
+    "delivery.ports": _layer("aio core", "msgspec"),
+    "aio": _layer("observability", "msgspec structlog"),
+    "consumer": _layer("aiokafka_internals core", "aiokafka msgspec"),
+    "aiokafka_internals": _layer("", "aiokafka"),
+    "observability": _layer("settings core", "msgspec prometheus_client pydantic structlog"),
+    "settings": _layer("core", "pydantic"),
+    "core": _layer("", "msgspec"),
+    "io": _layer(),  # the folder itself
+    "__init__": _layer(),  # the package itself
 }
 
-# The core waits for nothing, reads nothing, knows no time and throws no dice: what it may use is listed.
-PURE = _words(
+# The core waits for nothing, reads nothing, knows no time and has no chance: what it may use is listed.
+PURE = _set_of(
     "__future__ base64 binascii bisect codecs collections contextlib dataclasses datetime enum functools "
     "graphlib hashlib hmac itertools json math operator re string struct types typing urllib zlib"
 )
-CLOCKS = frozenset({"now", "utcnow", "today"})
-DOORS = frozenset({"open", "input", "print", "eval", "exec", "compile", "__import__", "breakpoint"})
+CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
+IO_BUILTINS = frozenset({"open", "input", "print", "eval", "exec", "compile", "__import__", "breakpoint"})
 
 
 def _files(*folders: str) -> list[Path]:
@@ -110,7 +95,7 @@ def _files(*folders: str) -> list[Path]:
 
 
 def _name(file: Path) -> str:
-    """Give a file's module as `ROOMS` spells it: `io.dedup`, `cli` for its `__init__`, `__init__`."""
+    """Give a file's module as `LAYERS` spells it: `io.dedup`, `cli` for its `__init__`, `__init__`."""
     parts = file.relative_to(PACKAGE).with_suffix("").parts
     if parts[-1] == "__init__" and len(parts) > 1:
         parts = parts[:-1]
@@ -120,8 +105,8 @@ def _name(file: Path) -> str:
 SOURCES = {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in _files("bridge")}
 
 
-def _room_of(module: str) -> str | None:
-    fitting = [room for room in ROOMS if module == room or module.startswith(f"{room}.")]
+def _layer_of(module: str) -> str | None:
+    fitting = [layer for layer in LAYERS if module == layer or module.startswith(f"{layer}.")]
     return max(fitting, key=len, default=None)
 
 
@@ -149,50 +134,52 @@ def _theirs(tree: ast.AST) -> set[str]:
     return {name.split(".")[0] for name in _imports(tree)} - {"bridge"}
 
 
-def test_every_file_lives_in_a_room_and_every_room_has_its_file() -> None:
-    homeless = [module for module in SOURCES if _room_of(module) is None]
-    empty = [room for room in ROOMS if not any(_room_of(module) == room for module in SOURCES)]
-    assert (homeless, empty) == ([], [])
+def test_every_module_has_a_layer_and_every_layer_a_module() -> None:
+    without = [module for module in SOURCES if _layer_of(module) is None]
+    empty = [layer for layer in LAYERS if not any(_layer_of(module) == layer for module in SOURCES)]
+    assert (without, empty) == ([], [])
 
 
-def test_rooms_import_only_what_lies_below_them() -> None:
+def test_layers_import_only_what_lies_below_them() -> None:
     wrong = [
         f"{module} imports {target}"
         for module, tree in SOURCES.items()
         for target in sorted(_ours(tree))
-        if (room := _room_of(module)) is not None
-        and (below := _room_of(target)) != room
-        and not _may(ROOMS[room], below)
+        if (layer := _layer_of(module)) is not None
+        and (below := _layer_of(target)) != layer
+        and not _may(LAYERS[layer], below)
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def _may(room: Room, below: str | None) -> bool:
-    return below is not None and (below in room.ours or below.split(".")[0] in room.ours)
+def _may(layer: Layer, below: str | None) -> bool:
+    return below is not None and (below in layer.ours or below.split(".")[0] in layer.ours)
 
 
-def test_rooms_use_only_their_own_libraries() -> None:
+def test_layers_use_only_their_own_libraries() -> None:
     wrong = [
         f"{module} imports {library}"
         for module, tree in SOURCES.items()
         for library in sorted(_theirs(tree) - sys.stdlib_module_names)
-        if (room := _room_of(module)) is not None and library not in ROOMS[room].libraries
+        if (layer := _layer_of(module)) is not None and library not in LAYERS[layer].libraries
     ]
     assert not wrong, "\n".join(wrong)
 
 
-def test_the_core_has_no_way_to_wait_read_tell_the_time_or_throw_dice() -> None:
+def test_the_core_has_no_way_to_wait_read_tell_the_time_or_use_chance() -> None:
     wrong: list[str] = []
     for module, tree in SOURCES.items():
-        if _room_of(module) != "core":
+        if _layer_of(module) != "core":
             continue
         wrong += [
             f"{module} imports {name}" for name in _theirs(tree) & sys.stdlib_module_names if name not in PURE
         ]
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and node.attr in CLOCKS:
+            if isinstance(node, ast.Attribute) and node.attr in CLOCK_CALLS:
                 wrong.append(f"{module}:{node.lineno} asks a clock: {node.attr}")
-            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in DOORS:
+            elif (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IO_BUILTINS
+            ):
                 wrong.append(f"{module}:{node.lineno} calls {node.func.id}")
             elif isinstance(node, ast.AsyncFunctionDef | ast.Await):
                 wrong.append(f"{module}:{node.lineno} waits")
@@ -233,3 +220,72 @@ def test_nothing_outgrows_its_file_or_its_function() -> None:
                         f"{where}:{node.lineno} {node.name} has {lines} lines, over {LINES_A_FUNCTION}"
                     )
     assert not wrong, "\n".join(wrong)
+
+
+def test_a_package_file_holds_a_docstring_and_re_exports_alone() -> None:
+    wrong = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in _files("bridge")
+        if file.name == "__init__.py"
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) and not _is_plain_assignment(node)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _is_plain_assignment(node: ast.stmt) -> bool:
+    """Tell whether a statement is ``__all__`` or ``__version__``."""
+    return isinstance(node, ast.Assign) and all(
+        isinstance(target, ast.Name) and target.id in {"__all__", "__version__"} for target in node.targets
+    )
+
+
+# Metaphors that the field has terms for; docs and commit messages avoid them too.
+RETIRED = _set_of(
+    "tell tells told hear hears heard say says said door doors guest guests house crowd room rooms place places "
+    "lane lanes journey journeys trip passage ticket tickets bearer bury buries buried memory away tally "
+    "tallies mourn trouble troubles homeless hungry stuck misfit tending keeping"
+)
+NAMED_BY_OTHERS = re.compile(
+    r"AiRecognitionTask|round_trip|peak_memory|memory_(mb|gb|bytes)|^_?memory$|^_MemoryTransport$"
+)
+
+
+def _retired(name: str) -> bool:
+    parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+    return bool(parts & RETIRED) and not NAMED_BY_OTHERS.search(name)
+
+
+def test_no_module_class_or_function_bears_a_retired_name() -> None:
+    """Names of tests are sentences, and not held to this."""
+    wrong: list[str] = []
+    for file in _files("bridge", "tests", "schemas"):
+        where = file.relative_to(ROOT).as_posix()
+        if where in GENERATED or "/released/" in where:
+            continue
+        if _retired(file.stem):
+            wrong.append(where)
+        wrong += [
+            f"{where}:{node.lineno} {node.name}"
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and not node.name.startswith("test_")
+            and _retired(node.name)
+        ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_log_event_metric_or_setting_bears_a_retired_name() -> None:
+    names = [metric.name for metric in METRICS] + [name for name, _, _ in describe()]
+    for tree in SOURCES.values():
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"debug", "info", "warning", "error", "exception", "critical"}
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                names.append(str(node.args[0].value))
+    assert len(names) > len(METRICS) + 30
+    assert not [name for name in names if _retired(name)]

@@ -182,13 +182,13 @@ async def test_a_balancer_passes_on_farewells_and_refusals() -> None:
         await balancer.add(free_port(), backend.admin_port)  # ready, and nobody listens
         await balancer.wait_until_in(2)
 
-        async def said() -> bytes:
+        async def reply() -> bytes:
             reader, writer = await asyncio.open_connection("127.0.0.1", balancer.port)
             writer.write(b"hello\n")
             writer.write_eof()
             return await reader.read()
 
-        heard = await asyncio.gather(said(), said(), return_exceptions=True)
+        heard = await asyncio.gather(reply(), reply(), return_exceptions=True)
         assert sorted(map(type, heard), key=str) == [ConnectionResetError, bytes]
         assert b"a hello\n" in heard
 
@@ -212,8 +212,8 @@ async def test_pooled_connections_are_reused_in_turn_and_closed_where_the_server
                 seen[mine] += 1
                 if word == b"cut":
                     break
-                said = b"Connection: close\r\n" if word == b"last" else b""
-                writer.write(b"HTTP/1.1 202 Accepted\r\n%sContent-Length: 2\r\n\r\n%d!" % (said, mine))
+                reply = b"Connection: close\r\n" if word == b"last" else b""
+                writer.write(b"HTTP/1.1 202 Accepted\r\n%sContent-Length: 2\r\n\r\n%d!" % (reply, mine))
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)

@@ -102,7 +102,7 @@ async def signed(stage: Stage) -> Table:
     return await compare(stage, contest, bars={"not_2xx": 0})
 
 
-async def redis_away(stage: Stage) -> Table:
+async def redis_unavailable(stage: Stage) -> Table:
     """Measure with Redis away: published all the same, without deduplication; naive cannot."""
     contest = Contest(
         title="Redis refuses",
@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
     "legacy": legacy,
     "duplicates": duplicates,
     "signed": signed,
-    "redis_away": redis_away,
+    "redis_away": redis_unavailable,
     "slow_kafka": slow_kafka,
     "crowd": connections,
     "single": single,

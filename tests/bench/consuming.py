@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer
 from bridge.consumer import Consumer, Event, subscribe
 from tests.bench.stage import Stage
 from tests.bench.table import Cell, Table
-from tests.consumer.records import Ground
+from tests.consumer.records import ConsumerEnvironment
 
 PIECE = 20_000
 LEAST_PER_S = 20_000
@@ -25,7 +25,7 @@ LEAST_PER_S = 20_000
 async def consume(stage: Stage) -> Table:
     """Measure CPU per event of both forms, each event's payload typed and looked at."""
     rounds, wanted = (1, 2 * PIECE) if stage.quick else (3, 10 * PIECE)
-    ground = Ground(kafka=stage.kafka, name="consuming")
+    ground = ConsumerEnvironment(kafka=stage.kafka, name="consuming")
     await ground.create("TranscodeComplete")
     for start in range(0, wanted, PIECE):
         await ground.publish_transcoded(range(start, start + PIECE), keys=4_000)
@@ -52,7 +52,9 @@ async def consume(stage: Stage) -> Table:
     )
 
 
-async def _measure(stage: Stage, ground: Ground, form: str, wanted: int, turn: int) -> tuple[float, float]:
+async def _measure(
+    stage: Stage, ground: ConsumerEnvironment, form: str, wanted: int, turn: int
+) -> tuple[float, float]:
     options = ground.options | {"group": f"{form}-{turn}"}
     task = json.dumps({"form": form, "options": options, "events": wanted, "core": stage.core})
     child = await asyncio.create_subprocess_exec(

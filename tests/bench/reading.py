@@ -87,7 +87,7 @@ def _id_of(message: Message) -> bytes | None:
     return found if isinstance(found, bytes) else None
 
 
-def make_room(bootstrap: str, end: Ends) -> None:
+def delete_before(bootstrap: str, end: Ends) -> None:
     """Let the broker delete every record before ``end``."""
     places = [TopicPartition(*place, offset) for place, offset in end.items() if offset]
     if places:

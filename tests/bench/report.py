@@ -17,7 +17,7 @@ def report(results: Results, names: Mapping[str, int]) -> str:
     }
     parts = [
         *(["Quick runs: they show the way, they prove nothing.", ""] if results.quick else []),
-        _told(results.machine),
+        _verdict_text(results.machine),
         "",
         *_costs(cases),
         "",
@@ -30,7 +30,7 @@ def report(results: Results, names: Mapping[str, int]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _told(machine: Mapping[str, str]) -> str:
+def _verdict_text(machine: Mapping[str, str]) -> str:
     words = [machine["machine"], machine["system"], f"load {machine['load']} at the start"]
     words += [
         f"{name} {found}" for name, found in machine.items() if name not in {"machine", "system", "load"}

@@ -16,7 +16,7 @@ from tests.bench.accounts import cpu_seconds, pin, rss_bytes
 from tests.bench.figures import Cost, per_event_us
 from tests.bench.ledger import Account, Window, settle
 from tests.bench.load import Load, new_run, post
-from tests.bench.reading import Ends, ends_of, make_room, read_between
+from tests.bench.reading import Ends, ends_of, delete_before, read_between
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError, Process, free_port
 from tests.rig.program import Program
@@ -120,7 +120,7 @@ class Stage(Struct, frozen=True, kw_only=True):
         if self.windows:
             finds = await asyncio.to_thread(read_between, self.kafka.bootstrap, self.begin, end)
             accounts = settle(self.windows, finds.by_run)
-        await asyncio.to_thread(make_room, self.kafka.bootstrap, end)
+        await asyncio.to_thread(delete_before, self.kafka.bootstrap, end)
         self._start_over(end)
         return accounts
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import Struct
 
-from tests.cli.running import WITHIN_S, environment
+from tests.cli.running import TIMEOUT_S, environment
 from tests.rig.reaper import watch_process
 
 ANY_PORTS = ("--port", "0", "--admin-port", "0", "--kafka-port", "0", "--redis-port", "0")
@@ -47,15 +47,15 @@ async def dev_process(*words: str) -> AsyncIterator[DevProcess]:
     out = process.stdout
     assert out
     try:
-        async with asyncio.timeout(WITHIN_S):
-            yield await _told(process, out)
+        async with asyncio.timeout(TIMEOUT_S):
+            yield await _read_hints(process, out)
     finally:
         if process.returncode is None:
             process.terminate()  # it ends its Redis too
             await process.wait()
 
 
-async def line_with(out: asyncio.StreamReader, word: str) -> str:
+async def read_line_with(out: asyncio.StreamReader, word: str) -> str:
     """Read on to the first line that holds ``word``."""
     while line := (await out.readline()).decode():
         if word in line:
@@ -63,8 +63,8 @@ async def line_with(out: asyncio.StreamReader, word: str) -> str:
     raise AssertionError(f"it ended without a line with {word}")
 
 
-async def _told(process: asyncio.subprocess.Process, out: asyncio.StreamReader) -> DevProcess:
-    await line_with(out, "In another terminal")
+async def _read_hints(process: asyncio.subprocess.Process, out: asyncio.StreamReader) -> DevProcess:
+    await read_line_with(out, "In another terminal")
     exports: dict[str, str] = {}
     commands: list[str] = []
     while line := (await out.readline()).decode():

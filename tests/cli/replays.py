@@ -8,61 +8,67 @@ from types import MappingProxyType
 from aiokafka import AIOKafkaProducer
 
 from bridge.cli import replay_files, replay_letters, replay_range
-from bridge.cli.replay_report import Tally, telling
-from bridge.cli.replay_work import Stopped, Work
+from bridge.cli.replay_report import ReplaySummary, reporting
+from bridge.cli.replay_work import ReplayStoppedError, Replay
 from bridge.core.application import Application
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.settings.settings import Settings, load
-from tests.cli.running import Said, vod_bridge
+from tests.cli.running import CommandResult, vod_bridge
 from tests.journey.notifications import edited, new_task
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 
 LONG_AGO_MS = 1_700_000_000_123
 LONG_AGO = "2023-11-14T22:13:20.123Z"
 GROUP = "vod-bridge-replay"
-ALL = replay_letters.Wish(group=GROUP)
-NONE: Mapping[str, str] = MappingProxyType({})
+ALL_DEAD_LETTERS = replay_letters.DeadLetterSelection(group=GROUP)
+NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
-class Replays:
+class ReplayHarness:
     """One place, and what is done there."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.settings = place.settings | {
+    def __init__(self, environment: Environment) -> None:
+        self.zz_environment = environment
+        self.settings = environment.settings | {
             "BRIDGE_DEDUP__TIMEOUT_MS": "2000"
         }  # whatever else this machine is at
-        self.routing = Routing(place.events, place.other, place.dead_letters)
+        self.routing = Routing(environment.events, environment.other, environment.dead_letters)
 
-    async def replay(self, *words: str, typed: bytes = b"", settings: Mapping[str, str] = NONE) -> Said:
+    async def replay(
+        self, *args: str, stdin: bytes = b"", settings: Mapping[str, str] = NO_SETTINGS
+    ) -> CommandResult:
         """Run the command; it shows no traceback, whatever it is told."""
-        said = await vod_bridge("replay", *words, settings={**self.settings, **settings}, typed=typed)
+        said = await vod_bridge("replay", *args, settings={**self.settings, **settings}, stdin=stdin)
         assert "Traceback" not in said.err
         return said
 
-    async def letters(self, wish: replay_letters.Wish = ALL) -> Tally:
+    async def zz_run_dead_letters(
+        self, selection: replay_letters.DeadLetterSelection = ALL_DEAD_LETTERS
+    ) -> ReplaySummary:
         """Replay dead letters in this process."""
-        return await self._run(replay_letters.DeadLetters(self._settings, wish))
+        return await self._run(replay_letters.DeadLetterReplay(self._settings, selection))
 
-    async def files(self, wish: replay_files.Wish) -> Tally:
+    async def zz_run_files(self, selection: replay_files.FileSelection) -> ReplaySummary:
         """Replay files in this process."""
-        return await self._run(replay_files.Files(self._settings, wish))
+        return await self._run(replay_files.FileReplay(self._settings, selection))
 
-    async def range(self, wish: replay_range.Wish, *, interrupted: bool = False) -> Tally:
+    async def zz_run_range(
+        self, selection: replay_range.RangeSelection, *, interrupted: bool = False
+    ) -> ReplaySummary:
         """Replay a time range in this process; ``interrupted`` before its first record."""
-        return await self._run(replay_range.Range(self._settings, wish), interrupted=interrupted)
+        return await self._run(replay_range.RangeReplay(self._settings, selection), interrupted=interrupted)
 
-    async def _run(self, work: Work, *, interrupted: bool = False) -> Tally:
-        tally = Tally(what=work.what, dry_run=False)
+    async def _run(self, work: Replay, *, interrupted: bool = False) -> ReplaySummary:
+        tally = ReplaySummary(what=work.zz_unit, dry_run=False)
         enough = asyncio.Event()
         if interrupted:
             enough.set()
-        with telling(tally, quiet=True) as teller:
+        with reporting(tally, quiet=True) as teller:
             try:
                 await work.run(teller, enough)
-            except Stopped as stopped:
+            except ReplayStoppedError as stopped:
                 tally.stopped = str(stopped)
         return tally
 
@@ -70,13 +76,13 @@ class Replays:
     def _settings(self) -> Settings:
         return load(None, self.settings)
 
-    async def bury(
+    async def zz_write_dead_letters(
         self, *bodies: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> None:
         """Write dead letters as a bridge would."""
-        await self.write(*(self.letter(body, reason, app, received_ms) for body in bodies))
+        await self.write(*(self.zz_dead_letter_record(body, reason, app, received_ms) for body in bodies))
 
-    def letter(
+    def zz_dead_letter_record(
         self, body: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> Record:
         """Write a dead letter as a bridge would."""
@@ -114,7 +120,9 @@ class Replays:
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.place.kafka.bootstrap, enable_idempotence=True, max_request_size=1 << 24
+            bootstrap_servers=self.zz_environment.kafka.bootstrap,
+            enable_idempotence=True,
+            max_request_size=1 << 24,
         )
         await producer.start()
         try:
@@ -123,7 +131,7 @@ class Replays:
             await producer.stop()
 
 
-def edits(count: int) -> tuple[Sequence[str], list[bytes]]:
+def edited_notifications(count: int) -> tuple[Sequence[str], list[bytes]]:
     """Give so many notifications, each of a task of its own, and the tasks."""
     tasks = [new_task() for _ in range(count)]
     return tasks, [edited(task) for task in tasks]

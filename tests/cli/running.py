@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from tests.rig.reaper import watch_process
 
-WITHIN_S = 120
+TIMEOUT_S = 120
 
 
-class Said(Struct, frozen=True):
+class CommandResult(Struct, frozen=True):
     """How a command ended and what it wrote."""
 
     code: int
@@ -27,26 +27,26 @@ def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 async def vod_bridge(
-    *words: str,
+    *args: str,
     settings: Mapping[str, str] | None = None,
-    typed: bytes = b"",
+    stdin: bytes = b"",
     python: Sequence[str] = ("-m", "bridge"),
-) -> Said:
+) -> CommandResult:
     """Run ``vod-bridge`` with these words.
 
     ``typed`` is its standard input, ``python`` what runs it where that is not the package itself.
     """
-    return await ended(await begun(*words, settings=settings, python=python), typed)
+    return await wait_for_exit(await start_command(*args, settings=settings, python=python), stdin)
 
 
-async def begun(
-    *words: str, settings: Mapping[str, str] | None = None, python: Sequence[str] = ("-m", "bridge")
+async def start_command(
+    *args: str, settings: Mapping[str, str] | None = None, python: Sequence[str] = ("-m", "bridge")
 ) -> asyncio.subprocess.Process:
     """Begin to run ``vod-bridge``, with standard input and outputs that are pipes."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *python,
-        *words,
+        *args,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -56,11 +56,11 @@ async def begun(
     return process
 
 
-async def ended(process: asyncio.subprocess.Process, typed: bytes = b"") -> Said:
+async def wait_for_exit(process: asyncio.subprocess.Process, stdin: bytes = b"") -> CommandResult:
     """Wait for its end, ``typed`` given as its standard input, and give what it said."""
     try:
-        out, err = await asyncio.wait_for(process.communicate(typed), WITHIN_S)
+        out, err = await asyncio.wait_for(process.communicate(stdin), TIMEOUT_S)
     except TimeoutError:
         process.kill()
         raise
-    return Said(process.returncode or 0, out.decode(), err.decode())
+    return CommandResult(process.returncode or 0, out.decode(), err.decode())

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
-from bridge.cli.audit_vendor import Tasks
+from bridge.cli.audit_vendor import FinishedTasks
 from bridge.io.vod.api import Account, Credential, VodApi
-from tests.cli.running import Said, begun, ended, vod_bridge
+from tests.cli.running import CommandResult, start_command, wait_for_exit, vod_bridge
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
@@ -37,7 +37,7 @@ def shop(vendor: Vendor) -> Application:
     return vendor.add(KEY_ID, KEY, sub_app_id=NUMBER)
 
 
-class Place:
+class AuditEnvironment:
     """The settings of one test, with topics of its own."""
 
     def __init__(self, name: str, kafka: str, redis: str, vendor: Vendor) -> None:
@@ -58,22 +58,22 @@ class Place:
         }
         self.topic = f"{name}.EditMediaComplete"
 
-    def pushed(self) -> "Place":
+    def pushed(self) -> "AuditEnvironment":
         """Make the application a pushed one that asks for signatures, with a key for this command only."""
         for name in ("SECRET_ID", "SECRET_KEY"):
             self.settings[f"VOD_{name}"] = self.settings.pop(f"BRIDGE_APPS__SHOP__{name}")
         self.settings |= {"BRIDGE_APPS__SHOP__MODE": "push", "BRIDGE_APPS__SHOP__SIGN_KEY": "s1gn"}
         return self
 
-    async def audit(self, *words: str) -> Said:
+    async def audit(self, *args: str) -> CommandResult:
         """Run the command."""
-        said = await vod_bridge("audit", "--app", "shop", *words, settings=self.settings)
+        said = await vod_bridge("audit", "--app", "shop", *args, settings=self.settings)
         assert KEY not in said.out + said.err
         return said
 
-    async def report(self, *words: str) -> tuple[int, dict[str, Any]]:
+    async def report(self, *args: str) -> tuple[int, dict[str, Any]]:
         """Run the command, and read its report."""
-        said = await self.audit("--json", *words)
+        said = await self.audit("--json", *args)
         return said.code, json.loads(said.out)
 
     async def write(self, *values: Mapping[str, str], app: str = "shop") -> None:
@@ -89,24 +89,26 @@ def _task(number: str, ago: timedelta = timedelta(hours=1), kind: str = "EditMed
     return {"TaskId": number, "TaskType": kind, "Status": "FINISH", "FinishTime": finished}
 
 
-def _over(number: str) -> dict[str, str]:
+def _succeeded(number: str) -> dict[str, str]:
     return {"task_id": number, "outcome": "succeeded"}
 
 
 @pytest.fixture
-async def place(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis, vendor: Vendor) -> Place:
+async def audit_env(
+    request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis, vendor: Vendor
+) -> AuditEnvironment:
     name = request.node.name.removeprefix("test_")[:40]
-    place = Place(name, kafka.bootstrap, redis.url, vendor)
+    place = AuditEnvironment(name, kafka.bootstrap, redis.url, vendor)
     await kafka.create_topics([place.topic])
     return place
 
 
-async def test_tasks_without_an_event_are_named(place: Place, shop: Application) -> None:
+async def test_tasks_without_an_event_are_named(place: AuditEnvironment, shop: Application) -> None:
     shop.tasks = [_task(f"t{number}") for number in range(150)]  # two pages
     shop.tasks += [_task("old", timedelta(hours=25)), {**_task("open"), "Status": "PROCESSING"}]
-    await place.write(*(_over(f"t{number}") for number in range(1, 149)))
+    await place.write(*(_succeeded(f"t{number}") for number in range(1, 149)))
     await place.write({"task_id": "t0", "outcome": "in_progress"})
-    await place.write(_over("t149"), app="other")
+    await place.write(_succeeded("t149"), app="other")
     said = await place.audit()
     assert (said.code, said.err) == (1, "")
     lines = said.out.splitlines()
@@ -116,19 +118,21 @@ async def test_tasks_without_an_event_are_named(place: Place, shop: Application)
     assert [call.action for call in shop.ledger.calls] == ["DescribeTasks", "DescribeTasks"]
 
 
-async def test_where_none_is_missing_it_ends_well(place: Place, shop: Application) -> None:
+async def test_where_none_is_missing_it_exits_with_0(place: AuditEnvironment, shop: Application) -> None:
     shop.tasks = [_task("t"), _task("late", timedelta(minutes=1))]
-    await place.write(_over("t"))
+    await place.write(_succeeded("t"))
     code, report = await place.report("--until", "10m")
     assert (code, report["finished"], report["with_event"], report["missing"]) == (0, 1, 1, [])
     assert (await place.report())[0] == 1
 
 
-async def test_what_is_missing_is_brought_in_once_as_it_is(place: Place, shop: Application) -> None:
+async def test_what_is_missing_is_backfilled_once_as_it_is(
+    place: AuditEnvironment, shop: Application
+) -> None:
     shop.tasks = [_task("t1"), _task("t2")]
     for number in ("t1", "t2"):
         shop.details[number] = b'{"TaskType":"EditMedia","EditMediaTask":%b}' % (PAYLOAD % number.encode())
-    await place.write(_over("t1"))
+    await place.write(_succeeded("t1"))
     place.pushed()
     code, report = await place.report("--backfill")
     assert (code, [(one["task_id"], one["ending"]) for one in report["missing"]]) == (
@@ -146,7 +150,7 @@ async def test_what_is_missing_is_brought_in_once_as_it_is(place: Place, shop: A
 
 
 async def test_an_event_that_is_remembered_is_not_published_again(
-    place: Place, shop: Application, redis: RealRedis, kafka: RealKafka
+    place: AuditEnvironment, shop: Application, redis: RealRedis, kafka: RealKafka
 ) -> None:
     shop.tasks = [_task("t3")]
     shop.details["t3"] = b'{"EditMediaTask":%b}' % (PAYLOAD % b"t3")
@@ -158,8 +162,8 @@ async def test_an_event_that_is_remembered_is_not_published_again(
     assert redis.pid
 
 
-async def test_what_cannot_be_rebuilt_is_said_and_the_others_are_brought_in(
-    place: Place, shop: Application
+async def test_what_cannot_be_rebuilt_is_reported_and_the_others_are_backfilled(
+    place: AuditEnvironment, shop: Application
 ) -> None:
     shop.tasks = [_task("odd", kind="FastClipMedia"), _task("forgotten"), _task("t4")]
     shop.details = {
@@ -172,16 +176,16 @@ async def test_what_cannot_be_rebuilt_is_said_and_the_others_are_brought_in(
     assert "of these 2 cannot be rebuilt, 1 published" in said.out
 
 
-async def test_ctrl_c_tells_how_many_were_brought_in_and_the_same_command_goes_on(
-    place: Place, shop: Application
+async def test_ctrl_c_reports_how_many_were_backfilled_and_the_same_command_continues(
+    place: AuditEnvironment, shop: Application
 ) -> None:
     numbers = [f"c{number}" for number in range(400)]
     shop.tasks = [_task(number) for number in numbers]
     shop.details = {number: b'{"EditMediaTask":%b}' % (PAYLOAD % number.encode()) for number in numbers}
-    process = await begun("audit", "--app", "shop", "--backfill", settings=place.settings)
+    process = await start_command("audit", "--app", "shop", "--backfill", settings=place.settings)
     await eventually(lambda: _details_asked_for(shop) > 5, "some are brought in", within_s=60)
     process.send_signal(signal.SIGINT)
-    said = await ended(process)
+    said = await wait_for_exit(process)
     assert said.code == 1
     assert said.err == (
         "error: interrupted: the same command goes on, and finds what was brought in until now\n"
@@ -209,21 +213,21 @@ def _details_asked_for(shop: Application) -> int:
         (("--secret-id", "a"), "belong together"),
     ],
 )
-async def test_what_is_asked_wrongly_is_said(words: tuple[str, ...], expected: str, vendor: Vendor) -> None:
-    said = await Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).audit(*words)
+async def test_wrong_usage_is_reported(words: tuple[str, ...], expected: str, vendor: Vendor) -> None:
+    said = await AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).audit(*words)
     assert (said.code, expected in said.err, said.err.count("\n")) == (2, True, 1)
 
 
 async def test_a_pushed_application_needs_a_key_for_this(vendor: Vendor) -> None:
-    place = Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+    place = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
     del place.settings["VOD_SECRET_ID"], place.settings["VOD_SECRET_KEY"]
     said = await place.audit()
     assert (said.code, "set VOD_SECRET_ID and VOD_SECRET_KEY" in said.err) == (2, True)
 
 
 @pytest.mark.usefixtures("shop")
-async def test_a_refusal_is_one_line_that_says_what_to_do(vendor: Vendor) -> None:
-    place = Place("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+async def test_an_api_error_is_one_line_with_its_remedy(vendor: Vendor) -> None:
+    place = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
     place.settings |= {"VOD_SECRET_KEY": "wr0ng"}
     said = await place.audit()
     assert said.code == 1
@@ -232,8 +236,10 @@ async def test_a_refusal_is_one_line_that_says_what_to_do(vendor: Vendor) -> Non
     assert (said.err.count("\n"), said.out, "wr0ng" in said.err) == (1, "", False)
 
 
-async def test_where_the_vendor_or_kafka_is_away_one_line_says_so(vendor: Vendor, shop: Application) -> None:
-    place = Place("none", f"127.0.0.1:{free_port()}", "redis://127.0.0.1:1", vendor)
+async def test_an_unavailable_vendor_or_kafka_is_reported_in_one_line(
+    vendor: Vendor, shop: Application
+) -> None:
+    place = AuditEnvironment("none", f"127.0.0.1:{free_port()}", "redis://127.0.0.1:1", vendor)
     shop.tasks = [_task("t")]
     said = await place.audit()
     assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
@@ -243,7 +249,7 @@ async def test_where_the_vendor_or_kafka_is_away_one_line_says_so(vendor: Vendor
     assert said.err.startswith("error: 127.0.0.1:")
 
 
-async def test_asked_too_often_it_waits_and_goes_on(vendor: Vendor, shop: Application) -> None:
+async def test_on_a_rate_limit_it_waits_and_continues(vendor: Vendor, shop: Application) -> None:
     shop.details["t"] = b'{"TaskType":"EditMedia"}'
     body = '{"Response":{"Error":{"Code":"RequestLimitExceeded","Message":""},"RequestId":"r"}}'
     vendor.canned.append(web.Response(text=body))
@@ -255,5 +261,5 @@ async def test_asked_too_often_it_waits_and_goes_on(vendor: Vendor, shop: Applic
     answered: list[None] = []
     async with aiohttp.ClientSession() as session:
         api = VodApi(account, session, lambda: datetime.now(UTC).timestamp())
-        detail = await Tasks(api, lambda: answered.append(None)).detail("t")
+        detail = await FinishedTasks(api, lambda: answered.append(None)).zz_fetch_detail("t")
     assert (b'"EditMedia"' in detail, len(answered), len(shop.ledger.calls)) == (True, 1, 2)

@@ -20,8 +20,8 @@ ESCAPES = "\x1b]52;c;aGk=\x07\x9b2J\u202e\u2028"
 class EchoingRedis:
     """A server that knows no command, and repeats each with its arguments, as old Redis versions do."""
 
-    def __init__(self, words: str) -> None:
-        self._words = words
+    def __init__(self, error_template: str) -> None:
+        self._zz__error_template = error_template
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -34,7 +34,9 @@ class EchoingRedis:
                 size = int((await reader.readline())[1:])
                 parts.append((await reader.readexactly(size + 2))[:-2].decode())
             echo = ", ".join(f"`{part}`" for part in parts[1:])
-            writer.write(f"-{self._words.format(command=parts[0], echo=echo)} {ESCAPES}\r\n".encode())
+            writer.write(
+                f"-{self._zz__error_template.format(command=parts[0], echo=echo)} {ESCAPES}\r\n".encode()
+            )
 
 
 @pytest.fixture(
@@ -44,7 +46,7 @@ class EchoingRedis:
         "NOPERM this user may not {command} {echo}",
     ]
 )
-async def echoing(request: pytest.FixtureRequest) -> AsyncIterator[EchoingRedis]:
+async def echoing_redis(request: pytest.FixtureRequest) -> AsyncIterator[EchoingRedis]:
     redis = EchoingRedis(request.param)
     server = await asyncio.start_server(redis.serve, "127.0.0.1", 0)
     redis.port = server.sockets[0].getsockname()[1]

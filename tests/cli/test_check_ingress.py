@@ -16,7 +16,7 @@ pytestmark = pytest.mark.services
 DAY_S = 86_400
 
 
-class Set(Struct):
+class CertificateSet(Struct):
     """An authority, and what it has signed."""
 
     authority: Authority
@@ -24,20 +24,20 @@ class Set(Struct):
 
 
 @pytest.fixture(scope="module")
-def made() -> Iterator[Set]:
+def certificates() -> Iterator[CertificateSet]:
     """Give an authority and a certificate for 30 days."""
     authority = Authority("one")
-    yield Set(authority, authority.sign("server", days=30))
+    yield CertificateSet(authority, authority.sign("server", days=30))
     authority.remove()
 
 
-def said(
+def check_lines(
     pair: Pair, cert: Path | None = None, *, in_days: float = 0, clients: Path | None = None
 ) -> list[str]:
     """Check, and give each finding as text."""
     http = HttpSettings(tls_certfile=cert or pair.cert, tls_keyfile=pair.key, tls_client_cafile=clients)
     found = check_ingress(http, time.time() + in_days * DAY_S)
-    return [f"{one.state} {one.check}: {one.what} {one.todo}" for one in found]
+    return [f"{one.state} {one.check}: {one.zz_message} {one.zz_remedy}" for one in found]
 
 
 def chained(tmp_path: Path, *parts: Path) -> Path:
@@ -47,12 +47,12 @@ def chained(tmp_path: Path, *parts: Path) -> Path:
     return file
 
 
-def test_without_tls_there_is_nothing_to_say() -> None:
+def test_without_tls_there_is_no_finding() -> None:
     assert check_ingress(HttpSettings(), time.time()) == []
 
 
-def test_a_good_certificate_is_named_with_its_hosts_and_its_end(made: Set) -> None:
-    (text,) = said(made.pair)
+def test_a_good_certificate_is_named_with_its_hosts_and_its_end(made: CertificateSet) -> None:
+    (text,) = check_lines(made.pair)
     assert text.startswith("ok http tls")
     assert "localhost" in text
     assert "127.0.0.1" in text
@@ -62,22 +62,26 @@ def test_a_good_certificate_is_named_with_its_hosts_and_its_end(made: Set) -> No
     ("in_days", "begins", "holds"),
     [(20, "warning", "ends in 9 days"), (31, "failed", "out of date since"), (-2, "failed", "not valid yet")],
 )
-def test_its_end_is_told_before_and_after(made: Set, in_days: float, begins: str, holds: str) -> None:
-    (text,) = said(made.pair, in_days=in_days)
+def test_its_expiry_is_reported_before_and_after(
+    made: CertificateSet, in_days: float, begins: str, holds: str
+) -> None:
+    (text,) = check_lines(made.pair, in_days=in_days)
     assert text.startswith(begins)
     assert holds in text
 
 
-def test_a_chain_must_hold(made: Set, tmp_path: Path) -> None:
-    (text,) = said(made.pair, chained(tmp_path, made.pair.cert, made.authority.ca))
+def test_a_chain_must_hold(made: CertificateSet, tmp_path: Path) -> None:
+    (text,) = check_lines(made.pair, chained(tmp_path, made.pair.cert, made.authority.ca))
     assert text.startswith("ok")
     other = Authority("two")
-    (text,) = said(made.pair, chained(tmp_path, made.pair.cert, other.ca))
+    (text,) = check_lines(made.pair, chained(tmp_path, made.pair.cert, other.ca))
     other.remove()
     assert text.startswith("failed http tls: the chain")
     assert "fullchain.pem" in text
 
 
-def test_what_clients_must_show_is_told_and_must_be_in_date(made: Set) -> None:
-    assert said(made.pair, clients=made.authority.ca)[1].startswith("ok http client tls")
-    assert said(made.pair, in_days=20, clients=made.authority.ca)[1].startswith("failed http client tls")
+def test_the_client_authority_is_reported_and_must_be_in_date(made: CertificateSet) -> None:
+    assert check_lines(made.pair, clients=made.authority.ca)[1].startswith("ok http client tls")
+    assert check_lines(made.pair, in_days=20, clients=made.authority.ca)[1].startswith(
+        "failed http client tls"
+    )

@@ -28,7 +28,7 @@ from tests.rig.secured import (
 )
 
 _K = "BRIDGE_KAFKA__"
-_WITHIN_S = 60
+_TIMEOUT_S = 60
 _LOGIN = f"bridge:{PASSWORD}@"
 
 
@@ -40,24 +40,24 @@ def authority() -> Iterator[Authority]:
     authority.remove()
 
 
-async def _kafka_found(settings: dict[str, str]) -> Finding:
-    async with asyncio.timeout(_WITHIN_S):
+async def _kafka_finding(settings: dict[str, str]) -> Finding:
+    async with asyncio.timeout(_TIMEOUT_S):
         found = await check_kafka(kafka_options(load(None, settings).kafka), ["none"])
     return found[0]
 
 
-async def _redis_found(settings: RedisSettings, check: str = "") -> Finding:
-    async with asyncio.timeout(_WITHIN_S):
+async def _redis_finding(settings: RedisSettings, check: str = "") -> Finding:
+    async with asyncio.timeout(_TIMEOUT_S):
         found = await check_redis(settings)
     return next(one for one in found if not check or one.check == check)
 
 
-def _words(finding: Finding) -> str:
-    assert (finding.state, bool(finding.todo)) == ("failed", True)
-    return f"{finding.what}: {finding.todo}"
+def _failure_text(finding: Finding) -> str:
+    assert (finding.state, bool(finding.zz_remedy)) == ("failed", True)
+    return f"{finding.zz_message}: {finding.zz_remedy}"
 
 
-def _files(pair: Pair) -> dict[str, str]:
+def _client_files(pair: Pair) -> dict[str, str]:
     return {f"{_K}SSL_CERTFILE": str(pair.cert), f"{_K}SSL_KEYFILE": str(pair.key)}
 
 
@@ -73,78 +73,84 @@ def _files(pair: Pair) -> dict[str, str]:
         ("TOKEN", "OAUTHBEARER"),
     ],
 )
-async def test_a_kafka_that_lets_us_in_is_well(secured: SecuredKafka, listener: str, mechanism: str) -> None:
-    found = await _kafka_found(secured.settings(listener, mechanism))
+async def test_a_kafka_that_accepts_the_login_is_ok(
+    secured: SecuredKafka, listener: str, mechanism: str
+) -> None:
+    found = await _kafka_finding(secured.settings(listener, mechanism))
     assert (found.state, found.check) == ("ok", "kafka address")
 
 
-async def test_what_is_wrong_with_a_kafkas_certificate_is_told(
+async def test_what_is_wrong_with_a_kafkas_certificate_is_reported(
     secured: SecuredKafka, authority: Authority
 ) -> None:
     unknown = secured.settings("TLS") | {f"{_K}SSL_CAFILE": str(authority.ca)}
-    assert "from an authority that is not trusted" in _words(await _kafka_found(unknown))
-    assert f"{_K}SSL_CAFILE" in _words(await _kafka_found(unknown))
-    outdated = _words(await _kafka_found(secured.settings("OUTDATED")))
+    assert "from an authority that is not trusted" in _failure_text(await _kafka_finding(unknown))
+    assert f"{_K}SSL_CAFILE" in _failure_text(await _kafka_finding(unknown))
+    outdated = _failure_text(await _kafka_finding(secured.settings("OUTDATED")))
     assert "its certificate is out of date" in outdated
     assert "renew the server's certificate" in outdated
-    stranger = _words(await _kafka_found(secured.settings("STRANGER")))
+    stranger = _failure_text(await _kafka_finding(secured.settings("STRANGER")))
     assert "its certificate is for another name" in stranger
     assert "127.0.0.1" in stranger
 
 
-async def test_a_client_certificate_that_is_missing_or_not_accepted_is_told(
+async def test_a_client_certificate_that_is_missing_or_not_accepted_is_reported(
     secured: SecuredKafka, authority: Authority
 ) -> None:
     mutual = secured.settings("MUTUAL")
     none = {name: value for name, value in mutual.items() if not name.endswith(("CERTFILE", "KEYFILE"))}
-    words = _words(await _kafka_found(none))
+    words = _failure_text(await _kafka_finding(none))
     assert "it asks for a client certificate, and none is set" in words
     assert f"{_K}SSL_CERTFILE and {_K}SSL_KEYFILE" in words
-    foreign = _words(await _kafka_found(mutual | _files(authority.sign("foreign"))))
+    foreign = _failure_text(await _kafka_finding(mutual | _client_files(authority.sign("foreign"))))
     assert "does not accept the client certificate" in foreign
-    late = _words(await _kafka_found(mutual | _files(secured.authority.sign("late", days=-1))))
+    late = _failure_text(
+        await _kafka_finding(mutual | _client_files(secured.authority.sign("late", days=-1)))
+    )
     assert "does not accept the client certificate" in late
     assert "is in date" in late
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
-async def test_a_wrong_password_at_kafka_is_told(secured: SecuredKafka, mechanism: str) -> None:
+async def test_a_wrong_password_at_kafka_is_reported(secured: SecuredKafka, mechanism: str) -> None:
     wrong = secured.settings("LOGIN", mechanism) | {f"{_K}SASL_PASSWORD": "wrong"}
-    words = _words(await _kafka_found(wrong))
+    words = _failure_text(await _kafka_finding(wrong))
     assert "the login was refused" in words
     assert f"{_K}SASL_PASSWORD" in words
 
 
-async def test_a_mechanism_that_kafka_does_not_offer_is_told_with_those_it_does(
+async def test_a_mechanism_that_kafka_does_not_offer_is_reported_with_those_it_does(
     secured: SecuredKafka,
 ) -> None:
     wrong = secured.settings("CLEAR", "PLAIN") | {f"{_K}SASL_MECHANISM": "SCRAM-SHA-256"}
-    assert "does not offer SCRAM-SHA-256, but PLAIN" in _words(await _kafka_found(wrong))
+    assert "does not offer SCRAM-SHA-256, but PLAIN" in _failure_text(await _kafka_finding(wrong))
 
 
-async def test_a_token_that_is_out_of_date_is_told(secured: SecuredKafka) -> None:
+async def test_an_expired_token_is_reported(secured: SecuredKafka) -> None:
     settings = secured.settings("TOKEN", "OAUTHBEARER")
     write_token(secured.folder, lives_s=-10)
-    words = _words(await _kafka_found(settings))
+    words = _failure_text(await _kafka_finding(settings))
     assert "the token was refused" in words
     assert f"{_K}SASL_TOKEN_FILE" in words
 
 
-async def test_tls_and_logins_at_kafkas_wrong_port_are_told(secured: SecuredKafka) -> None:
+async def test_tls_and_logins_at_kafkas_wrong_port_are_reported(secured: SecuredKafka) -> None:
     def at(address: str, settings: dict[str, str]) -> dict[str, str]:
         return settings | {f"{_K}BOOTSTRAP_SERVERS": address}
 
     tls, login = secured.settings("TLS"), secured.settings("CLEAR", "PLAIN")
     address = secured.kafka.address
-    assert "set it to SSL" in _words(await _kafka_found(at(address("TLS"), {})))
-    assert "set it to SASL_SSL" in _words(await _kafka_found(at(address("LOGIN"), login)))
-    assert "does not speak TLS on this port" in _words(await _kafka_found(at(secured.kafka.bootstrap, tls)))
-    assert "it wants no login" in _words(await _kafka_found(at(secured.kafka.bootstrap, login)))
-    assert "it wants a login (PLAIN), and" in _words(await _kafka_found(at(address("CLEAR"), {})))
-    assert "set it to SASL_SSL" in _words(await _kafka_found(at(address("LOGIN"), tls)))
+    assert "set it to SSL" in _failure_text(await _kafka_finding(at(address("TLS"), {})))
+    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(at(address("LOGIN"), login)))
+    assert "does not speak TLS on this port" in _failure_text(
+        await _kafka_finding(at(secured.kafka.bootstrap, tls))
+    )
+    assert "it wants no login" in _failure_text(await _kafka_finding(at(secured.kafka.bootstrap, login)))
+    assert "it wants a login (PLAIN), and" in _failure_text(await _kafka_finding(at(address("CLEAR"), {})))
+    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(at(address("LOGIN"), tls)))
 
 
-async def test_what_is_wrong_with_the_tls_of_redis_is_told(authority: Authority) -> None:
+async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Authority) -> None:
     pair, client = authority.sign("redis"), authority.sign("client")
     server = RealRedis(tls=Tls(pair=pair, ca=authority.ca, mutual=True))
     other = Authority("unknown")
@@ -152,17 +158,19 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_told(authority: Authority)
     try:
         server.start()
         well = RedisSettings(url=server.tls_url, ssl_cafile=authority.ca, **own)
-        assert (await _redis_found(well)).state == "ok"
-        bare = _words(await _redis_found(RedisSettings(url=server.tls_url, ssl_cafile=authority.ca)))
+        assert (await _redis_finding(well)).state == "ok"
+        bare = _failure_text(await _redis_finding(RedisSettings(url=server.tls_url, ssl_cafile=authority.ca)))
         assert "it asks for a client certificate, and none is set" in bare
         assert "BRIDGE_REDIS__SSL_CERTFILE" in bare
-        unknown = _words(await _redis_found(RedisSettings(url=server.tls_url, ssl_cafile=other.ca, **own)))
+        unknown = _failure_text(
+            await _redis_finding(RedisSettings(url=server.tls_url, ssl_cafile=other.ca, **own))
+        )
         assert "from an authority that is not trusted" in unknown
         assert "BRIDGE_REDIS__SSL_CAFILE" in unknown
         clear = server.tls_url.replace("rediss", "redis")
-        assert "begin it with rediss://" in _words(await _redis_found(RedisSettings(url=clear)))
+        assert "begin it with rediss://" in _failure_text(await _redis_finding(RedisSettings(url=clear)))
         plain = well.model_copy(update={"url": server.url.replace("redis:", "rediss:")})
-        assert "begin it with redis://" in _words(await _redis_found(plain))
+        assert "begin it with redis://" in _failure_text(await _redis_finding(plain))
         for days, names, expected in (
             (-1, ["IP:127.0.0.1"], "its certificate is out of date"),
             (2, ["DNS:elsewhere.example"], "its certificate is for another name"),
@@ -170,7 +178,7 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_told(authority: Authority)
             pair.become(authority.sign("worse", names, days))
             server.stop()
             server.start()
-            assert expected in _words(await _redis_found(well))
+            assert expected in _failure_text(await _redis_finding(well))
     finally:
         server.remove()
         other.remove()
@@ -183,7 +191,7 @@ def test_the_commands_that_these_tests_grant_are_those_of_the_readme() -> None:
 
 @pytest.mark.parametrize("command", RULES.split())
 @pytest.mark.services
-async def test_each_command_that_redis_forbids_is_told(command: str) -> None:
+async def test_each_command_that_redis_forbids_is_reported(command: str) -> None:
     # Left out, not taken away: Redis before 7 cannot take away one subcommand of several.
     granted = " ".join(rule for rule in RULES.split() if rule != command)
     user = f"bridge on >{PASSWORD} ~vod:* -@all {granted} +info"
@@ -196,25 +204,25 @@ async def test_each_command_that_redis_forbids_is_told(command: str) -> None:
         server.remove()
     wrong = [one for one in found if one.state != "ok"]
     assert wrong
-    assert all(command.removeprefix("+") in f"{one.what}{one.todo}".lower() for one in wrong)
+    assert all(command.removeprefix("+") in f"{one.zz_message}{one.zz_remedy}".lower() for one in wrong)
 
 
 @pytest.mark.services
-async def test_a_wrong_password_at_redis_is_told() -> None:
+async def test_a_wrong_password_at_redis_is_reported() -> None:
     server = RealRedis(users=["default off", f"bridge on >{PASSWORD} ~* +@all"])
     server.start()
     try:
         url = server.url.replace("//", "//bridge@")
-        wrong = _words(await _redis_found(RedisSettings(url=url, password=SecretStr("wrong"))))
+        wrong = _failure_text(await _redis_finding(RedisSettings(url=url, password=SecretStr("wrong"))))
         right = RedisSettings(url=url, password=SecretStr(PASSWORD))
-        assert (await _redis_found(right)).state == "ok"
+        assert (await _redis_finding(right)).state == "ok"
     finally:
         server.remove()
     assert "the login was refused" in wrong
     assert "BRIDGE_REDIS__PASSWORD" in wrong
 
 
-async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_told(authority: Authority) -> None:
+async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_reported(authority: Authority) -> None:
     tls = Tls(pair=authority.sign("nodes"), ca=authority.ca)
     other = Authority("unknown")
     user = f"bridge on >{PASSWORD} ~vod:* -@all {RULES}"
@@ -224,21 +232,25 @@ async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_told(autho
     try:
         cluster.start()
         url = cluster.tls_url.replace("//", f"//{_LOGIN}")
-        denied = _words(await _redis_found(RedisSettings(url=url, cluster=True, ssl_cafile=authority.ca)))
+        denied = _failure_text(
+            await _redis_finding(RedisSettings(url=url, cluster=True, ssl_cafile=authority.ca))
+        )
         assert "+cluster|slots" in denied
-        distrusted = _words(await _redis_found(RedisSettings(url=url, cluster=True, ssl_cafile=other.ca)))
+        distrusted = _failure_text(
+            await _redis_finding(RedisSettings(url=url, cluster=True, ssl_cafile=other.ca))
+        )
         assert "from an authority that is not trusted" in distrusted
         sentinel.start()
         url = sentinel.tls_url.replace("//", f"//{_LOGIN}")
         settings = RedisSettings(url=url, sentinel_service=SERVICE, ssl_cafile=authority.ca, **asking)
-        assert "+sentinel|masters" in _words(await _redis_found(settings))
+        assert "+sentinel|masters" in _failure_text(await _redis_finding(settings))
     finally:
         cluster.remove()
         sentinel.remove()
         other.remove()
 
 
-async def test_the_command_says_it_and_ends_with_1(secured: SecuredKafka) -> None:
+async def test_the_command_reports_it_and_exits_with_1(secured: SecuredKafka) -> None:
     wrong = secured.settings("LOGIN", "SCRAM-SHA-512") | {f"{_K}SASL_PASSWORD": "wrong"}
     said = await vod_bridge("check", settings=wrong | {"BRIDGE_REDIS__URL": "redis://127.0.0.1:1"})
     assert said.code == 1

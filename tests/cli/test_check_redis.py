@@ -10,40 +10,40 @@ from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
 
 
-async def _told(settings: RedisSettings) -> dict[str, tuple[str, str]]:
+async def _findings(settings: RedisSettings) -> dict[str, tuple[str, str]]:
     found = await check_redis(settings)
-    return {one.check: (one.state, one.what + one.todo) for one in found}
+    return {one.check: (one.state, one.zz_message + one.zz_remedy) for one in found}
 
 
-async def test_all_is_well_in_a_cluster_and_behind_a_sentinel(
+async def test_all_is_ok_in_a_cluster_and_behind_a_sentinel(
     redis_cluster: RealCluster, redis_sentinel: RealSentinel
 ) -> None:
     for settings in (
         RedisSettings(url=redis_cluster.url, cluster=True),
         RedisSettings(url=redis_sentinel.url, sentinel_service=SERVICE),
     ):
-        found = await _told(settings)
+        found = await _findings(settings)
         assert len(found) == 5
         assert {state for state, _ in found.values()} == {"ok"}, found
 
 
-async def test_a_cluster_of_which_nobody_said_that_it_is_one_is_told(redis_cluster: RealCluster) -> None:
-    state, words = (await _told(RedisSettings(url=redis_cluster.url)))["redis server"]
+async def test_a_cluster_that_is_not_configured_as_one_is_reported(redis_cluster: RealCluster) -> None:
+    state, words = (await _findings(RedisSettings(url=redis_cluster.url)))["redis server"]
     assert (state, "set BRIDGE_REDIS__CLUSTER=true" in words) == ("failed", True)
 
 
-async def test_a_sentinel_of_which_nobody_said_that_it_is_one_is_told(redis_sentinel: RealSentinel) -> None:
-    state, words = (await _told(RedisSettings(url=redis_sentinel.url)))["redis server"]
+async def test_a_sentinel_that_is_not_configured_as_one_is_reported(redis_sentinel: RealSentinel) -> None:
+    state, words = (await _findings(RedisSettings(url=redis_sentinel.url)))["redis server"]
     assert (state, "BRIDGE_REDIS__SENTINEL_SERVICE" in words) == ("failed", True)
 
 
-async def test_a_redis_that_is_no_cluster_is_told(redis: RealRedis) -> None:
-    state, words = (await _told(RedisSettings(url=redis.url, cluster=True)))["redis cluster"]
+async def test_a_redis_that_is_no_cluster_is_reported(redis: RealRedis) -> None:
+    state, words = (await _findings(RedisSettings(url=redis.url, cluster=True)))["redis cluster"]
     assert (state, "unset BRIDGE_REDIS__CLUSTER" in words) == ("failed", True)
 
 
-async def test_a_cluster_of_which_no_node_answers_is_told() -> None:
-    state, words = (await _told(RedisSettings(url=f"redis://127.0.0.1:{free_port()}", cluster=True)))[
+async def test_a_cluster_of_which_no_node_answers_is_reported() -> None:
+    state, words = (await _findings(RedisSettings(url=f"redis://127.0.0.1:{free_port()}", cluster=True)))[
         "redis address"
     ]
     assert (state, "refused" in words) == ("failed", True)
@@ -56,25 +56,25 @@ async def test_a_cluster_of_which_no_node_answers_is_told() -> None:
         ("127.0.0.1:1,{0}", "not every sentinel answers"),
     ],
 )
-async def test_a_master_that_no_sentinel_knows_is_told(
+async def test_a_master_that_no_sentinel_knows_is_reported(
     redis_sentinel: RealSentinel, hosts: str, expected: str
 ) -> None:
     url = f"redis://{hosts.format(f'127.0.0.1:{redis_sentinel.sentinel.port}')}"
-    state, words = (await _told(RedisSettings(url=url, sentinel_service="other")))["redis sentinel"]
+    state, words = (await _findings(RedisSettings(url=url, sentinel_service="other")))["redis sentinel"]
     assert (state, expected in words) == ("failed", True)
 
 
 @pytest.mark.services
-async def test_a_sentinel_that_refuses_the_login_is_told_and_one_that_asks_for_it_gets_it() -> None:
+async def test_a_sentinel_that_refuses_the_login_is_reported_and_one_that_asks_for_it_gets_it() -> None:
     servers = RealSentinel()
     try:
         servers.start()
         assert servers.sentinel.command("ACL", "SETUSER", "default", "resetpass", ">pw") == b"+OK"
         settings = RedisSettings(url=servers.url, sentinel_service=SERVICE)
-        state, words = (await _told(settings))["redis login"]
+        state, words = (await _findings(settings))["redis login"]
         assert (state, "BRIDGE_REDIS__SENTINEL_PASSWORD" in words) == ("failed", True)
         given = RedisSettings(url=servers.url, sentinel_service=SERVICE, sentinel_password=SecretStr("pw"))
-        assert (await _told(given))["redis scripts"][0] == "ok"
+        assert (await _findings(given))["redis scripts"][0] == "ok"
     finally:
         servers.remove()
 
@@ -95,7 +95,7 @@ async def test_a_redis_that_refuses_writes_is_named_and_its_user_is_not_blamed(
     try:
         server.start()
         server.command(*refuse)
-        state, told = (await _told(RedisSettings(url=server.url)))["redis scripts"]
+        state, told = (await _findings(RedisSettings(url=server.url)))["redis scripts"]
     finally:
         server.remove()
     assert (state, words in told, "grant" in told) == ("failed", True, False)

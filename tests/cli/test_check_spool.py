@@ -28,14 +28,14 @@ bridge.cli.commands.main()
 """
 
 
-def _checked(path: Path, max_bytes: int = 1 << 20) -> Finding:
+def _check(path: Path, max_bytes: int = 1 << 20) -> Finding:
     return check_spool(
         SpoolSettings(path=str(path), max_bytes=ByteSize(max_bytes), free_min_bytes=ByteSize(0))
     )
 
 
 @pytest.fixture
-def not_to_be_entered(tmp_path: Path) -> Iterator[Path]:
+def closed_folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "closed"
     folder.mkdir()
     folder.chmod(0)
@@ -43,37 +43,37 @@ def not_to_be_entered(tmp_path: Path) -> Iterator[Path]:
     folder.chmod(0o700)
 
 
-def test_a_folder_that_is_there_is_well_and_left_as_it_was(tmp_path: Path) -> None:
-    assert _checked(tmp_path).state == "ok"
+def test_an_existing_folder_is_ok_and_unchanged(tmp_path: Path) -> None:
+    assert _check(tmp_path).state == "ok"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_can_be_made_is_well_and_not_made(tmp_path: Path) -> None:
-    assert _checked(tmp_path / "a" / "b").state == "ok"
+def test_a_folder_that_can_be_created_is_ok_and_not_created(tmp_path: Path) -> None:
+    assert _check(tmp_path / "a" / "b").state == "ok"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_nobody_can_make_has_failed_for_its_own_reason() -> None:
-    found = _checked(Path("/proc/nope"))
+    found = _check(Path("/proc/nope"))
     assert found.state == "failed"
-    assert found.what == "/proc/nope cannot be written: no such file or directory (in /proc)"
-    assert "BRIDGE_SPOOL__PATH" in found.todo
+    assert found.zz_message == "/proc/nope cannot be written: no such file or directory (in /proc)"
+    assert "BRIDGE_SPOOL__PATH" in found.zz_remedy
 
 
 @pytest.mark.parametrize("below", ["", "spool", "spool/deeper"])
 def test_a_file_in_the_way_has_failed(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    found = _checked(tmp_path / "file" / below if below else tmp_path / "file")
-    assert (found.state, "not a directory" in found.what) == ("failed", True)
+    found = _check(tmp_path / "file" / below if below else tmp_path / "file")
+    assert (found.state, "not a directory" in found.zz_message) == ("failed", True)
 
 
-def test_too_little_room_is_a_warning(tmp_path: Path) -> None:
-    found = _checked(tmp_path, 1 << 60)
-    assert (found.state, "bytes free" in found.what) == ("warning", True)
+def test_too_little_space_is_a_warning(tmp_path: Path) -> None:
+    found = _check(tmp_path, 1 << 60)
+    assert (found.state, "bytes free" in found.zz_message) == ("warning", True)
 
 
 def test_no_spool_at_all_is_a_warning() -> None:
-    assert _checked(Path("/proc/nope"), 0).state == "warning"
+    assert _check(Path("/proc/nope"), 0).state == "warning"
 
 
 async def test_a_parent_that_may_not_be_entered_has_failed_and_the_command_ends_with_1(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check_vendor import check_vendor, refusal_todo
+from bridge.cli.check_vendor import check_vendor, api_error_remedy
 from bridge.settings.apps import AppSettings
 from tests.cli.running import vod_bridge
 from tests.rig.parts import free_port
@@ -40,15 +40,15 @@ def _settings(url: str, **changes: object) -> AppSettings:
     return AppSettings.model_validate(given | changes)
 
 
-async def _told(**apps: AppSettings) -> dict[str, tuple[str, str]]:
+async def _findings(**apps: AppSettings) -> dict[str, tuple[str, str]]:
     found = await check_vendor({name.replace("_", "-"): app for name, app in apps.items()})
-    assert all(KEY not in one.what + one.todo for one in found)
-    return {one.check: (one.state, f"{one.what} | {one.todo}") for one in found}
+    assert all(KEY not in one.zz_message + one.zz_remedy for one in found)
+    return {one.check: (one.state, f"{one.zz_message} | {one.zz_remedy}") for one in found}
 
 
-async def test_all_is_well_where_mode_and_switches_are_as_expected(vendor: Vendor, shop: Application) -> None:
+async def test_all_is_ok_where_mode_and_switches_are_as_expected(vendor: Vendor, shop: Application) -> None:
     shop.put(b'{"EventType":"A"}')
-    found = await _told(shop=_settings(vendor.url))
+    found = await _findings(shop=_settings(vendor.url))
     assert {check: state for check, (state, _) in found.items()} == {
         "vendor mode": "ok",
         "vendor events": "ok",
@@ -57,12 +57,12 @@ async def test_all_is_well_where_mode_and_switches_are_as_expected(vendor: Vendo
     assert "shop: about 1 event waiting" in found["vendor queue"][1]
 
 
-async def test_another_mode_at_the_vendor_has_failed_and_what_to_change_is_said(
+async def test_another_mode_at_the_vendor_has_failed_with_what_to_change(
     vendor: Vendor, shop: Application
 ) -> None:
     shop.manners.mode = "PUSH"
     shop.notification_url = "https://bridge.example/callbacks/shop/t0ken"
-    found = await _told(my_shop=_settings(vendor.url))
+    found = await _findings(my_shop=_settings(vendor.url))
     state, words = found["vendor mode"]
     assert state == "failed"
     assert "at the vendor it is PUSH" in words
@@ -75,7 +75,7 @@ async def test_events_that_are_switched_off_are_named_with_their_switches(
     vendor: Vendor, shop: Application
 ) -> None:
     shop.switches |= {"UploadMediaComplete": "OFF", "PersistenceComplete": "OFF"}
-    state, words = (await _told(shop=_settings(vendor.url)))["vendor events"]
+    state, words = (await _findings(shop=_settings(vendor.url)))["vendor events"]
     assert state == "warning"
     assert "never sent: NewFileUpload, PersistenceComplete |" in words
     assert "UploadMediaCompleteEventSwitch=ON PersistenceCompleteEventSwitch=ON" in words
@@ -84,7 +84,7 @@ async def test_events_that_are_switched_off_are_named_with_their_switches(
 async def test_a_long_queue_is_warned_of(vendor: Vendor, shop: Application) -> None:
     for _ in range(10_001):
         shop.put(b"{}")
-    state, words = (await _told(shop=_settings(vendor.url)))["vendor queue"]
+    state, words = (await _findings(shop=_settings(vendor.url)))["vendor queue"]
     assert (state, "about 10001 events waiting" in words) == ("warning", True)
 
 
@@ -97,10 +97,10 @@ async def test_a_long_queue_is_warned_of(vendor: Vendor, shop: Application) -> N
     ],
 )
 @pytest.mark.usefixtures("shop")
-async def test_a_refusal_is_told_with_the_vendors_code_and_what_to_do(
+async def test_an_api_error_is_reported_with_the_vendors_code_and_the_remedy(
     vendor: Vendor, changes: dict[str, object], code: str, todo: str
 ) -> None:
-    found = await _told(shop=_settings(vendor.url, **changes))
+    found = await _findings(shop=_settings(vendor.url, **changes))
     state, words = found.pop("vendor login")
     assert (state, found) == ("failed", {})
     assert code in words
@@ -113,7 +113,7 @@ async def test_a_vendor_that_nothing_answers_for_is_unreachable_and_others_are_c
 ) -> None:
     shop.put(b"{}")
     away = _settings(f"http://127.0.0.1:{free_port()}")
-    found = await _told(away=away, shop=_settings(vendor.url))
+    found = await _findings(away=away, shop=_settings(vendor.url))
     state, words = found["vendor address"]
     assert (state, words.startswith("away: 127.0.0.1:")) == ("failed", True)
     assert found["vendor mode"][0] == "ok"
@@ -121,21 +121,21 @@ async def test_a_vendor_that_nothing_answers_for_is_unreachable_and_others_are_c
 
 async def test_a_rate_that_was_exceeded_is_no_failure(vendor: Vendor, shop: Application) -> None:
     shop.manners.calls_s = 1
-    found = await _told(shop=_settings(vendor.url))
+    found = await _findings(shop=_settings(vendor.url))
     assert found["vendor mode"][0] == "ok"
     assert found["vendor login"][0] == "warning"
 
 
 async def test_the_v2_interface_is_not_asked_and_what_is_pushed_neither() -> None:
-    assert await _told(shop=AppSettings()) == {}
-    state, words = (await _told(shop=_settings("", mode="pull-legacy")))["vendor"]
+    assert await _findings(shop=AppSettings()) == {}
+    state, words = (await _findings(shop=_settings("", mode="pull-legacy")))["vendor"]
     assert (state, words.startswith("shop: not asked")) == ("ok", True)
 
 
 def test_of_a_code_the_closest_known_beginning_counts() -> None:
-    assert refusal_todo("AuthFailure.SignatureExpire", "A_") == "set this machine's clock"
-    assert "A_SUB_APP_ID" in refusal_todo("InvalidParameterValue.SubAppId", "A_")
-    assert "documentation" in refusal_todo("InternalError", "A_")
+    assert api_error_remedy("AuthFailure.SignatureExpire", "A_") == "set this machine's clock"
+    assert "A_SUB_APP_ID" in api_error_remedy("InvalidParameterValue.SubAppId", "A_")
+    assert "documentation" in api_error_remedy("InternalError", "A_")
 
 
 @pytest.mark.usefixtures("shop")

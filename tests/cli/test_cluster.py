@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.cli.topics import expected_topics
 from bridge.settings.settings import load
-from tests.cli.running import Said, vod_bridge
+from tests.cli.running import CommandResult, vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
@@ -24,7 +24,7 @@ def _settings(kafka: RealKafka, redis: RealRedis, **more: str) -> dict[str, str]
     return {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap, "BRIDGE_REDIS__URL": redis.url, **more}
 
 
-def _apart(prefix: str) -> dict[str, str]:
+def _own_topics(prefix: str) -> dict[str, str]:
     """Topics of one test's own."""
     return {
         "BRIDGE_KAFKA__TOPIC": f"{prefix}.{{type}}",
@@ -41,7 +41,7 @@ async def _findings(settings: dict[str, str]) -> dict[str, tuple[str, str]]:
 
 
 async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, redis: RealRedis) -> None:
-    settings = _settings(kafka, redis, **_apart("made"))
+    settings = _settings(kafka, redis, **_own_topics("made"))
     before = await vod_bridge("topics", settings=settings)
     assert before.code == 1
     assert "made.NewFileUpload" in before.out
@@ -62,7 +62,7 @@ async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, red
 async def test_check_names_missing_topics_and_the_command_that_makes_them(
     kafka: RealKafka, redis: RealRedis
 ) -> None:
-    settings = _settings(kafka, redis, **_apart("checked"))
+    settings = _settings(kafka, redis, **_own_topics("checked"))
     state, words = (await _findings(settings))["kafka topics"]
     assert state == "failed"
     assert "39 of 39 are missing: checked.AigcHunyuan3DTaskComplete" in words
@@ -77,14 +77,14 @@ async def test_check_names_missing_topics_and_the_command_that_makes_them(
 
 
 async def test_check_fails_on_a_compacted_topic(kafka: RealKafka, redis: RealRedis) -> None:
-    settings = _settings(kafka, redis, **_apart("compacted"))
+    settings = _settings(kafka, redis, **_own_topics("compacted"))
     await kafka.create_topics(["compacted.other"], configs={"cleanup.policy": "compact,delete"})
     state, words = (await _findings(settings))["kafka cleanup"]
     assert state == "failed"
     assert "set cleanup.policy=delete" in words
 
 
-async def test_check_tells_a_listener_that_cannot_be_reached(kafka: RealKafka, redis: RealRedis) -> None:
+async def test_check_reports_a_listener_that_cannot_be_reached(kafka: RealKafka, redis: RealRedis) -> None:
     with kafka.open_proxy() as proxy:
         # Bootstrap by an address that answers; the broker then sends clients to one that does not.
         second = type(proxy)(target_port=kafka._behind)  # noqa: SLF001 - the port behind the rig's own proxy
@@ -102,14 +102,14 @@ async def test_check_tells_a_listener_that_cannot_be_reached(kafka: RealKafka, r
     ("address", "words"),
     [("nowhere.invalid:9092", "the name nowhere.invalid is not known here"), ("127.0.0.1:1", "refused")],
 )
-async def test_check_tells_wrong_addresses_apart(redis: RealRedis, address: str, words: str) -> None:
+async def test_check_distinguishes_wrong_addresses(redis: RealRedis, address: str, words: str) -> None:
     settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": address, "BRIDGE_REDIS__URL": redis.url}
     state, said = (await _findings(settings))["kafka address"]
     assert state == "failed"
     assert words in said
 
 
-async def test_check_tells_a_silent_kafka_and_a_silent_redis(kafka: RealKafka, redis: RealRedis) -> None:
+async def test_check_reports_a_silent_kafka_and_a_silent_redis(kafka: RealKafka, redis: RealRedis) -> None:
     with redis.open_proxy() as quiet, kafka.open_proxy() as still:
         quiet.stall()
         still.stall()
@@ -133,7 +133,7 @@ async def test_check_tells_a_silent_kafka_and_a_silent_redis(kafka: RealKafka, r
     ],
 )
 @pytest.mark.services
-async def test_check_tells_what_a_redis_forbids(
+async def test_check_reports_what_a_redis_forbids(
     users: tuple[str, ...], user: str, check: str, words: str
 ) -> None:
     server = RealRedis(users=users)
@@ -169,12 +169,12 @@ async def test_check_fails_on_a_redis_that_forgets_when_it_is_full() -> None:
 async def test_tail_shows_what_is_there_filtered_and_ends_after_so_many(
     kafka: RealKafka, redis: RealRedis
 ) -> None:
-    settings = _settings(kafka, redis, **_apart("tailed"))
+    settings = _settings(kafka, redis, **_own_topics("tailed"))
     await kafka.create_topics(["tailed.NewFileUpload", "tailed.dead"])
     await _write(kafka, "tailed.NewFileUpload", EVENT, HEADERS)
     await _write(kafka, "tailed.dead", b"{", [("reason", b"malformed"), ("app", b"default")])
 
-    async def tail(*words: str) -> Said:
+    async def tail(*words: str) -> CommandResult:
         said = await vod_bridge("tail", "--from-beginning", *words, settings=settings)
         assert said.code == 0, said.err
         return said
@@ -189,7 +189,7 @@ async def test_tail_shows_what_is_there_filtered_and_ends_after_so_many(
     assert record["value"]["file_id"] == "f"
 
 
-async def test_tail_says_in_one_line_why_kafka_cannot_be_reached() -> None:
+async def test_tail_reports_in_one_line_why_kafka_cannot_be_reached() -> None:
     settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
     said = await vod_bridge("tail", settings=settings)
     assert said.code == 1

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from bridge.cli.commands import COMMANDS
-from bridge.cli.offline import applications_in_force, routing_in_force
+from bridge.cli.offline import effective_applications, effective_routing
 from bridge.settings.settings import Settings
 from tests.cli.running import vod_bridge
 from tests.rig.parts import ROOT
@@ -34,7 +34,7 @@ async def _modules(*words: str, settings: dict[str, str] | None = None) -> set[s
     return set(json.loads(said.err.splitlines()[-1]))
 
 
-def _plain(*words: str) -> str:
+def _plain_output(*words: str) -> str:
     said = CliRunner().invoke(app, list(words), env={"COLUMNS": "120", "TERMINAL_WIDTH": "120"})
     assert said.exit_code == 0, said.output
     return re.sub(r"\x1b\[[0-9;]*m", "", said.output)
@@ -58,8 +58,8 @@ async def test_to_explain_a_file_nothing_is_imported_that_connects_or_reads_sett
 
 def test_where_nothing_is_set_the_defaults_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BRIDGE_CONFIG", raising=False)
-    assert routing_in_force(None) == Settings().routing()
-    assert applications_in_force(None) == Settings().applications()
+    assert effective_routing(None) == Settings().routing()
+    assert effective_applications(None) == Settings().applications()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -67,7 +67,9 @@ def test_the_list_has_each_command_with_the_first_line_of_its_own_help(name: str
     listed = COMMANDS[name]
     own = inspect.getdoc(getattr(import_module(listed.module), listed.function)) or ""
     assert own.splitlines()[0] == listed.summary, "in bridge/cli/commands.py"
-    assert " ".join(re.sub("[│|]", " ", _plain("--help")).split()).count(f"{name} {listed.summary}") == 1
+    assert (
+        " ".join(re.sub("[│|]", " ", _plain_output("--help")).split()).count(f"{name} {listed.summary}") == 1
+    )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -80,28 +82,28 @@ def test_no_sentence_of_a_help_breaks_in_the_middle(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", *COMMANDS])
 def test_an_option_that_takes_nothing_shows_no_type_and_none_shows_python(name: str) -> None:
-    shown = _plain(*([name] if name else []), "--help")
+    shown = _plain_output(*([name] if name else []), "--help")
     assert "<bool>" not in shown
     assert "list[" not in shown
     assert " range>" not in shown
 
 
 def test_an_option_that_takes_something_shows_what() -> None:
-    assert re.search(r"--concurrency +<int> \[1<=x<=1000\]", _plain("send", "--help"))
-    assert re.search(r"--app +<str> ", _plain("tail", "--help"))
+    assert re.search(r"--concurrency +<int> \[1<=x<=1000\]", _plain_output("send", "--help"))
+    assert re.search(r"--app +<str> ", _plain_output("tail", "--help"))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_of_a_command_is_what_the_command_itself_shows(name: str) -> None:
-    assert _plain("help", name) == _plain(name, "--help")
+    assert _plain_output("help", name) == _plain_output(name, "--help")
 
 
 def test_help_alone_is_the_help_of_all() -> None:
-    assert _plain("help") == _plain("--help")
+    assert _plain_output("help") == _plain_output("--help")
 
 
 @pytest.mark.parametrize("words", [("help", "replya"), ("replya",)])
-def test_a_slip_in_a_commands_name_is_told_with_the_one_that_was_meant(words: tuple[str, ...]) -> None:
+def test_a_typing_error_in_a_commands_name_is_reported_with_the_nearest_one(words: tuple[str, ...]) -> None:
     said = CliRunner().invoke(app, list(words))
     assert said.exit_code == 2
     assert re.search(r"Did you mean '(help|replay)'", said.output)

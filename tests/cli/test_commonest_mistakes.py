@@ -16,11 +16,11 @@ from tests.rig.parts import free_port
 
 pytestmark = pytest.mark.services
 
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager
-async def _server(talk: Talk) -> AsyncIterator[int]:
+async def _server(talk: ConnectionHandler) -> AsyncIterator[int]:
     """Listen, and talk as told; give the port."""
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     try:
@@ -89,7 +89,7 @@ async def test_a_port_on_which_no_redis_listens() -> None:
         (_silent, "no answer within 5 s"),
     ],
 )
-async def test_a_server_that_is_no_redis(talk: Talk, what: str) -> None:
+async def test_a_server_that_is_no_redis(talk: ConnectionHandler, what: str) -> None:
     async with _server(talk) as port:
         line = await _failed("redis", BRIDGE_REDIS__URL=f"redis://127.0.0.1:{port}")
     assert f"127.0.0.1:{port}: {what}" in line

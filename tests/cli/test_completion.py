@@ -14,7 +14,7 @@ from tests.cli.running import environment
 pytestmark = pytest.mark.services
 
 # What bash does at the tab key, for a line whose last word is the one to complete.
-AT_THE_TAB = """
+COMPLETE_SCRIPT = """
 source "$HOME/.bashrc"
 COMP_WORDS=("$@")
 COMP_CWORD=$(( $# - 1 ))
@@ -50,7 +50,7 @@ def _bash(home: Path, script: str, *words: str) -> str:
 
 
 def _completed(home: Path, *line: str) -> set[str]:
-    return set(_bash(home, AT_THE_TAB, "bash", "vod-bridge", *line).split())
+    return set(_bash(home, COMPLETE_SCRIPT, "bash", "vod-bridge", *line).split())
 
 
 def test_in_bash_it_is_installed_once_and_completes_commands_options_and_words(home: Path) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.cli.dev_ports import PortInUseError, Ports
-from tests.cli.dev_process import ANY_PORTS, dev_process, line_with
+from bridge.cli.dev_ports import PortInUseError, PortAllocator
+from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
 from tests.cli.running import environment, vod_bridge
 
 pytestmark = pytest.mark.services
@@ -26,7 +26,7 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.mark.services
-async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well() -> None:
+async def test_the_demonstration_shows_each_response_and_each_event_and_exits_with_0() -> None:
     elsewhere = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
     said = await vod_bridge("dev", "--once", *ANY_PORTS, settings=elsewhere)
     assert said.code == 0, said.err
@@ -40,19 +40,19 @@ async def test_the_demonstration_shows_each_answer_and_each_event_and_ends_well(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.services
-async def test_it_shows_what_arrives_until_it_is_told_to_end_and_leaves_nothing(
+async def test_it_shows_what_arrives_until_a_signal_and_leaves_nothing(
     number: signal.Signals,
 ) -> None:
     async with dev_process() as dev:
         async with aiohttp.ClientSession() as session, session.post(dev.url, data=UPLOADED) as answer:
             assert (await answer.json())["outcome"] == "published"
-        assert "file 17" in await line_with(dev.out, "NewFileUpload")
+        assert "file 17" in await read_line_with(dev.out, "NewFileUpload")
         children = await _children(dev.process.pid)
         dev.process.send_signal(number)
         rest = (await dev.out.read()).decode()
         assert await dev.process.wait() == 0
     assert children
-    assert not any(_lives(child) for child in children)
+    assert not any(_is_alive(child) for child in children)
     assert "Traceback" not in rest
     assert rest.endswith("stopped; nothing of it is left\n")
 
@@ -75,7 +75,7 @@ async def test_what_it_prints_lets_every_command_of_another_terminal_find_it() -
         assert (checked.code, "0 failed" in checked.out) == (0, True), checked.out
         replayed = await vod_bridge("replay", "--dead-letters", settings=settings)
         assert (replayed.code, "1 would be rejected" in replayed.out) == (0, True), replayed.err
-        sent = await vod_bridge("send", "-", "--url", dev.url, settings=settings, typed=UPLOADED.encode())
+        sent = await vod_bridge("send", "-", "--url", dev.url, settings=settings, stdin=UPLOADED.encode())
         assert (sent.code, "1 published" in sent.out) == (0, True), sent.err
 
 
@@ -89,7 +89,7 @@ async def test_the_consumer_of_the_readme_reads_from_it(tmp_path: Path) -> None:
         program = tmp_path / "consumer.py"
         program.write_text(snippet.replace("localhost:9092", address))
         assert address in program.read_text()
-        sent = await vod_bridge("send", "-", "--url", dev.url, typed=finished)
+        sent = await vod_bridge("send", "-", "--url", dev.url, stdin=finished)
         assert sent.code == 0, sent.err
         consumer = await asyncio.create_subprocess_exec(
             sys.executable, "-u", str(program), stdout=asyncio.subprocess.PIPE, env=environment()
@@ -107,7 +107,7 @@ async def test_an_application_has_its_own_url_token_and_signature() -> None:
     async with dev_process("--app", "my-shop", "--token", "long-word", "--sign-key", key) as dev:
         assert dev.url.endswith("/callbacks/my-shop/long-word")
         assert dev.exports["BRIDGE_APPS__MY_SHOP__SIGN_KEY"] == key
-        unsigned = await vod_bridge("send", "-", "--url", dev.url, typed=UPLOADED.encode())
+        unsigned = await vod_bridge("send", "-", "--url", dev.url, stdin=UPLOADED.encode())
         assert "401 unauthorized" in unsigned.err
         (post,) = (line for line in dev.commands if "send" in line)
         shell = await asyncio.create_subprocess_shell(
@@ -121,7 +121,7 @@ async def test_an_application_has_its_own_url_token_and_signature() -> None:
         assert (there.code, len(there.out.splitlines()), there.err) == (0, 4, "")
 
 
-async def test_what_is_wrong_with_an_application_is_said_by_the_options_name() -> None:
+async def test_what_is_wrong_with_an_application_is_reported_by_the_options_name() -> None:
     said = await vod_bridge("dev", "--app", "my-shop", "--token", "not a path")
     assert (said.code, said.out) == (2, "")
     assert said.err.startswith("error: --token = ****: must be 1 to 128 letters")
@@ -130,7 +130,7 @@ async def test_what_is_wrong_with_an_application_is_said_by_the_options_name() -
 
 
 @pytest.mark.parametrize("option", ["--port", "--kafka-port"])
-async def test_a_busy_port_that_was_asked_for_is_said_in_one_line_that_names_the_option(option: str) -> None:
+async def test_a_requested_port_in_use_is_reported_in_one_line_that_names_the_option(option: str) -> None:
     with _listener() as port:
         said = await vod_bridge("dev", "--once", *ANY_PORTS, option, str(port))
     assert (said.code, said.out) == (1, "")
@@ -139,16 +139,16 @@ async def test_a_busy_port_that_was_asked_for_is_said_in_one_line_that_names_the
     assert said.err.count("\n") == 1
 
 
-def test_a_usual_port_in_use_is_replaced_by_the_one_10000_higher_and_that_is_said() -> None:
+def test_a_default_port_in_use_is_replaced_by_the_one_10000_higher_with_a_notice() -> None:
     usual = _two_free_ports()
     with _listener(usual):
-        ports = Ports()
-        assert ports.take("Kafka", "--kafka-port", None, usual) == usual + 10_000
-        assert ports.moved == [f"port {usual} is in use: Kafka takes port {usual + 10_000} instead"]
-        assert ports.take("Redis", "--redis-port", 0, usual) == 0
-    assert ports.take("Redis", "--redis-port", None, usual) == usual
+        ports = PortAllocator()
+        assert ports.zz_allocate("Kafka", "--kafka-port", None, usual) == usual + 10_000
+        assert ports.zz_notices == [f"port {usual} is in use: Kafka takes port {usual + 10_000} instead"]
+        assert ports.zz_allocate("Redis", "--redis-port", 0, usual) == 0
+    assert ports.zz_allocate("Redis", "--redis-port", None, usual) == usual
     with pytest.raises(PortInUseError, match="--port 0"):
-        ports.take("the bridge", "--port", usual, 8080)  # given to another part already
+        ports.zz_allocate("the bridge", "--port", usual, 8080)  # given to another part already
 
 
 def test_a_port_on_which_only_ipv6_is_listened_is_in_use_too() -> None:
@@ -160,7 +160,7 @@ def test_a_port_on_which_only_ipv6_is_listened_is_in_use_too() -> None:
         except OSError:
             pytest.skip("no IPv6 on loopback here")
         other.listen()
-        assert Ports().take("Kafka", "--kafka-port", None, usual) == usual + 10_000
+        assert PortAllocator().zz_allocate("Kafka", "--kafka-port", None, usual) == usual + 10_000
 
 
 @contextmanager
@@ -176,8 +176,8 @@ def _two_free_ports() -> int:
     return next(
         port
         for port in range(20_100, 22_000)
-        if Ports().take("", "", None, port) == port
-        and Ports().take("", "", None, port + 10_000) == port + 10_000
+        if PortAllocator().zz_allocate("", "", None, port) == port
+        and PortAllocator().zz_allocate("", "", None, port + 10_000) == port + 10_000
     )
 
 
@@ -187,7 +187,7 @@ async def _children(pid: int) -> list[int]:
     return [int(line) for line in said.split()]
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bridge.cli.kafka import read_cluster
-from bridge.cli.offsets import first_since
+from bridge.cli.kafka import describe_cluster
+from bridge.cli.offsets import find_start_offsets
 from bridge.embedded import MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from tests.rig.kafka_jars import java_command
 from tests.rig.parts import free_port
@@ -27,7 +27,9 @@ def _is_listening(url: str) -> bool:
 
 def test_the_broker_has_the_topics_it_was_asked_for() -> None:
     with embedded_kafka(["vod.A", "vod.B"]) as address:
-        cluster = asyncio.run(read_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"}))
+        cluster = asyncio.run(
+            describe_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"})
+        )
     assert {name: topic.partitions for name, topic in cluster.topics.items()} == {"vod.A": 4, "vod.B": 4}
 
 
@@ -35,7 +37,7 @@ async def test_the_broker_is_on_the_port_asked_for_and_calls_itself_by_it() -> N
     port = free_port()
     with embedded_kafka(["vod.A"], port) as address:
         assert address == f"127.0.0.1:{port}"
-        cluster = await read_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"})
+        cluster = await describe_cluster({"bootstrap_servers": address, "security_protocol": "PLAINTEXT"})
         assert list(cluster.brokers.values()) == [("127.0.0.1", port)]
         async with AIOKafkaProducer(bootstrap_servers=address) as producer:
             await asyncio.wait_for(producer.send_and_wait("vod.A", b"kept", partition=2), 60)
@@ -100,16 +102,19 @@ async def test_where_the_broker_finds_no_record_by_time_the_topics_beginning_is_
         async with AIOKafkaConsumer(bootstrap_servers=address) as consumer:
             consumer.assign(topic_partitions)
             ends = await consumer.end_offsets(topic_partitions)
-            nothing = await first_since(consumer, topic_partitions, ends, since_ms=1)
+            nothing = await find_start_offsets(consumer, topic_partitions, ends, since_ms=1)
             async with AIOKafkaProducer(bootstrap_servers=address) as producer:
                 await asyncio.wait_for(producer.send_and_wait("vod.A", b"x", partition=2), 60)
             ends = await consumer.end_offsets(topic_partitions)
-            beginning = await first_since(consumer, topic_partitions, ends, since_ms=0)
-            by_time = await first_since(consumer, topic_partitions, ends, since_ms=1)
+            beginning = await find_start_offsets(consumer, topic_partitions, ends, since_ms=0)
+            by_time = await find_start_offsets(consumer, topic_partitions, ends, since_ms=1)
     zeros = dict.fromkeys(topic_partitions, 0)
-    assert (nothing.begins, nothing.by_time) == (zeros, True)  # nothing there: nothing to find
-    assert (beginning.begins, beginning.by_time) == (zeros, True)
-    assert (by_time.begins, by_time.by_time) == (zeros, False)
+    assert (nothing.zz_start_offsets, nothing.zz_is_by_time) == (
+        zeros,
+        True,
+    )  # nothing there: nothing to find
+    assert (beginning.zz_start_offsets, beginning.zz_is_by_time) == (zeros, True)
+    assert (by_time.zz_start_offsets, by_time.zz_is_by_time) == (zeros, False)
 
 
 def test_the_redis_is_on_the_port_asked_for() -> None:

@@ -12,13 +12,13 @@ from tests.cli.running import vod_bridge
 from tests.journey.notifications import expected, published_payloads
 
 
-def _said(*words: str, code: int = 0) -> str:
+def _output(*words: str, code: int = 0) -> str:
     said = CliRunner().invoke(app, ["explain", *words])
     assert said.exit_code == code, said.output
     return said.output
 
 
-def _told(body: bytes, *words: str, tmp_path: Path) -> dict[str, Any]:
+def _explanation(body: bytes, *words: str, tmp_path: Path) -> dict[str, Any]:
     file = tmp_path / "one.json"
     file.write_bytes(body)
     said = CliRunner().invoke(app, ["explain", str(file), "--json", *words])
@@ -65,7 +65,7 @@ def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
             }
         )
     )
-    said = _said(str(file), "--partitions", "4")
+    said = _output(str(file), "--partitions", "4")
     for words in (
         "format      3.0",
         "id          TranscodeComplete:t",
@@ -98,11 +98,11 @@ def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_of_a_rejected_one_it_says_what_would_help(
+def test_a_rejected_one_is_shown_with_its_remedy(
     body: bytes, reason: str, helps: str, tmp_path: Path
 ) -> None:
     (tmp_path / "one.json").write_bytes(body)
-    said = _said(str(tmp_path), code=1)
+    said = _output(str(tmp_path), code=1)
     assert f"reason      {reason}" in said
     assert helps in said
 
@@ -110,9 +110,9 @@ def test_of_a_rejected_one_it_says_what_would_help(
 def test_every_one_of_many_is_explained(tmp_path: Path) -> None:
     many = tmp_path / "many.jsonl"
     many.write_text('{"EventType":"X","Y":{"TaskId":"1"}}\n{"EventType":"X","Y":{"TaskId":"2"}}\n')
-    lines = _said(str(many), "--json").splitlines()
+    lines = _output(str(many), "--json").splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["X:1", "X:2"]
-    assert _said(str(many)).count("goes to the topic for others") == 2
+    assert _output(str(many)).count("goes to the topic for others") == 2
 
 
 def test_topics_and_numbers_are_those_of_the_settings(
@@ -121,7 +121,7 @@ def test_topics_and_numbers_are_those_of_the_settings(
     monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "a.{app}.{type}")
     monkeypatch.setenv("BRIDGE_APPS__SHOP__SUB_APP_ID", "15")
     body = b'{"EventType":"NewFileUpload","FileUploadEvent":{}}'
-    told = _told(body, "--app", "shop", tmp_path=tmp_path)
+    told = _explanation(body, "--app", "shop", tmp_path=tmp_path)
     assert (told["topic"], told["key"], told["event"]["sub_app_id"]) == ("a.shop.NewFileUpload", "shop", 15)
     assert told["key_why"] == "the application: no id in it"
 
@@ -134,17 +134,17 @@ def test_topics_and_numbers_are_those_of_the_settings(
     ],
 )
 def test_what_does_not_fit_is_named(body: bytes, expected_misfit: str, tmp_path: Path) -> None:
-    told = _told(body, tmp_path=tmp_path)
+    told = _explanation(body, tmp_path=tmp_path)
     assert told["conformance"] == "nonconforming"
     assert expected_misfit in told["misfit"]
 
 
-def test_where_there_is_nothing_it_is_used_wrongly(tmp_path: Path) -> None:
-    assert "no such file" in _said("/no/such/file", code=2)
+def test_where_there_is_nothing_it_exits_with_2(tmp_path: Path) -> None:
+    assert "no such file" in _output("/no/such/file", code=2)
     (tmp_path / "empty.json").write_text("\n")
-    assert "nothing in it" in _said(str(tmp_path), code=2)
+    assert "nothing in it" in _output(str(tmp_path), code=2)
 
 
 async def test_a_dead_letters_bytes_may_be_piped_in() -> None:
-    said = await vod_bridge("explain", "-", typed=b'{"EventType":"X","Y":{"TaskId":"1"}}')
+    said = await vod_bridge("explain", "-", stdin=b'{"EventType":"X","Y":{"TaskId":"1"}}')
     assert (said.code, "id          X:1" in said.out, said.err) == (0, True, "")

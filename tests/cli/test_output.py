@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.commands import COMMANDS
-from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
+from tests.cli.running import TIMEOUT_S, CommandResult, environment, vod_bridge
 
 pytestmark = pytest.mark.services
 
 CHINESE = '{"EventType":"PullComplete","PullCompleteEvent":{"TaskId":"动物-😀-é","Status":"FINISH"}}'
-NOTHING_THERE = {
+NOTHING_REACHABLE = {
     "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
     "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",
     "BRIDGE_HTTP__HOST": "192.0.2.7",  # so that `serve` ends by itself
@@ -21,9 +21,9 @@ NOTHING_THERE = {
 }
 ASCII = {"PYTHONIOENCODING": "ascii"}
 OLD_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-PYTHONS_OWN_LOCALE = {"LC_ALL": "C", "LANG": "C"}  # which takes it for UTF-8
+PYTHON_UTF8_LOCALE = {"LC_ALL": "C", "LANG": "C"}  # which takes it for UTF-8
 # Words with which each command says something, of texts that no ASCII can show wherever it shows such.
-RUN = {
+COMMAND_ARGS = {
     "serve": (),
     "dev": ("--port", "99999"),
     "check": (),
@@ -39,14 +39,14 @@ RUN = {
 }
 
 
-def _words(name: str, folder: Path) -> list[str]:
+def _command_line(name: str, folder: Path) -> list[str]:
     (folder / "文").mkdir(exist_ok=True)
     file = folder / "一.json"
     file.write_text(CHINESE, encoding="utf-8")
-    return [name, *(word.format(file=file, folder=folder) for word in RUN[name])]
+    return [name, *(word.format(file=file, folder=folder) for word in COMMAND_ARGS[name])]
 
 
-async def _piped(words: list[str], then: str, settings: dict[str, str] | None = None) -> Said:
+async def _piped(words: list[str], then: str, settings: dict[str, str] | None = None) -> CommandResult:
     """Run it in a shell; ``then`` is what stands behind it. The code is the command's own."""
     script = f'"$@" {then}; exit "${{PIPESTATUS[0]}}"'
     process = await asyncio.create_subprocess_exec(
@@ -56,11 +56,11 @@ async def _piped(words: list[str], then: str, settings: dict[str, str] | None = 
         stderr=asyncio.subprocess.PIPE,
         env=environment(settings),
     )
-    out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
-    return Said(process.returncode or 0, out.decode(), err.decode())
+    out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
-def _is_no_traceback(said: Said) -> None:
+def _assert_no_traceback(said: CommandResult) -> None:
     assert "Traceback" not in said.out + said.err
     assert "Exception ignored" not in said.err
     assert "Error:" not in said.err
@@ -68,21 +68,23 @@ def _is_no_traceback(said: Said) -> None:
 
 @pytest.mark.parametrize(
     ("name", "encoding"),
-    [*((name, ASCII) for name in COMMANDS), ("explain", OLD_LOCALE), ("explain", PYTHONS_OWN_LOCALE)],
+    [*((name, ASCII) for name in COMMANDS), ("explain", OLD_LOCALE), ("explain", PYTHON_UTF8_LOCALE)],
     ids=lambda one: one if isinstance(one, str) else "-".join(one),
 )
 async def test_what_an_encoding_cannot_show_is_escaped(
     name: str, encoding: dict[str, str], tmp_path: Path
 ) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
-    said = await vod_bridge(*_words(name, tmp_path), settings={**NOTHING_THERE, **spool, **encoding})
-    _is_no_traceback(said)
+    said = await vod_bridge(
+        *_command_line(name, tmp_path), settings={**NOTHING_REACHABLE, **spool, **encoding}
+    )
+    _assert_no_traceback(said)
     assert said.code in (0, 1, 2)
     assert said.out + said.err
 
 
-async def test_escaped_text_says_which_signs_it_had(tmp_path: Path) -> None:
-    words = _words("explain", tmp_path)
+async def test_escaped_text_shows_which_characters_it_had(tmp_path: Path) -> None:
+    words = _command_line("explain", tmp_path)
     said = await vod_bridge(*words, settings={"PYTHONIOENCODING": "ascii"})
     assert said.code == 0
     assert "\\u52a8\\u7269-\\U0001f600-\\xe9  TaskId: whose event it is" in said.out
@@ -91,7 +93,9 @@ async def test_escaped_text_says_which_signs_it_had(tmp_path: Path) -> None:
 
 
 async def test_json_stays_json_in_any_encoding(tmp_path: Path) -> None:
-    said = await vod_bridge(*_words("explain", tmp_path), "--json", settings={"PYTHONIOENCODING": "ascii"})
+    said = await vod_bridge(
+        *_command_line("explain", tmp_path), "--json", settings={"PYTHONIOENCODING": "ascii"}
+    )
     assert json.loads(said.out)["event"]["task_id"] == "动物-😀-é"
 
 
@@ -103,10 +107,10 @@ async def test_boxes_are_drawn_with_what_the_encoding_has() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_where_nobody_reads_the_output_it_ends_without_a_word(name: str, tmp_path: Path) -> None:
+async def test_where_nobody_reads_the_output_it_ends_without_a_message(name: str, tmp_path: Path) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
-    said = await _piped(_words(name, tmp_path), "| true", NOTHING_THERE | spool)
-    _is_no_traceback(said)
+    said = await _piped(_command_line(name, tmp_path), "| true", NOTHING_REACHABLE | spool)
+    _assert_no_traceback(said)
     assert said.code in (0, 1, 2)
 
 
@@ -123,14 +127,14 @@ async def test_a_reader_that_has_seen_enough_gets_its_line_and_ends_the_command(
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("name", ["explain", "schemas", "help", "check"])
 async def test_a_stream_that_was_closed_before_takes_anything(name: str, closed: str, tmp_path: Path) -> None:
-    said = await _piped(_words(name, tmp_path), closed, NOTHING_THERE)
-    _is_no_traceback(said)
+    said = await _piped(_command_line(name, tmp_path), closed, NOTHING_REACHABLE)
+    _assert_no_traceback(said)
     assert said.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 async def test_a_full_disk_is_one_line(more: tuple[str, ...], tmp_path: Path) -> None:
-    said = await _piped([*_words("explain", tmp_path), *more], ">/dev/full")
+    said = await _piped([*_command_line("explain", tmp_path), *more], ">/dev/full")
     assert (said.code, said.out) == (1, "")
     assert said.err == (
         "error: the output cannot be written (No space left on device): make room where it goes\n"

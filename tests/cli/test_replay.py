@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.cli.moments import moment
+from bridge.cli.moments import parse_time
 
 NOW = 1_700_000_000_000
 
@@ -37,7 +37,7 @@ NOW = 1_700_000_000_000
         ("--dead-letters --reason bad-luck", "Invalid value"),
     ],
 )
-def test_what_cannot_be_meant_is_said(words: str, expected: str) -> None:
+def test_options_that_exclude_one_another_are_reported(words: str, expected: str) -> None:
     said = CliRunner().invoke(app, ["replay", *words.split()])
     assert (said.exit_code, expected in said.output) == (2, True), said.output
 
@@ -62,9 +62,9 @@ def test_an_empty_folder_is_used_wrongly(tmp_path: Path) -> None:
         ("yesterday", None),
     ],
 )
-def test_a_moment_is_so_long_ago_or_a_time_with_its_date(typed: str, expected: int | None) -> None:
+def test_a_time_is_so_long_ago_or_a_time_with_its_date(typed: str, expected: int | None) -> None:
     if expected is None:
         with pytest.raises(typer.Exit):
-            moment("--since", typed, NOW)
+            parse_time("--since", typed, NOW)
     else:
-        assert moment("--since", typed, NOW) == expected
+        assert parse_time("--since", typed, NOW) == expected

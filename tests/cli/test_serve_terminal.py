@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import WITHIN_S, environment
+from tests.cli.running import TIMEOUT_S, environment
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.services
@@ -26,7 +26,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("deliveries", "told_of_them"), [("problems", True), ("all", False)])
-async def test_a_terminal_is_told_how_it_ends_and_how_to_see_deliveries(
+async def test_a_terminal_shows_how_to_stop_it_and_how_to_see_deliveries(
     deliveries: str, *, told_of_them: bool, tmp_path: Path
 ) -> None:
     own = {"BRIDGE_SPOOL__PATH": str(tmp_path), "BRIDGE_LOG__DELIVERIES": deliveries}
@@ -48,12 +48,12 @@ async def test_a_terminal_is_told_how_it_ends_and_how_to_see_deliveries(
         return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode(errors="replace"))
 
     try:
-        await eventually(lambda: "listening" in shown(), "it listens", within_s=WITHIN_S)
+        await eventually(lambda: "listening" in shown(), "it listens", within_s=TIMEOUT_S)
         process.send_signal(signal.SIGINT)
-        await eventually(lambda: "stopping" in shown(), "it stops", within_s=WITHIN_S)
+        await eventually(lambda: "stopping" in shown(), "it stops", within_s=TIMEOUT_S)
         assert "a second signal ends it at once" in shown()
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), WITHIN_S) == 0
+        assert await asyncio.wait_for(process.wait(), TIMEOUT_S) == 0
     finally:
         if process.returncode is None:
             process.kill()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.sources import documents, files_of, notifications_of, split
+from bridge.cli.sources import split_documents, list_files, read_notifications, split_pull_response
 
 
 def _read(text: bytes) -> list[bytes]:
-    return list(documents(io.BytesIO(text)))
+    return list(split_documents(io.BytesIO(text)))
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_a_pull_answers_notifications_keep_their_bytes() -> None:
     first = b'{ "EventHandle": "h", "EventType":"X", "Big": 5285485487985271490123, "f": 1.50 }'
     second = b'{"EventType": "Y", "s": "\\u00e9"}'
     answer = b'{"Response": {"EventSet": [' + first + b", " + second + b'], "RequestId": "r"}}'
-    assert split(answer) == [first, second]
+    assert split_pull_response(answer) == [first, second]
 
 
 def test_a_legacy_pull_answers_notifications_keep_their_bytes() -> None:
     content = b'{ "version": "4.0", "eventType": "DeleteFile", "data": {"fileId": 1.0} }'
     answer = b'{"code": 0, "eventList": [{"msgHandle": "m", "eventContent": ' + content + b"}]}"
-    assert split(answer) == [content]
+    assert split_pull_response(answer) == [content]
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,13 @@ def test_a_legacy_pull_answers_notifications_keep_their_bytes() -> None:
     ],
 )
 def test_what_is_no_pull_answer_is_posted_as_it_stands(document: bytes, expected: list[bytes]) -> None:
-    assert split(document) == expected
+    assert split_pull_response(document) == expected
 
 
 def test_folders_are_walked_by_name_for_files_of_json(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     for name in ("c.json", "b/a.jsonl", "a.ndjson", "notes.txt"):
         (tmp_path / name).write_text('{"EventType":"X"}')
-    assert [file.name for file in files_of([tmp_path])] == ["a.ndjson", "a.jsonl", "c.json"]
-    origins = [found.origin for found in notifications_of([tmp_path / "c.json", tmp_path / "notes.txt"])]
+    assert [file.name for file in list_files([tmp_path])] == ["a.ndjson", "a.jsonl", "c.json"]
+    origins = [found.origin for found in read_notifications([tmp_path / "c.json", tmp_path / "notes.txt"])]
     assert origins == [f"{tmp_path}/c.json#1", f"{tmp_path}/notes.txt#1"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Said, vod_bridge
+from tests.cli.running import CommandResult, vod_bridge
 
 pytestmark = pytest.mark.services
 
@@ -16,7 +16,7 @@ _PRIVILEGED = 80
 _FIRST_FREE = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 
 
-async def _serve(spool: Path, settings: Mapping[str, str]) -> Said:
+async def _serve(spool: Path, settings: Mapping[str, str]) -> CommandResult:
     own = {
         "BRIDGE_HTTP__PORT": "0",
         "BRIDGE_ADMIN__PORT": "0",
@@ -27,11 +27,11 @@ async def _serve(spool: Path, settings: Mapping[str, str]) -> Said:
     return await vod_bridge("serve", settings={**own, **settings})
 
 
-def _names(folder: Path) -> list[str]:
+def _file_names(folder: Path) -> list[str]:
     return [file.name for file in folder.iterdir()]
 
 
-def _is_one_clear_line(said: Said) -> None:
+def _assert_one_line_error(said: CommandResult) -> None:
     assert said.code == 1
     assert said.err.count("\n") == 1
     assert "Unclosed" not in said.out + said.err
@@ -46,7 +46,7 @@ async def test_a_port_in_use_is_named_with_its_setting(section: str, tmp_path: P
         port = other.getsockname()[1]
         taken = {f"BRIDGE_{section}__HOST": "127.0.0.1", f"BRIDGE_{section}__PORT": str(port)}
         said = await _serve(tmp_path, taken)
-    _is_one_clear_line(said)
+    _assert_one_line_error(said)
     assert said.err == (
         f"error: cannot listen on 127.0.0.1:{port}: address already in use:"
         f" end what listens there, or set BRIDGE_{section}__PORT to a free port\n"
@@ -61,7 +61,7 @@ async def test_an_address_of_another_machine_is_named_with_its_setting(
     section: str, host: str, why: str, tmp_path: Path
 ) -> None:
     said = await _serve(tmp_path, {f"BRIDGE_{section}__HOST": host})
-    _is_one_clear_line(said)
+    _assert_one_line_error(said)
     assert why in said.err
     assert f"set BRIDGE_{section}__HOST to an address of this machine" in said.err
 
@@ -70,18 +70,18 @@ async def test_an_address_of_another_machine_is_named_with_its_setting(
     os.geteuid() == 0 or int(_FIRST_FREE.read_text()) <= _PRIVILEGED,
     reason="any port may be listened on here",
 )
-async def test_a_privileged_port_is_told_with_what_to_do(tmp_path: Path) -> None:
+async def test_a_privileged_port_is_reported_with_its_remedy(tmp_path: Path) -> None:
     said = await _serve(tmp_path, {"BRIDGE_HTTP__PORT": str(_PRIVILEGED)})
-    _is_one_clear_line(said)
+    _assert_one_line_error(said)
     assert "set BRIDGE_HTTP__PORT to 1024 or above" in said.err
 
 
-async def test_a_spool_that_another_process_has_is_told_and_left_alone(tmp_path: Path) -> None:
+async def test_a_spool_that_another_process_has_is_reported_and_unchanged(tmp_path: Path) -> None:
     with (tmp_path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         said = await _serve(tmp_path, {})
-        assert _names(tmp_path) == ["lock"]
-    _is_one_clear_line(said)
+        assert _file_names(tmp_path) == ["lock"]
+    _assert_one_line_error(said)
     assert "give each bridge a folder of its own (BRIDGE_SPOOL__PATH)" in said.err
 
 
@@ -102,7 +102,7 @@ async def test_a_config_file_that_is_not_there_names_the_option(tmp_path: Path) 
     assert f"--config = '{tmp_path}/no.toml': cannot be read: No such file or directory" in said.err
 
 
-async def test_what_is_wrong_in_the_config_file_is_told_by_its_key(tmp_path: Path) -> None:
+async def test_what_is_wrong_in_the_config_file_is_reported_by_its_key(tmp_path: Path) -> None:
     file = tmp_path / "bridge.toml"
     file.write_text('[kafka]\nbootstrap_server = "kafka:9092"\n')
     said = await vod_bridge("serve", "--config", str(file))

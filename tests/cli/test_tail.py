@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.cli.dev_process import dev_process
-from tests.cli.replays import LONG_AGO, Replays
-from tests.cli.running import WITHIN_S, Said, environment, vod_bridge
+from tests.cli.replays import LONG_AGO, ReplayHarness
+from tests.cli.running import TIMEOUT_S, CommandResult, environment, vod_bridge
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
@@ -30,20 +30,20 @@ FAILED = (
 
 
 @pytest.fixture
-async def at(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> Replays:
-    place = Place(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(place.topics)
-    return Replays(place)
+async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
+    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
+    await kafka.create_topics(environment.topics)
+    return ReplayHarness(environment)
 
 
-async def _tail(at: Replays, *words: str) -> Said:
+async def _tail(at: ReplayHarness, *words: str) -> CommandResult:
     said = await vod_bridge("tail", *words, settings=at.settings)
     assert (said.code, said.err) == (0, "")
     return said
 
 
 @asynccontextmanager
-async def _tailing(at: Replays, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _tailing(at: ReplayHarness, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", "tail", *words),
         env=environment(at.settings),
@@ -59,9 +59,9 @@ async def _tailing(at: Replays, *words: str) -> AsyncIterator[asyncio.subprocess
         await process.wait()
 
 
-async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(at: Replays) -> None:
+async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(at: ReplayHarness) -> None:
     await at.publish(UPLOADED, FAILED)
-    await at.bury(b"{", reason="malformed")
+    await at.zz_write_dead_letters(b"{", reason="malformed")
     between = datetime.now(UTC).isoformat()
     task = new_task()
     await at.publish(edited(task))
@@ -86,10 +86,10 @@ async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(a
     assert too_late.out == ""
 
 
-async def test_events_are_chosen_by_file_task_and_id(at: Replays) -> None:
+async def test_events_are_chosen_by_file_task_and_id(at: ReplayHarness) -> None:
     task = new_task()
     await at.publish(UPLOADED, FAILED, edited(task))
-    await at.bury(b'{"file_id":"up"', reason="malformed")
+    await at.zz_write_dead_letters(b'{"file_id":"up"', reason="malformed")
     for words, type_ in (
         (("--file", "up"), "NewFileUpload"),
         (("--file", "other", "--task", task), ""),
@@ -101,10 +101,10 @@ async def test_events_are_chosen_by_file_task_and_id(at: Replays) -> None:
         assert [line.split()[2] for line in said.out.splitlines()] == [type_] * bool(type_)
 
 
-async def test_ids_ends_a_line_with_id_and_position(at: Replays) -> None:
+async def test_ids_ends_a_line_with_id_and_position(at: ReplayHarness) -> None:
     task = new_task()
     await at.publish(edited(task))
-    await at.bury(b"{", reason="malformed")
+    await at.zz_write_dead_letters(b"{", reason="malformed")
     said = await _tail(at, "--no-follow", "--ids", "--json")
     places = {
         record["topic"]: "{topic}/{partition}/{offset}".format(**record)
@@ -113,18 +113,18 @@ async def test_ids_ends_a_line_with_id_and_position(at: Replays) -> None:
     said = await _tail(at, "--no-follow", "--ids")
     ends = [re.sub(r"^.*?  (?=(id \S+ )?at \S+$)", "", line) for line in said.out.splitlines()]
     assert set(ends) == {
-        f"id {edited_id(task)} at {places[at.place.events]}",
-        f"at {places[at.place.dead_letters]}",
+        f"id {edited_id(task)} at {places[at.zz_environment.events]}",
+        f"at {places[at.zz_environment.dead_letters]}",
     }
 
 
-async def test_types_unknown_to_the_catalogue_are_shown_by_other_alone(at: Replays) -> None:
+async def test_types_unknown_to_the_catalogue_are_shown_by_other_alone(at: ReplayHarness) -> None:
     await at.publish(UPLOADED, b'{"EventType":"BrandNewComplete","BrandNewCompleteEvent":{"FileId":"n"}}')
     said = await _tail(at, "--no-follow", "--type", "other")
     assert [line.split()[2] for line in said.out.splitlines()] == ["BrandNewComplete"]
 
 
-async def test_a_type_that_does_not_exist_is_refused_with_the_nearest_one(at: Replays) -> None:
+async def test_a_type_that_does_not_exist_is_refused_with_the_nearest_one(at: ReplayHarness) -> None:
     said = await vod_bridge("tail", "--no-follow", "--type", "ClipComplet", settings=at.settings)
     assert (said.code, said.out) == (2, "")
     assert "--type ClipComplet: there is no such type; did you mean ClipComplete? " in said.err
@@ -132,15 +132,15 @@ async def test_a_type_that_does_not_exist_is_refused_with_the_nearest_one(at: Re
     assert (said.code, "--type Zzz: there is no such type. `vod-bridge schemas`" in said.err) == (2, True)
 
 
-async def test_a_type_of_a_newer_release_is_read_from_its_topic(at: Replays) -> None:
-    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.place.name}.newer.{{type}}"}
-    await at.place.kafka.create_topics([f"{at.place.name}.newer.OfTomorrow"])
+async def test_a_type_of_a_newer_release_is_read_from_its_topic(at: ReplayHarness) -> None:
+    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.zz_environment.name}.newer.{{type}}"}
+    await at.zz_environment.kafka.create_topics([f"{at.zz_environment.name}.newer.OfTomorrow"])
     said = await vod_bridge("tail", "--no-follow", "--type", "OfTomorrow", settings=settings)
     assert (said.code, said.out, said.err) == (0, "", "")
 
 
 async def test_an_application_that_is_not_configured_is_refused_or_where_none_is_doubted(
-    at: Replays,
+    at: ReplayHarness,
 ) -> None:
     await at.publish(UPLOADED)
     shops = at.settings | {"BRIDGE_APPS__MY_SHOP__TOKEN": "t"}
@@ -162,7 +162,7 @@ async def test_on_a_broker_that_finds_nothing_by_time_since_reads_all_and_leaves
         there = await vod_bridge("tail", "--from-beginning", "--max", "3", "--json", settings=dev.exports)
         assert "reason" in json.loads(there.out.splitlines()[2])["headers"]
         between = datetime.now(UTC).isoformat()
-        await vod_bridge("send", "-", "--url", dev.url, typed=UPLOADED)
+        await vod_bridge("send", "-", "--url", dev.url, stdin=UPLOADED)
         said = await vod_bridge("tail", "--since", "1h", "--max", "4", *words, settings=dev.exports)
         assert (said.code, len(said.out.splitlines())) == (0, 4)
         assert "cannot find records by time" in said.err
@@ -170,25 +170,27 @@ async def test_on_a_broker_that_finds_nothing_by_time_since_reads_all_and_leaves
         assert "NewFileUpload" in said.out
 
 
-async def test_it_follows_until_it_is_interrupted(at: Replays) -> None:
+async def test_it_follows_until_it_is_interrupted(at: ReplayHarness) -> None:
     await at.publish(UPLOADED)
     async with _tailing(at, "--since", "1h") as process:
         assert process.stdout is not None
-        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
+        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)
         await at.publish(FAILED)
-        line = await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
+        line = await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)
         assert b"70000 no space" in line
         assert b"\x1b" not in line
         process.send_signal(signal.SIGINT)
-        out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
+        out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
     assert (process.returncode, out, err) == (0, b"", b"")
 
 
-async def test_where_nobody_reads_any_more_it_ends_well_without_waiting_for_an_event(at: Replays) -> None:
+async def test_where_nobody_reads_any_more_it_ends_well_without_waiting_for_an_event(
+    at: ReplayHarness,
+) -> None:
     await at.publish(UPLOADED)
     async with _tailing(at, "--from-beginning") as process:
         assert process.stdout is not None
-        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
+        assert b"NewFileUpload" in await asyncio.wait_for(process.stdout.readline(), TIMEOUT_S)
         transport = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined] # noqa: SLF001 - to close what it writes to, as `head` does
         transport.close()
         await eventually(lambda: process.returncode is not None, "it ends")
@@ -207,7 +209,7 @@ async def test_what_excludes_one_another_is_used_wrongly() -> None:
     assert (said.code, "--since noon: must be like 2h" in said.err) == (2, True)
 
 
-async def test_where_no_topic_exists_it_says_so(at: Replays) -> None:
-    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.place.name}.not.there"}
+async def test_where_no_topic_exists_it_is_reported(at: ReplayHarness) -> None:
+    settings = at.settings | {"BRIDGE_KAFKA__TOPIC": f"{at.zz_environment.name}.not.there"}
     said = await vod_bridge("tail", "--no-follow", "--type", "ClipComplete", settings=settings)
     assert (said.code, said.out, "none of the topics exists yet" in said.err) == (0, "", True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.kafka import NewTopic, Refusal, read_cluster, topic_settings
-from bridge.cli.topic_creation import create_as_allowed
+from bridge.cli.kafka import NewTopic, CreateFailure, describe_cluster, topic_settings
+from bridge.cli.topic_creation import create_with_fallbacks
 from tests.cli.running import vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.kafka_jars import java_command
@@ -21,18 +21,21 @@ class FakeCluster:
     """Makes topics by a rule: why one is refused, empty where it is made."""
 
     def __init__(self, rule: Callable[[NewTopic], str], code: str = "POLICY_VIOLATION") -> None:
-        self.made: dict[str, Mapping[str, str]] = {}
+        self.zz_created: dict[str, Mapping[str, str]] = {}
         self._rule = rule
         self._code = code
 
     async def __call__(
         self, topics: Sequence[NewTopic], *, validate_only: bool
-    ) -> Mapping[str, Refusal | None]:
+    ) -> Mapping[str, CreateFailure | None]:
         """Answer as Kafka does."""
         refusals = {topic.name: self._rule(topic) for topic in topics}
         if not validate_only:
-            self.made |= {topic.name: topic.settings for topic in topics if not refusals[topic.name]}
-        return {name: Refusal(code=self._code, words=why) if why else None for name, why in refusals.items()}
+            self.zz_created |= {topic.name: topic.settings for topic in topics if not refusals[topic.name]}
+        return {
+            name: CreateFailure(code=self._code, zz_message=why) if why else None
+            for name, why in refusals.items()
+        }
 
 
 def topic(name: str = "vod.a", **settings: str) -> NewTopic:
@@ -45,17 +48,17 @@ def capped(name: str, most: int) -> Callable[[NewTopic], str]:
 
 async def test_what_is_allowed_is_made_as_it_is() -> None:
     cluster = FakeCluster(lambda _: "")
-    creation = await create_as_allowed([topic()], cluster)
-    assert (creation.refused, creation.concessions) == ({}, [])
-    assert cluster.made == {"vod.a": WANTED}
+    creation = await create_with_fallbacks([topic()], cluster)
+    assert (creation.zz_failures, creation.concessions) == ({}, [])
+    assert cluster.zz_created == {"vod.a": WANTED}
 
 
 @pytest.mark.parametrize("most", [8 * MIB, 1_048_588, 10_000_001])
 async def test_a_capped_size_is_the_most_that_is_allowed(most: int) -> None:
     cluster = FakeCluster(capped("max.message.bytes", most))
-    creation = await create_as_allowed([topic("vod.a"), topic("vod.b")], cluster)
-    assert creation.refused == {}
-    assert cluster.made == dict.fromkeys(["vod.a", "vod.b"], WANTED | {"max.message.bytes": str(most)})
+    creation = await create_with_fallbacks([topic("vod.a"), topic("vod.b")], cluster)
+    assert creation.zz_failures == {}
+    assert cluster.zz_created == dict.fromkeys(["vod.a", "vod.b"], WANTED | {"max.message.bytes": str(most)})
     assert len(creation.concessions) == 1
     assert creation.concessions[0].startswith(f"max.message.bytes={most} instead of {16 * MIB}, the most")
 
@@ -69,8 +72,8 @@ async def test_two_values_may_be_capped_and_unlimited_is_a_long_time() -> None:
         return "".join(one(asked) for one in rules)
 
     cluster = FakeCluster(rule)
-    await create_as_allowed([topic("vod.dead-letter", **{"retention.ms": "-1"})], cluster)
-    assert cluster.made["vod.dead-letter"] == WANTED | {
+    await create_with_fallbacks([topic("vod.dead-letter", **{"retention.ms": "-1"})], cluster)
+    assert cluster.zz_created["vod.dead-letter"] == WANTED | {
         "max.message.bytes": str(MIB),
         "retention.ms": "86400000",
     }
@@ -78,14 +81,16 @@ async def test_two_values_may_be_capped_and_unlimited_is_a_long_time() -> None:
 
 async def test_a_setting_that_may_not_be_named_is_left_out_and_the_others_stay() -> None:
     cluster = FakeCluster(lambda asked: "no" if "min.insync.replicas" in asked.settings else "")
-    creation = await create_as_allowed([topic()], cluster)
-    assert cluster.made["vod.a"] == {name: WANTED[name] for name in ("cleanup.policy", "max.message.bytes")}
+    creation = await create_with_fallbacks([topic()], cluster)
+    assert cluster.zz_created["vod.a"] == {
+        name: WANTED[name] for name in ("cleanup.policy", "max.message.bytes")
+    }
     assert [line.split()[0] for line in creation.concessions] == ["min.insync.replicas=2"]
 
 
 async def test_what_is_refused_whatever_is_given_up_stays_refused() -> None:
-    creation = await create_as_allowed([topic()], FakeCluster(lambda _: "never"))
-    assert [str(why) for why in creation.refused.values()] == ["never"]
+    creation = await create_with_fallbacks([topic()], FakeCluster(lambda _: "never"))
+    assert [str(why) for why in creation.zz_failures.values()] == ["never"]
 
 
 async def test_a_missing_right_is_no_matter_of_settings() -> None:
@@ -95,8 +100,8 @@ async def test_a_missing_right_is_no_matter_of_settings() -> None:
         asked.append(topic)
         return "no right"
 
-    creation = await create_as_allowed([topic()], FakeCluster(rule, "TOPIC_AUTHORIZATION_FAILED"))
-    assert (len(asked), list(creation.refused)) == (1, ["vod.a"])
+    creation = await create_with_fallbacks([topic()], FakeCluster(rule, "TOPIC_AUTHORIZATION_FAILED"))
+    assert (len(asked), list(creation.zz_failures)) == (1, ["vod.a"])
 
 
 POLICY = """
@@ -143,7 +148,7 @@ async def test_on_a_real_cluster_whose_policy_caps_the_size_all_topics_are_made(
         assert "warning: max.message.bytes=8388608 instead of 16777216" in said.err
         assert "dead letter, reason too_large" in said.err
         options = {"bootstrap_servers": kafka.bootstrap}
-        cluster = await read_cluster(options)
+        cluster = await describe_cluster(options)
         assert cluster.topics["vod.NewFileUpload"].partitions == 2
         made = await topic_settings(
             cluster.controller_address, options, ["vod.NewFileUpload", "vod.dead-letter"]

@@ -23,7 +23,7 @@ def test_every_commands_help_shows_an_example(command: str) -> None:
     assert f"vod-bridge {command}" in _plain(said.output)
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     said = CliRunner().invoke(app, ["--version"])
     assert (said.exit_code, said.output) == (0, f"vod-bridge {__version__}\n")
 

@@ -15,9 +15,9 @@ from tests.rig.parts import ROOT, Process
 READER = ROOT / "tests" / "consumer" / "reader.py"
 
 
-def packages_of_the_extra(extra: str, folder: Path) -> Path:
+def link_extra(extra: str, folder: Path) -> Path:
     """Link what the extra of our distribution asks for, and what that asks for, into a folder."""
-    for name in sorted(_closure(_asked("vod-event-bridge", extra))):
+    for name in sorted(_closure(_required_names("vod-event-bridge", extra))):
         found = distribution(name)
         for top in {file.parts[0] for file in found.files or () if not file.parts[0].startswith("..")}:
             link = folder / top
@@ -31,16 +31,16 @@ def _closure(names: set[str]) -> set[str]:
     seen: set[str] = set()
     while fresh := names - seen:
         seen |= fresh
-        names = {asked for name in fresh for asked in _asked(name, "")}
+        names = {asked for name in fresh for asked in _required_names(name, "")}
     return seen
 
 
-def _asked(name: str, extra: str) -> set[str]:
+def _required_names(name: str, extra: str) -> set[str]:
     return set(_requirements(distribution(name), extra))
 
 
-def _requirements(found: Distribution, extra: str) -> Iterator[str]:
-    for line in found.requires or ():
+def _requirements(dist: Distribution, extra: str) -> Iterator[str]:
+    for line in dist.requires or ():
         marker = line.partition(";")[2]
         wanted = f'extra == "{extra}"' in marker.replace("'", '"') if extra else "extra ==" not in marker
         plain = re.match(r"[A-Za-z0-9._-]+", line)
@@ -48,7 +48,7 @@ def _requirements(found: Distribution, extra: str) -> Iterator[str]:
             yield plain[0]
 
 
-class Seen(Struct, frozen=True, order=True):
+class ReadEvent(Struct, frozen=True, order=True):
     """One event that a reader had in its hands: when (ns, the same clock for all), its key, its number."""
 
     at_ns: int
@@ -75,26 +75,26 @@ class Readers:
 
     def start(self, name: str, **task: Any) -> Process:  # noqa: ANN401 - whatever JSON holds
         """Start a reader; ``task`` as `reader.py` explains."""
-        task |= {"seen": str(self._seen(name)), "go": str(self._folder / "go")}
+        task |= {"seen": str(self._zz__events_file(name)), "go": str(self._folder / "go")}
         process = Process(self.command(str(READER), json.dumps(task)), self._folder / f"{name}.log", self.env)
         self._started.append(process)
         return process
 
-    def let_go(self) -> None:
+    def zz_release(self) -> None:
         """Let those that wait in the middle of an event go on."""
         (self._folder / "go").touch()
 
-    def seen(self, name: str) -> list[Seen]:
+    def zz_events_read(self, name: str) -> list[ReadEvent]:
         """Give what a reader had in its hands so far."""
-        file = self._seen(name)
+        file = self._zz__events_file(name)
         text = file.read_text(encoding="ascii") if file.exists() else ""
         lines = [line.split() for line in text.splitlines(keepends=True) if line.endswith("\n")]
-        return [Seen(int(at), key, int(number)) for at, key, number in lines]
+        return [ReadEvent(int(at), key, int(number)) for at, key, number in lines]
 
     def kill(self) -> None:
         """End all of them."""
         for process in self._started:
             process.kill()
 
-    def _seen(self, name: str) -> Path:
+    def _zz__events_file(self, name: str) -> Path:
         return self._folder / f"{name}.seen"

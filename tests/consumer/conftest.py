@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumer.alone import Readers, packages_of_the_extra
-from tests.consumer.records import Ground, new_ground
+from tests.consumer.alone import Readers, link_extra
+from tests.consumer.records import ConsumerEnvironment, new_consumer_env
 from tests.rig.kafka import RealKafka
 
 
 @pytest.fixture
-def ground(kafka: RealKafka) -> Ground:
+def consumer_env(kafka: RealKafka) -> ConsumerEnvironment:
     """Give topics and a group of the test's own."""
-    return new_ground(kafka)
+    return new_consumer_env(kafka)
 
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder that holds what the extra ``consumer`` installs, and nothing else."""
-    return packages_of_the_extra("consumer", tmp_path_factory.mktemp("packages"))
+    return link_extra("consumer", tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture

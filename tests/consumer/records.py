@@ -62,7 +62,7 @@ def consumed(record: Record, offset: int = 0) -> ConsumerRecord[bytes, bytes]:
     )
 
 
-class Ground(Struct, frozen=True, kw_only=True):
+class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
     """Topics and a group of one test's own."""
 
     kafka: RealKafka
@@ -74,7 +74,7 @@ class Ground(Struct, frozen=True, kw_only=True):
         return Routing(topic=f"{self.name}.{{type}}", topic_other=f"{self.name}.other")
 
     @property
-    def dead_letters(self) -> str:
+    def zz_dead_letter_topic(self) -> str:
         """The group's dead-letter topic."""
         return f"{self.name}.dead-letter.readers"
 
@@ -141,11 +141,11 @@ class Ground(Struct, frozen=True, kw_only=True):
         finally:
             await admin.close()
 
-    async def buried(self) -> list[Consumed]:
+    async def zz_dead_letter_records(self) -> list[Consumed]:
         """Read the group's dead letters."""
-        return await read_all(self.kafka.bootstrap, [self.dead_letters])
+        return await read_all(self.kafka.bootstrap, [self.zz_dead_letter_topic])
 
 
-def new_ground(kafka: RealKafka) -> Ground:
+def new_consumer_env(kafka: RealKafka) -> ConsumerEnvironment:
     """Give topics that nobody else has."""
-    return Ground(kafka=kafka, name=f"c{uuid.uuid4().hex[:10]}")
+    return ConsumerEnvironment(kafka=kafka, name=f"c{uuid.uuid4().hex[:10]}")

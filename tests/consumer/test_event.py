@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from bridge.consumer import TYPES, Failure, Unreadable
+from bridge.consumer import TYPES, Failure, UnreadableRecordError
 from bridge.consumer.event import Event, read
 from bridge.core.catalogue import BY_NAME
 from bridge.core.event import Record
@@ -21,7 +21,7 @@ def _read(record: Record) -> Event[Any]:
     return read(consumed(record))
 
 
-def _altered(record: Record, **keys: object) -> Record:
+def _with_changes(record: Record, **keys: object) -> Record:
     return replace(record, value=msgspec.json.encode(json.loads(record.value) | keys))
 
 
@@ -73,7 +73,7 @@ def test_unknown_words_and_fields_are_tolerated_and_reachable() -> None:
     payload_of(body)["News"] = {"of": [1]}
     payload_of(body)["PlayInfoSet"][0]["News"] = "too"
     event = _read(
-        _altered(
+        _with_changes(
             record_of(json.dumps(body).encode()),
             outcome="postponed",
             conformance="amended",
@@ -106,14 +106,14 @@ def test_an_unknown_type_is_plain_data() -> None:
 
 
 @pytest.mark.parametrize("headers", [[], [("ce_type", b"x.ClipComplete")], [("ce_type", None)]])
-def test_headers_that_tell_nothing_or_lies_do_no_harm(headers: list[tuple[str, Any]]) -> None:
+def test_missing_or_wrong_headers_do_no_harm(headers: list[tuple[str, Any]]) -> None:
     event = _read(replace(record_of(transcoded("t-1", "f-1")), headers=headers))
     assert isinstance(event.payload, TranscodeTask2017)
 
 
 @pytest.mark.parametrize("value", [b"", b"nonsense", b"[]", b"{}", b'{"id":1}', b"\xff", b"[" * 100_000])
 def test_what_is_no_event_is_unreadable(value: bytes) -> None:
-    with pytest.raises(Unreadable, match=r"vod.TranscodeComplete\[0\]@0"):
+    with pytest.raises(UnreadableRecordError, match=r"vod.TranscodeComplete\[0\]@0"):
         _read(replace(record_of(transcoded("t-1", "f-1")), value=value))
 
 
@@ -128,7 +128,7 @@ def test_an_event_shows_itself_in_one_line() -> None:
 DIGITS = b"7" * 5_000
 
 
-def _procedure(members: bytes) -> Event[Any]:
+def _procedure_event(members: bytes) -> Event[Any]:
     return _read(
         record_of(b'{"EventType":"ProcedureStateChanged","ProcedureStateChangeEvent":{%b}}' % members)
     )
@@ -144,14 +144,14 @@ def _procedure(members: bytes) -> Event[Any]:
     ],
 )
 def test_an_impossible_number_in_a_known_field_makes_the_payload_plain_data(members: bytes) -> None:
-    event = _procedure(b'"TaskId":"t",' + members)
+    event = _procedure_event(b'"TaskId":"t",' + members)
     assert (event.typed, event.conformance, event.payload["TaskId"]) == (False, "nonconforming", "t")
     assert event.raw["payload"]["TaskId"] == "t"
     assert event.original is None
 
 
 def test_an_impossible_number_in_an_unknown_key_is_its_text() -> None:
-    event = _procedure(b'"TaskId":"t","New":[1e400,%b]' % DIGITS)
+    event = _procedure_event(b'"TaskId":"t","New":[1e400,%b]' % DIGITS)
     assert (event.typed, event.payload.TaskId) == (True, "t")
     assert [bytes(number) for number in event.raw["payload"]["New"]] == [b"1e400", DIGITS]
     beside = _read(record_of(b'{"EventType":"Novelty","Of":{"TaskId":"t","N":1e999},"Beside":1e400}'))
@@ -174,5 +174,5 @@ def test_very_many_slow_numbers_hold_nobody_up_and_are_typed_all_the_same() -> N
 
 def test_bytes_that_are_no_text_beside_an_impossible_number_are_no_event() -> None:
     record = record_of(b'{"EventType":"Novelty","Of":{"N":1e999,"Text":"@"}}')
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableRecordError):
         _read(replace(record, value=record.value.replace(b"@", b"\xff")))

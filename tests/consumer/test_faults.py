@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from tests.consumer.alone import Readers, Seen
-from tests.consumer.records import Ground
+from tests.consumer.alone import Readers, ReadEvent
+from tests.consumer.records import ConsumerEnvironment
 from tests.rig.waiting import eventually
 
 EVENTS = 10_000
@@ -17,7 +17,7 @@ BOTH_FORMS = pytest.mark.parametrize("form", ["loop", "handlers"])
 
 @BOTH_FORMS
 async def test_a_kill_in_the_middle_of_ten_thousand_events_loses_none(
-    ground: Ground, readers: Readers, form: str
+    ground: ConsumerEnvironment, readers: Readers, form: str
 ) -> None:
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded(range(EVENTS))
@@ -25,58 +25,60 @@ async def test_a_kill_in_the_middle_of_ten_thousand_events_loses_none(
     await _until_held(readers)
     await eventually(ground.committed, "it has committed something")
     first.kill()
-    assert len(readers.seen("first")) < EVENTS
+    assert len(readers.zz_events_read("first")) < EVENTS
 
     readers.start("second", form=form, options=ground.options)
     await _until_all_are_seen(readers, EVENTS)
-    assert len(readers.seen("second")) < EVENTS  # what was committed is not given again
+    assert len(readers.zz_events_read("second")) < EVENTS  # what was committed is not given again
     for name in ("first", "second"):
-        assert _in_order(readers.seen(name))
+        assert _in_order(readers.zz_events_read(name))
 
 
 @BOTH_FORMS
 async def test_sigterm_in_the_middle_repeats_nothing_and_loses_nothing(
-    ground: Ground, readers: Readers, form: str
+    ground: ConsumerEnvironment, readers: Readers, form: str
 ) -> None:
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded(range(FEWER))
     first = readers.start("first", form=form, options=ground.options, hold=MIDDLE)
     await _until_held(readers)
     first.terminate()
-    readers.let_go()
+    readers.zz_release()
     await eventually(lambda: first.exit_code is not None, "it ends")
     assert first.exit_code == 0, first.log()
-    assert len(readers.seen("first")) < FEWER
+    assert len(readers.zz_events_read("first")) < FEWER
 
     readers.start("second", form=form, options=ground.options)
     await _until_all_are_seen(readers, FEWER)
-    both = readers.seen("first") + readers.seen("second")
+    both = readers.zz_events_read("first") + readers.zz_events_read("second")
     assert len(both) == FEWER
     assert _in_order(both)
 
 
 @BOTH_FORMS
 async def test_a_second_member_takes_its_part_without_a_loss_a_repeat_or_disorder(
-    ground: Ground, readers: Readers, form: str
+    ground: ConsumerEnvironment, readers: Readers, form: str
 ) -> None:
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded(range(FEWER // 2))
     readers.start("first", form=form, options=ground.options, hold=MIDDLE)
     await _until_held(readers)
     readers.start("second", form=form, options=ground.options)
-    await eventually(lambda: _rebalancing(ground), "the group waits for the first")
-    readers.let_go()
-    await eventually(lambda: _settled(ground), "both have their part")
+    await eventually(lambda: _is_rebalancing(ground), "the group waits for the first")
+    readers.zz_release()
+    await eventually(lambda: _is_stable(ground), "both have their part")
     await ground.publish_transcoded(range(FEWER // 2, FEWER))
     await _until_all_are_seen(readers, FEWER)
-    both = readers.seen("first") + readers.seen("second")
+    both = readers.zz_events_read("first") + readers.zz_events_read("second")
     assert len(both) == FEWER
     assert _in_order(sorted(both))
-    assert readers.seen("second")
+    assert readers.zz_events_read("second")
 
 
 async def _until_held(readers: Readers) -> None:
-    await eventually(lambda: len(readers.seen("first")) >= MIDDLE, "it is in the middle", every_s=0.1)
+    await eventually(
+        lambda: len(readers.zz_events_read("first")) >= MIDDLE, "it is in the middle", every_s=0.1
+    )
 
 
 async def _until_all_are_seen(readers: Readers, events: int) -> None:
@@ -89,10 +91,10 @@ async def _until_all_are_seen(readers: Readers, events: int) -> None:
 
 
 def _numbers(readers: Readers, *names: str) -> set[int]:
-    return {one.number for name in names for one in readers.seen(name)}
+    return {one.number for name in names for one in readers.zz_events_read(name)}
 
 
-def _in_order(seen: list[Seen]) -> bool:
+def _in_order(seen: list[ReadEvent]) -> bool:
     """Tell whether the numbers of each key only rise."""
     of_key: defaultdict[str, list[int]] = defaultdict(list)
     for one in seen:
@@ -100,9 +102,9 @@ def _in_order(seen: list[Seen]) -> bool:
     return bool(seen) and all(a < b for numbers in of_key.values() for a, b in pairwise(numbers))
 
 
-async def _rebalancing(ground: Ground) -> bool:
+async def _is_rebalancing(ground: ConsumerEnvironment) -> bool:
     return (await ground.group_state())[0] == "PreparingRebalance"
 
 
-async def _settled(ground: Ground) -> bool:
+async def _is_stable(ground: ConsumerEnvironment) -> bool:
     return await ground.group_state() == ("Stable", 2)

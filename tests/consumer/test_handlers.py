@@ -9,26 +9,28 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bridge.consumer import OTHER, Bury, CannotBury, Consumer, Event
-from tests.consumer.records import Ground, record_of, transcoded
+from bridge.consumer import OTHER, DeadLetterNow, DeadLetterError, Consumer, Event
+from tests.consumer.records import ConsumerEnvironment, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
 
-QUICK = {"attempts": 3, "backoff_s": 0.01}
+FAST_RETRIES = {"attempts": 3, "backoff_s": 0.01}
 
 
-class Seen:
+class RecordingHandler:
     """What a handler was given, by key; ``poison`` are tasks at which it raises, ``error`` what."""
 
-    def __init__(self, poison: Sequence[str] = (), error: type[BaseException] = ZeroDivisionError) -> None:
+    def __init__(
+        self, failing_tasks: Sequence[str] = (), error: type[BaseException] = ZeroDivisionError
+    ) -> None:
         self.done: defaultdict[str, list[str]] = defaultdict(list)
-        self.tried: list[str] = []
-        self._poison = poison
+        self.zz_attempted: list[str] = []
+        self._zz__failing_tasks = failing_tasks
         self._error = error
 
     async def handle(self, event: Event[Any]) -> None:
         task = event.task_id or ""
-        self.tried.append(task)
-        if task in self._poison:
+        self.zz_attempted.append(task)
+        if task in self._zz__failing_tasks:
             raise self._error("no good")
         self.done[event.key].append(task)
 
@@ -37,9 +39,11 @@ class Seen:
         return sum(map(len, self.done.values()))
 
 
-def _consumer(ground: Ground, seen: Seen, **options: Any) -> Consumer:  # noqa: ANN401 - any option
-    consumer = Consumer(**ground.options | {"dead_letter_topic": ground.dead_letters} | QUICK | options)
-    consumer.on("TranscodeComplete")(seen.handle)
+def _consumer(ground: ConsumerEnvironment, handler: RecordingHandler, **options: Any) -> Consumer:  # noqa: ANN401 - any option
+    consumer = Consumer(
+        **ground.options | {"dead_letter_topic": ground.zz_dead_letter_topic} | FAST_RETRIES | options
+    )
+    consumer.on("TranscodeComplete")(handler.handle)
     return consumer
 
 
@@ -54,14 +58,16 @@ async def _running(consumer: Consumer) -> AsyncIterator[None]:
             await running
 
 
-async def test_a_poisoned_event_goes_to_the_dead_letters_as_it_is_with_its_reason(ground: Ground) -> None:
+async def test_a_poison_message_goes_to_the_dead_letters_as_it_is_with_its_reason(
+    ground: ConsumerEnvironment,
+) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded(range(200), keys=10)
-    seen = Seen(poison=["55"])
+    seen = RecordingHandler(failing_tasks=["55"])
     async with _running(_consumer(ground, seen)):
         await eventually(lambda: seen.count == 199, "the others are handled")
-        await eventually(ground.buried, "the poisoned one is buried")
-    (letter,) = await ground.buried()
+        await eventually(ground.zz_dead_letter_records, "the poisoned one is buried")
+    (letter,) = await ground.zz_dead_letter_records()
     record = record_of(transcoded("55", "file-5"), ground.routing)
     assert (letter.key, letter.value) == (record.key, record.value)
     assert letter.headers[: len(record.headers)] == tuple(record.headers)
@@ -75,36 +81,38 @@ async def test_a_poisoned_event_goes_to_the_dead_letters_as_it_is_with_its_reaso
         "attempts": b"3",
         "original_topic": f"{ground.name}.TranscodeComplete".encode(),
     }
-    assert seen.tried.count("55") == 3
+    assert seen.zz_attempted.count("55") == 3
     assert all(tasks == sorted(tasks, key=int) for tasks in seen.done.values())
     assert await ground.committed() == 200
 
 
-async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(ground: Ground) -> None:
+async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await ground.publish_transcoded([0, 1, 10, 11], keys=10)
-    seen = Seen(poison=["0"])
+    seen = RecordingHandler(failing_tasks=["0"])
     async with _running(_consumer(ground, seen, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)):
         await eventually(lambda: seen.done["file-1"] == ["1", "11"], "the other key goes on")
-        assert seen.tried.count("10") == 0
+        assert seen.zz_attempted.count("10") == 0
     assert await ground.committed() == 0
 
 
-async def test_an_event_that_is_given_up_at_once_is_tried_once(ground: Ground) -> None:
+async def test_an_event_that_is_given_up_at_once_is_tried_once(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded([1])
-    seen = Seen(poison=["1"], error=Bury)
+    seen = RecordingHandler(failing_tasks=["1"], error=DeadLetterNow)
     async with _running(_consumer(ground, seen)):
-        letters = await eventually(ground.buried, "it is buried")
+        letters = await eventually(ground.zz_dead_letter_records, "it is buried")
     assert [(one.header("reason"), one.header("attempts")) for one in letters] == [("buried", "1")]
 
 
-async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(ground: Ground) -> None:
+async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(
+    ground: ConsumerEnvironment,
+) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded(range(20), keys=5)
-    seen = Seen(poison=["7"], error=asyncio.CancelledError)
+    seen = RecordingHandler(failing_tasks=["7"], error=asyncio.CancelledError)
     async with _running(_consumer(ground, seen)):
-        letters = await eventually(ground.buried, "it is buried")
+        letters = await eventually(ground.zz_dead_letter_records, "it is buried")
         await eventually(lambda: seen.count == 19, "the others of its key are handled")
     assert [(one.header("error_type"), one.header("attempts")) for one in letters] == [
         ("CancelledError", "3")
@@ -112,8 +120,8 @@ async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(grou
     assert await ground.committed() == 20
 
 
-async def test_an_error_that_cannot_be_told_does_not_keep_its_event_from_being_buried(
-    ground: Ground,
+async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_letters(
+    ground: ConsumerEnvironment,
 ) -> None:
     class Unspeakable(Exception):  # noqa: N818 - it says what it is
         def __str__(self) -> str:
@@ -121,12 +129,12 @@ async def test_an_error_that_cannot_be_told_does_not_keep_its_event_from_being_b
 
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded([1])
-    async with _running(_consumer(ground, Seen(poison=["1"], error=Unspeakable))):
-        (letter,) = await eventually(ground.buried, "it is buried")
+    async with _running(_consumer(ground, RecordingHandler(failing_tasks=["1"], error=Unspeakable))):
+        (letter,) = await eventually(ground.zz_dead_letter_records, "it is buried")
     assert (letter.header("detail"), letter.header("reason")) == ("", "failed")
 
 
-async def test_what_is_no_exception_stops_it_and_is_raised(ground: Ground) -> None:
+async def test_what_is_no_exception_stops_it_and_is_raised(ground: ConsumerEnvironment) -> None:
     class Enough(BaseException):
         pass
 
@@ -134,61 +142,65 @@ async def test_what_is_no_exception_stops_it_and_is_raised(ground: Ground) -> No
     await ground.publish_transcoded([0, 1], keys=1)
     with pytest.raises(Enough):
         async with asyncio.timeout(WITHIN_S):
-            await _consumer(ground, Seen(poison=["1"], error=Enough)).run()
+            await _consumer(ground, RecordingHandler(failing_tasks=["1"], error=Enough)).run()
     assert await ground.committed() == 1
 
 
-async def test_a_handler_that_is_not_async_stops_it_and_buries_nothing(ground: Ground) -> None:
+async def test_a_handler_that_is_not_async_stops_it_and_writes_no_dead_letter(
+    ground: ConsumerEnvironment,
+) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await ground.publish_transcoded([0])
-    consumer = Consumer(**ground.options | {"dead_letter_topic": ground.dead_letters} | QUICK)
+    consumer = Consumer(**ground.options | {"dead_letter_topic": ground.zz_dead_letter_topic} | FAST_RETRIES)
     consumer.on("TranscodeComplete")(lambda event: event.id)
     with pytest.raises(TypeError, match="a handler must be async"):
         async with asyncio.timeout(WITHIN_S):
             await consumer.run()
-    assert await ground.buried() == []
+    assert await ground.zz_dead_letter_records() == []
     assert await ground.committed() == 0
 
 
-async def test_a_record_that_is_no_event_is_buried_too(ground: Ground) -> None:
+async def test_a_record_that_is_no_event_becomes_a_dead_letter_too(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     bad = replace(record_of(transcoded("bad", "f"), ground.routing), value=b"nonsense")
     await ground.publish([bad, record_of(transcoded("good", "f"), ground.routing)])
-    seen = Seen()
+    seen = RecordingHandler()
     async with _running(_consumer(ground, seen)):
         await eventually(lambda: seen.count, "the good one is handled")
-    (letter,) = await ground.buried()
+    (letter,) = await ground.zz_dead_letter_records()
     assert (letter.value, letter.header("reason")) == (b"nonsense", "unreadable")
     assert await ground.committed() == 2
 
 
-async def test_without_the_dead_letter_topic_it_does_not_begin(ground: Ground) -> None:
+async def test_without_the_dead_letter_topic_it_does_not_begin(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded([1])
-    seen = Seen()
-    with pytest.raises(CannotBury, match=r"dead-letter\.readers does not exist. Create it"):
+    seen = RecordingHandler()
+    with pytest.raises(DeadLetterError, match=r"dead-letter\.readers does not exist. Create it"):
         await _consumer(ground, seen).run()
 
 
 @pytest.mark.parametrize("goes", [True, False])
-async def test_what_cannot_be_buried_stops_it_and_comes_first_again(ground: Ground, *, goes: bool) -> None:
+async def test_a_dead_letter_that_cannot_be_written_stops_it_and_comes_first_again(
+    ground: ConsumerEnvironment, *, goes: bool
+) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
-    seen = Seen(poison=["1"])
+    seen = RecordingHandler(failing_tasks=["1"])
     options: dict[str, Any] = {} if goes else {"dead_letter_topic": None}
     running = asyncio.create_task(_consumer(ground, seen, **options).run())
     await ground.publish_transcoded([0])
     await eventually(lambda: seen.count, "it runs")
     if goes:
-        await ground.kafka.delete_topics([ground.dead_letters])
+        await ground.kafka.delete_topics([ground.zz_dead_letter_topic])
     await ground.publish_transcoded([1, 2], keys=1)
-    with pytest.raises(CannotBury):
+    with pytest.raises(DeadLetterError):
         async with asyncio.timeout(WITHIN_S):
             await running
     assert await ground.committed() == 1
     assert seen.done == {"file-0": ["0"]}
 
 
-async def test_stop_finishes_what_is_begun_and_repeats_nothing(ground: Ground) -> None:
+async def test_stop_finishes_what_is_started_and_repeats_nothing(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await ground.publish_transcoded(range(100))
     begun, go, done = 0, asyncio.Event(), []
@@ -209,13 +221,13 @@ async def test_stop_finishes_what_is_begun_and_repeats_nothing(ground: Ground) -
     assert await ground.committed() == 4
 
 
-async def test_others_have_their_handler_and_a_type_has_one(ground: Ground) -> None:
+async def test_others_have_their_handler_and_a_type_has_one(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "other", "dead-letter.readers")
     await ground.publish_transcoded([1])
     await ground.publish(
         [record_of(b'{"EventType":"Novelty","NoveltyEvent":{"TaskId":"n"}}', ground.routing)]
     )
-    seen, others = Seen(), Seen()
+    seen, others = RecordingHandler(), RecordingHandler()
     consumer = _consumer(ground, seen)
     consumer.on(OTHER)(others.handle)
     with pytest.raises(ValueError, match="TranscodeComplete has a handler already"):
@@ -223,7 +235,9 @@ async def test_others_have_their_handler_and_a_type_has_one(ground: Ground) -> N
     with pytest.raises(ValueError, match="name at least one type"):
         consumer.on()
     async with _running(consumer):
-        await eventually(lambda: (seen.tried, others.tried) == (["1"], ["n"]), "each has its own")
+        await eventually(
+            lambda: (seen.zz_attempted, others.zz_attempted) == (["1"], ["n"]), "each has its own"
+        )
         assert set((await consumer.lag()).values()) == {0}
         with pytest.raises(RuntimeError, match="runs already"):
             await consumer.run()

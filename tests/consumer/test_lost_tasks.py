@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from bridge import aiokafka_internals
 from bridge.aiokafka_internals import ended_consumer_task, install_reset_safe_connections
 from bridge.consumer import Subscription, subscribe
-from tests.consumer.records import Ground
+from tests.consumer.records import ConsumerEnvironment
 
 
 def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
@@ -24,7 +24,7 @@ def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
 
 
 @pytest.mark.parametrize("name", ["metadata", "coordination", "fetch"])
-async def test_a_background_task_that_has_ended_is_an_error(ground: Ground, name: str) -> None:
+async def test_a_background_task_that_has_ended_is_an_error(ground: ConsumerEnvironment, name: str) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(1))
 

@@ -6,7 +6,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bridge.consumer.place import Place
+from bridge.consumer.place import OffsetTracker
 
 
 @given(
@@ -17,18 +17,18 @@ def test_the_position_stands_before_the_first_event_that_is_not_done(
     offsets: list[int],
     chance: Random,
 ) -> None:
-    place = Place(TopicPartition("t", 0))
+    place = OffsetTracker(TopicPartition("t", 0))
     waiting = list(offsets)
     under_way: list[int] = []
     done: set[int] = set()
     while waiting or under_way:
         if waiting and (not under_way or chance.random() < 0.5):
             under_way.append(waiting.pop(0))
-            place.take(under_way[-1])
+            place.zz_start(under_way[-1])
         else:
             finished = under_way.pop(chance.randrange(len(under_way)))
             done.add(finished)
-            place.finish(finished)
+            place.zz_mark_done(finished)
         taken = offsets[: len(offsets) - len(waiting)]
         first_undone = next((offset for offset in taken if offset not in done), 10_001)
         assert place.position is not None
@@ -37,4 +37,4 @@ def test_the_position_stands_before_the_first_event_that_is_not_done(
 
 
 def test_nothing_is_committed_of_a_partition_of_which_nothing_was_taken() -> None:
-    assert Place(TopicPartition("t", 0)).position is None
+    assert OffsetTracker(TopicPartition("t", 0)).position is None

@@ -13,7 +13,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from bridge.consumer import Consumer, KafkaUnreachableError, subscribe
-from tests.consumer.records import Ground
+from tests.consumer.records import ConsumerEnvironment
 from tests.rig.parts import ROOT, free_port
 
 WITHIN_S = 60
@@ -34,7 +34,7 @@ print("ended", flush=True)
 """
 
 
-async def _program(options: dict[str, Any], takes_s: float) -> asyncio.subprocess.Process:
+async def _start_program(options: dict[str, Any], takes_s: float) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PROGRAM, json.dumps(options), str(takes_s)),
         cwd=ROOT,
@@ -48,10 +48,10 @@ async def _line(process: asyncio.subprocess.Process) -> str:
     return (await asyncio.wait_for(process.stdout.readline(), WITHIN_S)).decode().strip()
 
 
-async def test_ctrl_c_lets_what_is_under_way_end_and_says_nothing(ground: Ground) -> None:
+async def test_ctrl_c_finishes_what_is_in_progress_and_prints_nothing(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded(range(1))
-    process = await _program(ground.options | {"dead_letter_topic": ground.dead_letters}, 0.5)
+    process = await _start_program(ground.options | {"dead_letter_topic": ground.zz_dead_letter_topic}, 0.5)
     assert await _line(process) == "handling 0"
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
@@ -60,11 +60,11 @@ async def test_ctrl_c_lets_what_is_under_way_end_and_says_nothing(ground: Ground
     assert await ground.committed() == 1
 
 
-async def test_a_second_ctrl_c_waits_for_nothing(ground: Ground) -> None:
+async def test_a_second_ctrl_c_waits_for_nothing(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "dead-letter.readers")
     await ground.publish_transcoded(range(1))
-    options = ground.options | {"dead_letter_topic": ground.dead_letters, "finish_within_s": 600}
-    process = await _program(options, 600)
+    options = ground.options | {"dead_letter_topic": ground.zz_dead_letter_topic, "finish_within_s": 600}
+    process = await _start_program(options, 600)
     assert await _line(process) == "handling 0"
     while process.returncode is None:  # the first is taken before the second, however busy the machine is
         process.send_signal(signal.SIGINT)
@@ -81,7 +81,7 @@ async def test_a_second_ctrl_c_waits_for_nothing(ground: Ground) -> None:
         ("127.0.0.1:{free},127.0.0.1:{other}", "127.0.0.1:{other}: it takes connections and is not a Kafka"),
     ],
 )
-async def test_where_kafka_cannot_be_reached_the_error_says_why_of_each_address(
+async def test_where_kafka_cannot_be_reached_the_error_gives_the_reason_of_each_address(
     servers: str | Sequence[str], expected: str
 ) -> None:
     with socket.socket() as other:
@@ -98,7 +98,7 @@ async def test_where_kafka_cannot_be_reached_the_error_says_why_of_each_address(
     assert caught.value.__suppress_context__
 
 
-async def test_the_loop_says_it_too() -> None:
+async def test_the_loop_raises_it_too() -> None:
     with pytest.raises(KafkaUnreachableError, match="nothing listens on this port"):
         async for _ in subscribe("ClipComplete", group="g", bootstrap_servers=f"127.0.0.1:{free_port()}"):
             pass

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 import pytest
 from msgspec.structs import replace
 
-from bridge.consumer import OTHER, Event, Subscription, Unreadable, subscribe
-from tests.consumer.records import Ground, new_ground, record_of, sample, transcoded
+from bridge.consumer import OTHER, Event, Subscription, UnreadableRecordError, subscribe
+from tests.consumer.records import ConsumerEnvironment, new_consumer_env, record_of, sample, transcoded
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import WITHIN_S, eventually
 
 
-async def _take(events: Subscription, number: int) -> list[str]:
+async def _read_events(events: Subscription, number: int) -> list[str]:
     """Take so many events, and leave in good order."""
     taken: list[str] = []
     async with events:
@@ -26,7 +26,7 @@ async def _take(events: Subscription, number: int) -> list[str]:
     return taken
 
 
-async def test_the_body_that_fails_gets_its_event_again(ground: Ground) -> None:
+async def test_the_body_that_fails_gets_its_event_again(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(5))
 
@@ -39,40 +39,42 @@ async def test_the_body_that_fails_gets_its_event_again(ground: Ground) -> None:
     with pytest.raises(ZeroDivisionError):
         await fail_at(2)
     assert await ground.committed() == 2
-    assert await _take(subscribe("TranscodeComplete", **ground.options), 3) == ["2", "3", "4"]
+    assert await _read_events(subscribe("TranscodeComplete", **ground.options), 3) == ["2", "3", "4"]
     assert await ground.committed() == 5
 
 
-async def test_nothing_is_committed_of_the_event_under_way_and_all_before_it_is(ground: Ground) -> None:
+async def test_nothing_is_committed_of_the_event_under_way_and_all_before_it_is(
+    ground: ConsumerEnvironment,
+) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(3))
     async with subscribe("TranscodeComplete", **ground.options) as events:
         async for event in events:
             if event.task_id == "2":
-                await eventually(lambda: _is(ground, 2), "what was done is committed meanwhile")
+                await eventually(lambda: _has_committed(ground, 2), "what was done is committed meanwhile")
                 break
     assert await ground.committed() == 3
 
 
-async def _is(ground: Ground, committed: int) -> bool:
+async def _has_committed(ground: ConsumerEnvironment, committed: int) -> bool:
     return await ground.committed() == committed
 
 
-async def test_a_loop_left_without_with_leaves_the_group(ground: Ground) -> None:
+async def test_a_loop_left_without_with_leaves_the_group(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(2))
     async for event in subscribe("TranscodeComplete", **ground.options):
         assert event.task_id == "0"
         break
-    await eventually(lambda: _members(ground, 0), "the group is empty")
+    await eventually(lambda: _has_members(ground, 0), "the group is empty")
     assert await ground.committed() == 0
 
 
-async def _members(ground: Ground, number: int) -> bool:
+async def _has_members(ground: ConsumerEnvironment, number: int) -> bool:
     return (await ground.group_state())[1] == number
 
 
-async def test_stop_ends_the_loop_after_the_event_under_way(ground: Ground) -> None:
+async def test_stop_ends_the_loop_after_the_event_under_way(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(5))
     events = subscribe("TranscodeComplete", **ground.options)
@@ -85,16 +87,16 @@ async def test_stop_ends_the_loop_after_the_event_under_way(ground: Ground) -> N
     assert await ground.committed() == 2
 
 
-async def test_stop_ends_a_loop_that_waits(ground: Ground) -> None:
+async def test_stop_ends_a_loop_that_waits(ground: ConsumerEnvironment) -> None:
     events = subscribe("TranscodeComplete", **ground.options)  # whose topic does not even exist
     asyncio.get_running_loop().call_later(0.2, events.stop)
     async with asyncio.timeout(WITHIN_S):
         assert [event async for event in events] == []
 
 
-async def test_a_topic_that_is_made_later_is_read(ground: Ground) -> None:
+async def test_a_topic_that_is_made_later_is_read(ground: ConsumerEnvironment) -> None:
     taking = asyncio.create_task(
-        _take(subscribe("TranscodeComplete", **ground.options, metadata_max_age_ms=100), 1)
+        _read_events(subscribe("TranscodeComplete", **ground.options, metadata_max_age_ms=100), 1)
     )
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded([7])
@@ -102,19 +104,19 @@ async def test_a_topic_that_is_made_later_is_read(ground: Ground) -> None:
         assert await taking == ["7"]
 
 
-async def test_the_latest_start_is_remembered_before_the_first_event(ground: Ground) -> None:
+async def test_the_latest_start_is_remembered_before_the_first_event(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded([0, 1])
     events = subscribe("TranscodeComplete", **ground.options, start="latest")
-    taking = asyncio.create_task(_take(events, 1))
-    await eventually(lambda: _is(ground, 2), "the end is where it begins")
+    taking = asyncio.create_task(_read_events(events, 1))
+    await eventually(lambda: _has_committed(ground, 2), "the end is where it begins")
     events.stop()  # as if it had crashed before its first event
     assert await taking == []
     await ground.publish_transcoded([2])
-    assert await _take(subscribe("TranscodeComplete", **ground.options, start="latest"), 1) == ["2"]
+    assert await _read_events(subscribe("TranscodeComplete", **ground.options, start="latest"), 1) == ["2"]
 
 
-async def test_several_types_each_come_as_they_are(ground: Ground) -> None:
+async def test_several_types_each_come_as_they_are(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", "ClipComplete", "other")
     novelty = b'{"EventType":"Novelty","NoveltyEvent":{"TaskId":"n"}}'
     bodies = [transcoded("t", "f"), json.dumps(sample("ClipComplete")).encode(), novelty]
@@ -129,22 +131,22 @@ async def test_several_types_each_come_as_they_are(ground: Ground) -> None:
     assert found.keys() == {"TranscodeComplete", "ClipComplete", "Novelty"}  # and not the oddity
     assert [found[name].typed for name in ("TranscodeComplete", "ClipComplete", "Novelty")] == [1, 1, 0]
     others = subscribe(OTHER, **ground.options | {"group": f"{ground.name}.others"})
-    assert sorted(await _take(others, 2)) == ["n", "o"]
+    assert sorted(await _read_events(others, 2)) == ["n", "o"]
 
 
-async def test_a_record_that_is_no_event_is_raised_or_told(ground: Ground) -> None:
+async def test_a_record_that_is_no_event_is_raised_or_reported(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     bad = replace(record_of(transcoded("bad", "f"), ground.routing), value=b"nonsense")
     await ground.publish([bad, record_of(transcoded("good", "f"), ground.routing)])
-    with pytest.raises(Unreadable):
-        await _take(subscribe("TranscodeComplete", **ground.options), 1)
-    told: list[Unreadable] = []
+    with pytest.raises(UnreadableRecordError):
+        await _read_events(subscribe("TranscodeComplete", **ground.options), 1)
+    told: list[UnreadableRecordError] = []
     events = subscribe("TranscodeComplete", **ground.options, on_unreadable=told.append)
-    assert await _take(events, 1) == ["good"]
+    assert await _read_events(events, 1) == ["good"]
     assert [one.record.value for one in told] == [b"nonsense"]
 
 
-async def test_the_lag_counts_what_is_not_done(ground: Ground) -> None:
+async def test_the_lag_counts_what_is_not_done(ground: ConsumerEnvironment) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(5))
     told: list[Mapping[tuple[str, int], int]] = []
@@ -153,14 +155,14 @@ async def test_the_lag_counts_what_is_not_done(ground: Ground) -> None:
     assert await events.lag() == {}
     async for event in events:
         if event.task_id == "2":
-            assert await events.lag() == {place: 3}
-            await eventually(lambda: {place: 3} in told, "it is told")
+            assert await events.lag() == {environment: 3}
+            await eventually(lambda: {environment: 3} in told, "it is told")
         if event.task_id == "4":
             events.stop()
 
 
 async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_partition(
-    ground: Ground, caplog: pytest.LogCaptureFixture
+    ground: ConsumerEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "aiokafka")
     await ground.create("TranscodeComplete", partitions=1)
@@ -170,15 +172,15 @@ async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_pa
     async with subscribe("TranscodeComplete", **options) as events:
         async for event in events:
             taken.append(event.task_id)
-            await asyncio.to_thread(_work)
+            await asyncio.to_thread(_call_other_service)
             if event.task_id == "29":
                 break
     assert taken == [str(number) for number in range(30)]
     assert sum("joining group" in line for line in caplog.messages) == 1
 
 
-async def test_a_body_that_takes_longer_than_the_group_waits_is_told_of_with_the_settings_name(
-    ground: Ground, caplog: pytest.LogCaptureFixture
+async def test_a_body_that_takes_longer_than_the_group_waits_is_warned_of_with_the_settings_name(
+    ground: ConsumerEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
     await ground.create("TranscodeComplete", partitions=1)
     await ground.publish_transcoded(range(2))
@@ -194,19 +196,19 @@ async def test_a_body_that_takes_longer_than_the_group_waits_is_told_of_with_the
     assert warnings() == 1
 
 
-async def test_it_ends_in_good_order_while_kafka_is_away(own_kafka: RealKafka) -> None:
-    ground = new_ground(own_kafka)
+async def test_it_stops_cleanly_while_kafka_is_unavailable(own_kafka: RealKafka) -> None:
+    ground = new_consumer_env(own_kafka)
     await ground.create("TranscodeComplete")
     await ground.publish_transcoded(range(3))
     events = subscribe("TranscodeComplete", **ground.options | {"bootstrap_servers": own_kafka.proxied})
     with own_kafka.open_proxy():
-        taking = asyncio.create_task(_take(events, 4))
-        await eventually(lambda: _is(ground, 3), "all is done")
+        taking = asyncio.create_task(_read_events(events, 4))
+        await eventually(lambda: _has_committed(ground, 3), "all is done")
     events.stop()
     async with asyncio.timeout(WITHIN_S):
         assert len(await taking) == 3
 
 
-def _work() -> None:
+def _call_other_service() -> None:
     """Take about as long as a call to another service."""
     time.sleep(0.1)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.cli.running import environment
 from tests.deploy.chart_rendering import CHART
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.program import Program
 from tests.rig.reaper import watch_process
 
@@ -14,41 +14,46 @@ SCRIPT = CHART / "files" / "post_and_read.py"
 WITHIN_S = 120.0
 
 
-async def test_it_posts_one_notification_and_reads_its_event_back(place: Place) -> None:
-    async with Program(place.settings) as program:
-        code, said = await _run({**place.settings, "BRIDGE_URL": program.url})
+async def test_it_posts_one_notification_and_reads_its_event_back(environment: Environment) -> None:
+    async with Program(environment.settings) as program:
+        code, said = await _run({**environment.settings, "BRIDGE_URL": program.url})
     assert code == 0, said
-    assert f"read back: {place.other}" in said
-    (record,) = await place.records(*place.topics)
-    assert (record.topic, record.header("ce_type")) == (place.other, "com.tencentcloud.vod.BridgeChartTest")
+    assert f"read back: {environment.other}" in said
+    (record,) = await environment.records(*environment.topics)
+    assert (record.topic, record.header("ce_type")) == (
+        environment.other,
+        "com.tencentcloud.vod.BridgeChartTest",
+    )
 
 
-async def test_it_knows_token_and_key_of_the_first_application_that_is_pushed_to(place: Place) -> None:
+async def test_it_knows_token_and_key_of_the_first_application_that_is_pushed_to(
+    environment: Environment,
+) -> None:
     settings = {
-        **place.settings,
+        **environment.settings,
         "BRIDGE_APPS__MY_SHOP__TOKEN": "a-word",
         "BRIDGE_APPS__MY_SHOP__SIGN_KEYS": "the-old-one,the-new-one",
     }
     async with Program(settings) as program:
         code, said = await _run({**settings, "BRIDGE_URL": program.url})
     assert code == 0, said
-    (record,) = await place.records(*place.topics)
+    (record,) = await environment.records(*environment.topics)
     assert record.header("ce_source") == "/vod/my-shop"
 
 
-async def test_it_fails_where_the_door_refuses(place: Place) -> None:
-    async with Program({**place.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "a-word"}) as program:
-        wrong = {**place.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "another", "BRIDGE_URL": program.url}
+async def test_it_fails_where_the_door_refuses(environment: Environment) -> None:
+    async with Program({**environment.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "a-word"}) as program:
+        wrong = {**environment.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "another", "BRIDGE_URL": program.url}
         code, said = await _run(wrong)
     assert code != 0
     assert "HTTP Error 404" in said
 
 
-async def test_it_says_so_where_the_topic_is_missing(place: Place) -> None:
-    missing = {**place.settings, "BRIDGE_KAFKA__TOPIC_OTHER": f"{place.name}.none"}
+async def test_it_says_so_where_the_topic_is_missing(environment: Environment) -> None:
+    missing = {**environment.settings, "BRIDGE_KAFKA__TOPIC_OTHER": f"{environment.name}.none"}
     code, said = await _run({**missing, "BRIDGE_URL": "http://127.0.0.1:9"})
     assert code != 0
-    assert f"{place.name}.none is missing: vod-bridge topics --create" in said
+    assert f"{environment.name}.none is missing: vod-bridge topics --create" in said
 
 
 async def _run(settings: Mapping[str, str]) -> tuple[int, str]:

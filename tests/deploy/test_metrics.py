@@ -13,7 +13,7 @@ import pytest
 from bridge.observability.metrics import METRICS
 from bridge.observability.telemetry import Telemetry
 from tests.journey.notifications import edited, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in
@@ -49,13 +49,13 @@ def _filled(query: str) -> str:
 
 
 @asynccontextmanager
-async def watched(place: Place) -> AsyncIterator[tuple[Program, Prometheus, Application]]:
+async def watched(environment: Environment) -> AsyncIterator[tuple[Program, Prometheus, Application]]:
     """Run a bridge that is pushed to and pulls, and a Prometheus that watches it."""
     async with Vendor(seed=7) as vendor:
         queue = vendor.add("AKID-queue", "secret", sub_app_id=1_500_000_001)
         queue.manners.poll_s = 0.3
         settings = SETTINGS | {"BRIDGE_APPS__QUEUE__ENDPOINT": vendor.url}
-        async with running(place, settings) as program:
+        async with running(environment, settings) as program:
             rules = [FILES / "alerts.yaml"]
             async with Prometheus([f"127.0.0.1:{program.admin_port}"], rules) as prometheus:
                 yield program, prometheus, queue
@@ -78,15 +78,15 @@ async def traffic(program: Program, queue: Application) -> None:
 
 
 async def test_every_panel_shows_data_while_a_bridge_meets_a_little_of_everything(
-    own_place: Place, tools: Callable[[str], Path]
+    own_environment: Environment, tools: Callable[[str], Path]
 ) -> None:
     tools("prometheus")
     without = dict.fromkeys(queries())
-    async with watched(own_place) as (program, prometheus, queue):
+    async with watched(own_environment) as (program, prometheus, queue):
         await eventually(lambda: prometheus.query("vod_bridge_spool_records"), "it is scraped")
-        own_place.kafka.pause()
+        own_environment.kafka.pause()
         spooled = await program.post(edited(new_task()), "/callbacks/shop")
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
 
         async def all_show_data() -> bool:
             await traffic(program, queue)
@@ -108,12 +108,12 @@ async def test_every_panel_shows_data_while_a_bridge_meets_a_little_of_everythin
 
 
 async def test_the_linter_is_content_with_what_a_bridge_shows_after_traffic(
-    place: Place, tools: Callable[[str], Path]
+    environment: Environment, tools: Callable[[str], Path]
 ) -> None:
     promtool = tools("promtool")
     async with Vendor(seed=7) as vendor:
         queue = vendor.add("AKID-queue", "secret", sub_app_id=1_500_000_001)
-        async with running(place, SETTINGS | {"BRIDGE_APPS__QUEUE__ENDPOINT": vendor.url}) as program:
+        async with running(environment, SETTINGS | {"BRIDGE_APPS__QUEUE__ENDPOINT": vendor.url}) as program:
             await traffic(program, queue)
             shown = (await program.admin("/metrics")).body.decode()
 
@@ -121,8 +121,8 @@ async def test_the_linter_is_content_with_what_a_bridge_shows_after_traffic(
     assert (done.code, done.output) == (0, "")
 
 
-async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(place: Place) -> None:
-    async with running(place) as program:
+async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(environment: Environment) -> None:
+    async with running(environment) as program:
         shown = (await program.admin("/metrics")).body.decode()
         limit = await program.metric("vod_bridge_spool_max_bytes")
         ready = await program.metric("vod_bridge_ready")
@@ -133,20 +133,20 @@ async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(place: Place) 
     assert (limit, ready, missing) == (1 << 30, 1, 0)
 
 
-async def test_topics_that_are_missing_are_counted(place: Place) -> None:
+async def test_topics_that_are_missing_are_counted(environment: Environment) -> None:
     elsewhere = {"BRIDGE_KAFKA__TOPIC": "nowhere-to-be-found.{type}"}
-    async with running(place, elsewhere) as program:
+    async with running(environment, elsewhere) as program:
         count = await program.metric("vod_bridge_kafka_topics_missing")
         assert count > 30
 
 
 async def test_a_bridge_that_can_make_nothing_durable_shows_that_it_is_not_ready(
-    own_place: Place, tmp_path: Path
+    own_environment: Environment, tmp_path: Path
 ) -> None:
     settings = {"BRIDGE_SPOOL__MAX_BYTES": "0", "BRIDGE_SPOOL__PATH": str(tmp_path)}
-    async with running(own_place, settings) as program:
+    async with running(own_environment, settings) as program:
         assert await program.metric("vod_bridge_ready") == 1
-        own_place.kafka.kill()
+        own_environment.kafka.kill()
 
         async def shows_it() -> bool:
             await program.post(edited(new_task()))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bridge.cli.commands import imported
+from bridge.cli.commands import load_command
 from bridge.settings.settings import describe
 from tests.rig.parts import ROOT
 
@@ -28,7 +28,7 @@ COMMANDS = sorted({" ".join(words.split()) for words in re.findall(r"`vod-bridge
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a_command_that_is_told_is_one_with_all_that_it_needs(tmp_path: Path, words: str) -> None:
     name, *given = words.replace("PATH", str(tmp_path)).split()
-    assert imported(name).make_context(name, given).command.name == name
+    assert load_command(name).make_context(name, given).command.name == name
 
 
 def test_the_commands_that_bring_events_back_are_told() -> None:

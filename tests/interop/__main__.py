@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from tests.interop.consumers import CONSUMERS
 from tests.journey.notifications import published_payloads
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError
@@ -23,16 +23,16 @@ READ_WITHIN_S = 120.0
 Told = tuple[str, str, str, str]
 
 
-async def published(place: Place) -> list[Consumed]:
+async def published(environment: Environment) -> list[Consumed]:
     """Post every example, and give what stands in Kafka then."""
-    await place.kafka.create_topics(place.topics)
-    async with running(place) as program:
+    await environment.kafka.create_topics(environment.topics)
+    async with running(environment) as program:
         for case in published_payloads():
-            place.redis.flush()  # examples of one occurrence are not to meet
+            environment.redis.flush()  # examples of one occurrence are not to meet
             answer = await program.post(case.read_bytes())
             if answer.status not in (200, 422):
                 raise RuntimeError(f"{case.name} was answered {answer.status}")
-    return await place.records(place.events, place.other)
+    return await environment.records(environment.events, environment.other)
 
 
 async def lines_of(command: Sequence[str], count: int) -> list[Told]:
@@ -91,12 +91,12 @@ def disorders(told: Sequence[Told], wanted: Sequence[Told]) -> list[str]:
 
 async def compare(kafka: RealKafka, redis: RealRedis) -> int:
     """Let each consumer read; give the exit code."""
-    place = Place(kafka=kafka, redis=redis, name=f"interop-{uuid.uuid4().hex[:8]}")
-    records = await published(place)
+    environment = Environment(kafka=kafka, redis=redis, name=f"interop-{uuid.uuid4().hex[:8]}")
+    records = await published(environment)
     wanted = expected(records)
     by_topic = [
         expected([record for record in records if record.topic == topic])
-        for topic in (place.events, place.other)
+        for topic in (environment.events, environment.other)
     ]
     sys.stdout.write(f"{len(wanted)} events stand in Kafka\n")
     failed = False
@@ -107,7 +107,13 @@ async def compare(kafka: RealKafka, redis: RealRedis) -> int:
             sys.stderr.write(f"{language}: {missing}\n")
             failed = True
             continue
-        words = [*command, kafka.bootstrap, f"{place.name}-{language}", place.events, place.other]
+        words = [
+            *command,
+            kafka.bootstrap,
+            f"{environment.name}-{language}",
+            environment.events,
+            environment.other,
+        ]
         told = await lines_of(words, len(wanted))
         found = faults(told, wanted) + [fault for one in by_topic for fault in disorders(told, one)]
         sys.stdout.write(f"{language}: {len(told)} events told, {len(found)} faults\n")

@@ -120,7 +120,11 @@ async def test_a_request_without_tls_is_logged_once_and_without_a_traceback(
                 await client.reader.read()
             await until(lambda: server.rejected_count("plaintext") == 3)
     (line, *_) = lines
-    assert (line["event"], line["reason"], line["client"]) == ("http_request_rejected", "plaintext", "127.0.0.1")
+    assert (line["event"], line["reason"], line["client"]) == (
+        "http_request_rejected",
+        "plaintext",
+        "127.0.0.1",
+    )
     assert "https://" in line["detail"]
     assert [each for each in lines if each["event"] == "http_request_rejected"] == [line]
     assert (problems, caplog.records) == ([], [])

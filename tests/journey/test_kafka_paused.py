@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import NO_SPOOL, Place, running
+from tests.journey.environment import NO_SPOOL, Environment, running
 from tests.journey.senders import (
     ANSWERED_WITHIN_S,
     HOLD_S,
@@ -25,15 +25,15 @@ PATIENT = 40
 
 
 async def pause_under_load(
-    place: Place, sending: Callable[[str], Awaitable[list[SendResult]]], seconds: float
+    environment: Environment, sending: Callable[[str], Awaitable[list[SendResult]]], seconds: float
 ) -> list[list[SendResult]]:
     """Freeze Kafka for so long amid senders of one task each; give their sends."""
     enough, heard = asyncio.Event(), list[list[SendResult]]()
     passing = asyncio.create_task(run_load(tasks_until(enough), sending, at_once=AT_ONCE, results=heard))
     await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
-    place.kafka.pause()
+    environment.kafka.pause()
     thawed = time.monotonic() + seconds
-    asyncio.get_running_loop().call_later(seconds, place.kafka.resume)
+    asyncio.get_running_loop().call_later(seconds, environment.kafka.resume)
     await eventually(
         lambda: sum(sends[-1].is_durable and sends[-1].ended_at > thawed for sends in heard) > 3 * AT_ONCE,
         "events pass again",
@@ -44,25 +44,29 @@ async def pause_under_load(
     return heard
 
 
-async def test_kafka_paused_for_3_s_under_load_costs_nobody_a_second_send(own_place: Place) -> None:
-    async with running(own_place, NO_SPOOL) as program:
+async def test_kafka_paused_for_3_s_under_load_costs_nobody_a_second_send(
+    own_environment: Environment,
+) -> None:
+    async with running(own_environment, NO_SPOOL) as program:
 
         async def once(task: str) -> list[SendResult]:
             return [await send(program, task)]
 
-        heard = await pause_under_load(own_place, once, 3)
+        heard = await pause_under_load(own_environment, once, 3)
 
     assert {sent.status for (sent,) in heard} == {200}
     assert max(sent.seconds for (sent,) in heard) > 2.5
-    assert await own_place.ids() == sorted(edited_id(sends[0].task) for sends in heard)
+    assert await own_environment.ids() == sorted(edited_id(sends[0].task) for sends in heard)
 
 
 @pytest.mark.long
 async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_doubles_nothing(
-    own_place: Place,
+    own_environment: Environment,
 ) -> None:
-    async with running(own_place, NO_SPOOL) as program:
-        pausing = asyncio.create_task(pause_under_load(own_place, partial(send_as_the_vendor, program), 20))
+    async with running(own_environment, NO_SPOOL) as program:
+        pausing = asyncio.create_task(
+            pause_under_load(own_environment, partial(send_as_the_vendor, program), 20)
+        )
         await eventually(lambda: program.metric("vod_bridge_deliveries_held"), "deliveries are held")
         patient = await asyncio.gather(*(send(program, new_task()) for _ in range(PATIENT)))
         heard = await pausing
@@ -76,19 +80,21 @@ async def test_kafka_paused_for_20_s_loses_nothing_that_was_answered_well_and_do
     assert {sent.status for sends in heard for sent in sends} == {0, 200}
     assert {sent.status for sent in again} == {200}
     tasks = {sends[0].task for sends in heard} | {sent.task for sent in patient}
-    assert await own_place.ids() == sorted(map(edited_id, tasks))
+    assert await own_environment.ids() == sorted(map(edited_id, tasks))
 
 
-async def test_more_deliveries_than_are_kept_are_met_with_silence_all_the_same(own_place: Place) -> None:
-    async with running(own_place, NO_SPOOL | {"BRIDGE_HTTP__HELD_MAX": "100"}) as program:
+async def test_more_deliveries_than_are_kept_are_met_with_silence_all_the_same(
+    own_environment: Environment,
+) -> None:
+    async with running(own_environment, NO_SPOOL | {"BRIDGE_HTTP__HELD_MAX": "100"}) as program:
         await send(program, new_task())
-        own_place.kafka.pause()
+        own_environment.kafka.pause()
         heard = await asyncio.gather(*(send(program, new_task()) for _ in range(500)))
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         later = await send(program, new_task())
 
     assert {sent.status for sent in heard} == {503}
     assert all(HOLD_S <= sent.seconds < ANSWERED_WITHIN_S for sent in heard)
     assert later.outcome == "published"
-    ids = await own_place.ids()
+    ids = await own_environment.ids()
     assert len(ids) == len(set(ids))

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import NO_SPOOL, Place, running
+from tests.journey.environment import NO_SPOOL, Environment, running
 from tests.journey.senders import (
     ANSWERED_WITHIN_S,
     SendResult,
@@ -20,11 +20,13 @@ from tests.rig.waiting import eventually
 AT_ONCE = 32
 
 
-async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(own_place: Place) -> None:
+async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(
+    own_environment: Environment,
+) -> None:
     tasks = [new_task() for _ in range(30)]
-    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
-    with own_place.kafka.open_proxy() as network:
-        async with running(own_place, settings) as program:
+    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_environment.kafka.proxied}
+    with own_environment.kafka.open_proxy() as network:
+        async with running(own_environment, settings) as program:
             await send(program, new_task())
             network.stall_responses()
             asyncio.get_running_loop().call_later(7, network.resume)
@@ -34,7 +36,7 @@ async def test_redeliveries_join_a_send_whose_answer_is_on_its_way_for_7_s(own_p
     assert {sends[-1].status for sends in heard} == {200}
     assert min(len(sends) for sends in heard) > 1
     assert later.outcome == "published"
-    ids = await own_place.ids()
+    ids = await own_environment.ids()
     assert len(ids) == len(set(ids)) == len(tasks) + 2
     assert {edited_id(task) for task in tasks} < set(ids)
 
@@ -48,11 +50,11 @@ async def all_wait(program: Program) -> bool:
     return await program.metric("vod_bridge_deliveries_in_flight") == AT_ONCE
 
 
-async def test_answers_lost_with_their_connections_double_nothing(own_place: Place) -> None:
-    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+async def test_answers_lost_with_their_connections_double_nothing(own_environment: Environment) -> None:
+    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_environment.kafka.proxied}
     enough, heard = asyncio.Event(), list[SendResult]()
-    with own_place.kafka.open_proxy() as network:
-        async with running(own_place, settings) as program:
+    with own_environment.kafka.open_proxy() as network:
+        async with running(own_environment, settings) as program:
             passing = asyncio.create_task(
                 run_load(
                     tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard
@@ -69,14 +71,16 @@ async def test_answers_lost_with_their_connections_double_nothing(own_place: Pla
 
     assert {sent.status for sent in heard} == {200}
     assert max(sent.seconds for sent in heard) < ANSWERED_WITHIN_S
-    assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
+    assert await own_environment.ids() == sorted(edited_id(sent.task) for sent in heard)
 
 
 @pytest.mark.long
-async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(own_place: Place) -> None:
+async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothing(
+    own_environment: Environment,
+) -> None:
     enough, heard = asyncio.Event(), list[list[SendResult]]()
-    kafka = own_place.kafka
-    async with running(own_place, NO_SPOOL) as program:
+    kafka = own_environment.kafka
+    async with running(own_environment, NO_SPOOL) as program:
         passing = asyncio.create_task(
             run_load(
                 tasks_until(enough),
@@ -97,4 +101,4 @@ async def test_kafka_killed_and_started_again_under_load_loses_and_doubles_nothi
 
     assert {sends[-1].status for sends in heard} <= {0, 200}
     assert {sent.status for sent in again} <= {200}
-    assert await own_place.ids() == sorted(edited_id(sends[0].task) for sends in heard)
+    assert await own_environment.ids() == sorted(edited_id(sends[0].task) for sends in heard)

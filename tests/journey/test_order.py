@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import SLOW_BREAKER_SETTINGS
 from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually
@@ -26,33 +26,35 @@ async def under_way(program: Program, many: int) -> bool:
     return await program.metric("vod_bridge_deliveries_in_flight") == many
 
 
-async def in_kafka(place: Place) -> list[str]:
+async def in_kafka(environment: Environment) -> list[str]:
     """List the ids as they stand; all of one key, so all on one partition."""
-    return [event["id"] for event in await place.published()]
+    return [event["id"] for event in await environment.published()]
 
 
 @pytest.mark.parametrize("frozen", [["kafka"], ["redis", "kafka"]], ids=" and ".join)
 async def test_events_of_one_file_that_had_to_wait_stand_in_their_order(
-    own_place: Place, frozen: list[str]
+    own_environment: Environment, frozen: list[str]
 ) -> None:
     tasks = [new_task() for _ in range(24)]
-    async with running(own_place, SLOW_BREAKER_SETTINGS) as program:
+    async with running(own_environment, SLOW_BREAKER_SETTINGS) as program:
         await program.post(edited(new_task()))
-        own_place.kafka.pause()
+        own_environment.kafka.pause()
         if "redis" in frozen:
-            own_place.redis.pause()
+            own_environment.redis.pause()
         posts = await post_in_order(program, [edited(task, file=FILE) for task in tasks])
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         answers = await asyncio.gather(*posts)
-        own_place.redis.resume()
+        own_environment.redis.resume()
 
     assert {answer.status for answer in answers} == {200}
-    of_the_file = [one for one in await in_kafka(own_place) if one in set(map(edited_id, tasks))]
+    of_the_file = [one for one in await in_kafka(own_environment) if one in set(map(edited_id, tasks))]
     assert of_the_file == list(map(edited_id, tasks))
 
 
-async def test_events_around_one_that_is_too_large_keep_their_order(own_place: Place) -> None:
-    narrow = Place(kafka=own_place.kafka, redis=own_place.redis, name=f"{own_place.name}-narrow")
+async def test_events_around_one_that_is_too_large_keep_their_order(own_environment: Environment) -> None:
+    narrow = Environment(
+        kafka=own_environment.kafka, redis=own_environment.redis, name=f"{own_environment.name}-narrow"
+    )
     await narrow.kafka.create_topics([narrow.events], configs={"max.message.bytes": "100000"})
     await narrow.kafka.create_topics([narrow.other, narrow.dead_letters])
     tasks = [new_task() for _ in range(24)]

@@ -12,7 +12,7 @@ from msgspec import Raw
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.record import Routing
 from tests.journey.notifications import expected, published_payloads, reordered
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.program import ProgramResponse
@@ -22,19 +22,19 @@ RECURRENCE = re.compile(r"@\d{13}$")
 
 
 async def test_every_published_payload_becomes_what_its_example_says_and_once(
-    place: Place, kafka: RealKafka
+    environment: Environment, kafka: RealKafka
 ) -> None:
-    template = f"{place.name}.{{type}}"
-    typed = Routing(topic=template, topic_other=place.other, topic_dead_letter=place.dead_letters)
+    template = f"{environment.name}.{{type}}"
+    typed = Routing(topic=template, topic_other=environment.other, topic_dead_letter=environment.dead_letters)
     topics = typed.topics(["default"])
-    await kafka.create_topics(set(topics) - set(place.topics), partitions=PARTITIONS)
+    await kafka.create_topics(set(topics) - set(environment.topics), partitions=PARTITIONS)
     wanted: dict[str, list[Path]] = {}
-    async with running(place, {"BRIDGE_KAFKA__TOPIC": template}) as program:
+    async with running(environment, {"BRIDGE_KAFKA__TOPIC": template}) as program:
         for case in published_payloads():
             told = expected(case)
-            topic = topic_of(told, place, topics)
+            topic = topic_of(told, environment, topics)
             wanted.setdefault(topic, []).append(case)
-            place.redis.flush()  # examples of one occurrence, told by several pages, are not to meet
+            environment.redis.flush()  # examples of one occurrence, told by several pages, are not to meet
             body = case.read_bytes()
 
             first = await program.post(body)
@@ -44,23 +44,23 @@ async def test_every_published_payload_becomes_what_its_example_says_and_once(
             check_answer(case, again, told, topic, "duplicate")
             assert again.json.get("event_id") == first.json.get("event_id")
 
-    rejected = wanted.pop(place.dead_letters)
+    rejected = wanted.pop(environment.dead_letters)
     for topic, cases in wanted.items():
         # One after the other went in, yet partitions are read one after the other.
-        standing = sorted(await place.records(topic), key=lambda record: record.header("ce_time"))
+        standing = sorted(await environment.records(topic), key=lambda record: record.header("ce_time"))
         assert len(standing) == len(cases), topic
         for case, record in zip(cases, standing, strict=True):
             check_record(case, record)
-    assert [record.value for record in await place.buried()] == [
+    assert [record.value for record in await environment.rejected()] == [
         body for case in rejected for body in (case.read_bytes(), reordered(case.read_bytes()))
     ]
 
 
-def topic_of(told: dict[str, Any], place: Place, topics: list[str]) -> str:
+def topic_of(told: dict[str, Any], environment: Environment, topics: list[str]) -> str:
     if "id" not in told:
-        return place.dead_letters
-    topic = f"{place.name}.{told['type']}"
-    return topic if topic in topics else place.other
+        return environment.dead_letters
+    topic = f"{environment.name}.{told['type']}"
+    return topic if topic in topics else environment.other
 
 
 def check_answer(case: Path, answer: ProgramResponse, told: dict[str, Any], topic: str, ending: str) -> None:
@@ -119,27 +119,29 @@ def check_record(case: Path, record: Consumed) -> None:
 
 
 async def test_published_payloads_in_a_row_end_as_first_deliveries_revisions_and_duplicates(
-    place: Place,
+    environment: Environment,
 ) -> None:
     cases = [case for case in published_payloads() if "id" in expected(case)]
     known: dict[str, dict[str, str]] = {}
-    async with running(place) as program:
+    async with running(environment) as program:
         for case in cases:
             ending, event_id = foretold(case.read_bytes(), known)
             answer = (await program.post(case.read_bytes())).json
             assert (answer["outcome"], RECURRENCE.sub("", answer["event_id"])) == (ending, event_id), case
-        standing = await place.ids() + [json.loads(record.value)["id"] for record in await others(place)]
+        standing = await environment.ids() + [
+            json.loads(record.value)["id"] for record in await others(environment)
+        ]
         assert sorted(RECURRENCE.sub("", one) for one in standing) == sorted(known)
 
         for case in cases:
             answer = (await program.post(reordered(case.read_bytes()))).json
             assert answer["outcome"] == "duplicate", case
 
-    assert len(await place.ids()) + len(await others(place)) == len(known)
+    assert len(await environment.ids()) + len(await others(environment)) == len(known)
 
 
-async def others(place: Place) -> list[Consumed]:
-    return await place.records(place.other)
+async def others(environment: Environment) -> list[Consumed]:
+    return await environment.records(environment.other)
 
 
 def foretold(body: bytes, known: dict[str, dict[str, str]]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import send
 from tests.rig.program import Program
 from tests.rig.vendor.server import Application, Chances, Vendor
@@ -52,7 +52,7 @@ async def all_confirmed(app: Application, within_s: float = 120) -> None:
 
 @pytest.mark.parametrize("mode", ["pull", "pull-legacy"])
 async def test_what_waits_at_the_vendor_is_published_as_it_came_and_confirmed(
-    place: Place, vendor: Vendor, mode: str
+    environment: Environment, vendor: Vendor, mode: str
 ) -> None:
     app, settings = queue_at(vendor, mode=mode)
     payload = (
@@ -64,27 +64,27 @@ async def test_what_waits_at_the_vendor_is_published_as_it_came_and_confirmed(
     app.put(b'{"EventType":"NewFileUpload"}')
     for task in tasks:
         app.put(edited(task))
-    async with running(place, settings) as program:
+    async with running(environment, settings) as program:
         await all_confirmed(app)
         assert (await program.admin("/readyz")).json["degraded"] == []
         pulled = await program.metric("vod_bridge_pull_confirms_total", app="shop", outcome="confirmed")
 
-    assert await place.ids() == sorted(map(edited_id, tasks))
-    (other,) = await place.records(place.other)
+    assert await environment.ids() == sorted(map(edited_id, tasks))
+    (other,) = await environment.records(environment.other)
     assert payload in (other.value or b"")
     assert json.loads(other.value or b"")["delivery"]["mode"] == "pull"
-    (letter,) = await place.buried()
+    (letter,) = await environment.rejected()
     assert dict(letter.headers)["reason"] == b"no_payload"
     assert pulled == len(tasks) + 2
     assert app.ledger.largest_group <= 16
 
 
 async def test_an_empty_queue_is_asked_at_most_once_in_four_seconds_and_is_no_trouble(
-    place: Place, vendor: Vendor
+    environment: Environment, vendor: Vendor
 ) -> None:
     app, settings = queue_at(vendor)
     began = time.monotonic()
-    async with running(place, settings) as program:
+    async with running(environment, settings) as program:
         await eventually(lambda: app.ledger.calls, "it is asked")
         await eventually(lambda: time.monotonic() > began + 9, "a while passes")
         log = program.log()
@@ -96,7 +96,7 @@ async def test_an_empty_queue_is_asked_at_most_once_in_four_seconds_and_is_no_tr
 
 
 async def test_a_wrong_key_or_application_is_told_in_one_line_and_harms_no_other(
-    place: Place, vendor: Vendor
+    environment: Environment, vendor: Vendor
 ) -> None:
     good, settings = queue_at(vendor)
     _, wrong_key = queue_at(vendor, "forged")
@@ -104,18 +104,18 @@ async def test_a_wrong_key_or_application_is_told_in_one_line_and_harms_no_other
     vendor.add("AKID-forged", "rotated", sub_app_id=SUB_APP_ID)
     wrong_app["BRIDGE_APPS__STRANGE__SUB_APP_ID"] = "7"
     task = new_task()
-    async with running(place, settings | wrong_key | wrong_app) as program:
+    async with running(environment, settings | wrong_key | wrong_app) as program:
         await eventually(lambda: len(vendor.strangers) > 6, "both are refused several times")
         good.put(edited(task))
         await all_confirmed(good)
         lines = Counter(line["app"] for line in program.log_lines() if line["event"] == "pull_failing")
 
     assert lines == {"forged": 1, "strange": 1}
-    assert await place.ids() == [edited_id(task)]
+    assert await environment.ids() == [edited_id(task)]
 
 
 async def test_a_rotated_key_in_a_mounted_folder_is_used_without_a_restart(
-    place: Place, vendor: Vendor, tmp_path: Path
+    environment: Environment, vendor: Vendor, tmp_path: Path
 ) -> None:
     app, _ = queue_at(vendor)
     settings = {
@@ -127,14 +127,14 @@ async def test_a_rotated_key_in_a_mounted_folder_is_used_without_a_restart(
     write(tmp_path, secret_id="AKID-shop", secret_key="secret")
     tasks = [new_task(), new_task()]
     app.put(edited(tasks[0]))
-    async with running(place, settings):
+    async with running(environment, settings):
         await all_confirmed(app)
         vendor.add("AKID-shop", "rotated", sub_app_id=SUB_APP_ID, token="temporary")
         write(tmp_path, secret_key="rotated", token="temporary")
         app.put(edited(tasks[1]))
         await all_confirmed(app)
 
-    assert await place.ids() == sorted(map(edited_id, tasks))
+    assert await environment.ids() == sorted(map(edited_id, tasks))
 
 
 def write(folder: Path, **files: str) -> None:
@@ -143,14 +143,14 @@ def write(folder: Path, **files: str) -> None:
 
 
 async def test_while_kafka_is_away_nothing_is_pulled_and_pushed_events_have_the_spool(
-    own_place: Place, vendor: Vendor
+    own_environment: Environment, vendor: Vendor
 ) -> None:
     app, settings = queue_at(vendor)
     settings["BRIDGE_APPS__DEFAULT__MODE"] = "push"
     tasks = [new_task() for _ in range(200)]
-    async with running(own_place, settings) as program:
+    async with running(own_environment, settings) as program:
         await eventually(lambda: app.ledger.calls, "it is asked")
-        own_place.kafka.pause()
+        own_environment.kafka.pause()
         pushed = await send(program, new_task())
         calls = len(app.ledger.calls)
         for task in tasks:
@@ -158,17 +158,17 @@ async def test_while_kafka_is_away_nothing_is_pulled_and_pushed_events_have_the_
         began = time.monotonic()
         await eventually(lambda: time.monotonic() > began + 3, "a while passes")
         asked_meanwhile = len(app.ledger.calls) - calls
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         await all_confirmed(app)
 
     assert pushed.outcome == "spooled"
     assert asked_meanwhile <= 1
-    assert await own_place.ids() == sorted(map(edited_id, [pushed.task, *tasks]))
+    assert await own_environment.ids() == sorted(map(edited_id, [pushed.task, *tasks]))
 
 
 @pytest.mark.long
 async def test_faults_of_every_kind_a_kill_kafka_away_and_two_replicas_lose_nothing(
-    own_place: Place, vendor: Vendor, tmp_path: Path
+    own_environment: Environment, vendor: Vendor, tmp_path: Path
 ) -> None:
     app, settings = queue_at(vendor)
     app.manners.poll_s, app.manners.latency_s = 1, 0.02
@@ -179,24 +179,24 @@ async def test_faults_of_every_kind_a_kill_kafka_away_and_two_replicas_lose_noth
     vendor.faults.chances = FAULTS
     spools = [{"BRIDGE_SPOOL__PATH": str(tmp_path / name)} for name in ("one", "two")]
     async with AsyncExitStack() as stack:
-        one = await stack.enter_async_context(running(own_place, settings | spools[0]))
-        two = await stack.enter_async_context(running(own_place, settings | spools[1]))
+        one = await stack.enter_async_context(running(own_environment, settings | spools[0]))
+        two = await stack.enter_async_context(running(own_environment, settings | spools[1]))
         await eventually(lambda: len(app.ledger.confirmed) > 300, "some are confirmed")
         one.kill()
-        own_place.kafka.pause()
+        own_environment.kafka.pause()
         for task in tasks[EVENTS // 2 :]:
             app.put(edited(task))
         began = time.monotonic()
         await eventually(lambda: time.monotonic() > began + AWAY_S, "Kafka is away")
         confirmed_while_away = len(app.ledger.confirmed)
-        own_place.kafka.resume()
-        heir = await stack.enter_async_context(running(own_place, settings | spools[0]))
+        own_environment.kafka.resume()
+        heir = await stack.enter_async_context(running(own_environment, settings | spools[0]))
         await all_confirmed(app, within_s=600 if LONG else 240)
         await spool_is_empty(two)
         await spool_is_empty(heir)
         assert "Traceback" not in two.log() + heir.log()
 
-    ids = Counter(await own_place.ids())
+    ids = Counter(await own_environment.ids())
     assert set(ids) == set(map(edited_id, tasks))
     repeated = sum(ids.values()) - len(ids)
     assert repeated <= 300  # what the killed one had published and not committed, or held

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.secured import remembers, toml
 from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.certificates import Authority, Mount
@@ -54,7 +54,7 @@ async def publishes(program: Program) -> None:
     await eventually(published, "events are published")
 
 
-def told(program: Program, event: str) -> int:
+def logged(program: Program, event: str) -> int:
     """Count the lines of its log that tell of ``event``."""
     return sum(line.get("event") == event for line in program.log_lines())
 
@@ -66,7 +66,7 @@ async def restart(kafka: RealKafka) -> None:
 
 
 async def test_kafkas_authority_and_our_certificate_are_renewed(
-    secured: SecuredKafka, there: Place, tmp_path: Path
+    secured: SecuredKafka, there: Environment, tmp_path: Path
 ) -> None:
     mount = Mount(tmp_path)
     old = {"ca": secured.authority.ca, "cert": secured.client.cert, "key": secured.client.key}
@@ -79,19 +79,21 @@ async def test_kafkas_authority_and_our_certificate_are_renewed(
         mount.put(old | {"key": secured.server.key})
         await restart(secured.kafka)
         await publishes(program)
-        assert told(program, "certificate_reload_failed") == 1
+        assert logged(program, "certificate_reload_failed") == 1
         secured.renew()
         client = secured.client
         mount.put({"ca": secured.authority.ca, "cert": client.cert, "key": client.key})
         await restart(secured.kafka)
         await publishes(program)
-        assert told(program, "certificates_renewed") == 1
+        assert logged(program, "certificates_renewed") == 1
 
     ids = {one for one in await there.ids() if "-probe" not in one}
     assert ids == {edited_id(task) for task in sent}
 
 
-async def test_the_authority_of_redis_and_our_certificate_are_renewed(place: Place, tmp_path: Path) -> None:
+async def test_the_authority_of_redis_and_our_certificate_are_renewed(
+    environment: Environment, tmp_path: Path
+) -> None:
     before, after = Authority("before"), Authority("after")
     (tmp_path / "mount").mkdir()
     mount, ca = Mount(tmp_path / "mount"), tmp_path / "trusted.pem"
@@ -104,19 +106,19 @@ async def test_the_authority_of_redis_and_our_certificate_are_renewed(place: Pla
     mount.put(old)
     try:
         server.start()
-        async with running(place, settings | {f"{_R}URL": server.tls_url}) as program:
+        async with running(environment, settings | {f"{_R}URL": server.tls_url}) as program:
             assert await remembers(program)
             mount.put(old | {"ca": "half of a certif"})
 
             async def complained() -> bool:
                 server.command("CLIENT", "KILL", "TYPE", "normal")
                 await send(program, new_task() + "-probe")
-                return told(program, "certificate_reload_failed") > 0
+                return logged(program, "certificate_reload_failed") > 0
 
             await eventually(complained, "it says that they cannot be used")
             server.command("CLIENT", "KILL", "TYPE", "normal")
             await eventually(lambda: remembers(program), "redeliveries are known with the old files")
-            assert told(program, "certificate_reload_failed") == 1
+            assert logged(program, "certificate_reload_failed") == 1
             pair.become(after.sign("redis"))
             ca.write_text(after.ca.read_text())
             server.stop()
@@ -125,7 +127,7 @@ async def test_the_authority_of_redis_and_our_certificate_are_renewed(place: Pla
             client = after.sign("client")
             mount.put({"ca": after.ca, "cert": client.cert, "key": client.key})
             await eventually(lambda: remembers(program), "redeliveries are known with the new ones")
-            assert told(program, "certificates_renewed") == 1
+            assert logged(program, "certificates_renewed") == 1
     finally:
         server.remove()
         before.remove()
@@ -139,7 +141,7 @@ async def forgets(program: Program) -> bool:
 
 
 async def test_passwords_in_files_are_read_again_at_the_next_login(
-    secured: SecuredKafka, there: Place, tmp_path: Path
+    secured: SecuredKafka, there: Environment, tmp_path: Path
 ) -> None:
     user = f"{USER}-2"
     kafka_secret, redis_secret = tmp_path / "kafka", tmp_path / "redis"
@@ -175,7 +177,7 @@ async def test_passwords_in_files_are_read_again_at_the_next_login(
 
 @pytest.mark.long
 async def test_a_token_is_read_again_before_its_broker_ends_the_connection(
-    secured: SecuredKafka, there: Place, tmp_path: Path
+    secured: SecuredKafka, there: Environment, tmp_path: Path
 ) -> None:
     settings = secured.settings("TOKEN", "OAUTHBEARER", tmp_path)
     write_token(tmp_path, lives_s=-10)

@@ -10,14 +10,14 @@ from tests.journey.chaos.report import as_text
 from tests.journey.chaos.rolling import KILLED, renew
 from tests.journey.chaos.run import IN_CI, Run
 from tests.journey.chaos.stage import Stage
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.waiting import eventually
 
 ROUNDS = 12
 
 
 @pytest.mark.long
-async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(stamped: Place) -> None:
+async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(stamped: Environment) -> None:
     found = await play("rolling", stamped, IN_CI)
 
     assert found.good, as_text("rolling", found)
@@ -26,7 +26,7 @@ async def test_two_that_are_restarted_in_turn_fail_no_post_and_repeat_nothing(st
 
 @pytest.mark.long
 async def test_posts_that_fail_are_seen_to_where_a_pod_is_killed_instead(
-    stamped: Place, tmp_path: Path
+    stamped: Environment, tmp_path: Path
 ) -> None:
     run = Run(stamped, IN_CI, tmp_path)
     async with run.act("two balanced"):

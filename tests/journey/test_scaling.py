@@ -5,11 +5,13 @@ import pytest
 from tests.journey.chaos.cases import play
 from tests.journey.chaos.report import as_text
 from tests.journey.chaos.run import IN_CI
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 
 
 @pytest.mark.long
-async def test_one_and_three_and_one_again_with_redeliveries_to_all_repeat_nothing(stamped: Place) -> None:
+async def test_one_and_three_and_one_again_with_redeliveries_to_all_repeat_nothing(
+    stamped: Environment,
+) -> None:
     found = await play("scaling", stamped, IN_CI)
 
     assert found.good, as_text("scaling", found)

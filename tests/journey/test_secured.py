@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.journey.notifications import edited_id, expected, new_task, published_payloads
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.secured import SecuredRedis, remembers, secured_redis
 from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.kafka import RealKafka
@@ -83,7 +83,7 @@ async def outlives_kafka(program: Program, kafka: RealKafka) -> str:
     indirect=["its_redis"],
 )
 async def test_the_journey_is_the_same_over_secured_links(
-    secured: SecuredKafka, there: Place, its_redis: SecuredRedis, listener: str, mechanism: str
+    secured: SecuredKafka, there: Environment, its_redis: SecuredRedis, listener: str, mechanism: str
 ) -> None:
     async with running(there, secured.settings(listener, mechanism) | its_redis.settings) as program:
         ids = await publishes(program)
@@ -95,12 +95,12 @@ async def test_the_journey_is_the_same_over_secured_links(
     found = [event for event in await there.published() if "-probe" not in event["id"]]
     assert sorted(event["id"] for event in found if event["id"] in ids) == sorted(ids)
     assert [event["id"] for event in found if not event["delivery"]["deduplicated"]] == [ids[-2]]
-    assert len(await there.buried()) >= 1
+    assert len(await there.rejected()) >= 1
 
 
 @pytest.mark.parametrize("its_redis", ["sentinel-tls"], indirect=True)
 async def test_a_sentinels_failover_under_traffic_loses_nothing_and_redeliveries_are_known_after_it(
-    secured: SecuredKafka, there: Place, its_redis: SecuredRedis
+    secured: SecuredKafka, there: Environment, its_redis: SecuredRedis
 ) -> None:
     sentinel = its_redis.whole
     assert isinstance(sentinel, RealSentinel)

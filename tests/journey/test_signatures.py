@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 
 KEY, NEXT_KEY = "the-key", "the-next-key"
 SIGNED = {"BRIDGE_APPS__SHOP__SIGN_KEYS": f"{KEY},{NEXT_KEY}", "BRIDGE_APPS__SHOP__MODE": "push"}
@@ -26,10 +26,10 @@ def in_query(given: tuple[str, Any]) -> str:
     return f"{ADDRESS}?{urlencode({'sign': given[0], 't': given[1]})}"
 
 
-async def test_good_signatures_open_the_door_in_the_body_and_in_the_query(place: Place) -> None:
+async def test_good_signatures_open_the_door_in_the_body_and_in_the_query(environment: Environment) -> None:
     tasks = [new_task() for _ in range(9)]
     fresh = iter(tasks)
-    async with running(place, SIGNED) as program:
+    async with running(environment, SIGNED) as program:
         upper = proof()[0].upper(), proof()[1]
         in_body = [proof(), proof(text=str), proof(key=NEXT_KEY), proof(-50), proof(890), upper]
         answers = [await program.post(edited(next(fresh), sign=given), ADDRESS) for given in in_body]
@@ -42,14 +42,14 @@ async def test_good_signatures_open_the_door_in_the_body_and_in_the_query(place:
         replayed = await program.post(edited(next(fresh), sign=captured), ADDRESS)
 
     assert [answer.status for answer in (*answers, replayed)] == [200] * 9
-    assert await place.ids() == sorted(map(edited_id, tasks))
+    assert await environment.ids() == sorted(map(edited_id, tasks))
     assert all(
-        "Sign" not in event["payload"] and "original" not in event for event in await place.published()
+        "Sign" not in event["payload"] and "original" not in event for event in await environment.published()
     )
 
 
-async def test_all_other_signatures_are_unauthorized_and_keep_nothing(place: Place) -> None:
-    async with running(place, SIGNED) as program:
+async def test_all_other_signatures_are_unauthorized_and_keep_nothing(environment: Environment) -> None:
+    async with running(environment, SIGNED) as program:
         wanted = [
             ("wrong", proof(key="another-key")),
             ("wrong", ("0" * 32, proof()[1])),
@@ -78,24 +78,24 @@ async def test_all_other_signatures_are_unauthorized_and_keep_nothing(place: Pla
         (401, "malformed"),
     }
     assert refused == 2 * len(wanted) + len(missing)
-    assert await place.records(*place.topics) == []
+    assert await environment.records(*environment.topics) == []
 
 
 async def test_bytes_that_are_no_notification_are_kept_only_for_a_good_signature_in_the_query(
-    place: Place,
+    environment: Environment,
 ) -> None:
-    async with running(place, SIGNED) as program:
+    async with running(environment, SIGNED) as program:
         answer = await program.post(b"no notification", in_query(proof()))
 
     assert (answer.status, answer.json["reason"]) == (422, "malformed")
-    assert [record.value for record in await place.buried()] == [b"no notification"]
+    assert [record.value for record in await environment.rejected()] == [b"no notification"]
 
 
 @pytest.mark.parametrize(("key", "status"), [(None, 200), (KEY, 200), ("another-key", 401)])
 async def test_while_a_key_spreads_unsigned_is_taken_and_wrongly_signed_is_not(
-    place: Place, key: str | None, status: int
+    environment: Environment, key: str | None, status: int
 ) -> None:
-    async with running(place, SPREADING) as program:
+    async with running(environment, SPREADING) as program:
         sign = None if key is None else proof(key=key)
         answer = await program.post(edited(new_task(), sign=sign), ADDRESS)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -34,20 +34,22 @@ async def degraded(program: Program) -> str:
     return " ".join((await program.admin("/readyz")).json["degraded"])
 
 
-async def test_a_paused_kafka_costs_nobody_an_answer_and_nothing_stands_twice(own_place: Place) -> None:
+async def test_a_paused_kafka_costs_nobody_an_answer_and_nothing_stands_twice(
+    own_environment: Environment,
+) -> None:
     enough, heard = asyncio.Event(), list[SendResult]()
-    async with running(own_place) as program:
+    async with running(own_environment) as program:
         passing = asyncio.create_task(
             run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
         )
         await eventually(lambda: len(heard) > 3 * AT_ONCE, "events pass")
-        own_place.kafka.pause()  # until others have been answered: nobody's answer waits for its return
+        own_environment.kafka.pause()  # until others have been answered: nobody's answer waits for its return
         await eventually(
             lambda: sum(sent.outcome == "spooled" for sent in heard) > 10 * AT_ONCE, "events are spooled"
         )
         assert "records wait" in await degraded(program)
         assert (await program.admin("/readyz")).status == 200
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         again = len(heard)
         await eventually(
             lambda: sum(sent.outcome == "published" for sent in heard[again:]) > 3 * AT_ONCE,
@@ -60,76 +62,78 @@ async def test_a_paused_kafka_costs_nobody_an_answer_and_nothing_stands_twice(ow
 
     assert {sent.status for sent in heard} == {200, 202}
     assert max(sent.seconds for sent in heard) < ANSWERED_WITHIN_S
-    assert await own_place.ids() == sorted(edited_id(sent.task) for sent in heard)
+    assert await own_environment.ids() == sorted(edited_id(sent.task) for sent in heard)
 
 
-async def test_what_is_spooled_is_a_duplicate_when_it_is_told_again(own_place: Place) -> None:
+async def test_what_is_spooled_is_a_duplicate_when_it_is_told_again(own_environment: Environment) -> None:
     task = new_task()
-    async with running(own_place) as program:
-        own_place.kafka.pause()
+    async with running(own_environment) as program:
+        own_environment.kafka.pause()
         first, again = await send(program, task), await send(program, task)
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         await emptied(program)
 
     assert [(sent.status, sent.outcome) for sent in (first, again)] == [(202, "spooled"), (200, "duplicate")]
-    assert await own_place.ids() == [edited_id(task)]
+    assert await own_environment.ids() == [edited_id(task)]
 
 
-async def test_events_of_a_missing_topic_wait_in_the_spool_and_are_named(place: Place) -> None:
-    await place.kafka.delete_topics([place.events])
+async def test_events_of_a_missing_topic_wait_in_the_spool_and_are_named(environment: Environment) -> None:
+    await environment.kafka.delete_topics([environment.events])
     task = new_task()
-    async with running(place) as program:
+    async with running(environment) as program:
         sent = await send(program, task)
         broken = await program.post(b"no notification")
         told = await degraded(program)
-        await place.kafka.create_topics([place.events])
+        await environment.kafka.create_topics([environment.events])
         await emptied(program)
 
     assert (sent.status, sent.outcome) == (202, "spooled")
     assert broken.status == 422
-    assert place.events in told
-    assert await place.ids() == [edited_id(task)]
-    assert [letter.value for letter in await place.buried()] == [b"no notification"]
+    assert environment.events in told
+    assert await environment.ids() == [edited_id(task)]
+    assert [letter.value for letter in await environment.rejected()] == [b"no notification"]
 
 
-async def test_rejected_bytes_wait_in_the_spool_as_well(own_place: Place) -> None:
-    async with running(own_place) as program:
-        own_place.kafka.pause()
+async def test_rejected_bytes_wait_in_the_spool_as_well(own_environment: Environment) -> None:
+    async with running(own_environment) as program:
+        own_environment.kafka.pause()
         broken = await program.post(b"no notification")
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         await emptied(program)
 
     assert (broken.status, broken.json["outcome"]) == (422, "rejected")
-    assert [letter.value for letter in await own_place.buried()] == [b"no notification"]
+    assert [letter.value for letter in await own_environment.rejected()] == [b"no notification"]
 
 
-async def test_a_killed_bridges_spool_is_drained_by_its_heir(own_place: Place, tmp_path: Path) -> None:
+async def test_a_killed_bridges_spool_is_drained_by_its_heir(
+    own_environment: Environment, tmp_path: Path
+) -> None:
     tasks = [new_task() for _ in range(300)]
     folder = {"BRIDGE_SPOOL__PATH": str(tmp_path)}
-    async with running(own_place, folder) as program:
-        own_place.kafka.pause()
+    async with running(own_environment, folder) as program:
+        own_environment.kafka.pause()
         heard = await asyncio.gather(*(send(program, task) for task in tasks))
         program.kill()
-    own_place.kafka.resume()
-    async with running(own_place, folder) as heir:
+    own_environment.kafka.resume()
+    async with running(own_environment, folder) as heir:
         await emptied(heir)
         again = await asyncio.gather(*(send(heir, task) for task in tasks))
 
     assert {sent.outcome for sent in heard} == {"spooled"}
     assert {sent.outcome for sent in again} == {"duplicate"}
-    assert set(await own_place.ids()) == set(map(edited_id, tasks))
+    assert set(await own_environment.ids()) == set(map(edited_id, tasks))
 
 
-async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_place: Place) -> None:
+async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_environment: Environment) -> None:
     large = "http://example.com/" + "x" * 200_000
-    async with running(own_place, {"BRIDGE_SPOOL__MAX_BYTES": "1 MiB"}) as program:
-        own_place.kafka.pause()
+    async with running(own_environment, {"BRIDGE_SPOOL__MAX_BYTES": "1 MiB"}) as program:
+        own_environment.kafka.pause()
         tasks = [new_task() for _ in range(12)]
         started = time.monotonic()
         answers = await asyncio.gather(*(program.post(edited(task, url=large)) for task in tasks))
         took = time.monotonic() - started
         told, failing = await degraded(program), await program.metric("vod_bridge_spool_failing")
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
         await emptied(program)
         later = await send(program, new_task())
         assert await program.metric("vod_bridge_spool_failing") == 0
@@ -140,15 +144,17 @@ async def test_a_full_spool_is_held_then_503_and_recovers_by_itself(own_place: P
     assert failing == 1
     assert later.outcome == "published"
     good = {edited_id(task) for task, answer in zip(tasks, answers, strict=True) if answer.status == 202}
-    ids = await own_place.ids()
+    ids = await own_environment.ids()
     assert good < set(ids)
     assert len(ids) == len(set(ids))
 
 
-async def test_a_second_bridge_on_one_folder_does_not_start_and_says_so(place: Place, tmp_path: Path) -> None:
+async def test_a_second_bridge_on_one_folder_does_not_start_and_says_so(
+    environment: Environment, tmp_path: Path
+) -> None:
     folder = {"BRIDGE_SPOOL__PATH": str(tmp_path)}
-    async with running(place, folder):
-        second = Program(place.settings | folder)
+    async with running(environment, folder):
+        second = Program(environment.settings | folder)
         second.launch()
         assert second.exit_code() == 1
         assert str(tmp_path) in second.log()
@@ -158,46 +164,46 @@ async def test_a_second_bridge_on_one_folder_does_not_start_and_says_so(place: P
 
 @pytest.mark.parametrize("drains", ["", "true"])
 async def test_sigterm_leaves_the_spool_whole_or_empties_it_where_that_is_set(
-    own_place: Place, tmp_path: Path, drains: str
+    own_environment: Environment, tmp_path: Path, drains: str
 ) -> None:
     tasks = [new_task() for _ in range(200)]
     settings = {"BRIDGE_SPOOL__PATH": str(tmp_path)}
     if drains:
         settings["BRIDGE_SPOOL__DRAIN_ON_STOP"] = drains
-    async with running(own_place, settings) as program:
-        own_place.kafka.pause()
+    async with running(own_environment, settings) as program:
+        own_environment.kafka.pause()
         heard = await asyncio.gather(*(send(program, task) for task in tasks))
         if drains:
-            own_place.kafka.resume()
+            own_environment.kafka.resume()
             await eventually(lambda: publishes(program), "Kafka is known to be back")
         assert await program.terminate() == 0
     if not drains:
-        own_place.kafka.resume()
-        async with running(own_place, settings) as heir:
+        own_environment.kafka.resume()
+        async with running(own_environment, settings) as heir:
             await emptied(heir)
             await eventually(lambda: not logs(tmp_path), "its files go, after its records")
 
     assert {sent.outcome for sent in heard} == {"spooled"}
     # What the producer held when it was ended may stand there twice.
-    assert set(await own_place.ids()) == set(map(edited_id, tasks))
+    assert set(await own_environment.ids()) == set(map(edited_id, tasks))
     assert logs(tmp_path) == []
 
 
 async def test_the_drain_command_empties_a_folder_whose_process_is_gone(
-    own_place: Place, tmp_path: Path
+    own_environment: Environment, tmp_path: Path
 ) -> None:
     tasks = [new_task() for _ in range(200)]
-    async with running(own_place, {"BRIDGE_SPOOL__PATH": str(tmp_path)}) as program:
-        own_place.kafka.pause()
+    async with running(own_environment, {"BRIDGE_SPOOL__PATH": str(tmp_path)}) as program:
+        own_environment.kafka.pause()
         await asyncio.gather(*(send(program, task) for task in tasks))
-        living = Program(own_place.settings, command=("drain", "--spool", str(tmp_path)))
+        living = Program(own_environment.settings, command=("drain", "--spool", str(tmp_path)))
         living.launch()
         assert living.exit_code() == 1
         program.kill()
-    own_place.kafka.resume()
-    drain = Program(own_place.settings, command=("drain", "--spool", str(tmp_path)))
+    own_environment.kafka.resume()
+    drain = Program(own_environment.settings, command=("drain", "--spool", str(tmp_path)))
     drain.launch()
     assert await asyncio.to_thread(drain.exit_code) == 0
 
     assert "is empty" in drain.log()
-    assert set(await own_place.ids()) == set(map(edited_id, tasks))
+    assert set(await own_environment.ids()) == set(map(edited_id, tasks))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import NO_SPOOL, Place, running
+from tests.journey.environment import NO_SPOOL, Environment, running
 from tests.journey.senders import HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -26,7 +26,7 @@ async def stopped_under_load(program: Program) -> tuple[list[SendResult], float,
     await eventually(lambda: len(heard) > 10 * AT_ONCE, "events pass")
     told = time.monotonic()
     ending = asyncio.create_task(program.terminate(ENDS_WITHIN_S))
-    await eventually(lambda: says_stopping(program), "it says that it stops")
+    await eventually(lambda: logs_stopping(program), "it says that it stops")
     said = time.monotonic()
     assert await ending == 0
     enough.set()
@@ -36,13 +36,15 @@ async def stopped_under_load(program: Program) -> tuple[list[SendResult], float,
     return heard, told, said
 
 
-async def says_stopping(program: Program) -> bool:
+async def logs_stopping(program: Program) -> bool:
     answer = await program.admin("/readyz")
     return answer.status == 503 and answer.json["status"] == "stopping"
 
 
-async def test_sigterm_under_load_answers_everyone_for_5_s_and_loses_nothing(place: Place) -> None:
-    async with Program(place.settings) as program:
+async def test_sigterm_under_load_answers_everyone_for_5_s_and_loses_nothing(
+    environment: Environment,
+) -> None:
+    async with Program(environment.settings) as program:
         heard, told, said = await stopped_under_load(program)
 
     # A send on a busy machine may take a while to arrive, and the door closes meanwhile.
@@ -51,18 +53,20 @@ async def test_sigterm_under_load_answers_everyone_for_5_s_and_loses_nothing(pla
     after = [sent for sent in heard if sent.started_at > said and sent.status]
     assert after
     assert all(sent.connection_close for sent in after)
-    ids = await place.ids()
+    ids = await environment.ids()
     assert len(ids) == len(set(ids))
     assert {edited_id(sent.task) for sent in heard if sent.is_durable} <= set(ids)
 
 
 async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_and_leaves_no_claim_behind(
-    own_place: Place,
+    own_environment: Environment,
 ) -> None:
     tasks = [new_task() for _ in range(100)]
-    with own_place.kafka.open_proxy() as network:
+    with own_environment.kafka.open_proxy() as network:
         settings = (
-            own_place.settings | NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_place.kafka.proxied}
+            own_environment.settings
+            | NO_SPOOL
+            | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_environment.kafka.proxied}
         )
         async with Program(settings) as program:
             before = [await send(program, new_task()) for _ in range(10)]
@@ -74,23 +78,23 @@ async def test_sigterm_while_kafka_is_silent_ends_in_time_says_yes_to_nothing_an
             assert time.monotonic() - told < ENDS_WITHIN_S
             heard = await sending
             assert "Traceback" not in program.log()
-    async with running(own_place) as heir:
+    async with running(own_environment) as heir:
         again = await asyncio.gather(*(send(heir, task) for task in tasks))
 
     assert {sent.status for sent in heard} == {503}
     assert all(sent.seconds >= HOLD_S for sent in heard)
     assert {sent.outcome for sent in again} == {"published"}
-    assert await own_place.ids() == sorted(edited_id(sent.task) for sent in before + again)
+    assert await own_environment.ids() == sorted(edited_id(sent.task) for sent in before + again)
 
 
 @pytest.mark.long
 async def test_a_disk_that_hangs_says_yes_to_nothing_and_does_not_hold_up_the_end(
-    own_place: Place, tmp_path: Path
+    own_environment: Environment, tmp_path: Path
 ) -> None:
     hang = "import os, threading\nos.fdatasync = lambda _: threading.Event().wait()\n"
     await asyncio.to_thread((tmp_path / "sitecustomize.py").write_text, hang)
-    async with Program(own_place.settings | {"PYTHONPATH": str(tmp_path)}) as program:
-        own_place.kafka.pause()
+    async with Program(own_environment.settings | {"PYTHONPATH": str(tmp_path)}) as program:
+        own_environment.kafka.pause()
         heard = await asyncio.gather(*(send(program, new_task()) for _ in range(10)))
         late = await send(program, new_task())
         readiness = await program.admin("/readyz")

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import ANSWERED_WITHIN_S, SLOW_BREAKER_SETTINGS, send
 from tests.rig.waiting import eventually
 
@@ -15,15 +15,19 @@ TOPIC_TAKES = 100_000
 
 
 @pytest.fixture
-async def narrow(own_place: Place) -> Place:
+async def narrow(own_environment: Environment) -> Environment:
     """Give a place whose events' topic takes less than the others."""
-    tight = Place(kafka=own_place.kafka, redis=own_place.redis, name=f"{own_place.name}-narrow")
+    tight = Environment(
+        kafka=own_environment.kafka, redis=own_environment.redis, name=f"{own_environment.name}-narrow"
+    )
     await tight.kafka.create_topics([tight.events], configs={"max.message.bytes": str(TOPIC_TAKES)})
     await tight.kafka.create_topics([tight.other, tight.dead_letters])
     return tight
 
 
-async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_alone(narrow: Place) -> None:
+async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_alone(
+    narrow: Environment,
+) -> None:
     tasks = [new_task() for _ in range(300)]
     large = edited(new_task(), url="http://example.com/" + "x" * 2 * TOPIC_TAKES)
 
@@ -45,7 +49,7 @@ async def test_one_event_too_large_for_its_topic_among_300_good_ones_is_buried_a
     assert max(sent.ended_at for sent in heard) - resumed < ANSWERED_WITHIN_S
     assert (refused.status, refused.json["reason"]) == (422, "too_large")
     assert await narrow.ids() == sorted(edited_id(sent.task) for sent in heard + later)
-    (buried,) = [record for record in await narrow.buried() if record.value != b"no notification"]
+    (buried,) = [record for record in await narrow.rejected() if record.value != b"no notification"]
     assert json.loads(buried.value) == json.loads(large)
     assert buried.key == b"default"
     headers = dict(buried.headers)

@@ -20,7 +20,7 @@ from bridge.app import Bridge
 from bridge.observability.tracing.exporter import OtelTracing
 from bridge.settings.settings import load
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.consume import Consumed
 from tests.rig.parts import free_port
 from tests.rig.program import Program
@@ -78,7 +78,7 @@ async def collecting(*, silent: bool = False) -> AsyncIterator[Collector]:
         await runner.cleanup()
 
 
-def told(span: Span) -> dict[str, object]:
+def attributes_of(span: Span) -> dict[str, object]:
     """Read a span's attributes."""
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
@@ -103,20 +103,20 @@ async def ended_at_once(program: Program) -> int:
 
 
 async def test_one_trace_leads_from_the_request_to_the_consumer(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     monkeypatch.setattr("bridge.app.build_traces", lambda _: OtelTracing(provider))
     ports = {"BRIDGE_HTTP__PORT": "0", "BRIDGE_ADMIN__PORT": "0", "BRIDGE_SPOOL__MAX_BYTES": "0"}
-    bridge = Bridge(load(None, place.settings | ports | ON))
+    bridge = Bridge(load(None, environment.settings | ports | ON))
     await bridge.start()
     try:
         async with aiohttp.ClientSession() as session:
             url = f"http://127.0.0.1:{bridge.http_port}/callbacks"
             async with session.post(url, data=edited(new_task()), headers=TOLD) as answer:
                 assert answer.status == 200
-        (record,) = await place.records(place.events)
+        (record,) = await environment.records(environment.events)
         headers = {name: value.decode() for name, value in record.headers}
         context = TraceContextTextMapPropagator().extract(headers)
         provider.get_tracer("consumer").start_span("consume", context, SpanKind.CONSUMER).end()
@@ -131,9 +131,11 @@ async def test_one_trace_leads_from_the_request_to_the_consumer(
     assert headers["tracestate"] == "vendor=1"
 
 
-async def test_a_collector_gets_the_spans_of_each_delivery_in_a_trace_of_its_own(place: Place) -> None:
+async def test_a_collector_gets_the_spans_of_each_delivery_in_a_trace_of_its_own(
+    environment: Environment,
+) -> None:
     tasks = [new_task() for _ in range(20)]
-    async with collecting() as collector, running(place, collector.settings) as program:
+    async with collecting() as collector, running(environment, collector.settings) as program:
         await asyncio.gather(*(program.post(edited(task)) for task in tasks))
         await program.post(b"no notification", headers=TOLD)
         await eventually(lambda: len(collector.spans().get("commit", [])) == 20, "all spans come")
@@ -142,17 +144,17 @@ async def test_a_collector_gets_the_spans_of_each_delivery_in_a_trace_of_its_own
     spans = collector.spans()
     doors = {span.span_id.hex(): span for span in spans["POST"]}
     sends = {span.span_id.hex(): span for span in spans["send"]}
-    for record in await place.records(*place.topics):
+    for record in await environment.records(*environment.topics):
         send = sends.pop(named_by(record).span)
         door = doors.pop(send.parent_span_id.hex())
         assert named_by(record).trace == send.trace_id.hex() == door.trace_id.hex()
-        assert told(send)["messaging.destination.name"] == record.topic
-        if record.topic == place.events:
-            assert told(door)["cloudevents.event_id"] == record.header("ce_id")
+        assert attributes_of(send)["messaging.destination.name"] == record.topic
+        if record.topic == environment.events:
+            assert attributes_of(door)["cloudevents.event_id"] == record.header("ce_id")
             assert door.parent_span_id == b""
         else:
             assert (named_by(record).trace, door.parent_span_id.hex()) == (TRACE, CALLER)
-            assert told(door)["vod.outcome"] == "rejected"
+            assert attributes_of(door)["vod.outcome"] == "rejected"
     assert (doors, sends) == ({}, {})
     assert len({span.trace_id for span in spans["POST"]}) == len(tasks) + 1
     assert [line["trace_id"] for line in lines] == [TRACE]
@@ -160,34 +162,38 @@ async def test_a_collector_gets_the_spans_of_each_delivery_in_a_trace_of_its_own
     assert "vod-event-bridge" in [one.value.string_value for one in resource.attributes]
 
 
-async def test_what_was_spooled_and_drained_names_the_span_that_ended_as_spooled(own_place: Place) -> None:
+async def test_what_was_spooled_and_drained_names_the_span_that_ended_as_spooled(
+    own_environment: Environment,
+) -> None:
     task = new_task()
-    async with collecting() as collector, running(own_place, collector.settings) as program:
-        own_place.kafka.pause()
+    async with collecting() as collector, running(own_environment, collector.settings) as program:
+        own_environment.kafka.pause()
         answer = await program.post(edited(task), headers=TOLD)
         await eventually(lambda: collector.spans().get("send"), "its span comes")
-        own_place.kafka.resume()
+        own_environment.kafka.resume()
 
         async def drained() -> bool:
             return await program.metric("vod_bridge_spool_records") == 0
 
         await eventually(drained, "the spool is empty")
-    (record,) = await own_place.records(own_place.events)
+    (record,) = await own_environment.records(own_environment.events)
     (send,) = collector.spans()["send"]
     assert (answer.status, record.header("ce_id")) == (202, edited_id(task))
-    assert told(send)["vod.outcome"] == "spooled"
+    assert attributes_of(send)["vod.outcome"] == "spooled"
     assert (named_by(record).trace, named_by(record).span) == (TRACE, send.span_id.hex())
     assert record.header("tracestate") == "vendor=1"
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
-async def test_a_collector_that_is_away_costs_no_answer_and_no_stop(place: Place, *, silent: bool) -> None:
+async def test_a_collector_that_is_away_costs_no_answer_and_no_stop(
+    environment: Environment, *, silent: bool
+) -> None:
     tasks = [new_task() for _ in range(50)]
     async with collecting(silent=silent) as collector:
         away = {"OTEL_EXPORTER_OTLP_TIMEOUT": "60"}  # it still tries when the program is told to end
         if not silent:
             away["OTEL_EXPORTER_OTLP_ENDPOINT"] = f"http://127.0.0.1:{free_port()}"
-        async with running(place, collector.settings | away) as program:
+        async with running(environment, collector.settings | away) as program:
             answers = await asyncio.gather(*(program.post(edited(task)) for task in tasks))
             if silent:
                 await collector.asked.wait()
@@ -196,7 +202,7 @@ async def test_a_collector_that_is_away_costs_no_answer_and_no_stop(place: Place
             code = await program.terminate(within_s=40)  # less than the collector is waited for
             lines = program.log_lines()
     assert {answer.status for answer in answers} == {200}
-    assert await place.ids() == sorted(map(edited_id, tasks))
+    assert await environment.ids() == sorted(map(edited_id, tasks))
     assert code == 0
     assert [line["event"] for line in lines if line["event"] == "spans_dropped"] == ["spans_dropped"]
     assert len([line for line in lines if line.get("logger", "").startswith("opentelemetry")]) <= 4
@@ -211,22 +217,25 @@ async def test_a_collector_that_is_away_costs_no_answer_and_no_stop(place: Place
     ],
 )
 async def test_where_nothing_is_written_the_requests_trace_is_handed_on(
-    place: Place, variables: Mapping[str, str], flags: str
+    environment: Environment, variables: Mapping[str, str], flags: str
 ) -> None:
-    async with collecting() as collector, running(place, collector.settings | dict(variables)) as program:
+    async with (
+        collecting() as collector,
+        running(environment, collector.settings | dict(variables)) as program,
+    ):
         await program.post(edited(new_task()), headers=TOLD)
         assert await ended_at_once(program) == 0
-    (record,) = await place.records(place.events)
+    (record,) = await environment.records(environment.events)
     assert record.header("traceparent").split("-")[1::2] == [TRACE, flags]
     assert collector.requests == []
 
 
-async def test_off_a_requests_trace_is_nobodys(place: Place) -> None:
+async def test_off_a_requests_trace_is_nobodys(environment: Environment) -> None:
     async with collecting() as collector:
         off = collector.settings | {"BRIDGE_TRACING__ENABLED": "false"}
-        async with running(place, off) as program:
+        async with running(environment, off) as program:
             await program.post(edited(new_task()), headers=TOLD)
             assert await ended_at_once(program) == 0
-    (record,) = await place.records(place.events)
+    (record,) = await environment.records(environment.events)
     assert not {"traceparent", "tracestate"} & set(dict(record.headers))
     assert collector.requests == []

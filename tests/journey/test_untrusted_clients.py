@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from tests.journey.notifications import edited, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.certificates import Authority
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -40,8 +40,10 @@ async def hold_connection(program: Program, opening: bytes, each_second: bytes) 
         writer.close()
 
 
-async def test_many_connections_that_promise_bodies_keep_no_honest_event_out(place: Place) -> None:
-    async with running(place) as program, AsyncExitStack() as stack:
+async def test_many_connections_that_promise_bodies_keep_no_honest_event_out(
+    environment: Environment,
+) -> None:
+    async with running(environment) as program, AsyncExitStack() as stack:
         for number, opening, each_second in HOSTILE_CONNECTIONS:
             for _ in range(number):
                 task = asyncio.create_task(hold_connection(program, opening, each_second))
@@ -59,15 +61,15 @@ async def _connected(program: Program, number: int) -> bool:
     return await program.metric("vod_bridge_http_connections") >= number
 
 
-async def test_a_crash_leaves_no_core_file(place: Place) -> None:
-    async with running(place) as program:
+async def test_a_crash_leaves_no_core_file(environment: Environment) -> None:
+    async with running(environment) as program:
         limits = await asyncio.to_thread(Path(f"/proc/{program.process.pid}/limits").read_text)
     (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
     assert line.split()[4] == "0"
 
 
-async def test_reading_requests_in_python_is_warned_of(place: Place) -> None:
-    async with running(place, {"AIOHTTP_NO_EXTENSIONS": "1"}) as program:
+async def test_reading_requests_in_python_is_warned_of(environment: Environment) -> None:
+    async with running(environment, {"AIOHTTP_NO_EXTENSIONS": "1"}) as program:
         assert (await program.post(edited(new_task()))).status == 200
         (line,) = [line for line in program.log_lines() if line["event"] == "http_parser_slow"]
     assert "AIOHTTP_NO_EXTENSIONS" in line["note"]
@@ -81,7 +83,9 @@ def authority() -> Iterator[Authority]:
     one.remove()
 
 
-async def test_it_speaks_tls_and_says_so_to_who_does_not(place: Place, authority: Authority) -> None:
+async def test_it_speaks_tls_and_says_so_to_who_does_not(
+    environment: Environment, authority: Authority
+) -> None:
     pair = authority.sign("server")
     settings = {
         "BRIDGE_HTTP__TLS_CERTFILE": str(pair.cert),
@@ -89,7 +93,7 @@ async def test_it_speaks_tls_and_says_so_to_who_does_not(place: Place, authority
         "BRIDGE_HTTP__HOST": "",
     }
     context = ssl.create_default_context(cafile=str(authority.ca))
-    async with running(place, settings) as program:
+    async with running(environment, settings) as program:
         connector = aiohttp.TCPConnector(ssl=context)
         async with aiohttp.ClientSession(connector=connector) as session:
             for _ in range(3):
@@ -108,4 +112,4 @@ async def test_it_speaks_tls_and_says_so_to_who_does_not(place: Place, authority
     assert {line["reason"] for line in lines} == {"plaintext"}
     assert "https://" in lines[0]["detail"]
     assert len(lines) == 2, json.dumps(lines)
-    assert len(await place.ids()) == 3
+    assert len(await environment.ids()) == 3

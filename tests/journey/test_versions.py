@@ -9,7 +9,7 @@ import pytest
 
 from tests.journey.neighbours import Release, last_release, next_release
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually
 
@@ -50,18 +50,18 @@ async def to_each(programs: list[Program], bodies: list[Any], turn: int) -> list
     return await asyncio.gather(*posts)
 
 
-async def stands_once(place: Place, ids: list[str]) -> None:
+async def stands_once(environment: Environment, ids: list[str]) -> None:
     """Hold what is in Kafka against what has to be."""
-    events = await place.published()
+    events = await environment.published()
     assert sorted(event["id"] for event in events) == sorted(ids)
     assert not any("revision" in event["delivery"] for event in events)
 
 
 async def test_two_releases_at_one_redis_take_each_others_events_for_duplicates(
-    place: Place, neighbour: Release
+    environment: Environment, neighbour: Release
 ) -> None:
     edits, codings, at_once = ([new_task() for _ in range(MANY)] for _ in range(3))
-    async with running(place) as ours, running(place, neighbour.settings) as theirs:
+    async with running(environment) as ours, running(environment, neighbour.settings) as theirs:
         assert f'"version":"{neighbour.version}"' in theirs.log().replace(" ", "")
         both = [ours, theirs]
         first = await to_each(both, [edited(task) for task in edits], 0)
@@ -75,26 +75,26 @@ async def test_two_releases_at_one_redis_take_each_others_events_for_duplicates(
     assert outcomes(again) == outcomes(legacy) == outcomes(legacy_again) == {"duplicate": MANY}
     assert outcomes(raced) == {"published": MANY, "duplicate": MANY}
     ids = [edited_id(task) for task in (*edits, *at_once)]
-    await stands_once(place, ids + [f"TranscodeComplete:{task}" for task in codings])
+    await stands_once(environment, ids + [f"TranscodeComplete:{task}" for task in codings])
 
 
 async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_stands_once(
-    own_place: Place, neighbour: Release, tmp_path_factory: pytest.TempPathFactory
+    own_environment: Environment, neighbour: Release, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path_factory.mktemp("spool"))}
     told: list[str] = []
-    own_place.kafka.pause()  # before the first life begins: no producer holds anything whose end is unknown
+    own_environment.kafka.pause()  # before the first life begins: no producer holds anything whose end is unknown
     for release in (None, neighbour):
         tasks = [new_task() for _ in range(MANY)]
         settings = spool | (release.settings if release is not None else {})
-        async with running(own_place, settings, wait_for="/livez") as program:
+        async with running(own_environment, settings, wait_for="/livez") as program:
             heard = await to_each([program], [edited(task) for task in tasks], 0)
             again = await to_each([program], [edited(task) for task in told], 0)
         assert outcomes(heard) == {"spooled": MANY}
         assert outcomes(again) == ({"duplicate": len(told)} if told else {})
         told += tasks
-    own_place.kafka.resume()
-    async with running(own_place, spool) as back:
+    own_environment.kafka.resume()
+    async with running(own_environment, spool) as back:
 
         async def empty() -> bool:
             return await back.metric("vod_bridge_spool_records") == 0
@@ -104,4 +104,4 @@ async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_stands_
         assert await back.metric("vod_bridge_spool_corruptions_total") == 0
 
     assert outcomes(again) == {"duplicate": 2 * MANY}
-    await stands_once(own_place, [edited_id(task) for task in told])
+    await stands_once(own_environment, [edited_id(task) for task in told])

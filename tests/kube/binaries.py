@@ -16,7 +16,7 @@ FOLDER = TOOLS / "bin"
 SHOWN = 1500
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class Output(Struct, frozen=True, kw_only=True):
     """How a command ended and what it wrote."""
 
     command: str
@@ -63,7 +63,7 @@ def run(
     env: Mapping[str, str] | None = None,
     within_s: float = 300.0,
     must: bool = True,
-) -> Said:
+) -> Output:
     """Run a command to its end (blocking). ``must``: `Refused` where it does not end well."""
     begun = time.monotonic()
     try:
@@ -81,7 +81,7 @@ def run(
     except subprocess.TimeoutExpired as late:
         code, out, err = -1, _text(late.stdout), f"{_text(late.stderr)} not within {within_s:.0f} s"
     line = " ".join([Path(command[0]).name, *command[1:]])
-    said = Said(command=line, code=code, out=out, err=err, seconds=time.monotonic() - begun)
+    said = Output(command=line, code=code, out=out, err=err, seconds=time.monotonic() - begun)
     if must and not said.good:
         raise Refused(f"{line[:300]} ended with {code}: {said.last}")
     return said

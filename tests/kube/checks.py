@@ -39,10 +39,12 @@ class Checks:
         """Add one and say it; gives whether it holds."""
         check = Check(part=self._part, what=what, good=bool(good), figures=figures.strip())
         self.found.append(check)
-        self.say(f"{'good' if check.good else 'NOT GOOD'}: {what}{f' ({check.figures})' if figures else ''}")
+        self.report(
+            f"{'good' if check.good else 'NOT GOOD'}: {what}{f' ({check.figures})' if figures else ''}"
+        )
         return check.good
 
-    def say(self, what: str) -> None:
+    def report(self, what: str) -> None:
         """Write a line of progress."""
         sys.stdout.write(f"[{time.monotonic() - self._begun:5.0f} s] {self._part}: {what}\n")
         sys.stdout.flush()

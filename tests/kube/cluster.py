@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from tests.kube.binaries import Said, binary, run
+from tests.kube.binaries import Output, binary, run
 from tests.rig.parts import Process, free_port
 from tests.rig.waiting import eventually_blocking
 
@@ -72,12 +72,12 @@ class Cluster:
         self._processes.append(process)
         return process
 
-    def kubectl(self, *words: str, text: str = "", within_s: float = 120.0, must: bool = True) -> Said:
+    def kubectl(self, *words: str, text: str = "", within_s: float = 120.0, must: bool = True) -> Output:
         """Run kubectl."""
         command = [binary("kubectl"), "--kubeconfig", str(self.kubeconfig), *words]
         return run(command, text=text, within_s=within_s, must=must)
 
-    def helm(self, *words: str, within_s: float = HELM_WITHIN_S, must: bool = True) -> Said:
+    def helm(self, *words: str, within_s: float = HELM_WITHIN_S, must: bool = True) -> Output:
         """Run helm, with everything it keeps in the folder."""
         homes = {f"HELM_{name}_HOME": str(self.folder / "helm") for name in ("CACHE", "CONFIG", "DATA")}
         command = [binary("helm"), "--kubeconfig", str(self.kubeconfig), *words]
@@ -87,7 +87,7 @@ class Cluster:
         """Read objects."""
         return json.loads(self.kubectl("get", *words, "-o", "json").out)
 
-    def apply(self, *objects: dict[str, Any], space: str = "default") -> Said:
+    def apply(self, *objects: dict[str, Any], space: str = "default") -> Output:
         """Apply objects."""
         text = json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
         return self.kubectl("apply", "--server-side", "-n", space, "-f", "-", text=text)

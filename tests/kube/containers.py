@@ -19,7 +19,7 @@ import aiohttp
 import uvloop
 from msgspec import Struct
 
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.kube.binaries import Refused
 from tests.kube.boundary import HOST, OUTSIDE, furnish
 from tests.kube.checks import Checks
@@ -87,15 +87,17 @@ async def _play(cluster: Cluster, checks: Checks, asked: Asked) -> None:
     redis = RealRedis({"bind": f"127.0.0.1 {HOST}"})
     redis.start()
     await asyncio.gather(asyncio.to_thread(kafka.start), asyncio.to_thread(cluster.start))
-    place = Place(kafka=kafka, redis=redis, name=f"kube-{uuid.uuid4().hex[:8]}")
+    environment = Environment(kafka=kafka, redis=redis, name=f"kube-{uuid.uuid4().hex[:8]}")
     async with serve_names(cluster):
         node = Node(cluster)
         await asyncio.to_thread(node.start, asked.images)
         await asyncio.to_thread(node.make_volumes, VOLUMES)
-        checks.say("control plane, node, Kafka and Redis are ready")
-        release = Release(cluster=cluster, values=values_of(place, address, IMAGE))
+        checks.report("control plane, node, Kafka and Redis are ready")
+        release = Release(cluster=cluster, values=values_of(environment, address, IMAGE))
         try:
-            await _hold_against(Scene(node=node, release=release, place=place, checks=checks), asked.per_s)
+            await _hold_against(
+                Scene(node=node, release=release, environment=environment, checks=checks), asked.per_s
+            )
         except (Refused, ConditionTimeoutError) as failed:
             checks.note(TO_THE_END, good=False, figures=str(failed))
         if asked.keep:
@@ -108,7 +110,7 @@ def _kafka() -> tuple[RealKafka, str]:
     pods, controller = f"{HOST}:{free_port()}", f"127.0.0.1:{free_port()}"
     named = {"DIRECT": kafka.bootstrap, "PODS": pods, "CONTROLLER": controller}
     kafka.settings |= {
-        "listeners": ",".join(f"{name}://{place}" for name, place in named.items()),
+        "listeners": ",".join(f"{name}://{environment}" for name, environment in named.items()),
         "advertised.listeners": f"DIRECT://{kafka.bootstrap},PODS://{pods}",
         "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in named),
         "controller.quorum.voters": f"1@{controller}",
@@ -124,13 +126,13 @@ async def _hold_against(scene: Scene, per_s: float) -> None:
     good = said.good and not said.warnings
     figures = f"{said.seconds:.1f} s" if good else said.last
     if not checks.note("helm install --wait is ready, topics made by its Job, no warning", good, figures):
-        _tell_pods(scene)
+        _print_pods(scene)
         return
     _look_inside(scene)
     await _start_anew(scene)
     said = await asyncio.to_thread(release.test)
     if not checks.note("helm test passes", said.good, f"{said.seconds:.1f} s" if said.good else said.last):
-        checks.say(said.out + said.err)
+        checks.report(said.out + said.err)
     await Siege(scene, per_s).play()
     for pod in release.pods():
         name = pod["metadata"]["name"]
@@ -193,13 +195,13 @@ def _times(pid: int) -> tuple[float, float]:
     return int(fields[19]) / tick, (int(fields[11]) + int(fields[12])) / tick
 
 
-def _tell_pods(scene: Scene) -> None:
+def _print_pods(scene: Scene) -> None:
     """Say how the pods are, where the installation failed."""
     cluster = scene.release.cluster
     for words in (["get", "pods", "-o", "wide"], ["get", "events", "--sort-by=.lastTimestamp"]):
-        scene.checks.say(cluster.kubectl(*words, must=False).out)
+        scene.checks.report(cluster.kubectl(*words, must=False).out)
     for pod in cluster.get("pods")["items"]:
-        scene.checks.say(cluster.kubectl("logs", pod["metadata"]["name"], must=False).out)
+        scene.checks.report(cluster.kubectl("logs", pod["metadata"]["name"], must=False).out)
 
 
 async def _hold(cluster: Cluster) -> None:

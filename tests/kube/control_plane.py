@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.kube.binaries import Refused, Said
+from tests.kube.binaries import Refused, Output
 from tests.kube.checks import Checks
 from tests.kube.cluster import FILES, VERSION, Cluster
 from tests.kube.pretended import NODES, install_kinds, pretend_nodes
@@ -32,8 +32,8 @@ def play(cluster: Cluster, checks: Checks) -> None:
     """Make all checks, each as far as it goes."""
     install_kinds(cluster)
     pretend_nodes(cluster)
-    checks.say("control plane and pretended nodes are ready")
-    for check in (warnings_are_heard, value_sets, installs, upgrades, scales, drains):
+    checks.report("control plane and pretended nodes are ready")
+    for check in (warnings_are_noticed, value_sets, installs, upgrades, scales, drains):
         _try(check, cluster, checks)
 
 
@@ -44,7 +44,7 @@ def _try(check: Callable[[Cluster, Checks], None], cluster: Cluster, checks: Che
         checks.note(check.__name__.replace("_", " "), good=False, figures=str(failed))
 
 
-def warnings_are_heard(cluster: Cluster, checks: Checks) -> None:
+def warnings_are_noticed(cluster: Cluster, checks: Checks) -> None:
     """See that a set which breaks the restricted level is warned of: else no warning would mean nothing."""
     said = cluster.kubectl("apply", "--server-side", "--dry-run=server", "-f", str(FILES / "loose.yaml"))
     checks.note("a pod that is not restricted is warned of", said.warnings, f"{len(said.warnings)} warning")
@@ -76,7 +76,7 @@ def installs(cluster: Cluster, checks: Checks) -> None:
     checks.note("both replicas are ready", ready == 2, f"{ready} ready")
 
 
-def _judge(checks: Checks, what: str, said: Said) -> None:
+def _judge(checks: Checks, what: str, said: Output) -> None:
     good = said.good and not said.warnings
     checks.note(what, good, f"{said.seconds:.1f} s" if good else said.last)
 

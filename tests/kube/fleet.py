@@ -70,7 +70,9 @@ class Fleet:
         """Follow them while this is open."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(follow(self._cluster, PODS, self.see_pod))
-            await stack.enter_async_context(follow(self._cluster, SLICES + self._service, self.see_doors))
+            await stack.enter_async_context(
+                follow(self._cluster, SLICES + self._service, self.update_endpoints)
+            )
             looking = asyncio.create_task(self._look())
             try:
                 yield
@@ -88,7 +90,7 @@ class Fleet:
         self._killed += 1
         self._ledger.marks.append(Mark(cause=Cause.KILLED, begun=now, replica=number, held_until=now))
 
-    def see_doors(self, what: str, found: dict[str, Any]) -> None:
+    def update_endpoints(self, what: str, found: dict[str, Any]) -> None:
         """Take what the API server tells of an EndpointSlice."""
         doors = [
             (_number(end["targetRef"]["name"]), f"{end['addresses'][0]}:{DOOR}")

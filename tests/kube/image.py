@@ -35,7 +35,7 @@ class Built(Struct, frozen=True, kw_only=True):
 def build_image(folder: Path, checks: Checks) -> Built:
     """Build it, put archives into ``folder``, and hold the size against its bar."""
     _build_base(checks)
-    checks.say("building the image from deploy/Dockerfile")
+    checks.report("building the image from deploy/Dockerfile")
     words = ["--pull-never", "--layers", "--isolation", "chroot", "--build-arg", f"BASE={BASE}"]
     # As docker builds it: the health check is no part of the other format.
     words += ["--format", "docker", *_index(folder), "-f", "deploy/Dockerfile", "-t", IMAGE, "."]
@@ -54,7 +54,7 @@ def _build_base(checks: Checks) -> None:
     mark = hashlib.blake2b(f"{SUITE} {PACKAGES}".encode(), digest_size=4).hexdigest()
     archive = cache_folder() / f"base-{mark}.tar"
     if not archive.exists():
-        checks.say("making the base image of Debian's packages")
+        checks.report("making the base image of Debian's packages")
         fresh = archive.with_suffix(f".{os.getpid()}")
         run(
             ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", "--format=tar", SUITE, str(fresh)],
@@ -63,7 +63,7 @@ def _build_base(checks: Checks) -> None:
         fresh.replace(archive)
     if _known(BASE) != mark:
         for name, entry in ((BASE, []), (PAUSE, ["--entrypoint", '["/bin/sleep","infinity"]'])):
-            container = _said("from", "scratch")
+            container = _output("from", "scratch")
             _buildah("add", container, str(archive), "/")
             _buildah("config", "--label", f"base={mark}", *entry, container)
             _buildah("commit", "--rm", container, name)
@@ -94,7 +94,7 @@ def _index(folder: Path) -> list[str]:
 
 def _size(image: str) -> int:
     """Add up an image's layers, as they lie on a disk."""
-    manifest = json.loads(json.loads(_said("inspect", "--type", "image", image))["Manifest"])
+    manifest = json.loads(json.loads(_output("inspect", "--type", "image", image))["Manifest"])
     return sum(layer["size"] for layer in manifest["layers"])
 
 
@@ -107,5 +107,5 @@ def _buildah(*words: str) -> float:
     return run(_command(*words), within_s=BUILDS_WITHIN_S).seconds
 
 
-def _said(*words: str) -> str:
+def _output(*words: str) -> str:
     return run(_command(*words), within_s=BUILDS_WITHIN_S).out.strip()

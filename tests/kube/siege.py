@@ -14,7 +14,7 @@ from tests.journey.chaos.audit import Damage, Kinds, Verdict, audit
 from tests.journey.chaos.ledger import UNKNOWN, Cause, Ledger
 from tests.journey.chaos.records import read_landed
 from tests.journey.chaos.vendor import Load, Vendor
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.kube.checks import Checks
 from tests.kube.fleet import Fleet
 from tests.kube.front import Front
@@ -36,7 +36,7 @@ class Scene(Struct, frozen=True, kw_only=True):
 
     node: Node
     release: Release
-    place: Place
+    environment: Environment
     checks: Checks
 
 
@@ -59,7 +59,7 @@ class Siege:
             vendor = Vendor({UNKNOWN: url}, self._ledger, load, Random(6))  # noqa: S311 - a seed is no secret
             begun = time.monotonic()
             telling = asyncio.create_task(vendor.run(enough))
-            saying = asyncio.create_task(self._say())
+            saying = asyncio.create_task(self._report())
             try:
                 await self._strike()
                 await asyncio.sleep(max(0.0, begun + LASTS_S - time.monotonic()))
@@ -83,9 +83,9 @@ class Siege:
         await self._upgrade("scaled from 2 to 3", "replicas=3")
         await asyncio.sleep(5)
         spool = await asyncio.to_thread(self._scene.node.volume_of, f"spool-{SERVICE}-2")
-        await self._kafka_away()
+        await self._stop_kafka_for_a_while()
         await self._fleet.calm(2, CALM_WITHIN_S)
-        self._checks.say("Kafka is back; the pods that live have drained their spools")
+        self._checks.report("Kafka is back; the pods that live have drained their spools")
         left = _bytes_in(spool)
         self._checks.note("the pod that went left records in its volume", left, f"{left:,} bytes")
         await self._upgrade(
@@ -94,7 +94,7 @@ class Siege:
         left = _bytes_in(spool)
         self._checks.note("its volume was drained by the chart's Job", not left, f"{left:,} bytes left")
 
-    async def _kafka_away(self) -> None:
+    async def _stop_kafka_for_a_while(self) -> None:
         """Stop Kafka; while it is away take one pod away, and kill another."""
         kafka, ledger = self._scene.place.kafka, self._ledger
         gone = time.time()
@@ -102,7 +102,7 @@ class Siege:
         await asyncio.to_thread(kafka.stop)
         third = self._fleet.members[2]
         await eventually(lambda: third.look.spooled > SPOOLED_FIRST, "it spools", within_s=KAFKA_AWAY_S)
-        self._checks.say(f"Kafka is stopped; {self._fleet.spooled} records are spooled; scaling to 2")
+        self._checks.report(f"Kafka is stopped; {self._fleet.spooled} records are spooled; scaling to 2")
         await asyncio.to_thread(self._scene.release.scale, 2)
         await self._kill(1)
         # The third pod must be gone before Kafka comes back, or it would drain its spool itself.
@@ -134,7 +134,7 @@ class Siege:
             f"helm upgrade --wait: {what}", good, f"{said.seconds:.0f} s" if good else said.last
         )
 
-    async def _say(self) -> None:
+    async def _report(self) -> None:
         """Write a line each five seconds."""
         heard = 0
         while True:
@@ -148,7 +148,7 @@ class Siege:
             text = (
                 f"{told}; spooled {self._fleet.spooled}; ready {doors or '-'}; {', '.join(sorted(going_on))}"
             )
-            self._checks.say(text)
+            self._checks.report(text)
 
     async def _conclude(self) -> None:
         """Hold what stands in Kafka against the ledger."""
@@ -180,7 +180,7 @@ class Siege:
         broken = sum(send.broken for send in self._ledger.sends)
         for finding in verdict.findings[:SHOWN]:
             pods = self._front.took.get(finding.task)
-            self._checks.say(f"{finding.kind} {finding.task} (given to pods {pods}): {finding.text}")
+            self._checks.report(f"{finding.kind} {finding.task} (given to pods {pods}): {finding.text}")
         kinds = [kind for kind in Kinds if kind is not Kinds.LOST]
         counts = {kind: verdict.count(kind) for kind in kinds}
         text = ", ".join(f"{count} {kind.lower()}" for kind, count in counts.items())

@@ -62,7 +62,7 @@ def test_only_ready_endpoints_are_sent_something(tmp_path: Path) -> None:
         for n in (1, 2)
     ]
     found = {"metadata": {"name": "s"}, "endpoints": ends}
-    seen.see_doors("ADDED", found)
+    seen.update_endpoints("ADDED", found)
     assert seen.ready() == [(2, "10.99.0.2:8080")]
-    seen.see_doors("DELETED", found)
+    seen.update_endpoints("DELETED", found)
     assert seen.ready() == []

@@ -14,7 +14,7 @@ def question(name: str, kind: int) -> bytes:
     return struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", kind, 1)
 
 
-def told(reply: bytes) -> tuple[int, int, int]:
+def parsed(reply: bytes) -> tuple[int, int, int]:
     """Give the number, the code and how many answers there are."""
     number, flags, _questions, answers = struct.unpack_from(">HHHH", reply)
     return number, flags & 0xF, answers
@@ -22,13 +22,13 @@ def told(reply: bytes) -> tuple[int, int, int]:
 
 def test_a_service_is_told_by_its_address() -> None:
     reply = answer(question(DOOR.upper(), A), ADDRESSES)
-    assert told(reply) == (7, 0, 1)
+    assert parsed(reply) == (7, 0, 1)
     assert reply.endswith(bytes([0, 4, 10, 96, 0, 7]))
 
 
 def test_a_known_name_without_an_address_of_that_kind_is_no_unknown_name() -> None:
-    assert told(answer(question(DOOR, AAAA), ADDRESSES)) == (7, 0, 0)
+    assert parsed(answer(question(DOOR, AAAA), ADDRESSES)) == (7, 0, 0)
 
 
 def test_an_unknown_name_is_told_so() -> None:
-    assert told(answer(question(f"{DOOR}.cluster.local", A), ADDRESSES)) == (7, 3, 0)
+    assert parsed(answer(question(f"{DOOR}.cluster.local", A), ADDRESSES)) == (7, 3, 0)

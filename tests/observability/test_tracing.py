@@ -168,7 +168,10 @@ async def test_a_refused_record_ends_its_span_with_the_error(traced: TracedRig) 
     await traced.outcome(edited())
     first, last = [span for span in traced.exporter.get_finished_spans() if span.name.startswith("send")]
     assert (first.status.status_code, attributes_of(first, "error.type")) == (StatusCode.ERROR, ["Rejected"])
-    assert attributes_of(last, "messaging.destination.name", "vod.outcome") == ["vod.dead-letter", "published"]
+    assert attributes_of(last, "messaging.destination.name", "vod.outcome") == [
+        "vod.dead-letter",
+        "published",
+    ]
     assert "release" in traced.spans()
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
 from tests.journey.notifications import published_payloads
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
@@ -22,16 +22,16 @@ NONCONFORMING = (
 async def test_every_record_is_valid_by_its_schema_and_is_a_cloud_event(
     kafka: RealKafka, redis: RealRedis
 ) -> None:
-    place = Place(kafka=kafka, redis=redis, name=f"schemas-{uuid.uuid4().hex[:8]}")
-    await kafka.create_topics(place.topics)
+    environment = Environment(kafka=kafka, redis=redis, name=f"schemas-{uuid.uuid4().hex[:8]}")
+    await kafka.create_topics(environment.topics)
     redis.flush()
     bodies = [UNKNOWN, NONCONFORMING, *(case.read_bytes() for case in published_payloads())]
-    async with running(place) as program:
+    async with running(environment) as program:
         for body in bodies:
             assert (await program.post(body)).status in (200, 422)
 
-    records = await place.records(place.events, place.other)
-    buried = await place.buried()
+    records = await environment.records(environment.events, environment.other)
+    buried = await environment.rejected()
     assert len({json.loads(record.value)["type"] for record in records}) >= 38
     assert len(buried) >= 1
     for record in records:

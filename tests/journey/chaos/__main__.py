@@ -17,7 +17,7 @@ from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text, write
 from tests.journey.chaos.run import Found, Plan
 from tests.journey.chaos.vendor import Load
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.kafka_cluster import KafkaCluster
 from tests.rig.parts import MissingPartError
@@ -76,13 +76,15 @@ async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
             topics = f"chaos-{uuid.uuid4().hex[:8]}"
             if name in ON_THREE_BROKERS:
                 with KafkaCluster() as brokers:
-                    place = Place(kafka=brokers.brokers[0], redis=redis, name=topics, brokers=brokers)
-                    await brokers.create_topics(place.topics, configs=TOPIC_SETTINGS)
-                    found[name] = await play(name, place, plan)
+                    environment = Environment(
+                        kafka=brokers.brokers[0], redis=redis, name=topics, brokers=brokers
+                    )
+                    await brokers.create_topics(environment.topics, configs=TOPIC_SETTINGS)
+                    found[name] = await play(name, environment, plan)
             else:
-                place = Place(kafka=kafka, redis=redis, name=topics)
-                await kafka.create_topics(place.topics, configs=TOPIC_SETTINGS)
-                found[name] = await play(name, place, plan)
+                environment = Environment(kafka=kafka, redis=redis, name=topics)
+                await kafka.create_topics(environment.topics, configs=TOPIC_SETTINGS)
+                found[name] = await play(name, environment, plan)
             sys.stdout.write(as_text(name, found[name]))
     return found
 

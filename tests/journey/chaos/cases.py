@@ -14,7 +14,7 @@ from tests.journey.chaos.rolling import AS_THE_CHART, QUICKLY, WITHOUT_A_WAIT, g
 from tests.journey.chaos.run import Found, Plan, Run
 from tests.journey.chaos.vendor import Load
 from tests.journey.neighbours import next_release, this_release
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.waiting import ConditionTimeoutError, eventually
 
 ANSWERED_WITHIN_S = 4.0
@@ -70,7 +70,7 @@ async def kills20(run: Run) -> None:
             await asyncio.sleep(run.random.uniform(0.2, 1.0))
 
 
-async def away60(run: Run) -> None:
+async def unavailable60(run: Run) -> None:
     """Kafka away 60 s at 1,000 events/s: each answered 202 within 4 s, drained within 20 s, order kept."""
     async with run.act("one bridge", Load(per_s=1000, keys=5000, broken=0.0, legacy=0.0)):
         await asyncio.sleep(3)
@@ -136,8 +136,8 @@ async def scaling(run: Run) -> None:
     load = _load_of(run.plan, Load(per_s=500, keys=3000, again=0.2))
     async with run.act("one balanced", load):
         stage = run.stage
-        echo = Echo(lambda: stage.doors, run.ledger, run.random, per_s=10 if short else 40)
-        async with echo.heard():
+        echo = Echo(lambda: stage.urls, run.ledger, run.random, per_s=10 if short else 40)
+        async with echo.sent():
             await asyncio.sleep(2 if short else 10)
             await grow(stage, 2)
             await asyncio.sleep(3 if short else 15)
@@ -190,7 +190,7 @@ CASES: dict[str, Callable[[Run], Awaitable[None]]] = {
     "faults": all_faults,
     "pause30": pause30,
     "kills20": kills20,
-    "away60": away60,
+    "away60": unavailable60,
     "sigterm": sigterm,
     "rolling": rolling,
     "scaling": scaling,
@@ -205,16 +205,16 @@ IN_ORDER = ("pause30", "away60", "resets")
 ON_THREE_BROKERS = ("resets",)
 
 
-async def play(name: str, place: Place, plan: Plan) -> Found:
+async def play(name: str, environment: Environment, plan: Plan) -> Found:
     """Play one case."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        run = Run(place, plan, Path(folder))
+        run = Run(environment, plan, Path(folder))
         try:
             await CASES[name](run)
         except ConditionTimeoutError as late:
             run.missed.append(str(late))
-            place.kafka.heal()
-            place.redis.heal()
+            environment.kafka.heal()
+            environment.redis.heal()
         found = await run.conclude()
     if name in ONCE:
         run.expect("no record twice", not found.verdict.repeats)

@@ -33,7 +33,7 @@ class Echo:
         self._run = uuid.uuid4().hex[:6]
 
     @asynccontextmanager
-    async def heard(self) -> AsyncIterator[None]:
+    async def sent(self) -> AsyncIterator[None]:
         """Tell for as long as this lasts; at its end everything once more to whoever is left."""
         async with ConnectionPool() as lines:
             telling = asyncio.create_task(self._go_on(lines))
@@ -44,7 +44,7 @@ class Echo:
                 await asyncio.wait([telling])
             for first in range(0, len(self.told), AT_ONCE):
                 some = self.told[first : first + AT_ONCE]
-                await asyncio.gather(*(self._tell(lines, notice, again=True) for notice in some))
+                await asyncio.gather(*(self._send(lines, notice, again=True) for notice in some))
 
     async def _go_on(self, lines: ConnectionPool) -> None:
         async with asyncio.TaskGroup() as under_way:
@@ -52,8 +52,8 @@ class Echo:
                 while True:
                     old = self._random.choice(self.told) if self.told else None
                     if old is not None:
-                        under_way.create_task(self._tell(lines, old, again=True))
-                    under_way.create_task(self._tell(lines, self._notice(), again=False))
+                        under_way.create_task(self._send(lines, old, again=True))
+                    under_way.create_task(self._send(lines, self._notice(), again=False))
                     await asyncio.sleep(self._every_s)
             except asyncio.CancelledError:
                 pass  # what is under way is waited for
@@ -68,7 +68,7 @@ class Echo:
         self.told.append(notice)
         return notice
 
-    async def _tell(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
+    async def _send(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
         body = body_of(notice)
         sends = await asyncio.gather(
             *(send_once(lines, (url, number), notice.task, body) for number, url in self._doors().items())

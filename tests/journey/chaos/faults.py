@@ -64,7 +64,7 @@ async def kill_at_random_moments(stage: Stage) -> None:
         await asyncio.sleep(stage.random.uniform(0.1, 3.0))
 
 
-async def kill_with_kafka_away(stage: Stage) -> None:
+async def kill_while_kafka_is_unavailable(stage: Stage) -> None:
     """Kill it while its spool fills, then while that drains."""
     await stage.pause_kafka()
     await asyncio.sleep(stage.random.uniform(2.5, 6.0))
@@ -147,7 +147,7 @@ def is_kept(log: Path, place: int) -> bool:
     return any(begin <= place < begin + file.stat().st_size for file, begin in begins.items())
 
 
-async def end_with_kafka_away(stage: Stage) -> None:
+async def end_while_kafka_is_unavailable(stage: Stage) -> None:
     """SIGTERM under load while Kafka is away, then the next life."""
     await stage.stop_kafka()
     await spool_fills(stage, SPOOLED_BEFORE_DAMAGE, 10)
@@ -170,12 +170,14 @@ FAULTS: dict[str, Fault] = {
     "bridge killed": Fault(strike=kill_at_random_moments, heal=nothing, seconds=1, short_s=0.5),
     "kafka stopped": Fault(strike=Stage.stop_kafka, heal=Stage.start_kafka, seconds=15),
     "kafka paused": Fault(strike=Stage.pause_kafka, heal=Stage.resume_kafka, short_s=4),
-    "killed with kafka away": Fault(strike=kill_with_kafka_away, heal=nothing, seconds=1),
+    "killed with kafka away": Fault(strike=kill_while_kafka_is_unavailable, heal=nothing, seconds=1),
     "redis stopped": Fault(strike=Stage.stop_redis, heal=Stage.start_redis, short_s=2),
     "redis silent": Fault(strike=Stage.pause_redis, heal=Stage.resume_redis),
     "redis flushed": Fault(strike=Stage.flush_redis, heal=nothing, seconds=3, short_s=1),
     "spool damaged": Fault(strike=damage_the_spool, heal=Stage.start_kafka, seconds=2, short_s=0.5),
-    "sigterm with kafka away": Fault(strike=end_with_kafka_away, heal=Stage.start_kafka, seconds=2),
+    "sigterm with kafka away": Fault(
+        strike=end_while_kafka_is_unavailable, heal=Stage.start_kafka, seconds=2
+    ),
     "kafka slow": Fault(strike=slow_kafka, heal=quick_kafka, act="slow line", seconds=15),
     "killed while it drains": Fault(
         strike=kill_while_it_drains, heal=nothing, act="slow line", seconds=1, short_s=0.5

@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import DecodeError, Struct, json
 
 from tests.journey.chaos.audit import Landed
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.consume import Consumed
 
 # The broker's clock, not the producer's: when a record came to stand there.
@@ -25,14 +25,14 @@ class _Event(Struct):
     delivery: _Delivery
 
 
-async def read_landed(place: Place) -> list[Landed]:
+async def read_landed(environment: Environment) -> list[Landed]:
     """Read all three topics."""
-    return [_landed(place, record) for record in await place.records(*place.topics)]
+    return [_landed(environment, record) for record in await environment.records(*environment.topics)]
 
 
-def _landed(place: Place, record: Consumed) -> Landed:
+def _landed(environment: Environment, record: Consumed) -> Landed:
     found = _MARK.search(record.value)
-    buried = record.topic == place.dead_letters
+    buried = record.topic == environment.dead_letters
     event = _event(record, buried=buried)
     return Landed(
         event_id=event.id,

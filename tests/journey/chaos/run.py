@@ -16,7 +16,7 @@ from tests.journey.chaos.rolling import figures, new_balancer
 from tests.journey.chaos.stage import Stage
 from tests.journey.chaos.timeline import Second, Timeline
 from tests.journey.chaos.vendor import Load, Vendor
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 
 WARM_UP_S = 2.0
 
@@ -61,11 +61,11 @@ class Found(Struct, frozen=True, kw_only=True):
 class Run:
     """One ledger, one place, one folder of spools; acts are played on it one after the other."""
 
-    def __init__(self, place: Place, plan: Plan, folder: Path) -> None:
+    def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.ledger = Ledger()
         self.random = Random(plan.seed)  # noqa: S311 - a seed makes a run that can be run again
-        self.stage = Stage(place, folder, self.ledger, self.random)
+        self.stage = Stage(environment, folder, self.ledger, self.random)
         self.numbers: dict[str, float] = {}
         self.missed: list[str] = []
         self.lines: list[Second] = []
@@ -86,7 +86,7 @@ class Run:
             await stage.calm()
             if stage.balancer is not None:
                 await stage.balancer.wait_until_in(act.replicas)
-            doors = {UNKNOWN: stage.balancer.url} if stage.balancer is not None else stage.doors
+            doors = {UNKNOWN: stage.balancer.url} if stage.balancer is not None else stage.urls
             vendor = Vendor(doors, self.ledger, load or self.plan.load, self.random)
             timeline = Timeline(stage, lambda: vendor.under_way, quiet=self.plan.quiet)
             telling = asyncio.create_task(vendor.run(enough))

@@ -12,7 +12,7 @@ import aiohttp
 
 from tests.journey.chaos.ledger import Cause, Ledger, Mark
 from tests.journey.chaos.looking import Look, read_look
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.balancer import Balancer
 from tests.rig.parts import free_port
 from tests.rig.program import Program
@@ -62,7 +62,7 @@ class Bridge:
         now = time.time()
         self._note(Mark(cause=Cause.KILLED, begun=now, replica=self.number, held_until=now))
         self._program.kill()
-        await self._bury()
+        await self._finish_life()
 
     async def end(self, within_s: float) -> tuple[int, float]:
         """End it by SIGTERM; give the exit code and how long that took."""
@@ -72,7 +72,7 @@ class Bridge:
         gone = time.time()
         if opened == inf:
             self._amend(held_until=gone)
-        await self._bury()
+        await self._finish_life()
         return code, gone - told
 
     def listens_again(self) -> None:
@@ -107,7 +107,7 @@ class Bridge:
             return bool(answer.status == 200 and not answer.json["degraded"])
         return False
 
-    async def _bury(self) -> None:
+    async def _finish_life(self) -> None:
         """Leave a life behind; its log must tell of no bug of ours."""
         self._alive, self._opened = False, inf
         log = self._program.log()
@@ -138,8 +138,8 @@ class Bridge:
 class Stage:
     """Kafka, Redis and the bridges of one act."""
 
-    def __init__(self, place: Place, folder: Path, ledger: Ledger, random: Random) -> None:
-        self.place = place
+    def __init__(self, environment: Environment, folder: Path, ledger: Ledger, random: Random) -> None:
+        self.place = environment
         self.ledger = ledger
         self.random = random
         self.folder = folder
@@ -155,7 +155,7 @@ class Stage:
         return self.bridges[0]
 
     @property
-    def doors(self) -> dict[int, str]:
+    def urls(self) -> dict[int, str]:
         """The URLs of those that senders may be told of, by their numbers."""
         return {bridge.number: bridge.url for bridge in self.bridges if not bridge.away}
 

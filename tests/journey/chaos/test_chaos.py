@@ -8,7 +8,7 @@ from tests.journey.chaos.cases import play
 from tests.journey.chaos.records import TOPIC_SETTINGS
 from tests.journey.chaos.report import as_text
 from tests.journey.chaos.run import Plan
-from tests.journey.places import Place
+from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 
@@ -19,11 +19,11 @@ EVENTS = 3_000
 async def test_whatever_happens_each_record_is_explained_and_nothing_answered_well_is_lost(
     own_kafka: RealKafka, redis: RealRedis
 ) -> None:
-    place = Place(kafka=own_kafka, redis=redis, name=f"chaos-{uuid.uuid4().hex[:8]}")
+    environment = Environment(kafka=own_kafka, redis=redis, name=f"chaos-{uuid.uuid4().hex[:8]}")
     redis.flush()
-    await own_kafka.create_topics(place.topics, configs=TOPIC_SETTINGS)
+    await own_kafka.create_topics(environment.topics, configs=TOPIC_SETTINGS)
 
-    found = await play("faults", place, Plan(events=EVENTS, short=True, quiet=True))
+    found = await play("faults", environment, Plan(events=EVENTS, short=True, quiet=True))
 
     assert found.good, as_text("short", found)
     assert len(found.ledger.notices) >= EVENTS

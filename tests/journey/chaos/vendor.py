@@ -70,13 +70,13 @@ class Vendor:
             while not enough.is_set():
                 due = int((time.monotonic() - begun) * self._load.per_s)
                 for _ in range(told, due):
-                    self._tell_another(lines)
+                    self._send_another(lines)
                 told = due
                 await asyncio.sleep(TICK_S)
             if self._under_way:
                 await asyncio.wait(self._under_way)
 
-    def _tell_another(self, lines: ConnectionPool) -> None:
+    def _send_another(self, lines: ConnectionPool) -> None:
         """Begin one notification, of whatever kind chance says; none where too many wait."""
         chance, load = self._random.random(), self._load
         if len(self._under_way) >= AT_ONCE_MAX:
@@ -103,11 +103,11 @@ class Vendor:
         return notice
 
     def _begin(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
-        task = asyncio.create_task(self._tell(lines, notice, again=again))
+        task = asyncio.create_task(self._send(lines, notice, again=again))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _tell(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
+    async def _send(self, lines: ConnectionPool, notice: Notice, *, again: bool) -> None:
         body, first = body_of(notice), self._random.randrange(len(self._doors))
         for attempt in range(VENDOR_SENDS):
             due = time.monotonic() + VENDOR_WAITS_S

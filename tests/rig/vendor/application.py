@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Struct
 
 from tests.rig.vendor.ledger import Event
-from tests.rig.vendor.queue import Said, Waiting
+from tests.rig.vendor.queue import Reply, Waiting
 
 EMPTY = {"ResourceNotFound": b"", "null": b'"EventSet":null', "empty": b'"EventSet":[]'}
 
@@ -58,14 +58,14 @@ class Application:
         while self._recent and now - self._recent[0] >= 1:
             self._recent.popleft()
         if 0 < self.manners.calls_s <= len(self._recent):
-            raise Said("RequestLimitExceeded", "", 4400)
+            raise Reply("RequestLimitExceeded", "", 4400)
         self._recent.append(now)
 
     async def pull(self) -> tuple[list[tuple[str, Event]], str]:
         """Lend what waits; else, after the long poll, give the word for how the empty queue looks now."""
         if self.manners.mode != "PULL":
             # Our assumption: no document tells what the vendor answers to pulls of a pushed application.
-            raise Said("FailedOperation", "the application's events are pushed", 5000)
+            raise Reply("FailedOperation", "the application's events are pushed", 5000)
         await self.waiting.wait(self.manners.poll_s)
         pulled = self.waiting.pull()
         if pulled or self.manners.empty != "cycle":
@@ -77,7 +77,7 @@ class Application:
         """PullEvents."""
         pulled, empty = await self.pull()
         if empty == "ResourceNotFound":
-            raise Said(empty)
+            raise Reply(empty)
         if empty:
             return EMPTY[empty]
         return b'"EventSet":[%s]' % b",".join(element(handle, event) for handle, event in pulled)
@@ -106,7 +106,7 @@ class Application:
         )
         begin, limit = int(asked.get("ScrollToken") or 0), asked.get("Limit", 10)
         if not 0 < limit <= 100:
-            raise Said("InvalidParameterValue.Limit")
+            raise Reply("InvalidParameterValue.Limit")
         more = str(begin + limit) if begin + limit < len(found) else None
         said = {"TaskSet": found[begin : begin + limit], "ScrollToken": more}
         return json.dumps(said).encode()[1:-1]
@@ -114,14 +114,14 @@ class Application:
     async def describe_task_detail(self, asked: dict[str, Any]) -> bytes:
         """DescribeTaskDetail, the bytes as the test gave them."""
         if asked["TaskId"] not in self.details:
-            raise Said("InvalidParameterValue.TaskId")
+            raise Reply("InvalidParameterValue.TaskId")
         return self.details[asked["TaskId"]].strip()[1:-1]
 
     async def pull_event(self, _: Sequence[str]) -> bytes:
         """PullEvent of v2."""
         pulled, empty = await self.pull()
         if empty == "ResourceNotFound":
-            raise Said(empty, "no event", 4000)
+            raise Reply(empty, "no event", 4000)
         if empty:
             return b'"eventList":null' if empty == "null" else b'"eventList":[]'
         return b'"eventList":[%s]' % b",".join(self._legacy(handle, event) for handle, event in pulled)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from aiohttp import web
 from msgspec import Struct
 
-from tests.rig.vendor.queue import Said
+from tests.rig.vendor.queue import Reply
 
 
 class Fault(StrEnum):
@@ -61,7 +61,7 @@ class Faults:
     def strike(self, fault: Fault) -> None:
         """Answer with an error where that is the fault."""
         if fault is Fault.ERROR:
-            raise Said(self.random.choice(CODES), "by chance", 5000)
+            raise Reply(self.random.choice(CODES), "by chance", 5000)
 
     def junk(self) -> web.Response:
         """Give an answer that is none."""

@@ -14,7 +14,7 @@ MOST = 16
 LOOK_S = 0.05  # a lease that ends wakes nobody
 
 
-class Said(Exception):  # noqa: N818 - it is what the vendor says, not that something broke
+class Reply(Exception):  # noqa: N818 - it is what the vendor says, not that something broke
     """The vendor answers with an error; ``code`` is v3's word, ``number`` what v2 says in its place."""
 
     def __init__(self, code: str, text: str = "", number: int = 4000) -> None:
@@ -82,7 +82,7 @@ class Waiting:
         stale = [handle for handle in handles if handle not in self._leases]
         self.ledger.stale += len(stale)
         if stale or not 0 < len(handles) <= MOST:
-            raise Said("InvalidParameterValue", f"{len(handles)} handles, {len(stale)} of them void")
+            raise Reply("InvalidParameterValue", f"{len(handles)} handles, {len(stale)} of them void")
         now = self._clock()
         for handle in dict.fromkeys(handles):
             lease = self._leases.pop(handle)

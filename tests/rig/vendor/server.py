@@ -24,7 +24,7 @@ from aiohttp import web
 from tests.rig.vendor.application import Application, Manners
 from tests.rig.vendor.faults import Chances, Fault, Faults, reset
 from tests.rig.vendor.ledger import Call, Event, Ledger
-from tests.rig.vendor.queue import Said
+from tests.rig.vendor.queue import Reply
 from tests.rig.vendor.signatures import check_tc3, check_v2
 
 __all__ = ["Application", "Chances", "Event", "Fault", "Ledger", "Manners", "Vendor"]
@@ -102,7 +102,7 @@ class Vendor:
             carry_out = _named(action, ACTIONS if version == VERSION else {})
             asked = json.loads(body)
             application = self._application(secret_id, asked.get("SubAppId"))
-        except Said as said:
+        except Reply as said:
             return self._unknown(_v3_error(said), said)
         handles = tuple(asked.get("EventHandles", ()))
 
@@ -119,7 +119,7 @@ class Vendor:
             carry_out = _named(action, V2_ACTIONS)
             number = given.get("SubAppId")
             application = self._application(secret_id, None if number is None else int(number))
-        except Said as said:
+        except Reply as said:
             return self._unknown(_v2_error(said), said)
         handles = tuple(given[f"msgHandle.{n}"] for n in range(len(given)) if f"msgHandle.{n}" in given)
 
@@ -131,10 +131,10 @@ class Vendor:
     def _application(self, secret_id: str, sub_app_id: int | None) -> Application:
         found = self._applications.get((secret_id, sub_app_id))
         if found is None:
-            raise Said("UnauthorizedOperation", "no such SubAppId, or not with this key", 4104)
+            raise Reply("UnauthorizedOperation", "no such SubAppId, or not with this key", 4104)
         return found
 
-    def _unknown(self, response: web.Response, said: Said) -> web.Response:
+    def _unknown(self, response: web.Response, said: Reply) -> web.Response:
         self.strangers.append(said.code)
         return response
 
@@ -155,7 +155,7 @@ class Handling:
         self._action, self._handles = parameters
         self._started_s = application.clock()
 
-    async def run(self, work: Callable[[], Any], tell: Callable[[Said], web.Response]) -> web.StreamResponse:
+    async def run(self, work: Callable[[], Any], tell: Callable[[Reply], web.Response]) -> web.StreamResponse:
         """Answer the call, or what a fault leaves of the answer."""
         await asyncio.sleep(self._application.manners.latency_s)
         if self._vendor.canned:
@@ -170,7 +170,7 @@ class Handling:
             self._vendor.faults.strike(fault)
             self._application.check_rate()
             response = await work()
-        except Said as said:
+        except Reply as said:
             outcome, response = said.code, tell(said)
         return await self._apply_fault(fault, outcome, response)
 
@@ -192,7 +192,7 @@ class Handling:
 
 def _named(action: str, actions: Mapping[str, Action]) -> Action:
     if action not in actions:
-        raise Said("InvalidAction")
+        raise Reply("InvalidAction")
     return actions[action]
 
 
@@ -202,7 +202,7 @@ def _v3_response(members: bytes) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
-def _v3_error(said: Said) -> web.Response:
+def _v3_error(said: Reply) -> web.Response:
     return _v3_response(b'"Error":' + json.dumps({"Code": said.code, "Message": said.text}).encode())
 
 
@@ -211,5 +211,5 @@ def _v2_response(code: int, message: str, members: bytes = b"") -> web.Response:
     return web.Response(body=head + (b"," + members if members else b"") + b"}", content_type="text/html")
 
 
-def _v2_error(said: Said) -> web.Response:
+def _v2_error(said: Reply) -> web.Response:
     return _v2_response(said.number, said.text)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.journey.notifications import new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import send
 from tests.rig.certificates import Authority
 from tests.rig.program import Program
@@ -14,7 +14,7 @@ from tests.rig.waiting import eventually
 _K = "BRIDGE_KAFKA__"
 
 
-def told(program: Program, event: str) -> list[str]:
+def problems_logged(program: Program, event: str) -> list[str]:
     """Give what was said of it."""
     return [line["problem"] for line in program.log_lines() if line["event"] == event]
 
@@ -29,41 +29,48 @@ def told(program: Program, event: str) -> list[str]:
     ],
 )
 async def test_what_is_wrong_with_kafka_is_logged_once(
-    secured: SecuredKafka, place: Place, way: tuple[str, str], wrong: dict[str, str], words: str
+    secured: SecuredKafka, environment: Environment, way: tuple[str, str], wrong: dict[str, str], words: str
 ) -> None:
     settings = secured.settings(*way) | {f"{_K}{name}": value for name, value in wrong.items()}
-    async with running(place, settings, wait_for="/livez") as program:
-        await eventually(lambda: told(program, "kafka_diagnosis"), "it is told")
+    async with running(environment, settings, wait_for="/livez") as program:
+        await eventually(lambda: problems_logged(program, "kafka_diagnosis"), "it is told")
         assert (await send(program, new_task())).outcome == "spooled"
-        assert [words in line for line in told(program, "kafka_diagnosis")] == [True]
-        assert told(program, "redis_diagnosis") == []
+        assert [words in line for line in problems_logged(program, "kafka_diagnosis")] == [True]
+        assert problems_logged(program, "redis_diagnosis") == []
 
 
-async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(place: Place) -> None:
+async def test_what_is_wrong_with_redis_is_logged_once_before_anybody_needs_it(
+    environment: Environment,
+) -> None:
     one, other = Authority("one"), Authority("other")
     server = RealRedis(tls=Tls(pair=one.sign("redis"), ca=one.ca))
     settings = {"BRIDGE_REDIS__URL": server.tls_url, "BRIDGE_REDIS__SSL_CAFILE": str(other.ca)}
     try:
         server.start()
-        async with running(place, settings) as program:
-            await eventually(lambda: told(program, "redis_diagnosis"), "it is told")
+        async with running(environment, settings) as program:
+            await eventually(lambda: problems_logged(program, "redis_diagnosis"), "it is told")
 
             async def missed() -> bool:
                 await send(program, new_task())
                 return await program.metric("vod_bridge_dedup_degraded") == 1
 
             await eventually(missed, "Redis counts as away")
-            lines = told(program, "redis_diagnosis")
+            lines = problems_logged(program, "redis_diagnosis")
             assert ["an authority that is not trusted" in line for line in lines] == [True]
-            assert told(program, "kafka_diagnosis") == []
+            assert problems_logged(program, "kafka_diagnosis") == []
     finally:
         server.remove()
         one.remove()
         other.remove()
 
 
-async def test_nothing_is_told_of_links_that_are_well(place: Place) -> None:
-    async with running(place) as program:
+async def test_nothing_is_told_of_links_that_are_well(environment: Environment) -> None:
+    async with running(environment) as program:
         assert (await send(program, new_task())).outcome == "published"
-        await eventually(lambda: program.metric("vod_bridge_dedup_claims_total", result="acquired"), "Redis answers")
-        assert [told(program, "kafka_diagnosis"), told(program, "redis_diagnosis")] == [[], []]
+        await eventually(
+            lambda: program.metric("vod_bridge_dedup_claims_total", result="acquired"), "Redis answers"
+        )
+        assert [problems_logged(program, "kafka_diagnosis"), problems_logged(program, "redis_diagnosis")] == [
+            [],
+            [],
+        ]

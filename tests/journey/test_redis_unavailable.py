@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from tests.journey.notifications import edited_id, new_task
-from tests.journey.places import Place, running
+from tests.journey.environment import Environment, running
 from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -40,8 +40,10 @@ async def is_back(program: Program) -> None:
     await eventually(whole, "Redis is asked again")
 
 
-async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(place: Place) -> None:
-    redis = place.redis
+async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(
+    environment: Environment,
+) -> None:
+    redis = environment.redis
     everything: list[SendResult] = []
     again: list[SendResult] = []
     unchecked: set[str] = set()
@@ -51,7 +53,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
         redis.stop()
         redis.start()
 
-    async with running(place, WAITS) as program:
+    async with running(environment, WAITS) as program:
         for fault, mend in ((redis.stop, redis.start), (redis.pause, redis.resume)):
             heard, gone = await under_load(program, fault)
             met_no_redis = [sent.task for sent in heard if sent.started_at > gone]
@@ -72,7 +74,7 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
     assert {sent.status for sent in everything} == {200}
     assert max(sent.seconds for sent in everything) < ANSWERED_WITHIN_S
     assert {sent.outcome for sent in again} == {"duplicate"}
-    events = await place.published()
+    events = await environment.published()
     assert sorted(event["id"] for event in events) == sorted(edited_id(sent.task) for sent in everything)
     stamped = {event["task_id"]: event["delivery"]["deduplicated"] for event in events}
     assert len(unchecked) >= 2 * (AFTER - AT_ONCE)
@@ -80,9 +82,9 @@ async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass
     assert {stamped[task] for task in checked} == {True}
 
 
-async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> None:
+async def test_a_stall_of_our_own_process_is_no_miss_of_redis(environment: Environment) -> None:
     enough, heard = asyncio.Event(), list[SendResult]()
-    async with running(place, WAITS) as program:
+    async with running(environment, WAITS) as program:
         passing = asyncio.create_task(
             run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
         )
@@ -98,37 +100,41 @@ async def test_a_stall_of_our_own_process_is_no_miss_of_redis(place: Place) -> N
 
     assert max(sent.seconds for sent in heard) > REDIS_IS_WAITED_FOR_S
     assert missed == 0
-    assert all(event["delivery"]["deduplicated"] for event in await place.published())
+    assert all(event["delivery"]["deduplicated"] for event in await environment.published())
 
 
-async def test_what_was_published_while_redis_was_away_is_a_duplicate_once_it_is_back(place: Place) -> None:
+async def test_what_was_published_while_redis_was_away_is_a_duplicate_once_it_is_back(
+    environment: Environment,
+) -> None:
     task = new_task()
-    async with running(place) as program:
-        place.redis.stop()
+    async with running(environment) as program:
+        environment.redis.stop()
         for _ in range(4):
             await send(program, new_task())
         assert (await send(program, task)).outcome == "published"
         assert (await send(program, task)).outcome == "duplicate"  # this process remembers meanwhile
-        place.redis.start()
+        environment.redis.start()
         await is_back(program)
         assert (await send(program, task)).outcome == "duplicate"
         key = f"vod:{{default}}:{edited_id(task)}"
-        await eventually(lambda: place.redis.command("EXISTS", key) == b":1", "Redis was told later")
+        await eventually(lambda: environment.redis.command("EXISTS", key) == b":1", "Redis was told later")
 
-    assert (await place.ids()).count(edited_id(task)) == 1
+    assert (await environment.ids()).count(edited_id(task)) == 1
 
 
-async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unchecked(place: Place) -> None:
+async def test_where_asked_to_hold_events_wait_for_redis_instead_of_passing_unchecked(
+    environment: Environment,
+) -> None:
     given_up, held = new_task(), new_task()
-    async with running(place, {"BRIDGE_DEDUP__WHEN_UNAVAILABLE": "hold"}) as program:
-        place.redis.stop()
+    async with running(environment, {"BRIDGE_DEDUP__WHEN_UNAVAILABLE": "hold"}) as program:
+        environment.redis.stop()
         silence = await send(program, given_up)
         sending = asyncio.create_task(send(program, held))
         await eventually(lambda: program.metric("vod_bridge_deliveries_in_flight"), "the delivery waits")
-        place.redis.start()
+        environment.redis.start()
         sent = await sending
 
     assert silence.status == 503
     assert HOLD_S <= silence.seconds < ANSWERED_WITHIN_S
     assert sent.outcome == "published"
-    assert [event["delivery"]["deduplicated"] for event in await place.published()] == [True]
+    assert [event["delivery"]["deduplicated"] for event in await environment.published()] == [True]

@@ -20,7 +20,7 @@ NO_SPOOL = {"BRIDGE_SPOOL__MAX_BYTES": "0"}
 """For what is promised where nothing but Kafka can make a record durable."""
 
 
-class Place(Struct, frozen=True, kw_only=True):
+class Environment(Struct, frozen=True, kw_only=True):
     """One topic for the events of all types, one for others, one for dead letters.
 
     Where there are ``brokers``, programs speak to all of them through their proxies, and ``kafka`` is one.
@@ -72,7 +72,7 @@ class Place(Struct, frozen=True, kw_only=True):
         """Read their ids, sorted."""
         return sorted(event["id"] for event in await self.published())
 
-    async def buried(self) -> list[Consumed]:
+    async def rejected(self) -> list[Consumed]:
         """Read the dead letters."""
         return await self.records(self.dead_letters)
 
@@ -83,10 +83,10 @@ class Place(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def running(
-    place: Place, settings: Mapping[str, str] | None = None, *, wait_for: str = "/readyz"
+    environment: Environment, settings: Mapping[str, str] | None = None, *, wait_for: str = "/readyz"
 ) -> AsyncIterator[Program]:
     """Run a program here; at the end its log must tell of no bug of ours."""
-    async with Program(place.settings | dict(settings or {}), wait_for=wait_for) as program:
+    async with Program(environment.settings | dict(settings or {}), wait_for=wait_for) as program:
         yield program
         assert "Traceback" not in program.log()
         program.kill()  # an orderly end takes its time; what it promises stands in test_stopping
