@@ -15,24 +15,24 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bridge.cli.audit_backfill import Deferred, bring_in, journeys
-from bridge.cli.audit_kafka import Reading, without_event
-from bridge.cli.audit_report import Missing, Report, conclude
-from bridge.cli.audit_vendor import Tasks
-from bridge.cli.check_vendor import refusal_todo, variables_of
-from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
-from bridge.cli.terminal import mask_inside, mask_secrets_of
-from bridge.cli.trouble import hush_library, trouble_of
+from bridge.cli.audit_backfill import BackfillDeferredError, backfill_all, open_pipeline
+from bridge.cli.audit_kafka import AuditScan, tasks_without_event
+from bridge.cli.audit_report import MissingTask, AuditReport, print_report_and_exit
+from bridge.cli.audit_vendor import FinishedTasks
+from bridge.cli.check_vendor import api_error_remedy, env_prefix
+from bridge.cli.ending import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.terminal import mask_nested, mask_secrets_of
+from bridge.cli.trouble import silence_aiokafka, explain_error
 from bridge.io.kafka.client import kafka_options
 from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
 from bridge.observability.logging import configure_logging
 from bridge.settings.settings import AppSettings, Settings
 from bridge.wiring import build_routing, vendor_account
 
-_SPAN = re.compile(r"(\d{1,9})([smhd])")
+_DURATION = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_MOST = timedelta(hours=72)
-_EARLIER = timedelta(minutes=5)  # clocks differ, and an event may be faster than the listed time
+_SINCE_MAX = timedelta(hours=72)
+_CLOCK_MARGIN = timedelta(minutes=5)  # clocks differ, and an event may be faster than the listed time
 
 _INTERRUPTED = "interrupted: the same command goes on, and finds what was brought in until now"
 
@@ -65,12 +65,12 @@ _SubAppId = Annotated[
 ]
 
 
-class _Span(Struct, frozen=True):
+class _AuditWindow(Struct, frozen=True):
     since: datetime
     until: datetime
 
 
-class _Stopped(Exception):  # noqa: N818 - it says what happened, not that something broke
+class _AuditStoppedError(Exception):  # noqa: N818 - it says what happened, not that something broke
     """The audit cannot go on, and why."""
 
 
@@ -95,115 +95,115 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge audit --app my-shop --since 24h --until 10m --backfill
     """
-    hush_library()
-    configure_logging("error", "console", sys.stderr, mask=mask_inside)
-    settings = settings_of(config)
+    silence_aiokafka()
+    configure_logging("error", "console", sys.stderr, mask=mask_nested)
+    settings = load_settings_or_exit(config)
     mask_secrets_of(settings, secret_key)
-    span = _span(since, until)
+    window = _audit_window(since, until)
     if app not in settings.applications():
-        fail(f"--app {app}: not configured; there is {', '.join(settings.applications())}", USED_WRONGLY)
+        fail(f"--app {app}: not configured; there is {', '.join(settings.applications())}", EXIT_USAGE)
     account = _account(settings.apps.get(app, AppSettings()), secret_id, secret_key)
     account = replace(
         account,
         endpoint=endpoint or account.endpoint,
         sub_app_id=account.sub_app_id if sub_app_id is None else sub_app_id,
     )
-    variables = "VOD_" if secret_id else variables_of(app)
-    report = Report(app=app, since=_told(span.since), until=_told(span.until))
-    with _progress() as progress, suppress(KeyboardInterrupt):
+    prefix = "VOD_" if secret_id else env_prefix(app)
+    report = AuditReport(app=app, since=_format_time(window.since), until=_format_time(window.until))
+    with _progress_bar() as progress, suppress(KeyboardInterrupt):
         report.stopped = _INTERRUPTED  # until it comes to its end, whatever that is
-        found = _Audit(settings, span, report, progress)
-        report.stopped = asyncio.run(found.run(account, variables, backfill=backfill))
-    conclude(report, as_json=as_json, backfill=backfill)
+        found = _AuditRun(settings, window, report, progress)
+        report.stopped = asyncio.run(found.run(account, prefix, backfill=backfill))
+    print_report_and_exit(report, as_json=as_json, backfill=backfill)
 
 
-class _Audit:
+class _AuditRun:
     """One audit; what it finds it writes into ``report``."""
 
-    def __init__(self, settings: Settings, span: _Span, report: Report, progress: Progress) -> None:
+    def __init__(self, settings: Settings, window: _AuditWindow, report: AuditReport, progress: Progress) -> None:
         self._settings = settings
-        self._span = span
+        self._window = window
         self._report = report
         self._progress = progress
 
-    async def run(self, account: Account, variables: str, *, backfill: bool) -> str:
+    async def run(self, account: Account, prefix: str, *, backfill: bool) -> str:
         """Ask the vendor, read Kafka, bring in what misses; give what stopped it, if so.
 
         ``variables`` is how the names begin of what the account was made from.
         """
         try:
             async with aiohttp.ClientSession() as session:
-                tasks = self._tasks(account, session)
-                await self._compare(await tasks.finished(self._span.since, self._span.until))
+                tasks = self._finished_tasks(account, session)
+                await self._compare(await tasks.list_finished(self._window.since, self._window.until))
                 if backfill and self._report.missing:
                     await self._backfill(tasks)
-        except ApiError as refusal:
-            todo = refusal_todo(refusal.code, variables, "--sub-app-id")
-            return f"the vendor refuses: {refusal} - {todo}"
-        except (TransportError, Deferred, _Stopped) as trouble:
-            return str(trouble)
+        except ApiError as api_error:
+            remedy = api_error_remedy(api_error.code, prefix, "--sub-app-id")
+            return f"the vendor refuses: {api_error} - {remedy}"
+        except (TransportError, BackfillDeferredError, _AuditStoppedError) as error:
+            return str(error)
         return ""
 
-    def _tasks(self, account: Account, session: aiohttp.ClientSession) -> Tasks:
+    def _finished_tasks(self, account: Account, session: aiohttp.ClientSession) -> FinishedTasks:
         bar = self._progress.add_task("asking the vendor", total=None)
         try:
             api = VodApi(account, session, time.time)
         except ValueError as error:
-            raise _Stopped(f"the vendor's endpoint {account.endpoint}: {error}") from None
-        return Tasks(api, lambda: self._progress.advance(bar))
+            raise _AuditStoppedError(f"the vendor's endpoint {account.endpoint}: {error}") from None
+        return FinishedTasks(api, lambda: self._progress.advance(bar))
 
     async def _compare(self, finished: dict[str, FinishedTask]) -> None:
         settings, report = self._settings, self._report
         bar = self._progress.add_task("reading Kafka", total=None)
         topics = build_routing(settings).topics([report.app])
-        reading = Reading(
+        reading = AuditScan(
             options=kafka_options(settings.kafka),
             topics=[topic for topic in topics if topic != settings.kafka.topic_dead_letter],
             app=report.app,
-            since_ms=int((self._span.since - _EARLIER).timestamp() * 1000),
+            since_ms=int((self._window.since - _CLOCK_MARGIN).timestamp() * 1000),
         )
         try:
-            missing = await without_event(
+            missing = await tasks_without_event(
                 finished,
                 reading,
                 lambda done, total: self._progress.update(bar, completed=done, total=total),
             )
         except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-            raise _Stopped(str(await trouble_of(reading.options, error))) from None
+            raise _AuditStoppedError(str(await explain_error(reading.options, error))) from None
         report.finished, report.with_event = len(finished), len(finished) - len(missing)
         report.missing = [
-            Missing(task_id=task.task_id, type=task.task_type, finish_time=task.finish_time)
+            MissingTask(task_id=task.task_id, type=task.task_type, finish_time=task.finish_time)
             for task in finished.values()
             if task.task_id in missing
         ]
 
-    async def _backfill(self, tasks: Tasks) -> None:
+    async def _backfill(self, tasks: FinishedTasks) -> None:
         by_id = {one.task_id: one for one in self._report.missing}
         bar = self._progress.add_task("bringing in", total=len(by_id))
 
-        def told(task_id: str, ending: str) -> None:
+        def on_result(task_id: str, ending: str) -> None:
             by_id[task_id].ending = ending
             self._progress.advance(bar)
 
         application = self._settings.applications()[self._report.app]
-        async with journeys(self._settings) as pipeline:
-            await bring_in(by_id, tasks, application, pipeline, told)
+        async with open_pipeline(self._settings) as pipeline:
+            await backfill_all(by_id, tasks, application, pipeline, on_result)
 
 
-def _span(since: str, until: str) -> _Span:
+def _audit_window(since: str, until: str) -> _AuditWindow:
     now = datetime.now(UTC)
-    begin, end = _ago("--since", since), _ago("--until", until)
-    if begin > _MOST:
-        fail(f"--since {since}: the vendor lists tasks of the last 72 h only", USED_WRONGLY)
+    begin, end = _parse_duration("--since", since), _parse_duration("--until", until)
+    if begin > _SINCE_MAX:
+        fail(f"--since {since}: the vendor lists tasks of the last 72 h only", EXIT_USAGE)
     if end >= begin:
-        fail(f"--until {until}: must be less than --since {since}", USED_WRONGLY)
-    return _Span(now - begin, now - end)
+        fail(f"--until {until}: must be less than --since {since}", EXIT_USAGE)
+    return _AuditWindow(now - begin, now - end)
 
 
-def _ago(option: str, text: str) -> timedelta:
-    found = _SPAN.fullmatch(text)
+def _parse_duration(option: str, text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
     if found is None:
-        fail(f"{option} {text}: must be a number and one of s, m, h, d, like 24h or 90m", USED_WRONGLY)
+        fail(f"{option} {text}: must be a number and one of s, m, h, d, like 24h or 90m", EXIT_USAGE)
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
@@ -211,23 +211,23 @@ def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:
     """Say how the vendor is asked: with the key that was typed, else with the application's."""
     account = vendor_account(app, wait_for_credential=True)
     if bool(secret_id) != bool(secret_key):
-        fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", USED_WRONGLY)
+        fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", EXIT_USAGE)
     if secret_id:
         typed = Credential(secret_id=secret_id, secret_key=secret_key)
         return replace(account, credential=lambda: typed)
     if app.mode == "push":
         fail(
             "a pushed application has no key of the vendor's API: set VOD_SECRET_ID and VOD_SECRET_KEY",
-            USED_WRONGLY,
+            EXIT_USAGE,
         )
     return account
 
 
-def _told(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _format_time(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _progress() -> Progress:
+def _progress_bar() -> Progress:
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

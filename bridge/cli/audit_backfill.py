@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from bridge.cli.audit_vendor import Tasks
-from bridge.cli.journeys import parts
+from bridge.cli.audit_vendor import FinishedTasks
+from bridge.cli.journeys import open_session
 from bridge.core.application import Application
 from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
@@ -16,40 +16,40 @@ from bridge.io.vod.api import ApiError
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
-NOT_REBUILT = "cannot be rebuilt"
+CANNOT_REBUILD = "cannot be rebuilt"
 # What the vendor says where it knows this task no longer; anything else would be said of the next one, too.
-_FORGOTTEN = ("InvalidParameterValue", "ResourceNotFound")
+_UNKNOWN_TASK_CODES = ("InvalidParameterValue", "ResourceNotFound")
 
 
-class Deferred(Exception):  # noqa: N818 - it says what happened, not that something broke
+class BackfillDeferredError(Exception):  # noqa: N818 - it says what happened, not that something broke
     """Nothing durable takes events: the next one would have to wait as long, for nothing."""
 
 
 @asynccontextmanager
-async def journeys(settings: Settings) -> AsyncIterator[Pipeline]:
+async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     """Build and start what takes events to Kafka, and stop it at the end."""
-    unchecked = settings.dedup.when_unavailable == "publish"
-    async with parts(settings, unchecked=unchecked, bury=True) as bridge:
+    fail_open = settings.dedup.when_unavailable == "publish"
+    async with open_session(settings, fail_open=fail_open, write_dead_letters=True) as bridge:
         try:
             yield bridge.delivery.pipeline
-        except Deferred as deferred:
-            raise Deferred(bridge.missing or str(deferred)) from None
+        except BackfillDeferredError as error:
+            raise BackfillDeferredError(bridge.missing_topics_hint or str(error)) from None
 
 
-async def bring_in(
+async def backfill_all(
     missing: Iterable[str],
-    tasks: Tasks,
+    tasks: FinishedTasks,
     application: Application,
     pipeline: Pipeline,
-    told: Callable[[str, str], None],
+    on_result: Callable[[str, str], None],
 ) -> None:
     """Bring in the event of each; ``told`` hears how each ended. Raises `Deferred` where it must stop."""
     # The vendor's answer to our own question needs no signature, and has none.
     application = replace(application, sign_keys=())
     for task_id in missing:
-        body = await _rebuilt(task_id, tasks)
+        body = await _fetch_notification(task_id, tasks)
         if body is None:
-            told(task_id, NOT_REBUILT)
+            on_result(task_id, CANNOT_REBUILD)
             continue
         notification = Notification(
             application=application,
@@ -58,16 +58,16 @@ async def bring_in(
             mode="audit",
             content_type="application/json",
         )
-        outcome = await pipeline.deliver(notification)
-        if outcome.outcome is DeliveryOutcome.DEFERRED:
-            raise Deferred(outcome.detail)
-        told(task_id, str(outcome.outcome))
+        result = await pipeline.deliver(notification)
+        if result.outcome is DeliveryOutcome.DEFERRED:
+            raise BackfillDeferredError(result.detail)
+        on_result(task_id, str(result.outcome))
 
 
-async def _rebuilt(task_id: str, tasks: Tasks) -> bytes | None:
+async def _fetch_notification(task_id: str, tasks: FinishedTasks) -> bytes | None:
     try:
-        return notification_from_task(await tasks.detail(task_id), task_id)
-    except ApiError as refusal:
-        if refusal.code.startswith(_FORGOTTEN):
+        return notification_from_task(await tasks.fetch_detail(task_id), task_id)
+    except ApiError as api_error:
+        if api_error.code.startswith(_UNKNOWN_TASK_CODES):
             return None
         raise

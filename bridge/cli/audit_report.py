@@ -6,16 +6,16 @@ import msgspec
 import typer
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.cli.drawing import plain
-from bridge.cli.ending import FAILED, fail
+from bridge.cli.drawing import safe_text
+from bridge.cli.ending import EXIT_FAILED, fail
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
-_WELL = frozenset({"published", "duplicate"})
-_MEANING = {"duplicate": "duplicate (remembered as delivered: in a spool, or no longer kept by Kafka)"}
+_SUCCESSFUL = frozenset({"published", "duplicate"})
+_OUTCOME_NOTES = {"duplicate": "duplicate (remembered as delivered: in a spool, or no longer kept by Kafka)"}
 
 
-class Missing(Struct, kw_only=True, omit_defaults=True):
+class MissingTask(Struct, kw_only=True, omit_defaults=True):
     """A finished task without an event; ``ending`` is how its backfill ended."""
 
     task_id: str
@@ -24,7 +24,7 @@ class Missing(Struct, kw_only=True, omit_defaults=True):
     ending: str | UnsetType = UNSET
 
 
-class Report(Struct, kw_only=True):
+class AuditReport(Struct, kw_only=True):
     """One audit; ``stopped`` says why it could not go on, and is empty where it came to its end."""
 
     app: str
@@ -32,36 +32,36 @@ class Report(Struct, kw_only=True):
     until: str
     finished: int = 0
     with_event: int = 0
-    missing: list[Missing] = []
+    missing: list[MissingTask] = []
     stopped: str = ""
 
 
-def conclude(report: Report, *, as_json: bool, backfill: bool) -> None:
+def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool) -> None:
     """Print it, and end with 1 if something is missing still."""
     if as_json:
         typer.echo(json_escaped(msgspec.json.encode(report).decode()))
     else:
-        _show(report)
+        _print_report(report)
     if report.stopped:
         fail(report.stopped)
-    well = backfill and all(one.ending in _WELL for one in report.missing)
-    if report.missing and not well:
-        raise typer.Exit(FAILED)
+    is_successful = backfill and all(task.ending in _SUCCESSFUL for task in report.missing)
+    if report.missing and not is_successful:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _show(report: Report) -> None:
-    for one in report.missing:
-        ending = "" if one.ending is UNSET else f"  {one.ending}"
-        typer.echo(plain(f"{one.finish_time}  {one.type}  {one.task_id}{ending}"))
+def _print_report(report: AuditReport) -> None:
+    for task in report.missing:
+        ending = "" if task.ending is UNSET else f"  {task.ending}"
+        typer.echo(safe_text(f"{task.finish_time}  {task.type}  {task.task_id}{ending}"))
     if report.stopped and not report.finished:
         return
     typer.echo(
         f"{report.app}: {counted(report.finished, 'task')} finished from {report.since} to {report.until}:"
         f" {report.with_event} with an event, {len(report.missing)} missing"
     )
-    endings = Counter(one.ending for one in report.missing if one.ending is not UNSET)
-    if endings:
+    outcome_counts = Counter(task.ending for task in report.missing if task.ending is not UNSET)
+    if outcome_counts:
         typer.echo(
             "of these "
-            + ", ".join(f"{count} {_MEANING.get(ending, ending)}" for ending, count in endings.most_common())
+            + ", ".join(f"{count} {_OUTCOME_NOTES.get(ending, ending)}" for ending, count in outcome_counts.most_common())
         )

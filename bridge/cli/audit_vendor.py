@@ -8,57 +8,57 @@ from typing import TypeVar
 
 from bridge.io.vod.api import ApiError, FinishedTask, VodApi
 
-_SPACING_S = 0.1
-_LIMITED = "RequestLimitExceeded"
-_LIMITED_REST_S = 1.0
-_LIMITED_MOST = 30
+_CALL_INTERVAL_S = 0.1
+_RATE_LIMITED = "RequestLimitExceeded"
+_RATE_LIMIT_PAUSE_S = 1.0
+_RATE_LIMIT_MAX_ATTEMPTS = 30
 
 T = TypeVar("T")
 
 
-class Tasks:
+class FinishedTasks:
     """One application's finished tasks. ``told`` hears of each call that was answered."""
 
-    def __init__(self, api: VodApi, told: Callable[[], None]) -> None:
+    def __init__(self, api: VodApi, on_response: Callable[[], None]) -> None:
         self._api = api
-        self._told = told
+        self._on_response = on_response
         self._next_at = 0.0
 
-    async def finished(self, since: datetime, until: datetime) -> dict[str, FinishedTask]:
+    async def list_finished(self, since: datetime, until: datetime) -> dict[str, FinishedTask]:
         """List those that finished from ``since`` to ``until``, the oldest first, by id."""
         found: dict[str, FinishedTask] = {}
         after, scroll = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), ""
         while True:
-            page = await self._ask(partial(self._api.finished_tasks, after, scroll))
-            within = [task for task in page.tasks if _finished_by(task, until)]
+            page = await self._call(partial(self._api.finished_tasks, after, scroll))
+            within = [task for task in page.tasks if _has_finished_by(task, until)]
             found |= {task.task_id: task for task in within}
             scroll = page.scroll
             if not scroll or not page.tasks or len(within) < len(page.tasks):
                 return found
 
-    async def detail(self, task_id: str) -> bytes:
+    async def fetch_detail(self, task_id: str) -> bytes:
         """Fetch all that the vendor knows of a task."""
-        return await self._ask(partial(self._api.task_detail, task_id))
+        return await self._call(partial(self._api.task_detail, task_id))
 
-    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
         """Ask, and again where the vendor says that it is asked too often."""
-        clock, refusals = asyncio.get_running_loop().time, 0
+        clock, rejections = asyncio.get_running_loop().time, 0
         while True:
             await asyncio.sleep(max(0.0, self._next_at - clock()))
-            self._next_at = clock() + _SPACING_S
+            self._next_at = clock() + _CALL_INTERVAL_S
             try:
-                answer = await question()
-            except ApiError as refusal:
-                refusals += 1
-                if not refusal.code.startswith(_LIMITED) or refusals == _LIMITED_MOST:
+                response = await call()
+            except ApiError as api_error:
+                rejections += 1
+                if not api_error.code.startswith(_RATE_LIMITED) or rejections == _RATE_LIMIT_MAX_ATTEMPTS:
                     raise
-                self._next_at = clock() + _LIMITED_REST_S
+                self._next_at = clock() + _RATE_LIMIT_PAUSE_S
             else:
-                self._told()
-                return answer
+                self._on_response()
+                return response
 
 
-def _finished_by(task: FinishedTask, until: datetime) -> bool:
+def _has_finished_by(task: FinishedTask, until: datetime) -> bool:
     try:
         finished = datetime.fromisoformat(task.finish_time)
     except ValueError:  # nothing that can be compared: better audited than left out

@@ -15,11 +15,11 @@ from bridge.cli.check_kafka import check_kafka
 from bridge.cli.check_redis import check_redis
 from bridge.cli.check_spool import check_spool
 from bridge.cli.check_vendor import check_vendor
-from bridge.cli.ending import FAILED, ConfigFile
+from bridge.cli.ending import EXIT_FAILED, ConfigFile
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.cli.terminal import mask_secrets_of
 from bridge.cli.topics import expected_topics
-from bridge.cli.trouble import hush_library
+from bridge.cli.trouble import silence_aiokafka
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped, printable
 from bridge.io.kafka.client import kafka_options
@@ -39,13 +39,13 @@ def check(
 
     Example: vod-bridge check --config bridge.toml
     """
-    hush_library()
+    silence_aiokafka()
     try:
         settings = load(config)
         mask = mask_secrets_of(settings)
         findings = [
-            Finding(found.state, found.check, mask.mask_line(found.what), mask.mask_line(found.todo))
-            for found in asyncio.run(_check(settings))
+            Finding(found.state, found.check, mask.mask_line(found.message), mask.mask_line(found.remedy))
+            for found in asyncio.run(_run_checks(settings))
         ]
     except SettingsError as error:
         findings = [
@@ -56,15 +56,15 @@ def check(
     if as_json:
         typer.echo(json_escaped(msgspec.json.encode({"findings": findings, **counts}).decode()))
     else:
-        _show(findings, counts)
+        _print_findings(findings, counts)
     if counts["failed"]:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
-async def _check(settings: Settings) -> list[Finding]:
-    here = [
+async def _run_checks(settings: Settings) -> list[Finding]:
+    local_findings = [
         ok("settings", "all understood"),
-        *_told(settings),
+        *_check_weaknesses(settings),
         _file_limit(settings),
         check_spool(settings.spool),
         *check_ingress(settings.http, time.time()),
@@ -78,10 +78,10 @@ async def _check(settings: Settings) -> list[Finding]:
         check_redis(settings.redis),
         check_vendor(settings.apps),
     )
-    return [*here, *kafka, *redis, *vendor]
+    return [*local_findings, *kafka, *redis, *vendor]
 
 
-def _told(settings: Settings) -> list[Finding]:
+def _check_weaknesses(settings: Settings) -> list[Finding]:
     return [warning("settings", weakness.message, weakness.remedy) for weakness in settings.weaknesses()]
 
 
@@ -89,13 +89,13 @@ def _file_limit(settings: Settings) -> Finding:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = settings.http.connections_max + _OTHER_FILES
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        what = f"at most {hard}, so it takes at most {counted(max(0, hard - _OTHER_FILES), 'connection')}"
-        return warning("open files", what, f"raise its hard limit (ulimit -Hn, LimitNOFILE) to {wanted}")
+        message = f"at most {hard}, so it takes at most {counted(max(0, hard - _OTHER_FILES), 'connection')}"
+        return warning("open files", message, f"raise its hard limit (ulimit -Hn, LimitNOFILE) to {wanted}")
     return ok("open files", f"{wanted} may be open")
 
 
-def _show(findings: Sequence[Finding], counts: dict[str, int]) -> None:
+def _print_findings(findings: Sequence[Finding], counts: dict[str, int]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for finding in findings:
-        console.print(finding.line())
+        console.print(finding.render())
     console.print(f"{counts['ok']} ok, {counted(counts['warning'], 'warning')}, {counts['failed']} failed")

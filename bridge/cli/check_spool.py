@@ -9,7 +9,7 @@ from pathlib import Path
 from bridge.cli.finding import Finding, failed, ok, warning
 from bridge.settings.sections import SpoolSettings
 
-_TODO = "give this user the right to it, or set BRIDGE_SPOOL__PATH to another folder"
+_REMEDY = "give this user the right to it, or set BRIDGE_SPOOL__PATH to another folder"
 
 
 def check_spool(spool: SpoolSettings) -> Finding:
@@ -22,33 +22,33 @@ def check_spool(spool: SpoolSettings) -> Finding:
         )
     folder = Path(spool.path).absolute()
     try:
-        nearest = _nearest(folder)
-        _try_to_write(nearest)
-        free = shutil.disk_usage(nearest).free
-        locked = next(_not_ours(folder), None) if nearest == folder else None
+        existing = _nearest_existing(folder)
+        _probe_write(existing)
+        free_bytes = shutil.disk_usage(existing).free
+        inaccessible = next(_inaccessible_files(folder), None) if existing == folder else None
     except OSError as error:
-        return failed("spool", f"{folder} cannot be written: {_where(error, folder)}", _TODO)
-    if locked is not None:
-        return failed("spool", f"{locked} belongs to another user and cannot be read and written", _TODO)
-    wanted = spool.max_bytes + spool.free_min_bytes
-    if free < wanted:
-        what = f"the volume of {folder} has {free} bytes free, {wanted} may be wanted"
-        return warning("spool", what, "a larger volume, or a smaller BRIDGE_SPOOL__MAX_BYTES")
+        return failed("spool", f"{folder} cannot be written: {_describe_error(error, folder)}", _REMEDY)
+    if inaccessible is not None:
+        return failed("spool", f"{inaccessible} belongs to another user and cannot be read and written", _REMEDY)
+    required_bytes = spool.max_bytes + spool.free_min_bytes
+    if free_bytes < required_bytes:
+        message = f"the volume of {folder} has {free_bytes} bytes free, {required_bytes} may be wanted"
+        return warning("spool", message, "a larger volume, or a smaller BRIDGE_SPOOL__MAX_BYTES")
     return ok("spool", f"{folder} can be written, and has room")
 
 
-def _nearest(folder: Path) -> Path:
+def _nearest_existing(folder: Path) -> Path:
     """Give the folder, or the nearest one above it that is there. Raises OSError where none may be seen."""
-    for place in (folder, *folder.parents):
+    for candidate in (folder, *folder.parents):
         try:
-            place.stat()
+            candidate.stat()
         except FileNotFoundError:
             continue
-        return place
+        return candidate
     raise FileNotFoundError(folder)
 
 
-def _try_to_write(folder: Path) -> None:
+def _probe_write(folder: Path) -> None:
     """Raise OSError where nothing can be put there; the file that is tried has no name, or none for long."""
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -58,13 +58,13 @@ def _try_to_write(folder: Path) -> None:
         raise OSError(error.errno, os.strerror(error.errno or 0), str(folder)) from None
 
 
-def _not_ours(folder: Path) -> Iterator[Path]:
+def _inaccessible_files(folder: Path) -> Iterator[Path]:
     for file in sorted(folder.iterdir()):
         if not os.access(file, os.R_OK | os.W_OK):
             yield file
 
 
-def _where(error: OSError, folder: Path) -> str:
+def _describe_error(error: OSError, folder: Path) -> str:
     """Give the reason, and the place where that is above the folder."""
-    why = (error.strerror or str(error)).lower()
-    return why if error.filename in (None, str(folder)) else f"{why} (in {error.filename})"
+    reason = (error.strerror or str(error)).lower()
+    return reason if error.filename in (None, str(folder)) else f"{reason} (in {error.filename})"

@@ -10,13 +10,13 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli.output import end_without_room, set_up_output
+from bridge.cli.output import exit_disk_full, configure_output
 
 PROGRAM = "vod-bridge"
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
-class Listed(NamedTuple):
+class CommandEntry(NamedTuple):
     """A command before it is imported: its function in ``module``, and the first line of that one's help."""
 
     module: str
@@ -25,59 +25,59 @@ class Listed(NamedTuple):
 
 
 COMMANDS = {
-    "serve": Listed("bridge.cli.serve", "serve", "Run the bridge until SIGTERM or Ctrl-C."),
-    "dev": Listed(
+    "serve": CommandEntry("bridge.cli.serve", "serve", "Run the bridge until SIGTERM or Ctrl-C."),
+    "dev": CommandEntry(
         "bridge.cli.dev",
         "dev",
         "Try the bridge on this machine: an embedded Kafka, a Redis, the bridge,"
         " and four notifications posted.",
     ),
-    "check": Listed(
+    "check": CommandEntry(
         "bridge.cli.check",
         "check",
         "Check settings, connections, topics, permissions, and the vendor's side of what is pulled.",
     ),
-    "topics": Listed(
+    "topics": CommandEntry(
         "bridge.cli.topics",
         "topics",
         "List the topics that the bridge writes to, and create the missing ones.",
     ),
-    "send": Listed(
+    "send": CommandEntry(
         "bridge.cli.send",
         "send",
         "Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.",
     ),
-    "tail": Listed(
+    "tail": CommandEntry(
         "bridge.cli.tail",
         "tail",
         "Watch the topics, one line an event: time, type, application, outcome, file and task, errors.",
     ),
-    "drain": Listed(
+    "drain": CommandEntry(
         "bridge.cli.drain",
         "drain",
         "Empty a spool folder into Kafka, in order, where the process that filled it is gone.",
     ),
-    "audit": Listed(
+    "audit": CommandEntry(
         "bridge.cli.audit",
         "audit",
         "Compare the vendor's finished tasks with Kafka; name those without an event, and bring them in.",
     ),
-    "schemas": Listed(
+    "schemas": CommandEntry(
         "bridge.cli.schemas",
         "schemas",
         "List the schemas of what is published, print one, or export all.",
     ),
-    "replay": Listed(
+    "replay": CommandEntry(
         "bridge.cli.replay",
         "replay",
         "Replay dead letters, files of notifications, or a time range of a topic.",
     ),
-    "explain": Listed(
+    "explain": CommandEntry(
         "bridge.cli.explain",
         "explain",
         "Show what the bridge would make of a notification, and why: type, id, outcome, topic, key, repairs.",
     ),
-    "help": Listed("bridge.cli.help", "show_help", "Show the help of all, or of one command."),
+    "help": CommandEntry("bridge.cli.help", "show_help", "Show the help of all, or of one command."),
 }
 
 
@@ -89,7 +89,7 @@ class Command(TyperCommand):
         return [_with_plain_type(one) for one in super().get_params(ctx)]
 
 
-class Commands(TyperGroup):
+class LazyGroup(TyperGroup):
     """All commands. What lists them reads `COMMANDS`; one that is asked for is imported."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the library's
@@ -103,15 +103,15 @@ class Commands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the library's own types are private
         """Find the command that the first word names, and import it."""
         name, found, rest = super().resolve_command(ctx, args)
-        return name, found and imported(str(name)), rest
+        return name, found and load_command(str(name)), rest
 
 
-def imported(name: str) -> Any:  # noqa: ANN401 - the library's own types are private
+def load_command(name: str) -> Any:  # noqa: ANN401 - the library's own types are private
     """Import one of `COMMANDS` and give it as it is run."""
-    listed = COMMANDS[name]
-    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name, cls=Command)(getattr(import_module(listed.module), listed.function))
-    return get_command(alone)
+    entry = COMMANDS[name]
+    single_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    single_command.command(name, cls=Command)(getattr(import_module(entry.module), entry.function))
+    return get_command(single_command)
 
 
 def _with_plain_type(parameter: Any) -> Any:  # noqa: ANN401 - the library's own types are private
@@ -126,21 +126,21 @@ def _with_plain_type(parameter: Any) -> Any:  # noqa: ANN401 - the library's own
 def _plain_type(option: TyperOption, ctx: Any) -> str:  # noqa: ANN401 - the library's own types are private
     if option.is_flag:
         return ""
-    named = option.display_type(ctx).removesuffix(" range>").strip("<>")
-    return f"<{named.removeprefix('list[').removesuffix(']')}>"
+    type_name = option.display_type(ctx).removesuffix(" range>").strip("<>")
+    return f"<{type_name.removeprefix('list[').removesuffix(']')}>"
 
 
 app = typer.Typer(
     name=PROGRAM,
-    cls=Commands,
+    cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings=_HELP_OPTIONS,
 )
 
 
-def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer's callback
-    if asked:
+def _show_version(is_requested: bool) -> None:  # noqa: FBT001 - typer's callback
+    if is_requested:
         typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
@@ -157,10 +157,10 @@ def _options(
 
 def main() -> None:
     """Run the command line."""
-    set_up_output()
+    configure_output()
     try:
         app(prog_name=PROGRAM)  # which ends with 1 and without a word where nobody reads the output any more
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        end_without_room(error)
+        exit_disk_full(error)

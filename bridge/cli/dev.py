@@ -19,50 +19,50 @@ from msgspec import Struct
 from rich.console import Console
 
 from bridge.app import Bridge
-from bridge.cli.dev_hints import look_commands, post_command, preparation
-from bridge.cli.dev_ports import PortInUseError, Ports
-from bridge.cli.drawing import Seen, answer_line, event_line, event_lines
-from bridge.cli.ending import FAILED, USED_WRONGLY, fail
-from bridge.cli.send_secrets import signed
+from bridge.cli.dev_hints import inspect_commands, post_command, setup_lines
+from bridge.cli.dev_ports import PortInUseError, PortAllocator
+from bridge.cli.drawing import ShownRecord, render_response, render_line, render_full
+from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.send_secrets import sign_body
 from bridge.cli.topics import expected_topics
-from bridge.cli.trouble import hush_library
-from bridge.cli.watch import watching
+from bridge.cli.trouble import silence_aiokafka
+from bridge.cli.watch import following
 from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
 from bridge.settings.settings import Settings, SettingsError, load
 
-_AGAIN = 2  # the step that repeats the first
-_WITHIN_S = 15.0
+_REDELIVERY_STEP = 2  # the step that repeats the first
+_EVENT_TIMEOUT_S = 15.0
 
 
-class _Step(Struct, frozen=True):
-    words: str
+class _DemoStep(Struct, frozen=True):
+    title: str
     sample: str
     status: int
-    ending: str
-    arrives: bool
+    outcome: str
+    is_published: bool
 
 
-_STEPS = (
-    _Step("a notification in format 3.0", "notification-3.0.json", 200, "published", arrives=True),
-    _Step("one in the legacy format", "notification-legacy.json", 200, "published", arrives=True),
-    _Step(
+_DEMO_STEPS = (
+    _DemoStep("a notification in format 3.0", "notification-3.0.json", 200, "published", is_published=True),
+    _DemoStep("one in the legacy format", "notification-legacy.json", 200, "published", is_published=True),
+    _DemoStep(
         "the first one again, as the vendor resends it",
         "notification-3.0.json",
         200,
         "duplicate",
-        arrives=False,
+        is_published=False,
     ),
-    _Step("a broken one", "broken.txt", 422, "rejected", arrives=True),
+    _DemoStep("a broken one", "broken.txt", 422, "rejected", is_published=True),
 )
 
 
-class Unexpected(Exception):  # noqa: N818 - it says what happened, not that code broke
+class UnexpectedResultError(Exception):  # noqa: N818 - it says what happened, not that code broke
     """A step of the demonstration did not come as it should."""
 
 
-class _Asked(Struct, frozen=True, kw_only=True):
+class _DevOptions(Struct, frozen=True, kw_only=True):
     """The options: ports (None: the usual one or, where that is in use, another), and an application."""
 
     port: int | None
@@ -73,29 +73,29 @@ class _Asked(Struct, frozen=True, kw_only=True):
     token: str
     sign_key: str
 
-    def application(self) -> dict[str, str]:
+    def application_settings(self) -> dict[str, str]:
         """Give the application as settings; empty where none is asked for."""
         if not (self.app or self.token or self.sign_key):
             return {}
-        stem = self._variable()
-        secrets = {f"{stem}__TOKEN": self.token, f"{stem}__SIGN_KEY": self.sign_key}
-        return {f"{stem}__MODE": "push"} | {name: value for name, value in secrets.items() if value}
+        prefix = self._env_prefix()
+        secrets = {f"{prefix}__TOKEN": self.token, f"{prefix}__SIGN_KEY": self.sign_key}
+        return {f"{prefix}__MODE": "push"} | {name: value for name, value in secrets.items() if value}
 
-    def as_options(self, error: SettingsError) -> str:
+    def explain_settings_error(self, error: SettingsError) -> str:
         """Say what is wrong with the settings by the names of the options that they came from."""
-        stem = self._variable()
-        options = {f"{stem}__TOKEN": "--token", f"{stem}__SIGN_KEY": "--sign-key"}
+        prefix = self._env_prefix()
+        options = {f"{prefix}__TOKEN": "--token", f"{prefix}__SIGN_KEY": "--sign-key"}
         return "\n  ".join(
-            str(mistake._replace(name=options.get(mistake.name, f"--app {self.app}")))
-            for mistake in error.issues
+            str(issue._replace(name=options.get(issue.name, f"--app {self.app}")))
+            for issue in error.issues
         )
 
-    def _variable(self) -> str:
+    def _env_prefix(self) -> str:
         return f"BRIDGE_APPS__{(self.app or 'default').upper().replace('-', '_')}"
 
 
-def _port_option(name: str, what: str) -> Any:  # noqa: ANN401 - typer's marker has no type
-    return typer.Option(name, min=0, max=65535, help=f"Port of {what}; 0: any free one.", show_default=False)
+def _port_option(name: str, service: str) -> Any:  # noqa: ANN401 - typer's marker has no type
+    return typer.Option(name, min=0, max=65535, help=f"Port of {service}; 0: any free one.", show_default=False)
 
 
 def dev(  # noqa: PLR0913 - one parameter is one option of the command
@@ -111,7 +111,7 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
     ] = "",
     token: Annotated[str, typer.Option(help="Its token, the last part of its URL.", show_default=False)] = "",
     sign_key: Annotated[
-        str, typer.Option(help="Its SignKey: deliveries must be signed then.", show_default=False)
+        str, typer.Option(help="Its SignKey: deliveries must be sign_body then.", show_default=False)
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="End after the demonstration.")] = False,
 ) -> None:
@@ -125,120 +125,120 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge dev --app my-shop --token a-long-word --sign-key secret
     """
-    hush_library()
+    silence_aiokafka()
     configure_logging("error", "console")
     console = Console(highlight=False, soft_wrap=True)
-    _let_signals_interrupt()
+    _interrupt_on_signals()
     ports = {"port": port, "admin_port": admin_port, "kafka_port": kafka_port, "redis_port": redis_port}
-    asked = _Asked(**ports, app=app, token=token, sign_key=sign_key)
+    dev_options = _DevOptions(**ports, app=app, token=token, sign_key=sign_key)
     try:
-        with ExitStack() as parts:
-            settings = _settings(asked, parts, console)
-            asyncio.run(_demonstrate(settings, asked, console, once=once))
+        with ExitStack() as stack:
+            settings = _start_services(dev_options, stack, console)
+            asyncio.run(_run_demo(settings, dev_options, console, once=once))
     except SettingsError as error:
-        fail(asked.as_options(error), USED_WRONGLY)
+        fail(dev_options.explain_settings_error(error), EXIT_USAGE)
     except (MissingDependencyError, StartError, PortInUseError, OSError) as error:
         fail(str(error))
-    except Unexpected as difference:
-        fail(f"the demonstration did not come as expected: {difference}", FAILED)
+    except UnexpectedResultError as difference:
+        fail(f"the demonstration did not come as expected: {difference}", EXIT_FAILED)
     except KeyboardInterrupt:
         console.print("stopped; nothing of it is left", style="dim")
 
 
-def _let_signals_interrupt() -> None:
+def _interrupt_on_signals() -> None:
     """Let what is started here end with this process, however it is told to end."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
-def _settings(asked: _Asked, parts: ExitStack, console: Console) -> Settings:
+def _start_services(dev_options: _DevOptions, stack: ExitStack, console: Console) -> Settings:
     """Start Kafka and Redis, on ``parts``, and give the settings of a bridge that uses them."""
-    own = {
+    own_env = {
         "BRIDGE_HTTP__HOST": HOST,
         "BRIDGE_ADMIN__HOST": HOST,
         "BRIDGE_LOG__DELIVERIES": "none",
         "BRIDGE_LOG__LEVEL": "error",
         "BRIDGE_SPOOL__MAX_BYTES": "0",
-        **asked.application(),
+        **dev_options.application_settings(),
     }
-    topics = expected_topics(load(None, own))
-    ports = Ports()
-    own["BRIDGE_HTTP__PORT"] = str(ports.take("the bridge", "--port", asked.port, 8080))
-    own["BRIDGE_ADMIN__PORT"] = str(ports.take("the admin server", "--admin-port", asked.admin_port, 9090))
-    kafka_port = ports.take("Kafka", "--kafka-port", asked.kafka_port, 9092)
-    redis_port = ports.take("Redis", "--redis-port", asked.redis_port, 6379)
-    for line in ports.moved:
-        console.print(line, style="yellow")
-    own["BRIDGE_REDIS__URL"] = parts.enter_context(embedded_redis(redis_port))
-    own["BRIDGE_KAFKA__BOOTSTRAP_SERVERS"] = parts.enter_context(embedded_kafka(topics, kafka_port))
-    return load(None, own)
+    topics = expected_topics(load(None, own_env))
+    ports = PortAllocator()
+    own_env["BRIDGE_HTTP__PORT"] = str(ports.allocate("the bridge", "--port", dev_options.port, 8080))
+    own_env["BRIDGE_ADMIN__PORT"] = str(ports.allocate("the admin server", "--admin-port", dev_options.admin_port, 9090))
+    kafka_port = ports.allocate("Kafka", "--kafka-port", dev_options.kafka_port, 9092)
+    redis_port = ports.allocate("Redis", "--redis-port", dev_options.redis_port, 6379)
+    for text in ports.notices:
+        console.print(text, style="yellow")
+    own_env["BRIDGE_REDIS__URL"] = stack.enter_context(embedded_redis(redis_port))
+    own_env["BRIDGE_KAFKA__BOOTSTRAP_SERVERS"] = stack.enter_context(embedded_kafka(topics, kafka_port))
+    return load(None, own_env)
 
 
-async def _demonstrate(settings: Settings, asked: _Asked, console: Console, *, once: bool) -> None:
+async def _run_demo(settings: Settings, dev_options: _DevOptions, console: Console, *, once: bool) -> None:
     async with (
-        _running(settings) as bridge,
-        watching(kafka_options(settings.kafka), expected_topics(settings)) as watch,
+        _started_bridge(settings) as bridge,
+        following(kafka_options(settings.kafka), expected_topics(settings)) as follower,
     ):
         (app,) = settings.applications().values()
         url = f"http://{HOST}:{bridge.http_port}/callbacks"
-        if asked.application():
+        if dev_options.application_settings():
             url += "/".join(["", app.name, *([app.token] if app.token else [])])
         console.print(
             f"[bold]the bridge listens[/bold] at {url}; Kafka at {settings.kafka.bootstrap_servers};"
             f" Redis at {settings.redis.url}"
         )
-        arriving = watch.records()
+        arriving_records = follower.records()
         async with aiohttp.ClientSession() as session:
-            post = partial(_post, session, url, sign_key=asked.sign_key)
-            ids = [await _take(step, post, arriving, console) for step in _STEPS]
-        if ids[_AGAIN] != ids[0]:
-            raise Unexpected(f"the redelivery's id is {ids[_AGAIN]}, the first one's {ids[0]}")
+            post = partial(_post, session, url, sign_key=dev_options.sign_key)
+            ids = [await _run_step(step, post, arriving_records, console) for step in _DEMO_STEPS]
+        if ids[_REDELIVERY_STEP] != ids[0]:
+            raise UnexpectedResultError(f"the redelivery's id is {ids[_REDELIVERY_STEP]}, the first one's {ids[0]}")
         if once:
             return
-        _say_how_to_go_on(console, settings, asked, url)
+        _print_next_steps(console, settings, dev_options, url)
         console.print(
             f"Metrics: http://{HOST}:{bridge.admin_port}/metrics   Every event is shown here;"
             " Ctrl-C ends it all.\n"
         )
-        async for seen in arriving:
-            _show_event(console, seen)
+        async for record in arriving_records:
+            _print_event(console, record)
 
 
 async def _post(session: aiohttp.ClientSession, url: str, body: bytes, *, sign_key: str) -> tuple[int, bytes]:
-    body, query = signed(body, sign_key)
+    body, query = sign_body(body, sign_key)
     headers = {"Content-Type": "application/json"}
     async with session.post(url, data=body, params=query, headers=headers) as response:
         return response.status, await response.read()
 
 
-async def _take(
-    step: _Step,
+async def _run_step(
+    step: _DemoStep,
     post: Callable[[bytes], Awaitable[tuple[int, bytes]]],
-    arriving: AsyncIterator[Seen],
+    arriving_records: AsyncIterator[ShownRecord],
     console: Console,
 ) -> str:
-    console.print(f"\n[bold]posted[/bold]  {step.words}")
-    status, answer = await post(files("bridge").joinpath("samples", step.sample).read_bytes())
-    line = answer_line(status, answer)
-    console.print("[dim]answer[/dim] ", line)
-    if status != step.status or step.ending not in line.plain:
-        raise Unexpected(f"{step.words} was answered {line.plain}, not {step.status} {step.ending}")
-    event_id = _id_in(answer)
-    if not step.arrives:
+    console.print(f"\n[bold]posted[/bold]  {step.title}")
+    status, response_body = await post(files("bridge").joinpath("samples", step.sample).read_bytes())
+    text = render_response(status, response_body)
+    console.print("[dim]answer[/dim] ", text)
+    if status != step.status or step.outcome not in text.plain:
+        raise UnexpectedResultError(f"{step.title} was answered {text.plain}, not {step.status} {step.outcome}")
+    event_id = _event_id(response_body)
+    if not step.is_published:
         return event_id
     try:
-        async with asyncio.timeout(_WITHIN_S):
-            seen = await anext(arriving)
+        async with asyncio.timeout(_EVENT_TIMEOUT_S):
+            record = await anext(arriving_records)
     except TimeoutError:
-        raise Unexpected(f"of {step.words} nothing reached a consumer within {_WITHIN_S:.0f} s") from None
-    _show_event(console, seen)
-    if bool(seen.reason) != (step.ending == "rejected") or seen.headers.get("ce_id", "") != event_id:
-        raise Unexpected(f"{step.words} reached consumers as {event_line(seen).plain}")
+        raise UnexpectedResultError(f"of {step.title} nothing reached a consumer within {_EVENT_TIMEOUT_S:.0f} s") from None
+    _print_event(console, record)
+    if bool(record.reason) != (step.outcome == "rejected") or record.headers.get("ce_id", "") != event_id:
+        raise UnexpectedResultError(f"{step.title} reached consumers as {render_line(record).plain}")
     return event_id
 
 
 @asynccontextmanager
-async def _running(settings: Settings) -> AsyncIterator[Bridge]:
+async def _started_bridge(settings: Settings) -> AsyncIterator[Bridge]:
     bridge = Bridge(settings)
     try:
         await bridge.start()
@@ -247,22 +247,22 @@ async def _running(settings: Settings) -> AsyncIterator[Bridge]:
         await bridge.stop()
 
 
-def _id_in(answer: bytes) -> str:
-    return msgspec.json.decode(answer, type=dict[str, str]).get("event_id", "")
+def _event_id(response_body: bytes) -> str:
+    return msgspec.json.decode(response_body, type=dict[str, str]).get("event_id", "")
 
 
-def _show_event(console: Console, seen: Seen) -> None:
-    console.print("[dim]event[/dim]  ", event_line(seen))
-    console.print("[dim]on[/dim]     ", event_lines(seen))
+def _print_event(console: Console, record: ShownRecord) -> None:
+    console.print("[dim]event[/dim]  ", render_line(record))
+    console.print("[dim]on[/dim]     ", render_full(record))
 
 
-def _say_how_to_go_on(console: Console, settings: Settings, asked: _Asked, url: str) -> None:
+def _print_next_steps(console: Console, settings: Settings, dev_options: _DevOptions, url: str) -> None:
     (app,) = settings.applications().values()
-    own = asked.application() | ({"VOD_SIGN_KEY": asked.sign_key} if asked.sign_key else {})
+    own_env = dev_options.application_settings() | ({"VOD_SIGN_KEY": dev_options.sign_key} if dev_options.sign_key else {})
     console.print("\n[bold]In another terminal[/bold], so that every command finds what runs here:\n")
-    for line in preparation(settings, own):
-        console.print(f"  {line}", markup=False)
+    for text in setup_lines(settings, own_env):
+        console.print(f"  {text}", markup=False)
     console.print("\n[bold]Post one yourself[/bold], and look at what is there:\n")
-    for line in (post_command(url, app), *look_commands(settings)):
-        console.print(f"  {line}", markup=False)
+    for text in (post_command(url, app), *inspect_commands(settings)):
+        console.print(f"  {text}", markup=False)
     console.print()

@@ -9,21 +9,21 @@ from pathlib import Path
 from bridge.core.application import Application
 from bridge.settings.settings import Settings
 
-USUAL_KAFKA = "127.0.0.1:9092"  # what the snippets of the documentation name, as localhost:9092
+DEFAULT_KAFKA = "127.0.0.1:9092"  # what the snippets of the documentation name, as localhost:9092
 
 
-def preparation(settings: Settings, own: dict[str, str]) -> list[str]:
+def setup_lines(settings: Settings, app_env: dict[str, str]) -> list[str]:
     """Give the lines that let every command find what runs here; ``own`` are the application's variables."""
     exports = {
         "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "BRIDGE_REDIS__URL": settings.redis.url,
-        **own,
+        **app_env,
         # For a `vod-bridge serve` beside this one: other ports, and no folder that must be there.
         "BRIDGE_HTTP__PORT": "0",
         "BRIDGE_ADMIN__PORT": "0",
         "BRIDGE_SPOOL__MAX_BYTES": "0",
     }
-    return [*_call(), *(f"export {name}={shlex.quote(value)}" for name, value in exports.items())]
+    return [*_program_lines(), *(f"export {name}={shlex.quote(value)}" for name, value in exports.items())]
 
 
 def post_command(url: str, app: Application) -> str:
@@ -35,15 +35,15 @@ def post_command(url: str, app: Application) -> str:
     return f"curl -d {body} {url}"
 
 
-def look_commands(settings: Settings) -> Iterator[str]:
+def inspect_commands(settings: Settings) -> Iterator[str]:
     """Give commands that look at what was published."""
     yield "vod-bridge tail --from-beginning --ids"
     yield "vod-bridge replay --dead-letters"
-    if settings.kafka.bootstrap_servers != USUAL_KAFKA:
+    if settings.kafka.bootstrap_servers != DEFAULT_KAFKA:
         yield f"# where a snippet says localhost:9092, write {settings.kafka.bootstrap_servers}"
 
 
-def _call() -> list[str]:
+def _program_lines() -> list[str]:
     """Say how ``vod-bridge`` is called: after a line that activates its environment, or as it is."""
     if sys.prefix != sys.base_prefix and (script := Path(sys.prefix, "bin", "activate")).is_file():
         return [f"source {shlex.quote(str(script))}"]

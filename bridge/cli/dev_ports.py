@@ -3,7 +3,7 @@
 import socket
 
 _STEP = 10_000
-_CHOICES = 4  # 9092, 19092, 29092, 39092; then any
+_MAX_CANDIDATES = 4  # 9092, 19092, 29092, 39092; then any
 _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
@@ -16,34 +16,34 @@ class PortInUseError(Exception):
         )
 
 
-class Ports:
+class PortAllocator:
     """Gives out ports of this machine, none of them twice, and remembers which were not the usual ones."""
 
     def __init__(self) -> None:
-        self._given: set[int] = set()
-        self.moved: list[str] = []
+        self._allocated: set[int] = set()
+        self.notices: list[str] = []
 
-    def take(self, what: str, option: str, asked: int | None, usual: int) -> int:
+    def allocate(self, service: str, option: str, requested: int | None, default: int) -> int:
         """Choose a port for ``what``: the one ``asked`` for by ``option``, else the usual one or another.
 
         0 is any free one. Raises `PortInUseError` where the one asked for is in use.
         """
-        if asked is not None:
-            if asked and not self._may_have(asked):
-                raise PortInUseError(option, asked)
-            self._given.add(asked)
-            return asked
-        for port in range(usual, usual + _CHOICES * _STEP, _STEP):
-            if self._may_have(port):
-                self._given.add(port)
-                if port != usual:
-                    self.moved.append(f"port {usual} is in use: {what} takes port {port} instead")
+        if requested is not None:
+            if requested and not self._is_available(requested):
+                raise PortInUseError(option, requested)
+            self._allocated.add(requested)
+            return requested
+        for port in range(default, default + _MAX_CANDIDATES * _STEP, _STEP):
+            if self._is_available(port):
+                self._allocated.add(port)
+                if port != default:
+                    self.notices.append(f"port {default} is in use: {service} takes port {port} instead")
                 return port
-        self.moved.append(f"port {usual} is in use, and others like it: {what} takes any free one")
+        self.notices.append(f"port {default} is in use, and others like it: {service} takes any free one")
         return 0
 
-    def _may_have(self, port: int) -> bool:
-        return port not in self._given and is_free(port)
+    def _is_available(self, port: int) -> bool:
+        return port not in self._allocated and is_free(port)
 
 
 def is_free(port: int) -> bool:
@@ -57,15 +57,15 @@ def is_free(port: int) -> bool:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((host, port))
         except OSError:
-            if family == socket.AF_INET or _listens(family, host, port):
+            if family == socket.AF_INET or _is_listening(family, host, port):
                 return False
     return True
 
 
-def _listens(family: int, host: str, port: int) -> bool:
+def _is_listening(family: int, host: str, port: int) -> bool:
     """Tell a port in use from a machine without IPv6, where nothing can be bound either."""
     try:
-        with socket.socket(family) as line:
-            return line.connect_ex((host, port)) == 0
+        with socket.socket(family) as client:
+            return client.connect_ex((host, port)) == 0
     except OSError:
         return False

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.ending import FAILED, ConfigFile, fail, settings_of
-from bridge.cli.terminal import mask_inside
-from bridge.cli.trouble import hush_library
+from bridge.cli.ending import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.terminal import mask_nested
+from bridge.cli.trouble import silence_aiokafka
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLockedError
@@ -21,9 +21,9 @@ from bridge.observability.telemetry import Telemetry
 from bridge.settings.settings import Settings
 from bridge.wiring import build_drain, build_publisher, build_spool
 
-_MOST = 1 << 40
-_LOOK_S = 0.1
-_STOP_S = 2.0
+_SPOOL_MAX_BYTES = 1 << 40
+_POLL_S = 0.1
+_STOP_TIMEOUT_S = 2.0
 
 
 def drain(
@@ -44,74 +44,74 @@ def drain(
 
     Example: vod-bridge drain --spool /var/lib/vod-event-bridge
     """
-    hush_library()
-    configure_logging("error", "console", mask=mask_inside)
-    settings = settings_of(config)
+    silence_aiokafka()
+    configure_logging("error", "console", mask=mask_nested)
+    settings = load_settings_or_exit(config)
     # Nothing new is kept here: room is only for what is found damaged.
-    own = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _MOST, "free_min_bytes": 0})
+    spool_settings = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0})
     try:
-        why = asyncio.run(_empty(settings.model_copy(update={"spool": own}), patience))
+        reason = asyncio.run(_drain_all(settings.model_copy(update={"spool": spool_settings}), patience))
     except SpoolLockedError as error:
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
     damaged = sorted(spool.glob("*.damaged"))
     if damaged:
         number = counted(len(damaged), "file")
-        aside = f"damaged records are kept aside for a person, in {number}: {damaged[0]}, …"
-        Console(stderr=True, highlight=False, soft_wrap=True).print(aside, style="yellow", markup=False)
-    if not why and any(spool.glob("*.log")):
-        why = "some of it could not be read; the lines above say what"
-    if why:
-        fail(f"{spool} is not empty: {why}", FAILED)
+        quarantine_note = f"damaged records are kept aside for a person, in {number}: {damaged[0]}, …"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(quarantine_note, style="yellow", markup=False)
+    if not reason and any(spool.glob("*.log")):
+        reason = "some of it could not be read; the lines above say what"
+    if reason:
+        fail(f"{spool} is not empty: {reason}", EXIT_FAILED)
     Console(highlight=False, soft_wrap=True).print(f"{spool} is empty")
 
 
-async def _empty(settings: Settings, patience: float) -> str:
+async def _drain_all(settings: Settings, idle_timeout_s: float) -> str:
     """Drain until the folder is empty or nothing moves; tell why something is left, if so."""
     telemetry = Telemetry()
     store = build_spool(settings, telemetry)
     store.start()
     if not store.opened:
-        why = store.unavailable_reason
+        reason = store.unavailable_reason
         await store.stop()
-        return f"it cannot be read: {why}"
+        return f"it cannot be read: {reason}"
     writer = build_publisher(settings, telemetry)
-    way_back = build_drain(settings, writer, store, telemetry)
+    spool_drain = build_drain(settings, writer, store, telemetry)
     writer.start()
-    way_back.start()
+    spool_drain.start()
     try:
-        told = await _watch(store, patience)
+        reason = await _show_progress(store, idle_timeout_s)
         if store.records:
-            told = f"{counted(store.records, 'record')} left; {told or _reason(writer)}"
+            reason = f"{counted(store.records, 'record')} left; {reason or _blocked_reason(writer)}"
     finally:
-        await way_back.stop()
-        await writer.stop(_STOP_S)
+        await spool_drain.stop()
+        await writer.stop(_STOP_TIMEOUT_S)
         await store.stop()
-    return told if store.records else ""
+    return reason if store.records else ""
 
 
-def _reason(writer: KafkaPublisher) -> str:
+def _blocked_reason(writer: KafkaPublisher) -> str:
     if not writer.accepting:
         return "Kafka does not answer"
-    missing = ", ".join(sorted(writer.unknown_topics))
-    return f"topics are missing: {missing} (vod-bridge topics --create)" if missing else "Kafka refuses them"
+    missing_topics = ", ".join(sorted(writer.unknown_topics))
+    return f"topics are missing: {missing_topics} (vod-bridge topics --create)" if missing_topics else "Kafka refuses them"
 
 
-async def _watch(store: Spool, patience: float) -> str:
+async def _show_progress(store: Spool, idle_timeout_s: float) -> str:
     """Show the progress until all is drained, nothing moves any more, or a person has had enough."""
     loop = asyncio.get_running_loop()
-    enough = asyncio.Event()
+    stop_event = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, enough.set)
-    total, left, moved_at = store.records, store.records, loop.time()
+        loop.add_signal_handler(number, stop_event.set)
+    total, remaining, progress_at = store.records, store.records, loop.time()
     columns = (TextColumn("draining"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("", total=total)
-        while store.records and loop.time() - moved_at < patience:
-            if store.records != left:
-                left, moved_at = store.records, loop.time()
-            progress.update(task, completed=total - left)
+        while store.records and loop.time() - progress_at < idle_timeout_s:
+            if store.records != remaining:
+                remaining, progress_at = store.records, loop.time()
+            progress.update(task, completed=total - remaining)
             with suppress(TimeoutError):
-                await asyncio.wait_for(enough.wait(), _LOOK_S)
+                await asyncio.wait_for(stop_event.wait(), _POLL_S)
                 return "stopped"
         progress.update(task, completed=total - store.records)
     return ""

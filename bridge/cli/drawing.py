@@ -15,16 +15,16 @@ from bridge.core.event import Failure
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
-Paint = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
+Style = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
 
-OUTCOMES: Mapping[str, Paint] = {
+OUTCOME_STYLES: Mapping[str, Style] = {
     "succeeded": "green",
     "failed": "red",
     "partial": "yellow",
     "in_progress": "cyan",
     "unknown": "dim",
 }
-_ENDINGS: Mapping[str, Paint] = {
+_DELIVERY_STYLES: Mapping[str, Style] = {
     "published": "green",
     "duplicate": "cyan",
     "spooled": "yellow",
@@ -32,19 +32,19 @@ _ENDINGS: Mapping[str, Paint] = {
     "unauthorized": "red",
     "deferred": "red",
 }
-_NO_VALUE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what reading any bytes may raise
+_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what reading any bytes may raise
 _ERRORS_SHOWN = 3
-_BRIEF = 100  # characters of an object that still fit a line
+_ABBREVIATE_ABOVE = 100  # characters of an object that still fit a line
 
 
-class _Error(Struct):
+class _EventError(Struct):
     path: str = ""
     code: int | str = ""
     code_ext: str = ""
     message: str = ""
 
 
-class _Canonical(Struct):
+class _EventSummary(Struct):
     id: str = ""
     type: str = ""
     app: str = ""
@@ -52,12 +52,12 @@ class _Canonical(Struct):
     outcome: str = ""
     task_id: str = ""
     file_id: str = ""
-    errors: Sequence[_Error] = ()
+    errors: Sequence[_EventError] = ()
     errors_truncated: int = 0
     conformance: str = ""
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class ShownRecord(Struct, frozen=True, kw_only=True):
     """One record as a consumer sees it. ``reason`` is there for dead letters alone."""
 
     topic: str
@@ -88,7 +88,7 @@ class Seen(Struct, frozen=True, kw_only=True):
         return self.headers.get("ce_type", "").removeprefix("com.tencentcloud.vod.")
 
 
-class _Line(Struct):
+class _RecordJson(Struct):
     topic: str
     partition: int
     offset: int
@@ -97,126 +97,126 @@ class _Line(Struct):
     value: msgspec.Raw | str
 
 
-def event_line(seen: Seen, *, dated: bool = False) -> Text:
+def render_line(record: ShownRecord, *, with_date: bool = False) -> Text:
     """Draw one record: time (``dated``: with its day), type, application, outcome, file or task, errors."""
-    if seen.reason or "ce_id" not in seen.headers:
-        return _dead_letter_line(seen, dated=dated)
+    if record.reason or "ce_id" not in record.headers:
+        return _render_dead_letter(record, with_date=with_date)
     try:
-        event = msgspec.json.decode(seen.value, type=_Canonical)
-    except _NO_VALUE:
-        return Text.assemble((plain(seen.topic), "red"), " a value that is no event of this bridge")
+        event = msgspec.json.decode(record.value, type=_EventSummary)
+    except _DECODE_ERRORS:
+        return Text.assemble((safe_text(record.topic), "red"), " a value that is no event of this bridge")
     subject = " ".join(
         f"{word} {name}" for word, name in (("file", event.file_id), ("task", event.task_id)) if name
     )
     line = Text.assemble(
-        (_clock(event.time, dated=dated), "dim"),
+        (_time_of_day(event.time, with_date=with_date), "dim"),
         "  ",
-        (plain(event.type), "bold"),
+        (safe_text(event.type), "bold"),
         "  ",
-        (plain(event.app), "magenta"),
+        (safe_text(event.app), "magenta"),
         "  ",
-        (plain(event.outcome), OUTCOMES.get(event.outcome, "dim")),
+        (safe_text(event.outcome), OUTCOME_STYLES.get(event.outcome, "dim")),
         "  ",
-        plain(subject),
+        safe_text(subject),
     )
     if event.conformance not in ("", "conforming"):
-        line.append(f"  {plain(event.conformance)}", "yellow")
+        line.append(f"  {safe_text(event.conformance)}", "yellow")
     for error in event.errors[:_ERRORS_SHOWN]:
-        line.append(f"  {plain(error_text(error))}", "red")
-    more = len(event.errors) - _ERRORS_SHOWN + event.errors_truncated
-    if more > 0:
-        line.append(f"  and {more} more", "red")
+        line.append(f"  {safe_text(render_failure(error))}", "red")
+    hidden = len(event.errors) - _ERRORS_SHOWN + event.errors_truncated
+    if hidden > 0:
+        line.append(f"  and {hidden} more", "red")
     return line
 
 
-def event_lines(seen: Seen) -> Text:
+def render_full(record: ShownRecord) -> Text:
     """Draw one record as it stands: topic, key, each member of the value; of an object its keys alone."""
     text = Text.assemble(
-        (plain(seen.topic), "blue"), "  key ", (plain(seen.key.decode("utf-8", "replace")), "bold")
+        (safe_text(record.topic), "blue"), "  key ", (safe_text(record.key.decode("utf-8", "replace")), "bold")
     )
     try:
-        members = msgspec.json.decode(seen.value, type=dict[str, msgspec.Raw])
+        members = msgspec.json.decode(record.value, type=dict[str, msgspec.Raw])
     except msgspec.MsgspecError:
-        for name, value in seen.headers.items():
-            text.append(f"\n  {plain(name)}: ", "cyan").append(plain(value))
+        for name, value in record.headers.items():
+            text.append(f"\n  {safe_text(name)}: ", "cyan").append(safe_text(value))
         return text.append("\n  value: ", "cyan").append(
-            f"the {counted(len(seen.value), 'byte')} as they came"
+            f"the {counted(len(record.value), 'byte')} as they came"
         )
     for name, raw in members.items():
-        text.append(f"\n  {plain(name)}: ", "cyan").append(plain(_brief(raw)))
+        text.append(f"\n  {safe_text(name)}: ", "cyan").append(safe_text(_abbreviate(raw)))
     return text
 
 
-def answer_line(status: int, body: bytes) -> Text:
+def render_response(status: int, body: bytes) -> Text:
     """Draw one answer of the door: status, ending, id and topic or the reason."""
     try:
-        said = msgspec.json.decode(body, type=dict[str, str])
+        fields = msgspec.json.decode(body, type=dict[str, str])
     except msgspec.MsgspecError:
-        said = {}
-    ending = said.get("outcome", "")
-    line = Text.assemble((f"{status} {plain(ending) or 'refused'}", _ENDINGS.get(ending, "red")))
+        fields = {}
+    delivery_outcome = fields.get("outcome", "")
+    line = Text.assemble((f"{status} {safe_text(delivery_outcome) or 'refused'}", _DELIVERY_STYLES.get(delivery_outcome, "red")))
     for name in ("event_id", "topic", "reason", "detail", "error"):
-        if said.get(name):
-            line.append(f"  {plain(said[name])}", "bold" if name == "event_id" else "")
+        if fields.get(name):
+            line.append(f"  {safe_text(fields[name])}", "bold" if name == "event_id" else "")
     return line
 
 
-def json_line(seen: Seen) -> str:
+def render_json(record: ShownRecord) -> str:
     """One record as one line of JSON: the value as it stands where that is JSON, else as text."""
     value: msgspec.Raw | str
     try:
-        msgspec.json.decode(seen.value)
-        value = msgspec.Raw(seen.value)
-    except _NO_VALUE:
-        value = seen.value.decode("utf-8", "replace")
-    if isinstance(value, msgspec.Raw) and (b"\n" in seen.value or b"\r" in seen.value):
-        value = msgspec.Raw(msgspec.json.format(seen.value, indent=-1))
-    line = _Line(
-        topic=seen.topic,
-        partition=seen.partition,
-        offset=seen.offset,
-        key=seen.key.decode("utf-8", "replace"),
-        headers=seen.headers,
+        msgspec.json.decode(record.value)
+        value = msgspec.Raw(record.value)
+    except _DECODE_ERRORS:
+        value = record.value.decode("utf-8", "replace")
+    if isinstance(value, msgspec.Raw) and (b"\n" in record.value or b"\r" in record.value):
+        value = msgspec.Raw(msgspec.json.format(record.value, indent=-1))
+    line = _RecordJson(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key.decode("utf-8", "replace"),
+        headers=record.headers,
         value=value,
     )
     return json_escaped(msgspec.json.encode(line).decode())
 
 
-def error_text(error: _Error | Failure, own: str = "") -> str:
+def render_failure(error: _EventError | Failure, payload_label: str = "") -> str:
     """Spell one failure: where it is (``own`` for the payload itself), its codes, its message."""
-    words = (error.path or own, error.code, error.code_ext, error.message)
-    return " ".join(str(word) for word in words if word is not UNSET and word != "")
+    parts = (error.path or payload_label, error.code, error.code_ext, error.message)
+    return " ".join(str(word) for word in parts if word is not UNSET and word != "")
 
 
-def plain(text: str) -> str:
+def safe_text(text: str) -> str:
     """Take control characters and secrets out: what a sender wrote must not steer a terminal."""
-    return terminal.plain(text)
+    return terminal.safe_text(text)
 
 
-def _dead_letter_line(seen: Seen, *, dated: bool) -> Text:
-    said = seen.headers
+def _render_dead_letter(record: ShownRecord, *, with_date: bool) -> Text:
+    fields = record.headers
     return Text.assemble(
-        (_clock(said.get("received_at", ""), dated=dated), "dim"),
+        (_time_of_day(fields.get("received_at", ""), with_date=with_date), "dim"),
         "  ",
         ("dead letter", "bold red"),
         "  ",
-        (plain(seen.app), "magenta"),
+        (safe_text(record.app), "magenta"),
         "  ",
-        (plain(seen.reason or "no reason given"), "red"),
-        f"  {plain(said.get('detail', ''))}  {counted(len(seen.value), 'byte')} kept",
+        (safe_text(record.reason or "no reason given"), "red"),
+        f"  {safe_text(fields.get('detail', ''))}  {counted(len(record.value), 'byte')} kept",
     )
 
 
-def _brief(raw: msgspec.Raw) -> str:
+def _abbreviate(raw: msgspec.Raw) -> str:
     try:
         value = msgspec.json.decode(raw)
     except (msgspec.MsgspecError, RecursionError):  # JSON that no machine number or stack can hold
-        return bytes(raw[:_BRIEF]).decode("utf-8", "replace") + "…"
-    if isinstance(value, dict) and len(raw) > _BRIEF:
+        return bytes(raw[:_ABBREVIATE_ABOVE]).decode("utf-8", "replace") + "…"
+    if isinstance(value, dict) and len(raw) > _ABBREVIATE_ABOVE:
         return f"{{ {', '.join(value)} }}"
     return msgspec.json.encode(value).decode()
 
 
-def _clock(time: str, *, dated: bool) -> str:
-    day = f"{plain(time[:10]) or '----------'} " if dated else ""
-    return day + (plain(time[11:23]) or "--:--:--.---")
+def _time_of_day(time: str, *, with_date: bool) -> str:
+    day = f"{safe_text(time[:10]) or '----------'} " if with_date else ""
+    return day + (safe_text(time[11:23]) or "--:--:--.---")

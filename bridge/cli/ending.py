@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from bridge.cli.terminal import mask_secrets_of, plain
+from bridge.cli.terminal import mask_secrets_of, safe_text
 
 if TYPE_CHECKING:
     from bridge.settings.settings import Settings
 
-FAILED = 1
-USED_WRONGLY = 2
+EXIT_FAILED = 1
+EXIT_USAGE = 2
 
 ConfigFile = Annotated[
     Path | None,
@@ -27,22 +27,22 @@ ConfigFile = Annotated[
 ]
 
 
-def fail(message: str, code: int = FAILED) -> NoReturn:
+def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
     """Say ``message`` on standard error and end the command with ``code``."""
     from rich.console import Console  # noqa: PLC0415 - only what fails needs it
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(f"error: {plain(message, lines=True)}", style="red", markup=False)
+    console.print(f"error: {safe_text(message, multiline=True)}", style="red", markup=False)
     raise typer.Exit(code)
 
 
-def settings_of(config: Path | None) -> "Settings":
+def load_settings_or_exit(config: Path | None) -> "Settings":
     """Load the settings, or say every mistake in them and end."""
     from bridge.settings.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
 
     try:
         settings = load(config)
     except SettingsError as error:
-        fail(str(error), USED_WRONGLY)
+        fail(str(error), EXIT_USAGE)
     mask_secrets_of(settings)
     return settings

@@ -14,10 +14,10 @@ from msgspec import UNSET
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.drawing import OUTCOMES, error_text, plain
-from bridge.cli.ending import FAILED, USED_WRONGLY, ConfigFile, fail
-from bridge.cli.offline import applications_in_force, routing_in_force
-from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of
+from bridge.cli.drawing import OUTCOME_STYLES, render_failure, safe_text
+from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
+from bridge.cli.offline import effective_applications, effective_routing
+from bridge.cli.sources import STDIN, InputNotification, list_files, read_notifications
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation
@@ -25,9 +25,9 @@ from bridge.core.explanation import explain as explained
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
-_SHOWN = 20
+_MAX_SHOWN = 20
 
-Line = tuple[str, Text | str]
+Row = tuple[str, Text | str]
 
 
 def explain(
@@ -55,12 +55,12 @@ def explain(
 
     Example: vod-bridge explain notification.json
     """
-    applications, routing = applications_in_force(config), routing_in_force(config)
-    _want(paths)
+    applications, routing = effective_applications(config), effective_routing(config)
+    _require_paths(paths)
     application = applications.get(app, Application(name=app))
     console = Console(highlight=False, soft_wrap=True)
     number = rejected = 0
-    for number, found in enumerate(_read(paths), start=1):
+    for number, found in enumerate(_read_all(paths), start=1):
         notification = Notification(
             application=application, body=found.body, received_ms=time.time_ns() // 1_000_000
         )
@@ -69,67 +69,67 @@ def explain(
         if as_json:
             typer.echo(json_escaped(msgspec.json.encode(explanation).decode()))
         else:
-            _show(console, found, explanation, first=number == 1)
+            _print_explanation(console, found, explanation, first=number == 1)
     if not number:
-        fail(f"{paths[0]}: nothing in it", USED_WRONGLY)
+        fail(f"{paths[0]}: nothing in it", EXIT_USAGE)
     if rejected:
-        raise typer.Exit(FAILED)
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _want(paths: list[Path]) -> None:
-    absent = [path for path in paths if path != STDIN and not path.exists()]
-    if absent:
-        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
+def _require_paths(paths: list[Path]) -> None:
+    missing = [path for path in paths if path != STDIN and not path.exists()]
+    if missing:
+        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
 
 
-def _read(paths: list[Path]) -> Iterator[Sourced]:
+def _read_all(paths: list[Path]) -> Iterator[InputNotification]:
     """Read all notifications; what cannot be read ends the command."""
     try:
-        yield from notifications_of(files_of(paths))
+        yield from read_notifications(list_files(paths))
     except OSError as error:
         fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
 
 
-def _show(console: Console, found: Sourced, explanation: Explanation, *, first: bool) -> None:
+def _print_explanation(console: Console, found: InputNotification, explanation: Explanation, *, first: bool) -> None:
     if not first:
         console.print()
     console.print(
-        Text.assemble((plain(found.origin), "bold"), (f"  {counted(explanation.bytes, 'byte')}", "dim"))
+        Text.assemble((safe_text(found.origin), "bold"), (f"  {counted(explanation.bytes, 'byte')}", "dim"))
     )
-    for name, text in _rejected(explanation) if explanation.reason else _published(explanation):
+    for name, text in _rejected_rows(explanation) if explanation.reason else _published_rows(explanation):
         console.print(Text.assemble((f"  {name:<12}", "cyan"), text))
 
 
-def _rejected(explanation: Explanation) -> Iterator[Line]:
+def _rejected_rows(explanation: Explanation) -> Iterator[Row]:
     yield "ending", Text.assemble(("rejected", "red"), ": kept on the dead-letter topic")
-    yield "reason", Text.assemble((explanation.reason, "bold"), f"  {plain(explanation.detail)}")
+    yield "reason", Text.assemble((explanation.reason, "bold"), f"  {safe_text(explanation.detail)}")
     if explanation.help:
         yield "what helps", explanation.help
 
 
-def _published(explanation: Explanation) -> Iterator[Line]:
+def _published_rows(explanation: Explanation) -> Iterator[Row]:
     yield "format", {"v3": "3.0", "legacy": "legacy"}.get(str(explanation.format), str(explanation.format))
-    yield "type", _type(explanation)
-    yield "id", Text(plain(explanation.id), "bold")
+    yield "type", _type_text(explanation)
+    yield "id", Text(safe_text(explanation.id), "bold")
     for part in explanation.id_parts:
-        yield "", Text.assemble((plain(part.text), "bold"), (f"  {part.meaning}", "dim"))
+        yield "", Text.assemble((safe_text(part.text), "bold"), (f"  {part.meaning}", "dim"))
     if explanation.remembered:
         yield "", Text(f"remembered {explanation.remembered}", "dim")
-    verdict = str(explanation.outcome)
-    yield "outcome", Text.assemble((verdict, OUTCOMES.get(verdict, "dim")), f": {explanation.outcome_why}")
-    for error in explanation.errors[:_SHOWN]:
-        yield "", Text(plain(error_text(error, "its own code")), "red")
-    if (more := len(explanation.errors) - _SHOWN + explanation.errors_truncated) > 0:
+    event_outcome = str(explanation.outcome)
+    yield "outcome", Text.assemble((event_outcome, OUTCOME_STYLES.get(event_outcome, "dim")), f": {explanation.outcome_why}")
+    for error in explanation.errors[:_MAX_SHOWN]:
+        yield "", Text(safe_text(render_failure(error, "its own code")), "red")
+    if (more := len(explanation.errors) - _MAX_SHOWN + explanation.errors_truncated) > 0:
         yield "", Text(f"and {more} more", "red")
-    yield "conformance", Text(str(explanation.conformance), "" if _fits(explanation) else "yellow")
-    for repair in explanation.repairs[:_SHOWN]:
-        yield "", f"repaired {plain(repair)}"
-    if (more := len(explanation.repairs) - _SHOWN + explanation.repairs_truncated) > 0:
+    yield "conformance", Text(str(explanation.conformance), "" if _is_conforming(explanation) else "yellow")
+    for repair in explanation.repairs[:_MAX_SHOWN]:
+        yield "", f"repaired {safe_text(repair)}"
+    if (more := len(explanation.repairs) - _MAX_SHOWN + explanation.repairs_truncated) > 0:
         yield "", f"and {more} more"
     if explanation.misfit:
-        yield "", Text(f"misfit {plain(explanation.misfit)}", "yellow")
-    yield "topic", plain(explanation.topic)
-    yield "key", Text.assemble(plain(explanation.key), (f"  {explanation.key_why}", "dim"))
+        yield "", Text(f"misfit {safe_text(explanation.misfit)}", "yellow")
+    yield "topic", safe_text(explanation.topic)
+    yield "key", Text.assemble(safe_text(explanation.key), (f"  {explanation.key_why}", "dim"))
     if explanation.partition is not UNSET:
         yield "partition", str(explanation.partition)
     yield "original", f"kept: {explanation.original_why}" if explanation.original_why else "not needed"
@@ -137,14 +137,14 @@ def _published(explanation: Explanation) -> Iterator[Line]:
         yield "signature", "it carries one, which is not checked here and reaches no topic"
 
 
-def _type(explanation: Explanation) -> Text:
-    text = Text(plain(explanation.type), "bold")
+def _type_text(explanation: Explanation) -> Text:
+    text = Text(safe_text(explanation.type), "bold")
     if explanation.named:
-        text.append(f"  delivered as {plain(explanation.named)}", "dim")
+        text.append(f"  delivered as {safe_text(explanation.named)}", "dim")
     if not explanation.known:
         text.append("  the catalogue does not know it: it goes to the topic for others", "yellow")
     return text
 
 
-def _fits(explanation: Explanation) -> bool:
+def _is_conforming(explanation: Explanation) -> bool:
     return explanation.conformance == "conforming"

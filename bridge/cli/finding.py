@@ -6,7 +6,7 @@ from msgspec import Struct
 from rich.text import Text
 
 State = Literal["ok", "warning", "failed"]
-_PAINT = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
 class Finding(Struct, frozen=True):
@@ -14,27 +14,27 @@ class Finding(Struct, frozen=True):
 
     state: State
     check: str
-    what: str
-    todo: str = ""
+    message: str
+    remedy: str = ""
 
-    def line(self) -> Text:
+    def render(self) -> Text:
         """Draw it."""
-        text = Text.assemble((f"{self.state:<8}", _PAINT[self.state]), f"{self.check}: {self.what}")
-        if self.todo:
-            text.append(f" - {self.todo}", "bold")
+        text = Text.assemble((f"{self.state:<8}", _STYLES[self.state]), f"{self.check}: {self.message}")
+        if self.remedy:
+            text.append(f" - {self.remedy}", "bold")
         return text
 
 
-def ok(check: str, what: str) -> Finding:
+def ok(check: str, message: str) -> Finding:
     """Say that there is nothing to do."""
-    return Finding("ok", check, what)
+    return Finding("ok", check, message)
 
 
-def warning(check: str, what: str, todo: str) -> Finding:
+def warning(check: str, message: str, remedy: str) -> Finding:
     """Say that it works, and may not be what was meant."""
-    return Finding("warning", check, what, todo)
+    return Finding("warning", check, message, remedy)
 
 
-def failed(check: str, what: str, todo: str) -> Finding:
+def failed(check: str, message: str, remedy: str) -> Finding:
     """Say that it does not work."""
-    return Finding("failed", check, what, todo)
+    return Finding("failed", check, message, remedy)

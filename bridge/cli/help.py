@@ -19,6 +19,6 @@ def show_help(
     if not command:
         typer.echo(root.get_help())
         return
-    _, found, _ = root.command.resolve_command(root, [command])  # type: ignore[attr-defined] # it is the group
-    with found.make_context(command, [], parent=root, resilient_parsing=True) as its_own:
-        typer.echo(found.get_help(its_own))
+    _, command_object, _ = root.command.resolve_command(root, [command])  # type: ignore[attr-defined] # it is the group
+    with command_object.make_context(command, [], parent=root, resilient_parsing=True) as command_ctx:
+        typer.echo(command_object.get_help(command_ctx))

@@ -16,11 +16,11 @@ from bridge.observability.telemetry import Telemetry
 from bridge.settings.settings import Settings
 from bridge.wiring import build_dedup, build_publisher, build_routing, hold_policy
 
-PATIENCE_S = 10.0
-_STOP_S = 2.0
+DELIVERY_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 2.0
 
 
-class _NoSpool:
+class _NullSpool:
     """Keeps nothing: whoever typed the command is told what Kafka did not take, and can type it again."""
 
     def accepts_size(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
@@ -36,7 +36,7 @@ class _NoSpool:
         raise UnavailableError(f"there is no spool ({record.topic}, pending: {pending})")
 
 
-class _Left:
+class _SkippedWrite:
     """A dead letter that is not written: its bytes are where they were read from, and stay there."""
 
     durable: Promise[DeliveryOutcome]
@@ -49,22 +49,22 @@ class _Left:
         return False
 
 
-class _NoDeadLetters:
+class _DropDeadLetters:
     """Writes events, and no dead letters."""
 
-    def __init__(self, keeper: DurableWriter, dead_letters: str) -> None:
-        self._writer = keeper
-        self._dead_letters = dead_letters
+    def __init__(self, writer: DurableWriter, dead_letter_topic: str) -> None:
+        self._writer = writer
+        self._dead_letter_topic = dead_letter_topic
 
     @property
     def accepting(self) -> bool:
         return self._writer.accepting
 
     def send(self, record: Record) -> WriteHandle:
-        return _Left() if record.topic == self._dead_letters else self._writer.send(record)
+        return _SkippedWrite() if record.topic == self._dead_letter_topic else self._writer.send(record)
 
 
-class Parts(Struct, frozen=True):
+class PipelineSession(Struct, frozen=True):
     """What takes events to Kafka: ``pipeline`` what is a delivery again, ``keeper`` records as they are."""
 
     pipeline: Pipeline
@@ -72,33 +72,33 @@ class Parts(Struct, frozen=True):
     publisher: KafkaPublisher
 
     @property
-    def missing(self) -> str:
+    def missing_topics_hint(self) -> str:
         """What to do about topics that Kafka does not have and records were for, if there are any."""
-        named = ", ".join(sorted(self.publisher.unknown_topics))
-        return f"topics are missing: {named}: `vod-bridge topics --create` makes them" if named else ""
+        topic_names = ", ".join(sorted(self.publisher.unknown_topics))
+        return f"topics are missing: {topic_names}: `vod-bridge topics --create` makes them" if topic_names else ""
 
 
 @asynccontextmanager
-async def parts(settings: Settings, *, unchecked: bool, bury: bool = False) -> AsyncIterator[Parts]:
+async def open_session(settings: Settings, *, fail_open: bool, write_dead_letters: bool = False) -> AsyncIterator[PipelineSession]:
     """Build and start what takes events to Kafka, and stop it at the end.
 
     What is rejected is written to the dead-letter topic only where that is wanted (``bury``). While Redis is
     away an event is published all the same where that is allowed (``unchecked``), else it is deferred.
     """
     telemetry = Telemetry()
-    memory, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
+    dedup, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
     # Nobody sends again what this holds: it waits, and then says so.
-    rule = replace(hold_policy(settings), hold_s=0.0, patience_s=PATIENCE_S, publish_unchecked=unchecked)
+    policy = replace(hold_policy(settings), hold_s=0.0, patience_s=DELIVERY_TIMEOUT_S, publish_unchecked=fail_open)
     routing = build_routing(settings)
-    keeper = DurableWriter(publisher, _NoSpool())
-    writer = keeper if bury else _NoDeadLetters(keeper, routing.topic_dead_letter)
-    pipeline = Pipeline(memory, writer, routing, telemetry, rule)
-    memory.start()
+    keeper = DurableWriter(publisher, _NullSpool())
+    writer = keeper if write_dead_letters else _DropDeadLetters(keeper, routing.topic_dead_letter)
+    pipeline = Pipeline(dedup, writer, routing, telemetry, policy)
+    dedup.start()
     publisher.start()
     pipeline.start()
     try:
-        yield Parts(pipeline, keeper, publisher)
+        yield PipelineSession(pipeline, keeper, publisher)
     finally:
-        await pipeline.stop(_STOP_S)
-        await publisher.stop(_STOP_S)
-        await memory.stop()
+        await pipeline.stop(_STOP_TIMEOUT_S)
+        await publisher.stop(_STOP_TIMEOUT_S)
+        await dedup.stop()

@@ -19,12 +19,12 @@ from msgspec import Struct
 from bridge.diagnostics.kafka import Address, addresses_of
 from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S
 
-_WRITE = 4  # the operation, in Kafka's numbers
-_NOT_AUTHORISED = TopicAuthorizationFailedError.errno
-_TOPIC, _BROKER = 2, 4  # kinds of resources, in Kafka's numbers
+_OP_WRITE = 4  # the operation, in Kafka's numbers
+_TOPIC_UNAUTHORIZED = TopicAuthorizationFailedError.errno
+_RESOURCE_TOPIC, _RESOURCE_BROKER = 2, 4  # kinds of resources, in Kafka's numbers
 
 
-class Topic(Struct, frozen=True, kw_only=True):
+class TopicInfo(Struct, frozen=True, kw_only=True):
     """A topic as the cluster lists it; ``may_write`` is None where the brokers do not tell permissions."""
 
     partitions: int
@@ -32,13 +32,13 @@ class Topic(Struct, frozen=True, kw_only=True):
     may_write: bool | None = None
 
 
-class Cluster(Struct, frozen=True, kw_only=True):
+class ClusterInfo(Struct, frozen=True, kw_only=True):
     """A cluster as it lists itself; ``hidden`` are topics that were asked for and this user may not see."""
 
     brokers: Mapping[int, Address]
     controller: int
-    topics: Mapping[str, Topic]
-    hidden: frozenset[str] = frozenset()
+    topics: Mapping[str, TopicInfo]
+    unauthorized_topics: frozenset[str] = frozenset()
 
     @property
     def controller_address(self) -> Address:
@@ -55,17 +55,17 @@ class NewTopic(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str]
 
 
-class Refusal(Struct, frozen=True, kw_only=True):
+class CreateFailure(Struct, frozen=True, kw_only=True):
     """Why a topic was not made: Kafka's name of the error (``POLICY_VIOLATION``), and its words."""
 
     code: str
-    words: str
+    message: str
 
     def __str__(self) -> str:
-        return self.words
+        return self.message
 
 
-class _ListingAnswer(Response):  # type: ignore[misc] # the library asks for this base, and is untyped
+class _MetadataResponseV8(Response):  # type: ignore[misc] # the library asks for this base, and is untyped
     API_KEY = 3
     API_VERSION = 8
     SCHEMA = Schema(
@@ -101,10 +101,10 @@ class _ListingAnswer(Response):  # type: ignore[misc] # the library asks for thi
     )
 
 
-class _ListingQuestion(RequestStruct):  # type: ignore[misc] # the library asks for this base, and is untyped
+class _MetadataRequestV8(RequestStruct):  # type: ignore[misc] # the library asks for this base, and is untyped
     API_KEY = 3
     API_VERSION = 8
-    RESPONSE_TYPE = _ListingAnswer
+    RESPONSE_TYPE = _MetadataResponseV8
     SCHEMA = Schema(
         ("topics", Array(String("utf-8"))),
         ("allow_auto_topic_creation", Boolean),
@@ -113,7 +113,7 @@ class _ListingQuestion(RequestStruct):  # type: ignore[misc] # the library asks 
     )
 
 
-class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library asks for this base, and is untyped
+class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # the library asks for this base, and is untyped
     """All topics, or those named, with permissions, which version 8 has; the library's own stops at 5."""
 
     API_KEY = 3
@@ -121,7 +121,7 @@ class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library a
     def __init__(self, topics: Sequence[str] | None) -> None:
         self._topics = None if topics is None else list(topics)
 
-    def build(self, request_struct_class: type[_ListingQuestion]) -> _ListingQuestion:
+    def build(self, request_struct_class: type[_MetadataRequestV8]) -> _MetadataRequestV8:
         no, yes = False, True  # make nothing by asking; of each topic tell what this user may do
         return request_struct_class(self._topics, no, no, yes)
 
@@ -129,47 +129,47 @@ class _Listing(Request[_ListingQuestion]):  # type: ignore[misc] # the library a
 @asynccontextmanager
 async def connection(address: Address, options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConnection]:
     """Connect to one broker, logged in; everything is over after `ANSWER_WITHIN_S`."""
-    own = {name: value for name, value in options.items() if name != "bootstrap_servers"}
+    conn_options = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     async with asyncio.timeout(RESPONSE_TIMEOUT_S):
-        line = await create_conn(*address, request_timeout_ms=int(RESPONSE_TIMEOUT_S * 1000), **own)
+        conn = await create_conn(*address, request_timeout_ms=int(RESPONSE_TIMEOUT_S * 1000), **conn_options)
     try:
-        yield line
+        yield conn
     finally:
-        line.close()
+        conn.close()
 
 
-async def read_cluster(options: Mapping[str, Any]) -> Cluster:
+async def describe_cluster(options: Mapping[str, Any]) -> ClusterInfo:
     """List the cluster from the first address that answers; raises KafkaError or OSError of the last one."""
     failure: Exception = OSError("no address")
     for address in addresses_of(options["bootstrap_servers"]):
         try:
-            return await list_from(address, options)
+            return await describe_cluster_at(address, options)
         except (KafkaError, OSError) as error:
             failure = error
     raise failure
 
 
-async def list_from(
+async def describe_cluster_at(
     address: Address, options: Mapping[str, Any], topics: Sequence[str] | None = None
-) -> Cluster:
+) -> ClusterInfo:
     """List the cluster from one broker: all topics that this user may see, or those named."""
-    async with connection(address, options) as line:
-        answer = (await line.send(_Listing(topics))).to_object()
+    async with connection(address, options) as conn:
+        response = (await conn.send(_MetadataRequest(topics))).to_object()
     found = {
-        topic["topic"]: Topic(
+        topic["topic"]: TopicInfo(
             partitions=len(topic["partitions"]),
-            replication=min((len(part["replicas"]) for part in topic["partitions"]), default=0),
+            replication=min((len(partition_info["replicas"]) for partition_info in topic["partitions"]), default=0),
             may_write=_may_write(topic["operations"]),
         )
-        for topic in answer["topics"]
+        for topic in response["topics"]
         if not topic["error_code"]
     }
-    return Cluster(
-        brokers={broker["node_id"]: (broker["host"], broker["port"]) for broker in answer["brokers"]},
-        controller=answer["controller_id"],
+    return ClusterInfo(
+        brokers={broker["node_id"]: (broker["host"], broker["port"]) for broker in response["brokers"]},
+        controller=response["controller_id"],
         topics=found,
-        hidden=frozenset(
-            topic["topic"] for topic in answer["topics"] if topic["error_code"] == _NOT_AUTHORISED
+        unauthorized_topics=frozenset(
+            topic["topic"] for topic in response["topics"] if topic["error_code"] == _TOPIC_UNAUTHORIZED
         ),
     )
 
@@ -178,12 +178,12 @@ async def topic_settings(
     address: Address, options: Mapping[str, Any], topics: Sequence[str]
 ) -> dict[str, dict[str, str]]:
     """Read each topic's settings; a topic whose settings this user may not read is left out."""
-    return await _settings(address, options, [(_TOPIC, topic, None) for topic in topics])
+    return await _describe_configs(address, options, [(_RESOURCE_TOPIC, topic, None) for topic in topics])
 
 
 async def broker_settings(address: Address, options: Mapping[str, Any], broker: int) -> dict[str, str]:
     """Read one broker's settings; empty where this user may not."""
-    found = await _settings(address, options, [(_BROKER, str(broker), None)])
+    found = await _describe_configs(address, options, [(_RESOURCE_BROKER, str(broker), None)])
     return found.get(str(broker), {})
 
 
@@ -193,7 +193,7 @@ async def create_topics(
     topics: Sequence[NewTopic],
     *,
     validate_only: bool = False,
-) -> dict[str, Refusal | None]:
+) -> dict[str, CreateFailure | None]:
     """Make ``topics``; give the refusal of each, None where it was made or had been made meanwhile.
 
     With ``validate_only`` nothing is made: the cluster tells whether it would.
@@ -203,26 +203,26 @@ async def create_topics(
         for topic in topics
     ]
     timeout_ms = int(RESPONSE_TIMEOUT_S * 1000)
-    async with connection(address, options) as line:
-        answer = await line.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=validate_only))
-    outcomes: dict[str, Refusal | None] = {}
-    for name, code, message in (row[:3] for row in answer.topic_errors):
+    async with connection(address, options) as conn:
+        response = await conn.send(CreateTopicsRequest(wanted, timeout_ms, validate_only=validate_only))
+    outcomes: dict[str, CreateFailure | None] = {}
+    for name, code, message in (row[:3] for row in response.topic_errors):
         error = for_code(code)
-        is_there = not code or error.__name__ == "TopicAlreadyExistsError"
+        exists = not code or error.__name__ == "TopicAlreadyExistsError"
         words = message or error.description or error.__name__
-        outcomes[name] = None if is_there else Refusal(code=error.message, words=words)
+        outcomes[name] = None if exists else CreateFailure(code=error.message, message=words)
     return outcomes
 
 
-async def _settings(
+async def _describe_configs(
     address: Address, options: Mapping[str, Any], resources: Sequence[tuple[int, str, None]]
 ) -> dict[str, dict[str, str]]:
-    async with connection(address, options) as line:
-        answer = await line.send(DescribeConfigsRequest(list(resources)))
+    async with connection(address, options) as conn:
+        response = await conn.send(DescribeConfigsRequest(list(resources)))
     # code, message, kind, name, entries; of an entry name and value come first in every version
     return {
         name: {entry[0]: entry[1] or "" for entry in entries}
-        for code, _, _, name, entries in answer.resources
+        for code, _, _, name, entries in response.resources
         if not code
     }
 
@@ -230,4 +230,4 @@ async def _settings(
 def _may_write(operations: int) -> bool | None:
     if operations < 0:  # the broker has no opinion
         return None
-    return bool(operations >> _WRITE & 1)
+    return bool(operations >> _OP_WRITE & 1)

@@ -7,25 +7,25 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from bridge.cli.ending import settings_of
+from bridge.cli.ending import load_settings_or_exit
 from bridge.core.application import Application
 from bridge.core.record import Routing
 
 _PREFIX = "BRIDGE_"
-_DEFAULT = "default"
+_DEFAULT_APP = "default"
 
 
-def routing_in_force(config: Path | None) -> Routing:
+def effective_routing(config: Path | None) -> Routing:
     """Say which topics events go to; wrong settings end the command."""
-    return settings_of(config).routing() if _anything_is_set(config) else Routing()
+    return load_settings_or_exit(config).routing() if _has_settings(config) else Routing()
 
 
-def applications_in_force(config: Path | None) -> Mapping[str, Application]:
+def effective_applications(config: Path | None) -> Mapping[str, Application]:
     """Give all applications by name; wrong settings end the command."""
-    if _anything_is_set(config):
-        return settings_of(config).applications()
-    return {_DEFAULT: Application(name=_DEFAULT)}
+    if _has_settings(config):
+        return load_settings_or_exit(config).applications()
+    return {_DEFAULT_APP: Application(name=_DEFAULT_APP)}
 
 
-def _anything_is_set(config: Path | None) -> bool:
+def _has_settings(config: Path | None) -> bool:
     return config is not None or any(name.startswith(_PREFIX) for name in os.environ)

@@ -6,10 +6,10 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
-_FAILED = 1
+_EXIT_FAILED = 1
 
 
-def set_up_output() -> None:
+def configure_output() -> None:
     """Escape what an encoding cannot show; let a stream that was closed at the start take anything."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -19,9 +19,9 @@ def set_up_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def end_without_room(error: OSError) -> NoReturn:
+def exit_disk_full(error: OSError) -> NoReturn:
     """Say that the output could not be written, and end with 1."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())  # what is in the buffer would fail again at the end
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())  # what is in the buffer would fail again at the end
     sys.stderr.write(f"error: the output cannot be written ({error.strerror}): make room where it goes\n")
-    sys.exit(_FAILED)
+    sys.exit(_EXIT_FAILED)

@@ -18,93 +18,93 @@ from bridge.cli.kafka import connection
 from bridge.core.progress import Progress, decode_progress
 from bridge.diagnostics.kafka import Address, addresses_of
 
-_KEPT_MS = 366 * 24 * 60 * 60 * 1000
-_GROUP = 0  # the kind of coordinator, in Kafka's numbers
-_OUTSIDE, _NOBODY = -1, ""  # whoever commits is no member of the group
-_SOON = frozenset({14, 15, 16})  # the coordinator is loading, not there yet, or moved
-_TRIES = 20
-_PAUSE_S = 0.25
+_RETENTION_MS = 366 * 24 * 60 * 60 * 1000
+_COORDINATOR_TYPE_GROUP = 0  # the kind of coordinator, in Kafka's numbers
+_NO_GENERATION, _NO_MEMBER = -1, ""  # whoever commits is no member of the group
+_RETRIABLE_CODES = frozenset({14, 15, 16})  # the coordinator is loading, not there yet, or moved
+_MAX_ATTEMPTS = 20
+_RETRY_DELAY_S = 0.25
 
 T = TypeVar("T")
 
 
-class Positions:
+class GroupOffsetStore:
     """The positions of ``group``. Everything raises KafkaError or OSError where Kafka does not take part."""
 
     def __init__(self, options: Mapping[str, Any], group: str) -> None:
         self._options = options
         self._group = group
 
-    async def read(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
+    async def read(self, topic_partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
         """Give how far each of ``places`` is; those that were never worked on are left out."""
-        asked: dict[str, list[int]] = {}
-        for place in places:
-            asked.setdefault(place.topic, []).append(place.partition)
+        requested: dict[str, list[int]] = {}
+        for topic_partition in topic_partitions:
+            requested.setdefault(topic_partition.topic, []).append(topic_partition.partition)
 
-        async def ask(coordinator: Address) -> dict[TopicPartition, OffsetAndMetadata]:
-            async with connection(coordinator, self._options) as line:
-                answer = await line.send(OffsetFetchRequest(self._group, list(asked.items())))
-            _refuse(getattr(answer, "error_code", 0))
+        async def call(coordinator: Address) -> dict[TopicPartition, OffsetAndMetadata]:
+            async with connection(coordinator, self._options) as conn:
+                response = await conn.send(OffsetFetchRequest(self._group, list(requested.items())))
+            _raise_for_code(getattr(response, "error_code", 0))
             found: dict[TopicPartition, OffsetAndMetadata] = {}
-            for topic, partitions in answer.topics:
+            for topic, partitions in response.topics:
                 for partition, offset, metadata, code in partitions:
-                    _refuse(code)
+                    _raise_for_code(code)
                     found[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, metadata or "")
             return found
 
-        kept = await self._coordinated(ask)
+        committed = await self._with_coordinator(call)
         return {
-            place: decode_progress(position.offset, position.metadata)
-            for place, position in kept.items()
+            topic_partition: decode_progress(position.offset, position.metadata)
+            for topic_partition, position in committed.items()
             if position.offset >= 0
         }
 
-    async def keep(self, progress: Mapping[TopicPartition, Progress]) -> None:
+    async def write(self, progress: Mapping[TopicPartition, Progress]) -> None:
         """Remember how far each partition is."""
-        told: dict[str, list[tuple[int, int, str]]] = {}
-        for place, how_far in progress.items():
-            told.setdefault(place.topic, []).append(
-                (place.partition, how_far.high_watermark, how_far.encode())
+        commits: dict[str, list[tuple[int, int, str]]] = {}
+        for topic_partition, partition_progress in progress.items():
+            commits.setdefault(topic_partition.topic, []).append(
+                (topic_partition.partition, partition_progress.high_watermark, partition_progress.encode())
             )
-        if not told:
+        if not commits:
             return
-        request = OffsetCommitRequest(self._group, _OUTSIDE, _NOBODY, _KEPT_MS, list(told.items()))
+        request = OffsetCommitRequest(self._group, _NO_GENERATION, _NO_MEMBER, _RETENTION_MS, list(commits.items()))
 
-        async def tell(coordinator: Address) -> None:
-            async with connection(coordinator, self._options) as line:
-                answer = await line.send(request)
-            for _, partitions in answer.topics:
+        async def commit(coordinator: Address) -> None:
+            async with connection(coordinator, self._options) as conn:
+                response = await conn.send(request)
+            for _, partitions in response.topics:
                 for _, code in partitions:
-                    _refuse(code)
+                    _raise_for_code(code)
 
-        await self._coordinated(tell)
+        await self._with_coordinator(commit)
 
-    async def _coordinated(self, ask: Callable[[Address], Awaitable[T]]) -> T:
+    async def _with_coordinator(self, call: Callable[[Address], Awaitable[T]]) -> T:
         """Ask the broker that keeps this group's positions; a group's first one has to be found some time."""
-        tries = 0
+        attempts = 0
         while True:
-            tries += 1
+            attempts += 1
             try:
-                return await ask(await self._coordinator())
+                return await call(await self._find_coordinator())
             except KafkaError as error:
-                if error.errno not in _SOON or tries == _TRIES:
+                if error.errno not in _RETRIABLE_CODES or attempts == _MAX_ATTEMPTS:
                     raise
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_RETRY_DELAY_S)
 
-    async def _coordinator(self) -> Address:
+    async def _find_coordinator(self) -> Address:
         failure: Exception = OSError("no address")
         for address in addresses_of(self._options["bootstrap_servers"]):
             try:
-                async with connection(address, self._options) as line:
-                    answer = await line.send(FindCoordinatorRequest(self._group, _GROUP))
+                async with connection(address, self._options) as conn:
+                    response = await conn.send(FindCoordinatorRequest(self._group, _COORDINATOR_TYPE_GROUP))
             except (KafkaError, OSError) as error:
                 failure = error
                 continue
-            _refuse(answer.error_code)
-            return answer.host, answer.port
+            _raise_for_code(response.error_code)
+            return response.host, response.port
         raise failure
 
 
-def _refuse(code: int) -> None:
+def _raise_for_code(code: int) -> None:
     if code:
         raise for_code(code)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.ending import ConfigFile
-from bridge.cli.replay_asked import Asked, How, Only, Source, do
+from bridge.cli.replay_asked import ReplayRequest, ReplayOptions, ReplayFilter, ReplaySource, run_replay
 from bridge.core.outcome import Reason
 
 _Paths = Annotated[
@@ -38,12 +38,12 @@ _Since = Annotated[
     str, typer.Option(metavar="WHEN", help="Written from then on: 2h, 3d, RFC 3339.", show_default=False)
 ]
 _Until = Annotated[str, typer.Option(metavar="WHEN", help="Written before then.", show_default=False)]
-_Run = Annotated[bool, typer.Option("--run", help="Do it. Without it, only say what would be done.")]
+_Execute = Annotated[bool, typer.Option("--run", help="Do it. Without it, only say what would be done.")]
 _Yes = Annotated[
     bool, typer.Option("--yes", help="Do it, and do not ask first where there are more than 1000.")
 ]
 _Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Of files: leave out the first N.")]
-_Again = Annotated[
+_Restart = Annotated[
     bool, typer.Option("--again", help="Begin anew: take also what an earlier replay brought to a good end.")
 ]
 _WithoutDedup = Annotated[
@@ -66,10 +66,10 @@ def replay(  # noqa: PLR0913 - one parameter is one option of the command
     apps: _Apps = None,
     since: _Since = "",
     until: _Until = "",
-    run: _Run = False,
+    execute: _Execute = False,
     yes: _Yes = False,
     skip: _Skip = 0,
-    again: _Again = False,
+    restart: _Restart = False,
     without_dedup: _WithoutDedup = False,
     group: _Group = "vod-bridge-replay",
     as_json: _Json = False,
@@ -91,9 +91,9 @@ def replay(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge replay --topic vod.ClipComplete --since 2h --to rebuilt.ClipComplete --run
     """
-    asked = Asked(
-        Source(paths or (), topic, dead_letters, skip),
-        Only(tuple(map(str, reasons or ())), apps or (), since, until),
-        How(to, republish, again, without_dedup, group),
+    request = ReplayRequest(
+        ReplaySource(paths or (), topic, dead_letters, skip),
+        ReplayFilter(tuple(map(str, reasons or ())), apps or (), since, until),
+        ReplayOptions(to, republish, restart, without_dedup, group),
     )
-    do(asked, config, as_json=as_json, run=run, yes=yes)
+    run_replay(request, config, as_json=as_json, execute=execute, yes=yes)

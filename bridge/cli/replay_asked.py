@@ -9,25 +9,25 @@ import typer
 from msgspec import Struct
 
 from bridge.cli import replay_files, replay_letters, replay_range
-from bridge.cli.ending import USED_WRONGLY, fail, settings_of
-from bridge.cli.kafka import read_cluster
-from bridge.cli.moments import moment
-from bridge.cli.replay_report import Tally, Teller, conclude, telling
-from bridge.cli.replay_work import Stopped, Work, interruptible
-from bridge.cli.sources import STDIN, files_of
-from bridge.cli.stretch import Span
-from bridge.cli.terminal import mask_inside
-from bridge.cli.trouble import hush_library, trouble_of
+from bridge.cli.ending import EXIT_USAGE, fail, load_settings_or_exit
+from bridge.cli.kafka import describe_cluster
+from bridge.cli.moments import parse_time
+from bridge.cli.replay_report import ReplaySummary, Reporter, print_summary_and_exit, reporting
+from bridge.cli.replay_work import ReplayStoppedError, Replay, stop_event_on_signals
+from bridge.cli.sources import STDIN, list_files
+from bridge.cli.stretch import TimeRange
+from bridge.cli.terminal import mask_nested
+from bridge.cli.trouble import silence_aiokafka, explain_error
 from bridge.diagnostics.redis import diagnose
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
-_ASKED_ABOVE = 1_000
+_CONFIRM_ABOVE = 1_000
 
 
-class Source(Struct, frozen=True):
+class ReplaySource(Struct, frozen=True):
     """What is replayed: one of the first three."""
 
     paths: Sequence[Path]
@@ -36,7 +36,7 @@ class Source(Struct, frozen=True):
     skip: int
 
 
-class Only(Struct, frozen=True):
+class ReplayFilter(Struct, frozen=True):
     """What of it."""
 
     reasons: Sequence[str]
@@ -45,188 +45,188 @@ class Only(Struct, frozen=True):
     until: str
 
 
-class How(Struct, frozen=True):
+class ReplayOptions(Struct, frozen=True):
     """Where to, and past what."""
 
     to: str
     republish: bool
-    again: bool
+    restart: bool
     without_dedup: bool
     group: str
 
 
-class Asked(Struct, frozen=True):
+class ReplayRequest(Struct, frozen=True):
     """All of what was typed that says what is done."""
 
-    source: Source
-    only: Only
-    how: How
+    source: ReplaySource
+    record_filter: ReplayFilter
+    replay_options: ReplayOptions
 
 
-def do(asked: Asked, config: Path | None, *, as_json: bool, run: bool, yes: bool) -> None:
+def run_replay(request: ReplayRequest, config: Path | None, *, as_json: bool, execute: bool, yes: bool) -> None:
     """Do what is asked, or only tell what would be done; ends the command."""
-    hush_library()
-    settings = settings_of(config)
-    work = _work(asked, settings)
-    configure_logging("error", "console", sys.stderr, mask=mask_inside)
-    tally = Tally(what=work.what, dry_run=not (run or yes))
-    if not tally.dry_run:
-        if not asked.source.topic and not asked.how.without_dedup:
-            _want_redis(settings)
+    silence_aiokafka()
+    settings = load_settings_or_exit(config)
+    replay = _build_replay(request, settings)
+    configure_logging("error", "console", sys.stderr, mask=mask_nested)
+    summary = ReplaySummary(what=replay.unit, dry_run=not (execute or yes))
+    if not summary.dry_run:
+        if not request.source.topic and not request.replay_options.without_dedup:
+            _require_redis(settings)
         if not yes:
-            _ask(work, settings)
-    with telling(tally) as teller:
-        tally.stopped = _tried(work, teller, settings)
-    if tally.stopped and not tally.dry_run:
-        tally.again = work.again
-    conclude(tally, as_json=as_json)
+            _confirm(replay, settings)
+    with reporting(summary) as reporter:
+        summary.stopped = _run_or_stop(replay, reporter, settings)
+    if summary.stopped and not summary.dry_run:
+        summary.again = replay.resume_hint
+    print_summary_and_exit(summary, as_json=as_json)
 
 
-def _tried(work: Work, teller: Teller, settings: Settings) -> str:
+def _run_or_stop(replay: Replay, reporter: Reporter, settings: Settings) -> str:
     """Look at all of it, or do it; tell why it stopped, if so."""
     try:
-        if teller.tally.dry_run:
-            asyncio.run(work.plan(teller))
+        if reporter.summary.dry_run:
+            asyncio.run(replay.plan(reporter))
         else:
-            asyncio.run(_run(work, teller))
-    except Stopped as stopped:
+            asyncio.run(_run_until_signal(replay, reporter))
+    except ReplayStoppedError as stopped:
         return str(stopped)
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        return str(asyncio.run(trouble_of(kafka_options(settings.kafka), error)))
+        return str(asyncio.run(explain_error(kafka_options(settings.kafka), error)))
     return ""
 
 
-async def _run(work: Work, teller: Teller) -> None:
-    async with interruptible() as enough:
-        await work.run(teller, enough)
+async def _run_until_signal(replay: Replay, reporter: Reporter) -> None:
+    async with stop_event_on_signals() as stop_event:
+        await replay.run(reporter, stop_event)
 
 
-def _want_redis(settings: Settings) -> None:
+def _require_redis(settings: Settings) -> None:
     """End where nothing would be deduplicated."""
     found = asyncio.run(diagnose(settings.redis))
     if found:
         fail(f"Redis at {found[1]}; --without-dedup goes on without it, and may publish repeats")
 
 
-def _ask(work: Work, settings: Settings) -> None:
+def _confirm(replay: Replay, settings: Settings) -> None:
     """Ask before more than a thousand; where nobody can be asked, end."""
-    count = _count(work, settings)
+    count = _count_if_many(replay, settings)
     if not count:
         return
     if not sys.stdin.isatty():
-        fail(f"{count} {work.what}: --yes replays them without asking", USED_WRONGLY)
-    if not typer.confirm(f"replay {count} {work.what}?", err=True):
+        fail(f"{count} {replay.unit}: --yes replays them without asking", EXIT_USAGE)
+    if not typer.confirm(f"replay {count} {replay.unit}?", err=True):
         fail("nothing was replayed")
 
 
-def _count(work: Work, settings: Settings) -> str:
+def _count_if_many(replay: Replay, settings: Settings) -> str:
     """Say how many there are, where they are more than a thousand."""
-    if isinstance(work, replay_files.Files):
-        return f"more than {_ASKED_ABOVE}" if work.more_than(_ASKED_ABOVE) else ""
-    tally = Tally(what=work.what, dry_run=True)
-    with telling(tally, quiet=True) as teller:
-        if why := _tried(work, teller, settings):
-            fail(why)
-    return str(tally.looked_at) if tally.looked_at > _ASKED_ABOVE else ""
+    if isinstance(replay, replay_files.FileReplay):
+        return f"more than {_CONFIRM_ABOVE}" if replay.has_more_than(_CONFIRM_ABOVE) else ""
+    summary = ReplaySummary(what=replay.unit, dry_run=True)
+    with reporting(summary, quiet=True) as reporter:
+        if reason := _run_or_stop(replay, reporter, settings):
+            fail(reason)
+    return str(summary.looked_at) if summary.looked_at > _CONFIRM_ABOVE else ""
 
 
-def _work(asked: Asked, settings: Settings) -> Work:
+def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
     """Choose the kind of replay; what cannot be meant ends the command."""
-    source, only, how = asked.source, asked.only, asked.how
+    source, record_filter, replay_options = request.source, request.record_filter, request.replay_options
     if sum((bool(source.paths), source.dead_letters, bool(source.topic))) != 1:
-        fail("one of --dead-letters, --topic or files, please", USED_WRONGLY)
-    _refuse("--reason", only.reasons, "--dead-letters", meant=source.dead_letters)
-    _refuse("--to", how.to, "--topic", meant=source.topic)
-    _refuse("--republish", how.republish, "--topic", meant=source.topic)
-    _refuse("--skip", source.skip, "files", meant=source.paths)
-    _refuse("--since and --until", only.since or only.until, "topics", meant=not source.paths)
-    _refuse("--again", how.again, "topics", meant=not source.paths)
-    _refuse("--without-dedup", how.without_dedup, "dead letters and files", meant=not source.topic)
+        fail("one of --dead-letters, --topic or files, please", EXIT_USAGE)
+    _require("--reason", record_filter.reasons, "--dead-letters", meant=source.dead_letters)
+    _require("--to", replay_options.to, "--topic", meant=source.topic)
+    _require("--republish", replay_options.republish, "--topic", meant=source.topic)
+    _require("--skip", source.skip, "files", meant=source.paths)
+    _require("--since and --until", record_filter.since or record_filter.until, "topics", meant=not source.paths)
+    _require("--again", replay_options.restart, "topics", meant=not source.paths)
+    _require("--without-dedup", replay_options.without_dedup, "dead letters and files", meant=not source.topic)
     if source.topic:
-        return _range(asked, settings)
-    unknown = [app for app in only.apps if app not in settings.applications()]
+        return _range_replay(request, settings)
+    unknown = [app for app in record_filter.apps if app not in settings.applications()]
     if unknown:
         fail(
             f"--app {unknown[0]}: not configured; there is {', '.join(settings.applications())}",
-            USED_WRONGLY,
+            EXIT_USAGE,
         )
-    return _dead_letters(asked, settings) if source.dead_letters else _files(asked, settings)
+    return _dead_letter_replay(request, settings) if source.dead_letters else _file_replay(request, settings)
 
 
-def _refuse(option: str, given: object, with_what: str, *, meant: object) -> None:
-    if given and not meant:
-        fail(f"{option}: only with {with_what}", USED_WRONGLY)
+def _require(option: str, given: object, required_option: str, *, is_allowed: object) -> None:
+    if given and not is_allowed:
+        fail(f"{option}: only with {required_option}", EXIT_USAGE)
 
 
-def _dead_letters(asked: Asked, settings: Settings) -> Work:
-    wish = replay_letters.Wish(
-        reasons=asked.only.reasons,
-        apps=asked.only.apps,
-        span=_span(asked.only, now_ms()),
-        group=asked.how.group,
-        again=asked.how.again,
-        unchecked=asked.how.without_dedup,
+def _dead_letter_replay(request: ReplayRequest, settings: Settings) -> Replay:
+    selection = replay_letters.DeadLetterSelection(
+        reasons=request.record_filter.reasons,
+        apps=request.record_filter.apps,
+        time_range=_time_range(request.record_filter, now_ms()),
+        group=request.replay_options.group,
+        restart=request.replay_options.restart,
+        fail_open=request.replay_options.without_dedup,
     )
-    return replay_letters.DeadLetters(settings, wish)
+    return replay_letters.DeadLetterReplay(settings, selection)
 
 
-def _files(asked: Asked, settings: Settings) -> Work:
-    absent = [path for path in asked.source.paths if path != STDIN and not path.exists()]
-    if absent:
-        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
-    files = files_of(asked.source.paths)
+def _file_replay(request: ReplayRequest, settings: Settings) -> Replay:
+    missing = [path for path in request.source.paths if path != STDIN and not path.exists()]
+    if missing:
+        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
+    files = list_files(request.source.paths)
     if not files:
-        fail(f"{asked.source.paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
-    apps = asked.only.apps or list(settings.applications())
+        fail(f"{request.source.paths[0]}: no *.json, *.jsonl or *.ndjson file in it", EXIT_USAGE)
+    apps = request.record_filter.apps or list(settings.applications())
     if len(apps) != 1:
-        fail(f"--app: whose notifications are they? One of {', '.join(apps)}", USED_WRONGLY)
-    wish = replay_files.Wish(
-        files=files, app=apps[0], skip=asked.source.skip, unchecked=asked.how.without_dedup
+        fail(f"--app: whose notifications are they? One of {', '.join(apps)}", EXIT_USAGE)
+    selection = replay_files.FileSelection(
+        files=files, app=apps[0], skip=request.source.skip, fail_open=request.replay_options.without_dedup
     )
-    return replay_files.Files(settings, wish)
+    return replay_files.FileReplay(settings, selection)
 
 
-def _range(asked: Asked, settings: Settings) -> Work:
-    topic, to, how = asked.source.topic, asked.how.to, asked.how
+def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
+    topic, to, replay_options = request.source.topic, request.replay_options.to, request.replay_options
     dead_letters = settings.kafka.topic_dead_letter
-    if bool(to) == how.republish:
-        fail("where to? Either --to TOPIC or --republish", USED_WRONGLY)
+    if bool(to) == replay_options.republish:
+        fail("where to? Either --to TOPIC or --republish", EXIT_USAGE)
     if topic == dead_letters:
-        fail(f"--topic {topic}: these are dead letters; --dead-letters replays them", USED_WRONGLY)
+        fail(f"--topic {topic}: these are dead letters; --dead-letters replays them", EXIT_USAGE)
     if to == dead_letters:
-        fail(f"--to {to}: is the topic of dead letters", USED_WRONGLY)
+        fail(f"--to {to}: is the topic of dead letters", EXIT_USAGE)
     if to == topic:
-        fail(f"--to {to}: is the topic itself; --republish says so", USED_WRONGLY)
-    if not asked.only.since:
-        fail("--since: from when on?", USED_WRONGLY)
+        fail(f"--to {to}: is the topic itself; --republish says so", EXIT_USAGE)
+    if not request.record_filter.since:
+        fail("--since: from when on?", EXIT_USAGE)
     now = now_ms()
-    span = _span(asked.only, now)
-    wish = replay_range.Wish(
+    time_range = _time_range(request.record_filter, now)
+    selection = replay_range.RangeSelection(
         topic=topic,
         to=to or topic,
-        span=Span(span.since_ms, now if span.until_ms is None else span.until_ms),
-        apps=asked.only.apps,
-        group=how.group,
-        again=how.again,
+        time_range=TimeRange(time_range.since_ms, now if time_range.until_ms is None else time_range.until_ms),
+        apps=request.record_filter.apps,
+        group=replay_options.group,
+        restart=replay_options.restart,
     )
-    _want_topics([topic, to or topic], settings)
-    return replay_range.Range(settings, wish)
+    _require_topics([topic, to or topic], settings)
+    return replay_range.RangeReplay(settings, selection)
 
 
-def _want_topics(topics: Sequence[str], settings: Settings) -> None:
+def _require_topics(topics: Sequence[str], settings: Settings) -> None:
     options = kafka_options(settings.kafka)
     try:
-        cluster = asyncio.run(read_cluster(options))
+        cluster = asyncio.run(describe_cluster(options))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(trouble_of(options, error))))
-    absent = [topic for topic in topics if topic not in cluster.topics]
-    if absent:
-        fail(f"{absent[0]}: there is no such topic")
+        fail(str(asyncio.run(explain_error(options, error))))
+    missing = [topic for topic in topics if topic not in cluster.topics]
+    if missing:
+        fail(f"{missing[0]}: there is no such topic")
 
 
-def _span(only: Only, now: int) -> Span:
-    since = moment("--since", only.since, now) if only.since else None
-    until = moment("--until", only.until, now) if only.until else None
+def _time_range(record_filter: ReplayFilter, now: int) -> TimeRange:
+    since = parse_time("--since", record_filter.since, now) if record_filter.since else None
+    until = parse_time("--until", record_filter.until, now) if record_filter.until else None
     if since is not None and since >= (now if until is None else until):
-        fail(f"--since {only.since}: must be before {only.until or 'now'}", USED_WRONGLY)
-    return Span(since, until)
+        fail(f"--since {record_filter.since}: must be before {record_filter.until or 'now'}", EXIT_USAGE)
+    return TimeRange(since, until)

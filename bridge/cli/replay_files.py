@@ -14,127 +14,127 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.journeys import Parts, parts
-from bridge.cli.replay_report import End, Teller
-from bridge.cli.replay_work import CHUNK, Stopped, carried, chunks, foreseen
-from bridge.cli.sources import Sourced, notifications_of
+from bridge.cli.journeys import PipelineSession, open_session
+from bridge.cli.replay_report import ItemResult, Reporter
+from bridge.cli.replay_work import CHUNK_MAX, ReplayStoppedError, deliver_one, chunks, predict
+from bridge.cli.sources import InputNotification, read_notifications
 from bridge.core.event import Notification
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class FileSelection(Struct, frozen=True, kw_only=True):
     """Which notifications: those of ``files`` but for the first ``skip``, of the application ``app``."""
 
     files: Sequence[Path]
     app: str
     skip: int = 0
-    unchecked: bool = False
+    fail_open: bool = False
 
 
-class Files:
+class FileReplay:
     """The replay of files. ``done`` counts what came to its end, in order, those skipped included."""
 
-    what = "notifications"
+    unit = "notifications"
 
-    def __init__(self, settings: Settings, wish: Wish) -> None:
+    def __init__(self, settings: Settings, selection: FileSelection) -> None:
         self._settings = settings
-        self._wish = wish
+        self._selection = selection
         # Whoever has the file and types its application's name vouches for it.
-        self._app = replace(settings.applications()[wish.app], sign_keys=())
-        self._found: Iterator[Sourced] = islice(notifications_of(wish.files), wish.skip, None)
-        self.done = wish.skip
-        self._broken = ""
+        self._application = replace(settings.applications()[selection.app], sign_keys=())
+        self._notifications: Iterator[InputNotification] = islice(read_notifications(selection.files), selection.skip, None)
+        self.completed = selection.skip
+        self._read_error = ""
 
     @property
-    def again(self) -> str:
+    def resume_hint(self) -> str:
         """How to go on where it was stopped."""
-        return f"--skip {self.done} goes on from there"
+        return f"--skip {self.completed} goes on from there"
 
-    def more_than(self, most: int) -> bool:
+    def has_more_than(self, limit: int) -> bool:
         """Whether there are more than so many; those that had to be read for that are kept."""
-        first = self._read(most + 1)
-        self._found = chain(first, self._found)
-        return len(first) > most
+        first = self._read_next(limit + 1)
+        self._notifications = chain(first, self._notifications)
+        return len(first) > limit
 
-    async def plan(self, teller: Teller) -> None:
+    async def plan(self, reporter: Reporter) -> None:
         """Look at all of them, and write nothing."""
-        while found := self._read(CHUNK):
+        while found := self._read_next(CHUNK_MAX):
             for one in found:
-                teller.end(foreseen(one.origin, one.body))
-            teller.move(teller.tally.looked_at)
-        self._see_whether_all_was_read()
+                reporter.add_result(predict(one.origin, one.body))
+            reporter.set_done(reporter.summary.looked_at)
+        self._raise_if_unreadable()
 
-    async def run(self, teller: Teller, enough: asyncio.Event) -> None:
+    async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Bring them in."""
-        async with parts(self._settings, unchecked=self._wish.unchecked) as bridge:
-            while found := await _unless(enough, _aside(lambda: self._read(CHUNK))):
-                for chunk in chunks(found, _size):
-                    if enough.is_set():
-                        raise Stopped("interrupted")
-                    await self._carry(chunk, bridge, teller)
-                    teller.move(self.done - self._wish.skip)
-        self._see_whether_all_was_read()
+        async with open_session(self._settings, fail_open=self._selection.fail_open) as bridge:
+            while found := await _or_stopped(stop_event, _in_daemon_thread(lambda: self._read_next(CHUNK_MAX))):
+                for chunk in chunks(found, _size_bytes):
+                    if stop_event.is_set():
+                        raise ReplayStoppedError("interrupted")
+                    await self._deliver_chunk(chunk, bridge, reporter)
+                    reporter.set_done(self.completed - self._selection.skip)
+        self._raise_if_unreadable()
 
-    def _read(self, most: int) -> list[Sourced]:
+    def _read_next(self, max_items: int) -> list[InputNotification]:
         """Read on; where a file breaks off, give what came before that, and then nothing."""
-        found: list[Sourced] = []
+        found: list[InputNotification] = []
         try:
-            found.extend(islice(self._found, most))  # what it has taken stays, whatever it meets then
+            found.extend(islice(self._notifications, max_items))  # what it has taken stays, whatever it meets then
         except OSError as error:
-            self._broken = f"cannot read {error.filename or 'a file'}: {error.strerror}"
+            self._read_error = f"cannot read {error.filename or 'a file'}: {error.strerror}"
         return found
 
-    def _see_whether_all_was_read(self) -> None:
-        if self._broken:
-            raise Stopped(self._broken)
+    def _raise_if_unreadable(self) -> None:
+        if self._read_error:
+            raise ReplayStoppedError(self._read_error)
 
-    async def _carry(self, chunk: Sequence[Sourced], bridge: Parts, teller: Teller) -> None:
-        ends = await asyncio.gather(
-            *(self._through(found, bridge) for found in chunk), return_exceptions=True
+    async def _deliver_chunk(self, chunk: Sequence[InputNotification], session: PipelineSession, reporter: Reporter) -> None:
+        results = await asyncio.gather(
+            *(self._deliver(found, session) for found in chunk), return_exceptions=True
         )
-        for end in ends:
-            if isinstance(end, End):
-                teller.end(end)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-            self.done += 1
+        for result in results:
+            if isinstance(result, ItemResult):
+                reporter.add_result(result)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+            self.completed += 1
 
-    async def _through(self, found: Sourced, bridge: Parts) -> End:
+    async def _deliver(self, found: InputNotification, session: PipelineSession) -> ItemResult:
         notification = Notification(
-            application=self._app, body=found.body, received_ms=now_ms(), mode="replay"
+            application=self._application, body=found.body, received_ms=now_ms(), mode="replay"
         )
-        return await carried(bridge, notification, found.origin)
+        return await deliver_one(session, notification, found.origin)
 
 
-def _aside(take: Callable[[], list[Sourced]]) -> "asyncio.Future[list[Sourced]]":
+def _in_daemon_thread(read_batch: Callable[[], list[InputNotification]]) -> "asyncio.Future[list[InputNotification]]":
     """Read on a daemon: a terminal that nobody types into must not keep the program from ending."""
     loop = asyncio.get_running_loop()
-    taken: asyncio.Future[list[Sourced]] = loop.create_future()
+    batch: asyncio.Future[list[InputNotification]] = loop.create_future()
 
-    def settle(found: list[Sourced]) -> None:
-        if not taken.done():
-            taken.set_result(found)
+    def resolve(found: list[InputNotification]) -> None:
+        if not batch.done():
+            batch.set_result(found)
 
     def read() -> None:
-        found = take()
+        found = read_batch()
         with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
-            loop.call_soon_threadsafe(settle, found)
+            loop.call_soon_threadsafe(resolve, found)
 
     threading.Thread(target=read, daemon=True).start()
-    return taken
+    return batch
 
 
-async def _unless(enough: asyncio.Event, taken: "asyncio.Future[list[Sourced]]") -> list[Sourced]:
+async def _or_stopped(stop_event: asyncio.Event, batch: "asyncio.Future[list[InputNotification]]") -> list[InputNotification]:
     """Wait for what is read, unless it is enough before."""
-    had_enough = asyncio.ensure_future(enough.wait())
-    await asyncio.wait((taken, had_enough), return_when=asyncio.FIRST_COMPLETED)
-    had_enough.cancel()
-    if not taken.done():
-        raise Stopped("interrupted")
-    return taken.result()
+    stop_wait = asyncio.ensure_future(stop_event.wait())
+    await asyncio.wait((batch, stop_wait), return_when=asyncio.FIRST_COMPLETED)
+    stop_wait.cancel()
+    if not batch.done():
+        raise ReplayStoppedError("interrupted")
+    return batch.result()
 
 
-def _size(found: Sourced) -> int:
+def _size_bytes(found: InputNotification) -> int:
     return len(found.body)

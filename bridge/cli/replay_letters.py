@@ -15,11 +15,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.journeys import PATIENCE_S, Parts, parts
-from bridge.cli.positions import Positions
-from bridge.cli.replay_report import End, Teller
-from bridge.cli.replay_work import Stopped, carried, chunks, foreseen
-from bridge.cli.stretch import Batch, Span, Stretch, reading
+from bridge.cli.journeys import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.cli.positions import GroupOffsetStore
+from bridge.cli.replay_report import ItemResult, Reporter
+from bridge.cli.replay_work import ReplayStoppedError, deliver_one, chunks, predict
+from bridge.cli.stretch import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
 from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
@@ -29,10 +29,10 @@ from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
 
-_KEEP_EACH_S = 1.0
+_SAVE_INTERVAL_S = 1.0
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class DeadLetterSelection(Struct, frozen=True, kw_only=True):
     """Which letters: of these reasons and applications (empty: of all), written in ``span``.
 
     ``again`` forgets which ones came to a good end already. ``unchecked`` publishes while Redis is away.
@@ -40,14 +40,14 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     reasons: Sequence[str] = ()
     apps: Sequence[str] = ()
-    span: Span = Span()
+    time_range: TimeRange = TimeRange()
     group: str
-    again: bool = False
-    unchecked: bool = False
+    restart: bool = False
+    fail_open: bool = False
 
 
-class _Letter(Struct, frozen=True):
-    place: TopicPartition
+class _DeadLetter(Struct, frozen=True):
+    topic_partition: TopicPartition
     offset: int
     app: str
     reason: str
@@ -58,208 +58,208 @@ class _Letter(Struct, frozen=True):
 
     @property
     def origin(self) -> str:
-        return f"{self.place.topic}[{self.place.partition}]@{self.offset}"
+        return f"{self.topic_partition.topic}[{self.topic_partition.partition}]@{self.offset}"
 
 
-class DeadLetters:
+class DeadLetterReplay:
     """The replay of dead letters."""
 
-    what = "dead letters"
-    again = "the same command goes on from there"
+    unit = "dead letters"
+    resume_hint = "the same command goes on from there"
 
-    def __init__(self, settings: Settings, wish: Wish) -> None:
+    def __init__(self, settings: Settings, selection: DeadLetterSelection) -> None:
         self._settings = settings
-        self._wish = wish
+        self._selection = selection
         self._options = kafka_options(settings.kafka)
         self._topic = settings.kafka.topic_dead_letter
         self._routing = build_routing(settings)
         self._body_max = settings.http.body_max_bytes
         # They were authorised when they came, by signatures that are out of date by now.
-        self._apps = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
-        self._positions = Positions(self._options, wish.group)
+        self._applications = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
+        self._offset_store = GroupOffsetStore(self._options, selection.group)
         self._progress: dict[TopicPartition, Progress] = {}
 
-    async def plan(self, teller: Teller) -> None:
+    async def plan(self, reporter: Reporter) -> None:
         """Look at all of them, and write nothing."""
-        async with reading(self._options, [self._topic], self._wish.span) as stretch:
-            await self._begin(stretch, teller)
-            seen = 0
-            async for batch in stretch.batches():
-                for letter in self._letters(batch, teller):
-                    opened = self._opened(letter)
-                    canonical = self._kept_event(letter, opened)
-                    if opened.decode_error:
-                        teller.end(
-                            End(
-                                letter.origin,
+        async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
+            await self._load_progress(reader, reporter)
+            records_read = 0
+            async for batch in reader.batches():
+                for dead_letter in self._select(batch, reporter):
+                    inflated = self._inflate(dead_letter)
+                    event_record = self._event_from_value(dead_letter, inflated)
+                    if inflated.decode_error:
+                        reporter.add_result(
+                            ItemResult(
+                                dead_letter.origin,
                                 str(DeliveryOutcome.REJECTED),
                                 reason=str(Reason.MALFORMED),
-                                name=opened.decode_error,
+                                name=inflated.decode_error,
                             )
                         )
-                    elif canonical is None:
-                        teller.end(foreseen(letter.origin, opened.body))
+                    elif event_record is None:
+                        reporter.add_result(predict(dead_letter.origin, inflated.body))
                     else:
-                        teller.end(_end(letter, canonical, DeliveryOutcome.PUBLISHED))
-                seen += len(batch.records)
-                teller.move(seen)
+                        reporter.add_result(_item_result(dead_letter, event_record, DeliveryOutcome.PUBLISHED))
+                records_read += len(batch.records)
+                reporter.set_done(records_read)
 
-    async def run(self, teller: Teller, enough: asyncio.Event) -> None:
+    async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Bring them in; where it stops, what came to a good end is remembered."""
         async with (
-            reading(self._options, [self._topic], self._wish.span) as stretch,
-            parts(self._settings, unchecked=self._wish.unchecked) as bridge,
+            open_range(self._options, [self._topic], self._selection.time_range) as reader,
+            open_session(self._settings, fail_open=self._selection.fail_open) as bridge,
         ):
-            await self._begin(stretch, teller)
-            await self._positions.keep(self._progress)  # whoever may not do that must not begin
+            await self._load_progress(reader, reporter)
+            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
             try:
-                await self._work_off(stretch, bridge, teller, enough)
+                await self._process(reader, bridge, reporter, stop_event)
             finally:
-                await self._positions.keep(self._progress)
+                await self._offset_store.write(self._progress)
 
-    async def _begin(self, stretch: Stretch, teller: Teller) -> None:
+    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
         """Learn how far it is, and move the beginning there."""
-        kept = {} if self._wish.again else await self._positions.read(stretch.begins)
-        for place, begin in stretch.begins.items():
-            progress = kept.get(place, Progress())
-            if progress.high_watermark > stretch.lasts[place]:
+        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
+        for topic_partition, begin in reader.start_offsets.items():
+            progress = committed.get(topic_partition, Progress())
+            if progress.high_watermark > reader.end_offsets[topic_partition]:
                 progress = Progress()  # of a topic of this name that is no more
-            if self._wish.span.since_ms is None:
+            if self._selection.time_range.since_ms is None:
                 progress = progress.trim_before(begin)
-            self._progress[place] = progress
-            stretch.begins[place] = max(begin, progress.first_pending)
-        teller.expect(stretch.total)
+            self._progress[topic_partition] = progress
+            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
+        reporter.set_total(reader.total)
 
-    def _letters(self, batch: Batch, teller: Teller) -> list[_Letter]:
+    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[_DeadLetter]:
         """Take the letters that are wanted; count those that a filter leaves."""
-        found: list[_Letter] = []
+        found: list[_DeadLetter] = []
         for record in batch.records:
-            letter = _letter(record)
-            if not self._progress[letter.place].is_pending(letter.offset):
+            dead_letter = _parse_dead_letter(record)
+            if not self._progress[dead_letter.topic_partition].is_pending(dead_letter.offset):
                 continue
-            if why := self._left(letter, record):
-                teller.tally.left[why] += 1
+            if skip_reason := self._skip_reason(dead_letter, record):
+                reporter.summary.left[skip_reason] += 1
             else:
-                found.append(letter)
+                found.append(dead_letter)
         return found
 
-    def _left(self, letter: _Letter, record: ConsumerRecord) -> str:
-        wish = self._wish
-        if wish.reasons and letter.reason not in wish.reasons:
-            return f"of reason {letter.reason or 'none'}"
-        if wish.apps and letter.app not in wish.apps:
-            return f"of application {letter.app or 'none'}"
-        if not wish.span.holds(record):
+    def _skip_reason(self, dead_letter: _DeadLetter, record: ConsumerRecord) -> str:
+        selection = self._selection
+        if selection.reasons and dead_letter.reason not in selection.reasons:
+            return f"of reason {dead_letter.reason or 'none'}"
+        if selection.apps and dead_letter.app not in selection.apps:
+            return f"of application {dead_letter.app or 'none'}"
+        if not selection.time_range.contains(record):
             return "outside of the time"
-        return "" if letter.app in self._apps else f"of application {letter.app or 'none'}, not configured"
+        return "" if dead_letter.app in self._applications else f"of application {dead_letter.app or 'none'}, not configured"
 
-    async def _work_off(self, stretch: Stretch, bridge: Parts, teller: Teller, enough: asyncio.Event) -> None:
+    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        kept_at, seen = clock(), 0
-        async for batch in stretch.batches():
-            done: dict[TopicPartition, set[int]] = {place: set() for place in batch.reached}
+        saved_at, records_read = clock(), 0
+        async for batch in reader.batches():
+            done: dict[TopicPartition, set[int]] = {topic_partition: set() for topic_partition in batch.positions}
             try:
-                for chunk in chunks(self._letters(batch, teller), _size):
-                    if enough.is_set():
-                        raise Stopped("interrupted")
-                    await self._carry(chunk, bridge, teller, done)
+                for chunk in chunks(self._select(batch, reporter), _size_bytes):
+                    if stop_event.is_set():
+                        raise ReplayStoppedError("interrupted")
+                    await self._deliver_chunk(chunk, session, reporter, done)
             finally:
-                for place, reached in batch.reached.items():  # what was not come to any more is open
-                    self._progress[place] = self._progress[place].advance(reached, done[place])
-            seen += len(batch.records)
-            teller.move(seen)
-            if clock() - kept_at > _KEEP_EACH_S:
-                await self._positions.keep(self._progress)
-                kept_at = clock()
-            if enough.is_set():
-                raise Stopped("interrupted")
+                for topic_partition, reached in batch.positions.items():  # what was not come to any more is open
+                    self._progress[topic_partition] = self._progress[topic_partition].advance(reached, done[topic_partition])
+            records_read += len(batch.records)
+            reporter.set_done(records_read)
+            if clock() - saved_at > _SAVE_INTERVAL_S:
+                await self._offset_store.write(self._progress)
+                saved_at = clock()
+            if stop_event.is_set():
+                raise ReplayStoppedError("interrupted")
 
-    async def _carry(
+    async def _deliver_chunk(
         self,
-        chunk: Sequence[_Letter],
-        bridge: Parts,
-        teller: Teller,
+        chunk: Sequence[_DeadLetter],
+        session: PipelineSession,
+        reporter: Reporter,
         done: Mapping[TopicPartition, set[int]],
     ) -> None:
         """Take them through together, in their order. Raises `Stopped` if one found nothing durable."""
-        ends = await asyncio.gather(
-            *(self._through(letter, bridge) for letter in chunk), return_exceptions=True
+        results = await asyncio.gather(
+            *(self._deliver(dead_letter, session) for dead_letter in chunk), return_exceptions=True
         )
-        for letter, end in zip(chunk, ends, strict=True):
-            if isinstance(end, End):
-                teller.end(end)
-                if end.ending in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE):
-                    done[letter.place].add(letter.offset)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
+        for dead_letter, result in zip(chunk, results, strict=True):
+            if isinstance(result, ItemResult):
+                reporter.add_result(result)
+                if result.outcome in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE):
+                    done[dead_letter.topic_partition].add(dead_letter.offset)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
 
-    async def _through(self, letter: _Letter, bridge: Parts) -> End:
-        opened = self._opened(letter)
-        canonical = self._kept_event(letter, opened)
-        if canonical is not None:
-            return await _written(letter, canonical, bridge)
+    async def _deliver(self, dead_letter: _DeadLetter, session: PipelineSession) -> ItemResult:
+        inflated = self._inflate(dead_letter)
+        event_record = self._event_from_value(dead_letter, inflated)
+        if event_record is not None:
+            return await _write_record(dead_letter, event_record, session)
         notification = Notification(
-            application=self._apps[letter.app],
-            body=letter.value if opened.decode_error else opened.body,
-            decode_error=opened.decode_error,
-            received_ms=letter.received_ms,
+            application=self._applications[dead_letter.app],
+            body=dead_letter.value if inflated.decode_error else inflated.body,
+            decode_error=inflated.decode_error,
+            received_ms=dead_letter.received_ms,
             mode="replay",
-            content_type=letter.content_type,
+            content_type=dead_letter.content_type,
         )
-        return await carried(bridge, notification, letter.origin)
+        return await deliver_one(session, notification, dead_letter.origin)
 
-    def _kept_event(self, letter: _Letter, opened: Inflated) -> Record | None:
+    def _event_from_value(self, dead_letter: _DeadLetter, inflated: Inflated) -> Record | None:
         """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
-        return record_from_value(opened.body, self._routing) if letter.reason == Reason.TOO_LARGE else None
+        return record_from_value(inflated.body, self._routing) if dead_letter.reason == Reason.TOO_LARGE else None
 
-    def _opened(self, letter: _Letter) -> Inflated:
+    def _inflate(self, dead_letter: _DeadLetter) -> Inflated:
         """Decompress what was kept as it came."""
-        coding = CODINGS.get(letter.content_encoding)
-        if coding is None:
-            return Inflated(letter.value)
-        opened = inflate(letter.value, coding, self._body_max)
-        if opened.too_large:
+        encoding = CODINGS.get(dead_letter.content_encoding)
+        if encoding is None:
+            return Inflated(dead_letter.value)
+        inflated = inflate(dead_letter.value, encoding, self._body_max)
+        if inflated.too_large:
             return Inflated(
-                decode_error=f"{coding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
+                decode_error=f"{encoding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
             )
-        return opened
+        return inflated
 
 
-async def _written(letter: _Letter, record: Record, bridge: Parts) -> End:
+async def _write_record(dead_letter: _DeadLetter, record: Record, session: PipelineSession) -> ItemResult:
     """Write a record as it would have been."""
-    sent = bridge.writer.send(record)
+    write = session.writer.send(record)
     try:
-        async with asyncio.timeout(PATIENCE_S):
-            await sent.durable
+        async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+            await write.durable
     except TimeoutError:
-        raise Stopped(bridge.missing or "Kafka does not take records") from None
+        raise ReplayStoppedError(session.missing_topics_hint or "Kafka does not take records") from None
     except UnavailableError as error:
-        raise Stopped(bridge.missing or str(error)) from None
+        raise ReplayStoppedError(session.missing_topics_hint or str(error)) from None
     except RejectedError as rejected:
-        return End(
-            letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
+        return ItemResult(
+            dead_letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
         )
-    return _end(letter, record, DeliveryOutcome.PUBLISHED)
+    return _item_result(dead_letter, record, DeliveryOutcome.PUBLISHED)
 
 
-def _end(letter: _Letter, record: Record, ending: DeliveryOutcome) -> End:
-    said = dict(record.headers)
-    event_type = said["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
-    return End(letter.origin, str(ending), type=event_type, name=said["ce_id"].decode())
+def _item_result(dead_letter: _DeadLetter, record: Record, delivery_outcome: DeliveryOutcome) -> ItemResult:
+    headers = dict(record.headers)
+    event_type = headers["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
+    return ItemResult(dead_letter.origin, str(delivery_outcome), type=event_type, name=headers["ce_id"].decode())
 
 
-def _letter(record: ConsumerRecord) -> _Letter:
-    said: dict[str, bytes | None] = dict(record.headers)
+def _parse_dead_letter(record: ConsumerRecord) -> _DeadLetter:
+    headers: dict[str, bytes | None] = dict(record.headers)
 
     def text(name: str, errors: str = "replace") -> str:
-        return (said.get(name) or b"").decode("utf-8", errors)
+        return (headers.get(name) or b"").decode("utf-8", errors)
 
     received_ms = int(record.timestamp)
     with suppress(ValueError):
         received_ms = round(datetime.fromisoformat(text("received_at")).timestamp() * 1000)
-    return _Letter(
-        place=TopicPartition(record.topic, record.partition),
+    return _DeadLetter(
+        topic_partition=TopicPartition(record.topic, record.partition),
         offset=record.offset,
         app=text("app"),
         reason=text("reason"),
@@ -270,10 +270,10 @@ def _letter(record: ConsumerRecord) -> _Letter:
     )
 
 
-def _size(letter: _Letter) -> int:
+def _size_bytes(dead_letter: _DeadLetter) -> int:
     """How many bytes it may have in work: a compressed one many times its own."""
-    size = len(letter.value)
-    return size * _GROWTH if letter.content_encoding in CODINGS else size
+    size = len(dead_letter.value)
+    return size * _INFLATE_RATIO_MAX if dead_letter.content_encoding in CODINGS else size
 
 
-_GROWTH = 1000  # deflate's most is 1,032
+_INFLATE_RATIO_MAX = 1000  # deflate's most is 1,032

@@ -12,12 +12,12 @@ from hashlib import blake2b
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.journeys import PATIENCE_S, Parts, parts
+from bridge.cli.journeys import DELIVERY_TIMEOUT_S, PipelineSession, open_session
 from bridge.cli.offsets import Offsets
-from bridge.cli.positions import Positions
-from bridge.cli.replay_report import End, Teller
-from bridge.cli.replay_work import Stopped, chunks
-from bridge.cli.stretch import Batch, Span, Stretch, reading
+from bridge.cli.positions import GroupOffsetStore
+from bridge.cli.replay_report import ItemResult, Reporter
+from bridge.cli.replay_work import ReplayStoppedError, chunks
+from bridge.cli.stretch import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.core.progress import Progress
@@ -25,13 +25,13 @@ from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 
-_KEEP_EACH_S = 1.0
-_PREFIX = "com.tencentcloud.vod."
+_SAVE_INTERVAL_S = 1.0
+_TYPE_PREFIX = "com.tencentcloud.vod."
 
-Left = dict[TopicPartition, set[int]]  # offsets that are to be copied still
+PendingOffsets = dict[TopicPartition, set[int]]  # offsets that are to be copied still
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class RangeSelection(Struct, frozen=True, kw_only=True):
     """Which records: those written to ``topic`` in ``span``, of these applications (empty: of all).
 
     They go ``to`` a topic. ``again`` begins anew although the range was worked off.
@@ -39,165 +39,165 @@ class Wish(Struct, frozen=True, kw_only=True):
 
     topic: str
     to: str
-    span: Span
+    time_range: TimeRange
     apps: Sequence[str] = ()
     group: str
-    again: bool = False
+    restart: bool = False
 
     @property
-    def own_group(self) -> str:
+    def range_group(self) -> str:
         """The name under which Kafka keeps how far this very range is."""
-        said = f"{self.topic}\n{self.to}\n{self.span.since_ms}\n{self.span.until_ms}\n{sorted(self.apps)}"
-        return f"{self.group}.{blake2b(said.encode(), digest_size=6).hexdigest()}"
+        fields = f"{self.topic}\n{self.to}\n{self.time_range.since_ms}\n{self.time_range.until_ms}\n{sorted(self.apps)}"
+        return f"{self.group}.{blake2b(fields.encode(), digest_size=6).hexdigest()}"
 
     @property
-    def words(self) -> str:
+    def command_options(self) -> str:
         """The options that mean this very range, whenever they are typed."""
-        since, until = self.span.since_ms or 0, self.span.until_ms or 0
+        since, until = self.time_range.since_ms or 0, self.time_range.until_ms or 0
         words = ["--topic", self.topic, "--since", timestamp(since), "--until", timestamp(until)]
         words += ["--republish"] if self.to == self.topic else ["--to", self.to]
         words += [word for app in self.apps for word in ("--app", app)]
         return shlex.join(words)
 
 
-class Range:
+class RangeReplay:
     """The replay of a time range."""
 
-    what = "records"
+    unit = "records"
 
-    def __init__(self, settings: Settings, wish: Wish) -> None:
-        self.again = f"to go on: vod-bridge replay {wish.words} --run"
+    def __init__(self, settings: Settings, selection: RangeSelection) -> None:
+        self.resume_hint = f"to go on: vod-bridge replay {selection.command_options} --run"
         self._settings = settings
-        self._wish = wish
+        self._selection = selection
         self._options = kafka_options(settings.kafka)
-        self._positions = Positions(self._options, wish.own_group)
+        self._offset_store = GroupOffsetStore(self._options, selection.range_group)
         self._progress: dict[TopicPartition, Progress] = {}
 
-    async def plan(self, teller: Teller) -> None:
+    async def plan(self, reporter: Reporter) -> None:
         """Look at all of them, and write nothing."""
-        async with reading(self._options, [self._wish.topic], self._wish.span) as stretch:
-            await self._begin(stretch, teller)
-            seen = 0
-            async for batch in stretch.batches():
-                for record in self._wanted(batch, teller):
-                    teller.end(_end(record, DeliveryOutcome.PUBLISHED))
-                seen += len(batch.records)
-                teller.move(seen)
+        async with open_range(self._options, [self._selection.topic], self._selection.time_range) as reader:
+            await self._load_progress(reader, reporter)
+            records_read = 0
+            async for batch in reader.batches():
+                for record in self._select(batch, reporter):
+                    reporter.add_result(_item_result(record, DeliveryOutcome.PUBLISHED))
+                records_read += len(batch.records)
+                reporter.set_done(records_read)
 
-    async def run(self, teller: Teller, enough: asyncio.Event) -> None:
+    async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Copy them; where it stops, what was copied is remembered."""
         async with (
-            reading(self._options, [self._wish.topic], self._wish.span) as stretch,
-            parts(self._settings, unchecked=True) as bridge,
+            open_range(self._options, [self._selection.topic], self._selection.time_range) as reader,
+            open_session(self._settings, fail_open=True) as bridge,
         ):
-            await self._begin(stretch, teller)
-            await self._positions.keep(self._progress)  # whoever may not do that must not begin
+            await self._load_progress(reader, reporter)
+            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
             try:
-                await self._work_off(stretch, bridge, teller, enough)
+                await self._process(reader, bridge, reporter, stop_event)
             finally:
-                await self._positions.keep(self._progress)
+                await self._offset_store.write(self._progress)
 
-    async def _begin(self, stretch: Stretch, teller: Teller) -> None:
-        kept = {} if self._wish.again else await self._positions.read(stretch.begins)
-        for place, begin in stretch.begins.items():
-            progress = kept.get(place, Progress(begin)).trim_before(begin)
-            self._progress[place] = progress
-            stretch.begins[place] = max(begin, progress.first_pending)
-        teller.expect(stretch.total)
+    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
+        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
+        for topic_partition, begin in reader.start_offsets.items():
+            progress = committed.get(topic_partition, Progress(begin)).trim_before(begin)
+            self._progress[topic_partition] = progress
+            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
+        reporter.set_total(reader.total)
 
-    def _wanted(self, batch: Batch, teller: Teller) -> list[ConsumerRecord]:
+    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[ConsumerRecord]:
         found = []
         for record in batch.records:
-            if not self._progress[_place(record)].is_pending(record.offset) or not self._wish.span.holds(
+            if not self._progress[_topic_partition(record)].is_pending(record.offset) or not self._selection.time_range.contains(
                 record
             ):
                 continue
             source = dict(record.headers).get("ce_source") or b""
             if record.value is None or not source.startswith(b"/vod/"):
-                teller.tally.left["no event of this bridge"] += 1
-            elif self._wish.apps and source.decode().removeprefix("/vod/") not in self._wish.apps:
-                teller.tally.left["of other applications"] += 1
+                reporter.summary.left["no event of this bridge"] += 1
+            elif self._selection.apps and source.decode().removeprefix("/vod/") not in self._selection.apps:
+                reporter.summary.left["of other applications"] += 1
             else:
                 found.append(record)
         return found
 
-    async def _work_off(self, stretch: Stretch, bridge: Parts, teller: Teller, enough: asyncio.Event) -> None:
+    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
         clock = asyncio.get_running_loop().time
-        kept_at, seen = clock(), 0
-        async for batch in stretch.batches():
-            stopped: Stopped | None = None
-            wanted = self._wanted(batch, teller)
-            left: Left = {place: set() for place in batch.reached}
+        saved_at, records_read = clock(), 0
+        async for batch in reader.batches():
+            stop_error: ReplayStoppedError | None = None
+            wanted = self._select(batch, reporter)
+            pending: PendingOffsets = {topic_partition: set() for topic_partition in batch.positions}
             for record in wanted:
-                left[_place(record)].add(record.offset)
+                pending[_topic_partition(record)].add(record.offset)
             # Up to where each partition is copied: behind a record that was not, order asks for all again.
-            copied = {place: self._progress[place].high_watermark for place in batch.reached}
-            for chunk in chunks(wanted, _size):
-                stopped = Stopped("interrupted") if enough.is_set() else None
-                stopped = stopped or await self._copy(chunk, bridge, teller, (copied, left))
-                if stopped:
+            copied = {topic_partition: self._progress[topic_partition].high_watermark for topic_partition in batch.positions}
+            for chunk in chunks(wanted, _size_bytes):
+                stop_error = ReplayStoppedError("interrupted") if stop_event.is_set() else None
+                stop_error = stop_error or await self._copy(chunk, session, reporter, (copied, pending))
+                if stop_error:
                     break
-            for place, reached in batch.reached.items():
-                upto = copied[place] if stopped else reached
-                done = {r.offset for r in batch.records if _place(r) == place and r.offset < upto}
-                self._progress[place] = self._progress[place].advance(upto, done - left[place])
-            if stopped:
-                raise stopped
-            seen += len(batch.records)
-            teller.move(seen)
-            if clock() - kept_at > _KEEP_EACH_S:
-                await self._positions.keep(self._progress)
-                kept_at = clock()
+            for topic_partition, reached in batch.positions.items():
+                done_up_to = copied[topic_partition] if stop_error else reached
+                done = {r.offset for r in batch.records if _topic_partition(r) == topic_partition and r.offset < done_up_to}
+                self._progress[topic_partition] = self._progress[topic_partition].advance(done_up_to, done - pending[topic_partition])
+            if stop_error:
+                raise stop_error
+            records_read += len(batch.records)
+            reporter.set_done(records_read)
+            if clock() - saved_at > _SAVE_INTERVAL_S:
+                await self._offset_store.write(self._progress)
+                saved_at = clock()
 
     async def _copy(
         self,
         chunk: Sequence[ConsumerRecord],
-        bridge: Parts,
-        teller: Teller,
-        noted: tuple[Offsets, Left],
-    ) -> Stopped | None:
+        session: PipelineSession,
+        reporter: Reporter,
+        state: tuple[Offsets, PendingOffsets],
+    ) -> ReplayStoppedError | None:
         """Send them together, in their order, and wait; give why the range cannot go on, if so."""
-        copied, left = noted
-        until = asyncio.get_running_loop().time() + PATIENCE_S
-        sent = [bridge.writer.send(_copied(record, self._wish.to)) for record in chunk]
+        copied, pending = state
+        until = asyncio.get_running_loop().time() + DELIVERY_TIMEOUT_S
+        writes = [session.writer.send(_copy_of(record, self._selection.to)) for record in chunk]
         failed: set[TopicPartition] = set()
-        why: Stopped | None = None
-        for record, passage in zip(chunk, sent, strict=True):
-            place, ending = _place(record), DeliveryOutcome.PUBLISHED
+        stop_error: ReplayStoppedError | None = None
+        for record, write in zip(chunk, writes, strict=True):
+            topic_partition, delivery_outcome = _topic_partition(record), DeliveryOutcome.PUBLISHED
             try:
                 async with asyncio.timeout_at(until):
-                    await passage.durable
+                    await write.durable
             except RejectedError:
-                ending = DeliveryOutcome.REJECTED
+                delivery_outcome = DeliveryOutcome.REJECTED
             except (TimeoutError, UnavailableError) as error:
-                passage.withdraw()
-                failed.add(place)
-                why = why or Stopped(bridge.missing or str(error) or "Kafka does not take records")
+                write.withdraw()
+                failed.add(topic_partition)
+                stop_error = stop_error or ReplayStoppedError(session.missing_topics_hint or str(error) or "Kafka does not take records")
                 continue
-            teller.end(_end(record, ending))
-            if place not in failed:
-                copied[place] = max(copied[place], record.offset + 1)
-                if ending is DeliveryOutcome.PUBLISHED:
-                    left[place].discard(record.offset)
-        return why
+            reporter.add_result(_item_result(record, delivery_outcome))
+            if topic_partition not in failed:
+                copied[topic_partition] = max(copied[topic_partition], record.offset + 1)
+                if delivery_outcome is DeliveryOutcome.PUBLISHED:
+                    pending[topic_partition].discard(record.offset)
+        return stop_error
 
 
-def _copied(record: ConsumerRecord, topic: str) -> Record:
+def _copy_of(record: ConsumerRecord, topic: str) -> Record:
     return Record(topic=topic, key=record.key or b"", value=record.value, headers=list(record.headers))
 
 
-def _end(record: ConsumerRecord, ending: DeliveryOutcome) -> End:
-    said = dict(record.headers)
-    event_type = (said.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(_PREFIX)
-    name = (said.get("ce_id") or b"").decode("utf-8", "replace")
-    reason = "too_large" if ending is DeliveryOutcome.REJECTED else ""
+def _item_result(record: ConsumerRecord, delivery_outcome: DeliveryOutcome) -> ItemResult:
+    fields = dict(record.headers)
+    event_type = (fields.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(_TYPE_PREFIX)
+    name = (fields.get("ce_id") or b"").decode("utf-8", "replace")
+    reason = "too_large" if delivery_outcome is DeliveryOutcome.REJECTED else ""
     origin = f"{record.topic}[{record.partition}]@{record.offset}"
-    return End(origin, str(ending), type=event_type, reason=reason, name=name)
+    return ItemResult(origin, str(delivery_outcome), type=event_type, reason=reason, name=name)
 
 
-def _place(record: ConsumerRecord) -> TopicPartition:
+def _topic_partition(record: ConsumerRecord) -> TopicPartition:
     return TopicPartition(record.topic, record.partition)
 
 
-def _size(record: ConsumerRecord) -> int:
+def _size_bytes(record: ConsumerRecord) -> int:
     return len(record.value or b"")

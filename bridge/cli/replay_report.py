@@ -11,25 +11,25 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.drawing import plain
-from bridge.cli.ending import FAILED, fail
+from bridge.cli.drawing import safe_text
+from bridge.cli.ending import EXIT_FAILED, fail
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
-_SHOWN = 20
-_SHOWN_OF_A_PLAN = 5
-_LINE_EACH_S = 5.0
-_WELL = frozenset({"published", "duplicate"})
+_PROBLEMS_SHOWN_MAX = 20
+_PLAN_SHOWN_MAX = 5
+_LINE_INTERVAL_S = 5.0
+_SUCCESSFUL = frozenset({"published", "duplicate"})
 
-APART = "came again too soon"
-_OF_APART = f"what {APART} only looks like the one before it: in a minute the same command takes it"
-_FIRST = (
+TOO_SOON = "came again too soon"
+_TOO_SOON_NOTE = f"what {TOO_SOON} only looks like the one before it: in a minute the same command takes it"
+_DRY_RUN_NOTE = (
     "a dry run: nothing was written; --run does it (what was published before will be told as a duplicate)"
 )
-_FIRST_OF_COPIES = "a dry run: nothing was written; --run does it"
+_DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --run does it"
 
 
-class Tally(Struct, kw_only=True):
+class ReplaySummary(Struct, kw_only=True):
     """What was looked at: ``what`` it is, and how much of it ended how.
 
     ``left`` counts what was not touched, by why. ``stopped`` says why it could not go on, ``again`` how it
@@ -48,115 +48,115 @@ class Tally(Struct, kw_only=True):
     again: str = ""
 
     @property
-    def well(self) -> bool:
+    def is_successful(self) -> bool:
         """Whether nothing has to be looked after."""
-        return not self.stopped and set(self.endings) <= _WELL
+        return not self.stopped and set(self.endings) <= _SUCCESSFUL
 
 
-class End(Struct, frozen=True):
+class ItemResult(Struct, frozen=True):
     """How one of them ended, or would: ``name`` is its id or its reason and detail."""
 
     origin: str
-    ending: str
+    outcome: str
     type: str = ""
     reason: str = ""
     name: str = ""
 
 
-class Teller:
+class Reporter:
     """Counts into ``tally`` and tells the way: problems, the first lines of a dry run, how far it is."""
 
-    def __init__(self, tally: Tally, console: Console, progress: Progress) -> None:
-        self.tally = tally
+    def __init__(self, summary: ReplaySummary, console: Console, progress: Progress) -> None:
+        self.summary = summary
         self._console = console
         self._progress = progress
-        self._task = progress.add_task(tally.what, total=None)
+        self._task = progress.add_task(summary.what, total=None)
         self._problems = 0
-        self._said_at = time.monotonic()
+        self._line_at = time.monotonic()
 
-    def expect(self, total: int | None) -> None:
+    def set_total(self, total: int | None) -> None:
         """Say how many there are at most."""
         self._progress.update(self._task, total=total)
 
-    def end(self, end: End) -> None:
+    def add_result(self, result: ItemResult) -> None:
         """Count one, and show it where a person wants to see it."""
-        tally = self.tally
-        tally.looked_at += 1
-        tally.endings[end.ending] += 1
-        if end.type:
-            tally.types[end.type] += 1
-        if end.reason:
-            tally.reasons[end.reason] += 1
-        if end.ending not in _WELL:
+        summary = self.summary
+        summary.looked_at += 1
+        summary.endings[result.outcome] += 1
+        if result.type:
+            summary.types[result.type] += 1
+        if result.reason:
+            summary.reasons[result.reason] += 1
+        if result.outcome not in _SUCCESSFUL:
             self._problems += 1
-            if self._problems <= _SHOWN:
-                self._show(end)
-            elif self._problems == _SHOWN + 1:
+            if self._problems <= _PROBLEMS_SHOWN_MAX:
+                self._print_item(result)
+            elif self._problems == _PROBLEMS_SHOWN_MAX + 1:
                 self._console.print("further ones are only counted")
-        elif tally.dry_run and tally.looked_at - self._problems <= _SHOWN_OF_A_PLAN:
-            self._show(end)
+        elif summary.dry_run and summary.looked_at - self._problems <= _PLAN_SHOWN_MAX:
+            self._print_item(result)
 
-    def move(self, done: int) -> None:
+    def set_done(self, done: int) -> None:
         """Say how far it is."""
         self._progress.update(self._task, completed=done)
         now = time.monotonic()
-        if not self._console.is_terminal and now - self._said_at > _LINE_EACH_S:
-            self._said_at = now
+        if not self._console.is_terminal and now - self._line_at > _LINE_INTERVAL_S:
+            self._line_at = now
             total = self._progress.tasks[self._task].total
-            of = f" of {total:.0f}" if total is not None else ""
-            self._console.print(f"{done}{of} {self.tally.what}: {_counted(self.tally.endings) or 'none yet'}")
+            total_text = f" of {total:.0f}" if total is not None else ""
+            self._console.print(f"{done}{total_text} {self.summary.what}: {_format_counts(self.summary.endings) or 'none yet'}")
 
-    def _show(self, end: End) -> None:
-        words = (end.ending, end.type, end.reason, end.name)
-        text = "  ".join(plain(word) for word in words if word)
-        self._console.print(f"{plain(end.origin)}: {text}", markup=False)
+    def _print_item(self, result: ItemResult) -> None:
+        parts = (result.outcome, result.type, result.reason, result.name)
+        text = "  ".join(safe_text(word) for word in parts if word)
+        self._console.print(f"{safe_text(result.origin)}: {text}", markup=False)
 
 
 @contextmanager
-def telling(tally: Tally, *, quiet: bool = False) -> Iterator[Teller]:
+def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Reporter]:
     """Tell the way on standard error: a bar on a terminal, else a line now and then; ``quiet``, nothing."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    began = time.monotonic()
+    started_at = time.monotonic()
     with Progress(
         *columns, console=console, transient=True, disable=quiet or not console.is_terminal
     ) as progress:
-        yield Teller(tally, console, progress)
-    tally.seconds = round(time.monotonic() - began, 3)
+        yield Reporter(summary, console, progress)
+    summary.seconds = round(time.monotonic() - started_at, 3)
 
 
-def conclude(tally: Tally, *, as_json: bool) -> None:
+def print_summary_and_exit(summary: ReplaySummary, *, as_json: bool) -> None:
     """Print the summary, and end with 1 if something is left to do."""
     if as_json:
-        typer.echo(json_escaped(msgspec.json.encode(tally).decode()))
+        typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
-        _show(tally)
-    if tally.stopped:
-        fail("; ".join(part for part in (tally.stopped, tally.again) if part))
-    if not tally.dry_run and not tally.well:
-        raise typer.Exit(FAILED)
+        _print_summary(summary)
+    if summary.stopped:
+        fail("; ".join(part for part in (summary.stopped, summary.again) if part))
+    if not summary.dry_run and not summary.is_successful:
+        raise typer.Exit(EXIT_FAILED)
 
 
-def _show(tally: Tally) -> None:
-    if not tally.looked_at and not tally.stopped:
-        typer.echo(f"no {tally.what} to replay")
-    elif tally.looked_at:
-        would = "would be " if tally.dry_run else ""
-        endings = ", ".join(f"{count} {would}{ending}" for ending, count in tally.endings.most_common())
+def _print_summary(summary: ReplaySummary) -> None:
+    if not summary.looked_at and not summary.stopped:
+        typer.echo(f"no {summary.what} to replay")
+    elif summary.looked_at:
+        prefix = "would be " if summary.dry_run else ""
+        endings = ", ".join(f"{count} {prefix}{ending}" for ending, count in summary.endings.most_common())
         typer.echo(
-            f"{counted(tally.looked_at, tally.what.removesuffix('s'))} in {tally.seconds:.1f} s: {endings}"
+            f"{counted(summary.looked_at, summary.what.removesuffix('s'))} in {summary.seconds:.1f} s: {endings}"
         )
-        if tally.types and tally.dry_run:
-            typer.echo(plain(f"by type: {_counted(tally.types)}"))
-        if tally.reasons:
-            typer.echo(plain(f"rejected{'' if tally.dry_run else ' again'}: {_counted(tally.reasons)}"))
-    if APART in tally.endings:
-        typer.echo(_OF_APART)
-    if tally.left:
-        typer.echo(plain(f"left as they are: {_counted(tally.left)}"))
-    if tally.dry_run and tally.looked_at:
-        typer.echo(_FIRST_OF_COPIES if tally.what == "records" else _FIRST)
+        if summary.types and summary.dry_run:
+            typer.echo(safe_text(f"by type: {_format_counts(summary.types)}"))
+        if summary.reasons:
+            typer.echo(safe_text(f"rejected{'' if summary.dry_run else ' again'}: {_format_counts(summary.reasons)}"))
+    if TOO_SOON in summary.endings:
+        typer.echo(_TOO_SOON_NOTE)
+    if summary.left:
+        typer.echo(safe_text(f"left as they are: {_format_counts(summary.left)}"))
+    if summary.dry_run and summary.looked_at:
+        typer.echo(_DRY_RUN_COPY_NOTE if summary.what == "records" else _DRY_RUN_NOTE)
 
 
-def _counted(counter: Counter[str]) -> str:
+def _format_counts(counter: Counter[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counter.most_common())

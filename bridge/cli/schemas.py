@@ -16,21 +16,21 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail
-from bridge.cli.offline import routing_in_force
+from bridge.cli.ending import EXIT_USAGE, ConfigFile, fail
+from bridge.cli.offline import effective_routing
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.plural import counted
 from bridge.core.record import Routing
 
-_DOCUMENT = "asyncapi"
-_ADDRESS = re.compile(r"^( +address: )(\S+)$", re.MULTILINE)
-_OF_APPLICATIONS = """
+_ASYNCAPI = "asyncapi"
+_ADDRESS_LINE = re.compile(r"^( +address: )(\S+)$", re.MULTILINE)
+_APP_PARAMETER = """
     parameters:
       app:
         description: The name of the VOD application."""
 
 
-class _Entry(Struct, frozen=True):
+class _SchemaEntry(Struct, frozen=True):
     """A schema: its name, the topics whose records it describes, its ``$id``."""
 
     type: str
@@ -61,20 +61,20 @@ def schemas(
 
     Example: vod-bridge schemas TranscodeComplete
     """
-    routing = routing_in_force(config)
+    routing = effective_routing(config)
     if name and export:
-        fail("either a type or --export", USED_WRONGLY)
+        fail("either a type or --export", EXIT_USAGE)
     if name:
-        _print(name.removesuffix(".v1"), routing)
+        _print_schema(name.removesuffix(".v1"), routing)
     elif export:
         _export(export, routing)
     elif as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(list(_entries(routing))), indent=2))
     else:
-        _show(list(_entries(routing)))
+        _print_table(list(_entries(routing)))
 
 
-def _entries(routing: Routing) -> Iterator[_Entry]:
+def _entries(routing: Routing) -> Iterator[_SchemaEntry]:
     topics = {row.name: routing.topic.replace("{type}", row.name) for row in EVENT_TYPES}
     topics |= {
         "event": routing.topic_other,
@@ -82,14 +82,14 @@ def _entries(routing: Routing) -> Iterator[_Entry]:
         "dead-letter": routing.topic_dead_letter,
     }
     for name, topic in topics.items():
-        yield _Entry(name, topic, _id(name, routing))
+        yield _SchemaEntry(name, topic, _schema_id(name, routing))
 
 
-def _id(name: str, routing: Routing) -> str:
+def _schema_id(name: str, routing: Routing) -> str:
     return f"{routing.schema_base_uri}{name}.v1"
 
 
-def _show(entries: list[_Entry]) -> None:
+def _print_table(entries: list[_SchemaEntry]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     types = max(len(entry.type) for entry in entries) + 2
     topics = max(len(entry.topic) for entry in entries) + 2
@@ -101,18 +101,18 @@ def _show(entries: list[_Entry]) -> None:
         console.print(line)
 
 
-def _print(name: str, routing: Routing) -> None:
-    names = [*(entry.type for entry in _entries(routing)), _DOCUMENT]
+def _print_schema(name: str, routing: Routing) -> None:
+    names = [*(entry.type for entry in _entries(routing)), _ASYNCAPI]
     if name not in names:
-        near = get_close_matches(name, names, n=1, cutoff=0.4)
-        hint = f"; is it {near[0]}?" if near else ""
-        fail(f"no schema is called {name!r}{hint} (`vod-bridge schemas` lists them)", USED_WRONGLY)
-    typer.echo(_document(routing) if name == _DOCUMENT else _schema(name, routing), nl=False)
+        suggestions = get_close_matches(name, names, n=1, cutoff=0.4)
+        hint = f"; is it {suggestions[0]}?" if suggestions else ""
+        fail(f"no schema is called {name!r}{hint} (`vod-bridge schemas` lists them)", EXIT_USAGE)
+    typer.echo(_asyncapi_text(routing) if name == _ASYNCAPI else _schema_text(name, routing), nl=False)
 
 
 def _export(folder: Path, routing: Routing) -> None:
-    written = {f"{entry.type}.v1.schema.json": _schema(entry.type, routing) for entry in _entries(routing)}
-    written["asyncapi.yaml"] = _document(routing)
+    written = {f"{entry.type}.v1.schema.json": _schema_text(entry.type, routing) for entry in _entries(routing)}
+    written["asyncapi.yaml"] = _asyncapi_text(routing)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in written.items():
@@ -122,13 +122,13 @@ def _export(folder: Path, routing: Routing) -> None:
     typer.echo(f"{counted(len(written), 'file')} in {folder}")
 
 
-def _schema(name: str, routing: Routing) -> str:
+def _schema_text(name: str, routing: Routing) -> str:
     schema: dict[str, Any] = msgspec.json.decode(_text(f"{name}.v1.schema.json"))
-    schema["$id"] = _id(name, routing)
+    schema["$id"] = _schema_id(name, routing)
     return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
-def _document(routing: Routing) -> str:
+def _asyncapi_text(routing: Routing) -> str:
     text = _text("asyncapi.yaml").replace(Routing().schema_base_uri, routing.schema_base_uri)
     topics = dict(
         zip(
@@ -138,12 +138,12 @@ def _document(routing: Routing) -> str:
         )
     )
 
-    def address(found: re.Match[str]) -> str:
+    def replace_address(found: re.Match[str]) -> str:
         topic = topics[found[2]]
-        spelled = topic if topic == found[2] else f"'{topic}'"  # 123 and null are topics, too
-        return f"{found[1]}{spelled}{_OF_APPLICATIONS if '{app}' in topic else ''}"
+        quoted = topic if topic == found[2] else f"'{topic}'"  # 123 and null are topics, too
+        return f"{found[1]}{quoted}{_APP_PARAMETER if '{app}' in topic else ''}"
 
-    return _ADDRESS.sub(address, text)
+    return _ADDRESS_LINE.sub(replace_address, text)
 
 
 def _text(file: str) -> str:

@@ -23,60 +23,60 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bridge.cli.drawing import answer_line, plain
-from bridge.cli.ending import FAILED, USED_WRONGLY, fail
-from bridge.cli.send_secrets import SignIn, sign_key_of, signed, url_shown
-from bridge.cli.sources import STDIN, Sourced, files_of, notifications_of, size_of
+from bridge.cli.drawing import render_response, safe_text
+from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.send_secrets import SignatureLocation, load_sign_key, sign_body, mask_callback_url
+from bridge.cli.sources import STDIN, InputNotification, list_files, read_notifications, total_bytes
 from bridge.core.printable import json_escaped
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
-_ANSWER_WITHIN_S = 30
+_POST_TIMEOUT_S = 30
 _PROBLEMS_SHOWN = 20
-_LINE_END = 1  # byte, which a body does not hold
-_SOON_S = 0.1
-_ENDING_MAX = 40  # characters of what a server calls an outcome
-_JSON = {"Content-Type": "application/json"}
-_WELL = frozenset({"published", "duplicate", "spooled"})
+_NEWLINE_BYTES = 1  # byte, which a body does not hold
+_ELAPSED_MIN_S = 0.1
+_OUTCOME_MAX_CHARS = 40  # characters of what a server calls an outcome
+_JSON_HEADERS = {"Content-Type": "application/json"}
+_SUCCESSFUL = frozenset({"published", "duplicate", "spooled"})
 
 
 class _Item(Struct, frozen=True):
     """A notification and its place among all, from 0."""
 
     index: int
-    notification: Sourced
+    notification: InputNotification
 
 
-_Posted = Callable[[_Item, int, bytes], None]
-_Waiting = asyncio.Queue[_Item | OSError | None]  # None: there are no more
+_OnPosted = Callable[[_Item, int, bytes], None]
+_ItemQueue = asyncio.Queue[_Item | OSError | None]  # None: there are no more
 
 
-class _Posting(Struct, frozen=True, kw_only=True):
+class _PostOptions(Struct, frozen=True, kw_only=True):
     url: str
     sign_key: str
-    sign_in: SignIn
+    sign_in: SignatureLocation
     concurrency: int
     skip: int
 
 
-class _Tally(Struct, kw_only=True):
+class _SendCounts(Struct, kw_only=True):
     """What was posted. ``skip`` is how many at the beginning were, without a gap, those skipped included."""
 
     skip: int
-    endings: Counter[str] = msgspec.field(default_factory=Counter)
+    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
     problems: int = 0
-    stopped: str = ""
-    ahead: set[int] = msgspec.field(default_factory=set)
+    stop_reason: str = ""
+    done_ahead: set[int] = msgspec.field(default_factory=set)
 
-    def answered(self, index: int, ending: str) -> None:
+    def add_result(self, index: int, outcome: str) -> None:
         """Count one; several are under way at once, and the first to begin need not be the first to end."""
-        self.endings[ending] += 1
-        self.ahead.add(index)
-        while self.skip in self.ahead:
-            self.ahead.remove(self.skip)
+        self.outcomes[outcome] += 1
+        self.done_ahead.add(index)
+        while self.skip in self.done_ahead:
+            self.done_ahead.remove(self.skip)
             self.skip += 1
 
 
-class _Summary(Struct):
+class _SendSummary(Struct):
     posted: int
     endings: dict[str, int]
     seconds: float
@@ -108,7 +108,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     sign_key_file: Annotated[
         Path | None, typer.Option(help="Sign each post with the SignKey in this file.", show_default=False)
     ] = None,
-    sign_in: Annotated[SignIn, typer.Option(help="Where the signature travels.")] = SignIn.BODY,
+    sign_in: Annotated[SignatureLocation, typer.Option(help="Where the signature travels.")] = SignatureLocation.BODY,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Posts under way at once.")] = 16,
     skip: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N notifications.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
@@ -123,30 +123,30 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key-file key
     """
-    sign_key = sign_key_of(sign_key, sign_key_file)
+    sign_key = load_sign_key(sign_key, sign_key_file)
     if not url.startswith(("http://", "https://")):
-        fail(f"--url {url_shown(url)}: must begin with http:// or https://", USED_WRONGLY)
-    files = _files(paths)
-    posting = _Posting(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip)
-    began = time.monotonic()
-    tally = _run(posting, files)
-    _conclude(tally, time.monotonic() - began, as_json=as_json)
+        fail(f"--url {mask_callback_url(url)}: must begin with http:// or https://", EXIT_USAGE)
+    files = _list_files(paths)
+    post_options = _PostOptions(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip)
+    started_at = time.monotonic()
+    counts = _post_files(post_options, files)
+    _print_summary_and_exit(counts, time.monotonic() - started_at, as_json=as_json)
 
 
-def _files(paths: Sequence[Path]) -> Sequence[Path]:
-    absent = [path for path in paths if path != STDIN and not path.exists()]
-    if absent:
-        fail(f"{absent[0]}: there is no such file or folder", USED_WRONGLY)
-    files = files_of(paths)
+def _list_files(paths: Sequence[Path]) -> Sequence[Path]:
+    missing = [path for path in paths if path != STDIN and not path.exists()]
+    if missing:
+        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
+    files = list_files(paths)
     if not files:
-        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", USED_WRONGLY)
+        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", EXIT_USAGE)
     return files
 
 
-def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
+def _post_files(post_options: _PostOptions, files: Sequence[Path]) -> _SendCounts:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    tally = _Tally(skip=posting.skip)
-    began = time.monotonic()
+    counts = _SendCounts(skip=post_options.skip)
+    started_at = time.monotonic()
     with Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -159,53 +159,53 @@ def _run(posting: _Posting, files: Sequence[Path]) -> _Tally:
         disable=not console.is_terminal,
     ) as progress:
         # How many there are is only known at the end of the files, but how many bytes.
-        task = progress.add_task("", total=size_of(files), rate="0")
+        task = progress.add_task("", total=total_bytes(files), rate="0")
 
-        def skipped(notification: Sourced) -> None:
-            progress.update(task, advance=len(notification.body) + _LINE_END)
+        def skipped(notification: InputNotification) -> None:
+            progress.update(task, advance=len(notification.body) + _NEWLINE_BYTES)
 
-        def posted(item: _Item, status: int, answer: bytes) -> None:
-            _count(tally, console, item, status, answer)
-            words = "  ".join(f"{ending} {count}" for ending, count in tally.endings.items())
-            rate = f"{tally.endings.total() / max(time.monotonic() - began, _SOON_S):.0f}"
-            read = len(item.notification.body) + _LINE_END
-            progress.update(task, advance=read, description=words, rate=rate)
+        def posted(item: _Item, status: int, response: bytes) -> None:
+            _record_result(counts, console, item, status, response)
+            summary_text = "  ".join(f"{outcome} {count}" for outcome, count in counts.outcomes.items())
+            rate = f"{counts.outcomes.total() / max(time.monotonic() - started_at, _ELAPSED_MIN_S):.0f}"
+            read = len(item.notification.body) + _NEWLINE_BYTES
+            progress.update(task, advance=read, description=summary_text, rate=rate)
 
         try:
-            asyncio.run(_post_all(posting, _read(files, posting.skip, skipped), posted))
-        except* _Stopped as stopped:
-            tally.stopped = str(stopped.exceptions[0])
+            asyncio.run(_post_all(post_options, _read_items(files, post_options.skip, skipped), posted))
+        except* _SendStoppedError as stopped:
+            counts.stop_reason = str(stopped.exceptions[0])
         except* KeyboardInterrupt:
-            tally.stopped = "interrupted"
-    return tally
+            counts.stop_reason = "interrupted"
+    return counts
 
 
-def _read(files: Sequence[Path], skip: int, skipped: Callable[[Sourced], None]) -> Iterator[_Item]:
+def _read_items(files: Sequence[Path], skip: int, skipped: Callable[[InputNotification], None]) -> Iterator[_Item]:
     """Read all notifications but the first ``skip``."""
-    for index, notification in enumerate(notifications_of(files)):
+    for index, notification in enumerate(read_notifications(files)):
         if index < skip:
             skipped(notification)
         else:
             yield _Item(index, notification)
 
 
-class _Stopped(Exception):  # noqa: N818 - it says what happened, not that something broke
+class _SendStoppedError(Exception):  # noqa: N818 - it says what happened, not that something broke
     """Going on would post into the void, or there is nothing that can be read any more."""
 
 
-async def _post_all(posting: _Posting, found: Iterator[_Item], posted: _Posted) -> None:
-    waiting: _Waiting = asyncio.Queue()
-    room = threading.Semaphore(posting.concurrency)
+async def _post_all(post_options: _PostOptions, items: Iterator[_Item], posted: _OnPosted) -> None:
+    queue: _ItemQueue = asyncio.Queue()
+    slots = threading.Semaphore(post_options.concurrency)
     loop = asyncio.get_running_loop()
 
     def put(item: _Item | OSError | None) -> None:
-        room.acquire()
+        slots.acquire()
         with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
-            loop.call_soon_threadsafe(waiting.put_nowait, item)
+            loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def read() -> None:
         try:
-            for item in found:
+            for item in items:
                 put(item)
         except OSError as error:
             put(error)
@@ -213,75 +213,75 @@ async def _post_all(posting: _Posting, found: Iterator[_Item], posted: _Posted) 
 
     # A daemon: a terminal that nobody types into must not keep the program from ending.
     threading.Thread(target=read, daemon=True).start()
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_WITHIN_S)
+    timeout = aiohttp.ClientTimeout(total=_POST_TIMEOUT_S)
     connector = aiohttp.TCPConnector(limit=0)
     async with (
         aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
-        asyncio.TaskGroup() as all_,
+        asyncio.TaskGroup() as group,
     ):
-        for _ in range(posting.concurrency):
-            all_.create_task(_post_each(posting, session, waiting, room, posted))
+        for _ in range(post_options.concurrency):
+            group.create_task(_post_worker(post_options, session, queue, slots, posted))
 
 
-async def _post_each(
-    posting: _Posting,
+async def _post_worker(
+    post_options: _PostOptions,
     session: aiohttp.ClientSession,
-    waiting: _Waiting,
-    room: threading.Semaphore,
-    posted: _Posted,
+    queue: _ItemQueue,
+    slots: threading.Semaphore,
+    posted: _OnPosted,
 ) -> None:
-    while (item := await waiting.get()) is not None:
-        room.release()
+    while (item := await queue.get()) is not None:
+        slots.release()
         if isinstance(item, OSError):
-            raise _Stopped(f"cannot read {item.filename or 'a file'}: {item.strerror}")
-        body, query = signed(item.notification.body, posting.sign_key, posting.sign_in)
+            raise _SendStoppedError(f"cannot read {item.filename or 'a file'}: {item.strerror}")
+        body, query = sign_body(item.notification.body, post_options.sign_key, post_options.sign_in)
         try:
-            async with session.post(posting.url, data=body, params=query, headers=_JSON) as answer:
-                posted(item, answer.status, await answer.read())
+            async with session.post(post_options.url, data=body, params=query, headers=_JSON_HEADERS) as response:
+                posted(item, response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
-            raise _Stopped(
-                f"nothing answers at {url_shown(posting.url)} ({error.os_error.strerror or error}):"
+            raise _SendStoppedError(
+                f"nothing answers at {mask_callback_url(post_options.url)} ({error.os_error.strerror or error}):"
                 " is the bridge running? `vod-bridge dev` starts one on this machine"
             ) from None
         except aiohttp.InvalidURL:
-            raise _Stopped(f"--url {url_shown(posting.url)}: is no URL") from None
+            raise _SendStoppedError(f"--url {mask_callback_url(post_options.url)}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             posted(item, 0, str(error).encode())
-    waiting.put_nowait(None)  # the next one ends too
+    queue.put_nowait(None)  # the next one ends too
 
 
-def _count(tally: _Tally, console: Console, item: _Item, status: int, answer: bytes) -> None:
-    ending = plain(_ending_of(status, answer))[:_ENDING_MAX]
-    tally.answered(item.index, ending)
-    if ending in _WELL:
+def _record_result(counts: _SendCounts, console: Console, item: _Item, status: int, response: bytes) -> None:
+    outcome = safe_text(_outcome_of(status, response))[:_OUTCOME_MAX_CHARS]
+    counts.add_result(item.index, outcome)
+    if outcome in _SUCCESSFUL:
         return
-    tally.problems += 1
-    if tally.problems <= _PROBLEMS_SHOWN:
-        console.print(f"{plain(item.notification.origin)}: ", answer_line(status, answer), sep="")
-    elif tally.problems == _PROBLEMS_SHOWN + 1:
+    counts.problems += 1
+    if counts.problems <= _PROBLEMS_SHOWN:
+        console.print(f"{safe_text(item.notification.origin)}: ", render_response(status, response), sep="")
+    elif counts.problems == _PROBLEMS_SHOWN + 1:
         console.print("further problems are only counted")
 
 
-def _ending_of(status: int, answer: bytes) -> str:
+def _outcome_of(status: int, response: bytes) -> str:
     if not status:
         return "unanswered"
     try:
-        said = msgspec.json.decode(answer, type=dict[str, msgspec.Raw]).get("outcome", msgspec.Raw(b'""'))
-        return msgspec.json.decode(said, type=str) or f"refused {status}"
+        raw_outcome = msgspec.json.decode(response, type=dict[str, msgspec.Raw]).get("outcome", msgspec.Raw(b'""'))
+        return msgspec.json.decode(raw_outcome, type=str) or f"refused {status}"
     except msgspec.MsgspecError:
         return f"refused {status}"
 
 
-def _conclude(tally: _Tally, seconds: float, *, as_json: bool) -> None:
-    posted = tally.endings.total()
+def _print_summary_and_exit(counts: _SendCounts, seconds: float, *, as_json: bool) -> None:
+    posted = counts.outcomes.total()
     if as_json:
-        summary = _Summary(posted, dict(tally.endings), round(seconds, 3), tally.stopped, tally.skip)
+        summary = _SendSummary(posted, dict(counts.outcomes), round(seconds, 3), counts.stop_reason, counts.skip)
         typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
-        endings = ", ".join(f"{count} {ending}" for ending, count in tally.endings.most_common())
+        endings = ", ".join(f"{count} {outcome}" for outcome, count in counts.outcomes.most_common())
         typer.echo(f"{posted} posted in {seconds:.1f} s: {endings}" if posted else "nothing was posted")
-    if tally.stopped:
-        on = f"; --skip {tally.skip} goes on from there" if tally.skip else ""
-        fail(f"stopped after {posted}: {tally.stopped}{on}" if posted else tally.stopped)
-    if not set(tally.endings) <= _WELL:
-        raise typer.Exit(FAILED)
+    if counts.stop_reason:
+        resume_hint = f"; --skip {counts.skip} goes on from there" if counts.skip else ""
+        fail(f"stopped after {posted}: {counts.stop_reason}{resume_hint}" if posted else counts.stop_reason)
+    if not set(counts.outcomes) <= _SUCCESSFUL:
+        raise typer.Exit(EXIT_FAILED)

@@ -6,51 +6,51 @@ import time
 from enum import StrEnum
 from pathlib import Path
 
-from bridge.cli.ending import USED_WRONGLY, fail
+from bridge.cli.ending import EXIT_USAGE, fail
 from bridge.cli.terminal import mask_secrets
 from bridge.settings.errors import mask_url
 from bridge.settings.secret_files import SecretFileError, read_secret
 
-_SIGNED_FOR_S = 600
+_SIGNATURE_VALID_S = 600
 
 
-class SignIn(StrEnum):
+class SignatureLocation(StrEnum):
     """Where a signature travels."""
 
     BODY = "body"
     QUERY = "query"
 
 
-def sign_key_of(given: str, path: Path | None) -> str:
+def load_sign_key(typed_key: str, path: Path | None) -> str:
     """Give the SignKey, given or in a file, and mask it from now on. Both, or a bad file, end the command."""
-    mask_secrets(given)
+    mask_secrets(typed_key)
     if path is None:
-        return given
-    if given:
-        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", USED_WRONGLY)
+        return typed_key
+    if typed_key:
+        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", EXIT_USAGE)
     try:
         key = read_secret(path)
     except OSError as error:
-        fail(f"--sign-key-file {path}: cannot be read: {error.strerror}", USED_WRONGLY)
+        fail(f"--sign-key-file {path}: cannot be read: {error.strerror}", EXIT_USAGE)
     except SecretFileError as error:
-        fail(f"--sign-key-file {path}: {error}", USED_WRONGLY)
+        fail(f"--sign-key-file {path}: {error}", EXIT_USAGE)
     mask_secrets(key)
     return key
 
 
-def url_shown(url: str) -> str:
+def mask_callback_url(url: str) -> str:
     """Show a URL without the login and without the application's token."""
     return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", mask_url(url))
 
 
-def signed(body: bytes, sign_key: str, sign_in: SignIn = SignIn.BODY) -> tuple[bytes, dict[str, str]]:
+def sign_body(body: bytes, sign_key: str, sign_in: SignatureLocation = SignatureLocation.BODY) -> tuple[bytes, dict[str, str]]:
     """Sign a body; gives what to post, and the query. Without a key both are as they were."""
     if not sign_key:
         return body, {}
-    t = str(int(time.time()) + _SIGNED_FOR_S)
+    t = str(int(time.time()) + _SIGNATURE_VALID_S)
     sign = hashlib.md5(f"{sign_key}{t}".encode(), usedforsecurity=False).hexdigest()
     text = body.strip()
-    if sign_in is SignIn.QUERY or not (text.startswith(b"{") and text.endswith(b"}")):
+    if sign_in is SignatureLocation.QUERY or not (text.startswith(b"{") and text.endswith(b"}")):
         return body, {"sign": sign, "t": t}
     # Last of all keys: where the file carries an old signature, a reader takes the later one.
     comma = b"" if not text[1:-1].strip() else b","

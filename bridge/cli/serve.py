@@ -6,15 +6,15 @@ import typer
 from rich.console import Console
 
 from bridge import app
-from bridge.cli.ending import ConfigFile, fail, settings_of
+from bridge.cli.ending import ConfigFile, fail, load_settings_or_exit
 from bridge.diagnostics.listen import ListenError
 from bridge.io.spool import SpoolLockedError
 from bridge.settings.settings import Settings
 
-_ON_A_TERMINAL = (
+_STOP_HINT = (
     "Ctrl-C stops it in good order, which takes up to 20 s; Ctrl-C again does not wait for the last requests."
 )
-_SHOWS_PROBLEMS = (
+_LOG_HINT = (
     "Events that are published are not logged: BRIDGE_LOG__DELIVERIES=all shows each delivery here,"
     " `vod-bridge tail` in another terminal each event."
 )
@@ -29,9 +29,9 @@ def serve(*, config: ConfigFile = None) -> None:
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """
-    settings = settings_of(config)
+    settings = load_settings_or_exit(config)
     if sys.stdout.isatty():
-        _say_how_it_is_used(settings)
+        _print_usage_hints(settings)
     try:
         code = app.serve(settings)
     except SpoolLockedError as error:
@@ -43,8 +43,8 @@ def serve(*, config: ConfigFile = None) -> None:
     raise typer.Exit(code)
 
 
-def _say_how_it_is_used(settings: Settings) -> None:
+def _print_usage_hints(settings: Settings) -> None:
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(_ON_A_TERMINAL, style="dim", markup=False)
+    console.print(_STOP_HINT, style="dim", markup=False)
     if settings.log.deliveries != "all":
-        console.print(_SHOWS_PROBLEMS, style="dim", markup=False)
+        console.print(_LOG_HINT, style="dim", markup=False)

@@ -18,7 +18,7 @@ _SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
 STDIN = Path("-")
 
 
-class Sourced(Struct, frozen=True):
+class InputNotification(Struct, frozen=True):
     """One body to post, and where it was found."""
 
     origin: str
@@ -33,7 +33,7 @@ class _LegacyElement(Struct):
     eventContent: Raw  # noqa: N815 - the vendor's spelling
 
 
-class _Answer(Struct):
+class _PullResponse(Struct):
     EventType: Raw | UnsetType = UNSET
     eventType: Raw | UnsetType = UNSET  # noqa: N815 - the vendor's spelling
     Response: _EventSet | UnsetType = UNSET
@@ -41,7 +41,7 @@ class _Answer(Struct):
     eventList: list[_LegacyElement] | UnsetType | None = UNSET  # noqa: N815 - the vendor's spelling
 
 
-def files_of(paths: Sequence[Path]) -> list[Path]:
+def list_files(paths: Sequence[Path]) -> list[Path]:
     """Every file that ``paths`` name, folders walked in the order of their names."""
     found: list[Path] = []
     for path in paths:
@@ -52,27 +52,27 @@ def files_of(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def size_of(files: Sequence[Path]) -> int | None:
+def total_bytes(files: Sequence[Path]) -> int | None:
     """How many bytes there are to read; None where nobody can know."""
     if any(file == STDIN or not file.is_file() for file in files):
         return None
     return sum(file.stat().st_size for file in files)
 
 
-def notifications_of(files: Sequence[Path]) -> Iterator[Sourced]:
+def read_notifications(files: Sequence[Path]) -> Iterator[InputNotification]:
     """Read ``files`` one after the other; of a long one never more than a line is in memory."""
     for file in files:
         number = 0
         # Standard input by its number: a reader of our own does not hold the interpreter's lock on it.
         source: Path | int = sys.stdin.fileno() if file == STDIN else file
         with open(source, "rb", closefd=file != STDIN) as stream:
-            for document in documents(stream):
-                for body in split(document):
+            for document in split_documents(stream):
+                for body in split_pull_response(document):
                     number += 1
-                    yield Sourced(f"{'standard input' if file == STDIN else file}#{number}", body)
+                    yield InputNotification(f"{'standard input' if file == STDIN else file}#{number}", body)
 
 
-def documents(stream: IO[bytes]) -> Iterator[bytes]:
+def split_documents(stream: IO[bytes]) -> Iterator[bytes]:
     """One document a line where the first line is one, else all of it as one document."""
     head: list[bytes] = []
     for line in stream:
@@ -94,27 +94,27 @@ def documents(stream: IO[bytes]) -> Iterator[bytes]:
         yield whole
 
 
-def split(document: bytes) -> list[bytes]:
+def split_pull_response(document: bytes) -> list[bytes]:
     """Take a pull answer or an array apart into its notifications; anything else is one as it stands."""
     try:
         if document.lstrip()[:1] == b"[":
             return [bytes(raw) for raw in msgspec.json.decode(document, type=list[Raw])]
-        elements = _elements(msgspec.json.decode(document, type=_Answer))
+        elements = _elements(msgspec.json.decode(document, type=_PullResponse))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         elements = None
     return [document] if elements is None else [bytes(raw) for raw in elements]
 
 
-def _elements(answer: _Answer) -> Sequence[Raw] | None:
+def _elements(response: _PullResponse) -> Sequence[Raw] | None:
     """Give the elements of a pull answer, or None where it is none."""
-    if answer.EventType is not UNSET or answer.eventType is not UNSET:
+    if response.EventType is not UNSET or response.eventType is not UNSET:
         return None
-    if isinstance(answer.Response, _EventSet):
-        return answer.Response.EventSet or ()
-    if answer.EventSet is not UNSET:
-        return answer.EventSet or ()
-    if answer.eventList is not UNSET:
-        return [element.eventContent for element in answer.eventList or ()]
+    if isinstance(response.Response, _EventSet):
+        return response.Response.EventSet or ()
+    if response.EventSet is not UNSET:
+        return response.EventSet or ()
+    if response.eventList is not UNSET:
+        return [element.eventContent for element in response.eventList or ()]
     return None
 
 

@@ -14,23 +14,23 @@ import typer
 from msgspec import Struct
 from rich.console import Console
 
-from bridge.cli.drawing import Seen, event_line, json_line, plain
-from bridge.cli.ending import USED_WRONGLY, ConfigFile, fail, settings_of
-from bridge.cli.moments import moment
-from bridge.cli.offsets import NOT_BY_TIME
-from bridge.cli.stretch import Span, reading
-from bridge.cli.tail_filter import Filter, catalogue_name, refuse_unknown_apps, refuse_unknown_types
-from bridge.cli.trouble import hush_library, trouble_of
-from bridge.cli.watch import seen_of, watching, written
+from bridge.cli.drawing import ShownRecord, render_line, render_json, safe_text
+from bridge.cli.ending import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.moments import parse_time
+from bridge.cli.offsets import NO_TIME_LOOKUP_NOTE
+from bridge.cli.stretch import TimeRange, open_range
+from bridge.cli.tail_filter import RecordFilter, catalogue_name, require_known_apps, require_known_types
+from bridge.cli.trouble import silence_aiokafka, explain_error
+from bridge.cli.watch import shown_record, following, written_at
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
-_LOOK_S = 0.5
-_NONE_YET = "none of the topics exists yet: `vod-bridge topics --create` makes them"
+_PIPE_POLL_S = 0.5
+_NO_TOPICS_NOTE = "none of the topics exists yet: `vod-bridge topics --create` makes them"
 
 
-class Outcome(StrEnum):
+class OutcomeChoice(StrEnum):
     """What an event's outcome may be; a dead letter is what was rejected."""
 
     SUCCEEDED = "succeeded"
@@ -41,14 +41,14 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
 
 
-class _Reading(Struct, frozen=True, kw_only=True):
+class _TailRequest(Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     topics: Sequence[str]
-    wanted: Filter
-    unsure_apps: Sequence[str]
+    record_filter: RecordFilter
+    unverified_apps: Sequence[str]
     since_ms: int | None
     follow: bool
-    most: int
+    max_records: int
 
 
 _Types = Annotated[
@@ -57,7 +57,7 @@ _Types = Annotated[
 ]
 _Apps = Annotated[list[str] | None, typer.Option("--app", help="Only this application; may be repeated.")]
 _Outcomes = Annotated[
-    list[Outcome] | None,
+    list[OutcomeChoice] | None,
     typer.Option("--outcome", help="Only this outcome; rejected: dead letters; may be repeated."),
 ]
 _Files = Annotated[
@@ -79,7 +79,7 @@ _Beginning = Annotated[
 _Follow = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Go on until Ctrl-C, or end with what is there now.")
 ]
-_Most = Annotated[
+_Max = Annotated[
     int, typer.Option("--max", min=0, help="End after so many; 0 = do not end for that.", metavar="N")
 ]
 _ShowIds = Annotated[
@@ -101,7 +101,7 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
     since: _Since = "",
     from_beginning: _Beginning = False,
     follow: _Follow = True,
-    most: _Most = 0,
+    max_records: _Max = 0,
     show_ids: _ShowIds = False,
     as_json: _Json = False,
     config: ConfigFile = None,
@@ -114,9 +114,9 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge tail --no-follow --file 24961954183923290 --ids
     """
-    hush_library()
-    settings = settings_of(config)
-    wanted = Filter(
+    silence_aiokafka()
+    settings = load_settings_or_exit(config)
+    record_filter = RecordFilter(
         types=[catalogue_name(name) for name in types or ()],
         apps=apps or (),
         outcomes=outcomes or (),
@@ -125,151 +125,151 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
         ids=ids or (),
         topic_other=settings.kafka.topic_other,
     )
-    _refuse_dead_letters_of_events(wanted)
-    since_ms = _begin(since, from_beginning=from_beginning, follow=follow)
-    asked = _Reading(
+    _check_dead_letter_filter(record_filter)
+    since_ms = _start_time_ms(since, from_beginning=from_beginning, follow=follow)
+    request = _TailRequest(
         options=kafka_options(settings.kafka),
-        topics=wanted.topics(settings),
-        wanted=wanted,
-        unsure_apps=refuse_unknown_apps(wanted, settings),
+        topics=record_filter.topics(settings),
+        record_filter=record_filter,
+        unverified_apps=require_known_apps(record_filter, settings),
         since_ms=since_ms,
         follow=follow,
-        most=most,
+        max_records=max_records,
     )
-    _run(asked, settings, _pen(dated=since_ms is not None, show_ids=show_ids, as_json=as_json))
+    _run(request, settings, _printer(with_date=since_ms is not None, show_ids=show_ids, as_json=as_json))
 
 
-def _refuse_dead_letters_of_events(wanted: Filter) -> None:
-    if Outcome.REJECTED in wanted.outcomes and wanted.of_events:
+def _check_dead_letter_filter(record_filter: RecordFilter) -> None:
+    if OutcomeChoice.REJECTED in record_filter.outcomes and record_filter.is_for_events_only:
         fail(
             "--outcome rejected: dead letters have no type, file, task or id;"
             " leave --type, --file, --task and --id out",
-            USED_WRONGLY,
+            EXIT_USAGE,
         )
 
 
-def _begin(since: str, *, from_beginning: bool, follow: bool) -> int | None:
+def _start_time_ms(since: str, *, from_beginning: bool, follow: bool) -> int | None:
     """Give the time from which on to read, in unix ms: 0 for all there is, None for what comes."""
     if since and from_beginning:
-        fail("either --since or --from-beginning", USED_WRONGLY)
+        fail("either --since or --from-beginning", EXIT_USAGE)
     if since:
-        return moment("--since", since, now_ms())
+        return parse_time("--since", since, now_ms())
     return 0 if from_beginning or not follow else None
 
 
-def _run(asked: _Reading, settings: Settings, show: Callable[[Seen], None]) -> None:
-    for name in asked.unsure_apps:
-        _note(f"--app {name}: no application is configured here, so nothing tells whether this one exists")
+def _run(request: _TailRequest, settings: Settings, print_record: Callable[[ShownRecord], None]) -> None:
+    for name in request.unverified_apps:
+        _print_note(f"--app {name}: no application is configured here, so nothing tells whether this one exists")
 
-    async def all_of_it() -> None:
-        await refuse_unknown_types(asked.wanted, settings, asked.options)
-        await _tail(asked, show)
+    async def run_all() -> None:
+        await require_known_types(request.record_filter, settings, request.options)
+        await _tail(request, print_record)
 
     try:
-        asyncio.run(all_of_it())
+        asyncio.run(run_all())
     except BrokenPipeError:
-        _let_go_of_output()
+        _discard_stdout()
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(trouble_of(asked.options, error))))
+        fail(str(asyncio.run(explain_error(request.options, error))))
 
 
-def _pen(*, dated: bool, show_ids: bool, as_json: bool) -> Callable[[Seen], None]:
+def _printer(*, with_date: bool, show_ids: bool, as_json: bool) -> Callable[[ShownRecord], None]:
     """Give what writes a line; raises BrokenPipeError once nobody reads any more."""
     console = Console(highlight=False, soft_wrap=True)
 
-    def show(seen: Seen) -> None:
+    def print_record(record: ShownRecord) -> None:
         if as_json:
-            typer.echo(json_line(seen))
+            typer.echo(render_json(record))
             return
-        line = event_line(seen, dated=dated)
+        line = render_line(record, with_date=with_date)
         if show_ids:
-            line.append(f"  {_position(seen)}", "blue")
-        with console.capture() as drawn:  # the console itself would end the program at a closed pipe
+            line.append(f"  {_format_position(record)}", "blue")
+        with console.capture() as capture:  # the console itself would end the program at a closed pipe
             console.print(line)
-        sys.stdout.write(drawn.get())
+        sys.stdout.write(capture.get())
         sys.stdout.flush()
 
-    return show
+    return print_record
 
 
-def _position(seen: Seen) -> str:
+def _format_position(record: ShownRecord) -> str:
     """Give id, topic, partition and offset; a dead letter has no id."""
-    place = f"{seen.topic}/{seen.partition}/{seen.offset}"
-    event_id = plain(seen.headers.get("ce_id", ""))
-    return f"id {event_id} at {place}" if event_id else f"at {place}"
+    position = f"{record.topic}/{record.partition}/{record.offset}"
+    event_id = safe_text(record.headers.get("ce_id", ""))
+    return f"id {event_id} at {position}" if event_id else f"at {position}"
 
 
-def _note(text: str) -> None:
+def _print_note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-async def _tail(asked: _Reading, show: Callable[[Seen], None]) -> None:
+async def _tail(request: _TailRequest, print_record: Callable[[ShownRecord], None]) -> None:
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    shown = 0
+    shown_count = 0
     apps: set[str] = set()
-    seen_by_whom = asyncio.create_task(_until_nobody_reads(task))
+    pipe_watcher = asyncio.create_task(_watch_broken_pipe(task))
     try:
-        async with aclosing((_followed if asked.follow else _there)(asked)) as records:
-            async for seen in records:
-                apps.add(seen.app)
-                if asked.wanted.wants(seen):
-                    show(seen)
-                    shown += 1
-                if shown == asked.most > 0:
+        async with aclosing((_followed_records if request.follow else _existing_records)(request)) as records:
+            async for record in records:
+                apps.add(record.app)
+                if request.record_filter.matches(record):
+                    print_record(record)
+                    shown_count += 1
+                if shown_count == request.max_records > 0:
                     return
     except asyncio.CancelledError:
         return  # Ctrl-C is how this command ends well
     finally:
-        seen_by_whom.cancel()
-    there = ", ".join(sorted(apps)) or "none"
-    for name in asked.unsure_apps:
+        pipe_watcher.cancel()
+    app_names = ", ".join(sorted(apps)) or "none"
+    for name in request.unverified_apps:
         if name not in apps:
-            _note(f"--app {name}: no record of it was read; applications with records: {there}")
+            _print_note(f"--app {name}: no record of it was read; applications with records: {app_names}")
 
 
-async def _followed(asked: _Reading) -> AsyncGenerator[Seen, None]:
-    async with watching(asked.options, asked.topics, asked.since_ms) as watch:
-        if not watch.topics:
-            _note(_NONE_YET)
-        if not watch.by_time:
-            _note(NOT_BY_TIME)
-        async for seen in watch.records():
-            yield seen
+async def _followed_records(request: _TailRequest) -> AsyncGenerator[ShownRecord, None]:
+    async with following(request.options, request.topics, request.since_ms) as follower:
+        if not follower.topics:
+            _print_note(_NO_TOPICS_NOTE)
+        if not follower.is_by_time:
+            _print_note(NO_TIME_LOOKUP_NOTE)
+        async for record in follower.records():
+            yield record
 
 
-async def _there(asked: _Reading) -> AsyncGenerator[Seen, None]:
-    span = Span(asked.since_ms)
-    async with reading(asked.options, asked.topics, span) as stretch:
-        if not stretch.begins:
-            _note(_NONE_YET)
-        if not stretch.by_time:
-            _note(NOT_BY_TIME)
-        async for batch in stretch.batches():
-            for record in sorted(batch.records, key=written):
-                if stretch.by_time or span.holds(record):
-                    yield seen_of(record)
+async def _existing_records(request: _TailRequest) -> AsyncGenerator[ShownRecord, None]:
+    time_range = TimeRange(request.since_ms)
+    async with open_range(request.options, request.topics, time_range) as reader:
+        if not reader.start_offsets:
+            _print_note(_NO_TOPICS_NOTE)
+        if not reader.is_by_time:
+            _print_note(NO_TIME_LOOKUP_NOTE)
+        async for batch in reader.batches():
+            for record in sorted(batch.records, key=written_at):
+                if reader.is_by_time or time_range.contains(record):
+                    yield shown_record(record)
 
 
-async def _until_nobody_reads(task: "asyncio.Task[Any] | None") -> None:
+async def _watch_broken_pipe(task: "asyncio.Task[Any] | None") -> None:
     """End a ``tail | head`` when head has ended, not with the next event, which may take hours."""
-    looking = select.poll()
+    poller = select.poll()
     with suppress(OSError, ValueError):  # an output that is no file at all
-        looking.register(sys.stdout.fileno(), 0)
+        poller.register(sys.stdout.fileno(), 0)
     while task is not None:
-        await asyncio.sleep(_LOOK_S)
-        if any(what & select.POLLERR for _, what in looking.poll(0)):
-            _let_go_of_output()
+        await asyncio.sleep(_PIPE_POLL_S)
+        if any(events & select.POLLERR for _, events in poller.poll(0)):
+            _discard_stdout()
             task.cancel()
             return
 
 
-def _let_go_of_output() -> None:
+def _discard_stdout() -> None:
     """Nobody reads it: what is in the buffer still goes nowhere, without a word at the end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+    os.close(devnull)

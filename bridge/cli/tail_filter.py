@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.cli.drawing import Seen
-from bridge.cli.ending import USED_WRONGLY, fail
-from bridge.cli.kafka import read_cluster
+from bridge.cli.drawing import ShownRecord
+from bridge.cli.ending import EXIT_USAGE, fail
+from bridge.cli.kafka import describe_cluster
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
@@ -23,7 +23,7 @@ class _Subject(Struct):
     task_id: str = ""
 
 
-class Filter(Struct, frozen=True, kw_only=True):
+class RecordFilter(Struct, frozen=True, kw_only=True):
     """Which records are wanted; of each member any value, and all members. An empty one asks nothing."""
 
     types: Sequence[str] = ()
@@ -35,18 +35,18 @@ class Filter(Struct, frozen=True, kw_only=True):
     topic_other: str = ""
 
     @property
-    def of_events(self) -> bool:
+    def is_for_events_only(self) -> bool:
         """Whether it asks for what a dead letter has not: a type, a file, a task or an id."""
         return bool(self.types or self.files or self.tasks or self.ids)
 
-    def wants(self, seen: Seen) -> bool:
+    def matches(self, record: ShownRecord) -> bool:
         """Tell whether the record is one of those."""
         return (
-            (not self.types or self._is_of_type(seen))
-            and (not self.apps or seen.app in self.apps)
-            and (not self.outcomes or seen.outcome in self.outcomes)
-            and (not self.ids or seen.headers.get("ce_id", "") in self.ids)
-            and (not (self.files or self.tasks) or self._is_about(seen.value))
+            (not self.types or self._matches_type(record))
+            and (not self.apps or record.app in self.apps)
+            and (not self.outcomes or record.outcome in self.outcomes)
+            and (not self.ids or record.headers.get("ce_id", "") in self.ids)
+            and (not (self.files or self.tasks) or self._matches_subject(record.value))
         )
 
     def topics(self, settings: Settings) -> list[str]:
@@ -55,13 +55,13 @@ class Filter(Struct, frozen=True, kw_only=True):
         apps = self.apps or sorted(settings.applications())
         if not self.types:
             return routing.topics(apps)
-        topics = {topic for name in self.types for topic in _topics_of(name, routing.topic, apps)}
+        topics = {topic for name in self.types for topic in _topics_for(name, routing.topic, apps)}
         return sorted(topics | ({routing.topic_other} if OTHER in self.types else set()))
 
-    def _is_of_type(self, seen: Seen) -> bool:
-        return seen.type in self.types or (OTHER in self.types and seen.topic == self.topic_other)
+    def _matches_type(self, record: ShownRecord) -> bool:
+        return record.type in self.types or (OTHER in self.types and record.topic == self.topic_other)
 
-    def _is_about(self, value: bytes) -> bool:
+    def _matches_subject(self, value: bytes) -> bool:
         try:
             subject = msgspec.json.decode(value, type=_Subject)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):  # no event: a dead letter's bytes
@@ -76,46 +76,46 @@ def catalogue_name(name: str) -> str:
     return BY_NAME[name].name if name in BY_NAME else name
 
 
-async def refuse_unknown_types(wanted: Filter, settings: Settings, options: Mapping[str, Any]) -> None:
+async def require_known_types(record_filter: RecordFilter, settings: Settings, options: Mapping[str, Any]) -> None:
     """End the command where a type is neither in the catalogue nor has a topic of its own.
 
     A topic may be there for a type that only a newer release knows.
     """
-    strange = [name for name in wanted.types if name not in BY_NAME and name != OTHER]
-    if not strange:
+    unknown = [name for name in record_filter.types if name not in BY_NAME and name != OTHER]
+    if not unknown:
         return
-    template, apps = settings.kafka.topic, wanted.apps or list(settings.applications())
-    there = (await read_cluster(options)).topics
-    for name in strange:
-        if there.keys().isdisjoint(_topics_of(name, template, apps)):
+    template, apps = settings.kafka.topic, record_filter.apps or list(settings.applications())
+    existing = (await describe_cluster(options)).topics
+    for name in unknown:
+        if existing.keys().isdisjoint(_topics_for(name, template, apps)):
             fail(
-                f"--type {name}: there is no such type{_near(name, [*(row.name for row in EVENT_TYPES), OTHER])}"
+                f"--type {name}: there is no such type{_suggestion(name, [*(row.name for row in EVENT_TYPES), OTHER])}"
                 f" `vod-bridge schemas` lists them; --type {OTHER} shows what the catalogue does not know",
-                USED_WRONGLY,
+                EXIT_USAGE,
             )
 
 
-def refuse_unknown_apps(wanted: Filter, settings: Settings) -> list[str]:
+def require_known_apps(record_filter: RecordFilter, settings: Settings) -> list[str]:
     """End the command where an application is not among those that are configured.
 
     Where none is configured nobody can know: those applications are given back.
     """
-    strange = [name for name in wanted.apps if name not in settings.applications()]
-    if strange and settings.apps:
+    unknown = [name for name in record_filter.apps if name not in settings.applications()]
+    if unknown and settings.apps:
         fail(
-            f"--app {strange[0]}: no such application is configured{_near(strange[0], settings.apps)}"
+            f"--app {unknown[0]}: no such application is configured{_suggestion(unknown[0], settings.apps)}"
             f" Configured: {', '.join(sorted(settings.apps))}",
-            USED_WRONGLY,
+            EXIT_USAGE,
         )
-    return strange
+    return unknown
 
 
-def _topics_of(name: str, template: str, apps: Iterable[str]) -> set[str]:
+def _topics_for(name: str, template: str, apps: Iterable[str]) -> set[str]:
     if name == OTHER or (name not in BY_NAME and "{type}" not in template):
         return set()  # no type has a topic of its own there: what is strange is on the one for others
     return {template.replace("{type}", name).replace("{app}", app) for app in apps}
 
 
-def _near(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else "."
+def _suggestion(name: str, known: Collection[str]) -> str:
+    suggestions = get_close_matches(name, known, n=1)
+    return f"; did you mean {suggestions[0]}?" if suggestions else "."

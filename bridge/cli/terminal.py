@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 _MASK: ContextVar["Mask | None"] = ContextVar("mask", default=None)
 
 
-def mask_secrets_of(settings: "Settings", *more: str) -> "Mask":
+def mask_secrets_of(settings: "Settings", *extra_secrets: str) -> "Mask":
     """From now on mask these settings' secrets, and ``more``."""
     from bridge.observability.masking import mask_for  # noqa: PLC0415 - what loads no settings starts without it
 
-    made = mask_for(settings, *more)
+    made = mask_for(settings, *extra_secrets)
     _MASK.set(made)
     return made
 
@@ -29,18 +29,18 @@ def mask_secrets(*secrets: str) -> None:
     _MASK.set(Mask(secrets))
 
 
-def mask_inside(value: Any) -> Any:  # noqa: ANN401 - whatever a log line holds
+def mask_nested(value: Any) -> Any:  # noqa: ANN401 - whatever a log line holds
     """Give a value with every text in it masked; for the log of a command."""
     mask = _MASK.get()
     return value if mask is None else mask.mask_nested(value)
 
 
-def masked(text: str) -> str:
+def mask_text(text: str) -> str:
     """Give the text without secrets."""
     mask = _MASK.get()
     return text if mask is None else mask(text)
 
 
-def plain(text: str, *, lines: bool = False) -> str:
+def safe_text(text: str, *, multiline: bool = False) -> str:
     """Give it without secrets and control characters: nothing from outside may steer a terminal."""
-    return printable(masked(text), multiline=lines)
+    return printable(mask_text(text), multiline=multiline)

@@ -10,104 +10,104 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.kafka import NewTopic, Refusal
+from bridge.cli.kafka import NewTopic, CreateFailure
 
 # What may be given up, in this order, and what that means for whoever relies on it.
-_MEANINGS = {
+_CONSEQUENCES = {
     "max.message.bytes": "a larger event cannot be published: it becomes a dead letter, reason too_large",
     "retention.ms": "records are kept for that long; consumers must have read them by then",
     "min.insync.replicas": "the cluster's own value counts; below 2, one broker alone may acknowledge",
     "cleanup.policy": "the cluster's own value counts; `vod-bridge check` fails if that is compact",
 }
-_NEGOTIABLE = frozenset({"INVALID_CONFIG", "POLICY_VIOLATION"})
-_NUMBERS = ("max.message.bytes", "retention.ms")
+_NEGOTIABLE_CODES = frozenset({"INVALID_CONFIG", "POLICY_VIOLATION"})
+_NUMERIC_SETTINGS = ("max.message.bytes", "retention.ms")
 
-_YEARS_MS = 10 * 365 * 24 * 60 * 60 * 1000  # what is tried instead of an unlimited retention
+_RETENTION_MAX_MS = 10 * 365 * 24 * 60 * 60 * 1000  # what is tried instead of an unlimited retention
 
 
-class Ask(Protocol):
+class CreateTopics(Protocol):
     """Asks the cluster to make topics, or only whether it would; gives the refusal of each, None: it does."""
 
     async def __call__(
         self, topics: Sequence[NewTopic], *, validate_only: bool
-    ) -> Mapping[str, Refusal | None]:
+    ) -> Mapping[str, CreateFailure | None]:
         """Ask it. Raises what the connection raises."""
 
 
-class Creation(Struct, frozen=True, kw_only=True):
+class CreationReport(Struct, frozen=True, kw_only=True):
     """What became of it: the refusal of each topic that was not made, and a line for each value given up."""
 
-    refused: Mapping[str, Refusal]
+    failures: Mapping[str, CreateFailure]
     concessions: Sequence[str]
 
 
-async def create_as_allowed(wanted: Sequence[NewTopic], ask: Ask) -> Creation:
+async def create_with_fallbacks(wanted: Sequence[NewTopic], create: CreateTopics) -> CreationReport:
     """Make ``wanted``, with lesser settings where the cluster refuses theirs. Raises what ``ask`` raises."""
-    refused = {name: why for name, why in (await ask(wanted, validate_only=False)).items() if why}
+    failures = {name: failure for name, failure in (await create(wanted, validate_only=False)).items() if failure}
     concessions: dict[str, None] = {}
-    again = []
-    kinds: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
+    retried = []
+    allowed_by_values: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
     for topic in wanted:
-        if topic.name not in refused or refused[topic.name].code not in _NEGOTIABLE:
+        if topic.name not in failures or failures[topic.name].code not in _NEGOTIABLE_CODES:
             continue
-        kind = tuple(topic.settings.items())
-        if kind not in kinds:
-            kinds[kind] = await _allowed(topic, ask)
-        allowed = kinds[kind]
-        concessions |= dict.fromkeys(_concessions(topic.settings, allowed))
-        again.append(replace(topic, settings=allowed))
-    if again:
-        outcomes = {**refused, **await ask(again, validate_only=False)}
-        refused = {name: why for name, why in outcomes.items() if why}
-    return Creation(refused=refused, concessions=list(concessions))
+        wanted_values = tuple(topic.settings.items())
+        if wanted_values not in allowed_by_values:
+            allowed_by_values[wanted_values] = await _find_allowed_settings(topic, create)
+        allowed = allowed_by_values[wanted_values]
+        concessions |= dict.fromkeys(_describe_concessions(topic.settings, allowed))
+        retried.append(replace(topic, settings=allowed))
+    if retried:
+        outcomes = {**failures, **await create(retried, validate_only=False)}
+        failures = {name: failure for name, failure in outcomes.items() if failure}
+    return CreationReport(failures=failures, concessions=list(concessions))
 
 
-async def _allowed(topic: NewTopic, ask: Ask) -> Mapping[str, str]:
+async def _find_allowed_settings(topic: NewTopic, create: CreateTopics) -> Mapping[str, str]:
     """Find the settings nearest to a topic's that the cluster takes; its own where it takes none of them."""
 
-    async def takes(settings: Mapping[str, str]) -> bool:
-        asked = replace(topic, settings=settings)
-        return (await ask([asked], validate_only=True))[topic.name] is None
+    async def is_accepted(settings: Mapping[str, str]) -> bool:
+        candidate = replace(topic, settings=settings)
+        return (await create([candidate], validate_only=True))[topic.name] is None
 
     # Give up one after the other until it is taken, then take back what was not the reason.
     settings = dict(topic.settings)
-    given_up = []
-    for name in _MEANINGS:
+    dropped = []
+    for name in _CONSEQUENCES:
         if name in settings:
-            given_up.append(name)
+            dropped.append(name)
             del settings[name]
-            if await takes(settings):
+            if await is_accepted(settings):
                 break
-    for name in given_up[:-1]:
-        if await takes({**settings, name: topic.settings[name]}):
+    for name in dropped[:-1]:
+        if await is_accepted({**settings, name: topic.settings[name]}):
             settings[name] = topic.settings[name]
-    for name in _NUMBERS:
+    for name in _NUMERIC_SETTINGS:
         if name in topic.settings and name not in settings:
-            most = await _most(name, int(topic.settings[name]), settings, takes)
-            if most:
-                settings[name] = str(most)
+            largest = await _find_largest_value(name, int(topic.settings[name]), settings, is_accepted)
+            if largest:
+                settings[name] = str(largest)
     return {name: settings[name] for name in topic.settings if name in settings}
 
 
-async def _most(
-    name: str, wanted: int, settings: Mapping[str, str], takes: Callable[[Mapping[str, str]], Awaitable[bool]]
+async def _find_largest_value(
+    name: str, wanted: int, settings: Mapping[str, str], is_accepted: Callable[[Mapping[str, str]], Awaitable[bool]]
 ) -> int:
     """Find by bisection the largest value that is taken; 0 where none is (the setting may not be named)."""
-    least, most = 0, wanted if wanted > 0 else _YEARS_MS
-    while most - least > 1:
-        middle = (least + most) // 2
-        if await takes({**settings, name: str(middle)}):
-            least = middle
+    smallest, largest = 0, wanted if wanted > 0 else _RETENTION_MAX_MS
+    while largest - smallest > 1:
+        middle = (smallest + largest) // 2
+        if await is_accepted({**settings, name: str(middle)}):
+            smallest = middle
         else:
-            most = middle
-    return least
+            largest = middle
+    return smallest
 
 
-def _concessions(wanted: Mapping[str, str], allowed: Mapping[str, str]) -> Sequence[str]:
+def _describe_concessions(wanted: Mapping[str, str], allowed: Mapping[str, str]) -> Sequence[str]:
     return [
-        f"{name}={allowed[name]} instead of {value}, the most that this cluster allows: {_MEANINGS[name]}"
+        f"{name}={allowed[name]} instead of {value}, the most that this cluster allows: {_CONSEQUENCES[name]}"
         if name in allowed
-        else f"{name}={value} is refused by this cluster: {_MEANINGS[name]}"
+        else f"{name}={value} is refused by this cluster: {_CONSEQUENCES[name]}"
         for name, value in wanted.items()
         if allowed.get(name) != value
     ]

@@ -9,23 +9,23 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.ending import ConfigFile, fail, settings_of
-from bridge.cli.kafka import Cluster, NewTopic, Refusal, create_topics, read_cluster
-from bridge.cli.moments import duration_ms
-from bridge.cli.terminal import plain
-from bridge.cli.topic_creation import create_as_allowed
-from bridge.cli.trouble import hush_library, trouble_of
+from bridge.cli.ending import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.kafka import ClusterInfo, NewTopic, CreateFailure, create_topics, describe_cluster
+from bridge.cli.moments import parse_duration_ms
+from bridge.cli.terminal import safe_text
+from bridge.cli.topic_creation import create_with_fallbacks
+from bridge.cli.trouble import silence_aiokafka, explain_error
 from bridge.core.plural import counted
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
 
 _PARTITIONS = 4
-_ENOUGH_BROKERS = 3
-_DEAD_LETTERS_KEPT = "30d"
+_TARGET_REPLICATION = 3
+_DEAD_LETTER_RETENTION = "30d"
 
 
-class _Wishes(Struct, frozen=True, kw_only=True):
+class _TopicDefaults(Struct, frozen=True, kw_only=True):
     """How new topics are to be. ``replication`` 0: as the brokers allow."""
 
     partitions: int
@@ -58,7 +58,7 @@ def topics(  # noqa: PLR0913 - an option each
     ] = "",
     dead_letter_retention: Annotated[
         str, typer.Option(help="How long dead letters are kept.")
-    ] = _DEAD_LETTERS_KEPT,
+    ] = _DEAD_LETTER_RETENTION,
 ) -> None:
     """List the topics that the bridge writes to, and create the missing ones.
 
@@ -72,88 +72,88 @@ def topics(  # noqa: PLR0913 - an option each
 
     Example: vod-bridge topics --create --partitions 12 --retention 14d
     """
-    settings = settings_of(config)
-    wishes = _Wishes(
+    settings = load_settings_or_exit(config)
+    defaults = _TopicDefaults(
         partitions=partitions,
         replication=replication,
-        retention_ms=duration_ms("--retention", retention) if retention else None,
-        dead_letter_retention_ms=duration_ms("--dead-letter-retention", dead_letter_retention),
+        retention_ms=parse_duration_ms("--retention", retention) if retention else None,
+        dead_letter_retention_ms=parse_duration_ms("--dead-letter-retention", dead_letter_retention),
         max_message_bytes=int(settings.kafka.topic_max_message_bytes),
     )
-    _list_or_create(settings, wishes, create=create, dry_run=dry_run)
+    _list_or_create(settings, defaults, create=create, dry_run=dry_run)
 
 
-def _list_or_create(settings: Settings, wishes: _Wishes, *, create: bool, dry_run: bool) -> None:
-    hush_library()
+def _list_or_create(settings: Settings, defaults: _TopicDefaults, *, create: bool, dry_run: bool) -> None:
+    silence_aiokafka()
     options = kafka_options(settings.kafka)
     expected = expected_topics(settings)
     try:
-        cluster = asyncio.run(read_cluster(options))
+        cluster = asyncio.run(describe_cluster(options))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(trouble_of(options, error))))
+        fail(str(asyncio.run(explain_error(options, error))))
     missing = [name for name in expected if name not in cluster.topics]
     if dry_run or not create:
-        _show(expected, cluster)
+        _print_topics(expected, cluster)
         if not missing:
             return
         if dry_run:
-            typer.echo(_plan([_new(name, cluster, settings, wishes) for name in missing]))
+            typer.echo(_describe_plan([_new_topic(name, cluster, settings, defaults) for name in missing]))
             return
         number = f"{len(missing)} of {counted(len(expected), 'topic')}"
         fail(f"missing: {number}; `vod-bridge topics --create` makes them")
-    _create([_new(name, cluster, settings, wishes) for name in missing], cluster, options)
+    _create_topics([_new_topic(name, cluster, settings, defaults) for name in missing], cluster, options)
     typer.echo(f"{counted(len(missing), 'topic')} made, {len(expected) - len(missing)} there before")
 
 
-def _create(wanted: Sequence[NewTopic], cluster: Cluster, options: Mapping[str, Any]) -> None:
+def _create_topics(wanted: Sequence[NewTopic], cluster: ClusterInfo, options: Mapping[str, Any]) -> None:
     if not wanted:
         return
 
-    async def ask(topics: Sequence[NewTopic], *, validate_only: bool) -> Mapping[str, Refusal | None]:
+    async def create_on_controller(topics: Sequence[NewTopic], *, validate_only: bool) -> Mapping[str, CreateFailure | None]:
         return await create_topics(cluster.controller_address, options, topics, validate_only=validate_only)
 
     try:
-        creation = asyncio.run(create_as_allowed(wanted, ask))
+        creation = asyncio.run(create_with_fallbacks(wanted, create_on_controller))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
         fail(f"Kafka did not make the topics: {type(error).__name__}: {error}")
     for concession in creation.concessions:
         typer.echo(f"warning: {concession}", err=True)
-    for name, why in creation.refused.items():
-        typer.echo(plain(f"{name}: {why}"), err=True)
-    if creation.refused:
-        number = f"{len(creation.refused)} of {counted(len(wanted), 'topic')}"
-        fail(f"not made: {number}; {_remedy(creation.refused)}")
+    for name, failure in creation.failures.items():
+        typer.echo(safe_text(f"{name}: {failure}"), err=True)
+    if creation.failures:
+        number = f"{len(creation.failures)} of {counted(len(wanted), 'topic')}"
+        fail(f"not made: {number}; {_remedy(creation.failures)}")
 
 
-def _remedy(refused: Mapping[str, Refusal]) -> str:
-    if any("AUTHORIZATION" in why.code for why in refused.values()):
+def _remedy(failures: Mapping[str, CreateFailure]) -> str:
+    if any("AUTHORIZATION" in failure.code for failure in failures.values()):
         return "the user needs Create on the cluster or topics"
     return "see what Kafka says of each, and the options --partitions, --replication, --retention"
 
 
-def _new(name: str, cluster: Cluster, settings: Settings, wishes: _Wishes) -> NewTopic:
-    replication = wishes.replication or min(len(cluster.brokers), _ENOUGH_BROKERS)
-    values = {"cleanup.policy": "delete", "max.message.bytes": str(wishes.max_message_bytes)}
-    if replication >= _ENOUGH_BROKERS:
+def _new_topic(name: str, cluster: ClusterInfo, settings: Settings, defaults: _TopicDefaults) -> NewTopic:
+    replication = defaults.replication or min(len(cluster.brokers), _TARGET_REPLICATION)
+    values = {"cleanup.policy": "delete", "max.message.bytes": str(defaults.max_message_bytes)}
+    if replication >= _TARGET_REPLICATION:
         values["min.insync.replicas"] = "2"
     is_dead_letter = name == settings.kafka.topic_dead_letter
-    retention_ms = wishes.dead_letter_retention_ms if is_dead_letter else wishes.retention_ms
+    retention_ms = defaults.dead_letter_retention_ms if is_dead_letter else defaults.retention_ms
     if retention_ms is not None:
         values["retention.ms"] = str(retention_ms)
-    return NewTopic(name=name, partitions=wishes.partitions, replication=replication, settings=values)
+    return NewTopic(name=name, partitions=defaults.partitions, replication=replication, settings=values)
 
 
-def _plan(topics: Sequence[NewTopic]) -> str:
+def _describe_plan(topics: Sequence[NewTopic]) -> str:
     lines = []
-    for new in topics:
-        values = ", ".join(f"{key}={value}" for key, value in new.settings.items())
+    for new_topic in topics:
+        values = ", ".join(f"{key}={value}" for key, value in new_topic.settings.items())
         lines.append(
-            f"would make {new.name}: partitions={new.partitions}, replication={new.replication}, {values}"
+            f"would make {new_topic.name}: partitions={new_topic.partitions}, replication={new_topic.replication}, {values}"
         )
     return "\n".join(lines)
 
 
-def _show(expected: Sequence[str], cluster: Cluster) -> None:
+def _print_topics(expected: Sequence[str], cluster: ClusterInfo) -> None:
     console = Console(highlight=False, soft_wrap=True)
     width = max(map(len, expected))
     for name in expected:

@@ -8,12 +8,12 @@ from bridge.diagnostics.kafka import describe_error, diagnose_cluster
 from bridge.diagnostics.problem import Problem
 
 
-def hush_library() -> None:
+def silence_aiokafka() -> None:
     """Keep the client library's own lines out of a person's sight: they say less than ours."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
-async def trouble_of(options: Mapping[str, Any], error: Exception) -> Problem:
+async def explain_error(options: Mapping[str, Any], error: Exception) -> Problem:
     """Find out what is behind ``error``; where all addresses now answer, ``error`` itself is told."""
     found = await diagnose_cluster(options)
     if found is not None:

@@ -41,7 +41,7 @@ and `Event.raw` holds every field there is. A payload that does not fit its type
 user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
 """
 
-from bridge.consumer.errors import Bury, CannotBury, KafkaUnreachableError, NoRecordError, Unreadable
+from bridge.consumer.errors import DeadLetterNow, DeadLetterError, KafkaUnreachableError, NoRecordError, UnreadableRecordError
 from bridge.consumer.event import Delivery, Event, Failure
 from bridge.consumer.handlers import Consumer
 from bridge.consumer.options import ConsumerOptions, Options
@@ -51,8 +51,8 @@ from bridge.consumer.topics import OTHER, TYPES
 __all__ = [
     "OTHER",
     "TYPES",
-    "Bury",
-    "CannotBury",
+    "DeadLetterNow",
+    "DeadLetterError",
     "Consumer",
     "ConsumerOptions",
     "Delivery",
@@ -62,6 +62,6 @@ __all__ = [
     "NoRecordError",
     "Options",
     "Subscription",
-    "Unreadable",
+    "UnreadableRecordError",
     "subscribe",
 ]

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 
 from bridge.consumer.errors import KafkaUnreachableError
 
-_WITHIN_S = 5.0
-_PORT = 9092
+_CONNECT_TIMEOUT_S = 5.0
+_DEFAULT_PORT = 9092
 
 
-async def unreachable(servers: str | Sequence[str]) -> KafkaUnreachableError:
+async def explain_unreachable(servers: str | Sequence[str]) -> KafkaUnreachableError:
     """Ask each address why it did not answer; give what was found as one error. Takes at most 5 s."""
-    named = servers.split(",") if isinstance(servers, str) else servers
-    reasons = await asyncio.gather(*(_reason(one.strip()) for one in named))
-    found = "; ".join(f"{name.strip()}: {reason}" for name, reason in zip(named, reasons, strict=True))
+    addresses = servers.split(",") if isinstance(servers, str) else servers
+    reasons = await asyncio.gather(*(_connect_error(one.strip()) for one in addresses))
+    found = "; ".join(f"{name.strip()}: {reason}" for name, reason in zip(addresses, reasons, strict=True))
     return KafkaUnreachableError(f"Kafka cannot be reached ({found}); see bootstrap_servers")
 
 
-async def _reason(address: str) -> str:
+async def _connect_error(address: str) -> str:
     host, colon, port = address.rpartition(":")
     try:
-        async with asyncio.timeout(_WITHIN_S):
+        async with asyncio.timeout(_CONNECT_TIMEOUT_S):
             _, writer = await asyncio.open_connection(
-                (host if colon else address).strip("[]"), int(port) if colon else _PORT
+                (host if colon else address).strip("[]"), int(port) if colon else _DEFAULT_PORT
             )
     except ValueError:
         return "this is no host:port"

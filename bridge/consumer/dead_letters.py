@@ -9,44 +9,44 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordTooLargeError
 
-from bridge.consumer.crew import Job
-from bridge.consumer.errors import Bury, CannotBury, Unreadable
-from bridge.consumer.options import Plan
+from bridge.consumer.crew import HandlerJob
+from bridge.consumer.errors import DeadLetterNow, DeadLetterError, UnreadableRecordError
+from bridge.consumer.options import ConsumerConfig
 from bridge.core.plural import counted
 
 Headers = list[tuple[str, bytes]]
 
-_SEND_WITHIN_S = 30.0
+_SEND_TIMEOUT_S = 30.0
 _DETAIL_MAX = 1_000
 
 
-class DeadLetters:
+class DeadLetterWriter:
     """Writes dead letters; connects when the first one comes. ``topics`` lists the topics that there are."""
 
-    def __init__(self, plan: Plan, topics: Callable[[], Awaitable[set[str]]]) -> None:
-        self._topic = plan.dead_letters
-        self._options = plan.writing
-        self._topics = topics
+    def __init__(self, config: ConsumerConfig, list_topics: Callable[[], Awaitable[set[str]]]) -> None:
+        self._topic = config.dead_letter_topic_name
+        self._options = config.producer_options
+        self._list_topics = list_topics
         self._producer: AIOKafkaProducer | None = None
-        self._sending = asyncio.Lock()
+        self._send_lock = asyncio.Lock()
 
-    async def check(self) -> None:
+    async def check_topic(self) -> None:
         """Raise `CannotBury` where the topic is missing. It is never made by writing to it."""
-        if self._topic is not None and self._topic not in await self._topics():
-            raise CannotBury(
+        if self._topic is not None and self._topic not in await self._list_topics():
+            raise DeadLetterError(
                 f"the dead-letter topic {self._topic} does not exist. Create it, or name another one by "
                 "dead_letter_topic (None: an event that cannot be handled stops the consumer)"
             )
 
-    async def bury(self, job: Job) -> bool:
+    async def write(self, job: HandlerJob) -> bool:
         """Write what could not be handled; False where that may do better later."""
         if self._topic is None:
-            raise CannotBury(
-                f"{_name(job)} could not be handled after {counted(job.attempts, 'attempt')}"
+            raise DeadLetterError(
+                f"{_describe(job)} could not be handled after {counted(job.attempts, 'attempt')}"
             ) from job.error
-        async with self._sending:
+        async with self._send_lock:
             try:
-                async with asyncio.timeout(_SEND_WITHIN_S):
+                async with asyncio.timeout(_SEND_TIMEOUT_S):
                     await self._send(self._topic, job)
             except (TimeoutError, KafkaTimeoutError):
                 await self.close()
@@ -56,37 +56,37 @@ class DeadLetters:
                 too_large = isinstance(error, MessageSizeTooLargeError | RecordTooLargeError)
                 if error.retriable and not too_large:
                     return False
-                raise CannotBury(f"{self._topic} refuses {_name(job)}: {error!r}") from error
+                raise DeadLetterError(f"{self._topic} refuses {_describe(job)}: {error!r}") from error
         return True
 
-    async def _send(self, topic: str, job: Job) -> None:
+    async def _send(self, topic: str, job: HandlerJob) -> None:
         if self._producer is None:
-            await self.check()
+            await self.check_topic()
             self._producer = AIOKafkaProducer(**self._options)
             await self._producer.start()
         record = job.record
         await self._producer.send_and_wait(
-            topic, record.value, key=record.key, headers=[*record.headers, *reasons(job)]
+            topic, record.value, key=record.key, headers=[*record.headers, *failure_headers(job)]
         )
 
     async def close(self) -> None:
         """Let the connection go; the next dead letter opens a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=_SEND_WITHIN_S)
+            await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=_SEND_TIMEOUT_S)
 
 
-def reasons(job: Job) -> Headers:
+def failure_headers(job: HandlerJob) -> Headers:
     """Say in headers why an event lies there and where it stood.
 
     ``reason`` is ``failed`` (every attempt did), ``buried`` (a handler said so) or ``unreadable``; ``detail``
     and ``error_type`` are the last error's.
     """
-    kinds = {Bury: "buried", Unreadable: "unreadable"}
-    reason = next((word for kind, word in kinds.items() if isinstance(job.error, kind)), "failed")
+    reason_by_error = {DeadLetterNow: "buried", UnreadableRecordError: "unreadable"}
+    reason = next((word for error_type, word in reason_by_error.items() if isinstance(job.error, error_type)), "failed")
     texts = {
         "reason": reason,
-        "detail": _said(job.error)[:_DETAIL_MAX],
+        "detail": _error_text(job.error)[:_DETAIL_MAX],
         "error_type": type(job.error).__qualname__,
         "attempts": str(job.attempts),
         "original_topic": job.record.topic,
@@ -96,13 +96,13 @@ def reasons(job: Job) -> Headers:
     return [(name, text.encode(errors="replace")) for name, text in texts.items()]
 
 
-def _said(error: BaseException | None) -> str:
+def _error_text(error: BaseException | None) -> str:
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - an error that cannot be told must not keep its event from being buried
         return ""
 
 
-def _name(job: Job) -> str:
-    where = f"{job.record.topic}[{job.record.partition}]@{job.record.offset}"
-    return f"{job.event.id} ({where})" if job.event is not None else where
+def _describe(job: HandlerJob) -> str:
+    position = f"{job.record.topic}[{job.record.partition}]@{job.record.offset}"
+    return f"{job.event.id} ({position})" if job.event is not None else position

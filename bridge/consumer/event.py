@@ -14,7 +14,7 @@ from aiokafka import ConsumerRecord
 from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
-from bridge.consumer.errors import NoRecordError, Unreadable
+from bridge.consumer.errors import NoRecordError, UnreadableRecordError
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.decode.exact_json import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_slow_numbers
 from bridge.core.payloads import Payload
@@ -89,7 +89,7 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     def raw(self) -> dict[str, Any]:
         """The whole canonical event as plain data, fields included that this version does not know."""
         if self.record is None:
-            return _as_written(self)
+            return _to_plain_data(self)
         value: dict[str, Any] = decode_exactly(self.record.value)
         return value
 
@@ -101,17 +101,17 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     @property
     def topic(self) -> str:
         """The topic of its record."""
-        return str(self._recorded("topic").topic)
+        return str(self._require_record("topic").topic)
 
     @property
     def partition(self) -> int:
         """The partition of its record."""
-        return int(self._recorded("partition").partition)
+        return int(self._require_record("partition").partition)
 
     @property
     def offset(self) -> int:
         """The offset of its record."""
-        return int(self._recorded("offset").offset)
+        return int(self._require_record("offset").offset)
 
     @property
     def key(self) -> str:
@@ -123,21 +123,21 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     @property
     def headers(self) -> dict[str, str]:
         """The record's headers as texts (``ce_id``, ``ce_subject``, …); of a repeated one the last."""
-        headers = self._recorded("headers").headers
+        headers = self._require_record("headers").headers
         return {name: (value or b"").decode(errors="replace") for name, value in headers}
 
-    def _recorded(self, name: str) -> Any:  # noqa: ANN401 - aiokafka's record
+    def _require_record(self, name: str) -> Any:  # noqa: ANN401 - aiokafka's record
         """Give the record, of which ``name`` is asked."""
         if self.record is None:
             raise NoRecordError(name)
         return self.record
 
     def __repr__(self) -> str:
-        where = f"{self.topic}[{self.partition}]@{self.offset}" if self.record else "no record"
-        return f"<Event {self.id} {self.outcome} {where}>"
+        position = f"{self.topic}[{self.partition}]@{self.offset}" if self.record else "no record"
+        return f"<Event {self.id} {self.outcome} {position}>"
 
 
-def _as_written(event: Event[Any]) -> dict[str, Any]:
+def _to_plain_data(event: Event[Any]) -> dict[str, Any]:
     """Give the canonical event as plain data: without its record, and without what does not apply."""
     value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
     for field in msgspec.structs.fields(Event):
@@ -149,35 +149,35 @@ def _as_written(event: Event[Any]) -> dict[str, Any]:
 def read(record: ConsumerRecord) -> Event[Any]:
     """Read a record as the event it holds, or `Unreadable`."""
     if record.value is None:
-        raise Unreadable(record, "it has no value")
+        raise UnreadableRecordError(record, "it has no value")
     try:
-        event = _read(record.value, _type_by_headers(record))
+        event = _decode(record.value, _type_from_headers(record))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Unreadable(record, str(error) or type(error).__name__) from error
+        raise UnreadableRecordError(record, str(error) or type(error).__name__) from error
     force_setattr(event, "record", record)
     return event
 
 
-def _read(value: bytes, name: str) -> Event[Any]:
+def _decode(value: bytes, name: str) -> Event[Any]:
     if len(value) > SLOW_NUMBER_SCAN_MIN_BYTES and has_slow_numbers(value):
-        return _read_exactly(value)
+        return _decode_slow_numbers(value)
     if name in _STRUCTS:
         with suppress(msgspec.ValidationError):
-            event = _typed(name)(value)
+            event = _typed_decoder(name)(value)
             if event.type == name:
                 return event
     try:
-        event = _plain(value)
+        event = _decode_untyped(value)
     except msgspec.ValidationError:
-        return _read_exactly(value)
+        return _decode_slow_numbers(value)
     if event.type != name and event.type in _STRUCTS:
-        return _read(value, event.type)
+        return _decode(value, event.type)
     return event
 
 
-def _read_exactly(value: bytes) -> Event[Any]:
+def _decode_slow_numbers(value: bytes) -> Event[Any]:
     """Read an event whose payload has numbers that no Python number holds, or very many slow ones."""
-    event = _with_raw_payload(value)
+    event = _decode_raw_payload(value)
     value.decode()  # what was only passed over may be no UTF-8
     payload = decode_exactly(event.payload)
     if event.type in _STRUCTS:
@@ -187,7 +187,7 @@ def _read_exactly(value: bytes) -> Event[Any]:
     return event
 
 
-def _type_by_headers(record: ConsumerRecord) -> str:
+def _type_from_headers(record: ConsumerRecord) -> str:
     """Take the type that the CloudEvents header names, so that one pass over the value is enough."""
     for name, value in record.headers:
         if name == "ce_type":
@@ -196,11 +196,11 @@ def _type_by_headers(record: ConsumerRecord) -> str:
 
 
 _STRUCTS = {row.name: row.struct for row in EVENT_TYPES}
-_plain: Callable[[bytes], Event[Any]] = msgspec.json.Decoder(Event[Any]).decode
-_with_raw_payload: Callable[[bytes], Event[Any]] = msgspec.json.Decoder[Event[Any]](Event[Raw]).decode
+_decode_untyped: Callable[[bytes], Event[Any]] = msgspec.json.Decoder(Event[Any]).decode
+_decode_raw_payload: Callable[[bytes], Event[Any]] = msgspec.json.Decoder[Event[Any]](Event[Raw]).decode
 
 
 @cache
-def _typed(name: str) -> Callable[[bytes], Event[Any]]:
+def _typed_decoder(name: str) -> Callable[[bytes], Event[Any]]:
     generic: Any = Event  # its argument is known at run time only
     return msgspec.json.Decoder[Event[Any]](generic[_STRUCTS[name]]).decode

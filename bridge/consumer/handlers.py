@@ -10,20 +10,20 @@ from typing import Any, TypeVar, Unpack
 
 from aiokafka import ConsumerRecord
 
-from bridge.consumer.crew import Crew, Job, ending
-from bridge.consumer.dead_letters import DeadLetters
-from bridge.consumer.errors import Bury, Unreadable
+from bridge.consumer.crew import WorkerPool, HandlerJob, is_cancelling
+from bridge.consumer.dead_letters import DeadLetterWriter
+from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
 from bridge.consumer.event import Event, read
-from bridge.consumer.member import Member
-from bridge.consumer.options import Behind, ConsumerOptions, Plan, plan_of
-from bridge.consumer.place import Place
-from bridge.consumer.stopping import stopping_on
-from bridge.consumer.subscription import warn_of_strange
-from bridge.consumer.topics import OTHER, Interest, interest_in
+from bridge.consumer.member import GroupMember
+from bridge.consumer.options import Lag, ConsumerOptions, ConsumerConfig, config_from
+from bridge.consumer.place import OffsetTracker
+from bridge.consumer.stopping import stop_on_signals
+from bridge.consumer.subscription import warn_unknown_types
+from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 
-Handle = TypeVar("Handle", bound=Callable[[Event[Any]], Awaitable[object]])
+HandlerT = TypeVar("Handle", bound=Callable[[Event[Any]], Awaitable[object]])
 
 _log = logging.getLogger("bridge.consumer")
 
@@ -42,11 +42,11 @@ class Consumer:
     """
 
     def __init__(self, *, group: str, **options: Unpack[ConsumerOptions]) -> None:
-        self._plan = plan_of(group, {"stop_on": (signal.SIGTERM, signal.SIGINT), **options})
+        self._config = config_from(group, {"stop_on": (signal.SIGTERM, signal.SIGINT), **options})
         self._handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]] = {}
-        self._running: _Run | None = None
+        self._current_run: _ConsumerRun | None = None
 
-    def on(self, *types: str) -> Callable[[Handle], Handle]:
+    def on(self, *types: str) -> Callable[[HandlerT], HandlerT]:
         """Give the events of these types to the function below; `OTHER` is those of no known type.
 
         A type has one handler: ValueError for a second one, or where no type is named.
@@ -54,10 +54,10 @@ class Consumer:
         if not types:
             raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
 
-        def register(handle: Handle) -> Handle:
-            warn_of_strange(types)
-            for spelt in types:
-                name = BY_NAME[spelt].name if spelt in BY_NAME else spelt
+        def register(handle: HandlerT) -> HandlerT:
+            warn_unknown_types(types)
+            for given_name in types:
+                name = BY_NAME[given_name].name if given_name in BY_NAME else given_name
                 if name in self._handlers:
                     raise ValueError(f"{name} has a handler already")
                 self._handlers[name] = handle
@@ -71,91 +71,91 @@ class Consumer:
         Raises `CannotBury`, `KafkaUnreachableError` at the start, and aiokafka's errors, such as no
         permission. Where it is cancelled, what is under way is abandoned and given out again.
         """
-        if self._running is not None:
+        if self._current_run is not None:
             raise RuntimeError("it runs already")
-        plan = self._plan
-        interest = interest_in(self._handlers, plan.topic, plan.topic_other, plan.apps)
-        with stopping_on(plan.stop_on, self.stop):
-            self._running = _Run(plan, interest, self._handlers)
+        config = self._config
+        topic_filter = build_topic_filter(self._handlers, config.topic, config.topic_other, config.apps)
+        with stop_on_signals(config.stop_on, self.stop):
+            self._current_run = _ConsumerRun(config, topic_filter, self._handlers)
             try:
-                await self._running.go()
+                await self._current_run.run()
             finally:
-                self._running = None
+                self._current_run = None
 
     def stop(self) -> None:
         """Begin nothing more; `run` ends when what is under way is done, or after ``finish_within_s``.
 
         With Kafka away the commit and the leave are given up after 15 s more.
         """
-        if self._running is not None:
-            self._running.stop()
+        if self._current_run is not None:
+            self._current_run.stop()
 
-    async def lag(self) -> Behind:
+    async def lag(self) -> Lag:
         """Count the records of our partitions that wait; empty while it does not run."""
-        return {} if self._running is None else await self._running.member.lag()
+        return {} if self._current_run is None else await self._current_run.member.lag()
 
 
-class _Run:
+class _ConsumerRun:
     def __init__(
-        self, plan: Plan, interest: Interest, handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]]
+        self, config: ConsumerConfig, topic_filter: TopicFilter, handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]]
     ) -> None:
-        self._plan = plan
-        self._interest = interest
+        self._config = config
+        self._topic_filter = topic_filter
         self._handlers = handlers
-        self.member = Member(plan, interest, self._settle)
-        self._dead_letters = DeadLetters(plan, self.member.topics)
-        self._crew = self._hire()
+        self.member = GroupMember(config, topic_filter, self._drain)
+        self._dead_letters = DeadLetterWriter(config, self.member.topics)
+        self._pool = self._new_pool()
 
-    def _hire(self) -> Crew:
-        return Crew(self._plan.concurrency, self._handle, self._finish, self.member.fail)
+    def _new_pool(self) -> WorkerPool:
+        return WorkerPool(self._config.concurrency, self._handle, self._finish, self.member.fail)
 
     def stop(self) -> None:
         """Begin nothing more."""
         self.member.stop()
-        self._crew.let_go()
+        self._pool.drop_unstarted()
 
-    async def go(self) -> None:
+    async def run(self) -> None:
         """Go on until the member is told to stop."""
-        within_s = 0.0  # cancelled or failed at the start: nothing is waited for
+        timeout_s = 0.0  # cancelled or failed at the start: nothing is waited for
         try:
             await self.member.start()
-            if not self.member.over:
-                await self._dead_letters.check()
-            while not self.member.over:
-                if await self.member.unless_over(self._crew.below(self._plan.in_flight_max)):
-                    for place, records in await self.member.poll(self._plan.in_flight_max - self._crew.jobs):
-                        self._take(place, records)
-            within_s = self._plan.finish_within_s
+            if not self.member.stopped:
+                await self._dead_letters.check_topic()
+            while not self.member.stopped:
+                if await self.member.or_stopped(self._pool.wait_below(self._config.in_flight_max)):
+                    for tracker, records in await self.member.poll(self._config.in_flight_max - self._pool.jobs):
+                        self._enqueue(tracker, records)
+            timeout_s = self._config.drain_timeout_s
         finally:
-            await self._crew.settle(within_s)
+            await self._pool.drain(timeout_s)
             await self.member.close()
             await self._dead_letters.close()
-        self.member.check()
+        self.member.raise_if_failed()
 
-    def _take(self, place: Place, records: list[ConsumerRecord]) -> None:
-        if place.closing:  # fetched before the partition was called back
+    def _enqueue(self, tracker: OffsetTracker, records: list[ConsumerRecord]) -> None:
+        if tracker.revoked:  # fetched before the partition was called back
             return
         for record in records:
-            place.take(record.offset)
+            tracker.start(record.offset)
             try:
                 event = read(record)
-            except Unreadable as unreadable:
-                self._refuse(Job(place, record, None), unreadable)
+            except UnreadableRecordError as unreadable:
+                self._on_unreadable(HandlerJob(tracker, record, None), unreadable)
                 continue
-            if self._interest.wants(event):
-                self._crew.add(Job(place, record, event))
+            if self._topic_filter.matches(event):
+                self._pool.add(HandlerJob(tracker, record, event))
             else:
-                self.member.finish(place, record.offset)
+                self.member.mark_done(tracker, record.offset)
 
-    def _refuse(self, job: Job, unreadable: Unreadable) -> None:
-        if self._plan.on_unreadable is not None:
-            self._plan.on_unreadable(unreadable)
+    def _on_unreadable(self, job: HandlerJob, unreadable: UnreadableRecordError) -> None:
+        if self._config.on_unreadable is not None:
+            self._config.on_unreadable(unreadable)
             self._finish(job)
         else:
             job.error = unreadable
-            self._crew.add(job)
+            self._pool.add(job)
 
-    async def _handle(self, job: Job) -> float | None:
+    async def _handle(self, job: HandlerJob) -> float | None:
         """Try an event once, or bury it: None when it is done, else the seconds until the next time."""
         if job.error is None and job.event is not None:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
@@ -165,14 +165,14 @@ class _Run:
                 if isawaitable(work):
                     await work
             except (Exception, asyncio.CancelledError) as error:
-                if isinstance(error, asyncio.CancelledError) and ending():
+                if isinstance(error, asyncio.CancelledError) and is_cancelling():
                     raise
-                if job.attempts < self._plan.attempts and not isinstance(error, Bury):
-                    pause = self._pause(job.attempts)
+                if job.attempts < self._config.attempts and not isinstance(error, DeadLetterNow):
+                    delay_s = self._backoff(job.attempts)
                     _log.warning(
-                        "%s: attempt %d failed, next in %.1f s: %r", job.event.id, job.attempts, pause, error
+                        "%s: attempt %d failed, next in %.1f s: %r", job.event.id, job.attempts, delay_s, error
                     )
-                    return pause
+                    return delay_s
                 job.error = error
             else:
                 if not isawaitable(work):  # no fault of the event, and the next one would fare alike
@@ -181,16 +181,16 @@ class _Run:
         _log.error(
             "to the dead letters after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error
         )
-        return None if await self._dead_letters.bury(job) else self._plan.backoff_max_s
+        return None if await self._dead_letters.write(job) else self._config.backoff_max_s
 
-    def _pause(self, attempts: int) -> float:
-        longest: float = min(self._plan.backoff_max_s, self._plan.backoff_s * 2 ** (attempts - 1))
+    def _backoff(self, attempts: int) -> float:
+        longest: float = min(self._config.backoff_max_s, self._config.backoff_s * 2 ** (attempts - 1))
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads the load, guards no secret
 
-    def _finish(self, job: Job) -> None:
-        self.member.finish(job.place, job.record.offset)
+    def _finish(self, job: HandlerJob) -> None:
+        self.member.mark_done(job.tracker, job.record.offset)
 
-    async def _settle(self) -> None:
+    async def _drain(self) -> None:
         """End what is under way before partitions move on."""
-        await self._crew.settle(self._plan.finish_within_s)
-        self._crew = self._hire()
+        await self._pool.drain(self._config.drain_timeout_s)
+        self._pool = self._new_pool()

@@ -10,14 +10,14 @@ from typing import Any, Literal, TypedDict
 from aiokafka.abc import AbstractTokenProvider
 from msgspec import Struct
 
-from bridge.consumer.errors import Unreadable
+from bridge.consumer.errors import UnreadableRecordError
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 
-Behind = Mapping[tuple[str, int], int]
+Lag = Mapping[tuple[str, int], int]
 """Records that wait, by topic and partition."""
 
 
-class Connection(TypedDict, total=False):
+class ConnectionOptions(TypedDict, total=False):
     """Handed on to aiokafka, which explains them; ``bootstrap_servers`` are host:port, comma-separated."""
 
     bootstrap_servers: str | Sequence[str]
@@ -36,7 +36,7 @@ class Connection(TypedDict, total=False):
     metadata_max_age_ms: int
 
 
-class KafkaOptions(Connection, total=False):
+class KafkaOptions(ConnectionOptions, total=False):
     """Handed on likewise, but only to the consumer, not to the producer of dead letters."""
 
     group_instance_id: str
@@ -74,11 +74,11 @@ class Options(KafkaOptions, total=False):
     start: Literal["earliest", "latest"]
     commit_every: int
     commit_interval_s: float
-    finish_within_s: float
+    drain_timeout_s: float
     stop_on: Sequence[signal.Signals]
-    on_lag: Callable[[Behind], None]
+    on_lag: Callable[[Lag], None]
     lag_interval_s: float
-    on_unreadable: Callable[[Unreadable], None]
+    on_unreadable: Callable[[UnreadableRecordError], None]
 
 
 class ConsumerOptions(Options, total=False):
@@ -98,7 +98,7 @@ class ConsumerOptions(Options, total=False):
     dead_letter_topic: str | None
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class ConsumerConfig(Struct, frozen=True, kw_only=True):
     """The options with their defaults; ``kafka`` is what is handed on."""
 
     group: str
@@ -109,11 +109,11 @@ class Plan(Struct, frozen=True, kw_only=True):
     start: str = "earliest"
     commit_every: int = 1_000
     commit_interval_s: float = 1.0
-    finish_within_s: float = 10.0
+    drain_timeout_s: float = 10.0
     stop_on: Sequence[signal.Signals] = ()
-    on_lag: Callable[[Behind], None] | None = None
+    on_lag: Callable[[Lag], None] | None = None
     lag_interval_s: float = 10.0
-    on_unreadable: Callable[[Unreadable], None] | None = None
+    on_unreadable: Callable[[UnreadableRecordError], None] | None = None
     concurrency: int = 16
     in_flight_max: int = 1_000
     attempts: int = 5
@@ -129,38 +129,38 @@ class Plan(Struct, frozen=True, kw_only=True):
             raise ValueError(text)  # noqa: TRY004 - as for every option that cannot be
         if self.start not in ("earliest", "latest"):
             raise ValueError(f"start is {self.start!r}; it may be 'earliest' or 'latest'")
-        positive = ("commit_every", "commit_interval_s", "concurrency", "in_flight_max", "attempts")
-        for name in (*positive, "lag_interval_s"):
+        positive_options = ("commit_every", "commit_interval_s", "concurrency", "in_flight_max", "attempts")
+        for name in (*positive_options, "lag_interval_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be above 0")
 
     @property
-    def reading(self) -> dict[str, Any]:
+    def consumer_options(self) -> dict[str, Any]:
         """What Kafka's consumer takes.
 
         A position that Kafka no longer has goes on at the oldest record whatever ``start`` says: what can
         still be had is not skipped.
         """
-        return _READING | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
+        return _CONSUMER_DEFAULTS | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
 
     @property
-    def writing(self) -> dict[str, Any]:
+    def producer_options(self) -> dict[str, Any]:
         """What a producer of dead letters takes."""
-        shared = {name: value for name, value in self.kafka.items() if name in _SHARED}
-        return shared | {"acks": "all", "max_request_size": RECORD_MAX_BYTES + _HEADERS_ROOM}
+        shared = {name: value for name, value in self.kafka.items() if name in _PRODUCER_OPTION_NAMES}
+        return shared | {"acks": "all", "max_request_size": RECORD_MAX_BYTES + _HEADERS_MAX_BYTES}
 
     @property
-    def dead_letters(self) -> str | None:
+    def dead_letter_topic_name(self) -> str | None:
         """The group's dead-letter topic."""
         return self.dead_letter_topic and self.dead_letter_topic.replace("{group}", self.group)
 
 
-def plan_of(group: str, options: Mapping[str, Any]) -> Plan:
+def config_from(group: str, options: Mapping[str, Any]) -> ConsumerConfig:
     """Part what is ours from what is Kafka's."""
-    ours = {name: value for name, value in options.items() if name in Plan.__struct_fields__}
-    return Plan(group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours)
+    ours = {name: value for name, value in options.items() if name in ConsumerConfig.__struct_fields__}
+    return ConsumerConfig(group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours)
 
 
-_READING = {"metadata_max_age_ms": 60_000, "rebalance_timeout_ms": 30_000}
-_SHARED = frozenset(Connection.__annotations__)
-_HEADERS_ROOM = 64 * 1024
+_CONSUMER_DEFAULTS = {"metadata_max_age_ms": 60_000, "rebalance_timeout_ms": 30_000}
+_PRODUCER_OPTION_NAMES = frozenset(ConnectionOptions.__annotations__)
+_HEADERS_MAX_BYTES = 64 * 1024

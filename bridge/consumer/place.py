@@ -8,7 +8,7 @@ from collections import deque
 from aiokafka import TopicPartition
 
 
-class Place:
+class OffsetTracker:
     """One partition, for as long as it is ours.
 
     ``position`` is the offset to commit, None while nothing was taken; ``committed`` the last one that was.
@@ -16,28 +16,28 @@ class Place:
     offset that was given to a handler.
     """
 
-    __slots__ = ("_done", "_end", "_open", "begun", "closing", "committed", "position", "where")
+    __slots__ = ("_done", "_next_offset", "_pending", "highest_started", "revoked", "committed", "position", "topic_partition")
 
-    def __init__(self, where: TopicPartition) -> None:
-        self.where = where
+    def __init__(self, topic_partition: TopicPartition) -> None:
+        self.topic_partition = topic_partition
         self.position: int | None = None
         self.committed: int | None = None
-        self.closing = False
-        self.begun = -1
-        self._open: deque[int] = deque()
+        self.revoked = False
+        self.highest_started = -1
+        self._pending: deque[int] = deque()
         self._done: set[int] = set()
-        self._end = 0
+        self._next_offset = 0
 
-    def take(self, offset: int) -> None:
+    def start(self, offset: int) -> None:
         """Note a record that was handed out; in the order of offsets."""
         if self.position is None:
             self.position = offset
-        self._open.append(offset)
-        self._end = offset + 1
+        self._pending.append(offset)
+        self._next_offset = offset + 1
 
-    def finish(self, offset: int) -> None:
+    def mark_done(self, offset: int) -> None:
         """Note that all is done for one that was taken; in any order."""
         self._done.add(offset)
-        while self._open and self._open[0] in self._done:
-            self._done.remove(self._open.popleft())
-        self.position = self._open[0] if self._open else self._end
+        while self._pending and self._pending[0] in self._done:
+            self._done.remove(self._pending.popleft())
+        self.position = self._pending[0] if self._pending else self._next_offset

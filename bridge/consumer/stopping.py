@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def stopping_on(signals: Sequence[signal.Signals], stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_signals(signals: Sequence[signal.Signals], stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` on these signals while this lasts; outside the main thread, which has them, never.
 
     A second Ctrl-C is Python's own: it interrupts at once what a good end would wait for.
@@ -17,12 +17,12 @@ def stopping_on(signals: Sequence[signal.Signals], stop: Callable[[], None]) -> 
     if threading.current_thread() is not threading.main_thread():
         signals = ()
 
-    def interrupted() -> None:
+    def on_sigint() -> None:
         loop.remove_signal_handler(signal.SIGINT)
         stop()
 
     for number in signals:
-        loop.add_signal_handler(number, interrupted if number == signal.SIGINT else stop)
+        loop.add_signal_handler(number, on_sigint if number == signal.SIGINT else stop)
     try:
         yield
     finally:

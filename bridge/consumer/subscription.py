@@ -9,15 +9,15 @@ from typing import Any, Self, Unpack
 
 from aiokafka import ConsumerRecord
 
-from bridge.consumer.errors import Unreadable
+from bridge.consumer.errors import UnreadableRecordError
 from bridge.consumer.event import Event, read
-from bridge.consumer.member import Member
-from bridge.consumer.options import Behind, Options, Plan, plan_of
-from bridge.consumer.place import Place
-from bridge.consumer.stopping import stopping_on
-from bridge.consumer.topics import Interest, interest_in, strange
+from bridge.consumer.member import GroupMember
+from bridge.consumer.options import Lag, Options, ConsumerConfig, config_from
+from bridge.consumer.place import OffsetTracker
+from bridge.consumer.stopping import stop_on_signals
+from bridge.consumer.topics import TopicFilter, build_topic_filter, unknown_types
 
-_BATCH = 500
+_BATCH_MAX_RECORDS = 500
 
 _log = logging.getLogger("bridge.consumer")
 
@@ -43,29 +43,29 @@ def subscribe(*types: str, group: str, **options: Unpack[Options]) -> "Subscript
     explained at `Options`. Raises ValueError for options that cannot be; `KafkaUnreachableError` at the
     start; while reading `Unreadable`, and aiokafka's errors, such as no permission.
     """
-    plan = plan_of(group, options)
-    warn_of_strange(types)
-    return Subscription(plan, interest_in(types, plan.topic, plan.topic_other, plan.apps))
+    config = config_from(group, options)
+    warn_unknown_types(types)
+    return Subscription(config, build_topic_filter(types, config.topic, config.topic_other, config.apps))
 
 
-def warn_of_strange(types: tuple[str, ...]) -> None:
+def warn_unknown_types(types: tuple[str, ...]) -> None:
     """Say of names that the catalogue does not know what becomes of them: they may be slips."""
-    for name, meant in strange(types).items():
-        hint = f"; did you mean {meant}?" if meant else ""
+    for name, suggestion in unknown_types(types).items():
+        hint = f"; did you mean {suggestion}?" if suggestion else ""
         _log.warning("no type is known by the name %s: it is looked for among the others%s", name, hint)
 
 
 class Subscription:
     """What `subscribe` gives: iterate it once."""
 
-    def __init__(self, plan: Plan, interest: Interest) -> None:
-        self._plan = plan
-        self._interest = interest
-        self._member: Member | None = None
+    def __init__(self, config: ConsumerConfig, topic_filter: TopicFilter) -> None:
+        self._config = config
+        self._topic_filter = topic_filter
+        self._member: GroupMember | None = None
         self._stopped = False
-        self._under_way: tuple[Place, int] | None = None
-        self._rests = asyncio.Event()
-        self._rests.set()
+        self._in_progress: tuple[OffsetTracker, int] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         # Only where __aexit__ closes it: else a loop that is left must leave nobody who keeps it alive.
         self._events: AsyncGenerator[Event[Any], None] | None = None
 
@@ -80,7 +80,7 @@ class Subscription:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self._finish()
+            self._mark_done()
         if self._events is not None:
             await self._events.aclose()
 
@@ -90,55 +90,55 @@ class Subscription:
         if self._member is not None:
             self._member.stop()
 
-    async def lag(self) -> Behind:
+    async def lag(self) -> Lag:
         """Count the records of our partitions that wait; empty before the start."""
         return {} if self._member is None else await self._member.lag()
 
     async def _read(self) -> AsyncGenerator[Event[Any], None]:
         if self._member is not None:
             raise RuntimeError("a subscription is iterated once")
-        member = self._member = Member(self._plan, self._interest, self._settle)
+        member = self._member = GroupMember(self._config, self._topic_filter, self._drain)
         try:
-            with stopping_on(self._plan.stop_on, self.stop):
+            with stop_on_signals(self._config.stop_on, self.stop):
                 if not self._stopped:
                     await member.start()
-                while not (member.over or self._stopped):
-                    for place, records in await member.poll(_BATCH):
+                while not (member.stopped or self._stopped):
+                    for tracker, records in await member.poll(_BATCH_MAX_RECORDS):
                         for record in records:
-                            if place.closing or member.over:
+                            if tracker.revoked or member.stopped:
                                 break
-                            place.take(record.offset)
-                            event = self._wanted(record)
-                            self._under_way = place, record.offset
+                            tracker.start(record.offset)
+                            event = self._read_wanted(record)
+                            self._in_progress = tracker, record.offset
                             if event is not None:
-                                self._rests.clear()
+                                self._idle.clear()
                                 yield event
-                            self._finish()
-                member.check()
+                            self._mark_done()
+                member.raise_if_failed()
         finally:
-            self._under_way = None
-            self._rests.set()
+            self._in_progress = None
+            self._idle.set()
             await member.close()
 
-    def _wanted(self, record: ConsumerRecord) -> Event[Any] | None:
+    def _read_wanted(self, record: ConsumerRecord) -> Event[Any] | None:
         try:
             event = read(record)
-        except Unreadable as unreadable:
-            if self._plan.on_unreadable is None:
+        except UnreadableRecordError as unreadable:
+            if self._config.on_unreadable is None:
                 raise
-            self._plan.on_unreadable(unreadable)
+            self._config.on_unreadable(unreadable)
             return None
-        return event if self._interest.wants(event) else None
+        return event if self._topic_filter.matches(event) else None
 
-    def _finish(self) -> None:
+    def _mark_done(self) -> None:
         """Count the event under way as done."""
-        if self._under_way is not None and self._member is not None:
-            self._member.finish(*self._under_way)
-            self._under_way = None
-            self._rests.set()
+        if self._in_progress is not None and self._member is not None:
+            self._member.mark_done(*self._in_progress)
+            self._in_progress = None
+            self._idle.set()
 
-    async def _settle(self) -> None:
+    async def _drain(self) -> None:
         """Wait for the body of the loop before partitions move on; else its event is given again."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._plan.finish_within_s):
-                await self._rests.wait()
+            async with asyncio.timeout(self._config.drain_timeout_s):
+                await self._idle.wait()

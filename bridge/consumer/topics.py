@@ -22,7 +22,7 @@ TYPES: Final = tuple(row.name for row in EVENT_TYPES)
 _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
-class Interest(Struct, frozen=True, kw_only=True):
+class TopicFilter(Struct, frozen=True, kw_only=True):
     """What is wanted: a pattern of topics, and the types among what stands there.
 
     ``expected`` are patterns of topics that should exist, by how a person would call them.
@@ -32,19 +32,19 @@ class Interest(Struct, frozen=True, kw_only=True):
     types: frozenset[str]
     expected: dict[str, str]
     topic_other: str = ""
-    other: bool = False
-    shared: bool = False
+    includes_other: bool = False
+    is_shared_topic: bool = False
     apps: frozenset[str] = frozenset()
 
-    def wants(self, event: Event[object]) -> bool:
+    def matches(self, event: Event[object]) -> bool:
         """Tell whether the event is one that was asked for."""
         if self.apps and event.app not in self.apps:
             return False
         if event.type in self.types:
             return True
-        if not self.other or event.topic != self.topic_other:
+        if not self.includes_other or event.topic != self.topic_other:
             return False
-        return not self.shared or event.type not in BY_NAME
+        return not self.is_shared_topic or event.type not in BY_NAME
 
     def missing(self, topics: Collection[str]) -> list[str]:
         """Name the expected topics that are not among these."""
@@ -55,7 +55,7 @@ class Interest(Struct, frozen=True, kw_only=True):
         ]
 
 
-def interest_in(types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()) -> Interest:
+def build_topic_filter(types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()) -> TopicFilter:
     """Draw up what is read for these types. ``topic`` is the bridge's template of {type} and {app}.
 
     A type that the catalogue does not know is read from the topic for others, and from a topic of its own
@@ -64,34 +64,34 @@ def interest_in(types: Iterable[str], topic: str, topic_other: str, apps: Iterab
     names = [BY_NAME[name].name if name in BY_NAME else name for name in types]
     if not names:
         raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
-    own = [name for name in names if name != OTHER]
-    known = [name for name in own if name in BY_NAME]
-    expected = {_shown(topic, name): _pattern(topic, name, apps) for name in known}
-    if len(own) < len(names) or len(known) < len(own):
+    named = [name for name in names if name != OTHER]
+    known = [name for name in named if name in BY_NAME]
+    expected = {_topic_label(topic, name): _topic_regex(topic, name, apps) for name in known}
+    if len(named) < len(names) or len(known) < len(named):
         expected[topic_other] = re.escape(topic_other)
-    patterns = dict.fromkeys([*expected.values(), *(_pattern(topic, name, apps) for name in own)])
-    return Interest(
+    patterns = dict.fromkeys([*expected.values(), *(_topic_regex(topic, name, apps) for name in named)])
+    return TopicFilter(
         pattern=f"^(?:{'|'.join(patterns)})$",
-        types=frozenset(own),
+        types=frozenset(named),
         expected=expected,
         topic_other=topic_other,
-        other=OTHER in names,
-        shared=topic == topic_other,
+        includes_other=OTHER in names,
+        is_shared_topic=topic == topic_other,
         apps=frozenset(apps),
     )
 
 
-def strange(types: Iterable[str]) -> dict[str, str]:
+def unknown_types(types: Iterable[str]) -> dict[str, str]:
     """Name the types that the catalogue does not know, each with the one that may be meant, or ""."""
     unknown = [name for name in types if name not in BY_NAME and name != OTHER]
     return {name: next(iter(difflib.get_close_matches(name, TYPES, n=1)), "") for name in unknown}
 
 
-def _shown(topic: str, name: str) -> str:
+def _topic_label(topic: str, name: str) -> str:
     return topic.replace("{type}", name)
 
 
-def _pattern(topic: str, name: str, apps: Iterable[str]) -> str:
-    chosen = "|".join(re.escape(app) for app in apps)
-    app = f"(?:{chosen})" if chosen else _ANY_APP
+def _topic_regex(topic: str, name: str, apps: Iterable[str]) -> str:
+    app_names = "|".join(re.escape(app) for app in apps)
+    app = f"(?:{app_names})" if app_names else _ANY_APP
     return re.escape(topic).replace(r"\{type\}", re.escape(name)).replace(r"\{app\}", app)

@@ -30,7 +30,7 @@ class ReplayHarness:
     """One place, and what is done there."""
 
     def __init__(self, environment: Environment) -> None:
-        self.zz_environment = environment
+        self.environment = environment
         self.settings = environment.settings | {
             "BRIDGE_DEDUP__TIMEOUT_MS": "2000"
         }  # whatever else this machine is at
@@ -40,49 +40,49 @@ class ReplayHarness:
         self, *args: str, stdin: bytes = b"", settings: Mapping[str, str] = NO_SETTINGS
     ) -> CommandResult:
         """Run the command; it shows no traceback, whatever it is told."""
-        said = await vod_bridge("replay", *args, settings={**self.settings, **settings}, stdin=stdin)
-        assert "Traceback" not in said.err
-        return said
+        result = await vod_bridge("replay", *args, settings={**self.settings, **settings}, stdin=stdin)
+        assert "Traceback" not in result.err
+        return result
 
-    async def zz_run_dead_letters(
+    async def run_dead_letters(
         self, selection: replay_letters.DeadLetterSelection = ALL_DEAD_LETTERS
     ) -> ReplaySummary:
         """Replay dead letters in this process."""
         return await self._run(replay_letters.DeadLetterReplay(self._settings, selection))
 
-    async def zz_run_files(self, selection: replay_files.FileSelection) -> ReplaySummary:
+    async def run_files(self, selection: replay_files.FileSelection) -> ReplaySummary:
         """Replay files in this process."""
         return await self._run(replay_files.FileReplay(self._settings, selection))
 
-    async def zz_run_range(
+    async def run_range(
         self, selection: replay_range.RangeSelection, *, interrupted: bool = False
     ) -> ReplaySummary:
         """Replay a time range in this process; ``interrupted`` before its first record."""
         return await self._run(replay_range.RangeReplay(self._settings, selection), interrupted=interrupted)
 
     async def _run(self, work: Replay, *, interrupted: bool = False) -> ReplaySummary:
-        tally = ReplaySummary(what=work.zz_unit, dry_run=False)
-        enough = asyncio.Event()
+        summary = ReplaySummary(what=work.unit, dry_run=False)
+        stop_event = asyncio.Event()
         if interrupted:
-            enough.set()
-        with reporting(tally, quiet=True) as teller:
+            stop_event.set()
+        with reporting(summary, quiet=True) as reporter:
             try:
-                await work.run(teller, enough)
+                await work.run(reporter, stop_event)
             except ReplayStoppedError as stopped:
-                tally.stopped = str(stopped)
-        return tally
+                summary.stopped = str(stopped)
+        return summary
 
     @property
     def _settings(self) -> Settings:
         return load(None, self.settings)
 
-    async def zz_write_dead_letters(
+    async def write_dead_letters(
         self, *bodies: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> None:
         """Write dead letters as a bridge would."""
-        await self.write(*(self.zz_dead_letter_record(body, reason, app, received_ms) for body in bodies))
+        await self.write(*(self.dead_letter_record(body, reason, app, received_ms) for body in bodies))
 
-    def zz_dead_letter_record(
+    def dead_letter_record(
         self, body: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> Record:
         """Write a dead letter as a bridge would."""
@@ -120,7 +120,7 @@ class ReplayHarness:
     @asynccontextmanager
     async def _producer(self) -> AsyncIterator[AIOKafkaProducer]:
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.zz_environment.kafka.bootstrap,
+            bootstrap_servers=self.environment.kafka.bootstrap,
             enable_idempotence=True,
             max_request_size=1 << 24,
         )

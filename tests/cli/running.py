@@ -22,8 +22,8 @@ class CommandResult(Struct, frozen=True):
 
 def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give this process's environment without the bridge's settings, and with ``settings``."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
-    return {**own, **(settings or {})}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    return {**env, **(settings or {})}
 
 
 async def vod_bridge(

@@ -67,14 +67,14 @@ class AuditEnvironment:
 
     async def audit(self, *args: str) -> CommandResult:
         """Run the command."""
-        said = await vod_bridge("audit", "--app", "shop", *args, settings=self.settings)
-        assert KEY not in said.out + said.err
-        return said
+        result = await vod_bridge("audit", "--app", "shop", *args, settings=self.settings)
+        assert KEY not in result.out + result.err
+        return result
 
     async def report(self, *args: str) -> tuple[int, dict[str, Any]]:
         """Run the command, and read its report."""
-        said = await self.audit("--json", *args)
-        return said.code, json.loads(said.out)
+        result = await self.audit("--json", *args)
+        return result.code, json.loads(result.out)
 
     async def write(self, *values: Mapping[str, str], app: str = "shop") -> None:
         """Write events as the bridge would."""
@@ -98,105 +98,105 @@ async def audit_env(
     request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis, vendor: Vendor
 ) -> AuditEnvironment:
     name = request.node.name.removeprefix("test_")[:40]
-    place = AuditEnvironment(name, kafka.bootstrap, redis.url, vendor)
-    await kafka.create_topics([place.topic])
-    return place
+    audit_env = AuditEnvironment(name, kafka.bootstrap, redis.url, vendor)
+    await kafka.create_topics([audit_env.topic])
+    return audit_env
 
 
-async def test_tasks_without_an_event_are_named(place: AuditEnvironment, shop: Application) -> None:
+async def test_tasks_without_an_event_are_named(audit_env: AuditEnvironment, shop: Application) -> None:
     shop.tasks = [_task(f"t{number}") for number in range(150)]  # two pages
     shop.tasks += [_task("old", timedelta(hours=25)), {**_task("open"), "Status": "PROCESSING"}]
-    await place.write(*(_succeeded(f"t{number}") for number in range(1, 149)))
-    await place.write({"task_id": "t0", "outcome": "in_progress"})
-    await place.write(_succeeded("t149"), app="other")
-    said = await place.audit()
-    assert (said.code, said.err) == (1, "")
-    lines = said.out.splitlines()
+    await audit_env.write(*(_succeeded(f"t{number}") for number in range(1, 149)))
+    await audit_env.write({"task_id": "t0", "outcome": "in_progress"})
+    await audit_env.write(_succeeded("t149"), app="other")
+    result = await audit_env.audit()
+    assert (result.code, result.err) == (1, "")
+    lines = result.out.splitlines()
     assert lines[:2] == [f"{shop.tasks[at]['FinishTime']}  EditMedia  t{at}" for at in (0, 149)]
     assert lines[2].startswith("shop: 150 tasks finished from ")
     assert lines[2].endswith(": 148 with an event, 2 missing")
     assert [call.action for call in shop.ledger.calls] == ["DescribeTasks", "DescribeTasks"]
 
 
-async def test_where_none_is_missing_it_exits_with_0(place: AuditEnvironment, shop: Application) -> None:
+async def test_where_none_is_missing_it_exits_with_0(audit_env: AuditEnvironment, shop: Application) -> None:
     shop.tasks = [_task("t"), _task("late", timedelta(minutes=1))]
-    await place.write(_succeeded("t"))
-    code, report = await place.report("--until", "10m")
+    await audit_env.write(_succeeded("t"))
+    code, report = await audit_env.report("--until", "10m")
     assert (code, report["finished"], report["with_event"], report["missing"]) == (0, 1, 1, [])
-    assert (await place.report())[0] == 1
+    assert (await audit_env.report())[0] == 1
 
 
 async def test_what_is_missing_is_backfilled_once_as_it_is(
-    place: AuditEnvironment, shop: Application
+    audit_env: AuditEnvironment, shop: Application
 ) -> None:
     shop.tasks = [_task("t1"), _task("t2")]
     for number in ("t1", "t2"):
         shop.details[number] = b'{"TaskType":"EditMedia","EditMediaTask":%b}' % (PAYLOAD % number.encode())
-    await place.write(_succeeded("t1"))
-    place.pushed()
-    code, report = await place.report("--backfill")
+    await audit_env.write(_succeeded("t1"))
+    audit_env.pushed()
+    code, report = await audit_env.report("--backfill")
     assert (code, [(one["task_id"], one["ending"]) for one in report["missing"]]) == (
         0,
         [("t2", "published")],
     )
-    found = await read_all(place.kafka, [place.topic])
+    found = await read_all(audit_env.kafka, [audit_env.topic])
     (record,) = [record for record in found if b"t1" not in record.value]
     event = json.loads(record.value)
     assert event["delivery"] == {"format": "v3", "mode": "audit", "deduplicated": True}
     assert (event["id"], event["outcome"]) == ("EditMediaComplete:t2:FINISH", "succeeded")
     assert PAYLOAD % b"t2" in record.value
-    again = await place.audit("--backfill")
-    assert (again.code, again.out.endswith("2 with an event, 0 missing\n")) == (0, True)
+    second = await audit_env.audit("--backfill")
+    assert (second.code, second.out.endswith("2 with an event, 0 missing\n")) == (0, True)
 
 
 async def test_an_event_that_is_remembered_is_not_published_again(
-    place: AuditEnvironment, shop: Application, redis: RealRedis, kafka: RealKafka
+    audit_env: AuditEnvironment, shop: Application, redis: RealRedis, kafka: RealKafka
 ) -> None:
     shop.tasks = [_task("t3")]
     shop.details["t3"] = b'{"EditMediaTask":%b}' % (PAYLOAD % b"t3")
-    assert (await place.report("--backfill"))[0] == 0
-    await kafka.delete_topics([place.topic])
+    assert (await audit_env.report("--backfill"))[0] == 0
+    await kafka.delete_topics([audit_env.topic])
     shop.details["t3"] = shop.details["t3"].replace(b"1.50e1", b"2")  # an audit makes no revision
-    said = await place.audit("--backfill")
-    assert (said.code, "of these 1 duplicate (remembered as delivered" in said.out) == (0, True)
+    result = await audit_env.audit("--backfill")
+    assert (result.code, "of these 1 duplicate (remembered as delivered" in result.out) == (0, True)
     assert redis.pid
 
 
 async def test_what_cannot_be_rebuilt_is_reported_and_the_others_are_backfilled(
-    place: AuditEnvironment, shop: Application
+    audit_env: AuditEnvironment, shop: Application
 ) -> None:
     shop.tasks = [_task("odd", kind="FastClipMedia"), _task("forgotten"), _task("t4")]
     shop.details = {
         "odd": b'{"TaskType":"FastClipMedia"}',
         "t4": b'{"EditMediaTask":%b}' % (PAYLOAD % b"t4"),
     }
-    said = await place.audit("--backfill")
-    assert said.code == 1
-    assert "FastClipMedia  odd  cannot be rebuilt" in said.out
-    assert "of these 2 cannot be rebuilt, 1 published" in said.out
+    result = await audit_env.audit("--backfill")
+    assert result.code == 1
+    assert "FastClipMedia  odd  cannot be rebuilt" in result.out
+    assert "of these 2 cannot be rebuilt, 1 published" in result.out
 
 
 async def test_ctrl_c_reports_how_many_were_backfilled_and_the_same_command_continues(
-    place: AuditEnvironment, shop: Application
+    audit_env: AuditEnvironment, shop: Application
 ) -> None:
     numbers = [f"c{number}" for number in range(400)]
     shop.tasks = [_task(number) for number in numbers]
     shop.details = {number: b'{"EditMediaTask":%b}' % (PAYLOAD % number.encode()) for number in numbers}
-    process = await start_command("audit", "--app", "shop", "--backfill", settings=place.settings)
+    process = await start_command("audit", "--app", "shop", "--backfill", settings=audit_env.settings)
     await eventually(lambda: _details_asked_for(shop) > 5, "some are brought in", within_s=60)
     process.send_signal(signal.SIGINT)
-    said = await wait_for_exit(process)
-    assert said.code == 1
-    assert said.err == (
+    result = await wait_for_exit(process)
+    assert result.code == 1
+    assert result.err == (
         "error: interrupted: the same command goes on, and finds what was brought in until now\n"
     )
-    assert re.search(r"400 tasks finished from .*: 0 with an event, 400 missing\n", said.out)
-    (count,) = re.findall(r"of these (\d+) published", said.out)
+    assert re.search(r"400 tasks finished from .*: 0 with an event, 400 missing\n", result.out)
+    (count,) = re.findall(r"of these (\d+) published", result.out)
     assert 0 < int(count) < len(numbers)
-    again = await place.audit("--backfill")
-    assert (again.code, again.err) == (0, "")
-    brought = [json.loads(record.value)["task_id"] for record in await read_all(place.kafka, [place.topic])]
-    assert set(brought) == set(numbers)
+    second = await audit_env.audit("--backfill")
+    assert (second.code, second.err) == (0, "")
+    backfilled = [json.loads(record.value)["task_id"] for record in await read_all(audit_env.kafka, [audit_env.topic])]
+    assert set(backfilled) == set(numbers)
 
 
 def _details_asked_for(shop: Application) -> int:
@@ -214,39 +214,39 @@ def _details_asked_for(shop: Application) -> int:
     ],
 )
 async def test_wrong_usage_is_reported(words: tuple[str, ...], expected: str, vendor: Vendor) -> None:
-    said = await AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).audit(*words)
-    assert (said.code, expected in said.err, said.err.count("\n")) == (2, True, 1)
+    result = await AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).audit(*words)
+    assert (result.code, expected in result.err, result.err.count("\n")) == (2, True, 1)
 
 
 async def test_a_pushed_application_needs_a_key_for_this(vendor: Vendor) -> None:
-    place = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
-    del place.settings["VOD_SECRET_ID"], place.settings["VOD_SECRET_KEY"]
-    said = await place.audit()
-    assert (said.code, "set VOD_SECRET_ID and VOD_SECRET_KEY" in said.err) == (2, True)
+    audit_env = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+    del audit_env.settings["VOD_SECRET_ID"], audit_env.settings["VOD_SECRET_KEY"]
+    result = await audit_env.audit()
+    assert (result.code, "set VOD_SECRET_ID and VOD_SECRET_KEY" in result.err) == (2, True)
 
 
 @pytest.mark.usefixtures("shop")
 async def test_an_api_error_is_one_line_with_its_remedy(vendor: Vendor) -> None:
-    place = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
-    place.settings |= {"VOD_SECRET_KEY": "wr0ng"}
-    said = await place.audit()
-    assert said.code == 1
-    assert said.err.startswith("error: the vendor refuses: AuthFailure.SignatureFailure")
-    assert "check VOD_SECRET_KEY" in said.err
-    assert (said.err.count("\n"), said.out, "wr0ng" in said.err) == (1, "", False)
+    audit_env = AuditEnvironment("none", "127.0.0.1:1", "redis://127.0.0.1:1", vendor).pushed()
+    audit_env.settings |= {"VOD_SECRET_KEY": "wr0ng"}
+    result = await audit_env.audit()
+    assert result.code == 1
+    assert result.err.startswith("error: the vendor refuses: AuthFailure.SignatureFailure")
+    assert "check VOD_SECRET_KEY" in result.err
+    assert (result.err.count("\n"), result.out, "wr0ng" in result.err) == (1, "", False)
 
 
 async def test_an_unavailable_vendor_or_kafka_is_reported_in_one_line(
     vendor: Vendor, shop: Application
 ) -> None:
-    place = AuditEnvironment("none", f"127.0.0.1:{free_port()}", "redis://127.0.0.1:1", vendor)
+    audit_env = AuditEnvironment("none", f"127.0.0.1:{free_port()}", "redis://127.0.0.1:1", vendor)
     shop.tasks = [_task("t")]
-    said = await place.audit()
-    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
-    assert said.err.startswith("error: Kafka at 127.0.0.1:")
-    said = await place.audit("--endpoint", f"http://127.0.0.1:{free_port()}")
-    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
-    assert said.err.startswith("error: 127.0.0.1:")
+    result = await audit_env.audit()
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert result.err.startswith("error: Kafka at 127.0.0.1:")
+    result = await audit_env.audit("--endpoint", f"http://127.0.0.1:{free_port()}")
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert result.err.startswith("error: 127.0.0.1:")
 
 
 async def test_on_a_rate_limit_it_waits_and_continues(vendor: Vendor, shop: Application) -> None:
@@ -261,5 +261,5 @@ async def test_on_a_rate_limit_it_waits_and_continues(vendor: Vendor, shop: Appl
     answered: list[None] = []
     async with aiohttp.ClientSession() as session:
         api = VodApi(account, session, lambda: datetime.now(UTC).timestamp())
-        detail = await FinishedTasks(api, lambda: answered.append(None)).zz_fetch_detail("t")
+        detail = await FinishedTasks(api, lambda: answered.append(None)).fetch_detail("t")
     assert (b'"EditMedia"' in detail, len(answered), len(shop.ledger.calls)) == (True, 1, 2)

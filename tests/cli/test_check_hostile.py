@@ -21,7 +21,7 @@ class EchoingRedis:
     """A server that knows no command, and repeats each with its arguments, as old Redis versions do."""
 
     def __init__(self, error_template: str) -> None:
-        self._zz__error_template = error_template
+        self._error_template = error_template
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -35,7 +35,7 @@ class EchoingRedis:
                 parts.append((await reader.readexactly(size + 2))[:-2].decode())
             echo = ", ".join(f"`{part}`" for part in parts[1:])
             writer.write(
-                f"-{self._zz__error_template.format(command=parts[0], echo=echo)} {ESCAPES}\r\n".encode()
+                f"-{self._error_template.format(command=parts[0], echo=echo)} {ESCAPES}\r\n".encode()
             )
 
 
@@ -62,18 +62,18 @@ def settings_with(port: int) -> dict[str, str]:
     }
 
 
-async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_check(echoing: EchoingRedis) -> None:
+async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_check(echoing_redis: EchoingRedis) -> None:
     for words in (["check"], ["check", "--json"]):
-        said = await vod_bridge(*words, settings=settings_with(echoing.port))
-        assert said.code == 1
-        for text in (said.out, said.err):
+        result = await vod_bridge(*words, settings=settings_with(echoing_redis.port))
+        assert result.code == 1
+        for text in (result.out, result.err):
             assert "h1dden" not in text
             assert printable(text, multiline=True) == text
-    assert json.loads(said.out)["failed"]
+    assert json.loads(result.out)["failed"]
 
 
-async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_the_log(echoing: EchoingRedis) -> None:
-    async with Program(settings_with(echoing.port)) as program:
+async def test_a_redis_that_repeats_its_arguments_shows_nothing_in_the_log(echoing_redis: EchoingRedis) -> None:
+    async with Program(settings_with(echoing_redis.port)) as program:
         await eventually(lambda: "_trouble" in program.log(), "the trouble is in the log", within_s=30)
         text = program.log()
         ready = (await program.admin("/readyz")).body.decode()

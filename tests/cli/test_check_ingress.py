@@ -37,7 +37,7 @@ def check_lines(
     """Check, and give each finding as text."""
     http = HttpSettings(tls_certfile=cert or pair.cert, tls_keyfile=pair.key, tls_client_cafile=clients)
     found = check_ingress(http, time.time() + in_days * DAY_S)
-    return [f"{one.state} {one.check}: {one.zz_message} {one.zz_remedy}" for one in found]
+    return [f"{finding.state} {finding.check}: {finding.message} {finding.remedy}" for finding in found]
 
 
 def chained(tmp_path: Path, *parts: Path) -> Path:
@@ -51,8 +51,8 @@ def test_without_tls_there_is_no_finding() -> None:
     assert check_ingress(HttpSettings(), time.time()) == []
 
 
-def test_a_good_certificate_is_named_with_its_hosts_and_its_end(made: CertificateSet) -> None:
-    (text,) = check_lines(made.pair)
+def test_a_good_certificate_is_named_with_its_hosts_and_its_end(certificates: CertificateSet) -> None:
+    (text,) = check_lines(certificates.pair)
     assert text.startswith("ok http tls")
     assert "localhost" in text
     assert "127.0.0.1" in text
@@ -63,25 +63,25 @@ def test_a_good_certificate_is_named_with_its_hosts_and_its_end(made: Certificat
     [(20, "warning", "ends in 9 days"), (31, "failed", "out of date since"), (-2, "failed", "not valid yet")],
 )
 def test_its_expiry_is_reported_before_and_after(
-    made: CertificateSet, in_days: float, begins: str, holds: str
+    certificates: CertificateSet, in_days: float, begins: str, holds: str
 ) -> None:
-    (text,) = check_lines(made.pair, in_days=in_days)
+    (text,) = check_lines(certificates.pair, in_days=in_days)
     assert text.startswith(begins)
     assert holds in text
 
 
-def test_a_chain_must_hold(made: CertificateSet, tmp_path: Path) -> None:
-    (text,) = check_lines(made.pair, chained(tmp_path, made.pair.cert, made.authority.ca))
+def test_a_chain_must_hold(certificates: CertificateSet, tmp_path: Path) -> None:
+    (text,) = check_lines(certificates.pair, chained(tmp_path, certificates.pair.cert, certificates.authority.ca))
     assert text.startswith("ok")
     other = Authority("two")
-    (text,) = check_lines(made.pair, chained(tmp_path, made.pair.cert, other.ca))
+    (text,) = check_lines(certificates.pair, chained(tmp_path, certificates.pair.cert, other.ca))
     other.remove()
     assert text.startswith("failed http tls: the chain")
     assert "fullchain.pem" in text
 
 
-def test_the_client_authority_is_reported_and_must_be_in_date(made: CertificateSet) -> None:
-    assert check_lines(made.pair, clients=made.authority.ca)[1].startswith("ok http client tls")
-    assert check_lines(made.pair, in_days=20, clients=made.authority.ca)[1].startswith(
+def test_the_client_authority_is_reported_and_must_be_in_date(certificates: CertificateSet) -> None:
+    assert check_lines(certificates.pair, clients=certificates.authority.ca)[1].startswith("ok http client tls")
+    assert check_lines(certificates.pair, in_days=20, clients=certificates.authority.ca)[1].startswith(
         "failed http client tls"
     )

@@ -53,8 +53,8 @@ async def _redis_finding(settings: RedisSettings, check: str = "") -> Finding:
 
 
 def _failure_text(finding: Finding) -> str:
-    assert (finding.state, bool(finding.zz_remedy)) == ("failed", True)
-    return f"{finding.zz_message}: {finding.zz_remedy}"
+    assert (finding.state, bool(finding.remedy)) == ("failed", True)
+    return f"{finding.message}: {finding.remedy}"
 
 
 def _client_files(pair: Pair) -> dict[str, str]:
@@ -99,9 +99,9 @@ async def test_a_client_certificate_that_is_missing_or_not_accepted_is_reported(
 ) -> None:
     mutual = secured.settings("MUTUAL")
     none = {name: value for name, value in mutual.items() if not name.endswith(("CERTFILE", "KEYFILE"))}
-    words = _failure_text(await _kafka_finding(none))
-    assert "it asks for a client certificate, and none is set" in words
-    assert f"{_K}SSL_CERTFILE and {_K}SSL_KEYFILE" in words
+    text = _failure_text(await _kafka_finding(none))
+    assert "it asks for a client certificate, and none is set" in text
+    assert f"{_K}SSL_CERTFILE and {_K}SSL_KEYFILE" in text
     foreign = _failure_text(await _kafka_finding(mutual | _client_files(authority.sign("foreign"))))
     assert "does not accept the client certificate" in foreign
     late = _failure_text(
@@ -114,9 +114,9 @@ async def test_a_client_certificate_that_is_missing_or_not_accepted_is_reported(
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"])
 async def test_a_wrong_password_at_kafka_is_reported(secured: SecuredKafka, mechanism: str) -> None:
     wrong = secured.settings("LOGIN", mechanism) | {f"{_K}SASL_PASSWORD": "wrong"}
-    words = _failure_text(await _kafka_finding(wrong))
-    assert "the login was refused" in words
-    assert f"{_K}SASL_PASSWORD" in words
+    text = _failure_text(await _kafka_finding(wrong))
+    assert "the login was refused" in text
+    assert f"{_K}SASL_PASSWORD" in text
 
 
 async def test_a_mechanism_that_kafka_does_not_offer_is_reported_with_those_it_does(
@@ -129,25 +129,25 @@ async def test_a_mechanism_that_kafka_does_not_offer_is_reported_with_those_it_d
 async def test_an_expired_token_is_reported(secured: SecuredKafka) -> None:
     settings = secured.settings("TOKEN", "OAUTHBEARER")
     write_token(secured.folder, lives_s=-10)
-    words = _failure_text(await _kafka_finding(settings))
-    assert "the token was refused" in words
-    assert f"{_K}SASL_TOKEN_FILE" in words
+    text = _failure_text(await _kafka_finding(settings))
+    assert "the token was refused" in text
+    assert f"{_K}SASL_TOKEN_FILE" in text
 
 
 async def test_tls_and_logins_at_kafkas_wrong_port_are_reported(secured: SecuredKafka) -> None:
-    def at(address: str, settings: dict[str, str]) -> dict[str, str]:
+    def with_address(address: str, settings: dict[str, str]) -> dict[str, str]:
         return settings | {f"{_K}BOOTSTRAP_SERVERS": address}
 
     tls, login = secured.settings("TLS"), secured.settings("CLEAR", "PLAIN")
     address = secured.kafka.address
-    assert "set it to SSL" in _failure_text(await _kafka_finding(at(address("TLS"), {})))
-    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(at(address("LOGIN"), login)))
+    assert "set it to SSL" in _failure_text(await _kafka_finding(with_address(address("TLS"), {})))
+    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(with_address(address("LOGIN"), login)))
     assert "does not speak TLS on this port" in _failure_text(
-        await _kafka_finding(at(secured.kafka.bootstrap, tls))
+        await _kafka_finding(with_address(secured.kafka.bootstrap, tls))
     )
-    assert "it wants no login" in _failure_text(await _kafka_finding(at(secured.kafka.bootstrap, login)))
-    assert "it wants a login (PLAIN), and" in _failure_text(await _kafka_finding(at(address("CLEAR"), {})))
-    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(at(address("LOGIN"), tls)))
+    assert "it wants no login" in _failure_text(await _kafka_finding(with_address(secured.kafka.bootstrap, login)))
+    assert "it wants a login (PLAIN), and" in _failure_text(await _kafka_finding(with_address(address("CLEAR"), {})))
+    assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(with_address(address("LOGIN"), tls)))
 
 
 async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Authority) -> None:
@@ -157,8 +157,8 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Author
     own: dict[str, Any] = {"ssl_certfile": client.cert, "ssl_keyfile": client.key}
     try:
         server.start()
-        well = RedisSettings(url=server.tls_url, ssl_cafile=authority.ca, **own)
-        assert (await _redis_finding(well)).state == "ok"
+        good = RedisSettings(url=server.tls_url, ssl_cafile=authority.ca, **own)
+        assert (await _redis_finding(good)).state == "ok"
         bare = _failure_text(await _redis_finding(RedisSettings(url=server.tls_url, ssl_cafile=authority.ca)))
         assert "it asks for a client certificate, and none is set" in bare
         assert "BRIDGE_REDIS__SSL_CERTFILE" in bare
@@ -169,7 +169,7 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Author
         assert "BRIDGE_REDIS__SSL_CAFILE" in unknown
         clear = server.tls_url.replace("rediss", "redis")
         assert "begin it with rediss://" in _failure_text(await _redis_finding(RedisSettings(url=clear)))
-        plain = well.model_copy(update={"url": server.url.replace("redis:", "rediss:")})
+        plain = good.model_copy(update={"url": server.url.replace("redis:", "rediss:")})
         assert "begin it with redis://" in _failure_text(await _redis_finding(plain))
         for days, names, expected in (
             (-1, ["IP:127.0.0.1"], "its certificate is out of date"),
@@ -178,7 +178,7 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Author
             pair.become(authority.sign("worse", names, days))
             server.stop()
             server.start()
-            assert expected in _failure_text(await _redis_finding(well))
+            assert expected in _failure_text(await _redis_finding(good))
     finally:
         server.remove()
         other.remove()
@@ -204,7 +204,7 @@ async def test_each_command_that_redis_forbids_is_reported(command: str) -> None
         server.remove()
     wrong = [one for one in found if one.state != "ok"]
     assert wrong
-    assert all(command.removeprefix("+") in f"{one.zz_message}{one.zz_remedy}".lower() for one in wrong)
+    assert all(command.removeprefix("+") in f"{one.message}{one.remedy}".lower() for one in wrong)
 
 
 @pytest.mark.services
@@ -228,7 +228,7 @@ async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_reported(a
     user = f"bridge on >{PASSWORD} ~vod:* -@all {RULES}"
     cluster = RealCluster([f"{user} {RULES_IN_A_CLUSTER} -cluster"], tls)
     sentinel = RealSentinel([user], [f"bridge on >{PASSWORD} -@all +ping"], tls)
-    asking: dict[str, Any] = {"sentinel_username": "bridge", "sentinel_password": SecretStr(PASSWORD)}
+    sentinel_login: dict[str, Any] = {"sentinel_username": "bridge", "sentinel_password": SecretStr(PASSWORD)}
     try:
         cluster.start()
         url = cluster.tls_url.replace("//", f"//{_LOGIN}")
@@ -242,7 +242,7 @@ async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_reported(a
         assert "from an authority that is not trusted" in distrusted
         sentinel.start()
         url = sentinel.tls_url.replace("//", f"//{_LOGIN}")
-        settings = RedisSettings(url=url, sentinel_service=SERVICE, ssl_cafile=authority.ca, **asking)
+        settings = RedisSettings(url=url, sentinel_service=SERVICE, ssl_cafile=authority.ca, **sentinel_login)
         assert "+sentinel|masters" in _failure_text(await _redis_finding(settings))
     finally:
         cluster.remove()
@@ -252,8 +252,8 @@ async def test_what_a_secured_cluster_and_secured_sentinels_refuse_is_reported(a
 
 async def test_the_command_reports_it_and_exits_with_1(secured: SecuredKafka) -> None:
     wrong = secured.settings("LOGIN", "SCRAM-SHA-512") | {f"{_K}SASL_PASSWORD": "wrong"}
-    said = await vod_bridge("check", settings=wrong | {"BRIDGE_REDIS__URL": "redis://127.0.0.1:1"})
-    assert said.code == 1
-    assert "the login was refused" in said.out
-    assert "wrong" not in said.out.replace("was refused", "")
-    assert "Traceback" not in said.out + said.err
+    result = await vod_bridge("check", settings=wrong | {"BRIDGE_REDIS__URL": "redis://127.0.0.1:1"})
+    assert result.code == 1
+    assert "the login was refused" in result.out
+    assert "wrong" not in result.out.replace("was refused", "")
+    assert "Traceback" not in result.out + result.err

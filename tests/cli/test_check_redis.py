@@ -12,7 +12,7 @@ from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
 
 async def _findings(settings: RedisSettings) -> dict[str, tuple[str, str]]:
     found = await check_redis(settings)
-    return {one.check: (one.state, one.zz_message + one.zz_remedy) for one in found}
+    return {finding.check: (finding.state, finding.message + finding.remedy) for finding in found}
 
 
 async def test_all_is_ok_in_a_cluster_and_behind_a_sentinel(
@@ -73,8 +73,8 @@ async def test_a_sentinel_that_refuses_the_login_is_reported_and_one_that_asks_f
         settings = RedisSettings(url=servers.url, sentinel_service=SERVICE)
         state, words = (await _findings(settings))["redis login"]
         assert (state, "BRIDGE_REDIS__SENTINEL_PASSWORD" in words) == ("failed", True)
-        given = RedisSettings(url=servers.url, sentinel_service=SERVICE, sentinel_password=SecretStr("pw"))
-        assert (await _findings(given))["redis scripts"][0] == "ok"
+        with_password = RedisSettings(url=servers.url, sentinel_service=SERVICE, sentinel_password=SecretStr("pw"))
+        assert (await _findings(with_password))["redis scripts"][0] == "ok"
     finally:
         servers.remove()
 
@@ -95,7 +95,7 @@ async def test_a_redis_that_refuses_writes_is_named_and_its_user_is_not_blamed(
     try:
         server.start()
         server.command(*refuse)
-        state, told = (await _findings(RedisSettings(url=server.url)))["redis scripts"]
+        state, text = (await _findings(RedisSettings(url=server.url)))["redis scripts"]
     finally:
         server.remove()
-    assert (state, words in told, "grant" in told) == ("failed", True, False)
+    assert (state, words in text, "grant" in text) == ("failed", True, False)

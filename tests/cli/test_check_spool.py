@@ -56,20 +56,20 @@ def test_a_folder_that_can_be_created_is_ok_and_not_created(tmp_path: Path) -> N
 def test_a_folder_that_nobody_can_make_has_failed_for_its_own_reason() -> None:
     found = _check(Path("/proc/nope"))
     assert found.state == "failed"
-    assert found.zz_message == "/proc/nope cannot be written: no such file or directory (in /proc)"
-    assert "BRIDGE_SPOOL__PATH" in found.zz_remedy
+    assert found.message == "/proc/nope cannot be written: no such file or directory (in /proc)"
+    assert "BRIDGE_SPOOL__PATH" in found.remedy
 
 
 @pytest.mark.parametrize("below", ["", "spool", "spool/deeper"])
 def test_a_file_in_the_way_has_failed(below: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     found = _check(tmp_path / "file" / below if below else tmp_path / "file")
-    assert (found.state, "not a directory" in found.zz_message) == ("failed", True)
+    assert (found.state, "not a directory" in found.message) == ("failed", True)
 
 
 def test_too_little_space_is_a_warning(tmp_path: Path) -> None:
     found = _check(tmp_path, 1 << 60)
-    assert (found.state, "bytes free" in found.zz_message) == ("warning", True)
+    assert (found.state, "bytes free" in found.message) == ("warning", True)
 
 
 def test_no_spool_at_all_is_a_warning() -> None:
@@ -77,12 +77,12 @@ def test_no_spool_at_all_is_a_warning() -> None:
 
 
 async def test_a_parent_that_may_not_be_entered_has_failed_and_the_command_ends_with_1(
-    not_to_be_entered: Path,
+    closed_folder: Path,
 ) -> None:
-    said = await _check_as_nobody(not_to_be_entered / "spool")
-    assert said[0] == 1
-    assert f"failed  spool: {not_to_be_entered}/spool cannot be written: permission denied" in said[1]
-    assert "Traceback" not in said[1]
+    result = await _check_as_nobody(closed_folder / "spool")
+    assert result[0] == 1
+    assert f"failed  spool: {closed_folder}/spool cannot be written: permission denied" in result[1]
+    assert "Traceback" not in result[1]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can leave files to another user")
@@ -90,12 +90,12 @@ async def test_what_another_user_left_there_has_failed(tmp_path: Path) -> None:
     spool = Path("/tmp") / f"vod-bridge-{os.getpid()}-{tmp_path.name}"  # noqa: S108 - pytest's own is root's alone
     _left_by_root(spool)
     try:
-        said = await _check_as_nobody(spool)
+        result = await _check_as_nobody(spool)
     finally:
         (spool / "lock").unlink()
         spool.rmdir()
-    assert said[0] == 1
-    assert f"failed  spool: {spool}/lock belongs to another user" in said[1]
+    assert result[0] == 1
+    assert f"failed  spool: {spool}/lock belongs to another user" in result[1]
 
 
 def _left_by_root(spool: Path) -> None:
@@ -113,5 +113,5 @@ async def _check_as_nobody(spool: Path) -> tuple[int, str]:
             "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{port}",
             "BRIDGE_REDIS__URL": f"redis://127.0.0.1:{port}",
         }
-        said = await vod_bridge("check", settings=settings, python=("-c", AS_NOBODY))
-    return said.code, said.out + said.err
+        result = await vod_bridge("check", settings=settings, python=("-c", AS_NOBODY))
+    return result.code, result.out + result.err

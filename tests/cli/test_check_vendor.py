@@ -42,8 +42,8 @@ def _settings(url: str, **changes: object) -> AppSettings:
 
 async def _findings(**apps: AppSettings) -> dict[str, tuple[str, str]]:
     found = await check_vendor({name.replace("_", "-"): app for name, app in apps.items()})
-    assert all(KEY not in one.zz_message + one.zz_remedy for one in found)
-    return {one.check: (one.state, f"{one.zz_message} | {one.zz_remedy}") for one in found}
+    assert all(KEY not in finding.message + finding.remedy for finding in found)
+    return {finding.check: (finding.state, f"{finding.message} | {finding.remedy}") for finding in found}
 
 
 async def test_all_is_ok_where_mode_and_switches_are_as_expected(vendor: Vendor, shop: Application) -> None:
@@ -140,7 +140,7 @@ def test_of_a_code_the_closest_known_beginning_counts() -> None:
 
 @pytest.mark.usefixtures("shop")
 async def test_the_command_asks_the_vendor_too(vendor: Vendor) -> None:
-    said = await vod_bridge(
+    result = await vod_bridge(
         "check",
         "--json",
         settings={
@@ -153,5 +153,5 @@ async def test_the_command_asks_the_vendor_too(vendor: Vendor) -> None:
             "BRIDGE_APPS__SHOP__ENDPOINT": vendor.url,
         },
     )
-    states = {found["check"]: found["state"] for found in json.loads(said.out)["findings"]}
-    assert (states["vendor mode"], said.code) == ("ok", 1)
+    states = {found["check"]: found["state"] for found in json.loads(result.out)["findings"]}
+    assert (states["vendor mode"], result.code) == ("ok", 1)

@@ -34,10 +34,10 @@ def _own_topics(prefix: str) -> dict[str, str]:
 
 
 async def _findings(settings: dict[str, str]) -> dict[str, tuple[str, str]]:
-    said = await vod_bridge("check", "--json", settings=settings)
-    answer = json.loads(said.out)
-    assert said.code == (1 if answer["failed"] else 0)
-    return {found["check"]: (found["state"], found["what"] + found["todo"]) for found in answer["findings"]}
+    result = await vod_bridge("check", "--json", settings=settings)
+    report = json.loads(result.out)
+    assert result.code == (1 if report["failed"] else 0)
+    return {found["check"]: (found["state"], found["what"] + found["todo"]) for found in report["findings"]}
 
 
 async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, redis: RealRedis) -> None:
@@ -104,19 +104,19 @@ async def test_check_reports_a_listener_that_cannot_be_reached(kafka: RealKafka,
 )
 async def test_check_distinguishes_wrong_addresses(redis: RealRedis, address: str, words: str) -> None:
     settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": address, "BRIDGE_REDIS__URL": redis.url}
-    state, said = (await _findings(settings))["kafka address"]
+    state, result = (await _findings(settings))["kafka address"]
     assert state == "failed"
-    assert words in said
+    assert words in result
 
 
 async def test_check_reports_a_silent_kafka_and_a_silent_redis(kafka: RealKafka, redis: RealRedis) -> None:
-    with redis.open_proxy() as quiet, kafka.open_proxy() as still:
-        quiet.stall()
-        still.stall()
+    with redis.open_proxy() as redis_proxy, kafka.open_proxy() as kafka_proxy:
+        redis_proxy.stall()
+        kafka_proxy.stall()
         found = await _findings(
             {
-                "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": still.address,
-                "BRIDGE_REDIS__URL": f"redis://{quiet.address}/0",
+                "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": kafka_proxy.address,
+                "BRIDGE_REDIS__URL": f"redis://{redis_proxy.address}/0",
             }
         )
     assert "no answer within 5 s" in found["redis address"][1]
@@ -175,9 +175,9 @@ async def test_tail_shows_what_is_there_filtered_and_ends_after_so_many(
     await _write(kafka, "tailed.dead", b"{", [("reason", b"malformed"), ("app", b"default")])
 
     async def tail(*words: str) -> CommandResult:
-        said = await vod_bridge("tail", "--from-beginning", *words, settings=settings)
-        assert said.code == 0, said.err
-        return said
+        result = await vod_bridge("tail", "--from-beginning", *words, settings=settings)
+        assert result.code == 0, result.err
+        return result
 
     both = await tail("--max", "2")
     assert "NewFileUpload  default  succeeded  file f" in both.out
@@ -191,10 +191,10 @@ async def test_tail_shows_what_is_there_filtered_and_ends_after_so_many(
 
 async def test_tail_reports_in_one_line_why_kafka_cannot_be_reached() -> None:
     settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
-    said = await vod_bridge("tail", settings=settings)
-    assert said.code == 1
-    assert said.err.startswith("error: Kafka at 127.0.0.1:")
-    assert said.err.count("\n") == 1
+    result = await vod_bridge("tail", settings=settings)
+    assert result.code == 1
+    assert result.err.startswith("error: Kafka at 127.0.0.1:")
+    assert result.err.count("\n") == 1
 
 
 def test_the_topics_are_one_a_type_and_those_for_the_rest() -> None:

@@ -29,15 +29,15 @@ NEEDS_SETTINGS = frozenset({"bridge.settings", "bridge.wiring", "structlog", "pr
 
 
 async def _modules(*words: str, settings: dict[str, str] | None = None) -> set[str]:
-    said = await vod_bridge(*words, settings=settings, python=("-c", SHOW_MODULES))
-    assert said.code == 0, said.err
-    return set(json.loads(said.err.splitlines()[-1]))
+    result = await vod_bridge(*words, settings=settings, python=("-c", SHOW_MODULES))
+    assert result.code == 0, result.err
+    return set(json.loads(result.err.splitlines()[-1]))
 
 
 def _plain_output(*words: str) -> str:
-    said = CliRunner().invoke(app, list(words), env={"COLUMNS": "120", "TERMINAL_WIDTH": "120"})
-    assert said.exit_code == 0, said.output
-    return re.sub(r"\x1b\[[0-9;]*m", "", said.output)
+    result = CliRunner().invoke(app, list(words), env={"COLUMNS": "120", "TERMINAL_WIDTH": "120"})
+    assert result.exit_code == 0, result.output
+    return re.sub(r"\x1b\[[0-9;]*m", "", result.output)
 
 
 async def test_the_help_imports_no_command_and_not_even_the_library_that_checks_what_was_typed() -> None:
@@ -64,19 +64,19 @@ def test_where_nothing_is_set_the_defaults_are_those_of_the_settings(monkeypatch
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_has_each_command_with_the_first_line_of_its_own_help(name: str) -> None:
-    listed = COMMANDS[name]
-    own = inspect.getdoc(getattr(import_module(listed.module), listed.function)) or ""
-    assert own.splitlines()[0] == listed.summary, "in bridge/cli/commands.py"
+    entry = COMMANDS[name]
+    own = inspect.getdoc(getattr(import_module(entry.module), entry.function)) or ""
+    assert own.splitlines()[0] == entry.summary, "in bridge/cli/commands.py"
     assert (
-        " ".join(re.sub("[│|]", " ", _plain_output("--help")).split()).count(f"{name} {listed.summary}") == 1
+        " ".join(re.sub("[│|]", " ", _plain_output("--help")).split()).count(f"{name} {entry.summary}") == 1
     )
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_sentence_of_a_help_breaks_in_the_middle(name: str) -> None:
     """The library joins the lines of the first paragraph, and leaves those of the others as they are."""
-    listed = COMMANDS[name]
-    text = inspect.getdoc(getattr(import_module(listed.module), listed.function)) or ""
+    entry = COMMANDS[name]
+    text = inspect.getdoc(getattr(import_module(entry.module), entry.function)) or ""
     assert [part for part in text.split("\n\n")[1:] if "\n" in part] == []
 
 
@@ -104,13 +104,13 @@ def test_help_alone_is_the_help_of_all() -> None:
 
 @pytest.mark.parametrize("words", [("help", "replya"), ("replya",)])
 def test_a_typing_error_in_a_commands_name_is_reported_with_the_nearest_one(words: tuple[str, ...]) -> None:
-    said = CliRunner().invoke(app, list(words))
-    assert said.exit_code == 2
-    assert re.search(r"Did you mean '(help|replay)'", said.output)
-    assert "'replay'" in said.output
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 2
+    assert re.search(r"Did you mean '(help|replay)'", result.output)
+    assert "'replay'" in result.output
 
 
 def test_every_command_of_the_readme_is_one() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bvod-bridge ([a-z]+)\b", text))
-    assert named <= COMMANDS.keys()
+    named_commands = set(re.findall(r"\bvod-bridge ([a-z]+)\b", text))
+    assert named_commands <= COMMANDS.keys()

@@ -49,9 +49,9 @@ async def _speaks_http(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 async def _failed(part: str, **settings: str) -> str:
     """Run `check`, and give the line of the part that has failed."""
     own = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "BRIDGE_REDIS__URL": "redis://127.0.0.1:1"}
-    said = await vod_bridge("check", settings=own | settings)
-    assert (said.code, said.err) == (1, "")
-    (line,) = [line for line in said.out.splitlines() if line.startswith(f"failed  {part}")]
+    result = await vod_bridge("check", settings=own | settings)
+    assert (result.code, result.err) == (1, "")
+    (line,) = [line for line in result.out.splitlines() if line.startswith(f"failed  {part}")]
     return line
 
 

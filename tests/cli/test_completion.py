@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 def _bash(home: Path, script: str, *words: str) -> str:
     path = f"{home / 'bin'}:{os.environ['PATH']}"
     own = environment({"HOME": str(home / "home"), "PATH": path})
-    done = subprocess.run(  # noqa: S603 - our own words
+    process = subprocess.run(  # noqa: S603 - our own words
         ["bash", "--norc", "-c", script, *words],  # noqa: S607 - the shell of this machine
         env=own,
         capture_output=True,
@@ -45,8 +45,8 @@ def _bash(home: Path, script: str, *words: str) -> str:
         check=False,
         timeout=120,
     )
-    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
-    return done.stdout
+    assert (process.returncode, "Traceback" in process.stderr) == (0, False), process.stderr
+    return process.stdout
 
 
 def _completed(home: Path, *line: str) -> set[str]:
@@ -55,8 +55,8 @@ def _completed(home: Path, *line: str) -> set[str]:
 
 def test_in_bash_it_is_installed_once_and_completes_commands_options_and_words(home: Path) -> None:
     for _ in range(2):
-        said = _bash(home, "vod-bridge --install-completion; true")
-        assert "bash completion installed in " in said
+        result = _bash(home, "vod-bridge --install-completion; true")
+        assert "bash completion installed in " in result
     assert (home / "home" / ".bashrc").read_text().count("vod-bridge.sh") == 1
     assert _completed(home, "") >= COMMANDS.keys()
     assert _completed(home, "re") == {"replay"}
@@ -79,8 +79,8 @@ def test_in_bash_it_is_installed_once_and_completes_commands_options_and_words(h
 def test_other_shells_are_answered_in_their_way(
     shell: str, request_: dict[str, str], expected: str, home: Path
 ) -> None:
-    asked = " ".join(f"{name}='{value}'" for name, value in request_.items())
-    assert expected in _bash(home, f"{asked} _VOD_BRIDGE_COMPLETE=complete_{shell} vod-bridge")
+    request_env = " ".join(f"{name}='{value}'" for name, value in request_.items())
+    assert expected in _bash(home, f"{request_env} _VOD_BRIDGE_COMPLETE=complete_{shell} vod-bridge")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

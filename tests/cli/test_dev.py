@@ -27,15 +27,15 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.services
 async def test_the_demonstration_shows_each_response_and_each_event_and_exits_with_0() -> None:
-    elsewhere = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
-    said = await vod_bridge("dev", "--once", *ANY_PORTS, settings=elsewhere)
-    assert said.code == 0, said.err
-    answers = re.findall(r"^answer +(\d+ \w+)", said.out, re.MULTILINE)
-    events = re.findall(r"^event +\S+ +(dead letter|\w+)", said.out, re.MULTILINE)
+    other_settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
+    result = await vod_bridge("dev", "--once", *ANY_PORTS, settings=other_settings)
+    assert result.code == 0, result.err
+    answers = re.findall(r"^answer +(\d+ \w+)", result.out, re.MULTILINE)
+    events = re.findall(r"^event +\S+ +(dead letter|\w+)", result.out, re.MULTILINE)
     assert answers == ["200 published", "200 published", "200 duplicate", "422 rejected"]
     assert events == ["EditMediaComplete", "CreateSnapshotByTimeOffsetComplete", "dead letter"]
-    assert "Traceback" not in said.out + said.err
-    assert "Unclosed" not in said.out + said.err
+    assert "Traceback" not in result.out + result.err
+    assert "Unclosed" not in result.out + result.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -44,8 +44,8 @@ async def test_it_shows_what_arrives_until_a_signal_and_leaves_nothing(
     number: signal.Signals,
 ) -> None:
     async with dev_process() as dev:
-        async with aiohttp.ClientSession() as session, session.post(dev.url, data=UPLOADED) as answer:
-            assert (await answer.json())["outcome"] == "published"
+        async with aiohttp.ClientSession() as session, session.post(dev.url, data=UPLOADED) as response:
+            assert (await response.json())["outcome"] == "published"
         assert "file 17" in await read_line_with(dev.out, "NewFileUpload")
         children = await _children(dev.process.pid)
         dev.process.send_signal(number)
@@ -62,21 +62,21 @@ async def test_what_it_prints_lets_every_command_of_another_terminal_find_it() -
         settings = dev.exports
         assert {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS", "BRIDGE_REDIS__URL"} <= set(settings)
         assert f"source {sys.prefix}/bin/activate" in dev.commands
-        there = await vod_bridge("tail", "--no-follow", settings=settings)
-        assert [line.split()[2] for line in there.out.splitlines()] == [
+        shown = await vod_bridge("tail", "--no-follow", settings=settings)
+        assert [line.split()[2] for line in shown.out.splitlines()] == [
             "EditMediaComplete",
             "CreateSnapshotByTimeOffsetComplete",
             "dead",
         ]
-        assert there.err == ""
-        made = await vod_bridge("topics", "--create", settings=settings)
-        assert (made.code, made.out) == (0, "0 topics made, 39 there before\n")
+        assert shown.err == ""
+        created = await vod_bridge("topics", "--create", settings=settings)
+        assert (created.code, created.out) == (0, "0 topics made, 39 there before\n")
         checked = await vod_bridge("check", settings=settings)
         assert (checked.code, "0 failed" in checked.out) == (0, True), checked.out
         replayed = await vod_bridge("replay", "--dead-letters", settings=settings)
         assert (replayed.code, "1 would be rejected" in replayed.out) == (0, True), replayed.err
-        sent = await vod_bridge("send", "-", "--url", dev.url, settings=settings, stdin=UPLOADED.encode())
-        assert (sent.code, "1 published" in sent.out) == (0, True), sent.err
+        posted = await vod_bridge("send", "-", "--url", dev.url, settings=settings, stdin=UPLOADED.encode())
+        assert (posted.code, "1 published" in posted.out) == (0, True), posted.err
 
 
 async def test_the_consumer_of_the_readme_reads_from_it(tmp_path: Path) -> None:
@@ -89,8 +89,8 @@ async def test_the_consumer_of_the_readme_reads_from_it(tmp_path: Path) -> None:
         program = tmp_path / "consumer.py"
         program.write_text(snippet.replace("localhost:9092", address))
         assert address in program.read_text()
-        sent = await vod_bridge("send", "-", "--url", dev.url, stdin=finished)
-        assert sent.code == 0, sent.err
+        posted = await vod_bridge("send", "-", "--url", dev.url, stdin=finished)
+        assert posted.code == 0, posted.err
         consumer = await asyncio.create_subprocess_exec(
             sys.executable, "-u", str(program), stdout=asyncio.subprocess.PIPE, env=environment()
         )
@@ -115,52 +115,52 @@ async def test_an_application_has_its_own_url_token_and_signature() -> None:
             env=environment(dev.exports),
             stdout=asyncio.subprocess.PIPE,
         )
-        said, _ = await shell.communicate()
-        assert b"1 published" in said
-        there = await vod_bridge("tail", "--no-follow", "--app", "my-shop", settings=dev.exports)
-        assert (there.code, len(there.out.splitlines()), there.err) == (0, 4, "")
+        result, _ = await shell.communicate()
+        assert b"1 published" in result
+        shown = await vod_bridge("tail", "--no-follow", "--app", "my-shop", settings=dev.exports)
+        assert (shown.code, len(shown.out.splitlines()), shown.err) == (0, 4, "")
 
 
 async def test_what_is_wrong_with_an_application_is_reported_by_the_options_name() -> None:
-    said = await vod_bridge("dev", "--app", "my-shop", "--token", "not a path")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("error: --token = ****: must be 1 to 128 letters")
-    said = await vod_bridge("dev", "--app", "My Shop!")
-    assert (said.code, said.err.startswith("error: --app My Shop!: ")) == (2, True)
+    result = await vod_bridge("dev", "--app", "my-shop", "--token", "not a path")
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("error: --token = ****: must be 1 to 128 letters")
+    result = await vod_bridge("dev", "--app", "My Shop!")
+    assert (result.code, result.err.startswith("error: --app My Shop!: ")) == (2, True)
 
 
 @pytest.mark.parametrize("option", ["--port", "--kafka-port"])
 async def test_a_requested_port_in_use_is_reported_in_one_line_that_names_the_option(option: str) -> None:
     with _listener() as port:
-        said = await vod_bridge("dev", "--once", *ANY_PORTS, option, str(port))
-    assert (said.code, said.out) == (1, "")
-    assert said.err.startswith(f"error: port {port} is in use: ")
-    assert f"`vod-bridge dev {option} 0`" in said.err
-    assert said.err.count("\n") == 1
+        result = await vod_bridge("dev", "--once", *ANY_PORTS, option, str(port))
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"error: port {port} is in use: ")
+    assert f"`vod-bridge dev {option} 0`" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_a_default_port_in_use_is_replaced_by_the_one_10000_higher_with_a_notice() -> None:
-    usual = _two_free_ports()
-    with _listener(usual):
+    default = _two_free_ports()
+    with _listener(default):
         ports = PortAllocator()
-        assert ports.zz_allocate("Kafka", "--kafka-port", None, usual) == usual + 10_000
-        assert ports.zz_notices == [f"port {usual} is in use: Kafka takes port {usual + 10_000} instead"]
-        assert ports.zz_allocate("Redis", "--redis-port", 0, usual) == 0
-    assert ports.zz_allocate("Redis", "--redis-port", None, usual) == usual
+        assert ports.allocate("Kafka", "--kafka-port", None, default) == default + 10_000
+        assert ports.notices == [f"port {default} is in use: Kafka takes port {default + 10_000} instead"]
+        assert ports.allocate("Redis", "--redis-port", 0, default) == 0
+    assert ports.allocate("Redis", "--redis-port", None, default) == default
     with pytest.raises(PortInUseError, match="--port 0"):
-        ports.zz_allocate("the bridge", "--port", usual, 8080)  # given to another part already
+        ports.allocate("the bridge", "--port", default, 8080)  # given to another part already
 
 
 def test_a_port_on_which_only_ipv6_is_listened_is_in_use_too() -> None:
-    usual = _two_free_ports()
+    default = _two_free_ports()
     with socket.socket(socket.AF_INET6) as other:
         try:
             other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            other.bind(("::1", usual))
+            other.bind(("::1", default))
         except OSError:
             pytest.skip("no IPv6 on loopback here")
         other.listen()
-        assert PortAllocator().zz_allocate("Kafka", "--kafka-port", None, usual) == usual + 10_000
+        assert PortAllocator().allocate("Kafka", "--kafka-port", None, default) == default + 10_000
 
 
 @contextmanager
@@ -176,15 +176,15 @@ def _two_free_ports() -> int:
     return next(
         port
         for port in range(20_100, 22_000)
-        if PortAllocator().zz_allocate("", "", None, port) == port
-        and PortAllocator().zz_allocate("", "", None, port + 10_000) == port + 10_000
+        if PortAllocator().allocate("", "", None, port) == port
+        and PortAllocator().allocate("", "", None, port + 10_000) == port + 10_000
     )
 
 
 async def _children(pid: int) -> list[int]:
     pgrep = await asyncio.create_subprocess_exec("pgrep", "-P", str(pid), stdout=asyncio.subprocess.PIPE)
-    said, _ = await pgrep.communicate()
-    return [int(line) for line in said.split()]
+    result, _ = await pgrep.communicate()
+    return [int(line) for line in result.split()]
 
 
 def _is_alive(pid: int) -> bool:

@@ -109,12 +109,12 @@ async def test_where_the_broker_finds_no_record_by_time_the_topics_beginning_is_
             beginning = await find_start_offsets(consumer, topic_partitions, ends, since_ms=0)
             by_time = await find_start_offsets(consumer, topic_partitions, ends, since_ms=1)
     zeros = dict.fromkeys(topic_partitions, 0)
-    assert (nothing.zz_start_offsets, nothing.zz_is_by_time) == (
+    assert (nothing.start_offsets, nothing.is_by_time) == (
         zeros,
         True,
     )  # nothing there: nothing to find
-    assert (beginning.zz_start_offsets, beginning.zz_is_by_time) == (zeros, True)
-    assert (by_time.zz_start_offsets, by_time.zz_is_by_time) == (zeros, False)
+    assert (beginning.start_offsets, beginning.is_by_time) == (zeros, True)
+    assert (by_time.start_offsets, by_time.is_by_time) == (zeros, False)
 
 
 def test_the_redis_is_on_the_port_asked_for() -> None:

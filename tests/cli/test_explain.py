@@ -13,40 +13,40 @@ from tests.journey.notifications import expected, published_payloads
 
 
 def _output(*words: str, code: int = 0) -> str:
-    said = CliRunner().invoke(app, ["explain", *words])
-    assert said.exit_code == code, said.output
-    return said.output
+    result = CliRunner().invoke(app, ["explain", *words])
+    assert result.exit_code == code, result.output
+    return result.output
 
 
 def _explanation(body: bytes, *words: str, tmp_path: Path) -> dict[str, Any]:
     file = tmp_path / "one.json"
     file.write_bytes(body)
-    said = CliRunner().invoke(app, ["explain", str(file), "--json", *words])
-    told: dict[str, Any] = json.loads(said.output)
-    return told
+    result = CliRunner().invoke(app, ["explain", str(file), "--json", *words])
+    explanation: dict[str, Any] = json.loads(result.output)
+    return explanation
 
 
 @pytest.mark.parametrize("example", published_payloads(), ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_is_explained_is_what_becomes_of_it(example: Path) -> None:
-    told = json.loads(CliRunner().invoke(app, ["explain", str(example), "--json"]).output)
+    explanation = json.loads(CliRunner().invoke(app, ["explain", str(example), "--json"]).output)
     golden = expected(example)
     if "id" not in golden:
-        assert (told["ending"], told["reason"]) == ("rejected", golden["reason"])
+        assert (explanation["ending"], explanation["reason"]) == ("rejected", golden["reason"])
         return
-    assert (told["type"], told["outcome"], told["conformance"]) == (
+    assert (explanation["type"], explanation["outcome"], explanation["conformance"]) == (
         golden["type"],
         golden["outcome"],
         golden["conformance"],
     )
     stem = golden["id"].partition("@")[0]
-    assert told["id"].partition("@")[0] == stem
+    assert explanation["id"].partition("@")[0] == stem
     assert stem == "".join(
         part["text"] if part["text"][0] == "#" else f":{part['text']}"
-        for part in told["id_parts"]
+        for part in explanation["id_parts"]
         if part["text"][0] != "@"
     ).removeprefix(":")
-    assert told["event"]["payload"] == golden["payload"]
-    assert ("original_why" in told) == ("original" in golden)
+    assert explanation["event"]["payload"] == golden["payload"]
+    assert ("original_why" in explanation) == ("original" in golden)
 
 
 def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
             }
         )
     )
-    said = _output(str(file), "--partitions", "4")
+    result = _output(str(file), "--partitions", "4")
     for words in (
         "format      3.0",
         "id          TranscodeComplete:t",
@@ -80,8 +80,8 @@ def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
         "original    kept: it was repaired",
         "signature   it carries one",
     ):
-        assert words in said
-    assert "\x1b" not in said
+        assert words in result
+    assert "\x1b" not in result
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_a_rejected_one_is_shown_with_its_remedy(
     body: bytes, reason: str, helps: str, tmp_path: Path
 ) -> None:
     (tmp_path / "one.json").write_bytes(body)
-    said = _output(str(tmp_path), code=1)
-    assert f"reason      {reason}" in said
-    assert helps in said
+    result = _output(str(tmp_path), code=1)
+    assert f"reason      {reason}" in result
+    assert helps in result
 
 
 def test_every_one_of_many_is_explained(tmp_path: Path) -> None:
@@ -121,9 +121,9 @@ def test_topics_and_numbers_are_those_of_the_settings(
     monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "a.{app}.{type}")
     monkeypatch.setenv("BRIDGE_APPS__SHOP__SUB_APP_ID", "15")
     body = b'{"EventType":"NewFileUpload","FileUploadEvent":{}}'
-    told = _explanation(body, "--app", "shop", tmp_path=tmp_path)
-    assert (told["topic"], told["key"], told["event"]["sub_app_id"]) == ("a.shop.NewFileUpload", "shop", 15)
-    assert told["key_why"] == "the application: no id in it"
+    explanation = _explanation(body, "--app", "shop", tmp_path=tmp_path)
+    assert (explanation["topic"], explanation["key"], explanation["event"]["sub_app_id"]) == ("a.shop.NewFileUpload", "shop", 15)
+    assert explanation["key_why"] == "the application: no id in it"
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,9 @@ def test_topics_and_numbers_are_those_of_the_settings(
     ],
 )
 def test_what_does_not_fit_is_named(body: bytes, expected_misfit: str, tmp_path: Path) -> None:
-    told = _explanation(body, tmp_path=tmp_path)
-    assert told["conformance"] == "nonconforming"
-    assert expected_misfit in told["misfit"]
+    explanation = _explanation(body, tmp_path=tmp_path)
+    assert explanation["conformance"] == "nonconforming"
+    assert expected_misfit in explanation["misfit"]
 
 
 def test_where_there_is_nothing_it_exits_with_2(tmp_path: Path) -> None:
@@ -146,5 +146,5 @@ def test_where_there_is_nothing_it_exits_with_2(tmp_path: Path) -> None:
 
 
 async def test_a_dead_letters_bytes_may_be_piped_in() -> None:
-    said = await vod_bridge("explain", "-", stdin=b'{"EventType":"X","Y":{"TaskId":"1"}}')
-    assert (said.code, "id          X:1" in said.out, said.err) == (0, True, "")
+    result = await vod_bridge("explain", "-", stdin=b'{"EventType":"X","Y":{"TaskId":"1"}}')
+    assert (result.code, "id          X:1" in result.out, result.err) == (0, True, "")

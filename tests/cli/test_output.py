@@ -43,14 +43,14 @@ def _command_line(name: str, folder: Path) -> list[str]:
     (folder / "文").mkdir(exist_ok=True)
     file = folder / "一.json"
     file.write_text(CHINESE, encoding="utf-8")
-    return [name, *(word.format(file=file, folder=folder) for word in COMMAND_ARGS[name])]
+    return [name, *(arg.format(file=file, folder=folder) for arg in COMMAND_ARGS[name])]
 
 
-async def _piped(words: list[str], then: str, settings: dict[str, str] | None = None) -> CommandResult:
+async def _piped(args: list[str], then: str, settings: dict[str, str] | None = None) -> CommandResult:
     """Run it in a shell; ``then`` is what stands behind it. The code is the command's own."""
     script = f'"$@" {then}; exit "${{PIPESTATUS[0]}}"'
     process = await asyncio.create_subprocess_exec(
-        *("bash", "-c", script, "bash", sys.executable, "-m", "bridge", *words),
+        *("bash", "-c", script, "bash", sys.executable, "-m", "bridge", *args),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -60,10 +60,10 @@ async def _piped(words: list[str], then: str, settings: dict[str, str] | None = 
     return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
 
-def _assert_no_traceback(said: CommandResult) -> None:
-    assert "Traceback" not in said.out + said.err
-    assert "Exception ignored" not in said.err
-    assert "Error:" not in said.err
+def _assert_no_traceback(result: CommandResult) -> None:
+    assert "Traceback" not in result.out + result.err
+    assert "Exception ignored" not in result.err
+    assert "Error:" not in result.err
 
 
 @pytest.mark.parametrize(
@@ -75,43 +75,43 @@ async def test_what_an_encoding_cannot_show_is_escaped(
     name: str, encoding: dict[str, str], tmp_path: Path
 ) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
-    said = await vod_bridge(
+    result = await vod_bridge(
         *_command_line(name, tmp_path), settings={**NOTHING_REACHABLE, **spool, **encoding}
     )
-    _assert_no_traceback(said)
-    assert said.code in (0, 1, 2)
-    assert said.out + said.err
+    _assert_no_traceback(result)
+    assert result.code in (0, 1, 2)
+    assert result.out + result.err
 
 
 async def test_escaped_text_shows_which_characters_it_had(tmp_path: Path) -> None:
-    words = _command_line("explain", tmp_path)
-    said = await vod_bridge(*words, settings={"PYTHONIOENCODING": "ascii"})
-    assert said.code == 0
-    assert "\\u52a8\\u7269-\\U0001f600-\\xe9  TaskId: whose event it is" in said.out
-    said = await vod_bridge(*words, settings={"PYTHONIOENCODING": "utf-8"})
-    assert "动物-😀-é  TaskId: whose event it is" in said.out
+    args = _command_line("explain", tmp_path)
+    result = await vod_bridge(*args, settings={"PYTHONIOENCODING": "ascii"})
+    assert result.code == 0
+    assert "\\u52a8\\u7269-\\U0001f600-\\xe9  TaskId: whose event it is" in result.out
+    result = await vod_bridge(*args, settings={"PYTHONIOENCODING": "utf-8"})
+    assert "动物-😀-é  TaskId: whose event it is" in result.out
 
 
 async def test_json_stays_json_in_any_encoding(tmp_path: Path) -> None:
-    said = await vod_bridge(
+    result = await vod_bridge(
         *_command_line("explain", tmp_path), "--json", settings={"PYTHONIOENCODING": "ascii"}
     )
-    assert json.loads(said.out)["event"]["task_id"] == "动物-😀-é"
+    assert json.loads(result.out)["event"]["task_id"] == "动物-😀-é"
 
 
 async def test_boxes_are_drawn_with_what_the_encoding_has() -> None:
-    said = await vod_bridge("--help", settings={"PYTHONIOENCODING": "ascii"})
-    assert said.out.isascii()
-    assert "\\u" not in said.out
-    assert "+- Commands -" in said.out
+    result = await vod_bridge("--help", settings={"PYTHONIOENCODING": "ascii"})
+    assert result.out.isascii()
+    assert "\\u" not in result.out
+    assert "+- Commands -" in result.out
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_where_nobody_reads_the_output_it_ends_without_a_message(name: str, tmp_path: Path) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
-    said = await _piped(_command_line(name, tmp_path), "| true", NOTHING_REACHABLE | spool)
-    _assert_no_traceback(said)
-    assert said.code in (0, 1, 2)
+    result = await _piped(_command_line(name, tmp_path), "| true", NOTHING_REACHABLE | spool)
+    _assert_no_traceback(result)
+    assert result.code in (0, 1, 2)
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
@@ -120,22 +120,22 @@ async def test_a_reader_that_has_seen_enough_gets_its_line_and_ends_the_command(
 ) -> None:
     many = tmp_path / "many.jsonl"
     many.write_text("".join(f'{{"EventType":"X","Y":{{"TaskId":"{n}"}}}}\n' for n in range(5000)))
-    said = await _piped(["explain", str(many), *more], "| head -1")
-    assert (said.code, said.out.count("\n"), said.err) == (1, 1, "")
+    result = await _piped(["explain", str(many), *more], "| head -1")
+    assert (result.code, result.out.count("\n"), result.err) == (1, 1, "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("name", ["explain", "schemas", "help", "check"])
 async def test_a_stream_that_was_closed_before_takes_anything(name: str, closed: str, tmp_path: Path) -> None:
-    said = await _piped(_command_line(name, tmp_path), closed, NOTHING_REACHABLE)
-    _assert_no_traceback(said)
-    assert said.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
+    result = await _piped(_command_line(name, tmp_path), closed, NOTHING_REACHABLE)
+    _assert_no_traceback(result)
+    assert result.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 async def test_a_full_disk_is_one_line(more: tuple[str, ...], tmp_path: Path) -> None:
-    said = await _piped([*_command_line("explain", tmp_path), *more], ">/dev/full")
-    assert (said.code, said.out) == (1, "")
-    assert said.err == (
+    result = await _piped([*_command_line("explain", tmp_path), *more], ">/dev/full")
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
         "error: the output cannot be written (No space left on device): make room where it goes\n"
     )

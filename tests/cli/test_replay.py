@@ -38,13 +38,13 @@ NOW = 1_700_000_000_000
     ],
 )
 def test_options_that_exclude_one_another_are_reported(words: str, expected: str) -> None:
-    said = CliRunner().invoke(app, ["replay", *words.split()])
-    assert (said.exit_code, expected in said.output) == (2, True), said.output
+    result = CliRunner().invoke(app, ["replay", *words.split()])
+    assert (result.exit_code, expected in result.output) == (2, True), result.output
 
 
 def test_an_empty_folder_is_used_wrongly(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["replay", str(tmp_path)])
-    assert (said.exit_code, "no *.json, *.jsonl or *.ndjson file in it" in said.output) == (2, True)
+    result = CliRunner().invoke(app, ["replay", str(tmp_path)])
+    assert (result.exit_code, "no *.json, *.jsonl or *.ndjson file in it" in result.output) == (2, True)
 
 
 @pytest.mark.parametrize(

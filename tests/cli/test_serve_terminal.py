@@ -29,36 +29,36 @@ SETTINGS = {
 async def test_a_terminal_shows_how_to_stop_it_and_how_to_see_deliveries(
     deliveries: str, *, told_of_them: bool, tmp_path: Path
 ) -> None:
-    own = {"BRIDGE_SPOOL__PATH": str(tmp_path), "BRIDGE_LOG__DELIVERIES": deliveries}
-    ours, theirs = pty.openpty()
+    spool_settings = {"BRIDGE_SPOOL__PATH": str(tmp_path), "BRIDGE_LOG__DELIVERIES": deliveries}
+    terminal_fd, child_fd = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", "serve"),
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-        env=environment({**SETTINGS, **own}),
+        stdout=child_fd,
+        stderr=child_fd,
+        env=environment({**SETTINGS, **spool_settings}),
     )
-    os.close(theirs)
-    os.set_blocking(ours, False)
-    seen = bytearray()
+    os.close(child_fd)
+    os.set_blocking(terminal_fd, False)
+    output = bytearray()
 
-    def shown() -> str:
+    def visible_text() -> str:
         with suppress(OSError):  # nothing now, or the other end is closed
-            seen.extend(os.read(ours, 1 << 16))
-        return re.sub(r"\x1b\[[0-9;]*m", "", seen.decode(errors="replace"))
+            output.extend(os.read(terminal_fd, 1 << 16))
+        return re.sub(r"\x1b\[[0-9;]*m", "", output.decode(errors="replace"))
 
     try:
-        await eventually(lambda: "listening" in shown(), "it listens", within_s=TIMEOUT_S)
+        await eventually(lambda: "listening" in visible_text(), "it listens", within_s=TIMEOUT_S)
         process.send_signal(signal.SIGINT)
-        await eventually(lambda: "stopping" in shown(), "it stops", within_s=TIMEOUT_S)
-        assert "a second signal ends it at once" in shown()
+        await eventually(lambda: "stopping" in visible_text(), "it stops", within_s=TIMEOUT_S)
+        assert "a second signal ends it at once" in visible_text()
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), TIMEOUT_S) == 0
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-        text = shown()
-        os.close(ours)
+        text = visible_text()
+        os.close(terminal_fd)
     assert "Ctrl-C stops it in good order" in text
     assert ("BRIDGE_LOG__DELIVERIES=all shows each delivery" in text) is told_of_them

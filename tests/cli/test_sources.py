@@ -34,14 +34,14 @@ def test_one_document_a_line_or_all_of_it(text: bytes, expected: list[bytes]) ->
 def test_a_pull_answers_notifications_keep_their_bytes() -> None:
     first = b'{ "EventHandle": "h", "EventType":"X", "Big": 5285485487985271490123, "f": 1.50 }'
     second = b'{"EventType": "Y", "s": "\\u00e9"}'
-    answer = b'{"Response": {"EventSet": [' + first + b", " + second + b'], "RequestId": "r"}}'
-    assert split_pull_response(answer) == [first, second]
+    response = b'{"Response": {"EventSet": [' + first + b", " + second + b'], "RequestId": "r"}}'
+    assert split_pull_response(response) == [first, second]
 
 
 def test_a_legacy_pull_answers_notifications_keep_their_bytes() -> None:
     content = b'{ "version": "4.0", "eventType": "DeleteFile", "data": {"fileId": 1.0} }'
-    answer = b'{"code": 0, "eventList": [{"msgHandle": "m", "eventContent": ' + content + b"}]}"
-    assert split_pull_response(answer) == [content]
+    response = b'{"code": 0, "eventList": [{"msgHandle": "m", "eventContent": ' + content + b"}]}"
+    assert split_pull_response(response) == [content]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ class FakeCluster:
     """Makes topics by a rule: why one is refused, empty where it is made."""
 
     def __init__(self, rule: Callable[[NewTopic], str], code: str = "POLICY_VIOLATION") -> None:
-        self.zz_created: dict[str, Mapping[str, str]] = {}
+        self.created: dict[str, Mapping[str, str]] = {}
         self._rule = rule
         self._code = code
 
@@ -29,12 +29,12 @@ class FakeCluster:
         self, topics: Sequence[NewTopic], *, validate_only: bool
     ) -> Mapping[str, CreateFailure | None]:
         """Answer as Kafka does."""
-        refusals = {topic.name: self._rule(topic) for topic in topics}
+        failures = {topic.name: self._rule(topic) for topic in topics}
         if not validate_only:
-            self.zz_created |= {topic.name: topic.settings for topic in topics if not refusals[topic.name]}
+            self.created |= {topic.name: topic.settings for topic in topics if not failures[topic.name]}
         return {
-            name: CreateFailure(code=self._code, zz_message=why) if why else None
-            for name, why in refusals.items()
+            name: CreateFailure(code=self._code, message=failure) if failure else None
+            for name, failure in failures.items()
         }
 
 
@@ -43,22 +43,22 @@ def topic(name: str = "vod.a", **settings: str) -> NewTopic:
 
 
 def capped(name: str, most: int) -> Callable[[NewTopic], str]:
-    return lambda asked: "too much" if int(asked.settings.get(name, "1")) > most else ""
+    return lambda requested: "too much" if int(requested.settings.get(name, "1")) > most else ""
 
 
 async def test_what_is_allowed_is_made_as_it_is() -> None:
     cluster = FakeCluster(lambda _: "")
     creation = await create_with_fallbacks([topic()], cluster)
-    assert (creation.zz_failures, creation.concessions) == ({}, [])
-    assert cluster.zz_created == {"vod.a": WANTED}
+    assert (creation.failures, creation.concessions) == ({}, [])
+    assert cluster.created == {"vod.a": WANTED}
 
 
 @pytest.mark.parametrize("most", [8 * MIB, 1_048_588, 10_000_001])
 async def test_a_capped_size_is_the_most_that_is_allowed(most: int) -> None:
     cluster = FakeCluster(capped("max.message.bytes", most))
     creation = await create_with_fallbacks([topic("vod.a"), topic("vod.b")], cluster)
-    assert creation.zz_failures == {}
-    assert cluster.zz_created == dict.fromkeys(["vod.a", "vod.b"], WANTED | {"max.message.bytes": str(most)})
+    assert creation.failures == {}
+    assert cluster.created == dict.fromkeys(["vod.a", "vod.b"], WANTED | {"max.message.bytes": str(most)})
     assert len(creation.concessions) == 1
     assert creation.concessions[0].startswith(f"max.message.bytes={most} instead of {16 * MIB}, the most")
 
@@ -66,23 +66,23 @@ async def test_a_capped_size_is_the_most_that_is_allowed(most: int) -> None:
 async def test_two_values_may_be_capped_and_unlimited_is_a_long_time() -> None:
     rules = [capped("max.message.bytes", MIB), capped("retention.ms", 86_400_000)]
 
-    def rule(asked: NewTopic) -> str:
-        if asked.settings.get("retention.ms") == "-1":
+    def rule(requested: NewTopic) -> str:
+        if requested.settings.get("retention.ms") == "-1":
             return "for ever is too long"
-        return "".join(one(asked) for one in rules)
+        return "".join(one(requested) for one in rules)
 
     cluster = FakeCluster(rule)
     await create_with_fallbacks([topic("vod.dead-letter", **{"retention.ms": "-1"})], cluster)
-    assert cluster.zz_created["vod.dead-letter"] == WANTED | {
+    assert cluster.created["vod.dead-letter"] == WANTED | {
         "max.message.bytes": str(MIB),
         "retention.ms": "86400000",
     }
 
 
 async def test_a_setting_that_may_not_be_named_is_left_out_and_the_others_stay() -> None:
-    cluster = FakeCluster(lambda asked: "no" if "min.insync.replicas" in asked.settings else "")
+    cluster = FakeCluster(lambda requested: "no" if "min.insync.replicas" in requested.settings else "")
     creation = await create_with_fallbacks([topic()], cluster)
-    assert cluster.zz_created["vod.a"] == {
+    assert cluster.created["vod.a"] == {
         name: WANTED[name] for name in ("cleanup.policy", "max.message.bytes")
     }
     assert [line.split()[0] for line in creation.concessions] == ["min.insync.replicas=2"]
@@ -90,18 +90,18 @@ async def test_a_setting_that_may_not_be_named_is_left_out_and_the_others_stay()
 
 async def test_what_is_refused_whatever_is_given_up_stays_refused() -> None:
     creation = await create_with_fallbacks([topic()], FakeCluster(lambda _: "never"))
-    assert [str(why) for why in creation.zz_failures.values()] == ["never"]
+    assert [str(failure) for failure in creation.failures.values()] == ["never"]
 
 
 async def test_a_missing_right_is_no_matter_of_settings() -> None:
-    asked = []
+    requested = []
 
     def rule(topic: NewTopic) -> str:
-        asked.append(topic)
+        requested.append(topic)
         return "no right"
 
     creation = await create_with_fallbacks([topic()], FakeCluster(rule, "TOPIC_AUTHORIZATION_FAILED"))
-    assert (len(asked), list(creation.zz_failures)) == (1, ["vod.a"])
+    assert (len(requested), list(creation.failures)) == (1, ["vod.a"])
 
 
 POLICY = """
@@ -140,13 +140,13 @@ async def test_on_a_real_cluster_whose_policy_caps_the_size_all_topics_are_made(
     try:
         kafka.start()
         settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap}
-        said = await vod_bridge(
+        result = await vod_bridge(
             "topics", "--create", "--partitions", "2", "--retention", "3d", settings=settings
         )
-        assert (said.code, said.out) == (0, "39 topics made, 0 there before\n")
-        assert said.err.count("\n") == 1
-        assert "warning: max.message.bytes=8388608 instead of 16777216" in said.err
-        assert "dead letter, reason too_large" in said.err
+        assert (result.code, result.out) == (0, "39 topics made, 0 there before\n")
+        assert result.err.count("\n") == 1
+        assert "warning: max.message.bytes=8388608 instead of 16777216" in result.err
+        assert "dead letter, reason too_large" in result.err
         options = {"bootstrap_servers": kafka.bootstrap}
         cluster = await describe_cluster(options)
         assert cluster.topics["vod.NewFileUpload"].partitions == 2
@@ -165,6 +165,6 @@ async def test_on_a_real_cluster_whose_policy_caps_the_size_all_topics_are_made(
     [["--retention", "soon"], ["--retention", "0d"], ["--partitions", "0"], ["--replication", "-1"]],
 )
 async def test_a_value_that_cannot_be_is_refused(options: Sequence[str]) -> None:
-    said = await vod_bridge("topics", "--create", *options)
-    assert said.code == 2
-    assert options[0] in said.err
+    result = await vod_bridge("topics", "--create", *options)
+    assert result.code == 2
+    assert options[0] in result.err

@@ -17,15 +17,15 @@ def _plain(text: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_commands_help_shows_an_example(command: str) -> None:
-    said = CliRunner().invoke(app, [command, "--help"])
-    assert said.exit_code == 0
-    assert "Example: " in _plain(said.output)
-    assert f"vod-bridge {command}" in _plain(said.output)
+    result = CliRunner().invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert "Example: " in _plain(result.output)
+    assert f"vod-bridge {command}" in _plain(result.output)
 
 
 def test_the_version_is_printed() -> None:
-    said = CliRunner().invoke(app, ["--version"])
-    assert (said.exit_code, said.output) == (0, f"vod-bridge {__version__}\n")
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"vod-bridge {__version__}\n")
 
 
 @pytest.mark.parametrize(
@@ -49,17 +49,17 @@ def test_used_wrongly_ends_with_2(words: list[str]) -> None:
 def test_wrong_settings_are_listed_all_at_once(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_HTTP__PORT", "eighty")
     monkeypatch.setenv("BRIDGE_KAFKA__NIX", "1")
-    said = CliRunner().invoke(app, [command])
-    assert said.exit_code == 2
-    assert "BRIDGE_HTTP__PORT = 'eighty'" in said.output
-    assert "BRIDGE_KAFKA__NIX" in said.output
+    result = CliRunner().invoke(app, [command])
+    assert result.exit_code == 2
+    assert "BRIDGE_HTTP__PORT = 'eighty'" in result.output
+    assert "BRIDGE_KAFKA__NIX" in result.output
 
 
 def test_check_counts_wrong_settings_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_REDIS__URL", "http://nowhere")
-    said = CliRunner().invoke(app, ["check"])
-    assert said.exit_code == 1
-    assert said.output.startswith("failed  settings: BRIDGE_REDIS__URL")
+    result = CliRunner().invoke(app, ["check"])
+    assert result.exit_code == 1
+    assert result.output.startswith("failed  settings: BRIDGE_REDIS__URL")
 
 
 def test_certificates_that_cannot_be_used_are_a_wrong_setting(
@@ -69,6 +69,6 @@ def test_certificates_that_cannot_be_used_are_a_wrong_setting(
     empty.write_text("no certificate")
     monkeypatch.setenv("BRIDGE_KAFKA__SECURITY_PROTOCOL", "SSL")
     monkeypatch.setenv("BRIDGE_KAFKA__SSL_CAFILE", str(empty))
-    said = CliRunner().invoke(app, ["topics"])
-    assert said.exit_code == 2
-    assert "ssl_cafile, ssl_certfile or ssl_keyfile cannot be used" in said.output
+    result = CliRunner().invoke(app, ["topics"])
+    assert result.exit_code == 2
+    assert "ssl_cafile, ssl_certfile or ssl_keyfile cannot be used" in result.output

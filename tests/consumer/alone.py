@@ -29,9 +29,9 @@ def link_extra(extra: str, folder: Path) -> Path:
 
 def _closure(names: set[str]) -> set[str]:
     seen: set[str] = set()
-    while fresh := names - seen:
-        seen |= fresh
-        names = {asked for name in fresh for asked in _required_names(name, "")}
+    while unresolved := names - seen:
+        seen |= unresolved
+        names = {required for name in unresolved for required in _required_names(name, "")}
     return seen
 
 
@@ -75,18 +75,18 @@ class Readers:
 
     def start(self, name: str, **task: Any) -> Process:  # noqa: ANN401 - whatever JSON holds
         """Start a reader; ``task`` as `reader.py` explains."""
-        task |= {"seen": str(self._zz__events_file(name)), "go": str(self._folder / "go")}
+        task |= {"seen": str(self._events_file(name)), "go": str(self._folder / "go")}
         process = Process(self.command(str(READER), json.dumps(task)), self._folder / f"{name}.log", self.env)
         self._started.append(process)
         return process
 
-    def zz_release(self) -> None:
+    def release(self) -> None:
         """Let those that wait in the middle of an event go on."""
         (self._folder / "go").touch()
 
-    def zz_events_read(self, name: str) -> list[ReadEvent]:
+    def events_read(self, name: str) -> list[ReadEvent]:
         """Give what a reader had in its hands so far."""
-        file = self._zz__events_file(name)
+        file = self._events_file(name)
         text = file.read_text(encoding="ascii") if file.exists() else ""
         lines = [line.split() for line in text.splitlines(keepends=True) if line.endswith("\n")]
         return [ReadEvent(int(at), key, int(number)) for at, key, number in lines]
@@ -96,5 +96,5 @@ class Readers:
         for process in self._started:
             process.kill()
 
-    def _zz__events_file(self, name: str) -> Path:
+    def _events_file(self, name: str) -> Path:
         return self._folder / f"{name}.seen"

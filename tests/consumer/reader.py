@@ -22,16 +22,16 @@ class RecordingService:
 
     def __init__(self, task: dict[str, Any]) -> None:
         self._file = os.open(task["seen"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._zz__release_file = Path(task["go"])
-        self._zz__hold_at_count = task.get("hold", 0)
+        self._release_file = Path(task["go"])
+        self._hold_at_count = task.get("hold", 0)
         self._count = 0
 
-    async def zz_record_event(self, event: Event[Any]) -> None:
+    async def record_event(self, event: Event[Any]) -> None:
         """Write down an event; the one to hold waits for its time, having been written."""
         self._count += 1
         os.write(self._file, f"{time.monotonic_ns()} {event.key} {event.payload.TaskId}\n".encode())
-        if self._count == self._zz__hold_at_count:
-            while not self._zz__release_file.exists():  # noqa: ASYNC110 - another process makes it
+        if self._count == self._hold_at_count:
+            while not self._release_file.exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.02)
 
 
@@ -41,11 +41,11 @@ async def main(task: dict[str, Any]) -> None:
     if task["form"] == "loop":
         async with subscribe("TranscodeComplete", stop_on=[signal.SIGTERM], **task["options"]) as events:
             async for event in events:
-                await service.zz_record_event(event)
+                await service.record_event(event)
         return
     # Few in flight: so that the events behind the one that is held soon stop the other keys, too.
     consumer = Consumer(dead_letter_topic=None, in_flight_max=40, **task["options"])
-    consumer.on("TranscodeComplete")(service.zz_record_event)
+    consumer.on("TranscodeComplete")(service.record_event)
     await consumer.run()
 
 

@@ -74,7 +74,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
         return Routing(topic=f"{self.name}.{{type}}", topic_other=f"{self.name}.other")
 
     @property
-    def zz_dead_letter_topic(self) -> str:
+    def dead_letter_topic(self) -> str:
         """The group's dead-letter topic."""
         return f"{self.name}.dead-letter.readers"
 
@@ -135,15 +135,15 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
         admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
         await admin.start()
         try:
-            answers = await admin.describe_consumer_groups([self.group])
-            group = answers[0].groups[0]
+            responses = await admin.describe_consumer_groups([self.group])
+            group = responses[0].groups[0]
             return str(group[2]), len(group[5])
         finally:
             await admin.close()
 
-    async def zz_dead_letter_records(self) -> list[Consumed]:
+    async def dead_letter_records(self) -> list[Consumed]:
         """Read the group's dead letters."""
-        return await read_all(self.kafka.bootstrap, [self.zz_dead_letter_topic])
+        return await read_all(self.kafka.bootstrap, [self.dead_letter_topic])
 
 
 def new_consumer_env(kafka: RealKafka) -> ConsumerEnvironment:

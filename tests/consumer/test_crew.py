@@ -29,15 +29,15 @@ class PoolHarness:
     def __init__(
         self, workers: int, handle: Callable[[HandlerJob], Awaitable[float | None]] | None = None
     ) -> None:
-        self.zz_started: list[int] = []
+        self.started: list[int] = []
         self.done: list[int] = []
         self.errors: list[BaseException] = []
-        self.zz_release = asyncio.Event()
-        self.zz_pool = WorkerPool(workers, handle or self._wait, self._finish, self.errors.append)
+        self.release = asyncio.Event()
+        self.pool = WorkerPool(workers, handle or self._wait, self._finish, self.errors.append)
 
     async def _wait(self, job: HandlerJob) -> float | None:
-        self.zz_started.append(job.record.offset)
-        await self.zz_release.wait()
+        self.started.append(job.record.offset)
+        await self.release.wait()
         return None
 
     def _finish(self, job: HandlerJob) -> None:
@@ -45,78 +45,78 @@ class PoolHarness:
 
 
 async def test_one_key_is_one_after_the_other_and_others_go_beside() -> None:
-    bench = PoolHarness(3)
+    harness = PoolHarness(3)
     for job in _jobs("aabac", OffsetTracker(TOPIC_PARTITION)):
-        bench.zz_pool.add(job)
-    await eventually(lambda: len(bench.zz_started) == 3, "three keys, three at work")
-    assert sorted(bench.zz_started) == [0, 2, 4]
-    bench.zz_release.set()
-    await bench.zz_pool.zz_wait_below(1)
-    assert [offset for offset in bench.done if offset in (0, 1, 3)] == [0, 1, 3]
-    await bench.zz_pool.zz_drain(1)
+        harness.pool.add(job)
+    await eventually(lambda: len(harness.started) == 3, "three keys, three at work")
+    assert sorted(harness.started) == [0, 2, 4]
+    harness.release.set()
+    await harness.pool.wait_below(1)
+    assert [offset for offset in harness.done if offset in (0, 1, 3)] == [0, 1, 3]
+    await harness.pool.drain(1)
 
 
 async def test_no_more_than_its_workers_are_at_work() -> None:
-    bench = PoolHarness(2)
+    harness = PoolHarness(2)
     for job in _jobs("abcdef", OffsetTracker(TOPIC_PARTITION)):
-        bench.zz_pool.add(job)
-    await eventually(lambda: bench.zz_started, "some are begun")
-    assert len(bench.zz_started) == 2
-    bench.zz_release.set()
-    await bench.zz_pool.zz_wait_below(1)
-    assert sorted(bench.done) == [0, 1, 2, 3, 4, 5]
-    await bench.zz_pool.zz_drain(1)
+        harness.pool.add(job)
+    await eventually(lambda: harness.started, "some are begun")
+    assert len(harness.started) == 2
+    harness.release.set()
+    await harness.pool.wait_below(1)
+    assert sorted(harness.done) == [0, 1, 2, 3, 4, 5]
+    await harness.pool.drain(1)
 
 
 async def test_draining_finishes_what_lies_before_the_last_one_started_and_drops_the_rest() -> None:
-    bench = PoolHarness(2)
+    harness = PoolHarness(2)
     for job in _jobs(
         "aabcd", OffsetTracker(TOPIC_PARTITION)
     ):  # offsets 0 and 2 are begun; 1 lies between them
-        bench.zz_pool.add(job)
-    await eventually(lambda: len(bench.zz_started) == 2, "two are at work")
-    settling = asyncio.create_task(bench.zz_pool.zz_drain(5))
-    await eventually(lambda: bench.zz_pool.jobs == 3, "the rest is let go")
-    bench.zz_release.set()
-    await settling
-    assert sorted(bench.done) == [0, 1, 2]
+        harness.pool.add(job)
+    await eventually(lambda: len(harness.started) == 2, "two are at work")
+    drain_task = asyncio.create_task(harness.pool.drain(5))
+    await eventually(lambda: harness.pool.jobs == 3, "the rest is let go")
+    harness.release.set()
+    await drain_task
+    assert sorted(harness.done) == [0, 1, 2]
 
 
 async def test_draining_abandons_what_takes_too_long() -> None:
-    bench = PoolHarness(2)
+    harness = PoolHarness(2)
     for job in _jobs("ab", OffsetTracker(TOPIC_PARTITION)):
-        bench.zz_pool.add(job)
-    await eventually(lambda: len(bench.zz_started) == 2, "two are at work")
-    await bench.zz_pool.zz_drain(0.05)
-    assert (bench.done, bench.zz_pool.jobs) == ([], 0)
+        harness.pool.add(job)
+    await eventually(lambda: len(harness.started) == 2, "two are at work")
+    await harness.pool.drain(0.05)
+    assert (harness.done, harness.pool.jobs) == ([], 0)
 
 
 async def test_an_error_of_ours_leaves_the_events_of_the_key_undone() -> None:
-    async def break_down(job: HandlerJob) -> float | None:
+    async def fail_for_key_a(job: HandlerJob) -> float | None:
         if job.record.key == b"a":
             raise ZeroDivisionError
         return None
 
-    bench = PoolHarness(2, break_down)
+    harness = PoolHarness(2, fail_for_key_a)
     for job in _jobs("aab", OffsetTracker(TOPIC_PARTITION)):
-        bench.zz_pool.add(job)
-    await bench.zz_pool.zz_wait_below(1)
-    assert bench.done == [2]
-    assert [type(error) for error in bench.errors] == [ZeroDivisionError]
-    await bench.zz_pool.zz_drain(1)
+        harness.pool.add(job)
+    await harness.pool.wait_below(1)
+    assert harness.done == [2]
+    assert [type(error) for error in harness.errors] == [ZeroDivisionError]
+    await harness.pool.drain(1)
 
 
 async def test_draining_ends_also_where_a_cancellation_is_swallowed() -> None:
-    async def go_on_regardless(job: HandlerJob) -> float | None:
-        bench.zz_started.append(job.record.offset)
+    async def swallow_cancellation(job: HandlerJob) -> float | None:
+        harness.started.append(job.record.offset)
         with suppress(asyncio.CancelledError):
-            await bench.zz_release.wait()
+            await harness.release.wait()
         return None
 
-    bench = PoolHarness(1, go_on_regardless)
+    harness = PoolHarness(1, swallow_cancellation)
     for job in _jobs("aa", OffsetTracker(TOPIC_PARTITION)):
-        bench.zz_pool.add(job)
-    await eventually(lambda: bench.zz_started, "one is at work")
+        harness.pool.add(job)
+    await eventually(lambda: harness.started, "one is at work")
     async with asyncio.timeout(WITHIN_S):
-        await bench.zz_pool.zz_drain(0.05)
-    assert (bench.zz_started, bench.done) == ([0], [0])  # it did end; nothing more was begun
+        await harness.pool.drain(0.05)
+    assert (harness.started, harness.done) == ([0], [0])  # it did end; nothing more was begun

@@ -24,12 +24,12 @@ def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
 
 
 @pytest.mark.parametrize("name", ["metadata", "coordination", "fetch"])
-async def test_a_background_task_that_has_ended_is_an_error(ground: ConsumerEnvironment, name: str) -> None:
-    await ground.create("TranscodeComplete", partitions=1)
-    await ground.publish_transcoded(range(1))
+async def test_a_background_task_that_has_ended_is_an_error(consumer_env: ConsumerEnvironment, name: str) -> None:
+    await consumer_env.create("TranscodeComplete", partitions=1)
+    await consumer_env.publish_transcoded(range(1))
 
     async def read() -> None:
-        async with subscribe("TranscodeComplete", **ground.options) as events:
+        async with subscribe("TranscodeComplete", **consumer_env.options) as events:
             async for _ in events:
                 _task_of(events, name).cancel()
 

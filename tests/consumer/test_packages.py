@@ -18,9 +18,9 @@ def _run_python(readers: Readers, code: str) -> subprocess.CompletedProcess[str]
 
 
 def test_importing_it_imports_no_server_no_redis_and_no_settings(readers: Readers) -> None:
-    done = _run_python(readers, ASK)
-    assert done.returncode == 0, done.stderr
-    modules = set(done.stdout.split())
+    process = _run_python(readers, ASK)
+    assert process.returncode == 0, process.stderr
+    modules = set(process.stdout.split())
     assert modules >= {"bridge", "aiokafka", "msgspec"}
     assert not modules & set(FOREIGN)
 
@@ -32,9 +32,9 @@ def test_what_its_extra_installs_is_all_there_is_for_these_tests(readers: Reader
 
 
 async def test_it_reads_from_kafka_with_these_packages_alone(
-    ground: ConsumerEnvironment, readers: Readers
+    consumer_env: ConsumerEnvironment, readers: Readers
 ) -> None:
-    await ground.create("TranscodeComplete")
-    await ground.publish_transcoded([1, 2, 3])
-    readers.start("alone", form="loop", options=ground.options)
-    await eventually(lambda: len(readers.zz_events_read("alone")) == 3, "all three are read")
+    await consumer_env.create("TranscodeComplete")
+    await consumer_env.publish_transcoded([1, 2, 3])
+    readers.start("alone", form="loop", options=consumer_env.options)
+    await eventually(lambda: len(readers.events_read("alone")) == 3, "all three are read")

@@ -15,9 +15,9 @@ EXISTING_TOPICS = [*Routing().topics(["default"]), "vod.Novelty", "vodxClipCompl
 
 
 def _topics_read(*types: str, topic: str = "vod.{type}", apps: tuple[str, ...] = ()) -> set[str]:
-    interest = build_topic_filter(types, topic, "vod.other", apps)
-    there = [*EXISTING_TOPICS, "vod.my-shop.ClipComplete", "vod.x.ClipComplete", "everything"]
-    return {name for name in there if re.match(interest.pattern, name)}
+    topic_filter = build_topic_filter(types, topic, "vod.other", apps)
+    existing = [*EXISTING_TOPICS, "vod.my-shop.ClipComplete", "vod.x.ClipComplete", "everything"]
+    return {name for name in existing if re.match(topic_filter.pattern, name)}
 
 
 def test_a_known_type_is_read_from_its_own_topic() -> None:
@@ -48,7 +48,7 @@ def test_only_events_of_the_applications_that_are_named_are_wanted() -> None:
     assert event.app == "my-shop"
     for apps, wanted in (([], True), (["x", "my-shop"], True), (["x"], False)):
         assert (
-            build_topic_filter(["TranscodeComplete"], "vod.{type}", "vod.other", apps).zz_matches(event)
+            build_topic_filter(["TranscodeComplete"], "vod.{type}", "vod.other", apps).matches(event)
             is wanted
         )
 
@@ -58,9 +58,9 @@ def test_a_template_without_the_type_is_one_topic() -> None:
 
 
 def test_topics_that_are_not_there_yet_are_named() -> None:
-    interest = build_topic_filter(["ClipComplete", "Novelty"], "vod.{app}.{type}", "vod.other")
-    assert interest.missing(["vod.x.ClipComplete"]) == ["vod.other"]
-    assert interest.missing(["vod.other"]) == ["vod.{app}.ClipComplete"]
+    topic_filter = build_topic_filter(["ClipComplete", "Novelty"], "vod.{app}.{type}", "vod.other")
+    assert topic_filter.missing(["vod.x.ClipComplete"]) == ["vod.other"]
+    assert topic_filter.missing(["vod.other"]) == ["vod.{app}.ClipComplete"]
 
 
 def test_a_typing_error_is_named_with_the_nearest_type() -> None:
@@ -90,8 +90,8 @@ def test_options_that_cannot_be_are_refused(options: dict[str, object], complain
 
 
 def test_security_goes_to_the_consumer_and_to_the_producer_of_dead_letters() -> None:
-    plan = config_from("g", {"security_protocol": "SSL", "fetch_max_bytes": 1, "attempts": 2})
-    assert plan.attempts == 2
-    assert plan.zz_consumer_options.items() >= {"security_protocol": "SSL", "fetch_max_bytes": 1}.items()
-    assert plan.zz_producer_options["security_protocol"] == "SSL"
-    assert "fetch_max_bytes" not in plan.zz_producer_options
+    config = config_from("g", {"security_protocol": "SSL", "fetch_max_bytes": 1, "attempts": 2})
+    assert config.attempts == 2
+    assert config.consumer_options.items() >= {"security_protocol": "SSL", "fetch_max_bytes": 1}.items()
+    assert config.producer_options["security_protocol"] == "SSL"
+    assert "fetch_max_bytes" not in config.producer_options
