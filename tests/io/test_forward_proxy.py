@@ -148,7 +148,7 @@ async def test_check_says_that_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("HTTP_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
         vendor.add(KEY_ID, KEY)
         found = await check_vendor({"shop": _settings(vendor.url)})
-    messages = {one.check: one.zz_message for one in found}
+    messages = {one.check: one.message for one in found}
     assert messages["vendor proxy"].startswith(f"shop: asked by way of the proxy 127.0.0.1:{proxy.port} ")
     assert "p@ss" not in str(found)
     assert "p%40ss" not in str(found)
