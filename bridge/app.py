@@ -1,13 +1,8 @@
-"""Ties all parts, starts and stops them in order. Of what each is built is told in `build`."""
+"""The life cycle of the service: start in order, stop within one budget, readiness. `wiring` builds the parts."""
 
 import asyncio
-import ctypes
-import gc
 import os
-import resource
 import signal
-import sys
-import threading
 from contextlib import suppress
 from functools import partial
 
@@ -27,6 +22,7 @@ from bridge.io.admin import Admin, Readiness
 from bridge.observability.logging import configure_logging
 from bridge.observability.masking import header_secrets, mask_for
 from bridge.observability.telemetry import Telemetry
+from bridge.process import disable_core_dumps, exit_despite_threads, tune_gc, tune_malloc
 from bridge.settings.settings import Settings
 from bridge.startup import TOPICS_LISTED_MAX, callback_paths, describe_dedup_unavailable, log_missing_topics
 from bridge.wiring import (
@@ -57,12 +53,8 @@ _SPOOL_S = 2.0
 _SPOOL_MIN_S = 0.5
 _SPANS_S = 2.0
 _SPANS_MIN_S = 0.5
-_THREAD_S = 0.5
 
 _SUMMARY_INTERVAL_S = 60
-_MMAP_THRESHOLD_BYTES = 256 * 1024
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h has them
-_GC_THRESHOLDS = (20_000, 50, 100)
 
 
 class Bridge:
@@ -265,10 +257,8 @@ def serve(settings: Settings) -> int:
         settings.log.format,
         mask=mask_for(settings, *header_secrets(os.environ)).mask_nested,
     )
-    # Counting references frees nearly all of an event; the collector's passes over what lives cost a tenth.
-    gc.freeze()
+    tune_gc()
     tune_malloc()
-    gc.set_threshold(*_GC_THRESHOLDS)
     disable_core_dumps()
 
     async def run() -> int:
@@ -278,31 +268,3 @@ def serve(settings: Settings) -> int:
         code = runner.run(run())
     exit_despite_threads(code)
     return code
-
-
-def disable_core_dumps() -> None:
-    """Have no core file written: it would hold every token and key.
-
-    Only the soft limit, so that who debugs a crash can raise it (``prlimit --core=unlimited``). The process
-    stays dumpable (PR_SET_DUMPABLE): without, its own user could neither profile it nor see its descriptors.
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-
-
-def tune_malloc() -> None:
-    """Have glibc map what is large apart: in its heap, a few large bodies would keep their memory."""
-    with suppress(OSError, AttributeError):  # another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
-        mallopt(_M_ARENA_MAX, 2)
-
-
-def exit_despite_threads(code: int) -> None:
-    """End the process here where a disk that does not answer has one of our threads: nobody waits for it."""
-    for thread in threading.enumerate():
-        if thread is not threading.main_thread():
-            thread.join(_THREAD_S)
-            if thread.is_alive():
-                log.warning("thread_still_running", thread=thread.name)
-                sys.stdout.flush()
-                os._exit(code)

@@ -46,10 +46,11 @@ LAYERS = {
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _layer(
-        "__init__ startup wiring diagnostics io.admin observability delivery aio settings core",
+        "__init__ startup process wiring diagnostics io.admin observability delivery aio settings core",
         "aiohttp structlog uvloop",
     ),
     "startup": _layer("core", "structlog"),
+    "process": _layer("", "structlog"),
     "wiring": _layer("io observability observability.tracing delivery aio settings core", "aiohttp"),
     "observability.tracing": _layer("__init__ delivery aio core", "msgspec opentelemetry structlog"),
     "diagnostics": _layer("io.kafka io.dedup settings", "aiokafka msgspec redis structlog"),

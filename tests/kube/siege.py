@@ -96,7 +96,7 @@ class Siege:
 
     async def _stop_kafka_for_a_while(self) -> None:
         """Stop Kafka; while it is away take one pod away, and kill another."""
-        kafka, ledger = self._scene.place.kafka, self._ledger
+        kafka, ledger = self._scene.environment.kafka, self._ledger
         gone = time.time()
         ledger.begin(Cause.KAFKA, gone)
         await asyncio.to_thread(kafka.stop)
@@ -154,7 +154,7 @@ class Siege:
         """Hold what stands in Kafka against the ledger."""
         self._name_replicas()
         # `helm test` has left an event of a type of its own.
-        found = await read_landed(self._scene.place)
+        found = await read_landed(self._scene.environment)
         landed = [record for record in found if not record.event_id.startswith(TEST_EVENT)]
         verdict = audit(self._ledger, landed, Damage())
         sends, notices = self._ledger.sends, len(self._ledger.notices)
