@@ -8,7 +8,9 @@ from pathlib import Path
 import typer
 from msgspec import Struct
 
-from bridge.cli import replay_files, replay_letters, replay_range
+from bridge.cli.replay_files import FileReplay, FileSelection
+from bridge.cli.replay_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.cli.replay_range import RangeReplay, RangeSelection
 from bridge.cli.ending import EXIT_USAGE, fail, load_settings_or_exit
 from bridge.cli.kafka import describe_cluster
 from bridge.cli.moments import parse_time
@@ -121,7 +123,7 @@ def _confirm(replay: Replay, settings: Settings) -> None:
 
 def _count_if_many(replay: Replay, settings: Settings) -> str:
     """Say how many there are, where they are more than a thousand."""
-    if isinstance(replay, replay_files.FileReplay):
+    if isinstance(replay, FileReplay):
         return f"more than {_CONFIRM_ABOVE}" if replay.has_more_than(_CONFIRM_ABOVE) else ""
     summary = ReplaySummary(what=replay.unit, dry_run=True)
     with reporting(summary, quiet=True) as reporter:
@@ -135,13 +137,13 @@ def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
     source, record_filter, replay_options = request.source, request.record_filter, request.replay_options
     if sum((bool(source.paths), source.dead_letters, bool(source.topic))) != 1:
         fail("one of --dead-letters, --topic or files, please", EXIT_USAGE)
-    _require("--reason", record_filter.reasons, "--dead-letters", meant=source.dead_letters)
-    _require("--to", replay_options.to, "--topic", meant=source.topic)
-    _require("--republish", replay_options.republish, "--topic", meant=source.topic)
-    _require("--skip", source.skip, "files", meant=source.paths)
-    _require("--since and --until", record_filter.since or record_filter.until, "topics", meant=not source.paths)
-    _require("--again", replay_options.restart, "topics", meant=not source.paths)
-    _require("--without-dedup", replay_options.without_dedup, "dead letters and files", meant=not source.topic)
+    _require("--reason", record_filter.reasons, "--dead-letters", is_allowed=source.dead_letters)
+    _require("--to", replay_options.to, "--topic", is_allowed=source.topic)
+    _require("--republish", replay_options.republish, "--topic", is_allowed=source.topic)
+    _require("--skip", source.skip, "files", is_allowed=source.paths)
+    _require("--since and --until", record_filter.since or record_filter.until, "topics", is_allowed=not source.paths)
+    _require("--again", replay_options.restart, "topics", is_allowed=not source.paths)
+    _require("--without-dedup", replay_options.without_dedup, "dead letters and files", is_allowed=not source.topic)
     if source.topic:
         return _range_replay(request, settings)
     unknown = [app for app in record_filter.apps if app not in settings.applications()]
@@ -159,7 +161,7 @@ def _require(option: str, given: object, required_option: str, *, is_allowed: ob
 
 
 def _dead_letter_replay(request: ReplayRequest, settings: Settings) -> Replay:
-    selection = replay_letters.DeadLetterSelection(
+    selection = DeadLetterSelection(
         reasons=request.record_filter.reasons,
         apps=request.record_filter.apps,
         time_range=_time_range(request.record_filter, now_ms()),
@@ -167,7 +169,7 @@ def _dead_letter_replay(request: ReplayRequest, settings: Settings) -> Replay:
         restart=request.replay_options.restart,
         fail_open=request.replay_options.without_dedup,
     )
-    return replay_letters.DeadLetterReplay(settings, selection)
+    return DeadLetterReplay(settings, selection)
 
 
 def _file_replay(request: ReplayRequest, settings: Settings) -> Replay:
@@ -180,10 +182,10 @@ def _file_replay(request: ReplayRequest, settings: Settings) -> Replay:
     apps = request.record_filter.apps or list(settings.applications())
     if len(apps) != 1:
         fail(f"--app: whose notifications are they? One of {', '.join(apps)}", EXIT_USAGE)
-    selection = replay_files.FileSelection(
+    selection = FileSelection(
         files=files, app=apps[0], skip=request.source.skip, fail_open=request.replay_options.without_dedup
     )
-    return replay_files.FileReplay(settings, selection)
+    return FileReplay(settings, selection)
 
 
 def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
@@ -201,7 +203,7 @@ def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
         fail("--since: from when on?", EXIT_USAGE)
     now = now_ms()
     time_range = _time_range(request.record_filter, now)
-    selection = replay_range.RangeSelection(
+    selection = RangeSelection(
         topic=topic,
         to=to or topic,
         time_range=TimeRange(time_range.since_ms, now if time_range.until_ms is None else time_range.until_ms),
@@ -210,7 +212,7 @@ def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
         restart=replay_options.restart,
     )
     _require_topics([topic, to or topic], settings)
-    return replay_range.RangeReplay(settings, selection)
+    return RangeReplay(settings, selection)
 
 
 def _require_topics(topics: Sequence[str], settings: Settings) -> None:

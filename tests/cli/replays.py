@@ -7,7 +7,9 @@ from types import MappingProxyType
 
 from aiokafka import AIOKafkaProducer
 
-from bridge.cli import replay_files, replay_letters, replay_range
+from bridge.cli.replay_files import FileReplay, FileSelection
+from bridge.cli.replay_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.cli.replay_range import RangeReplay, RangeSelection
 from bridge.cli.replay_report import ReplaySummary, reporting
 from bridge.cli.replay_work import ReplayStoppedError, Replay
 from bridge.core.application import Application
@@ -22,7 +24,7 @@ from tests.journey.environment import Environment
 LONG_AGO_MS = 1_700_000_000_123
 LONG_AGO = "2023-11-14T22:13:20.123Z"
 GROUP = "vod-bridge-replay"
-ALL_DEAD_LETTERS = replay_letters.DeadLetterSelection(group=GROUP)
+ALL_DEAD_LETTERS = DeadLetterSelection(group=GROUP)
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -45,20 +47,20 @@ class ReplayHarness:
         return result
 
     async def run_dead_letters(
-        self, selection: replay_letters.DeadLetterSelection = ALL_DEAD_LETTERS
+        self, selection: DeadLetterSelection = ALL_DEAD_LETTERS
     ) -> ReplaySummary:
         """Replay dead letters in this process."""
-        return await self._run(replay_letters.DeadLetterReplay(self._settings, selection))
+        return await self._run(DeadLetterReplay(self._settings, selection))
 
-    async def run_files(self, selection: replay_files.FileSelection) -> ReplaySummary:
+    async def run_files(self, selection: FileSelection) -> ReplaySummary:
         """Replay files in this process."""
-        return await self._run(replay_files.FileReplay(self._settings, selection))
+        return await self._run(FileReplay(self._settings, selection))
 
     async def run_range(
-        self, selection: replay_range.RangeSelection, *, interrupted: bool = False
+        self, selection: RangeSelection, *, interrupted: bool = False
     ) -> ReplaySummary:
         """Replay a time range in this process; ``interrupted`` before its first record."""
-        return await self._run(replay_range.RangeReplay(self._settings, selection), interrupted=interrupted)
+        return await self._run(RangeReplay(self._settings, selection), interrupted=interrupted)
 
     async def _run(self, work: Replay, *, interrupted: bool = False) -> ReplaySummary:
         summary = ReplaySummary(what=work.unit, dry_run=False)
