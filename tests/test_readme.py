@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.check_redis import check_redis
+from bridge.cli.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from bridge.settings.settings import load
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import RealCluster
 

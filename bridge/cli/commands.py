@@ -10,7 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli.output import exit_disk_full, configure_output
+from bridge.cli.support.output import exit_disk_full, configure_output
 
 PROGRAM = "vod-bridge"
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
@@ -33,7 +33,7 @@ COMMANDS = {
         " and four notifications posted.",
     ),
     "check": CommandEntry(
-        "bridge.cli.check",
+        "bridge.cli.check.command",
         "check",
         "Check settings, connections, topics, permissions, and the vendor's side of what is pulled.",
     ),
@@ -58,7 +58,7 @@ COMMANDS = {
         "Empty a spool folder into Kafka, in order, where the process that filled it is gone.",
     ),
     "audit": CommandEntry(
-        "bridge.cli.audit",
+        "bridge.cli.audit.command",
         "audit",
         "Compare the vendor's finished tasks with Kafka; name those without an event, and bring them in.",
     ),
@@ -68,7 +68,7 @@ COMMANDS = {
         "List the schemas of what is published, print one, or export all.",
     ),
     "replay": CommandEntry(
-        "bridge.cli.replay",
+        "bridge.cli.replay.command",
         "replay",
         "Replay dead letters, files of notifications, or a time range of a topic.",
     ),

@@ -21,12 +21,12 @@ from rich.console import Console
 from bridge.app import Bridge
 from bridge.cli.dev_hints import inspect_commands, post_command, setup_lines
 from bridge.cli.dev_ports import PortInUseError, PortAllocator
-from bridge.cli.drawing import ShownRecord, render_response, render_line, render_full
-from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, fail
-from bridge.cli.send_secrets import sign_body
+from bridge.cli.support.render import ShownRecord, render_response, render_line, render_full
+from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.support.signing import sign_body
 from bridge.cli.topics import expected_topics
-from bridge.cli.trouble import silence_aiokafka
-from bridge.cli.watch import following
+from bridge.cli.support.kafka_errors import silence_aiokafka
+from bridge.cli.support.follow import following
 from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.ending import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.terminal import mask_nested
-from bridge.cli.trouble import silence_aiokafka
+from bridge.cli.support.exit import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.terminal import mask_nested
+from bridge.cli.support.kafka_errors import silence_aiokafka
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLockedError

@@ -14,10 +14,10 @@ from msgspec import UNSET
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.drawing import OUTCOME_STYLES, render_failure, safe_text
-from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
-from bridge.cli.offline import effective_applications, effective_routing
-from bridge.cli.sources import STDIN, InputNotification, list_files, read_notifications
+from bridge.cli.support.render import OUTCOME_STYLES, render_failure, safe_text
+from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
+from bridge.cli.support.offline_settings import effective_applications, effective_routing
+from bridge.cli.support.input_files import STDIN, InputNotification, list_files, read_notifications
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation

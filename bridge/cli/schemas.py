@@ -16,8 +16,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.ending import EXIT_USAGE, ConfigFile, fail
-from bridge.cli.offline import effective_routing
+from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail
+from bridge.cli.support.offline_settings import effective_routing
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.plural import counted
 from bridge.core.record import Routing

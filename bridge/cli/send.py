@@ -23,10 +23,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bridge.cli.drawing import render_response, safe_text
-from bridge.cli.ending import EXIT_FAILED, EXIT_USAGE, fail
-from bridge.cli.send_secrets import SignatureLocation, load_sign_key, sign_body, mask_callback_url
-from bridge.cli.sources import STDIN, InputNotification, list_files, read_notifications, total_bytes
+from bridge.cli.support.render import render_response, safe_text
+from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.support.signing import SignatureLocation, load_sign_key, sign_body, mask_callback_url
+from bridge.cli.support.input_files import STDIN, InputNotification, list_files, read_notifications, total_bytes
 from bridge.core.printable import json_escaped
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.

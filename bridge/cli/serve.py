@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from bridge import app
-from bridge.cli.ending import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
 from bridge.diagnostics.listen import ListenError
 from bridge.io.spool import SpoolLockedError
 from bridge.settings.settings import Settings

@@ -14,14 +14,14 @@ import typer
 from msgspec import Struct
 from rich.console import Console
 
-from bridge.cli.drawing import ShownRecord, render_line, render_json, safe_text
-from bridge.cli.ending import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.moments import parse_time
-from bridge.cli.offsets import NO_TIME_LOOKUP_NOTE
-from bridge.cli.stretch import TimeRange, open_range
+from bridge.cli.support.render import ShownRecord, render_line, render_json, safe_text
+from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.time_arg import parse_time
+from bridge.cli.support.start_offsets import NO_TIME_LOOKUP_NOTE
+from bridge.cli.support.topic_range import TimeRange, open_range
 from bridge.cli.tail_filter import RecordFilter, catalogue_name, require_known_apps, require_known_types
-from bridge.cli.trouble import silence_aiokafka, explain_error
-from bridge.cli.watch import shown_record, following, written_at
+from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
+from bridge.cli.support.follow import shown_record, following, written_at
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.cli.drawing import ShownRecord
-from bridge.cli.ending import EXIT_USAGE, fail
-from bridge.cli.kafka import describe_cluster
+from bridge.cli.support.render import ShownRecord
+from bridge.cli.support.exit import EXIT_USAGE, fail
+from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing

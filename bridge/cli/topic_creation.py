@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.kafka import NewTopic, CreateFailure
+from bridge.cli.support.kafka_admin import NewTopic, CreateFailure
 
 # What may be given up, in this order, and what that means for whoever relies on it.
 _CONSEQUENCES = {

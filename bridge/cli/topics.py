@@ -9,12 +9,12 @@ from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.ending import ConfigFile, fail, load_settings_or_exit
-from bridge.cli.kafka import ClusterInfo, NewTopic, CreateFailure, create_topics, describe_cluster
-from bridge.cli.moments import parse_duration_ms
-from bridge.cli.terminal import safe_text
+from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.kafka_admin import ClusterInfo, NewTopic, CreateFailure, create_topics, describe_cluster
+from bridge.cli.support.time_arg import parse_duration_ms
+from bridge.cli.support.terminal import safe_text
 from bridge.cli.topic_creation import create_with_fallbacks
-from bridge.cli.trouble import silence_aiokafka, explain_error
+from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
 from bridge.core.plural import counted
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings

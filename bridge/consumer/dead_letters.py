@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordTooLargeError
 
-from bridge.consumer.crew import HandlerJob
+from bridge.consumer.worker_pool import HandlerJob
 from bridge.consumer.errors import DeadLetterNow, DeadLetterError, UnreadableRecordError
 from bridge.consumer.options import ConsumerConfig
 from bridge.core.plural import counted

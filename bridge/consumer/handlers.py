@@ -10,14 +10,14 @@ from typing import Any, TypeVar, Unpack
 
 from aiokafka import ConsumerRecord
 
-from bridge.consumer.crew import WorkerPool, HandlerJob, is_cancelling
+from bridge.consumer.worker_pool import WorkerPool, HandlerJob, is_cancelling
 from bridge.consumer.dead_letters import DeadLetterWriter
 from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
 from bridge.consumer.event import Event, read
-from bridge.consumer.member import GroupMember
+from bridge.consumer.group_member import GroupMember
 from bridge.consumer.options import Lag, ConsumerOptions, ConsumerConfig, config_from
-from bridge.consumer.place import OffsetTracker
-from bridge.consumer.stopping import stop_on_signals
+from bridge.consumer.offset_tracker import OffsetTracker
+from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.subscription import warn_unknown_types
 from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
 from bridge.core.catalogue import BY_NAME

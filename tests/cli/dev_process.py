@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from msgspec import Struct
 
-from tests.cli.running import TIMEOUT_S, environment
+from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.rig.reaper import watch_process
 
 ANY_PORTS = ("--port", "0", "--admin-port", "0", "--kafka-port", "0", "--redis-port", "0")

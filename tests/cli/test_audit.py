@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
-from bridge.cli.audit_vendor import FinishedTasks
+from bridge.cli.audit.vendor import FinishedTasks
 from bridge.io.vod.api import Account, Credential, VodApi
-from tests.cli.running import CommandResult, start_command, wait_for_exit, vod_bridge
+from tests.cli.cli_process import CommandResult, start_command, wait_for_exit, vod_bridge
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port

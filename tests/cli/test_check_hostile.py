@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bridge.core.printable import printable
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 

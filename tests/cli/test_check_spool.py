@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ByteSize
 
-from bridge.cli.check_spool import check_spool
-from bridge.cli.finding import Finding
+from bridge.cli.check.spool import check_spool
+from bridge.cli.check.finding import Finding
 from bridge.settings.sections import SpoolSettings
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 
 NOBODY = 65534
 # Run before as root: what is imported late may lie where nobody may read.

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check_vendor import check_vendor, api_error_remedy
+from bridge.cli.check.vendor import check_vendor, api_error_remedy
 from bridge.settings.apps import AppSettings
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.rig.parts import free_port
 from tests.rig.vendor.server import Application, Vendor
 

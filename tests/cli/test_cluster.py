@@ -7,7 +7,7 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.cli.topics import expected_topics
 from bridge.settings.settings import load
-from tests.cli.running import CommandResult, vod_bridge
+from tests.cli.cli_process import CommandResult, vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from bridge.cli.commands import COMMANDS
-from bridge.cli.offline import effective_applications, effective_routing
+from bridge.cli.support.offline_settings import effective_applications, effective_routing
 from bridge.settings.settings import Settings
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.rig.parts import ROOT
 
 SHOW_MODULES = """

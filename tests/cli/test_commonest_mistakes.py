@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 

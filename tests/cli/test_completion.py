@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.commands import COMMANDS
-from tests.cli.running import environment
+from tests.cli.cli_process import environment
 
 pytestmark = pytest.mark.services
 

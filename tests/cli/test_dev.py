@@ -15,7 +15,7 @@ import pytest
 
 from bridge.cli.dev_ports import PortInUseError, PortAllocator
 from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
-from tests.cli.running import environment, vod_bridge
+from tests.cli.cli_process import environment, vod_bridge
 
 pytestmark = pytest.mark.services
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.journey.notifications import expected, published_payloads
 
 

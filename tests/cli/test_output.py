@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.commands import COMMANDS
-from tests.cli.running import TIMEOUT_S, CommandResult, environment, vod_bridge
+from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
 
 pytestmark = pytest.mark.services
 

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from bridge.cli import app
-from bridge.cli.moments import parse_time
+from bridge.cli.support.time_arg import parse_time
 
 NOW = 1_700_000_000_000
 

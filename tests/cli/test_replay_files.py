@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.replay_files import FileSelection
-from bridge.cli.sources import list_files
-from tests.cli.replays import ReplayHarness, edited_notifications
+from bridge.cli.replay.files import FileSelection
+from bridge.cli.support.input_files import list_files
+from tests.cli.replay_harness import ReplayHarness, edited_notifications
 from tests.journey.notifications import edited_id
 from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka

@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from bridge.core.printable import printable
-from tests.cli.running import start_command, wait_for_exit, environment, vod_bridge
+from tests.cli.cli_process import start_command, wait_for_exit, environment, vod_bridge
 from tests.rig.parts import free_port
 from tests.rig.waiting import eventually
 

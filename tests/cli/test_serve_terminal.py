@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import TIMEOUT_S, environment
+from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.services

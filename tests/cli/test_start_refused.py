@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import CommandResult, vod_bridge
+from tests.cli.cli_process import CommandResult, vod_bridge
 
 pytestmark = pytest.mark.services
 

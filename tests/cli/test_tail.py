@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.cli.dev_process import dev_process
-from tests.cli.replays import LONG_AGO, ReplayHarness
-from tests.cli.running import TIMEOUT_S, CommandResult, environment, vod_bridge
+from tests.cli.replay_harness import LONG_AGO, ReplayHarness
+from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
 from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment
 from tests.rig.kafka import RealKafka

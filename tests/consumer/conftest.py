@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumer.alone import Readers, link_extra
+from tests.consumer.isolated_readers import Readers, link_extra
 from tests.consumer.records import ConsumerEnvironment, new_consumer_env
 from tests.rig.kafka import RealKafka
 

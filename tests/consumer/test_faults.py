@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.consumer.alone import Readers, ReadEvent
+from tests.consumer.isolated_readers import Readers, ReadEvent
 from tests.consumer.records import ConsumerEnvironment
 from tests.rig.waiting import eventually
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.consumer.alone import Readers
+from tests.consumer.isolated_readers import Readers
 from tests.consumer.records import ConsumerEnvironment
 from tests.rig.waiting import eventually
 

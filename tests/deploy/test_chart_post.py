@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Mapping
 
-from tests.cli.running import environment
+from tests.cli.cli_process import environment
 from tests.deploy.chart_rendering import CHART
 from tests.journey.environment import Environment
 from tests.rig.program import Program

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.settings.settings import Settings, SettingsError, load
-from tests.cli.running import vod_bridge
+from tests.cli.cli_process import vod_bridge
 from tests.deploy.chart_rendering import (
     MINIMAL,
     VALUE_SETS,

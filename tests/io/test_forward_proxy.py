@@ -11,7 +11,7 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from bridge.cli.check_vendor import check_vendor
+from bridge.cli.check.vendor import check_vendor
 from bridge.io.vod.api import PulledEvent, TransportError, VodApi
 from bridge.io.vod.forward_proxy import proxy_for
 from bridge.settings.apps import AppSettings

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 
-from bridge.cli.watch import watching
+from bridge.cli.support.follow import watching
 from bridge.core.application import Application
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings, load

@@ -1,0 +1,1 @@
+"""The command ``audit``: finished tasks of the vendor without an event in Kafka."""

@@ -1,0 +1,73 @@
+"""The journey that a missing task's event takes: the usual one, but for a spool; in delivery mode audit."""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
+
+from bridge.cli.audit.vendor import FinishedTasks
+from bridge.cli.support.pipeline_session import open_session
+from bridge.core.application import Application
+from bridge.core.backfill import notification_from_task
+from bridge.core.event import Notification
+from bridge.core.outcome import DeliveryOutcome
+from bridge.delivery.pipeline import Pipeline
+from bridge.io.vod.api import ApiError
+from bridge.settings.settings import Settings
+from bridge.wiring import now_ms
+
+CANNOT_REBUILD = "cannot be rebuilt"
+# What the vendor says where it knows this task no longer; anything else would be said of the next one, too.
+_UNKNOWN_TASK_CODES = ("InvalidParameterValue", "ResourceNotFound")
+
+
+class BackfillDeferredError(Exception):  # noqa: N818 - it says what happened, not that something broke
+    """Nothing durable takes events: the next one would have to wait as long, for nothing."""
+
+
+@asynccontextmanager
+async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
+    """Build and start what takes events to Kafka, and stop it at the end."""
+    fail_open = settings.dedup.when_unavailable == "publish"
+    async with open_session(settings, fail_open=fail_open, write_dead_letters=True) as bridge:
+        try:
+            yield bridge.delivery.pipeline
+        except BackfillDeferredError as error:
+            raise BackfillDeferredError(bridge.missing_topics_hint or str(error)) from None
+
+
+async def backfill_all(
+    missing: Iterable[str],
+    tasks: FinishedTasks,
+    application: Application,
+    pipeline: Pipeline,
+    on_result: Callable[[str, str], None],
+) -> None:
+    """Bring in the event of each; ``told`` hears how each ended. Raises `Deferred` where it must stop."""
+    # The vendor's answer to our own question needs no signature, and has none.
+    application = replace(application, sign_keys=())
+    for task_id in missing:
+        body = await _fetch_notification(task_id, tasks)
+        if body is None:
+            on_result(task_id, CANNOT_REBUILD)
+            continue
+        notification = Notification(
+            application=application,
+            body=body,
+            received_ms=now_ms(),
+            mode="audit",
+            content_type="application/json",
+        )
+        result = await pipeline.deliver(notification)
+        if result.outcome is DeliveryOutcome.DEFERRED:
+            raise BackfillDeferredError(result.detail)
+        on_result(task_id, str(result.outcome))
+
+
+async def _fetch_notification(task_id: str, tasks: FinishedTasks) -> bytes | None:
+    try:
+        return notification_from_task(await tasks.fetch_detail(task_id), task_id)
+    except ApiError as api_error:
+        if api_error.code.startswith(_UNKNOWN_TASK_CODES):
+            return None
+        raise

@@ -1,0 +1,103 @@
+"""Which tasks have an event in Kafka: topics read without a group, from a time on, to where they end now."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from msgspec import Struct
+
+from bridge.cli.support.kafka_admin import describe_cluster
+
+_POLL_MS = 1000
+_STALL_TIMEOUT_S = 30.0
+
+OnProgress = Callable[[int, int], None]
+
+
+class _TaskEvent(Struct):
+    """What of a canonical event is looked at."""
+
+    task_id: str = ""
+    outcome: str = ""
+
+
+_decode = msgspec.json.Decoder(_TaskEvent).decode
+
+
+class AuditScan(Struct, frozen=True, kw_only=True):
+    """What to read: ``app``'s events on ``topics`` from ``since_ms`` (unix milliseconds) on."""
+
+    options: Mapping[str, Any]
+    topics: Sequence[str]
+    app: str
+    since_ms: int
+
+
+async def tasks_without_event(tasks: Collection[str], scan: AuditScan, on_progress: OnProgress) -> set[str]:
+    """Give those of ``tasks`` of which no event says that they are over.
+
+    ``told`` hears how many records were read, and of how many. A topic that does not exist holds nothing.
+    """
+    cluster = await describe_cluster(scan.options)
+    topic_partitions = [
+        TopicPartition(name, number)
+        for name in scan.topics
+        if (topic := cluster.topics.get(name))
+        for number in range(topic.partitions)
+    ]
+    missing = set(tasks)
+    if not topic_partitions or not missing:
+        return missing
+    consumer = AIOKafkaConsumer(**scan.options, enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        await consumer.start()
+        consumer.assign(topic_partitions)
+        # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+        end_offsets: dict[TopicPartition, int] = await consumer.end_offsets(topic_partitions)
+        found_offsets = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, scan.since_ms))
+        at = {topic_partition: found.offset for topic_partition, found in found_offsets.items() if found}
+        at = {topic_partition: offset for topic_partition, offset in at.items() if offset < end_offsets[topic_partition]}
+        for topic_partition in topic_partitions:
+            consumer.seek(topic_partition, at.get(topic_partition, end_offsets[topic_partition]))
+        await _remove_found(missing, consumer, (at, end_offsets), scan.app, on_progress)
+    finally:
+        await consumer.stop()
+    return missing
+
+
+async def _remove_found(
+    missing: set[str],
+    consumer: AIOKafkaConsumer,
+    offset_range: tuple[dict[TopicPartition, int], dict[TopicPartition, int]],
+    app: str,
+    on_progress: OnProgress,
+) -> None:
+    """Strike the tasks whose events come by, until all are struck or all is read."""
+    at, end_offsets = offset_range
+    clock = asyncio.get_running_loop().time
+    total, source, progress_at = sum(end_offsets[topic_partition] - at[topic_partition] for topic_partition in at), f"/vod/{app}".encode(), clock()
+    while at and missing:
+        if clock() - progress_at > _STALL_TIMEOUT_S:
+            raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
+        for records in (await consumer.getmany(*at, timeout_ms=_POLL_MS)).values():
+            missing -= {_finished_task_id(record) for record in records if _is_from_app(record, source)}
+        positions = {topic_partition: await consumer.position(topic_partition) for topic_partition in at}
+        if positions != at:
+            progress_at = clock()
+        at = {topic_partition: offset for topic_partition, offset in positions.items() if offset < end_offsets[topic_partition]}
+        on_progress(total - sum(end_offsets[topic_partition] - offset for topic_partition, offset in at.items()), total)
+
+
+def _is_from_app(record: ConsumerRecord, source: bytes) -> bool:
+    return ("ce_source", source) in record.headers
+
+
+def _finished_task_id(record: ConsumerRecord) -> str:
+    """Give the task of which the event says how it ended, "" where it tells of none, or of one under way."""
+    try:
+        value = _decode(record.value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return "" if value.outcome == "in_progress" else value.task_id

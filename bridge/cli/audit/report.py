@@ -1,0 +1,67 @@
+"""What an audit found, and how it is told."""
+
+from collections import Counter
+
+import msgspec
+import typer
+from msgspec import UNSET, Struct, UnsetType
+
+from bridge.cli.support.render import safe_text
+from bridge.cli.support.exit import EXIT_FAILED, fail
+from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
+
+_SUCCESSFUL = frozenset({"published", "duplicate"})
+_OUTCOME_NOTES = {"duplicate": "duplicate (remembered as delivered: in a spool, or no longer kept by Kafka)"}
+
+
+class MissingTask(Struct, kw_only=True, omit_defaults=True):
+    """A finished task without an event; ``ending`` is how its backfill ended."""
+
+    task_id: str
+    type: str
+    finish_time: str
+    ending: str | UnsetType = UNSET
+
+
+class AuditReport(Struct, kw_only=True):
+    """One audit; ``stopped`` says why it could not go on, and is empty where it came to its end."""
+
+    app: str
+    since: str
+    until: str
+    finished: int = 0
+    with_event: int = 0
+    missing: list[MissingTask] = []
+    stopped: str = ""
+
+
+def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool) -> None:
+    """Print it, and end with 1 if something is missing still."""
+    if as_json:
+        typer.echo(json_escaped(msgspec.json.encode(report).decode()))
+    else:
+        _print_report(report)
+    if report.stopped:
+        fail(report.stopped)
+    is_successful = backfill and all(task.ending in _SUCCESSFUL for task in report.missing)
+    if report.missing and not is_successful:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_report(report: AuditReport) -> None:
+    for task in report.missing:
+        ending = "" if task.ending is UNSET else f"  {task.ending}"
+        typer.echo(safe_text(f"{task.finish_time}  {task.type}  {task.task_id}{ending}"))
+    if report.stopped and not report.finished:
+        return
+    typer.echo(
+        f"{report.app}: {counted(report.finished, 'task')} finished from {report.since} to {report.until}:"
+        f" {report.with_event} with an event, {len(report.missing)} missing"
+    )
+    outcome_counts = Counter(task.ending for task in report.missing if task.ending is not UNSET)
+    if outcome_counts:
+        typer.echo(
+            "of these "
+            + ", ".join(f"{count} {_OUTCOME_NOTES.get(ending, ending)}" for ending, count in outcome_counts.most_common())
+        )

@@ -1,0 +1,1 @@
+"""The command ``check``: settings, connections, topics, permissions and the vendor's configuration."""

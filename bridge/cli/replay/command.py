@@ -1,0 +1,99 @@
+"""``vod-bridge replay``: dead letters and files back through the journey, time ranges of topics as they are.
+
+Here is what may be typed; what it means is told in `replay_asked`.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bridge.cli.support.exit import ConfigFile
+from bridge.cli.replay.request import ReplayRequest, ReplayOptions, ReplayFilter, ReplaySource, run_replay
+from bridge.core.outcome import Reason
+
+_Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Raw notifications: files, folders, JSON lines, pull answers, - for standard input.",
+        show_default=False,
+    ),
+]
+_DeadLetters = Annotated[bool, typer.Option("--dead-letters", help="The dead letters.")]
+_Reasons = Annotated[
+    list[Reason] | None,
+    typer.Option("--reason", help="Only dead letters of this reason; may be repeated.", show_default=False),
+]
+_Topic = Annotated[str, typer.Option(metavar="NAME", help="A time range of this topic.", show_default=False)]
+_To = Annotated[str, typer.Option(metavar="NAME", help="Copy the range to this topic.", show_default=False)]
+_Republish = Annotated[bool, typer.Option("--republish", help="Copy the range to its own topic.")]
+_Apps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--app", help="Only this application. For files: whose notifications they are.", show_default=False
+    ),
+]
+_Since = Annotated[
+    str, typer.Option(metavar="WHEN", help="Written from then on: 2h, 3d, RFC 3339.", show_default=False)
+]
+_Until = Annotated[str, typer.Option(metavar="WHEN", help="Written before then.", show_default=False)]
+_Execute = Annotated[bool, typer.Option("--run", help="Do it. Without it, only say what would be done.")]
+_Yes = Annotated[
+    bool, typer.Option("--yes", help="Do it, and do not ask first where there are more than 1000.")
+]
+_Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Of files: leave out the first N.")]
+_Restart = Annotated[
+    bool, typer.Option("--again", help="Begin anew: take also what an earlier replay brought to a good end.")
+]
+_WithoutDedup = Annotated[
+    bool, typer.Option("--without-dedup", help="Go on while Redis is away; that may publish repeats.")
+]
+_Group = Annotated[
+    str, typer.Option(metavar="NAME", help="The consumer group that remembers how far it came.")
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
+
+
+def replay(  # noqa: PLR0913 - one parameter is one option of the command
+    paths: _Paths = None,
+    *,
+    dead_letters: _DeadLetters = False,
+    reasons: _Reasons = None,
+    topic: _Topic = "",
+    to: _To = "",
+    republish: _Republish = False,
+    apps: _Apps = None,
+    since: _Since = "",
+    until: _Until = "",
+    execute: _Execute = False,
+    yes: _Yes = False,
+    skip: _Skip = 0,
+    restart: _Restart = False,
+    without_dedup: _WithoutDedup = False,
+    group: _Group = "vod-bridge-replay",
+    as_json: _Json = False,
+    config: ConfigFile = None,
+) -> None:
+    """Replay dead letters, files of notifications, or a time range of a topic.
+
+    Dead letters and files are taken like new deliveries, deduplicated; a range is copied as it is, unchecked.
+
+    A dead letter is tried until it is published or known as a duplicate, and then never again.
+
+    One that is rejected again stays open, and is not written twice. The time is that of the first delivery.
+
+    Stopped by Ctrl-C, it can go on. Ends with 1 if something was not published.
+
+    Example: vod-bridge replay --dead-letters --reason no_payload --run
+
+    Example: vod-bridge replay captured/ --app my-shop --run
+
+    Example: vod-bridge replay --topic vod.ClipComplete --since 2h --to rebuilt.ClipComplete --run
+    """
+    request = ReplayRequest(
+        ReplaySource(paths or (), topic, dead_letters, skip),
+        ReplayFilter(tuple(map(str, reasons or ())), apps or (), since, until),
+        ReplayOptions(to, republish, restart, without_dedup, group),
+    )
+    run_replay(request, config, as_json=as_json, execute=execute, yes=yes)

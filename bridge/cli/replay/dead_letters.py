@@ -1,0 +1,279 @@
+"""Dead letters, back through the journey: those that no replay has brought to a good end yet.
+
+How far each partition is, Kafka keeps under the name of a group, and beside it which letters before that are
+open still: those that were rejected again, and those that a filter left out. So each is looked at until it is
+published or known to be a duplicate, and never again from then on, also where Redis has forgotten it. What is
+rejected again is not written again: it stays where it is.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from aiokafka import ConsumerRecord, TopicPartition
+from msgspec import Struct
+from msgspec.structs import replace
+
+from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.replay.report import ItemResult, Reporter
+from bridge.cli.replay.common import ReplayStoppedError, deliver_one, chunks, predict
+from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
+from bridge.core.event import Notification, Record
+from bridge.core.inflate import CODINGS, Inflated, inflate
+from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
+from bridge.core.progress import Progress
+from bridge.core.record_from_value import record_from_value
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
+from bridge.wiring import build_routing
+
+_SAVE_INTERVAL_S = 1.0
+
+
+class DeadLetterSelection(Struct, frozen=True, kw_only=True):
+    """Which letters: of these reasons and applications (empty: of all), written in ``span``.
+
+    ``again`` forgets which ones came to a good end already. ``unchecked`` publishes while Redis is away.
+    """
+
+    reasons: Sequence[str] = ()
+    apps: Sequence[str] = ()
+    time_range: TimeRange = TimeRange()
+    group: str
+    restart: bool = False
+    fail_open: bool = False
+
+
+class _DeadLetter(Struct, frozen=True):
+    topic_partition: TopicPartition
+    offset: int
+    app: str
+    reason: str
+    received_ms: int
+    content_type: str
+    content_encoding: str
+    value: bytes
+
+    @property
+    def origin(self) -> str:
+        return f"{self.topic_partition.topic}[{self.topic_partition.partition}]@{self.offset}"
+
+
+class DeadLetterReplay:
+    """The replay of dead letters."""
+
+    unit = "dead letters"
+    resume_hint = "the same command goes on from there"
+
+    def __init__(self, settings: Settings, selection: DeadLetterSelection) -> None:
+        self._settings = settings
+        self._selection = selection
+        self._options = kafka_options(settings.kafka)
+        self._topic = settings.kafka.topic_dead_letter
+        self._routing = build_routing(settings)
+        self._body_max = settings.http.body_max_bytes
+        # They were authorised when they came, by signatures that are out of date by now.
+        self._applications = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
+        self._offset_store = GroupOffsetStore(self._options, selection.group)
+        self._progress: dict[TopicPartition, Progress] = {}
+
+    async def plan(self, reporter: Reporter) -> None:
+        """Look at all of them, and write nothing."""
+        async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
+            await self._load_progress(reader, reporter)
+            records_read = 0
+            async for batch in reader.batches():
+                for dead_letter in self._select(batch, reporter):
+                    inflated = self._inflate(dead_letter)
+                    event_record = self._event_from_value(dead_letter, inflated)
+                    if inflated.decode_error:
+                        reporter.add_result(
+                            ItemResult(
+                                dead_letter.origin,
+                                str(DeliveryOutcome.REJECTED),
+                                reason=str(Reason.MALFORMED),
+                                name=inflated.decode_error,
+                            )
+                        )
+                    elif event_record is None:
+                        reporter.add_result(predict(dead_letter.origin, inflated.body))
+                    else:
+                        reporter.add_result(_item_result(dead_letter, event_record, DeliveryOutcome.PUBLISHED))
+                records_read += len(batch.records)
+                reporter.set_done(records_read)
+
+    async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
+        """Bring them in; where it stops, what came to a good end is remembered."""
+        async with (
+            open_range(self._options, [self._topic], self._selection.time_range) as reader,
+            open_session(self._settings, fail_open=self._selection.fail_open) as bridge,
+        ):
+            await self._load_progress(reader, reporter)
+            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
+            try:
+                await self._process(reader, bridge, reporter, stop_event)
+            finally:
+                await self._offset_store.write(self._progress)
+
+    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
+        """Learn how far it is, and move the beginning there."""
+        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
+        for topic_partition, begin in reader.start_offsets.items():
+            progress = committed.get(topic_partition, Progress())
+            if progress.high_watermark > reader.end_offsets[topic_partition]:
+                progress = Progress()  # of a topic of this name that is no more
+            if self._selection.time_range.since_ms is None:
+                progress = progress.trim_before(begin)
+            self._progress[topic_partition] = progress
+            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
+        reporter.set_total(reader.total)
+
+    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[_DeadLetter]:
+        """Take the letters that are wanted; count those that a filter leaves."""
+        found: list[_DeadLetter] = []
+        for record in batch.records:
+            dead_letter = _parse_dead_letter(record)
+            if not self._progress[dead_letter.topic_partition].is_pending(dead_letter.offset):
+                continue
+            if skip_reason := self._skip_reason(dead_letter, record):
+                reporter.summary.left[skip_reason] += 1
+            else:
+                found.append(dead_letter)
+        return found
+
+    def _skip_reason(self, dead_letter: _DeadLetter, record: ConsumerRecord) -> str:
+        selection = self._selection
+        if selection.reasons and dead_letter.reason not in selection.reasons:
+            return f"of reason {dead_letter.reason or 'none'}"
+        if selection.apps and dead_letter.app not in selection.apps:
+            return f"of application {dead_letter.app or 'none'}"
+        if not selection.time_range.contains(record):
+            return "outside of the time"
+        return "" if dead_letter.app in self._applications else f"of application {dead_letter.app or 'none'}, not configured"
+
+    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        saved_at, records_read = clock(), 0
+        async for batch in reader.batches():
+            done: dict[TopicPartition, set[int]] = {topic_partition: set() for topic_partition in batch.positions}
+            try:
+                for chunk in chunks(self._select(batch, reporter), _size_bytes):
+                    if stop_event.is_set():
+                        raise ReplayStoppedError("interrupted")
+                    await self._deliver_chunk(chunk, session, reporter, done)
+            finally:
+                for topic_partition, reached in batch.positions.items():  # what was not come to any more is open
+                    self._progress[topic_partition] = self._progress[topic_partition].advance(reached, done[topic_partition])
+            records_read += len(batch.records)
+            reporter.set_done(records_read)
+            if clock() - saved_at > _SAVE_INTERVAL_S:
+                await self._offset_store.write(self._progress)
+                saved_at = clock()
+            if stop_event.is_set():
+                raise ReplayStoppedError("interrupted")
+
+    async def _deliver_chunk(
+        self,
+        chunk: Sequence[_DeadLetter],
+        session: PipelineSession,
+        reporter: Reporter,
+        done: Mapping[TopicPartition, set[int]],
+    ) -> None:
+        """Take them through together, in their order. Raises `Stopped` if one found nothing durable."""
+        results = await asyncio.gather(
+            *(self._deliver(dead_letter, session) for dead_letter in chunk), return_exceptions=True
+        )
+        for dead_letter, result in zip(chunk, results, strict=True):
+            if isinstance(result, ItemResult):
+                reporter.add_result(result)
+                if result.outcome in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE):
+                    done[dead_letter.topic_partition].add(dead_letter.offset)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _deliver(self, dead_letter: _DeadLetter, session: PipelineSession) -> ItemResult:
+        inflated = self._inflate(dead_letter)
+        event_record = self._event_from_value(dead_letter, inflated)
+        if event_record is not None:
+            return await _write_record(dead_letter, event_record, session)
+        notification = Notification(
+            application=self._applications[dead_letter.app],
+            body=dead_letter.value if inflated.decode_error else inflated.body,
+            decode_error=inflated.decode_error,
+            received_ms=dead_letter.received_ms,
+            mode="replay",
+            content_type=dead_letter.content_type,
+        )
+        return await deliver_one(session, notification, dead_letter.origin)
+
+    def _event_from_value(self, dead_letter: _DeadLetter, inflated: Inflated) -> Record | None:
+        """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
+        return record_from_value(inflated.body, self._routing) if dead_letter.reason == Reason.TOO_LARGE else None
+
+    def _inflate(self, dead_letter: _DeadLetter) -> Inflated:
+        """Decompress what was kept as it came."""
+        encoding = CODINGS.get(dead_letter.content_encoding)
+        if encoding is None:
+            return Inflated(dead_letter.value)
+        inflated = inflate(dead_letter.value, encoding, self._body_max)
+        if inflated.too_large:
+            return Inflated(
+                decode_error=f"{encoding}: more than BRIDGE_HTTP__BODY_MAX_BYTES ({self._body_max}) bytes"
+            )
+        return inflated
+
+
+async def _write_record(dead_letter: _DeadLetter, record: Record, session: PipelineSession) -> ItemResult:
+    """Write a record as it would have been."""
+    write = session.writer.send(record)
+    try:
+        async with asyncio.timeout(DELIVERY_TIMEOUT_S):
+            await write.durable
+    except TimeoutError:
+        raise ReplayStoppedError(session.missing_topics_hint or "Kafka does not take records") from None
+    except UnavailableError as error:
+        raise ReplayStoppedError(session.missing_topics_hint or str(error)) from None
+    except RejectedError as rejected:
+        return ItemResult(
+            dead_letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
+        )
+    return _item_result(dead_letter, record, DeliveryOutcome.PUBLISHED)
+
+
+def _item_result(dead_letter: _DeadLetter, record: Record, delivery_outcome: DeliveryOutcome) -> ItemResult:
+    headers = dict(record.headers)
+    event_type = headers["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
+    return ItemResult(dead_letter.origin, str(delivery_outcome), type=event_type, name=headers["ce_id"].decode())
+
+
+def _parse_dead_letter(record: ConsumerRecord) -> _DeadLetter:
+    headers: dict[str, bytes | None] = dict(record.headers)
+
+    def text(name: str, errors: str = "replace") -> str:
+        return (headers.get(name) or b"").decode("utf-8", errors)
+
+    received_ms = int(record.timestamp)
+    with suppress(ValueError):
+        received_ms = round(datetime.fromisoformat(text("received_at")).timestamp() * 1000)
+    return _DeadLetter(
+        topic_partition=TopicPartition(record.topic, record.partition),
+        offset=record.offset,
+        app=text("app"),
+        reason=text("reason"),
+        received_ms=max(0, received_ms),
+        content_type=text("content-type", "surrogateescape"),
+        content_encoding=text("content-encoding", "surrogateescape"),
+        value=record.value or b"",
+    )
+
+
+def _size_bytes(dead_letter: _DeadLetter) -> int:
+    """How many bytes it may have in work: a compressed one many times its own."""
+    size = len(dead_letter.value)
+    return size * _INFLATE_RATIO_MAX if dead_letter.content_encoding in CODINGS else size
+
+
+_INFLATE_RATIO_MAX = 1000  # deflate's most is 1,032

@@ -1,0 +1,162 @@
+"""What a replay did or would do, and how that is told: progress on the way, a summary at its end."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+import typer
+from msgspec import Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bridge.cli.support.render import safe_text
+from bridge.cli.support.exit import EXIT_FAILED, fail
+from bridge.core.plural import counted
+from bridge.core.printable import json_escaped
+
+_PROBLEMS_SHOWN_MAX = 20
+_PLAN_SHOWN_MAX = 5
+_LINE_INTERVAL_S = 5.0
+_SUCCESSFUL = frozenset({"published", "duplicate"})
+
+TOO_SOON = "came again too soon"
+_TOO_SOON_NOTE = f"what {TOO_SOON} only looks like the one before it: in a minute the same command takes it"
+_DRY_RUN_NOTE = (
+    "a dry run: nothing was written; --run does it (what was published before will be told as a duplicate)"
+)
+_DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --run does it"
+
+
+class ReplaySummary(Struct, kw_only=True):
+    """What was looked at: ``what`` it is, and how much of it ended how.
+
+    ``left`` counts what was not touched, by why. ``stopped`` says why it could not go on, ``again`` how it
+    goes on. In a dry run the endings are those that would be.
+    """
+
+    what: str
+    dry_run: bool
+    looked_at: int = 0
+    endings: Counter[str] = msgspec.field(default_factory=Counter)
+    types: Counter[str] = msgspec.field(default_factory=Counter)
+    reasons: Counter[str] = msgspec.field(default_factory=Counter)
+    left: Counter[str] = msgspec.field(default_factory=Counter)
+    seconds: float = 0.0
+    stopped: str = ""
+    again: str = ""
+
+    @property
+    def is_successful(self) -> bool:
+        """Whether nothing has to be looked after."""
+        return not self.stopped and set(self.endings) <= _SUCCESSFUL
+
+
+class ItemResult(Struct, frozen=True):
+    """How one of them ended, or would: ``name`` is its id or its reason and detail."""
+
+    origin: str
+    outcome: str
+    type: str = ""
+    reason: str = ""
+    name: str = ""
+
+
+class Reporter:
+    """Counts into ``tally`` and tells the way: problems, the first lines of a dry run, how far it is."""
+
+    def __init__(self, summary: ReplaySummary, console: Console, progress: Progress) -> None:
+        self.summary = summary
+        self._console = console
+        self._progress = progress
+        self._task = progress.add_task(summary.what, total=None)
+        self._problems = 0
+        self._line_at = time.monotonic()
+
+    def set_total(self, total: int | None) -> None:
+        """Say how many there are at most."""
+        self._progress.update(self._task, total=total)
+
+    def add_result(self, result: ItemResult) -> None:
+        """Count one, and show it where a person wants to see it."""
+        summary = self.summary
+        summary.looked_at += 1
+        summary.endings[result.outcome] += 1
+        if result.type:
+            summary.types[result.type] += 1
+        if result.reason:
+            summary.reasons[result.reason] += 1
+        if result.outcome not in _SUCCESSFUL:
+            self._problems += 1
+            if self._problems <= _PROBLEMS_SHOWN_MAX:
+                self._print_item(result)
+            elif self._problems == _PROBLEMS_SHOWN_MAX + 1:
+                self._console.print("further ones are only counted")
+        elif summary.dry_run and summary.looked_at - self._problems <= _PLAN_SHOWN_MAX:
+            self._print_item(result)
+
+    def set_done(self, done: int) -> None:
+        """Say how far it is."""
+        self._progress.update(self._task, completed=done)
+        now = time.monotonic()
+        if not self._console.is_terminal and now - self._line_at > _LINE_INTERVAL_S:
+            self._line_at = now
+            total = self._progress.tasks[self._task].total
+            total_text = f" of {total:.0f}" if total is not None else ""
+            self._console.print(f"{done}{total_text} {self.summary.what}: {_format_counts(self.summary.endings) or 'none yet'}")
+
+    def _print_item(self, result: ItemResult) -> None:
+        parts = (result.outcome, result.type, result.reason, result.name)
+        text = "  ".join(safe_text(word) for word in parts if word)
+        self._console.print(f"{safe_text(result.origin)}: {text}", markup=False)
+
+
+@contextmanager
+def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Reporter]:
+    """Tell the way on standard error: a bar on a terminal, else a line now and then; ``quiet``, nothing."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    started_at = time.monotonic()
+    with Progress(
+        *columns, console=console, transient=True, disable=quiet or not console.is_terminal
+    ) as progress:
+        yield Reporter(summary, console, progress)
+    summary.seconds = round(time.monotonic() - started_at, 3)
+
+
+def print_summary_and_exit(summary: ReplaySummary, *, as_json: bool) -> None:
+    """Print the summary, and end with 1 if something is left to do."""
+    if as_json:
+        typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
+    else:
+        _print_summary(summary)
+    if summary.stopped:
+        fail("; ".join(part for part in (summary.stopped, summary.again) if part))
+    if not summary.dry_run and not summary.is_successful:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _print_summary(summary: ReplaySummary) -> None:
+    if not summary.looked_at and not summary.stopped:
+        typer.echo(f"no {summary.what} to replay")
+    elif summary.looked_at:
+        prefix = "would be " if summary.dry_run else ""
+        endings = ", ".join(f"{count} {prefix}{ending}" for ending, count in summary.endings.most_common())
+        typer.echo(
+            f"{counted(summary.looked_at, summary.what.removesuffix('s'))} in {summary.seconds:.1f} s: {endings}"
+        )
+        if summary.types and summary.dry_run:
+            typer.echo(safe_text(f"by type: {_format_counts(summary.types)}"))
+        if summary.reasons:
+            typer.echo(safe_text(f"rejected{'' if summary.dry_run else ' again'}: {_format_counts(summary.reasons)}"))
+    if TOO_SOON in summary.endings:
+        typer.echo(_TOO_SOON_NOTE)
+    if summary.left:
+        typer.echo(safe_text(f"left as they are: {_format_counts(summary.left)}"))
+    if summary.dry_run and summary.looked_at:
+        typer.echo(_DRY_RUN_COPY_NOTE if summary.what == "records" else _DRY_RUN_NOTE)
+
+
+def _format_counts(counter: Counter[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in counter.most_common())

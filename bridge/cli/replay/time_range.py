@@ -1,0 +1,203 @@
+"""A time range of a topic, copied to another one or published again on its own: past the memory, on purpose.
+
+Keys, ids, headers and values stay as they are, the delivery's mode in a value, too: a copy is no other
+delivery. Of one key the order is kept. How far a range is, Kafka keeps under the name of a group of its own.
+"""
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from aiokafka import ConsumerRecord, TopicPartition
+from msgspec import Struct
+
+from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.cli.support.start_offsets import Offsets
+from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.replay.report import ItemResult, Reporter
+from bridge.cli.replay.common import ReplayStoppedError, chunks
+from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
+from bridge.core.event import Record
+from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
+from bridge.core.progress import Progress
+from bridge.core.record import timestamp
+from bridge.io.kafka.client import kafka_options
+from bridge.settings.settings import Settings
+
+_SAVE_INTERVAL_S = 1.0
+_TYPE_PREFIX = "com.tencentcloud.vod."
+
+PendingOffsets = dict[TopicPartition, set[int]]  # offsets that are to be copied still
+
+
+class RangeSelection(Struct, frozen=True, kw_only=True):
+    """Which records: those written to ``topic`` in ``span``, of these applications (empty: of all).
+
+    They go ``to`` a topic. ``again`` begins anew although the range was worked off.
+    """
+
+    topic: str
+    to: str
+    time_range: TimeRange
+    apps: Sequence[str] = ()
+    group: str
+    restart: bool = False
+
+    @property
+    def range_group(self) -> str:
+        """The name under which Kafka keeps how far this very range is."""
+        fields = f"{self.topic}\n{self.to}\n{self.time_range.since_ms}\n{self.time_range.until_ms}\n{sorted(self.apps)}"
+        return f"{self.group}.{blake2b(fields.encode(), digest_size=6).hexdigest()}"
+
+    @property
+    def command_options(self) -> str:
+        """The options that mean this very range, whenever they are typed."""
+        since, until = self.time_range.since_ms or 0, self.time_range.until_ms or 0
+        words = ["--topic", self.topic, "--since", timestamp(since), "--until", timestamp(until)]
+        words += ["--republish"] if self.to == self.topic else ["--to", self.to]
+        words += [word for app in self.apps for word in ("--app", app)]
+        return shlex.join(words)
+
+
+class RangeReplay:
+    """The replay of a time range."""
+
+    unit = "records"
+
+    def __init__(self, settings: Settings, selection: RangeSelection) -> None:
+        self.resume_hint = f"to go on: vod-bridge replay {selection.command_options} --run"
+        self._settings = settings
+        self._selection = selection
+        self._options = kafka_options(settings.kafka)
+        self._offset_store = GroupOffsetStore(self._options, selection.range_group)
+        self._progress: dict[TopicPartition, Progress] = {}
+
+    async def plan(self, reporter: Reporter) -> None:
+        """Look at all of them, and write nothing."""
+        async with open_range(self._options, [self._selection.topic], self._selection.time_range) as reader:
+            await self._load_progress(reader, reporter)
+            records_read = 0
+            async for batch in reader.batches():
+                for record in self._select(batch, reporter):
+                    reporter.add_result(_item_result(record, DeliveryOutcome.PUBLISHED))
+                records_read += len(batch.records)
+                reporter.set_done(records_read)
+
+    async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
+        """Copy them; where it stops, what was copied is remembered."""
+        async with (
+            open_range(self._options, [self._selection.topic], self._selection.time_range) as reader,
+            open_session(self._settings, fail_open=True) as bridge,
+        ):
+            await self._load_progress(reader, reporter)
+            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
+            try:
+                await self._process(reader, bridge, reporter, stop_event)
+            finally:
+                await self._offset_store.write(self._progress)
+
+    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
+        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
+        for topic_partition, begin in reader.start_offsets.items():
+            progress = committed.get(topic_partition, Progress(begin)).trim_before(begin)
+            self._progress[topic_partition] = progress
+            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
+        reporter.set_total(reader.total)
+
+    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[ConsumerRecord]:
+        found = []
+        for record in batch.records:
+            if not self._progress[_topic_partition(record)].is_pending(record.offset) or not self._selection.time_range.contains(
+                record
+            ):
+                continue
+            source = dict(record.headers).get("ce_source") or b""
+            if record.value is None or not source.startswith(b"/vod/"):
+                reporter.summary.left["no event of this bridge"] += 1
+            elif self._selection.apps and source.decode().removeprefix("/vod/") not in self._selection.apps:
+                reporter.summary.left["of other applications"] += 1
+            else:
+                found.append(record)
+        return found
+
+    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
+        clock = asyncio.get_running_loop().time
+        saved_at, records_read = clock(), 0
+        async for batch in reader.batches():
+            stop_error: ReplayStoppedError | None = None
+            wanted = self._select(batch, reporter)
+            pending: PendingOffsets = {topic_partition: set() for topic_partition in batch.positions}
+            for record in wanted:
+                pending[_topic_partition(record)].add(record.offset)
+            # Up to where each partition is copied: behind a record that was not, order asks for all again.
+            copied = {topic_partition: self._progress[topic_partition].high_watermark for topic_partition in batch.positions}
+            for chunk in chunks(wanted, _size_bytes):
+                stop_error = ReplayStoppedError("interrupted") if stop_event.is_set() else None
+                stop_error = stop_error or await self._copy(chunk, session, reporter, (copied, pending))
+                if stop_error:
+                    break
+            for topic_partition, reached in batch.positions.items():
+                done_up_to = copied[topic_partition] if stop_error else reached
+                done = {r.offset for r in batch.records if _topic_partition(r) == topic_partition and r.offset < done_up_to}
+                self._progress[topic_partition] = self._progress[topic_partition].advance(done_up_to, done - pending[topic_partition])
+            if stop_error:
+                raise stop_error
+            records_read += len(batch.records)
+            reporter.set_done(records_read)
+            if clock() - saved_at > _SAVE_INTERVAL_S:
+                await self._offset_store.write(self._progress)
+                saved_at = clock()
+
+    async def _copy(
+        self,
+        chunk: Sequence[ConsumerRecord],
+        session: PipelineSession,
+        reporter: Reporter,
+        state: tuple[Offsets, PendingOffsets],
+    ) -> ReplayStoppedError | None:
+        """Send them together, in their order, and wait; give why the range cannot go on, if so."""
+        copied, pending = state
+        until = asyncio.get_running_loop().time() + DELIVERY_TIMEOUT_S
+        writes = [session.writer.send(_copy_of(record, self._selection.to)) for record in chunk]
+        failed: set[TopicPartition] = set()
+        stop_error: ReplayStoppedError | None = None
+        for record, write in zip(chunk, writes, strict=True):
+            topic_partition, delivery_outcome = _topic_partition(record), DeliveryOutcome.PUBLISHED
+            try:
+                async with asyncio.timeout_at(until):
+                    await write.durable
+            except RejectedError:
+                delivery_outcome = DeliveryOutcome.REJECTED
+            except (TimeoutError, UnavailableError) as error:
+                write.withdraw()
+                failed.add(topic_partition)
+                stop_error = stop_error or ReplayStoppedError(session.missing_topics_hint or str(error) or "Kafka does not take records")
+                continue
+            reporter.add_result(_item_result(record, delivery_outcome))
+            if topic_partition not in failed:
+                copied[topic_partition] = max(copied[topic_partition], record.offset + 1)
+                if delivery_outcome is DeliveryOutcome.PUBLISHED:
+                    pending[topic_partition].discard(record.offset)
+        return stop_error
+
+
+def _copy_of(record: ConsumerRecord, topic: str) -> Record:
+    return Record(topic=topic, key=record.key or b"", value=record.value, headers=list(record.headers))
+
+
+def _item_result(record: ConsumerRecord, delivery_outcome: DeliveryOutcome) -> ItemResult:
+    fields = dict(record.headers)
+    event_type = (fields.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(_TYPE_PREFIX)
+    name = (fields.get("ce_id") or b"").decode("utf-8", "replace")
+    reason = "too_large" if delivery_outcome is DeliveryOutcome.REJECTED else ""
+    origin = f"{record.topic}[{record.partition}]@{record.offset}"
+    return ItemResult(origin, str(delivery_outcome), type=event_type, reason=reason, name=name)
+
+
+def _topic_partition(record: ConsumerRecord) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def _size_bytes(record: ConsumerRecord) -> int:
+    return len(record.value or b"")

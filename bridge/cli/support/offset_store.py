@@ -1,0 +1,110 @@
+"""How far a group has worked topics off, kept by Kafka as a position and, beside it, what is open before it.
+
+Kafka forgets the position of a group at rest after a week; here it is asked to keep it for longer than any
+dead letter. A broker that does not listen to that forgets it all the same, and then all is open again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, for_code
+from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
+from aiokafka.protocol.coordination import FindCoordinatorRequest
+from aiokafka.structs import OffsetAndMetadata
+
+from bridge.cli.support.kafka_admin import connection
+from bridge.core.progress import Progress, decode_progress
+from bridge.diagnostics.kafka import Address, addresses_of
+
+_RETENTION_MS = 366 * 24 * 60 * 60 * 1000
+_COORDINATOR_TYPE_GROUP = 0  # the kind of coordinator, in Kafka's numbers
+_NO_GENERATION, _NO_MEMBER = -1, ""  # whoever commits is no member of the group
+_RETRIABLE_CODES = frozenset({14, 15, 16})  # the coordinator is loading, not there yet, or moved
+_MAX_ATTEMPTS = 20
+_RETRY_DELAY_S = 0.25
+
+T = TypeVar("T")
+
+
+class GroupOffsetStore:
+    """The positions of ``group``. Everything raises KafkaError or OSError where Kafka does not take part."""
+
+    def __init__(self, options: Mapping[str, Any], group: str) -> None:
+        self._options = options
+        self._group = group
+
+    async def read(self, topic_partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
+        """Give how far each of ``places`` is; those that were never worked on are left out."""
+        requested: dict[str, list[int]] = {}
+        for topic_partition in topic_partitions:
+            requested.setdefault(topic_partition.topic, []).append(topic_partition.partition)
+
+        async def call(coordinator: Address) -> dict[TopicPartition, OffsetAndMetadata]:
+            async with connection(coordinator, self._options) as conn:
+                response = await conn.send(OffsetFetchRequest(self._group, list(requested.items())))
+            _raise_for_code(getattr(response, "error_code", 0))
+            found: dict[TopicPartition, OffsetAndMetadata] = {}
+            for topic, partitions in response.topics:
+                for partition, offset, metadata, code in partitions:
+                    _raise_for_code(code)
+                    found[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, metadata or "")
+            return found
+
+        committed = await self._with_coordinator(call)
+        return {
+            topic_partition: decode_progress(position.offset, position.metadata)
+            for topic_partition, position in committed.items()
+            if position.offset >= 0
+        }
+
+    async def write(self, progress: Mapping[TopicPartition, Progress]) -> None:
+        """Remember how far each partition is."""
+        commits: dict[str, list[tuple[int, int, str]]] = {}
+        for topic_partition, partition_progress in progress.items():
+            commits.setdefault(topic_partition.topic, []).append(
+                (topic_partition.partition, partition_progress.high_watermark, partition_progress.encode())
+            )
+        if not commits:
+            return
+        request = OffsetCommitRequest(self._group, _NO_GENERATION, _NO_MEMBER, _RETENTION_MS, list(commits.items()))
+
+        async def commit(coordinator: Address) -> None:
+            async with connection(coordinator, self._options) as conn:
+                response = await conn.send(request)
+            for _, partitions in response.topics:
+                for _, code in partitions:
+                    _raise_for_code(code)
+
+        await self._with_coordinator(commit)
+
+    async def _with_coordinator(self, call: Callable[[Address], Awaitable[T]]) -> T:
+        """Ask the broker that keeps this group's positions; a group's first one has to be found some time."""
+        attempts = 0
+        while True:
+            attempts += 1
+            try:
+                return await call(await self._find_coordinator())
+            except KafkaError as error:
+                if error.errno not in _RETRIABLE_CODES or attempts == _MAX_ATTEMPTS:
+                    raise
+            await asyncio.sleep(_RETRY_DELAY_S)
+
+    async def _find_coordinator(self) -> Address:
+        failure: Exception = OSError("no address")
+        for address in addresses_of(self._options["bootstrap_servers"]):
+            try:
+                async with connection(address, self._options) as conn:
+                    response = await conn.send(FindCoordinatorRequest(self._group, _COORDINATOR_TYPE_GROUP))
+            except (KafkaError, OSError) as error:
+                failure = error
+                continue
+            _raise_for_code(response.error_code)
+            return response.host, response.port
+        raise failure
+
+
+def _raise_for_code(code: int) -> None:
+    if code:
+        raise for_code(code)

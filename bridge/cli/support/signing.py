@@ -1,0 +1,57 @@
+"""What ``vod-bridge send`` knows and must not show: the SignKey, the application's token in the URL."""
+
+import hashlib
+import re
+import time
+from enum import StrEnum
+from pathlib import Path
+
+from bridge.cli.support.exit import EXIT_USAGE, fail
+from bridge.cli.support.terminal import mask_secrets
+from bridge.settings.errors import mask_url
+from bridge.settings.secret_files import SecretFileError, read_secret
+
+_SIGNATURE_VALID_S = 600
+
+
+class SignatureLocation(StrEnum):
+    """Where a signature travels."""
+
+    BODY = "body"
+    QUERY = "query"
+
+
+def load_sign_key(typed_key: str, path: Path | None) -> str:
+    """Give the SignKey, given or in a file, and mask it from now on. Both, or a bad file, end the command."""
+    mask_secrets(typed_key)
+    if path is None:
+        return typed_key
+    if typed_key:
+        fail("either --sign-key (VOD_SIGN_KEY) or --sign-key-file", EXIT_USAGE)
+    try:
+        key = read_secret(path)
+    except OSError as error:
+        fail(f"--sign-key-file {path}: cannot be read: {error.strerror}", EXIT_USAGE)
+    except SecretFileError as error:
+        fail(f"--sign-key-file {path}: {error}", EXIT_USAGE)
+    mask_secrets(key)
+    return key
+
+
+def mask_callback_url(url: str) -> str:
+    """Show a URL without the login and without the application's token."""
+    return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", mask_url(url))
+
+
+def sign_body(body: bytes, sign_key: str, sign_in: SignatureLocation = SignatureLocation.BODY) -> tuple[bytes, dict[str, str]]:
+    """Sign a body; gives what to post, and the query. Without a key both are as they were."""
+    if not sign_key:
+        return body, {}
+    t = str(int(time.time()) + _SIGNATURE_VALID_S)
+    sign = hashlib.md5(f"{sign_key}{t}".encode(), usedforsecurity=False).hexdigest()
+    text = body.strip()
+    if sign_in is SignatureLocation.QUERY or not (text.startswith(b"{") and text.endswith(b"}")):
+        return body, {"sign": sign, "t": t}
+    # Last of all keys: where the file carries an old signature, a reader takes the later one.
+    comma = b"" if not text[1:-1].strip() else b","
+    return text[:-1] + comma + f'"Sign":"{sign}","T":{t}}}'.encode(), {}

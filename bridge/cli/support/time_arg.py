@@ -1,0 +1,44 @@
+"""Times as a person types them: so long ago, or a time of day with its date."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from bridge.cli.support.exit import EXIT_USAGE, fail
+
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def parse_time(option: str, text: str, now_ms: int) -> int:
+    """Read ``2h``, ``30m`` (before now) or RFC 3339 (UTC where it names no zone) as unix milliseconds.
+
+    Anything else ends the command.
+    """
+    try:
+        if match := _DURATION.fullmatch(text):
+            return max(0, now_ms - _to_ms(timedelta(**{_UNITS[match[2]]: int(match[1])})))
+        time = datetime.fromisoformat(text)
+        found = _to_ms((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH)
+    except (ValueError, OverflowError):
+        found = -1
+    if found < 0:
+        fail(f"{option} {text}: must be like 2h, 30m, 3d, or a time like 2026-11-21T12:30:00Z", EXIT_USAGE)
+    return found
+
+
+def parse_duration_ms(option: str, text: str) -> int:
+    """Read ``7d``, ``12h``, ``30m``, or ``unlimited`` (-1, as Kafka says it) as milliseconds.
+
+    Anything else ends the command.
+    """
+    found = _DURATION.fullmatch(text)
+    if text == "unlimited":
+        return -1
+    if found is None or int(found[1]) == 0:
+        fail(f"{option} {text}: must be like 7d, 12h, 30m, or unlimited", EXIT_USAGE)
+    return _to_ms(timedelta(**{_UNITS[found[2]]: int(found[1])}))
+
+
+def _to_ms(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)

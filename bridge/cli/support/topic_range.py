@@ -1,0 +1,119 @@
+"""A stretch of topics, read to its end: from a time on, up to another or to where the topics end now.
+
+Read without a group; nothing is committed, and no topic is made by asking for it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from msgspec import Struct
+
+from bridge.cli.support.kafka_admin import describe_cluster
+from bridge.cli.support.start_offsets import Offsets, offsets_for_time, find_start_offsets
+
+_POLL_MS = 1000
+_BATCH_MAX_RECORDS = 500  # at once: what was read ahead is held in memory
+_STALL_TIMEOUT_S = 30.0
+_CLOCK_SKEW_MS = 600_000  # several bridges write, and their clocks differ
+
+
+class TimeRange(Struct, frozen=True):
+    """Records written from ``since_ms`` on and before ``until_ms``: unix milliseconds, None for no limit."""
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def contains(self, record: ConsumerRecord) -> bool:
+        """Tell whether ``record`` was written in it."""
+        return (self.since_ms or 0) <= record.timestamp and (
+            self.until_ms is None or record.timestamp < self.until_ms
+        )
+
+
+class FetchedBatch(Struct, frozen=True):
+    """What was read at once, each partition's records in order, and up to where each was read thereby."""
+
+    records: Sequence[ConsumerRecord]
+    positions: Offsets
+
+
+class TopicRangeReader:
+    """Where a reading begins and ends; made by `reading`. ``begins`` may be moved before `batches`.
+
+    ``lasts`` is where the topics themselves end. Where the broker could not find the span's begin by time
+    (``by_time`` is False), the stretch begins with the topics.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, offsets: "_RangeOffsets") -> None:
+        self._consumer = consumer
+        self.start_offsets = offsets.start_offsets
+        self.stop_offsets = offsets.stop_offsets
+        self.end_offsets = offsets.end_offsets
+        self.is_by_time = offsets.is_by_time
+
+    @property
+    def total(self) -> int:
+        """How many records it holds at most."""
+        return sum(max(0, self.stop_offsets[topic_partition] - at) for topic_partition, at in self.start_offsets.items())
+
+    async def batches(self) -> AsyncIterator[FetchedBatch]:
+        """Read to the end. Raises TimeoutError where nothing comes any more before it."""
+        clock = asyncio.get_running_loop().time
+        at, progress_at = dict(self.start_offsets), clock()
+        for topic_partition, offset in at.items():
+            self._consumer.seek(topic_partition, offset)
+        while unfinished := [topic_partition for topic_partition in at if at[topic_partition] < self.stop_offsets[topic_partition]]:
+            if clock() - progress_at > _STALL_TIMEOUT_S:
+                raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
+            found = await self._consumer.getmany(*unfinished, timeout_ms=_POLL_MS, max_records=_BATCH_MAX_RECORDS)
+            records = [
+                record for topic_partition, some in found.items() for record in some if record.offset < self.stop_offsets[topic_partition]
+            ]
+            positions = {topic_partition: min(await self._consumer.position(topic_partition), self.stop_offsets[topic_partition]) for topic_partition in unfinished}
+            if positions != {topic_partition: at[topic_partition] for topic_partition in unfinished}:
+                at |= positions
+                progress_at = clock()
+                yield FetchedBatch(records, positions)
+                progress_at = clock()  # whatever was done with it took its own time
+
+
+@asynccontextmanager
+async def open_range(options: Mapping[str, Any], topics: Sequence[str], time_range: TimeRange) -> AsyncIterator[TopicRangeReader]:
+    """Find where ``span`` begins and ends on ``topics``; those that do not exist hold nothing.
+
+    The stretch may hold records beyond the span at its end: their times are in no strict order.
+    """
+    cluster = await describe_cluster(options)
+    topic_partitions = [
+        TopicPartition(name, number)
+        for name in topics
+        if (topic := cluster.topics.get(name))
+        for number in range(topic.partitions)
+    ]
+    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
+    try:
+        await consumer.start()
+        yield TopicRangeReader(consumer, await _find_range(consumer, topic_partitions, time_range) if topic_partitions else _RangeOffsets())
+    finally:
+        await consumer.stop()
+
+
+class _RangeOffsets(Struct, frozen=True):
+    start_offsets: Offsets = {}
+    stop_offsets: Offsets = {}
+    end_offsets: Offsets = {}
+    is_by_time: bool = True
+
+
+async def _find_range(consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], time_range: TimeRange) -> _RangeOffsets:
+    consumer.assign(topic_partitions)
+    # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+    end_offsets: Offsets = await consumer.end_offsets(topic_partitions)
+    stop_offsets = end_offsets
+    if time_range.until_ms is not None:
+        stop_offsets = end_offsets | await offsets_for_time(consumer, topic_partitions, time_range.until_ms + _CLOCK_SKEW_MS)
+    found = await find_start_offsets(consumer, topic_partitions, stop_offsets, time_range.since_ms or 0)
+    return _RangeOffsets(found.start_offsets, stop_offsets, end_offsets, found.is_by_time)
