@@ -10,7 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from bridge import __version__
-from bridge.cli.support.output import exit_disk_full, configure_output
+from bridge.cli.support.output import configure_output, exit_disk_full
 
 PROGRAM = "vod-bridge"
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}

@@ -20,13 +20,13 @@ from rich.console import Console
 
 from bridge.app import Bridge
 from bridge.cli.dev_hints import inspect_commands, post_command, setup_lines
-from bridge.cli.dev_ports import PortInUseError, PortAllocator
-from bridge.cli.support.render import ShownRecord, render_response, render_line, render_full
+from bridge.cli.dev_ports import PortAllocator, PortInUseError
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.support.follow import following
+from bridge.cli.support.kafka_errors import silence_aiokafka
+from bridge.cli.support.render import ShownRecord, render_full, render_line, render_response
 from bridge.cli.support.signing import sign_body
 from bridge.cli.topics import expected_topics
-from bridge.cli.support.kafka_errors import silence_aiokafka
-from bridge.cli.support.follow import following
 from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
@@ -58,7 +58,7 @@ _DEMO_STEPS = (
 )
 
 
-class UnexpectedResultError(Exception):  # noqa: N818 - it says what happened, not that code broke
+class UnexpectedResultError(Exception):
     """A step of the demonstration did not come as it should."""
 
 
@@ -86,8 +86,7 @@ class _DevOptions(Struct, frozen=True, kw_only=True):
         prefix = self._env_prefix()
         options = {f"{prefix}__TOKEN": "--token", f"{prefix}__SIGN_KEY": "--sign-key"}
         return "\n  ".join(
-            str(issue._replace(name=options.get(issue.name, f"--app {self.app}")))
-            for issue in error.issues
+            str(issue._replace(name=options.get(issue.name, f"--app {self.app}"))) for issue in error.issues
         )
 
     def _env_prefix(self) -> str:
@@ -95,7 +94,9 @@ class _DevOptions(Struct, frozen=True, kw_only=True):
 
 
 def _port_option(name: str, service: str) -> Any:  # noqa: ANN401 - typer's marker has no type
-    return typer.Option(name, min=0, max=65535, help=f"Port of {service}; 0: any free one.", show_default=False)
+    return typer.Option(
+        name, min=0, max=65535, help=f"Port of {service}; 0: any free one.", show_default=False
+    )
 
 
 def dev(  # noqa: PLR0913 - one parameter is one option of the command
@@ -164,7 +165,9 @@ def _start_services(dev_options: _DevOptions, stack: ExitStack, console: Console
     topics = expected_topics(load(None, own_env))
     ports = PortAllocator()
     own_env["BRIDGE_HTTP__PORT"] = str(ports.allocate("the bridge", "--port", dev_options.port, 8080))
-    own_env["BRIDGE_ADMIN__PORT"] = str(ports.allocate("the admin server", "--admin-port", dev_options.admin_port, 9090))
+    own_env["BRIDGE_ADMIN__PORT"] = str(
+        ports.allocate("the admin server", "--admin-port", dev_options.admin_port, 9090)
+    )
     kafka_port = ports.allocate("Kafka", "--kafka-port", dev_options.kafka_port, 9092)
     redis_port = ports.allocate("Redis", "--redis-port", dev_options.redis_port, 6379)
     for text in ports.notices:
@@ -192,7 +195,9 @@ async def _run_demo(settings: Settings, dev_options: _DevOptions, console: Conso
             post = partial(_post, session, url, sign_key=dev_options.sign_key)
             ids = [await _run_step(step, post, arriving_records, console) for step in _DEMO_STEPS]
         if ids[_REDELIVERY_STEP] != ids[0]:
-            raise UnexpectedResultError(f"the redelivery's id is {ids[_REDELIVERY_STEP]}, the first one's {ids[0]}")
+            raise UnexpectedResultError(
+                f"the redelivery's id is {ids[_REDELIVERY_STEP]}, the first one's {ids[0]}"
+            )
         if once:
             return
         _print_next_steps(console, settings, dev_options, url)
@@ -222,7 +227,9 @@ async def _run_step(
     text = render_response(status, response_body)
     console.print("[dim]answer[/dim] ", text)
     if status != step.status or step.outcome not in text.plain:
-        raise UnexpectedResultError(f"{step.title} was answered {text.plain}, not {step.status} {step.outcome}")
+        raise UnexpectedResultError(
+            f"{step.title} was answered {text.plain}, not {step.status} {step.outcome}"
+        )
     event_id = _event_id(response_body)
     if not step.is_published:
         return event_id
@@ -230,7 +237,9 @@ async def _run_step(
         async with asyncio.timeout(_EVENT_TIMEOUT_S):
             record = await anext(arriving_records)
     except TimeoutError:
-        raise UnexpectedResultError(f"of {step.title} nothing reached a consumer within {_EVENT_TIMEOUT_S:.0f} s") from None
+        raise UnexpectedResultError(
+            f"of {step.title} nothing reached a consumer within {_EVENT_TIMEOUT_S:.0f} s"
+        ) from None
     _print_event(console, record)
     if bool(record.reason) != (step.outcome == "rejected") or record.headers.get("ce_id", "") != event_id:
         raise UnexpectedResultError(f"{step.title} reached consumers as {render_line(record).plain}")
@@ -258,7 +267,9 @@ def _print_event(console: Console, record: ShownRecord) -> None:
 
 def _print_next_steps(console: Console, settings: Settings, dev_options: _DevOptions, url: str) -> None:
     (app,) = settings.applications().values()
-    own_env = dev_options.application_settings() | ({"VOD_SIGN_KEY": dev_options.sign_key} if dev_options.sign_key else {})
+    own_env = dev_options.application_settings() | (
+        {"VOD_SIGN_KEY": dev_options.sign_key} if dev_options.sign_key else {}
+    )
     console.print("\n[bold]In another terminal[/bold], so that every command finds what runs here:\n")
     for text in setup_lines(settings, own_env):
         console.print(f"  {text}", markup=False)

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.support.exit import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.terminal import mask_nested
 from bridge.cli.support.kafka_errors import silence_aiokafka
+from bridge.cli.support.terminal import mask_nested
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLockedError
@@ -48,7 +48,9 @@ def drain(
     configure_logging("error", "console", mask=mask_nested)
     settings = load_settings_or_exit(config)
     # Nothing new is kept here: room is only for what is found damaged.
-    spool_settings = settings.spool.model_copy(update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0})
+    spool_settings = settings.spool.model_copy(
+        update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0}
+    )
     try:
         reason = asyncio.run(_drain_all(settings.model_copy(update={"spool": spool_settings}), patience))
     except SpoolLockedError as error:
@@ -57,7 +59,9 @@ def drain(
     if damaged:
         number = counted(len(damaged), "file")
         quarantine_note = f"damaged records are kept aside for a person, in {number}: {damaged[0]}, …"
-        Console(stderr=True, highlight=False, soft_wrap=True).print(quarantine_note, style="yellow", markup=False)
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            quarantine_note, style="yellow", markup=False
+        )
     if not reason and any(spool.glob("*.log")):
         reason = "some of it could not be read; the lines above say what"
     if reason:
@@ -93,7 +97,11 @@ def _blocked_reason(writer: KafkaPublisher) -> str:
     if not writer.accepting:
         return "Kafka does not answer"
     missing_topics = ", ".join(sorted(writer.unknown_topics))
-    return f"topics are missing: {missing_topics} (vod-bridge topics --create)" if missing_topics else "Kafka refuses them"
+    return (
+        f"topics are missing: {missing_topics} (vod-bridge topics --create)"
+        if missing_topics
+        else "Kafka refuses them"
+    )
 
 
 async def _show_progress(store: Spool, idle_timeout_s: float) -> str:

@@ -14,10 +14,10 @@ from msgspec import UNSET
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.support.render import OUTCOME_STYLES, render_failure, safe_text
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
-from bridge.cli.support.offline_settings import effective_applications, effective_routing
 from bridge.cli.support.input_files import STDIN, InputNotification, list_files, read_notifications
+from bridge.cli.support.offline_settings import effective_applications, effective_routing
+from bridge.cli.support.render import OUTCOME_STYLES, render_failure, safe_text
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation
@@ -90,7 +90,9 @@ def _read_all(paths: list[Path]) -> Iterator[InputNotification]:
         fail(f"cannot read {error.filename or 'a file'}: {error.strerror}")
 
 
-def _print_explanation(console: Console, found: InputNotification, explanation: Explanation, *, first: bool) -> None:
+def _print_explanation(
+    console: Console, found: InputNotification, explanation: Explanation, *, first: bool
+) -> None:
     if not first:
         console.print()
     console.print(
@@ -116,7 +118,12 @@ def _published_rows(explanation: Explanation) -> Iterator[Row]:
     if explanation.remembered:
         yield "", Text(f"remembered {explanation.remembered}", "dim")
     event_outcome = str(explanation.outcome)
-    yield "outcome", Text.assemble((event_outcome, OUTCOME_STYLES.get(event_outcome, "dim")), f": {explanation.outcome_why}")
+    yield (
+        "outcome",
+        Text.assemble(
+            (event_outcome, OUTCOME_STYLES.get(event_outcome, "dim")), f": {explanation.outcome_why}"
+        ),
+    )
     for error in explanation.errors[:_MAX_SHOWN]:
         yield "", Text(safe_text(render_failure(error, "its own code")), "red")
     if (more := len(explanation.errors) - _MAX_SHOWN + explanation.errors_truncated) > 0:

@@ -111,7 +111,9 @@ def _print_schema(name: str, routing: Routing) -> None:
 
 
 def _export(folder: Path, routing: Routing) -> None:
-    written = {f"{entry.type}.v1.schema.json": _schema_text(entry.type, routing) for entry in _entries(routing)}
+    written = {
+        f"{entry.type}.v1.schema.json": _schema_text(entry.type, routing) for entry in _entries(routing)
+    }
     written["asyncapi.yaml"] = _asyncapi_text(routing)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -23,10 +23,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bridge.cli.support.render import render_response, safe_text
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
-from bridge.cli.support.signing import SignatureLocation, load_sign_key, sign_body, mask_callback_url
-from bridge.cli.support.input_files import STDIN, InputNotification, list_files, read_notifications, total_bytes
+from bridge.cli.support.input_files import (
+    STDIN,
+    InputNotification,
+    list_files,
+    read_notifications,
+    total_bytes,
+)
+from bridge.cli.support.render import render_response, safe_text
+from bridge.cli.support.signing import SignatureLocation, load_sign_key, mask_callback_url, sign_body
 from bridge.core.printable import json_escaped
 
 # The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
@@ -108,7 +114,9 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     sign_key_file: Annotated[
         Path | None, typer.Option(help="Sign each post with the SignKey in this file.", show_default=False)
     ] = None,
-    sign_in: Annotated[SignatureLocation, typer.Option(help="Where the signature travels.")] = SignatureLocation.BODY,
+    sign_in: Annotated[
+        SignatureLocation, typer.Option(help="Where the signature travels.")
+    ] = SignatureLocation.BODY,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Posts under way at once.")] = 16,
     skip: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N notifications.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
@@ -127,7 +135,9 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     if not url.startswith(("http://", "https://")):
         fail(f"--url {mask_callback_url(url)}: must begin with http:// or https://", EXIT_USAGE)
     files = _list_files(paths)
-    post_options = _PostOptions(url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip)
+    post_options = _PostOptions(
+        url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip
+    )
     started_at = time.monotonic()
     counts = _post_files(post_options, files)
     _print_summary_and_exit(counts, time.monotonic() - started_at, as_json=as_json)
@@ -180,7 +190,9 @@ def _post_files(post_options: _PostOptions, files: Sequence[Path]) -> _SendCount
     return counts
 
 
-def _read_items(files: Sequence[Path], skip: int, skipped: Callable[[InputNotification], None]) -> Iterator[_Item]:
+def _read_items(
+    files: Sequence[Path], skip: int, skipped: Callable[[InputNotification], None]
+) -> Iterator[_Item]:
     """Read all notifications but the first ``skip``."""
     for index, notification in enumerate(read_notifications(files)):
         if index < skip:
@@ -189,7 +201,7 @@ def _read_items(files: Sequence[Path], skip: int, skipped: Callable[[InputNotifi
             yield _Item(index, notification)
 
 
-class _SendStoppedError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class _SendStoppedError(Exception):
     """Going on would post into the void, or there is nothing that can be read any more."""
 
 
@@ -236,7 +248,9 @@ async def _post_worker(
             raise _SendStoppedError(f"cannot read {item.filename or 'a file'}: {item.strerror}")
         body, query = sign_body(item.notification.body, post_options.sign_key, post_options.sign_in)
         try:
-            async with session.post(post_options.url, data=body, params=query, headers=_JSON_HEADERS) as response:
+            async with session.post(
+                post_options.url, data=body, params=query, headers=_JSON_HEADERS
+            ) as response:
                 posted(item, response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
             raise _SendStoppedError(
@@ -266,7 +280,9 @@ def _outcome_of(status: int, response: bytes) -> str:
     if not status:
         return "unanswered"
     try:
-        raw_outcome = msgspec.json.decode(response, type=dict[str, msgspec.Raw]).get("outcome", msgspec.Raw(b'""'))
+        raw_outcome = msgspec.json.decode(response, type=dict[str, msgspec.Raw]).get(
+            "outcome", msgspec.Raw(b'""')
+        )
         return msgspec.json.decode(raw_outcome, type=str) or f"refused {status}"
     except msgspec.MsgspecError:
         return f"refused {status}"
@@ -275,7 +291,9 @@ def _outcome_of(status: int, response: bytes) -> str:
 def _print_summary_and_exit(counts: _SendCounts, seconds: float, *, as_json: bool) -> None:
     posted = counts.outcomes.total()
     if as_json:
-        summary = _SendSummary(posted, dict(counts.outcomes), round(seconds, 3), counts.stop_reason, counts.skip)
+        summary = _SendSummary(
+            posted, dict(counts.outcomes), round(seconds, 3), counts.stop_reason, counts.skip
+        )
         typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
         endings = ", ".join(f"{count} {outcome}" for outcome, count in counts.outcomes.most_common())

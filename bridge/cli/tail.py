@@ -14,14 +14,14 @@ import typer
 from msgspec import Struct
 from rich.console import Console
 
-from bridge.cli.support.render import ShownRecord, render_line, render_json, safe_text
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.time_arg import parse_time
+from bridge.cli.support.follow import following, shown_record, written_at
+from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
+from bridge.cli.support.render import ShownRecord, render_json, render_line, safe_text
 from bridge.cli.support.start_offsets import NO_TIME_LOOKUP_NOTE
+from bridge.cli.support.time_arg import parse_time
 from bridge.cli.support.topic_range import TimeRange, open_range
 from bridge.cli.tail_filter import RecordFilter, catalogue_name, require_known_apps, require_known_types
-from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
-from bridge.cli.support.follow import shown_record, following, written_at
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
@@ -159,7 +159,9 @@ def _start_time_ms(since: str, *, from_beginning: bool, follow: bool) -> int | N
 
 def _run(request: _TailRequest, settings: Settings, print_record: Callable[[ShownRecord], None]) -> None:
     for name in request.unverified_apps:
-        _print_note(f"--app {name}: no application is configured here, so nothing tells whether this one exists")
+        _print_note(
+            f"--app {name}: no application is configured here, so nothing tells whether this one exists"
+        )
 
     async def run_all() -> None:
         await require_known_types(request.record_filter, settings, request.options)

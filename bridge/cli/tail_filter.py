@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from bridge.cli.support.render import ShownRecord
 from bridge.cli.support.exit import EXIT_USAGE, fail
 from bridge.cli.support.kafka_admin import describe_cluster
+from bridge.cli.support.render import ShownRecord
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
@@ -76,7 +76,9 @@ def catalogue_name(name: str) -> str:
     return BY_NAME[name].name if name in BY_NAME else name
 
 
-async def require_known_types(record_filter: RecordFilter, settings: Settings, options: Mapping[str, Any]) -> None:
+async def require_known_types(
+    record_filter: RecordFilter, settings: Settings, options: Mapping[str, Any]
+) -> None:
     """End the command where a type is neither in the catalogue nor has a topic of its own.
 
     A topic may be there for a type that only a newer release knows.

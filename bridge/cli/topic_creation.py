@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.support.kafka_admin import NewTopic, CreateFailure
+from bridge.cli.support.kafka_admin import CreateFailure, NewTopic
 
 # What may be given up, in this order, and what that means for whoever relies on it.
 _CONSEQUENCES = {
@@ -43,7 +43,9 @@ class CreationReport(Struct, frozen=True, kw_only=True):
 
 async def create_with_fallbacks(wanted: Sequence[NewTopic], create: CreateTopics) -> CreationReport:
     """Make ``wanted``, with lesser settings where the cluster refuses theirs. Raises what ``ask`` raises."""
-    failures = {name: failure for name, failure in (await create(wanted, validate_only=False)).items() if failure}
+    failures = {
+        name: failure for name, failure in (await create(wanted, validate_only=False)).items() if failure
+    }
     concessions: dict[str, None] = {}
     retried = []
     allowed_by_values: dict[tuple[tuple[str, str], ...], Mapping[str, str]] = {}
@@ -90,7 +92,10 @@ async def _find_allowed_settings(topic: NewTopic, create: CreateTopics) -> Mappi
 
 
 async def _find_largest_value(
-    name: str, wanted: int, settings: Mapping[str, str], is_accepted: Callable[[Mapping[str, str]], Awaitable[bool]]
+    name: str,
+    wanted: int,
+    settings: Mapping[str, str],
+    is_accepted: Callable[[Mapping[str, str]], Awaitable[bool]],
 ) -> int:
     """Find by bisection the largest value that is taken; 0 where none is (the setting may not be named)."""
     smallest, largest = 0, wanted if wanted > 0 else _RETENTION_MAX_MS

@@ -10,11 +10,17 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.kafka_admin import ClusterInfo, NewTopic, CreateFailure, create_topics, describe_cluster
-from bridge.cli.support.time_arg import parse_duration_ms
+from bridge.cli.support.kafka_admin import (
+    ClusterInfo,
+    CreateFailure,
+    NewTopic,
+    create_topics,
+    describe_cluster,
+)
+from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import safe_text
+from bridge.cli.support.time_arg import parse_duration_ms
 from bridge.cli.topic_creation import create_with_fallbacks
-from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
 from bridge.core.plural import counted
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
@@ -109,7 +115,9 @@ def _create_topics(wanted: Sequence[NewTopic], cluster: ClusterInfo, options: Ma
     if not wanted:
         return
 
-    async def create_on_controller(topics: Sequence[NewTopic], *, validate_only: bool) -> Mapping[str, CreateFailure | None]:
+    async def create_on_controller(
+        topics: Sequence[NewTopic], *, validate_only: bool
+    ) -> Mapping[str, CreateFailure | None]:
         return await create_topics(cluster.controller_address, options, topics, validate_only=validate_only)
 
     try:

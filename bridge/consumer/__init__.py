@@ -41,7 +41,13 @@ and `Event.raw` holds every field there is. A payload that does not fit its type
 user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
 """
 
-from bridge.consumer.errors import DeadLetterNow, DeadLetterError, KafkaUnreachableError, NoRecordError, UnreadableRecordError
+from bridge.consumer.errors import (
+    DeadLetterError,
+    DeadLetterNow,
+    KafkaUnreachableError,
+    NoRecordError,
+    UnreadableRecordError,
+)
 from bridge.consumer.event import Delivery, Event, Failure
 from bridge.consumer.handlers import Consumer
 from bridge.consumer.options import ConsumerOptions, Options
@@ -51,10 +57,10 @@ from bridge.consumer.topics import OTHER, TYPES
 __all__ = [
     "OTHER",
     "TYPES",
-    "DeadLetterNow",
-    "DeadLetterError",
     "Consumer",
     "ConsumerOptions",
+    "DeadLetterError",
+    "DeadLetterNow",
     "Delivery",
     "Event",
     "Failure",

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordTooLargeError
 
-from bridge.consumer.worker_pool import HandlerJob
-from bridge.consumer.errors import DeadLetterNow, DeadLetterError, UnreadableRecordError
+from bridge.consumer.errors import DeadLetterError, DeadLetterNow, UnreadableRecordError
 from bridge.consumer.options import ConsumerConfig
+from bridge.consumer.worker_pool import HandlerJob
 from bridge.core.plural import counted
 
 Headers = list[tuple[str, bytes]]
@@ -83,7 +83,9 @@ def failure_headers(job: HandlerJob) -> Headers:
     and ``error_type`` are the last error's.
     """
     reason_by_error = {DeadLetterNow: "buried", UnreadableRecordError: "unreadable"}
-    reason = next((word for error_type, word in reason_by_error.items() if isinstance(job.error, error_type)), "failed")
+    reason = next(
+        (word for error_type, word in reason_by_error.items() if isinstance(job.error, error_type)), "failed"
+    )
     texts = {
         "reason": reason,
         "detail": _error_text(job.error)[:_DETAIL_MAX],

@@ -8,7 +8,7 @@ class DeadLetterNow(Exception):  # noqa: N818 - it says what to do
     """Raised by a handler: trying again cannot help, put the event on the dead-letter topic at once."""
 
 
-class DeadLetterError(Exception):  # noqa: N818 - it says what happened
+class DeadLetterError(Exception):
     """An event could not be handled, and not be kept on a dead-letter topic either: the consumer has stopped.
 
     The event's position is not committed: it comes first when the consumer runs again.
@@ -32,7 +32,7 @@ class NoRecordError(AttributeError):
         )
 
 
-class UnreadableRecordError(Exception):  # noqa: N818 - it says what the record is
+class UnreadableRecordError(Exception):
     """A record on one of the topics is no canonical event; the bridge writes none such.
 
     ``record`` is aiokafka's, with its bytes; ``detail`` says what is wrong with it.

@@ -16,8 +16,8 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 
 from bridge.aiokafka_internals import close_client, ended_consumer_task, install_reset_safe_connections
 from bridge.consumer.diagnostics import explain_unreachable
-from bridge.consumer.options import Lag, ConsumerConfig
 from bridge.consumer.offset_tracker import OffsetTracker
+from bridge.consumer.options import ConsumerConfig, Lag
 from bridge.consumer.topics import TopicFilter
 
 T = TypeVar("T")
@@ -35,7 +35,9 @@ _log = logging.getLogger("bridge.consumer")
 class GroupMember:
     """One member of a consumer group. Made inside a running loop; `close` it."""
 
-    def __init__(self, config: ConsumerConfig, topic_filter: TopicFilter, drain: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: ConsumerConfig, topic_filter: TopicFilter, drain: Callable[[], Awaitable[None]]
+    ) -> None:
         self._config = config
         self._topic_filter = topic_filter
         self._drain = drain
@@ -73,7 +75,9 @@ class GroupMember:
 
     async def start(self) -> None:
         """Connect and join the group. Names topics that do not exist: they are read once they do."""
-        self._consumer.subscribe(pattern=self._topic_filter.pattern, listener=_RebalanceListener(self.on_revoked, self.on_assigned))
+        self._consumer.subscribe(
+            pattern=self._topic_filter.pattern, listener=_RebalanceListener(self.on_revoked, self.on_assigned)
+        )
         try:
             await self.or_stopped(self._consumer.start())
         except KafkaConnectionError:
@@ -156,7 +160,9 @@ class GroupMember:
         async with asyncio.timeout(_REQUEST_TIMEOUT_S):
             end_offsets = await self._consumer.end_offsets(assigned_partitions)
             return {
-                (topic_partition.topic, topic_partition.partition): max(0, end - await self._position(topic_partition))
+                (topic_partition.topic, topic_partition.partition): max(
+                    0, end - await self._position(topic_partition)
+                )
                 for topic_partition, end in end_offsets.items()
             }
 
@@ -214,8 +220,14 @@ class GroupMember:
             return
         self._consumer.pause(*assigned_partitions)
         try:
-            committed_positions = await asyncio.gather(*(self._consumer.committed(topic_partition) for topic_partition in assigned_partitions))
-            without_position = [topic_partition for topic_partition, position in zip(assigned_partitions, committed_positions, strict=True) if position is None]
+            committed_positions = await asyncio.gather(
+                *(self._consumer.committed(topic_partition) for topic_partition in assigned_partitions)
+            )
+            without_position = [
+                topic_partition
+                for topic_partition, position in zip(assigned_partitions, committed_positions, strict=True)
+                if position is None
+            ]
             if without_position:
                 end_offsets = await self._consumer.end_offsets(without_position)
                 for topic_partition, end in end_offsets.items():

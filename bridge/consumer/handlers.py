@@ -10,16 +10,16 @@ from typing import Any, TypeVar, Unpack
 
 from aiokafka import ConsumerRecord
 
-from bridge.consumer.worker_pool import WorkerPool, HandlerJob, is_cancelling
 from bridge.consumer.dead_letters import DeadLetterWriter
 from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
 from bridge.consumer.event import Event, read
 from bridge.consumer.group_member import GroupMember
-from bridge.consumer.options import Lag, ConsumerOptions, ConsumerConfig, config_from
 from bridge.consumer.offset_tracker import OffsetTracker
+from bridge.consumer.options import ConsumerConfig, ConsumerOptions, Lag, config_from
 from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.subscription import warn_unknown_types
 from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
+from bridge.consumer.worker_pool import HandlerJob, WorkerPool, is_cancelling
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 
@@ -97,7 +97,10 @@ class Consumer:
 
 class _ConsumerRun:
     def __init__(
-        self, config: ConsumerConfig, topic_filter: TopicFilter, handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]]
+        self,
+        config: ConsumerConfig,
+        topic_filter: TopicFilter,
+        handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]],
     ) -> None:
         self._config = config
         self._topic_filter = topic_filter
@@ -123,7 +126,9 @@ class _ConsumerRun:
                 await self._dead_letters.check_topic()
             while not self.member.stopped:
                 if await self.member.or_stopped(self._pool.wait_below(self._config.in_flight_max)):
-                    for tracker, records in await self.member.poll(self._config.in_flight_max - self._pool.jobs):
+                    for tracker, records in await self.member.poll(
+                        self._config.in_flight_max - self._pool.jobs
+                    ):
                         self._enqueue(tracker, records)
             timeout_s = self._config.drain_timeout_s
         finally:
@@ -170,7 +175,11 @@ class _ConsumerRun:
                 if job.attempts < self._config.attempts and not isinstance(error, DeadLetterNow):
                     delay_s = self._backoff(job.attempts)
                     _log.warning(
-                        "%s: attempt %d failed, next in %.1f s: %r", job.event.id, job.attempts, delay_s, error
+                        "%s: attempt %d failed, next in %.1f s: %r",
+                        job.event.id,
+                        job.attempts,
+                        delay_s,
+                        error,
                     )
                     return delay_s
                 job.error = error

@@ -16,7 +16,16 @@ class OffsetTracker:
     offset that was given to a handler.
     """
 
-    __slots__ = ("_done", "_next_offset", "_pending", "highest_started", "revoked", "committed", "position", "topic_partition")
+    __slots__ = (
+        "_done",
+        "_next_offset",
+        "_pending",
+        "committed",
+        "highest_started",
+        "position",
+        "revoked",
+        "topic_partition",
+    )
 
     def __init__(self, topic_partition: TopicPartition) -> None:
         self.topic_partition = topic_partition

@@ -141,7 +141,9 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
         A position that Kafka no longer has goes on at the oldest record whatever ``start`` says: what can
         still be had is not skipped.
         """
-        return _CONSUMER_DEFAULTS | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
+        return (
+            _CONSUMER_DEFAULTS | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
+        )
 
     @property
     def producer_options(self) -> dict[str, Any]:
@@ -158,7 +160,9 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
 def config_from(group: str, options: Mapping[str, Any]) -> ConsumerConfig:
     """Part what is ours from what is Kafka's."""
     ours = {name: value for name, value in options.items() if name in ConsumerConfig.__struct_fields__}
-    return ConsumerConfig(group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours)
+    return ConsumerConfig(
+        group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours
+    )
 
 
 _CONSUMER_DEFAULTS = {"metadata_max_age_ms": 60_000, "rebalance_timeout_ms": 30_000}

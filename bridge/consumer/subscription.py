@@ -12,8 +12,8 @@ from aiokafka import ConsumerRecord
 from bridge.consumer.errors import UnreadableRecordError
 from bridge.consumer.event import Event, read
 from bridge.consumer.group_member import GroupMember
-from bridge.consumer.options import Lag, Options, ConsumerConfig, config_from
 from bridge.consumer.offset_tracker import OffsetTracker
+from bridge.consumer.options import ConsumerConfig, Lag, Options, config_from
 from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.topics import TopicFilter, build_topic_filter, unknown_types
 

@@ -55,7 +55,9 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
         ]
 
 
-def build_topic_filter(types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()) -> TopicFilter:
+def build_topic_filter(
+    types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()
+) -> TopicFilter:
     """Draw up what is read for these types. ``topic`` is the bridge's template of {type} and {app}.
 
     A type that the catalogue does not know is read from the topic for others, and from a topic of its own

@@ -21,7 +21,7 @@ class HandlerJob:
     ``error`` is set once no further attempt is to be made.
     """
 
-    __slots__ = ("attempts", "error", "event", "tracker", "record")
+    __slots__ = ("attempts", "error", "event", "record", "tracker")
 
     def __init__(self, tracker: OffsetTracker, record: ConsumerRecord, event: Event[object] | None) -> None:
         self.tracker = tracker

@@ -7,19 +7,19 @@ from types import MappingProxyType
 
 from aiokafka import AIOKafkaProducer
 
-from bridge.cli.replay.files import FileReplay, FileSelection
+from bridge.cli.replay.common import Replay, ReplayStoppedError
 from bridge.cli.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
-from bridge.cli.replay.time_range import RangeReplay, RangeSelection
+from bridge.cli.replay.files import FileReplay, FileSelection
 from bridge.cli.replay.report import ReplaySummary, reporting
-from bridge.cli.replay.common import ReplayStoppedError, Replay
+from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.core.application import Application
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.settings.settings import Settings, load
 from tests.cli.cli_process import CommandResult, vod_bridge
-from tests.journey.notifications import edited, new_task
 from tests.journey.environment import Environment
+from tests.journey.notifications import edited, new_task
 
 LONG_AGO_MS = 1_700_000_000_123
 LONG_AGO = "2023-11-14T22:13:20.123Z"
@@ -46,9 +46,7 @@ class ReplayHarness:
         assert "Traceback" not in result.err
         return result
 
-    async def run_dead_letters(
-        self, selection: DeadLetterSelection = ALL_DEAD_LETTERS
-    ) -> ReplaySummary:
+    async def run_dead_letters(self, selection: DeadLetterSelection = ALL_DEAD_LETTERS) -> ReplaySummary:
         """Replay dead letters in this process."""
         return await self._run(DeadLetterReplay(self._settings, selection))
 
@@ -56,9 +54,7 @@ class ReplayHarness:
         """Replay files in this process."""
         return await self._run(FileReplay(self._settings, selection))
 
-    async def run_range(
-        self, selection: RangeSelection, *, interrupted: bool = False
-    ) -> ReplaySummary:
+    async def run_range(self, selection: RangeSelection, *, interrupted: bool = False) -> ReplaySummary:
         """Replay a time range in this process; ``interrupted`` before its first record."""
         return await self._run(RangeReplay(self._settings, selection), interrupted=interrupted)
 

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaProducer
 
 from bridge.cli.audit.vendor import FinishedTasks
 from bridge.io.vod.api import Account, Credential, VodApi
-from tests.cli.cli_process import CommandResult, start_command, wait_for_exit, vod_bridge
+from tests.cli.cli_process import CommandResult, start_command, vod_bridge, wait_for_exit
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
@@ -195,7 +195,9 @@ async def test_ctrl_c_reports_how_many_were_backfilled_and_the_same_command_cont
     assert 0 < int(count) < len(numbers)
     second = await audit_env.audit("--backfill")
     assert (second.code, second.err) == (0, "")
-    backfilled = [json.loads(record.value)["task_id"] for record in await read_all(audit_env.kafka, [audit_env.topic])]
+    backfilled = [
+        json.loads(record.value)["task_id"] for record in await read_all(audit_env.kafka, [audit_env.topic])
+    ]
     assert set(backfilled) == set(numbers)
 
 

@@ -71,7 +71,9 @@ def test_its_expiry_is_reported_before_and_after(
 
 
 def test_a_chain_must_hold(certificates: CertificateSet, tmp_path: Path) -> None:
-    (text,) = check_lines(certificates.pair, chained(tmp_path, certificates.pair.cert, certificates.authority.ca))
+    (text,) = check_lines(
+        certificates.pair, chained(tmp_path, certificates.pair.cert, certificates.authority.ca)
+    )
     assert text.startswith("ok")
     other = Authority("two")
     (text,) = check_lines(certificates.pair, chained(tmp_path, certificates.pair.cert, other.ca))
@@ -81,7 +83,9 @@ def test_a_chain_must_hold(certificates: CertificateSet, tmp_path: Path) -> None
 
 
 def test_the_client_authority_is_reported_and_must_be_in_date(certificates: CertificateSet) -> None:
-    assert check_lines(certificates.pair, clients=certificates.authority.ca)[1].startswith("ok http client tls")
+    assert check_lines(certificates.pair, clients=certificates.authority.ca)[1].startswith(
+        "ok http client tls"
+    )
     assert check_lines(certificates.pair, in_days=20, clients=certificates.authority.ca)[1].startswith(
         "failed http client tls"
     )

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from bridge.cli.check.finding import Finding
 from bridge.cli.check.kafka import check_kafka
 from bridge.cli.check.redis import check_redis
-from bridge.cli.check.finding import Finding
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.sections import RedisSettings
 from bridge.settings.settings import load
@@ -145,8 +145,12 @@ async def test_tls_and_logins_at_kafkas_wrong_port_are_reported(secured: Secured
     assert "does not speak TLS on this port" in _failure_text(
         await _kafka_finding(with_address(secured.kafka.bootstrap, tls))
     )
-    assert "it wants no login" in _failure_text(await _kafka_finding(with_address(secured.kafka.bootstrap, login)))
-    assert "it wants a login (PLAIN), and" in _failure_text(await _kafka_finding(with_address(address("CLEAR"), {})))
+    assert "it wants no login" in _failure_text(
+        await _kafka_finding(with_address(secured.kafka.bootstrap, login))
+    )
+    assert "it wants a login (PLAIN), and" in _failure_text(
+        await _kafka_finding(with_address(address("CLEAR"), {}))
+    )
     assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(with_address(address("LOGIN"), tls)))
 
 

@@ -73,7 +73,9 @@ async def test_a_sentinel_that_refuses_the_login_is_reported_and_one_that_asks_f
         settings = RedisSettings(url=servers.url, sentinel_service=SERVICE)
         state, words = (await _findings(settings))["redis login"]
         assert (state, "BRIDGE_REDIS__SENTINEL_PASSWORD" in words) == ("failed", True)
-        with_password = RedisSettings(url=servers.url, sentinel_service=SERVICE, sentinel_password=SecretStr("pw"))
+        with_password = RedisSettings(
+            url=servers.url, sentinel_service=SERVICE, sentinel_password=SecretStr("pw")
+        )
         assert (await _findings(with_password))["redis scripts"][0] == "ok"
     finally:
         servers.remove()

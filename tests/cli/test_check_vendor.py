@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check.vendor import check_vendor, api_error_remedy
+from bridge.cli.check.vendor import api_error_remedy, check_vendor
 from bridge.settings.apps import AppSettings
 from tests.cli.cli_process import vod_bridge
 from tests.rig.parts import free_port

@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bridge.cli.dev_ports import PortInUseError, PortAllocator
-from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
+from bridge.cli.dev_ports import PortAllocator, PortInUseError
 from tests.cli.cli_process import environment, vod_bridge
+from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
 
 pytestmark = pytest.mark.services
 
@@ -27,7 +27,10 @@ README = Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.services
 async def test_the_demonstration_shows_each_response_and_each_event_and_exits_with_0() -> None:
-    other_settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092", "BRIDGE_APPS__X__TOKEN": "t"}
+    other_settings = {
+        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "production.invalid:9092",
+        "BRIDGE_APPS__X__TOKEN": "t",
+    }
     result = await vod_bridge("dev", "--once", *ANY_PORTS, settings=other_settings)
     assert result.code == 0, result.err
     answers = re.findall(r"^answer +(\d+ \w+)", result.out, re.MULTILINE)

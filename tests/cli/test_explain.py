@@ -122,7 +122,11 @@ def test_topics_and_numbers_are_those_of_the_settings(
     monkeypatch.setenv("BRIDGE_APPS__SHOP__SUB_APP_ID", "15")
     body = b'{"EventType":"NewFileUpload","FileUploadEvent":{}}'
     explanation = _explanation(body, "--app", "shop", tmp_path=tmp_path)
-    assert (explanation["topic"], explanation["key"], explanation["event"]["sub_app_id"]) == ("a.shop.NewFileUpload", "shop", 15)
+    assert (explanation["topic"], explanation["key"], explanation["event"]["sub_app_id"]) == (
+        "a.shop.NewFileUpload",
+        "shop",
+        15,
+    )
     assert explanation["key_why"] == "the application: no id in it"
 
 

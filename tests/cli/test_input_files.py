@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.support.input_files import split_documents, list_files, read_notifications, split_pull_response
+from bridge.cli.support.input_files import (
+    list_files,
+    read_notifications,
+    split_documents,
+    split_pull_response,
+)
 
 
 def _read(text: bytes) -> list[bytes]:

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from bridge.cli.support.render import ShownRecord, render_response, render_line, render_full, render_json
+from bridge.cli.support.render import ShownRecord, render_full, render_json, render_line, render_response
 from bridge.core.printable import printable
 
 HEADERS = {
@@ -59,7 +59,9 @@ def test_a_dead_letter_shows_its_reason() -> None:
 
 
 def test_what_a_sender_wrote_does_not_steer_the_terminal() -> None:
-    record = _event(type="T\x1b[2J", app="\x9b31m", file_id="\x07bell", errors=[{"message": "\r\x1b]0;t\x07"}])
+    record = _event(
+        type="T\x1b[2J", app="\x9b31m", file_id="\x07bell", errors=[{"message": "\r\x1b]0;t\x07"}]
+    )
     for text in (render_line(record).plain, render_full(record).plain.replace("\n", "")):
         assert all(char.isprintable() for char in text)
     answer = msgspec.json.encode({"outcome": "rejected", "detail": "\x1b[31m"})
@@ -117,7 +119,11 @@ def test_nothing_of_a_foreign_record_steers_the_terminal(hostile: str) -> None:
     dead_letter = ShownRecord(topic=hostile, key=hostile.encode(), headers=headers, value=b"{")
     no_json = ShownRecord(topic=hostile, headers=HEADERS, value=b"{")
     for record in (event, dead_letter, no_json):
-        for text in (render_line(record, with_date=True).plain, render_full(record).plain, render_json(record)):
+        for text in (
+            render_line(record, with_date=True).plain,
+            render_full(record).plain,
+            render_json(record),
+        ):
             assert printable(text, multiline=True) == text
     answer = msgspec.json.encode(dict.fromkeys(("outcome", "event_id", "topic", "reason", "error"), hostile))
     assert printable(render_response(200, answer).plain) == render_response(200, answer).plain

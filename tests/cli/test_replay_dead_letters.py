@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from bridge.cli.replay.dead_letters import DeadLetterSelection
 from bridge.cli.support.topic_range import TimeRange
 from bridge.wiring import now_ms
-from tests.cli.replay_harness import GROUP, LONG_AGO, LONG_AGO_MS, ReplayHarness, edited_notifications
 from tests.cli.cli_process import TIMEOUT_S, environment
-from tests.journey.notifications import edited_id
+from tests.cli.replay_harness import GROUP, LONG_AGO, LONG_AGO_MS, ReplayHarness, edited_notifications
 from tests.journey.environment import Environment
+from tests.journey.notifications import edited_id
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.reaper import watch_process
@@ -36,7 +36,11 @@ async def test_what_a_fix_accepts_is_published_once_and_never_again(harness: Rep
     tasks, bodies = edited_notifications(20)
     await harness.write_dead_letters(*bodies)
     dry_run = await harness.replay("--dead-letters")
-    assert (dry_run.code, "20 would be published" in dry_run.out, "a dry run: nothing was written" in dry_run.out) == (
+    assert (
+        dry_run.code,
+        "20 would be published" in dry_run.out,
+        "a dry run: nothing was written" in dry_run.out,
+    ) == (
         0,
         True,
         True,
@@ -76,7 +80,11 @@ async def test_what_is_rejected_again_and_what_a_filter_leaves_stays_open(harnes
     }
     assert (await harness.run_dead_letters()).endings == {"published": 1, "rejected": 2}
     result = await harness.replay("--dead-letters", "--run")
-    assert (result.code, "2 rejected" in result.out, "rejected again: 2 malformed" in result.out) == (1, True, True)
+    assert (result.code, "2 rejected" in result.out, "rejected again: 2 malformed" in result.out) == (
+        1,
+        True,
+        True,
+    )
     assert await harness.environment.ids() == sorted(map(edited_id, tasks[:2]))
     assert len(await harness.environment.dead_letters()) == 5  # none was written a second time
 
@@ -125,9 +133,7 @@ async def test_only_those_of_a_time_are_taken_and_the_others_wait(harness: Repla
     await harness.write_dead_letters(*bodies)
     hour_ago = now_ms() - 3_600_000
     assert (
-        await harness.run_dead_letters(
-            DeadLetterSelection(group=GROUP, time_range=TimeRange(None, hour_ago))
-        )
+        await harness.run_dead_letters(DeadLetterSelection(group=GROUP, time_range=TimeRange(None, hour_ago)))
     ).looked_at == 0
     assert (
         await harness.run_dead_letters(DeadLetterSelection(group=GROUP, time_range=TimeRange(hour_ago)))
@@ -175,7 +181,9 @@ async def test_without_redis_it_does_not_begin(harness: ReplayHarness) -> None:
     result = await harness.replay("--dead-letters", "--run", settings=unavailable)
     assert (result.code, "--without-dedup goes on without it" in result.err) == (1, True)
     assert await harness.environment.ids() == []
-    assert (await harness.replay("--dead-letters", "--run", "--without-dedup", settings=unavailable)).code == 0
+    assert (
+        await harness.replay("--dead-letters", "--run", "--without-dedup", settings=unavailable)
+    ).code == 0
     assert [event["delivery"]["deduplicated"] for event in await harness.environment.published()] == [False]
 
 
@@ -196,10 +204,14 @@ async def test_an_unavailable_kafka_or_topic_is_reported_in_one_line(harness: Re
 
 async def test_a_dead_letter_that_was_kept_compressed_is_decompressed(harness: ReplayHarness) -> None:
     tasks, (body, other) = edited_notifications(2)
-    compressed = replace(harness.dead_letter_record(gzip.compress(body)), headers=_compressed(harness, "gzip"))
+    compressed = replace(
+        harness.dead_letter_record(gzip.compress(body)), headers=_compressed(harness, "gzip")
+    )
     unknown = replace(harness.dead_letter_record(other), headers=_compressed(harness, "utf-8"))
     broken = replace(harness.dead_letter_record(b"\x1f\x8b"), headers=_compressed(harness, "gzip"))
-    bomb = replace(harness.dead_letter_record(gzip.compress(b" " * 5_000_000)), headers=_compressed(harness, "gzip"))
+    bomb = replace(
+        harness.dead_letter_record(gzip.compress(b" " * 5_000_000)), headers=_compressed(harness, "gzip")
+    )
     await harness.write(compressed, unknown, broken, bomb)
     dry_run = await harness.replay("--dead-letters")
     assert ("2 would be published" in dry_run.out, "gzip: cut short" in dry_run.err) == (True, True)

@@ -8,8 +8,8 @@ import pytest
 from bridge.cli.replay.files import FileSelection
 from bridge.cli.support.input_files import list_files
 from tests.cli.replay_harness import ReplayHarness, edited_notifications
-from tests.journey.notifications import edited_id
 from tests.journey.environment import Environment
+from tests.journey.notifications import edited_id
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 
@@ -60,7 +60,9 @@ async def test_more_than_a_thousand_are_not_replayed_without_confirmation(
     refused = await harness.replay(str(file), "--run")
     assert (refused.code, "more than 1000 notifications: --yes" in refused.err) == (2, True)
     assert await harness.environment.ids() == []
-    assert (await harness.run_files(FileSelection(files=[file], app="default"))).endings == {"published": 1001}
+    assert (await harness.run_files(FileSelection(files=[file], app="default"))).endings == {
+        "published": 1001
+    }
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))
 
 
@@ -71,5 +73,8 @@ async def test_where_a_file_breaks_off_the_way_to_resume_is_printed(
     (tmp_path / "a.json").write_bytes(body)
     unreadable = "/proc/self/mem"  # it is there, and cannot be read at its beginning
     result = await harness.replay(str(tmp_path / "a.json"), unreadable, "--run")
-    assert (result.code, "cannot read a file: Input/output error; --skip 1 goes on" in result.err) == (1, True)
+    assert (result.code, "cannot read a file: Input/output error; --skip 1 goes on" in result.err) == (
+        1,
+        True,
+    )
     assert await harness.environment.ids() == [edited_id(task)]

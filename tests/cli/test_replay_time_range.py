@@ -9,8 +9,8 @@ from bridge.cli.support.topic_range import TimeRange
 from bridge.core.record import timestamp
 from bridge.wiring import now_ms
 from tests.cli.replay_harness import GROUP, ReplayHarness
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
@@ -60,7 +60,9 @@ async def test_republished_a_range_ends_before_its_own_copies(harness: ReplayHar
     await harness.publish(edited(task))
     async with AIOKafkaProducer(bootstrap_servers=harness.environment.kafka.bootstrap) as producer:
         await producer.send_and_wait(harness.environment.events, b"no event of ours")
-    result = await harness.replay("--topic", harness.environment.events, "--since", "1h", "--republish", "--run")
+    result = await harness.replay(
+        "--topic", harness.environment.events, "--since", "1h", "--republish", "--run"
+    )
     assert (result.code, result.err) == (0, "")
     assert "1 record in" in result.out
     assert "left as they are: 1 no event of this bridge" in result.out
@@ -78,9 +80,14 @@ async def test_what_its_topic_refuses_is_reported_and_copied_the_next_time(harne
     await harness.publish(*bodies)
     copy_topic = f"{harness.environment.name}.copy"
     selection = RangeSelection(
-        topic=harness.environment.events, to=copy_topic, time_range=TimeRange(begin, now_ms() + 1), group=GROUP
+        topic=harness.environment.events,
+        to=copy_topic,
+        time_range=TimeRange(begin, now_ms() + 1),
+        group=GROUP,
     )
-    missing = await harness.replay("--topic", harness.environment.events, *("--since", "1h", "--to", copy_topic))
+    missing = await harness.replay(
+        "--topic", harness.environment.events, *("--since", "1h", "--to", copy_topic)
+    )
     assert (missing.code, f"{copy_topic}: there is no such topic" in missing.err) == (1, True)
     await harness.environment.kafka.create_topics([copy_topic], configs={"max.message.bytes": "100"})
     refused = await harness.run_range(selection)
@@ -108,7 +115,11 @@ def test_the_options_that_resume_a_range_are_those_of_this_very_range() -> None:
     assert replace(selection, to="t").command_options.endswith("Z --republish --app a")
     assert (
         len(
-            {selection.range_group, replace(selection, to="t").range_group, replace(selection, apps=[]).range_group}
+            {
+                selection.range_group,
+                replace(selection, to="t").range_group,
+                replace(selection, apps=[]).range_group,
+            }
         )
         == 3
     )

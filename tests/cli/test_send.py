@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from bridge.core.printable import printable
-from tests.cli.cli_process import start_command, wait_for_exit, environment, vod_bridge
+from tests.cli.cli_process import environment, start_command, vod_bridge, wait_for_exit
 from tests.rig.parts import free_port
 from tests.rig.waiting import eventually
 
@@ -77,7 +77,9 @@ async def ingress() -> AsyncIterator[FakeIngress]:
 
 
 async def test_each_notification_is_posted_once_and_the_outcomes_are_summed_up(ingress: FakeIngress) -> None:
-    result = await vod_bridge("send", "-", "--url", ingress.url, stdin=b'{"EventType":"A"}\n{"EventType":"B"}\n')
+    result = await vod_bridge(
+        "send", "-", "--url", ingress.url, stdin=b'{"EventType":"A"}\n{"EventType":"B"}\n'
+    )
     assert sorted(ingress.bodies) == [b'{"EventType":"A"}', b'{"EventType":"B"}']
     assert result.code == 0
     assert result.out.startswith("2 posted in ")
@@ -142,7 +144,9 @@ async def test_a_sign_key_may_stand_in_a_file_and_not_on_the_command_line(
     assert (result.code, "either --sign-key" in result.err) == (2, True)
 
 
-async def test_neither_the_token_nor_what_a_server_makes_up_reaches_the_terminal(ingress: FakeIngress) -> None:
+async def test_neither_the_token_nor_what_a_server_makes_up_reaches_the_terminal(
+    ingress: FakeIngress,
+) -> None:
     unreachable_url = f"http://u:h1dden@127.0.0.1:{free_port()}/callbacks/shop/h1dden-token"
     result = await vod_bridge("send", "-", "--url", unreachable_url, stdin=b"{}")
     assert "/callbacks/shop/****" in result.err
@@ -206,7 +210,9 @@ async def test_stopped_by_ctrl_c_it_prints_how_to_resume_and_resumes_so(
     assert {*first, *ingress.bodies} == {*bodies}
 
 
-async def test_what_was_answered_out_of_order_is_not_skipped_over(ingress: FakeIngress, tmp_path: Path) -> None:
+async def test_what_was_answered_out_of_order_is_not_skipped_over(
+    ingress: FakeIngress, tmp_path: Path
+) -> None:
     file, bodies = _write_many(tmp_path, 20)
     ingress.held_body = bodies[3]
     process = await start_command("send", str(file), "--url", ingress.url, "--concurrency", "4")

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
 from tests.cli.dev_process import dev_process
 from tests.cli.replay_harness import LONG_AGO, ReplayHarness
-from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.rig.kafka import RealKafka
 from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis
@@ -59,7 +59,9 @@ async def _tailing(harness: ReplayHarness, *words: str) -> AsyncIterator[asyncio
         await process.wait()
 
 
-async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(harness: ReplayHarness) -> None:
+async def test_what_is_there_is_shown_by_type_outcome_and_time_and_that_is_all(
+    harness: ReplayHarness,
+) -> None:
     await harness.publish(UPLOADED, FAILED)
     await harness.write_dead_letters(b"{", reason="malformed")
     between = datetime.now(UTC).isoformat()
@@ -119,7 +121,9 @@ async def test_ids_ends_a_line_with_id_and_position(harness: ReplayHarness) -> N
 
 
 async def test_types_unknown_to_the_catalogue_are_shown_by_other_alone(harness: ReplayHarness) -> None:
-    await harness.publish(UPLOADED, b'{"EventType":"BrandNewComplete","BrandNewCompleteEvent":{"FileId":"n"}}')
+    await harness.publish(
+        UPLOADED, b'{"EventType":"BrandNewComplete","BrandNewCompleteEvent":{"FileId":"n"}}'
+    )
     result = await _tail(harness, "--no-follow", "--type", "other")
     assert [line.split()[2] for line in result.out.splitlines()] == ["BrandNewComplete"]
 

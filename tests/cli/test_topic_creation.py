@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.support.kafka_admin import NewTopic, CreateFailure, describe_cluster, topic_settings
+from bridge.cli.support.kafka_admin import CreateFailure, NewTopic, describe_cluster, topic_settings
 from bridge.cli.topic_creation import create_with_fallbacks
 from tests.cli.cli_process import vod_bridge
 from tests.rig.kafka import RealKafka

@@ -76,9 +76,7 @@ async def test_a_second_member_takes_its_part_without_a_loss_a_repeat_or_disorde
 
 
 async def _until_held(readers: Readers) -> None:
-    await eventually(
-        lambda: len(readers.events_read("first")) >= MIDDLE, "it is in the middle", every_s=0.1
-    )
+    await eventually(lambda: len(readers.events_read("first")) >= MIDDLE, "it is in the middle", every_s=0.1)
 
 
 async def _until_all_are_seen(readers: Readers, events: int) -> None:

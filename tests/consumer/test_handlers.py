@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bridge.consumer import OTHER, DeadLetterNow, DeadLetterError, Consumer, Event
+from bridge.consumer import OTHER, Consumer, DeadLetterError, DeadLetterNow, Event
 from tests.consumer.records import ConsumerEnvironment, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
 
@@ -41,7 +41,10 @@ class RecordingHandler:
 
 def _consumer(consumer_env: ConsumerEnvironment, handler: RecordingHandler, **options: Any) -> Consumer:  # noqa: ANN401 - any option
     consumer = Consumer(
-        **consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic} | FAST_RETRIES | options
+        **consumer_env.options
+        | {"dead_letter_topic": consumer_env.dead_letter_topic}
+        | FAST_RETRIES
+        | options
     )
     consumer.on("TranscodeComplete")(handler.handle)
     return consumer
@@ -86,11 +89,15 @@ async def test_a_poison_message_goes_to_the_dead_letters_as_it_is_with_its_reaso
     assert await consumer_env.committed() == 200
 
 
-async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(consumer_env: ConsumerEnvironment) -> None:
+async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(
+    consumer_env: ConsumerEnvironment,
+) -> None:
     await consumer_env.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await consumer_env.publish_transcoded([0, 1, 10, 11], keys=10)
     handler = RecordingHandler(failing_tasks=["0"])
-    async with _running(_consumer(consumer_env, handler, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)):
+    async with _running(
+        _consumer(consumer_env, handler, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)
+    ):
         await eventually(lambda: handler.done["file-1"] == ["1", "11"], "the other key goes on")
         assert handler.attempted.count("10") == 0
     assert await consumer_env.committed() == 0
@@ -129,7 +136,9 @@ async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_lette
 
     await consumer_env.create("TranscodeComplete", "dead-letter.readers")
     await consumer_env.publish_transcoded([1])
-    async with _running(_consumer(consumer_env, RecordingHandler(failing_tasks=["1"], error=UnprintableError))):
+    async with _running(
+        _consumer(consumer_env, RecordingHandler(failing_tasks=["1"], error=UnprintableError))
+    ):
         (dead_letter,) = await eventually(consumer_env.dead_letter_records, "it is buried")
     assert (dead_letter.header("detail"), dead_letter.header("reason")) == ("", "failed")
 
@@ -151,7 +160,9 @@ async def test_a_handler_that_is_not_async_stops_it_and_writes_no_dead_letter(
 ) -> None:
     await consumer_env.create("TranscodeComplete", "dead-letter.readers", partitions=1)
     await consumer_env.publish_transcoded([0])
-    consumer = Consumer(**consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic} | FAST_RETRIES)
+    consumer = Consumer(
+        **consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic} | FAST_RETRIES
+    )
     consumer.on("TranscodeComplete")(lambda event: event.id)
     with pytest.raises(TypeError, match="a handler must be async"):
         async with asyncio.timeout(WITHIN_S):
@@ -235,9 +246,7 @@ async def test_others_have_their_handler_and_a_type_has_one(consumer_env: Consum
     with pytest.raises(ValueError, match="name at least one type"):
         consumer.on()
     async with _running(consumer):
-        await eventually(
-            lambda: (handler.attempted, others.attempted) == (["1"], ["n"]), "each has its own"
-        )
+        await eventually(lambda: (handler.attempted, others.attempted) == (["1"], ["n"]), "each has its own")
         assert set((await consumer.lag()).values()) == {0}
         with pytest.raises(RuntimeError, match="runs already"):
             await consumer.run()

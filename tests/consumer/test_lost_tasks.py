@@ -24,7 +24,9 @@ def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
 
 
 @pytest.mark.parametrize("name", ["metadata", "coordination", "fetch"])
-async def test_a_background_task_that_has_ended_is_an_error(consumer_env: ConsumerEnvironment, name: str) -> None:
+async def test_a_background_task_that_has_ended_is_an_error(
+    consumer_env: ConsumerEnvironment, name: str
+) -> None:
     await consumer_env.create("TranscodeComplete", partitions=1)
     await consumer_env.publish_transcoded(range(1))
 

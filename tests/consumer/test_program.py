@@ -48,10 +48,14 @@ async def _line(process: asyncio.subprocess.Process) -> str:
     return (await asyncio.wait_for(process.stdout.readline(), WITHIN_S)).decode().strip()
 
 
-async def test_ctrl_c_finishes_what_is_in_progress_and_prints_nothing(consumer_env: ConsumerEnvironment) -> None:
+async def test_ctrl_c_finishes_what_is_in_progress_and_prints_nothing(
+    consumer_env: ConsumerEnvironment,
+) -> None:
     await consumer_env.create("TranscodeComplete", "dead-letter.readers")
     await consumer_env.publish_transcoded(range(1))
-    process = await _start_program(consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic}, 0.5)
+    process = await _start_program(
+        consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic}, 0.5
+    )
     assert await _line(process) == "handling 0"
     process.send_signal(signal.SIGINT)
     out, err = await asyncio.wait_for(process.communicate(), WITHIN_S)
@@ -63,7 +67,10 @@ async def test_ctrl_c_finishes_what_is_in_progress_and_prints_nothing(consumer_e
 async def test_a_second_ctrl_c_waits_for_nothing(consumer_env: ConsumerEnvironment) -> None:
     await consumer_env.create("TranscodeComplete", "dead-letter.readers")
     await consumer_env.publish_transcoded(range(1))
-    options = consumer_env.options | {"dead_letter_topic": consumer_env.dead_letter_topic, "finish_within_s": 600}
+    options = consumer_env.options | {
+        "dead_letter_topic": consumer_env.dead_letter_topic,
+        "finish_within_s": 600,
+    }
     process = await _start_program(options, 600)
     assert await _line(process) == "handling 0"
     while process.returncode is None:  # the first is taken before the second, however busy the machine is

@@ -51,7 +51,9 @@ async def test_nothing_is_committed_of_the_event_under_way_and_all_before_it_is(
     async with subscribe("TranscodeComplete", **consumer_env.options) as events:
         async for event in events:
             if event.task_id == "2":
-                await eventually(lambda: _has_committed(consumer_env, 2), "what was done is committed meanwhile")
+                await eventually(
+                    lambda: _has_committed(consumer_env, 2), "what was done is committed meanwhile"
+                )
                 break
     assert await consumer_env.committed() == 3
 
@@ -104,7 +106,9 @@ async def test_a_topic_that_is_made_later_is_read(consumer_env: ConsumerEnvironm
         assert await read_task == ["7"]
 
 
-async def test_the_latest_start_is_remembered_before_the_first_event(consumer_env: ConsumerEnvironment) -> None:
+async def test_the_latest_start_is_remembered_before_the_first_event(
+    consumer_env: ConsumerEnvironment,
+) -> None:
     await consumer_env.create("TranscodeComplete", partitions=1)
     await consumer_env.publish_transcoded([0, 1])
     events = subscribe("TranscodeComplete", **consumer_env.options, start="latest")
@@ -113,7 +117,9 @@ async def test_the_latest_start_is_remembered_before_the_first_event(consumer_en
     events.stop()  # as if it had crashed before its first event
     assert await read_task == []
     await consumer_env.publish_transcoded([2])
-    assert await _read_events(subscribe("TranscodeComplete", **consumer_env.options, start="latest"), 1) == ["2"]
+    assert await _read_events(subscribe("TranscodeComplete", **consumer_env.options, start="latest"), 1) == [
+        "2"
+    ]
 
 
 async def test_several_types_each_come_as_they_are(consumer_env: ConsumerEnvironment) -> None:
@@ -150,7 +156,9 @@ async def test_the_lag_counts_what_is_not_done(consumer_env: ConsumerEnvironment
     await consumer_env.create("TranscodeComplete", partitions=1)
     await consumer_env.publish_transcoded(range(5))
     reported: list[Mapping[tuple[str, int], int]] = []
-    events = subscribe("TranscodeComplete", **consumer_env.options, on_lag=reported.append, lag_interval_s=0.05)
+    events = subscribe(
+        "TranscodeComplete", **consumer_env.options, on_lag=reported.append, lag_interval_s=0.05
+    )
     topic_partition = (f"{consumer_env.name}.TranscodeComplete", 0)
     assert await events.lag() == {}
     async for event in events:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from aiokafka import TopicPartition
 from msgspec.structs import replace
 
-from bridge.consumer.worker_pool import WorkerPool, HandlerJob
 from bridge.consumer.offset_tracker import OffsetTracker
+from bridge.consumer.worker_pool import HandlerJob, WorkerPool
 from tests.consumer.records import consumed, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
 

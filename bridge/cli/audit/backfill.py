@@ -21,7 +21,7 @@ CANNOT_REBUILD = "cannot be rebuilt"
 _UNKNOWN_TASK_CODES = ("InvalidParameterValue", "ResourceNotFound")
 
 
-class BackfillDeferredError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class BackfillDeferredError(Exception):
     """Nothing durable takes events: the next one would have to wait as long, for nothing."""
 
 

@@ -17,12 +17,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bridge.cli.audit.backfill import BackfillDeferredError, backfill_all, open_pipeline
 from bridge.cli.audit.kafka import AuditScan, tasks_without_event
-from bridge.cli.audit.report import MissingTask, AuditReport, print_report_and_exit
+from bridge.cli.audit.report import AuditReport, MissingTask, print_report_and_exit
 from bridge.cli.audit.vendor import FinishedTasks
 from bridge.cli.check.vendor import api_error_remedy, env_prefix
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
-from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
 from bridge.io.kafka.client import kafka_options
 from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
 from bridge.observability.logging import configure_logging
@@ -70,7 +70,7 @@ class _AuditWindow(Struct, frozen=True):
     until: datetime
 
 
-class _AuditStoppedError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class _AuditStoppedError(Exception):
     """The audit cannot go on, and why."""
 
 
@@ -120,7 +120,9 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
 class _AuditRun:
     """One audit; what it finds it writes into ``report``."""
 
-    def __init__(self, settings: Settings, window: _AuditWindow, report: AuditReport, progress: Progress) -> None:
+    def __init__(
+        self, settings: Settings, window: _AuditWindow, report: AuditReport, progress: Progress
+    ) -> None:
         self._settings = settings
         self._window = window
         self._report = report

@@ -58,7 +58,11 @@ async def tasks_without_event(tasks: Collection[str], scan: AuditScan, on_progre
         end_offsets: dict[TopicPartition, int] = await consumer.end_offsets(topic_partitions)
         found_offsets = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, scan.since_ms))
         at = {topic_partition: found.offset for topic_partition, found in found_offsets.items() if found}
-        at = {topic_partition: offset for topic_partition, offset in at.items() if offset < end_offsets[topic_partition]}
+        at = {
+            topic_partition: offset
+            for topic_partition, offset in at.items()
+            if offset < end_offsets[topic_partition]
+        }
         for topic_partition in topic_partitions:
             consumer.seek(topic_partition, at.get(topic_partition, end_offsets[topic_partition]))
         await _remove_found(missing, consumer, (at, end_offsets), scan.app, on_progress)
@@ -77,7 +81,11 @@ async def _remove_found(
     """Strike the tasks whose events come by, until all are struck or all is read."""
     at, end_offsets = offset_range
     clock = asyncio.get_running_loop().time
-    total, source, progress_at = sum(end_offsets[topic_partition] - at[topic_partition] for topic_partition in at), f"/vod/{app}".encode(), clock()
+    total, source, progress_at = (
+        sum(end_offsets[topic_partition] - at[topic_partition] for topic_partition in at),
+        f"/vod/{app}".encode(),
+        clock(),
+    )
     while at and missing:
         if clock() - progress_at > _STALL_TIMEOUT_S:
             raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
@@ -86,8 +94,15 @@ async def _remove_found(
         positions = {topic_partition: await consumer.position(topic_partition) for topic_partition in at}
         if positions != at:
             progress_at = clock()
-        at = {topic_partition: offset for topic_partition, offset in positions.items() if offset < end_offsets[topic_partition]}
-        on_progress(total - sum(end_offsets[topic_partition] - offset for topic_partition, offset in at.items()), total)
+        at = {
+            topic_partition: offset
+            for topic_partition, offset in positions.items()
+            if offset < end_offsets[topic_partition]
+        }
+        on_progress(
+            total - sum(end_offsets[topic_partition] - offset for topic_partition, offset in at.items()),
+            total,
+        )
 
 
 def _is_from_app(record: ConsumerRecord, source: bytes) -> bool:

@@ -6,8 +6,8 @@ import msgspec
 import typer
 from msgspec import UNSET, Struct, UnsetType
 
-from bridge.cli.support.render import safe_text
 from bridge.cli.support.exit import EXIT_FAILED, fail
+from bridge.cli.support.render import safe_text
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
@@ -63,5 +63,8 @@ def _print_report(report: AuditReport) -> None:
     if outcome_counts:
         typer.echo(
             "of these "
-            + ", ".join(f"{count} {_OUTCOME_NOTES.get(ending, ending)}" for ending, count in outcome_counts.most_common())
+            + ", ".join(
+                f"{count} {_OUTCOME_NOTES.get(ending, ending)}"
+                for ending, count in outcome_counts.most_common()
+            )
         )

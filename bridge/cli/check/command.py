@@ -10,16 +10,16 @@ import msgspec
 import typer
 from rich.console import Console
 
+from bridge.cli.check.finding import Finding, failed, ok, warning
 from bridge.cli.check.ingress import check_ingress
 from bridge.cli.check.kafka import check_kafka
 from bridge.cli.check.redis import check_redis
 from bridge.cli.check.spool import check_spool
 from bridge.cli.check.vendor import check_vendor
 from bridge.cli.support.exit import EXIT_FAILED, ConfigFile
-from bridge.cli.check.finding import Finding, failed, ok, warning
+from bridge.cli.support.kafka_errors import silence_aiokafka
 from bridge.cli.support.terminal import mask_secrets_of
 from bridge.cli.topics import expected_topics
-from bridge.cli.support.kafka_errors import silence_aiokafka
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped, printable
 from bridge.io.kafka.client import kafka_options

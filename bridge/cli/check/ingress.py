@@ -26,7 +26,9 @@ def check_ingress(http: HttpSettings, now_s: float) -> list[Finding]:
     found = []
     if HttpRequestParser is HttpRequestParserPy:
         message = "requests are read by aiohttp's Python parser, which is slower and less strict"
-        found.append(warning("http parser", message, "install a wheel of aiohttp, unset AIOHTTP_NO_EXTENSIONS"))
+        found.append(
+            warning("http parser", message, "install a wheel of aiohttp, unset AIOHTTP_NO_EXTENSIONS")
+        )
     if http.tls_certfile and http.tls_keyfile:
         files = ServerTlsFiles(certfile=str(http.tls_certfile), keyfile=str(http.tls_keyfile))
         found += _check_certificate(files, now_s)
@@ -42,17 +44,27 @@ def _check_certificate(files: ServerTlsFiles, now_s: float) -> list[Finding]:
     except (OSError, IndexError) as error:
         message = f"{files.certfile} cannot be shown: {error}"
         return [failed(_CHECK_NAME, message, "a PEM file of a server's certificate")]
-    not_before_s, not_after_s = (ssl.cert_time_to_seconds(str(certificate[end])) for end in ("notBefore", "notAfter"))
+    not_before_s, not_after_s = (
+        ssl.cert_time_to_seconds(str(certificate[end])) for end in ("notBefore", "notAfter")
+    )
     until = datetime.fromtimestamp(not_after_s, UTC).date().isoformat()
     if now_s >= not_after_s:
-        return [failed(_CHECK_NAME, f"{files.certfile} is out of date since {until}: no client goes on", _RENEW_REMEDY)]
+        return [
+            failed(
+                _CHECK_NAME,
+                f"{files.certfile} is out of date since {until}: no client goes on",
+                _RENEW_REMEDY,
+            )
+        ]
     if now_s < not_before_s:
         return [failed(_CHECK_NAME, f"{files.certfile} is not valid yet", "set the clock, or wait")]
     try:
         _handshake(files, certificates[-1])
     except OSError as error:
         message = f"the chain in {files.certfile} does not hold: {error}"
-        return [failed(_CHECK_NAME, message, "put the certificate first, then each one's issuer (fullchain.pem)")]
+        return [
+            failed(_CHECK_NAME, message, "put the certificate first, then each one's issuer (fullchain.pem)")
+        ]
     return [_check_expiry(files.certfile, _host_names(certificate), not_after_s - now_s, until)]
 
 
@@ -61,7 +73,9 @@ def _check_expiry(certfile: str, names: str, seconds: float, until: str) -> Find
         remedy = "one that is made for the name that is called"
         return failed(_CHECK_NAME, f"{certfile} names no host (subjectAltName): no client goes on", remedy)
     if seconds < _EXPIRY_WARNING_S:
-        return warning(_CHECK_NAME, f"{certfile} ends in {int(seconds / _DAY_S)} days, on {until}", _RENEW_REMEDY)
+        return warning(
+            _CHECK_NAME, f"{certfile} ends in {int(seconds / _DAY_S)} days, on {until}", _RENEW_REMEDY
+        )
     return ok(_CHECK_NAME, f"{certfile} is for {names}, until {until}")
 
 

@@ -60,7 +60,9 @@ async def _check_listeners(cluster: ClusterInfo, options: ClientOptions) -> list
 
 
 def _present(expected: Sequence[str], cluster: ClusterInfo) -> Finding:
-    missing = [name for name in expected if name not in cluster.topics and name not in cluster.unauthorized_topics]
+    missing = [
+        name for name in expected if name not in cluster.topics and name not in cluster.unauthorized_topics
+    ]
     if missing:
         message = f"{len(missing)} of {len(expected)} are missing: {', '.join(missing)}"
         return failed("kafka topics", message, "`vod-bridge topics --create` makes them")
@@ -75,7 +77,9 @@ def _permitted(existing: Sequence[str], cluster: ClusterInfo) -> Finding:
     refused = [name for name, topic in topics.items() if topic.may_write is False]
     if refused:
         return failed(
-            "kafka permission", f"may not write to {_abbreviate_names(refused, topics)}", "grant Write on these topics"
+            "kafka permission",
+            f"may not write to {_abbreviate_names(refused, topics)}",
+            "grant Write on these topics",
         )
     if any(topic.may_write is None for topic in topics.values()):
         return warning(
@@ -103,18 +107,26 @@ async def _check_settings(
     unread = [name for name in names if name not in values]
     if unread:
         found.append(
-            warning("kafka settings", f"of {_abbreviate_names(unread, names)} cannot be read", "grant DescribeConfigs")
+            warning(
+                "kafka settings",
+                f"of {_abbreviate_names(unread, names)} cannot be read",
+                "grant DescribeConfigs",
+            )
         )
     if broker.get("auto.create.topics.enable") == "true":
         message = "auto.create.topics.enable is true: a consumer's typing error makes a topic"
         found.append(
-            warning("kafka broker", message, "set it to false, and make topics by `vod-bridge topics --create`")
+            warning(
+                "kafka broker", message, "set it to false, and make topics by `vod-bridge topics --create`"
+            )
         )
     return found
 
 
 def _check_cleanup(values: TopicSettings) -> Finding:
-    compacted = [name for name, topic_values in values.items() if "compact" in topic_values.get("cleanup.policy", "")]
+    compacted = [
+        name for name, topic_values in values.items() if "compact" in topic_values.get("cleanup.policy", "")
+    ]
     if not compacted:
         return ok("kafka cleanup", "no topic is compacted")
     return failed(
@@ -133,7 +145,11 @@ def _check_replication(names: Sequence[str], cluster: ClusterInfo) -> Finding:
 
 
 def _check_in_sync(values: TopicSettings, cluster: ClusterInfo) -> Finding:
-    below = [name for name, topic_values in values.items() if int(topic_values.get("min.insync.replicas") or 1) < _MIN_IN_SYNC]
+    below = [
+        name
+        for name, topic_values in values.items()
+        if int(topic_values.get("min.insync.replicas") or 1) < _MIN_IN_SYNC
+    ]
     if not below:
         return ok("kafka in-sync", f"min.insync.replicas is {_MIN_IN_SYNC} or more everywhere")
     rest = "" if len(cluster.brokers) >= _MIN_IN_SYNC else " once there are three brokers"
@@ -143,14 +159,16 @@ def _check_in_sync(values: TopicSettings, cluster: ClusterInfo) -> Finding:
 
 def _large(values: TopicSettings, topic_bytes: int) -> Finding:
     small = [
-        name for name, topic_values in values.items() if int(topic_values.get("max.message.bytes") or topic_bytes) < topic_bytes
+        name
+        for name, topic_values in values.items()
+        if int(topic_values.get("max.message.bytes") or topic_bytes) < topic_bytes
     ]
     if not small:
         return ok("kafka size", f"every topic takes {topic_bytes} bytes")
-    message = (
-        f"max.message.bytes is below {topic_bytes}: {_abbreviate_names(small, values)}; larger events become dead letters"
+    message = f"max.message.bytes is below {topic_bytes}: {_abbreviate_names(small, values)}; larger events become dead letters"
+    remedy = (
+        f"set max.message.bytes={topic_bytes}, or BRIDGE_KAFKA__TOPIC_MAX_MESSAGE_BYTES to what is allowed"
     )
-    remedy = f"set max.message.bytes={topic_bytes}, or BRIDGE_KAFKA__TOPIC_MAX_MESSAGE_BYTES to what is allowed"
     return warning("kafka size", message, remedy)
 
 

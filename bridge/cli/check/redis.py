@@ -69,7 +69,9 @@ async def _check_scripts(client: _Client) -> Finding:
         refused = await client.eval(_PROBE_SCRIPT, 1, _PROBE_KEY)
     except exceptions.NoPermissionError as error:
         detail = error_text(error)
-        return failed("redis scripts", f"this user may not run them ({detail})", ERROR_ADVICE["NOPERM"].remedy)
+        return failed(
+            "redis scripts", f"this user may not run them ({detail})", ERROR_ADVICE["NOPERM"].remedy
+        )
     except CONNECT_ERRORS as error:
         refusal = ERROR_ADVICE.get(error_code(error))
         if refusal is not None:
@@ -82,7 +84,9 @@ async def _check_scripts(client: _Client) -> Finding:
         if refusal is not None and refusal is not ERROR_ADVICE["NOPERM"]:  # which names the commands
             return failed("redis scripts", refusal.message, refusal.remedy)
     if refused_commands:
-        message = f"this user's may not {', '.join(refused_commands)} ({next(iter(refused_commands.values()))})"
+        message = (
+            f"this user's may not {', '.join(refused_commands)} ({next(iter(refused_commands.values()))})"
+        )
         return failed("redis scripts", message, ERROR_ADVICE["NOPERM"].remedy)
     return ok("redis scripts", "Lua runs")
 
@@ -118,7 +122,9 @@ def _check_eviction(info: dict[str, Any]) -> Finding:
         return ok("redis eviction", "maxmemory-policy is noeviction")
     remedy = "set maxmemory-policy to noeviction"
     if limit:
-        message = f"maxmemory-policy is {policy}: it forgets events when memory is full, and redeliveries repeat"
+        message = (
+            f"maxmemory-policy is {policy}: it forgets events when memory is full, and redeliveries repeat"
+        )
         return failed("redis eviction", message, remedy)
     return warning(
         "redis eviction", f"maxmemory-policy is {policy}; it drops keys once there is a limit", remedy

@@ -29,7 +29,9 @@ def check_spool(spool: SpoolSettings) -> Finding:
     except OSError as error:
         return failed("spool", f"{folder} cannot be written: {_describe_error(error, folder)}", _REMEDY)
     if inaccessible is not None:
-        return failed("spool", f"{inaccessible} belongs to another user and cannot be read and written", _REMEDY)
+        return failed(
+            "spool", f"{inaccessible} belongs to another user and cannot be read and written", _REMEDY
+        )
     required_bytes = spool.max_bytes + spool.free_min_bytes
     if free_bytes < required_bytes:
         message = f"the volume of {folder} has {free_bytes} bytes free, {required_bytes} may be wanted"

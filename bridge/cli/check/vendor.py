@@ -104,7 +104,9 @@ async def _call_api(name: str, call: Awaitable[T]) -> T | Finding:
 def _check_mode(name: str, config: EventConfig) -> Finding:
     if config.mode == "PULL":
         return ok("vendor mode", f"{name}: its events wait to be pulled")
-    message = f"{name}: mode pull is configured, and at the vendor it is {config.mode}: nothing will be pulled"
+    message = (
+        f"{name}: mode pull is configured, and at the vendor it is {config.mode}: nothing will be pulled"
+    )
     remedy = f"ModifyEventConfig Mode=PULL ({_DELAY_NOTE}), or set {env_prefix(name)}MODE=push and its callback URL"
     return failed("vendor mode", message, remedy)
 
@@ -121,10 +123,14 @@ def _check_switches(name: str, config: EventConfig) -> Finding:
     }
     if not switched_off:
         return ok("vendor events", f"{name}: uploads, deletions and persistence are sent")
-    message = f"{name}: switched off at the vendor, as it is by default, and never sent: {', '.join(switched_off)}"
+    message = (
+        f"{name}: switched off at the vendor, as it is by default, and never sent: {', '.join(switched_off)}"
+    )
     switches = " ".join(f"{switch}=ON" for switch in switched_off.values())
     return warning(
-        "vendor events", message, f"where wanted, ModifyEventConfig {switches}, or in its console ({_DELAY_NOTE})"
+        "vendor events",
+        message,
+        f"where wanted, ModifyEventConfig {switches}, or in its console ({_DELAY_NOTE})",
     )
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from bridge.cli.replay.request import ReplayFilter, ReplayOptions, ReplayRequest, ReplaySource, run_replay
 from bridge.cli.support.exit import ConfigFile
-from bridge.cli.replay.request import ReplayRequest, ReplayOptions, ReplayFilter, ReplaySource, run_replay
 from bridge.core.outcome import Reason
 
 _Paths = Annotated[

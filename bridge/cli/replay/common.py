@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
-from bridge.cli.support.pipeline_session import PipelineSession
 from bridge.cli.replay.report import TOO_SOON, ItemResult, Reporter
+from bridge.cli.support.pipeline_session import PipelineSession
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
@@ -19,7 +19,7 @@ _OCCURRENCE_WINDOW_MS = 60_000
 T = TypeVar("T")
 
 
-class ReplayStoppedError(Exception):  # noqa: N818 - it says what happened, not that something broke
+class ReplayStoppedError(Exception):
     """The replay cannot go on, and why."""
 
 
@@ -71,7 +71,9 @@ def predict(origin: str, body: bytes) -> ItemResult:
     try:
         event = read_event(open_envelope(body))
     except RejectedError as rejected:
-        return ItemResult(origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail)
+        return ItemResult(
+            origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
+        )
     return ItemResult(origin, str(DeliveryOutcome.PUBLISHED), type=event.type, name=event.identity.key)
 
 
@@ -91,5 +93,7 @@ def _recurs_too_soon(result: DeliveryResult, received_ms: int) -> bool:
     An event that may truly happen again is remembered for a minute, and its id tells when it first came.
     """
     first_seen_ms = result.event_id.rpartition("@")[2]
-    may_recur = result.outcome is DeliveryOutcome.DUPLICATE and "@" in result.event_id and first_seen_ms.isdigit()
+    may_recur = (
+        result.outcome is DeliveryOutcome.DUPLICATE and "@" in result.event_id and first_seen_ms.isdigit()
+    )
     return may_recur and abs(int(first_seen_ms) - received_ms) > _OCCURRENCE_WINDOW_MS

@@ -15,10 +15,10 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
-from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.replay.common import ReplayStoppedError, chunks, deliver_one, predict
 from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.replay.common import ReplayStoppedError, deliver_one, chunks, predict
+from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
 from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
@@ -75,7 +75,9 @@ class DeadLetterReplay:
         self._routing = build_routing(settings)
         self._body_max = settings.http.body_max_bytes
         # They were authorised when they came, by signatures that are out of date by now.
-        self._applications = {name: replace(app, sign_keys=()) for name, app in settings.applications().items()}
+        self._applications = {
+            name: replace(app, sign_keys=()) for name, app in settings.applications().items()
+        }
         self._offset_store = GroupOffsetStore(self._options, selection.group)
         self._progress: dict[TopicPartition, Progress] = {}
 
@@ -100,7 +102,9 @@ class DeadLetterReplay:
                     elif event_record is None:
                         reporter.add_result(predict(dead_letter.origin, inflated.body))
                     else:
-                        reporter.add_result(_item_result(dead_letter, event_record, DeliveryOutcome.PUBLISHED))
+                        reporter.add_result(
+                            _item_result(dead_letter, event_record, DeliveryOutcome.PUBLISHED)
+                        )
                 records_read += len(batch.records)
                 reporter.set_done(records_read)
 
@@ -151,21 +155,38 @@ class DeadLetterReplay:
             return f"of application {dead_letter.app or 'none'}"
         if not selection.time_range.contains(record):
             return "outside of the time"
-        return "" if dead_letter.app in self._applications else f"of application {dead_letter.app or 'none'}, not configured"
+        return (
+            ""
+            if dead_letter.app in self._applications
+            else f"of application {dead_letter.app or 'none'}, not configured"
+        )
 
-    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
+    async def _process(
+        self,
+        reader: TopicRangeReader,
+        session: PipelineSession,
+        reporter: Reporter,
+        stop_event: asyncio.Event,
+    ) -> None:
         clock = asyncio.get_running_loop().time
         saved_at, records_read = clock(), 0
         async for batch in reader.batches():
-            done: dict[TopicPartition, set[int]] = {topic_partition: set() for topic_partition in batch.positions}
+            done: dict[TopicPartition, set[int]] = {
+                topic_partition: set() for topic_partition in batch.positions
+            }
             try:
                 for chunk in chunks(self._select(batch, reporter), _size_bytes):
                     if stop_event.is_set():
                         raise ReplayStoppedError("interrupted")
                     await self._deliver_chunk(chunk, session, reporter, done)
             finally:
-                for topic_partition, reached in batch.positions.items():  # what was not come to any more is open
-                    self._progress[topic_partition] = self._progress[topic_partition].advance(reached, done[topic_partition])
+                for (
+                    topic_partition,
+                    reached,
+                ) in batch.positions.items():  # what was not come to any more is open
+                    self._progress[topic_partition] = self._progress[topic_partition].advance(
+                        reached, done[topic_partition]
+                    )
             records_read += len(batch.records)
             reporter.set_done(records_read)
             if clock() - saved_at > _SAVE_INTERVAL_S:
@@ -211,7 +232,11 @@ class DeadLetterReplay:
 
     def _event_from_value(self, dead_letter: _DeadLetter, inflated: Inflated) -> Record | None:
         """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
-        return record_from_value(inflated.body, self._routing) if dead_letter.reason == Reason.TOO_LARGE else None
+        return (
+            record_from_value(inflated.body, self._routing)
+            if dead_letter.reason == Reason.TOO_LARGE
+            else None
+        )
 
     def _inflate(self, dead_letter: _DeadLetter) -> Inflated:
         """Decompress what was kept as it came."""
@@ -238,7 +263,10 @@ async def _write_record(dead_letter: _DeadLetter, record: Record, session: Pipel
         raise ReplayStoppedError(session.missing_topics_hint or str(error)) from None
     except RejectedError as rejected:
         return ItemResult(
-            dead_letter.origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
+            dead_letter.origin,
+            str(DeliveryOutcome.REJECTED),
+            reason=str(rejected.reason),
+            name=rejected.detail,
         )
     return _item_result(dead_letter, record, DeliveryOutcome.PUBLISHED)
 
@@ -246,7 +274,9 @@ async def _write_record(dead_letter: _DeadLetter, record: Record, session: Pipel
 def _item_result(dead_letter: _DeadLetter, record: Record, delivery_outcome: DeliveryOutcome) -> ItemResult:
     headers = dict(record.headers)
     event_type = headers["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
-    return ItemResult(dead_letter.origin, str(delivery_outcome), type=event_type, name=headers["ce_id"].decode())
+    return ItemResult(
+        dead_letter.origin, str(delivery_outcome), type=event_type, name=headers["ce_id"].decode()
+    )
 
 
 def _parse_dead_letter(record: ConsumerRecord) -> _DeadLetter:

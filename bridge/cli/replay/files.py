@@ -14,10 +14,10 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.support.pipeline_session import PipelineSession, open_session
+from bridge.cli.replay.common import CHUNK_MAX, ReplayStoppedError, chunks, deliver_one, predict
 from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.replay.common import CHUNK_MAX, ReplayStoppedError, deliver_one, chunks, predict
 from bridge.cli.support.input_files import InputNotification, read_notifications
+from bridge.cli.support.pipeline_session import PipelineSession, open_session
 from bridge.core.event import Notification
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
@@ -42,7 +42,9 @@ class FileReplay:
         self._selection = selection
         # Whoever has the file and types its application's name vouches for it.
         self._application = replace(settings.applications()[selection.app], sign_keys=())
-        self._notifications: Iterator[InputNotification] = islice(read_notifications(selection.files), selection.skip, None)
+        self._notifications: Iterator[InputNotification] = islice(
+            read_notifications(selection.files), selection.skip, None
+        )
         self.completed = selection.skip
         self._read_error = ""
 
@@ -68,7 +70,9 @@ class FileReplay:
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Bring them in."""
         async with open_session(self._settings, fail_open=self._selection.fail_open) as bridge:
-            while found := await _or_stopped(stop_event, _in_daemon_thread(lambda: self._read_next(CHUNK_MAX))):
+            while found := await _or_stopped(
+                stop_event, _in_daemon_thread(lambda: self._read_next(CHUNK_MAX))
+            ):
                 for chunk in chunks(found, _size_bytes):
                     if stop_event.is_set():
                         raise ReplayStoppedError("interrupted")
@@ -80,7 +84,9 @@ class FileReplay:
         """Read on; where a file breaks off, give what came before that, and then nothing."""
         found: list[InputNotification] = []
         try:
-            found.extend(islice(self._notifications, max_items))  # what it has taken stays, whatever it meets then
+            found.extend(
+                islice(self._notifications, max_items)
+            )  # what it has taken stays, whatever it meets then
         except OSError as error:
             self._read_error = f"cannot read {error.filename or 'a file'}: {error.strerror}"
         return found
@@ -89,7 +95,9 @@ class FileReplay:
         if self._read_error:
             raise ReplayStoppedError(self._read_error)
 
-    async def _deliver_chunk(self, chunk: Sequence[InputNotification], session: PipelineSession, reporter: Reporter) -> None:
+    async def _deliver_chunk(
+        self, chunk: Sequence[InputNotification], session: PipelineSession, reporter: Reporter
+    ) -> None:
         results = await asyncio.gather(
             *(self._deliver(found, session) for found in chunk), return_exceptions=True
         )
@@ -108,7 +116,9 @@ class FileReplay:
         return await deliver_one(session, notification, found.origin)
 
 
-def _in_daemon_thread(read_batch: Callable[[], list[InputNotification]]) -> "asyncio.Future[list[InputNotification]]":
+def _in_daemon_thread(
+    read_batch: Callable[[], list[InputNotification]],
+) -> "asyncio.Future[list[InputNotification]]":
     """Read on a daemon: a terminal that nobody types into must not keep the program from ending."""
     loop = asyncio.get_running_loop()
     batch: asyncio.Future[list[InputNotification]] = loop.create_future()
@@ -126,7 +136,9 @@ def _in_daemon_thread(read_batch: Callable[[], list[InputNotification]]) -> "asy
     return batch
 
 
-async def _or_stopped(stop_event: asyncio.Event, batch: "asyncio.Future[list[InputNotification]]") -> list[InputNotification]:
+async def _or_stopped(
+    stop_event: asyncio.Event, batch: "asyncio.Future[list[InputNotification]]"
+) -> list[InputNotification]:
     """Wait for what is read, unless it is enough before."""
     stop_wait = asyncio.ensure_future(stop_event.wait())
     await asyncio.wait((batch, stop_wait), return_when=asyncio.FIRST_COMPLETED)

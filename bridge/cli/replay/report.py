@@ -11,8 +11,8 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bridge.cli.support.render import safe_text
 from bridge.cli.support.exit import EXIT_FAILED, fail
+from bridge.cli.support.render import safe_text
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 
@@ -104,7 +104,9 @@ class Reporter:
             self._line_at = now
             total = self._progress.tasks[self._task].total
             total_text = f" of {total:.0f}" if total is not None else ""
-            self._console.print(f"{done}{total_text} {self.summary.what}: {_format_counts(self.summary.endings) or 'none yet'}")
+            self._console.print(
+                f"{done}{total_text} {self.summary.what}: {_format_counts(self.summary.endings) or 'none yet'}"
+            )
 
     def _print_item(self, result: ItemResult) -> None:
         parts = (result.outcome, result.type, result.reason, result.name)
@@ -149,7 +151,9 @@ def _print_summary(summary: ReplaySummary) -> None:
         if summary.types and summary.dry_run:
             typer.echo(safe_text(f"by type: {_format_counts(summary.types)}"))
         if summary.reasons:
-            typer.echo(safe_text(f"rejected{'' if summary.dry_run else ' again'}: {_format_counts(summary.reasons)}"))
+            typer.echo(
+                safe_text(f"rejected{'' if summary.dry_run else ' again'}: {_format_counts(summary.reasons)}")
+            )
     if TOO_SOON in summary.endings:
         typer.echo(_TOO_SOON_NOTE)
     if summary.left:

@@ -8,18 +8,18 @@ from pathlib import Path
 import typer
 from msgspec import Struct
 
-from bridge.cli.replay.files import FileReplay, FileSelection
+from bridge.cli.replay.common import Replay, ReplayStoppedError, stop_event_on_signals
 from bridge.cli.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.cli.replay.files import FileReplay, FileSelection
+from bridge.cli.replay.report import ReplaySummary, Reporter, print_summary_and_exit, reporting
 from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.cli.support.exit import EXIT_USAGE, fail, load_settings_or_exit
-from bridge.cli.support.kafka_admin import describe_cluster
-from bridge.cli.support.time_arg import parse_time
-from bridge.cli.replay.report import ReplaySummary, Reporter, print_summary_and_exit, reporting
-from bridge.cli.replay.common import ReplayStoppedError, Replay, stop_event_on_signals
 from bridge.cli.support.input_files import STDIN, list_files
-from bridge.cli.support.topic_range import TimeRange
+from bridge.cli.support.kafka_admin import describe_cluster
+from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested
-from bridge.cli.support.kafka_errors import silence_aiokafka, explain_error
+from bridge.cli.support.time_arg import parse_time
+from bridge.cli.support.topic_range import TimeRange
 from bridge.diagnostics.redis import diagnose
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
@@ -65,7 +65,9 @@ class ReplayRequest(Struct, frozen=True):
     replay_options: ReplayOptions
 
 
-def run_replay(request: ReplayRequest, config: Path | None, *, as_json: bool, execute: bool, yes: bool) -> None:
+def run_replay(
+    request: ReplayRequest, config: Path | None, *, as_json: bool, execute: bool, yes: bool
+) -> None:
     """Do what is asked, or only tell what would be done; ends the command."""
     silence_aiokafka()
     settings = load_settings_or_exit(config)
@@ -141,9 +143,16 @@ def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
     _require("--to", replay_options.to, "--topic", is_allowed=source.topic)
     _require("--republish", replay_options.republish, "--topic", is_allowed=source.topic)
     _require("--skip", source.skip, "files", is_allowed=source.paths)
-    _require("--since and --until", record_filter.since or record_filter.until, "topics", is_allowed=not source.paths)
+    _require(
+        "--since and --until",
+        record_filter.since or record_filter.until,
+        "topics",
+        is_allowed=not source.paths,
+    )
     _require("--again", replay_options.restart, "topics", is_allowed=not source.paths)
-    _require("--without-dedup", replay_options.without_dedup, "dead letters and files", is_allowed=not source.topic)
+    _require(
+        "--without-dedup", replay_options.without_dedup, "dead letters and files", is_allowed=not source.topic
+    )
     if source.topic:
         return _range_replay(request, settings)
     unknown = [app for app in record_filter.apps if app not in settings.applications()]
@@ -206,7 +215,9 @@ def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
     selection = RangeSelection(
         topic=topic,
         to=to or topic,
-        time_range=TimeRange(time_range.since_ms, now if time_range.until_ms is None else time_range.until_ms),
+        time_range=TimeRange(
+            time_range.since_ms, now if time_range.until_ms is None else time_range.until_ms
+        ),
         apps=request.record_filter.apps,
         group=replay_options.group,
         restart=replay_options.restart,

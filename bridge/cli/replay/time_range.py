@@ -12,11 +12,11 @@ from hashlib import blake2b
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
+from bridge.cli.replay.common import ReplayStoppedError, chunks
+from bridge.cli.replay.report import ItemResult, Reporter
+from bridge.cli.support.offset_store import GroupOffsetStore
 from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
 from bridge.cli.support.start_offsets import Offsets
-from bridge.cli.support.offset_store import GroupOffsetStore
-from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.replay.common import ReplayStoppedError, chunks
 from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
@@ -108,9 +108,9 @@ class RangeReplay:
     def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[ConsumerRecord]:
         found = []
         for record in batch.records:
-            if not self._progress[_topic_partition(record)].is_pending(record.offset) or not self._selection.time_range.contains(
-                record
-            ):
+            if not self._progress[_topic_partition(record)].is_pending(
+                record.offset
+            ) or not self._selection.time_range.contains(record):
                 continue
             source = dict(record.headers).get("ce_source") or b""
             if record.value is None or not source.startswith(b"/vod/"):
@@ -121,7 +121,13 @@ class RangeReplay:
                 found.append(record)
         return found
 
-    async def _process(self, reader: TopicRangeReader, session: PipelineSession, reporter: Reporter, stop_event: asyncio.Event) -> None:
+    async def _process(
+        self,
+        reader: TopicRangeReader,
+        session: PipelineSession,
+        reporter: Reporter,
+        stop_event: asyncio.Event,
+    ) -> None:
         clock = asyncio.get_running_loop().time
         saved_at, records_read = clock(), 0
         async for batch in reader.batches():
@@ -131,7 +137,10 @@ class RangeReplay:
             for record in wanted:
                 pending[_topic_partition(record)].add(record.offset)
             # Up to where each partition is copied: behind a record that was not, order asks for all again.
-            copied = {topic_partition: self._progress[topic_partition].high_watermark for topic_partition in batch.positions}
+            copied = {
+                topic_partition: self._progress[topic_partition].high_watermark
+                for topic_partition in batch.positions
+            }
             for chunk in chunks(wanted, _size_bytes):
                 stop_error = ReplayStoppedError("interrupted") if stop_event.is_set() else None
                 stop_error = stop_error or await self._copy(chunk, session, reporter, (copied, pending))
@@ -139,8 +148,14 @@ class RangeReplay:
                     break
             for topic_partition, reached in batch.positions.items():
                 done_up_to = copied[topic_partition] if stop_error else reached
-                done = {r.offset for r in batch.records if _topic_partition(r) == topic_partition and r.offset < done_up_to}
-                self._progress[topic_partition] = self._progress[topic_partition].advance(done_up_to, done - pending[topic_partition])
+                done = {
+                    r.offset
+                    for r in batch.records
+                    if _topic_partition(r) == topic_partition and r.offset < done_up_to
+                }
+                self._progress[topic_partition] = self._progress[topic_partition].advance(
+                    done_up_to, done - pending[topic_partition]
+                )
             if stop_error:
                 raise stop_error
             records_read += len(batch.records)
@@ -172,7 +187,9 @@ class RangeReplay:
             except (TimeoutError, UnavailableError) as error:
                 write.withdraw()
                 failed.add(topic_partition)
-                stop_error = stop_error or ReplayStoppedError(session.missing_topics_hint or str(error) or "Kafka does not take records")
+                stop_error = stop_error or ReplayStoppedError(
+                    session.missing_topics_hint or str(error) or "Kafka does not take records"
+                )
                 continue
             reporter.add_result(_item_result(record, delivery_outcome))
             if topic_partition not in failed:

@@ -11,8 +11,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from bridge.cli.support.render import ShownRecord
 from bridge.cli.support.kafka_admin import describe_cluster
+from bridge.cli.support.render import ShownRecord
 from bridge.cli.support.start_offsets import Offsets, find_start_offsets
 
 _DISCOVER_INTERVAL_S = 5.0
@@ -23,7 +23,9 @@ _FETCH_WAIT_MS = 100  # how long a broker may hold its answer back: a person is 
 class TopicFollower:
     """The topics of ``wanted`` that exist, and what arrives on them. Made by `watching`."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, options: Mapping[str, Any], topic_names: Sequence[str]) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, options: Mapping[str, Any], topic_names: Sequence[str]
+    ) -> None:
         self._consumer = consumer
         self._options = options
         self._topic_names = topic_names
@@ -80,7 +82,9 @@ class TopicFollower:
                 continue
             found = await self._consumer.getmany(timeout_ms=_POLL_MS)
             # Partitions come in no order; the time of their writing is the one a person expects.
-            arrived_records = sorted((record for records in found.values() for record in records), key=written_at)
+            arrived_records = sorted(
+                (record for records in found.values() for record in records), key=written_at
+            )
             for record in arrived_records:
                 self._next[TopicPartition(record.topic, record.partition)] = record.offset + 1
             for record in arrived_records:

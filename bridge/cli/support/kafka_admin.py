@@ -158,7 +158,9 @@ async def describe_cluster_at(
     found = {
         topic["topic"]: TopicInfo(
             partitions=len(topic["partitions"]),
-            replication=min((len(partition_info["replicas"]) for partition_info in topic["partitions"]), default=0),
+            replication=min(
+                (len(partition_info["replicas"]) for partition_info in topic["partitions"]), default=0
+            ),
             may_write=_may_write(topic["operations"]),
         )
         for topic in response["topics"]

@@ -68,7 +68,9 @@ class GroupOffsetStore:
             )
         if not commits:
             return
-        request = OffsetCommitRequest(self._group, _NO_GENERATION, _NO_MEMBER, _RETENTION_MS, list(commits.items()))
+        request = OffsetCommitRequest(
+            self._group, _NO_GENERATION, _NO_MEMBER, _RETENTION_MS, list(commits.items())
+        )
 
         async def commit(coordinator: Address) -> None:
             async with connection(coordinator, self._options) as conn:

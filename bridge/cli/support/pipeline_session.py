@@ -75,11 +75,17 @@ class PipelineSession(Struct, frozen=True):
     def missing_topics_hint(self) -> str:
         """What to do about topics that Kafka does not have and records were for, if there are any."""
         topic_names = ", ".join(sorted(self.publisher.unknown_topics))
-        return f"topics are missing: {topic_names}: `vod-bridge topics --create` makes them" if topic_names else ""
+        return (
+            f"topics are missing: {topic_names}: `vod-bridge topics --create` makes them"
+            if topic_names
+            else ""
+        )
 
 
 @asynccontextmanager
-async def open_session(settings: Settings, *, fail_open: bool, write_dead_letters: bool = False) -> AsyncIterator[PipelineSession]:
+async def open_session(
+    settings: Settings, *, fail_open: bool, write_dead_letters: bool = False
+) -> AsyncIterator[PipelineSession]:
     """Build and start what takes events to Kafka, and stop it at the end.
 
     What is rejected is written to the dead-letter topic only where that is wanted (``bury``). While Redis is
@@ -88,7 +94,9 @@ async def open_session(settings: Settings, *, fail_open: bool, write_dead_letter
     telemetry = Telemetry()
     dedup, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
     # Nobody sends again what this holds: it waits, and then says so.
-    policy = replace(hold_policy(settings), hold_s=0.0, patience_s=DELIVERY_TIMEOUT_S, publish_unchecked=fail_open)
+    policy = replace(
+        hold_policy(settings), hold_s=0.0, patience_s=DELIVERY_TIMEOUT_S, publish_unchecked=fail_open
+    )
     routing = build_routing(settings)
     keeper = DurableWriter(publisher, _NullSpool())
     writer = keeper if write_dead_letters else _DropDeadLetters(keeper, routing.topic_dead_letter)

@@ -32,7 +32,11 @@ _DELIVERY_STYLES: Mapping[str, Style] = {
     "unauthorized": "red",
     "deferred": "red",
 }
-_DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what reading any bytes may raise
+_DECODE_ERRORS = (
+    msgspec.MsgspecError,
+    UnicodeDecodeError,
+    RecursionError,
+)  # what reading any bytes may raise
 _ERRORS_SHOWN = 3
 _ABBREVIATE_ABOVE = 100  # characters of an object that still fit a line
 
@@ -132,7 +136,9 @@ def render_line(record: ShownRecord, *, with_date: bool = False) -> Text:
 def render_full(record: ShownRecord) -> Text:
     """Draw one record as it stands: topic, key, each member of the value; of an object its keys alone."""
     text = Text.assemble(
-        (safe_text(record.topic), "blue"), "  key ", (safe_text(record.key.decode("utf-8", "replace")), "bold")
+        (safe_text(record.topic), "blue"),
+        "  key ",
+        (safe_text(record.key.decode("utf-8", "replace")), "bold"),
     )
     try:
         members = msgspec.json.decode(record.value, type=dict[str, msgspec.Raw])
@@ -154,7 +160,12 @@ def render_response(status: int, body: bytes) -> Text:
     except msgspec.MsgspecError:
         fields = {}
     delivery_outcome = fields.get("outcome", "")
-    line = Text.assemble((f"{status} {safe_text(delivery_outcome) or 'refused'}", _DELIVERY_STYLES.get(delivery_outcome, "red")))
+    line = Text.assemble(
+        (
+            f"{status} {safe_text(delivery_outcome) or 'refused'}",
+            _DELIVERY_STYLES.get(delivery_outcome, "red"),
+        )
+    )
     for name in ("event_id", "topic", "reason", "detail", "error"):
         if fields.get(name):
             line.append(f"  {safe_text(fields[name])}", "bold" if name == "event_id" else "")

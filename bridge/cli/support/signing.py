@@ -43,7 +43,9 @@ def mask_callback_url(url: str) -> str:
     return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", mask_url(url))
 
 
-def sign_body(body: bytes, sign_key: str, sign_in: SignatureLocation = SignatureLocation.BODY) -> tuple[bytes, dict[str, str]]:
+def sign_body(
+    body: bytes, sign_key: str, sign_in: SignatureLocation = SignatureLocation.BODY
+) -> tuple[bytes, dict[str, str]]:
     """Sign a body; gives what to post, and the query. Without a key both are as they were."""
     if not sign_key:
         return body, {}

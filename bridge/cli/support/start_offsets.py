@@ -23,7 +23,10 @@ class StartOffsets(Struct, frozen=True):
 
 
 async def find_start_offsets(
-    consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], stop_offsets: Offsets, since_ms: int
+    consumer: AIOKafkaConsumer,
+    topic_partitions: Sequence[TopicPartition],
+    stop_offsets: Offsets,
+    since_ms: int,
 ) -> StartOffsets:
     """Find the first record of each place that was written at ``since_ms`` (unix ms) or later.
 
@@ -36,13 +39,24 @@ async def find_start_offsets(
     if not later:
         start_offsets: Offsets = await consumer.beginning_offsets(topic_partitions)
         # Each record was written after 1970: a broker that finds none of that time finds none by time.
-        non_empty = [topic_partition for topic_partition in topic_partitions if start_offsets[topic_partition] < stop_offsets[topic_partition]]
+        non_empty = [
+            topic_partition
+            for topic_partition in topic_partitions
+            if start_offsets[topic_partition] < stop_offsets[topic_partition]
+        ]
         if non_empty and not await offsets_for_time(consumer, non_empty, 0):
             return StartOffsets(start_offsets, is_by_time=False)
-    return StartOffsets({topic_partition: later.get(topic_partition, stop_offsets[topic_partition]) for topic_partition in topic_partitions})
+    return StartOffsets(
+        {
+            topic_partition: later.get(topic_partition, stop_offsets[topic_partition])
+            for topic_partition in topic_partitions
+        }
+    )
 
 
-async def offsets_for_time(consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], at_ms: int) -> Offsets:
+async def offsets_for_time(
+    consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], at_ms: int
+) -> Offsets:
     """Ask for the first offset of ``at_ms`` (unix ms) or later; places without one are left out."""
     found = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, at_ms))
     return {topic_partition: first.offset for topic_partition, first in found.items() if first}

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from bridge.cli.support.kafka_admin import describe_cluster
-from bridge.cli.support.start_offsets import Offsets, offsets_for_time, find_start_offsets
+from bridge.cli.support.start_offsets import Offsets, find_start_offsets, offsets_for_time
 
 _POLL_MS = 1000
 _BATCH_MAX_RECORDS = 500  # at once: what was read ahead is held in memory
@@ -57,7 +57,10 @@ class TopicRangeReader:
     @property
     def total(self) -> int:
         """How many records it holds at most."""
-        return sum(max(0, self.stop_offsets[topic_partition] - at) for topic_partition, at in self.start_offsets.items())
+        return sum(
+            max(0, self.stop_offsets[topic_partition] - at)
+            for topic_partition, at in self.start_offsets.items()
+        )
 
     async def batches(self) -> AsyncIterator[FetchedBatch]:
         """Read to the end. Raises TimeoutError where nothing comes any more before it."""
@@ -65,14 +68,28 @@ class TopicRangeReader:
         at, progress_at = dict(self.start_offsets), clock()
         for topic_partition, offset in at.items():
             self._consumer.seek(topic_partition, offset)
-        while unfinished := [topic_partition for topic_partition in at if at[topic_partition] < self.stop_offsets[topic_partition]]:
+        while unfinished := [
+            topic_partition
+            for topic_partition in at
+            if at[topic_partition] < self.stop_offsets[topic_partition]
+        ]:
             if clock() - progress_at > _STALL_TIMEOUT_S:
                 raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
-            found = await self._consumer.getmany(*unfinished, timeout_ms=_POLL_MS, max_records=_BATCH_MAX_RECORDS)
+            found = await self._consumer.getmany(
+                *unfinished, timeout_ms=_POLL_MS, max_records=_BATCH_MAX_RECORDS
+            )
             records = [
-                record for topic_partition, some in found.items() for record in some if record.offset < self.stop_offsets[topic_partition]
+                record
+                for topic_partition, some in found.items()
+                for record in some
+                if record.offset < self.stop_offsets[topic_partition]
             ]
-            positions = {topic_partition: min(await self._consumer.position(topic_partition), self.stop_offsets[topic_partition]) for topic_partition in unfinished}
+            positions = {
+                topic_partition: min(
+                    await self._consumer.position(topic_partition), self.stop_offsets[topic_partition]
+                )
+                for topic_partition in unfinished
+            }
             if positions != {topic_partition: at[topic_partition] for topic_partition in unfinished}:
                 at |= positions
                 progress_at = clock()
@@ -81,7 +98,9 @@ class TopicRangeReader:
 
 
 @asynccontextmanager
-async def open_range(options: Mapping[str, Any], topics: Sequence[str], time_range: TimeRange) -> AsyncIterator[TopicRangeReader]:
+async def open_range(
+    options: Mapping[str, Any], topics: Sequence[str], time_range: TimeRange
+) -> AsyncIterator[TopicRangeReader]:
     """Find where ``span`` begins and ends on ``topics``; those that do not exist hold nothing.
 
     The stretch may hold records beyond the span at its end: their times are in no strict order.
@@ -96,7 +115,12 @@ async def open_range(options: Mapping[str, Any], topics: Sequence[str], time_ran
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         await consumer.start()
-        yield TopicRangeReader(consumer, await _find_range(consumer, topic_partitions, time_range) if topic_partitions else _RangeOffsets())
+        yield TopicRangeReader(
+            consumer,
+            await _find_range(consumer, topic_partitions, time_range)
+            if topic_partitions
+            else _RangeOffsets(),
+        )
     finally:
         await consumer.stop()
 
@@ -108,12 +132,16 @@ class _RangeOffsets(Struct, frozen=True):
     is_by_time: bool = True
 
 
-async def _find_range(consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], time_range: TimeRange) -> _RangeOffsets:
+async def _find_range(
+    consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], time_range: TimeRange
+) -> _RangeOffsets:
     consumer.assign(topic_partitions)
     # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
     end_offsets: Offsets = await consumer.end_offsets(topic_partitions)
     stop_offsets = end_offsets
     if time_range.until_ms is not None:
-        stop_offsets = end_offsets | await offsets_for_time(consumer, topic_partitions, time_range.until_ms + _CLOCK_SKEW_MS)
+        stop_offsets = end_offsets | await offsets_for_time(
+            consumer, topic_partitions, time_range.until_ms + _CLOCK_SKEW_MS
+        )
     found = await find_start_offsets(consumer, topic_partitions, stop_offsets, time_range.since_ms or 0)
     return _RangeOffsets(found.start_offsets, stop_offsets, end_offsets, found.is_by_time)
