@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := schemas/gen_payload_structs.py schemas/gen_examples.py schemas/gen_readme.py schemas/gen_json_schemas.py schemas/gen_asyncapi.py \
+GENERATORS := schemas/gen_payload_structs.py schemas/gen_examples.py schemas/gen_reference.py schemas/gen_json_schemas.py schemas/gen_asyncapi.py \
 	schemas/gen_schemas_readme.py schemas/compatibility.py
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.
@@ -21,7 +21,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run unit services test test-long gate check format generate bench chaos order kube interop tools tools-kube clean fuzz python
+.PHONY: docs help run unit services test test-long gate check format generate bench chaos order kube interop tools tools-kube clean fuzz python
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kube
 
 interop: $(VENV)/.test ## Run the Java and the Node consumer of schemas/README.md on real records (JDK, Maven, Node)
 	@$(BIN)/python -m tests.interop $(ARGS)
+
+docs: $(VENV)/.run ## Build the documentation's site into build/site; a dead link in it is an error
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict $(ARGS)
+	@echo "open build/site/index.html"
 
 fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: seconds; runs=20000: the same inputs each time; 'codec 3600': one of them)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
