@@ -45,9 +45,8 @@ class Trace(Struct):
         if code.co_filename.startswith(OURS):
             if self.calls or code.co_name == "data_received":
                 self.calls.append((self.turn, code.co_filename.removeprefix(OURS), code.co_name))
-        elif code.co_name == "write" and self.calls and caller is not None:
-            if caller.f_code.co_filename.startswith(f"{OURS}/io/http"):
-                self.is_on = False
+        elif self.calls and code.co_name == "write" and _is_ingress(frame.f_back):
+            self.is_on = False
 
     def count_turns(self, loop: Any) -> None:  # noqa: ANN401 - a private method of asyncio's loop
         """Count the turns of a loop of asyncio's own."""
@@ -60,11 +59,15 @@ class Trace(Struct):
         loop._run_once = counted  # noqa: SLF001
 
 
+def _is_ingress(frame: FrameType | None) -> bool:
+    return frame is not None and frame.f_code.co_filename.startswith(f"{OURS}/io/http")
+
+
 def _post(connection: http.client.HTTPConnection) -> None:
     connection.request("POST", CALLBACKS, ONE_TYPE.replace("@", uuid.uuid4().hex))
     response = connection.getresponse()
     response.read()
-    if response.status != 200:  # noqa: PLR2004
+    if response.status != 200:
         raise RuntimeError(f"answered {response.status}")
 
 
