@@ -41,7 +41,6 @@ class Trace(Struct):
         if event != "call" or not self.is_on:
             return
         code = frame.f_code
-        caller = frame.f_back
         if code.co_filename.startswith(OURS):
             if self.calls or code.co_name == "data_received":
                 self.calls.append((self.turn, code.co_filename.removeprefix(OURS), code.co_name))
