@@ -16,11 +16,12 @@ from bridge.core.outcome import DeliveryResult, RejectedError
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
 from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.hold import HoldPolicy
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits as MemoryLimits
 from bridge.io.dedup.store import RedisDedup
 from bridge.io.http.server import Clock, Ingress
 from bridge.io.http.server import IngressLimits as DoorLimits
-from bridge.io.kafka.client import kafka_options, redis_client
+from bridge.io.kafka.client import kafka_options
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.kafka.publisher import PublisherLimits as WriterLimits
 from bridge.io.spool import Spool

@@ -12,9 +12,9 @@ from bridge.delivery.hold import HoldLimiter, HoldPolicy
 from bridge.delivery.in_flight import InFlightRegistry
 from bridge.io.dedup.batcher import ClaimBatcher
 from bridge.io.dedup.breaker import FAILURES_TO_OPEN, CircuitBreaker
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.io.http.connections import ConnectionRegistry
-from bridge.io.kafka.client import redis_client
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import Clock, make_claim
@@ -23,7 +23,7 @@ from tests.io.http_server import running_server
 from tests.rig.waiting import WITHIN_S, eventually
 from tests.test_architecture import SOURCES
 
-# Tasks that `tended` does not begin anew when they fail, each with what makes that right. One that is not
+# Tasks that `supervise` does not restart when they fail, each with what makes that right. One that is not
 # here and not supervised is refused: a loop that ends in silence leaves a bridge that looks well.
 SHORT_TASKS = {
     "delivery.drain:self._slot_freed.wait": "one wait, cancelled by who made it",
@@ -38,15 +38,15 @@ SHORT_TASKS = {
     "io.kafka.producers:producer.stop": "within its time-out",
     "io.spool.group_commit:self._work": "until nothing waits; the next record begins another",
     "consumer.dead_letters:producer.stop": "within its time-out",
-    "consumer.member:self._consumer.stop": "within its time-out",
-    "consumer.member:wait": "one wait, cancelled by who made it",
+    "consumer.group_member:self._consumer.stop": "within its time-out",
+    "consumer.group_member:awaitable": "one wait, cancelled by who made it",
 }
 # These are endless, and somebody else takes their failure.
 WATCHED_TASKS = {
     "diagnostics.monitor:self._monitor": "in a group, whose owner is supervised",
-    "consumer.crew:self._work": "a failure is the subscription's, which raises it",
-    "consumer.member:self._keep_committing": "a failure is the subscription's, which raises it",
-    "consumer.member:self._keep_telling": "catches all that the user's function raises",
+    "consumer.worker_pool:self._work": "a failure is the subscription's, which raises it",
+    "consumer.group_member:self._commit_loop": "a failure is the subscription's, which raises it",
+    "consumer.group_member:self._report_lag": "catches all that the user's function raises",
 }
 # Commands, and what is a process of its own beside one.
 ENDING_WITH_THEIR_TASKS = frozenset({"cli", "embedded_relay"})

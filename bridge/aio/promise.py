@@ -93,7 +93,7 @@ def _run_callback(callback: Callable[[], None]) -> None:
     try:
         callback()
     except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the word from the others
-        context = {"message": "a listener failed", "exception": error}
+        context = {"message": "a callback failed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)
 
 

@@ -16,7 +16,7 @@ from bridge.observability.telemetry import Telemetry
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PAUSE_S = 1.0
-_PACKAGE_DIR = f"{Path(__file__).parent}/"
+_PACKAGE_DIR = f"{Path(__file__).parents[1]}/"
 # Their errors say that a link failed, which is no bug.
 _LINK_LIBRARIES = frozenset({"aiohttp", "aiokafka", "redis"})
 

@@ -12,7 +12,7 @@ from redis.asyncio.sentinel import MasterNotFoundError
 
 from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S, Problem
 from bridge.diagnostics.tls import SettingNames, diagnose_tls, explain_tls_error, find_cause, speaks_tls
-from bridge.io.kafka.client import redis_client, redis_tls_context
+from bridge.io.dedup.redis_client import redis_client, redis_tls_context
 from bridge.settings.redis_url import host_urls
 from bridge.settings.sections import RedisSettings
 

@@ -4,6 +4,7 @@ Taken away silently: a byte order mark, line ends and blanks at the ends. Refuse
 lines, nothing at all, other bytes than UTF-8 text.
 """
 
+from errno import EILSEQ
 from pathlib import Path
 
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019", "\u00ab": "\u00bb"}
@@ -32,6 +33,14 @@ def read_secret(path: Path, *, lines: bool = False) -> str:
     if not lines and ("\n" in text or "\r" in text):
         raise SecretFileError("has several lines, and must have one")
     return text
+
+
+def reread_secret(path: Path) -> str:
+    """Read a secret for a new connection. Raises only OSError: client libraries take it for a link error."""
+    try:
+        return clean_secret(path.read_text("utf-8"))
+    except UnicodeDecodeError:  # whose own text would show some of it
+        raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None
 
 
 def clean_secret(text: str) -> str:

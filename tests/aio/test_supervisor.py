@@ -1,4 +1,4 @@
-"""Work that fails is told of, counted, and done again."""
+"""Work that fails is logged, counted, and started again."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -9,6 +9,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from structlog.testing import capture_logs
 
+import bridge
 from bridge.aio import supervisor
 from bridge.aio.promise import Promise
 from bridge.aio.supervisor import count_unhandled, supervise
@@ -68,6 +69,11 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
     assert [line["event"] for line in logged] == ["internal_error", "internal_error"]
     assert all(isinstance(line["exc_info"], ZeroDivisionError) for line in logged)
     assert "a-secret-body" not in str([line["problem"] for line in logged])
+
+
+async def test_all_packages_of_the_bridge_are_ours() -> None:
+    package_dir = Path(supervisor._PACKAGE_DIR)  # noqa: SLF001 - it is not seen from outside
+    assert Path(bridge.__file__).samefile(package_dir / "__init__.py")
 
 
 @pytest.mark.parametrize("work", [_fail, _lose_a_link])

@@ -31,7 +31,7 @@ async def test_what_nothing_takes_is_deferred_not_before_the_hold_is_over(rig: R
 
 
 async def test_a_second_try_is_waited_for_until_the_hold_is_over_and_no_longer() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, hold_s=1.5, slow_s=1.25))
+    rig = Rig(msgspec.structs.replace(POLICY, hold_s=1.5, slow_after_s=1.25))
     rig.writer.scripted_results = [..., ...]
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -87,7 +87,7 @@ async def test_a_redelivery_of_what_is_still_indeterminate_is_deferred_too(rig: 
 
 
 async def test_an_indeterminate_send_keeps_its_claim_for_its_ttl_only() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, unknown_s=0.4))
+    rig = Rig(msgspec.structs.replace(POLICY, indeterminate_ttl_s=0.4))
     rig.pipeline.start()
     rig.writer.scripted_results = [...]
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DEFERRED
@@ -103,7 +103,7 @@ async def test_an_indeterminate_send_keeps_its_claim_for_its_ttl_only() -> None:
 
 
 async def test_an_event_abandoned_while_its_own_delivery_waits_is_as_indeterminate_as_before() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, hold_s=0.6, unknown_s=0.1))
+    rig = Rig(msgspec.structs.replace(POLICY, hold_s=0.6, indeterminate_ttl_s=0.1))
     rig.pipeline.start()
     rig.writer.scripted_results = [...]
     result = await rig.deliver(edited())
@@ -113,7 +113,7 @@ async def test_an_event_abandoned_while_its_own_delivery_waits_is_as_indetermina
 
 
 async def test_only_so_many_are_held_and_the_rest_stay_silent_all_the_same() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, most=1))
+    rig = Rig(msgspec.structs.replace(POLICY, max_held=1))
     rig.writer.scripted_results, rig.writer.accepting = ["waits", "waits"], False
     started = asyncio.get_running_loop().time()
     held, let_go = rig.deliver(edited("a")), rig.deliver(edited("b"))
@@ -137,7 +137,7 @@ async def test_an_event_too_large_found_out_late_releases_its_claim(rig: Rig) ->
 
 
 async def test_without_dedup_events_are_held_where_that_is_set() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, publish_unchecked=False))
+    rig = Rig(msgspec.structs.replace(POLICY, fail_open=False))
     rig.dedup.unavailable = True
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DEFERRED
     rig.dedup.unavailable = False

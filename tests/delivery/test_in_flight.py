@@ -118,7 +118,7 @@ async def test_a_recurring_events_redelivery_has_the_first_ones_id(rig: Rig) -> 
     first = await rig.deliver(deleted())
     assert first.event_id.endswith(f"@{NOW_MS}")
     rig.clock.now_ms += 5_000
-    assert (await rig.deliver(deleted())) == msgspec.structs.replace(first, ending=DeliveryOutcome.DUPLICATE)
+    assert (await rig.deliver(deleted())) == msgspec.structs.replace(first, outcome=DeliveryOutcome.DUPLICATE)
     rig.clock.now_ms += 60_000
     recurred = await rig.deliver(deleted())
     assert (recurred.outcome, recurred.event_id[-13:]) == (DeliveryOutcome.PUBLISHED, str(NOW_MS + 65_000))

@@ -25,7 +25,7 @@ async def test_a_new_event_is_published_and_its_repeat_is_a_duplicate(rig: Rig) 
         topic="vod.EditMediaComplete",
     )
     again = await rig.deliver(edited())
-    assert again == msgspec.structs.replace(first, ending=DeliveryOutcome.DUPLICATE)
+    assert again == msgspec.structs.replace(first, outcome=DeliveryOutcome.DUPLICATE)
     assert len(rig.writer.records) == 1
 
 
@@ -44,7 +44,7 @@ async def test_bytes_that_are_no_event_are_dead_lettered_and_rejected(rig: Rig) 
 
 
 async def test_a_decode_error_of_the_ingress_is_malformed(rig: Rig) -> None:
-    outcome = await rig.deliver(b"\x1f\x8b", damage="broken gzip")
+    outcome = await rig.deliver(b"\x1f\x8b", decode_error="broken gzip")
     assert (outcome.reason, outcome.detail) == ("malformed", "broken gzip")
 
 
@@ -158,7 +158,7 @@ async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pyt
         pytest.fail("it was read before the signature was judged")
 
     monkeypatch.setattr("bridge.core.authorization.read_event", refuse)
-    monkeypatch.setattr("bridge.core.decode.v3.read_plain", refuse)
+    monkeypatch.setattr("bridge.core.decode.v3.decode_fast", refuse)
     wrong = edited()[:-1] + b',"Sign":"' + b"0" * 32 + b'","T":1}'
     for body in (edited(), wrong):
         assert (await rig.deliver(body, application=app)).outcome is DeliveryOutcome.UNAUTHORIZED

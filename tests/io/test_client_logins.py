@@ -7,7 +7,8 @@ import pytest
 
 from bridge.diagnostics.kafka import diagnose_broker
 from bridge.diagnostics.redis import diagnose
-from bridge.io.kafka.client import kafka_options, redis_client, redis_tls_context
+from bridge.io.dedup.redis_client import redis_client, redis_tls_context
+from bridge.io.kafka.client import kafka_options
 from bridge.io.tls import ReloadingSSLContext
 from bridge.settings.sections import KafkaSettings, RedisSettings
 from bridge.settings.settings import SettingsError, load

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from redis.asyncio import Connection, ConnectionPool, Redis
 
 from bridge.core.claim import Claim, ClaimStatus
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
-from bridge.io.kafka.client import redis_client
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import NOW_MS, ONE, OTHER, TWO, Clock, DedupStoreContract, make_claim

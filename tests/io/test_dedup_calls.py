@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from bridge.core.claim import ClaimStatus
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.io.dedup.timed_call import TimedCall
-from bridge.io.kafka.client import redis_client
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim

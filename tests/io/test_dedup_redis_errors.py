@@ -8,9 +8,9 @@ import structlog
 from redis import exceptions
 
 from bridge.core.claim import ClaimStatus
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code, parse_error_code
 from bridge.io.dedup.store import DedupLimits, RedisDedup
-from bridge.io.kafka.client import redis_client
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim

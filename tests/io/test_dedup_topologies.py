@@ -9,8 +9,8 @@ from redis.crc import key_slot
 
 from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.event import Identity
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
-from bridge.io.kafka.client import redis_client
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import NOW_MS, ONE, TWO, Clock, DedupStoreContract, make_claim

@@ -155,7 +155,7 @@ async def test_a_large_body_over_budget_is_paused_also_behind_a_small_one(
         assert windows == [tcp_window.LARGE_WINDOW]
 
 
-@pytest.mark.parametrize("what", ["inflate", "answer_of"])
+@pytest.mark.parametrize("what", ["inflate", "response_for"])
 async def test_a_bug_in_what_is_done_at_once_is_held_too_and_releases_its_budget(
     what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,8 +17,8 @@ from redis.asyncio import Redis
 from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
+from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
-from bridge.io.kafka.client import redis_client
 from bridge.io.spool.frames import VERSION, encode_ack, encode_body, encode_frame, encode_seal, scan
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings

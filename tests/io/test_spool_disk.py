@@ -41,14 +41,14 @@ async def test_after_a_kill_at_any_moment_all_that_was_durable_is_there(tmp_path
         import asyncio, sys
         from pathlib import Path
         from tests.io.spools import SMALL, record, spool_in
-        async def put() -> None:
+        async def append() -> None:
             spool = spool_in(Path(sys.argv[1]), SMALL)
             for first in range(0, 1_000_000, 10):
-                entries = [spool.put(record(number)) for number in range(first, first + 10)]
+                entries = [spool.append(record(number)) for number in range(first, first + 10)]
                 for entry in entries:
-                    await entry.kept
-                    print("kept", flush=True)
-        asyncio.run(put())"""
+                    await entry.durable
+                    print("durable", flush=True)
+        asyncio.run(append())"""
     for lines in (1, 57, 300):
         folder = tmp_path / str(lines)
         command = [sys.executable, "-c", script, str(folder)]

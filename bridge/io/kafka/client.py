@@ -1,32 +1,18 @@
-"""How this program logs in: what every Kafka client of ours takes, and how Redis is reached.
+"""What every Kafka client of this program takes: addresses, TLS, login.
 
-Nothing connects here. What lies in files is read again at each login, so that it may be renewed.
+Nothing connects here. Secrets that lie in files are read again at each login, so that they may be renewed.
 """
 
 import asyncio
-import ssl
-from errno import EILSEQ
 from pathlib import Path
 from typing import Any, Self
 
 from aiokafka.abc import AbstractTokenProvider
-from redis.asyncio import ConnectionPool, Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import SSLConnection, parse_url
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelManagedConnection
-from redis.backoff import NoBackoff
-from redis.credentials import CredentialProvider
 
 from bridge.io.kafka.scram import install_scram_limit
 from bridge.io.tls import ClientTlsFiles, ReloadingSSLContext
-from bridge.settings.redis_url import host_urls
-from bridge.settings.secret_files import clean_secret
-from bridge.settings.sections import KafkaSettings, RedisSettings
-
-_REDIS_PORT = 6379
-_SENTINEL_PORT = 26379
-_VERIFY_MODES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL}
+from bridge.settings.secret_files import reread_secret
+from bridge.settings.sections import KafkaSettings
 
 
 class _FileTokenProvider(AbstractTokenProvider):  # type: ignore[misc] # the library asks for this base, and is untyped
@@ -34,11 +20,11 @@ class _FileTokenProvider(AbstractTokenProvider):  # type: ignore[misc] # the lib
         self._path = path
 
     async def token(self) -> str:
-        return (await asyncio.to_thread(_read_secret, self._path)).strip()
+        return (await asyncio.to_thread(reread_secret, self._path)).strip()
 
 
 class _ReloadingPassword(str):
-    """What a file holds: as text of the time when it was made, encoded as of now.
+    """A password in a file. The text is the file's when this was made; `encode` reads the file again.
 
     The library keeps a password for as long as a client lives; only SCRAM encodes it anew at each login.
     """
@@ -47,49 +33,18 @@ class _ReloadingPassword(str):
     _path: Path
 
     def __new__(cls, path: Path) -> Self:
-        password = super().__new__(cls, _read_secret(path))
+        password = super().__new__(cls, reread_secret(path))
         password._path = path
         return password
 
     def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return _read_secret(self._path).encode(encoding, errors)
-
-
-class _FileCredentialProvider(CredentialProvider):
-    def __init__(self, username: str | None, path: Path) -> None:
-        self._username = username
-        self._path = path
-
-    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
-        password = await asyncio.to_thread(_read_secret, self._path)
-        return (self._username, password) if self._username else (password,)
-
-
-class _ReloadingTlsConnection(SSLConnection):
-    """The library makes a context for each connection and keeps it; here all share one that is renewed."""
-
-    def __init__(self, *, context: ReloadingSSLContext, **options: Any) -> None:  # noqa: ANN401 - the library's
-        super().__init__(**options)
-        self.ssl_context.context = context
-
-
-class _SentinelTlsConnection(SentinelManagedConnection, _ReloadingTlsConnection):
-    """The same to the master that sentinels name."""
-
-
-class _SentinelMasterClient(
-    Redis
-):  # the library asks for a class, and leaves its own connections to the sentinels open
-    async def aclose(self, close_connection_pool: bool | None = None) -> None:  # noqa: FBT001 - as the library's
-        await super().aclose(close_connection_pool)
-        pool: Any = self.connection_pool
-        await pool.sentinel_manager.aclose()
+        return reread_secret(self._path).encode(encoding, errors)
 
 
 def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
-    """Give what every Kafka client takes: addresses, name, TLS, login.
+    """Return what every Kafka client takes: addresses, client id, TLS, login.
 
-    Certificates and a token file are read anew for each connection, a password's file with SCRAM.
+    Certificates and a token file are read again for each connection; a password file only with SCRAM.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
@@ -107,143 +62,11 @@ def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
         if kafka.sasl_token_file:
             options["sasl_oauth_token_provider"] = _FileTokenProvider(kafka.sasl_token_file)
         else:
-            file, given = kafka.sasl_password_file, kafka.sasl_password.get_secret_value()
+            file, password = kafka.sasl_password_file, kafka.sasl_password.get_secret_value()
             options["sasl_plain_username"] = kafka.sasl_username
-            options["sasl_plain_password"] = _ReloadingPassword(file) if file else given
+            options["sasl_plain_password"] = _ReloadingPassword(file) if file else password
     return options
-
-
-def redis_client(redis: RedisSettings, max_connections: int, timeout_s: float = 1.0) -> Redis | RedisCluster:
-    """Make a client that fails at once instead of trying for a minute (whoever calls has its own limits).
-
-    It is a Redis's own, the master's that the sentinels name, or a cluster's, and finds the new master by
-    itself when it has to connect anew. ``connections`` is the most it opens, to each node of a cluster.
-    """
-    limits: dict[str, Any] = {
-        "max_connections": max_connections,
-        "socket_timeout": timeout_s,
-        "socket_connect_timeout": timeout_s,
-        "retry": Retry(NoBackoff(), 0),
-        # RESP3 begins with HELLO, which older servers and several proxies do not know (some close the
-        # connection, some repeat its arguments, the password among them). Nothing here needs RESP3.
-        "protocol": 2,
-        "health_check_interval": 0,
-    }
-    urls: list[dict[str, Any]] = [dict(parse_url(url)) for url in host_urls(redis.url)]
-    hosts = [(url_options.pop("host", "localhost"), url_options.pop("port", None)) for url_options in urls]
-    url_options = urls[0]
-    tls = _pop_tls_context(redis, url_options)
-    options = limits | _login_options(redis, url_options) | url_options
-    if redis.cluster:
-        return _cluster_client(hosts, options, tls)
-    if redis.sentinel_service:
-        return _sentinel_client(redis, hosts, limits, options, tls)
-    if "path" not in options:  # a socket in the file system has no host
-        options |= {"host": hosts[0][0], "port": hosts[0][1] or _REDIS_PORT}
-    return Redis.from_pool(ConnectionPool(**options, **_connection_options(tls, _ReloadingTlsConnection)))
-
-
-def redis_tls_context(redis: RedisSettings) -> ReloadingSSLContext | None:
-    """Give the context that Redis is spoken to with; None where it is spoken to in the clear."""
-    return _pop_tls_context(redis, dict(parse_url(host_urls(redis.url)[0])))
-
-
-def _pop_tls_context(redis: RedisSettings, url_options: dict[str, Any]) -> ReloadingSSLContext | None:
-    """Take what is said of TLS out of ``way``, which is the URL's."""
-    ssl_options = {name: url_options.pop(name) for name in [*url_options] if name.startswith("ssl_")}
-    if url_options.get("connection_class") is not SSLConnection:
-        return None
-    del url_options["connection_class"]
-    return ReloadingSSLContext(
-        ClientTlsFiles(
-            cafile=_path_text(redis.ssl_cafile) or ssl_options.get("ssl_ca_certs"),
-            capath=ssl_options.get("ssl_ca_path"),
-            certfile=_path_text(redis.ssl_certfile) or ssl_options.get("ssl_certfile"),
-            keyfile=_path_text(redis.ssl_keyfile) or ssl_options.get("ssl_keyfile"),
-            password=ssl_options.get("ssl_password"),
-            verify=_VERIFY_MODES.get(ssl_options.get("ssl_cert_reqs", ""), ssl.CERT_REQUIRED),
-            check_hostname=ssl_options.get("ssl_check_hostname", True),
-        )
-    )
-
-
-def _login_options(redis: RedisSettings, url_options: dict[str, Any]) -> dict[str, Any]:
-    if redis.password_file:
-        return {
-            "credential_provider": _FileCredentialProvider(
-                url_options.pop("username", None), redis.password_file
-            )
-        }
-    given = redis.password.get_secret_value()
-    return {"password": given} if given else {}
-
-
-def _connection_options(
-    tls_context: ReloadingSSLContext | None, connection_class: type[_ReloadingTlsConnection]
-) -> dict[str, Any]:
-    return {"connection_class": connection_class, "context": tls_context} if tls_context else {}
-
-
-def _cluster_client(
-    hosts: list[tuple[str, int | None]], options: dict[str, Any], tls_context: ReloadingSSLContext | None
-) -> RedisCluster:
-    nodes = [ClusterNode(host, port or _REDIS_PORT) for host, port in hosts]
-    cluster = RedisCluster(startup_nodes=nodes, ssl=tls_context is not None, **options)
-    if tls_context:
-        # It takes no class of ours, but makes its nodes' connections by what it keeps of its options.
-        cluster.connection_kwargs |= _connection_options(tls_context, _ReloadingTlsConnection)
-        for node in cluster.startup_nodes:
-            node.connection_class = _ReloadingTlsConnection
-            node.connection_kwargs["context"] = tls_context
-    return cluster
-
-
-def _sentinel_client(
-    redis: RedisSettings,
-    hosts: list[tuple[str, int | None]],
-    limits: dict[str, Any],
-    options: dict[str, Any],
-    tls_context: ReloadingSSLContext | None,
-) -> Redis:
-    login: dict[str, Any] = {
-        "username": redis.sentinel_username or None,
-        "password": redis.sentinel_password.get_secret_value() or None,
-    }
-    if redis.sentinel_password_file:
-        login = {
-            "credential_provider": _FileCredentialProvider(
-                redis.sentinel_username or None, redis.sentinel_password_file
-            )
-        }
-    sentinel: Any = Sentinel([], **options)  # type: ignore[no-untyped-call] # the library leaves it so
-    # It would make them without a class of ours.
-    sentinel.sentinels = [
-        Redis.from_pool(
-            ConnectionPool(
-                host=host,
-                port=port or _SENTINEL_PORT,
-                **limits,
-                **login,
-                **_connection_options(tls_context, _ReloadingTlsConnection),
-            )
-        )
-        for host, port in hosts
-    ]
-    master: Redis = sentinel.master_for(
-        redis.sentinel_service,
-        redis_class=_SentinelMasterClient,
-        **_connection_options(tls_context, _SentinelTlsConnection),
-    )
-    return master
 
 
 def _path_text(path: Path | None) -> str | None:
     return str(path) if path else None
-
-
-def _read_secret(path: Path) -> str:
-    """Read a secret as the settings do. Raises OSError, which to the libraries is a link that is away."""
-    try:
-        return clean_secret(path.read_text("utf-8"))
-    except UnicodeDecodeError:  # whose own text would show some of it
-        raise OSError(EILSEQ, "no UTF-8 text", str(path)) from None
