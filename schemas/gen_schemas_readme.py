@@ -56,7 +56,7 @@ def topics_table() -> str:
 
 def key_of(row: EventType) -> str:
     """Say where the key is taken from: the first of these that the payload has."""
-    paths = [*row.file_id, *(name for name in ("TaskId", "CastId") if row.has(name))]
+    paths = [*row.file_id_paths, *(name for name in ("TaskId", "CastId") if row.has_field(name))]
     return ", ".join(f"`{path}`" for path in paths)
 
 

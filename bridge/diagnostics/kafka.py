@@ -197,7 +197,7 @@ def _setting_names(options: Options) -> SettingNames:
         keyfile="BRIDGE_KAFKA__SSL_KEYFILE",
         address="BRIDGE_KAFKA__BOOTSTRAP_SERVERS (and the broker in its advertised.listeners)",
         plaintext_remedy=f"{_PROTOCOL_SETTING} is {protocol}: set it to {plaintext_remedy}, or use the broker's TLS port",
-        has_certificate=options["ssl_context"].shows,
+        has_certificate=options["ssl_context"].has_client_certificate,
     )
 
 

@@ -204,5 +204,40 @@ PULL_QUEUE_EVENTS = _gauge(
 )
 PULL_FAILING = _gauge("vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
 
-METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
-"""All of them, in this order."""
+METRICS = (
+    BUILD_INFO,
+    READY,
+    INTERNAL_ERRORS,
+    DELIVERIES,
+    DELIVERIES_BY_FORMAT,
+    DELIVERY_SECONDS,
+    LAST_EVENT,
+    EVENTS_CONFORMANCE,
+    DELIVERIES_IN_FLIGHT,
+    DELIVERIES_HELD,
+    CONNECTIONS,
+    REQUESTS_REJECTED,
+    ACK_SECONDS,
+    BREAKER_OPEN,
+    TOPICS_MISSING,
+    PRODUCER_REPLACEMENTS,
+    SENDS_INDETERMINATE,
+    DEDUP_CLAIMS,
+    DEDUP_DEGRADED,
+    DEDUP_CALL_SECONDS,
+    SPOOL_RECORDS,
+    SPOOL_BYTES,
+    SPOOL_MAX_BYTES,
+    SPOOL_OLDEST_RECORD_AGE,
+    SPOOL_FAILING,
+    SPOOL_COMMIT_SECONDS,
+    SPOOL_CORRUPTIONS,
+    SPOOL_DRAINED,
+    PULL_CALLS,
+    PULL_EVENTS,
+    PULL_CONFIRMS,
+    PULL_OLDEST_UNCONFIRMED,
+    PULL_QUEUE_EVENTS,
+    PULL_FAILING,
+)
+"""All of them, in the order in which the documents list them."""

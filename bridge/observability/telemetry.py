@@ -206,9 +206,11 @@ class Telemetry:
     def log_summary(self) -> None:
         """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
         counts = Tally({ending: count for (ending,), count in self._delivery_counts.sum_by(2).items()})
-        counts["refused"] = self._rejected_request_count
+        counts["http_requests_rejected"] = self._rejected_request_count
         since, self._last_summary = counts - self._last_summary, counts
-        log.info("summary", **{ending: since[ending] for ending in (*DeliveryOutcome, "refused")})
+        log.info(
+            "summary", **{name: since[name] for name in (*DeliveryOutcome, "http_requests_rejected")}
+        )
 
     def render(self) -> bytes:
         """All metrics in Prometheus' text format."""

@@ -1,4 +1,4 @@
-"""Claims as the scripts read them, and what a process answers from its own memory meanwhile."""
+"""Claims as the Redis scripts read them, and the replies from a process's own unsynced commits."""
 
 import pytest
 from msgspec.structs import replace
@@ -90,9 +90,9 @@ def unsynced() -> UnsyncedCommits:
 def test_a_repeat_of_an_unsynced_commit_is_a_duplicate_with_the_first_ones_time(
     unsynced: UnsyncedCommits,
 ) -> None:
-    answer = unsynced.lookup(make_claim(token=TWO, at_ms=NOW_MS + 5))
-    assert answer == replace(
-        make_claim(token=TWO, at_ms=NOW_MS + 5), answer=ClaimStatus.DUPLICATE, first_ms=NOW_MS
+    reply = unsynced.lookup(make_claim(token=TWO, at_ms=NOW_MS + 5))
+    assert reply == replace(
+        make_claim(token=TWO, at_ms=NOW_MS + 5), status=ClaimStatus.DUPLICATE, first_ms=NOW_MS
     )
 
 
@@ -101,7 +101,7 @@ def test_of_what_was_not_committed_here_nothing_is_known(unsynced: UnsyncedCommi
 
 
 @pytest.mark.parametrize(
-    ("after_ms", "audit", "answer"),
+    ("after_ms", "audit", "status"),
     [
         (900_000, False, ClaimStatus.DUPLICATE),
         (900_001, False, ClaimStatus.REVISED),
@@ -109,11 +109,11 @@ def test_of_what_was_not_committed_here_nothing_is_known(unsynced: UnsyncedCommi
     ],
 )
 def test_another_formats_copy_is_a_duplicate_for_fifteen_minutes(
-    unsynced: UnsyncedCommits, *, after_ms: int, audit: bool, answer: ClaimStatus
+    unsynced: UnsyncedCommits, *, after_ms: int, audit: bool, status: ClaimStatus
 ) -> None:
     other = unsynced.lookup(make_claim(token=TWO, format="legacy", at_ms=NOW_MS + after_ms, audit=audit))
     assert other is not None
-    assert other.status is answer
+    assert other.status is status
 
 
 def test_commits_of_an_application_are_not_resynced_while_it_is_unavailable() -> None:
@@ -125,18 +125,18 @@ def test_commits_of_an_application_are_not_resynced_while_it_is_unavailable() ->
 
 
 def test_other_content_in_the_same_format_is_a_revision(unsynced: UnsyncedCommits) -> None:
-    answer = unsynced.lookup(make_claim(token=TWO, digest=OTHER))
-    assert answer is not None
-    assert answer.status is ClaimStatus.REVISED
+    reply = unsynced.lookup(make_claim(token=TWO, digest=OTHER))
+    assert reply is not None
+    assert reply.status is ClaimStatus.REVISED
 
 
 @pytest.mark.parametrize(
     "again", [make_claim(format="legacy", digest=OTHER), make_claim(digest=OTHER, audit=True)]
 )
 def test_the_other_format_and_an_audit_are_no_revision(unsynced: UnsyncedCommits, again: Claim) -> None:
-    answer = unsynced.lookup(again)
-    assert answer is not None
-    assert answer.status is ClaimStatus.DUPLICATE
+    reply = unsynced.lookup(again)
+    assert reply is not None
+    assert reply.status is ClaimStatus.DUPLICATE
 
 
 def test_an_unsynced_commit_is_known_for_its_time_only(unsynced: UnsyncedCommits) -> None:

@@ -120,11 +120,11 @@ def test_what_alerts_watch_is_there_before_it_happens(name: str, labels: dict[st
     assert sample(telemetry(pulled=["queue"]), name, **labels) == 0
 
 
-def test_damage_is_shown_at_none_once_there_is_a_spool() -> None:
+def test_spool_corruptions_are_shown_at_0_once_there_is_a_spool() -> None:
     counted = telemetry()
-    assert sample(counted, "vod_bridge_spool_corruptions_total", what="record") is None
+    assert sample(counted, "vod_bridge_spool_corruptions_total", kind="record") is None
     counted.set_spool_limit(1 << 20)
-    assert sample(counted, "vod_bridge_spool_corruptions_total", what="record") == 0
+    assert sample(counted, "vod_bridge_spool_corruptions_total", kind="record") == 0
     assert sample(counted, "vod_bridge_spool_max_bytes") == 1 << 20
 
 
@@ -145,17 +145,17 @@ def test_the_reject_reasons_of_the_http_ingress_are_those_of_the_closed_list() -
         one.reject_reason for one in vars(responses).values() if isinstance(one, responses.HttpResponse)
     } - {""}
     used |= {one.reject_reason for one in responses.NOT_FOUND.values()}
-    used |= _literals(r'(?:cut|refused|refusals\.add)\("(\w+)"', "ingress")
+    used |= _literals(r'(?:abort|rejections\.record|_record_rejection)\(\s*"(\w+)"', "http")
     assert used == set(metrics.REJECT_REASONS)
 
 
 def test_the_spools_corruption_kinds_are_those_of_the_closed_list() -> None:
-    used = _literals(r'_?[dD]amage\("(\w+)"', "spool") | {"torn_tail", "record"}
+    used = _literals(r'(?:_corruption_at|Corruption)\(\s*"(\w+)"', "spool") | {"torn_tail", "record"}
     assert used == set(metrics.CORRUPTION_KINDS)
 
 
 def _literals(pattern: str, folder: str) -> set[str]:
-    files = (Path(metrics.__file__).parent / "io" / folder).glob("*.py")
+    files = (Path(metrics.__file__).parents[1] / "io" / folder).glob("*.py")
     return {word for file in files for word in re.findall(pattern, file.read_text(encoding="utf-8"))}
 
 
@@ -233,7 +233,7 @@ def test_the_summary_counts_what_ended_since_the_last_one(out: io.StringIO) -> N
     counted.log_summary()
     counted.log_summary()
     first, second = lines(out)
-    assert (first["published"], first["rejected"], second["published"]) == (1, 1, 0)
+    assert (first["published"], first["http_requests_rejected"], second["published"]) == (1, 1, 0)
 
 
 def test_libraries_log_in_the_same_format_from_warning_on(out: io.StringIO) -> None:

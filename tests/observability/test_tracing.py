@@ -167,7 +167,10 @@ async def test_a_refused_record_ends_its_span_with_the_error(traced: TracedRig) 
     traced.writer.scripted_results = [RejectedError(Reason.TOO_LARGE, "20 MiB")]
     await traced.outcome(edited())
     first, last = [span for span in traced.exporter.get_finished_spans() if span.name.startswith("send")]
-    assert (first.status.status_code, attributes_of(first, "error.type")) == (StatusCode.ERROR, ["Rejected"])
+    assert (first.status.status_code, attributes_of(first, "error.type")) == (
+        StatusCode.ERROR,
+        ["RejectedError"],
+    )
     assert attributes_of(last, "messaging.destination.name", "vod.outcome") == [
         "vod.dead-letter",
         "published",

@@ -154,7 +154,7 @@ def test_a_breaking_edit_is_named(kind: str) -> None:
     edit, named = BREAKING[kind]
     edited = copy.deepcopy(schema(TYPE))
     edit(edited)
-    found = COMPATIBILITY.breaks(schema(TYPE), edited)
+    found = COMPATIBILITY.breaking_changes(schema(TYPE), edited)
     assert any(named in line for line in found), found
 
 
@@ -163,7 +163,7 @@ def test_an_additive_edit_passes(kind: str) -> None:
     edited = copy.deepcopy(schema(TYPE))
     ADDITIVE[kind](edited)
     assert edited != schema(TYPE) or kind == "another order"
-    assert COMPATIBILITY.breaks(schema(TYPE), edited) == []
+    assert COMPATIBILITY.breaking_changes(schema(TYPE), edited) == []
 
 
 @pytest.mark.parametrize("name", ["headers", "dead-letter"])
@@ -171,7 +171,7 @@ def test_headers_are_held_as_well(name: str) -> None:
     edited = copy.deepcopy(schema(name))
     first = next(iter(edited["properties"]))
     del edited["properties"][first]
-    assert COMPATIBILITY.breaks(schema(name), edited) == [f"{first}: removed"]
+    assert COMPATIBILITY.breaking_changes(schema(name), edited) == [f"{first}: removed"]
 
 
 def test_a_removed_schema_is_named_and_a_new_one_passes(tmp_path: Path) -> None:
@@ -179,15 +179,15 @@ def test_a_removed_schema_is_named_and_a_new_one_passes(tmp_path: Path) -> None:
     today.mkdir()
     for name in ("EditMediaComplete", "PullComplete"):
         (today / f"{name}.v1.schema.json").write_text(json.dumps(schema(name)), encoding="utf-8")
-    COMPATIBILITY.release(today, released)
-    assert COMPATIBILITY.folder_breaks(released, today) == []
+    COMPATIBILITY.save_release(today, released)
+    assert COMPATIBILITY.breaking_changes_in(released, today) == []
 
     (today / "PullComplete.v1.schema.json").rename(today / "NewComplete.v1.schema.json")
-    assert COMPATIBILITY.folder_breaks(released, today) == ["PullComplete.v1: removed"]
+    assert COMPATIBILITY.breaking_changes_in(released, today) == ["PullComplete.v1: removed"]
 
 
 def test_the_released_ones_are_all_there_and_nothing_breaks_their_readers() -> None:
     released = {path.name.removesuffix(".v1.schema.json") for path in (SCHEMAS / "released").glob("*.json")}
     assert released <= set(NAMES)
     assert released & KNOWN
-    assert COMPATIBILITY.folder_breaks(SCHEMAS / "released", SCHEMAS) == []
+    assert COMPATIBILITY.breaking_changes_in(SCHEMAS / "released", SCHEMAS) == []

@@ -15,36 +15,36 @@ PAGE = (SCHEMAS / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_new_type_is_one_row() -> None:
-    events, page = tool("events"), tool("page")
+    json_schemas, readme = tool("gen_json_schemas"), tool("gen_schemas_readme")
     row = EventType("ANewComplete", vod.PullUploadTask, file_id_paths=("FileId",))
-    events.ROWS = page.ROWS = (*EVENT_TYPES, row)
-    drawn = dict(events.schemas())["ANewComplete"]
+    json_schemas.EVENT_TYPES = readme.EVENT_TYPES = (*EVENT_TYPES, row)
+    drawn = dict(json_schemas.schemas())["ANewComplete"]
     assert drawn["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
     assert drawn["properties"]["type"]["const"] == "ANewComplete"
     assert set(drawn["$defs"]["PullUploadTask"]["properties"]) == set(row.struct.__struct_fields__)
     assert (
         "| `vod.ANewComplete` | `FileId`, `TaskId` |  | [schema](ANewComplete.v1.schema.json) |"
-        in page.topics()
+        in readme.topics_table()
     )
 
 
 def test_a_stale_schema_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events = tool("events")
-    events.ROOT, events.CARRIED = tmp_path, tmp_path / "carried"
-    shutil.copytree(SCHEMAS.parent / "bridge" / "schemas", events.CARRIED)
-    assert events.main(["--check"]) == 0
-    (events.CARRIED / "PullComplete.v1.schema.json").write_text("{}", encoding="utf-8")
-    (events.CARRIED / "Gone.v1.schema.json").write_text("{}", encoding="utf-8")
-    assert events.main(["--check"]) == 1
-    said = capsys.readouterr().err.splitlines()
-    assert [line.split(" is not ")[0] for line in said] == [
-        "carried/Gone.v1.schema.json",
-        "carried/PullComplete.v1.schema.json",
+    json_schemas = tool("gen_json_schemas")
+    json_schemas.ROOT, json_schemas.WHEEL_SCHEMAS = tmp_path, tmp_path / "wheel"
+    shutil.copytree(SCHEMAS.parent / "bridge" / "schemas", json_schemas.WHEEL_SCHEMAS)
+    assert json_schemas.main(["--check"]) == 0
+    (json_schemas.WHEEL_SCHEMAS / "PullComplete.v1.schema.json").write_text("{}", encoding="utf-8")
+    (json_schemas.WHEEL_SCHEMAS / "Gone.v1.schema.json").write_text("{}", encoding="utf-8")
+    assert json_schemas.main(["--check"]) == 1
+    stale = capsys.readouterr().err.splitlines()
+    assert [line.split(" is not ")[0] for line in stale] == [
+        "wheel/Gone.v1.schema.json",
+        "wheel/PullComplete.v1.schema.json",
     ]
 
 
 def test_a_stale_document_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asyncapi = tool("asyncapi")
+    asyncapi = tool("gen_asyncapi")
     asyncapi.ROOT, asyncapi.TARGETS = tmp_path, (tmp_path / "asyncapi.yaml",)
     assert asyncapi.main([]) == 0
     assert (tmp_path / "asyncapi.yaml").read_bytes() == (SCHEMAS / "asyncapi.yaml").read_bytes()
@@ -55,13 +55,13 @@ def test_a_stale_document_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_stale_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = tool("page")
-    page.PAGE = tmp_path / "README.md"
-    page.PAGE.write_text(PAGE.replace("`vod.PullComplete`", "`vod.PushComplete`"), encoding="utf-8")
-    assert page.main(["--check"]) == 1
+    readme = tool("gen_schemas_readme")
+    readme.PAGE = tmp_path / "README.md"
+    readme.PAGE.write_text(PAGE.replace("`vod.PullComplete`", "`vod.PushComplete`"), encoding="utf-8")
+    assert readme.main(["--check"]) == 1
     assert capsys.readouterr().err.startswith("schemas/README.md is not what ")
-    assert page.main([]) == 0
-    assert page.PAGE.read_text(encoding="utf-8") == PAGE
+    assert readme.main([]) == 0
+    assert readme.PAGE.read_text(encoding="utf-8") == PAGE
 
 
 def test_what_breaks_a_reader_ends_with_1_and_is_never_kept_as_released(

@@ -71,7 +71,7 @@ def schema_errors(record: Record) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("name", ["events", "asyncapi", "page", "compatibility"])
+@pytest.mark.parametrize("name", ["gen_json_schemas", "gen_asyncapi", "gen_schemas_readme", "compatibility"])
 def test_what_is_drawn_is_fresh(name: str) -> None:
     assert tool(name).main(["--check"]) == 0
 

@@ -88,7 +88,7 @@ def test_a_body_with_slow_numbers_is_the_same_event(seed: int) -> None:
         fast = _read(text)
         with pytest.MonkeyPatch.context() as patch:
             for module in (exact_json, normalize):
-                patch.setattr(module, "UNSCANNED_BYTES", -1)
+                patch.setattr(module, "SLOW_NUMBER_SCAN_MIN_BYTES", -1)
                 patch.setattr(module, "has_slow_numbers", lambda _text: True)
             exact = _read(text)
         assert fast == exact

@@ -12,7 +12,7 @@ from bridge.core.decode.legacy import translate
 from bridge.core.decode.legacy.event_types import LEGACY_TYPES
 from bridge.core.decode.legacy.rules import MapObject, MapObjects, MappingTable, Pluck, ToList, WrapElements
 
-VENDOR = Path(__file__).parents[2] / "schemas" / "vendor"
+VENDOR = Path(__file__).parents[3] / "schemas" / "vendor"
 EVENTS: list[dict[str, Any]] = json.loads((VENDOR / "legacy.json").read_text())["events"]
 STRUCTS: dict[str, list[dict[str, Any]]] = json.loads((VENDOR / "structs.json").read_text())["structs"]
 MAPPED = [pytest.param(event, id=event["event_type"]) for event in EVENTS if event["v3_event_type"]]
