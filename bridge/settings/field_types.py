@@ -102,3 +102,15 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 SecretFile = Annotated[FilePath, AfterValidator(_check_readable)]
 PositiveBytes = Annotated[ByteSize, Field(ge=1)]
+# Kafka and Redis take the same three files.
+CaFile = Annotated[
+    FilePath | None,
+    Field(description="Certificates to trust; the system's where not set. Read again when renewed."),
+]
+CertFile = Annotated[
+    FilePath | None,
+    Field(description="The bridge's own certificate, for mutual TLS. Read again when renewed."),
+]
+KeyFile = Annotated[
+    FilePath | None, Field(description="The key of that certificate. Read again when renewed.")
+]

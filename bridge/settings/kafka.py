@@ -1,33 +1,22 @@
-"""What may be set of the links to Kafka and Redis: addresses, logins, certificates, and their limits."""
+"""The settings of the connection to Kafka: brokers, topics, login, certificates, limits of the producer."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import ByteSize, Field, FilePath, SecretStr, model_validator
+from pydantic import ByteSize, Field, SecretStr, model_validator
 
-from bridge.settings.field_types import Brokers, PositiveBytes, RedisUrl, SecretFile, Topic, TopicTemplate
-from bridge.settings.redis_url import (
-    check_given_once,
-    check_tls_files,
-    check_topology,
-    has_url_password,
-    load_tls_files,
+from bridge.settings.field_types import (
+    Brokers,
+    CaFile,
+    CertFile,
+    KeyFile,
+    PositiveBytes,
+    SecretFile,
+    Topic,
+    TopicTemplate,
 )
 from bridge.settings.section import Section
 
 MIB = 1024 * 1024
-
-# Both links take the same three files.
-_CaFile = Annotated[
-    FilePath | None,
-    Field(description="Certificates to trust; the system's where not set. Read again when renewed."),
-]
-_CertFile = Annotated[
-    FilePath | None,
-    Field(description="The bridge's own certificate, for mutual TLS. Read again when renewed."),
-]
-_KeyFile = Annotated[
-    FilePath | None, Field(description="The key of that certificate. Read again when renewed.")
-]
 
 
 class KafkaSettings(Section):
@@ -69,9 +58,9 @@ class KafkaSettings(Section):
     sasl_token_file: SecretFile | None = Field(
         default=None, description="File with the OAUTHBEARER token; read again at each login."
     )
-    ssl_cafile: _CaFile = None
-    ssl_certfile: _CertFile = None
-    ssl_keyfile: _KeyFile = None
+    ssl_cafile: CaFile = None
+    ssl_certfile: CertFile = None
+    ssl_keyfile: KeyFile = None
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         default="none", description="none, gzip, or snappy, lz4, zstd where the cramjam package is installed."
     )
@@ -87,74 +76,18 @@ class KafkaSettings(Section):
 
     @model_validator(mode="after")
     def _check_login(self) -> Self:
+        has_password = bool(self.sasl_password.get_secret_value())
+        if has_password and self.sasl_password_file:
+            raise ValueError("sasl_password is given twice, also as sasl_password_file")
+        has_password = has_password or self.sasl_password_file is not None
         if self.security_protocol.startswith("SASL"):
             if self.sasl_mechanism == "OAUTHBEARER":
                 if self.sasl_token_file is None:
                     raise ValueError("OAUTHBEARER needs sasl_token_file")
-            elif not (self.sasl_username and self._has_password):
+            elif not (self.sasl_username and has_password):
                 raise ValueError(f"{self.sasl_mechanism} needs sasl_username and sasl_password")
-        elif self.sasl_username or self._has_password or self.sasl_token_file:
+        elif self.sasl_username or has_password or self.sasl_token_file:
             raise ValueError("a login needs security_protocol SASL_PLAINTEXT or SASL_SSL")
         if bool(self.ssl_certfile) != bool(self.ssl_keyfile):
             raise ValueError("ssl_certfile and ssl_keyfile go together")
-        return self
-
-    @property
-    def _has_password(self) -> bool:
-        given = bool(self.sasl_password.get_secret_value())
-        if given and self.sasl_password_file:
-            raise ValueError("sasl_password is given twice, also as sasl_password_file")
-        return given or self.sasl_password_file is not None
-
-
-class RedisSettings(Section):
-    """The memory of what was seen."""
-
-    url: RedisUrl = Field(
-        default="redis://localhost:6379/0",
-        repr=False,
-        description="redis://[user:password@]host:port/db, rediss:// for TLS, or unix:///path. Of sentinels"
-        " or a cluster several: host:port,host:port. From a file it is read only at the start.",
-    )
-    password: SecretStr = Field(default=SecretStr(""), description="Password, where the URL has none.")
-    password_file: SecretFile | None = Field(
-        default=None, description="File with the password, instead; read again at each login."
-    )
-    ssl_cafile: _CaFile = None
-    ssl_certfile: _CertFile = None
-    ssl_keyfile: _KeyFile = None
-    sentinel_service: str = Field(
-        default="",
-        description="The master's name at the sentinels; with it the URL's hosts are sentinels, its login and"
-        " db the master's.",
-    )
-    sentinel_username: str = Field(default="", description="User at the sentinels, where they ask for one.")
-    sentinel_password: SecretStr = Field(
-        default=SecretStr(""), description="Password at the sentinels, where they ask for one."
-    )
-    sentinel_password_file: SecretFile | None = Field(
-        default=None, description="File with that password, instead; read again at each login."
-    )
-    cluster: bool = Field(
-        default=False, description="Whether the URL's hosts are nodes of a Redis Cluster; one is enough."
-    )
-
-    @model_validator(mode="after")
-    def _check_topology(self) -> Self:
-        check_topology(self.url, sentinels=bool(self.sentinel_service), cluster=self.cluster)
-        check_given_once("password", self.password, self.password_file, has_url_password(self.url))
-        check_given_once("sentinel_password", self.sentinel_password, self.sentinel_password_file)
-        has_sentinel_password = bool(self.sentinel_password.get_secret_value() or self.sentinel_password_file)
-        if (self.sentinel_username or has_sentinel_password) and not self.sentinel_service:
-            raise ValueError("sentinel_username and sentinel_password need sentinel_service")
-        if self.sentinel_username and not has_sentinel_password:
-            raise ValueError("sentinel_username needs sentinel_password")
-        return self
-
-    @model_validator(mode="after")
-    def _check_tls_files(self) -> Self:
-        files = (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
-        if any(files):
-            check_tls_files(self.url)
-            load_tls_files(*files)
         return self

@@ -15,9 +15,10 @@ from pydantic import (
 )
 
 from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Uri
-from bridge.settings.kafka import KafkaSettings, RedisSettings
-from bridge.settings.redis_url import load_server_tls_files
+from bridge.settings.kafka import KafkaSettings
+from bridge.settings.redis import RedisSettings
 from bridge.settings.section import Section
+from bridge.settings.tls_files import load_server_tls_files
 
 __all__ = [
     "AdminSettings",

@@ -15,7 +15,6 @@ from bridge.core.application import Application
 from bridge.core.record import Routing
 from bridge.settings.apps import AppSettings
 from bridge.settings.errors import SettingIssue, SettingNamer, SettingsError, issues_from
-from bridge.settings.redis_url import load_tls_files
 from bridge.settings.sections import (
     AdminSettings,
     DedupSettings,
@@ -29,6 +28,7 @@ from bridge.settings.sections import (
     SpoolSettings,
 )
 from bridge.settings.sources import merge, read_environment, read_file
+from bridge.settings.tls_files import load_tls_files
 from bridge.settings.tracing import TracingSettings
 from bridge.settings.weaknesses import Weakness, weaknesses
 

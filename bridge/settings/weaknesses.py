@@ -11,7 +11,8 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from bridge.settings.apps import AppSettings
-from bridge.settings.kafka import KafkaSettings, RedisSettings
+from bridge.settings.kafka import KafkaSettings
+from bridge.settings.redis import RedisSettings
 from bridge.settings.redis_url import host_urls
 from bridge.settings.secret_files import SecretFileError, read_secret
 
