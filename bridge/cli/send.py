@@ -253,8 +253,9 @@ async def _post_worker(
             ) as response:
                 posted(item, response.status, await response.read())
         except aiohttp.ClientConnectorError as error:
+            reason = error.os_error.strerror or error
             raise _SendStoppedError(
-                f"nothing answers at {mask_callback_url(post_options.url)} ({error.os_error.strerror or error}):"
+                f"nothing answers at {mask_callback_url(post_options.url)} ({reason}):"
                 " is the bridge running? `vod-bridge dev` starts one on this machine"
             ) from None
         except aiohttp.InvalidURL:

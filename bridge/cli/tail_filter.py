@@ -88,10 +88,11 @@ async def require_known_types(
         return
     template, apps = settings.kafka.topic, record_filter.apps or list(settings.applications())
     existing = (await describe_cluster(options)).topics
+    known = [*(row.name for row in EVENT_TYPES), OTHER]
     for name in unknown:
         if existing.keys().isdisjoint(_topics_for(name, template, apps)):
             fail(
-                f"--type {name}: there is no such type{_suggestion(name, [*(row.name for row in EVENT_TYPES), OTHER])}"
+                f"--type {name}: there is no such type{_suggestion(name, known)}"
                 f" `vod-bridge schemas` lists them; --type {OTHER} shows what the catalogue does not know",
                 EXIT_USAGE,
             )

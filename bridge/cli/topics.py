@@ -155,9 +155,8 @@ def _describe_plan(topics: Sequence[NewTopic]) -> str:
     lines = []
     for new_topic in topics:
         values = ", ".join(f"{key}={value}" for key, value in new_topic.settings.items())
-        lines.append(
-            f"would make {new_topic.name}: partitions={new_topic.partitions}, replication={new_topic.replication}, {values}"
-        )
+        numbers = f"partitions={new_topic.partitions}, replication={new_topic.replication}"
+        lines.append(f"would make {new_topic.name}: {numbers}, {values}")
     return "\n".join(lines)
 
 

@@ -23,7 +23,7 @@ from bridge.consumer.worker_pool import HandlerJob, WorkerPool, is_cancelling
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 
-HandlerT = TypeVar("Handle", bound=Callable[[Event[Any]], Awaitable[object]])
+HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any]], Awaitable[object]])
 
 _log = logging.getLogger("bridge.consumer")
 

@@ -130,7 +130,7 @@ async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(
 async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_letters(
     consumer_env: ConsumerEnvironment,
 ) -> None:
-    class Unspeakable(Exception):  # noqa: N818 - it says what it is
+    class UnprintableError(Exception):
         def __str__(self) -> str:
             raise ZeroDivisionError
 
@@ -144,7 +144,7 @@ async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_lette
 
 
 async def test_what_is_no_exception_stops_it_and_is_raised(consumer_env: ConsumerEnvironment) -> None:
-    class Enough(BaseException):
+    class StopEverything(BaseException):  # noqa: N818 - no error, as KeyboardInterrupt is none
         pass
 
     await consumer_env.create("TranscodeComplete", "dead-letter.readers", partitions=1)

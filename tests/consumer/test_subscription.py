@@ -163,8 +163,8 @@ async def test_the_lag_counts_what_is_not_done(consumer_env: ConsumerEnvironment
     assert await events.lag() == {}
     async for event in events:
         if event.task_id == "2":
-            assert await events.lag() == {environment: 3}
-            await eventually(lambda: {environment: 3} in reported, "it is told")
+            assert await events.lag() == {topic_partition: 3}
+            await eventually(lambda: {topic_partition: 3} in reported, "it is told")
         if event.task_id == "4":
             events.stop()
 

@@ -11,7 +11,7 @@ from bridge.core.application import Application
 from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome
-from bridge.delivery.pipeline import Pipeline
+from session.pipeline import Pipeline
 from bridge.io.vod.api import ApiError
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
@@ -29,11 +29,11 @@ class BackfillDeferredError(Exception):
 async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
     """Build and start what takes events to Kafka, and stop it at the end."""
     fail_open = settings.dedup.when_unavailable == "publish"
-    async with open_session(settings, fail_open=fail_open, write_dead_letters=True) as bridge:
+    async with open_session(settings, fail_open=fail_open, write_dead_letters=True) as session:
         try:
-            yield bridge.delivery.pipeline
+            yield session.pipeline
         except BackfillDeferredError as error:
-            raise BackfillDeferredError(bridge.missing_topics_hint or str(error)) from None
+            raise BackfillDeferredError(session.missing_topics_hint or str(error)) from None
 
 
 async def backfill_all(

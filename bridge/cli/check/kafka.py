@@ -153,7 +153,8 @@ def _check_in_sync(values: TopicSettings, cluster: ClusterInfo) -> Finding:
     if not below:
         return ok("kafka in-sync", f"min.insync.replicas is {_MIN_IN_SYNC} or more everywhere")
     rest = "" if len(cluster.brokers) >= _MIN_IN_SYNC else " once there are three brokers"
-    message = f"min.insync.replicas is below {_MIN_IN_SYNC}: {_abbreviate_names(below, values)}; one broker alone may acknowledge"
+    names = _abbreviate_names(below, values)
+    message = f"min.insync.replicas is below {_MIN_IN_SYNC}: {names}; one broker alone may acknowledge"
     return warning("kafka in-sync", message, f"set it to {_MIN_IN_SYNC}{rest}")
 
 
@@ -165,7 +166,8 @@ def _large(values: TopicSettings, topic_bytes: int) -> Finding:
     ]
     if not small:
         return ok("kafka size", f"every topic takes {topic_bytes} bytes")
-    message = f"max.message.bytes is below {topic_bytes}: {_abbreviate_names(small, values)}; larger events become dead letters"
+    names = _abbreviate_names(small, values)
+    message = f"max.message.bytes is below {topic_bytes}: {names}; larger events become dead letters"
     remedy = (
         f"set max.message.bytes={topic_bytes}, or BRIDGE_KAFKA__TOPIC_MAX_MESSAGE_BYTES to what is allowed"
     )

@@ -107,7 +107,8 @@ def _check_mode(name: str, config: EventConfig) -> Finding:
     message = (
         f"{name}: mode pull is configured, and at the vendor it is {config.mode}: nothing will be pulled"
     )
-    remedy = f"ModifyEventConfig Mode=PULL ({_DELAY_NOTE}), or set {env_prefix(name)}MODE=push and its callback URL"
+    prefix = env_prefix(name)
+    remedy = f"ModifyEventConfig Mode=PULL ({_DELAY_NOTE}), or set {prefix}MODE=push and its callback URL"
     return failed("vendor mode", message, remedy)
 
 

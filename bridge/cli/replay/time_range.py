@@ -47,7 +47,8 @@ class RangeSelection(Struct, frozen=True, kw_only=True):
     @property
     def range_group(self) -> str:
         """The name under which Kafka keeps how far this very range is."""
-        fields = f"{self.topic}\n{self.to}\n{self.time_range.since_ms}\n{self.time_range.until_ms}\n{sorted(self.apps)}"
+        between = self.time_range
+        fields = f"{self.topic}\n{self.to}\n{between.since_ms}\n{between.until_ms}\n{sorted(self.apps)}"
         return f"{self.group}.{blake2b(fields.encode(), digest_size=6).hexdigest()}"
 
     @property
