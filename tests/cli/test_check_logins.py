@@ -188,9 +188,9 @@ async def test_what_is_wrong_with_the_tls_of_redis_is_reported(authority: Author
         other.remove()
 
 
-def test_the_commands_that_these_tests_grant_are_those_of_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [one for one in (RULES, RULES_IN_A_CLUSTER, RULES_AT_SENTINELS) if f"`{one}`" not in readme] == []
+def test_the_commands_that_these_tests_grant_are_those_of_the_documentation() -> None:
+    page = (ROOT / "docs" / "howto" / "redis.md").read_text(encoding="utf-8")
+    assert [one for one in (RULES, RULES_IN_A_CLUSTER, RULES_AT_SENTINELS) if f"`{one}`" not in page] == []
 
 
 @pytest.mark.parametrize("command", RULES.split())

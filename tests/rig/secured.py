@@ -17,7 +17,7 @@ from tests.rig.kafka_jars import java_command
 from tests.rig.reaper import temporary_folder
 
 USER, PASSWORD = "bridge", "a-secret"
-# What the README says that a Redis user needs, word by word.
+# What docs/howto/redis.md says that a Redis user needs, word by word.
 RULES = "+ping +evalsha +eval +script|load +get +set +setrange +pexpire +del +time"
 RULES_IN_A_CLUSTER = "+cluster|slots +command +asking"
 RULES_AT_SENTINELS = "+sentinel|masters"
