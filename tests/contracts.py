@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.event import Format, Identity
-from bridge.delivery.in_flight import DedupStore
+from bridge.delivery.ports import DedupStore
 
 NOW_MS = 1_763_700_000_000
 

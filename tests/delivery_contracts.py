@@ -7,27 +7,22 @@ import pytest
 
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
-from bridge.delivery import drain, durable_writer
-from bridge.delivery.pipeline import RecordWriter
+from bridge.delivery.ports import Publisher, RecordWriter, SpoolHandle, SpoolStore
 from tests.rig.waiting import WITHIN_S
 
 
-class AnyPublisher(durable_writer.Publisher, drain.Publisher, Protocol):
-    """A producer as all who use it need it."""
-
-
-class AnySpoolHandle(drain.DrainableHandle, Protocol):
-    """A record in a store."""
+class AwaitableHandle(SpoolHandle, Protocol):
+    """A handle as both spools make it: tests can await it."""
 
     @property
     def durable(self) -> "asyncio.Future[None]":
         """Ends once it is decided."""
 
 
-class AnySpoolStore(durable_writer.SpoolStore, drain.SpoolStore, Protocol):
-    """A store as all who use it need it."""
+class AwaitableSpool(SpoolStore, Protocol):
+    """A spool whose handles can be awaited."""
 
-    def append(self, record: Record, *, pending: bool = False) -> AnySpoolHandle:
+    def append(self, record: Record, *, pending: bool = False) -> AwaitableHandle:
         """Keep ``record``."""
 
 
@@ -96,7 +91,7 @@ class RecordingCallbacks:
 class PublisherContract:
     """What every producer must do. Topics as for a writer."""
 
-    publisher: AnyPublisher
+    publisher: Publisher
     taking: str = "taking"
     waiting: str = "waiting"
 
@@ -130,7 +125,7 @@ class PublisherContract:
 class SpoolContract:
     """What every store must do; ``store`` is empty at the start of each test and takes records."""
 
-    spool: AnySpoolStore
+    spool: AwaitableSpool
 
     async def _read(self) -> list[bytes]:
         self.spool.rewind()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from bridge.core.event import Record
 from bridge.core.outcome import RejectedError, UnavailableError
-from bridge.delivery.durable_writer import DeliveryCallbacks
+from bridge.delivery.ports import DeliveryCallbacks
 
 
 class FakeSendHandle:

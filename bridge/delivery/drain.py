@@ -6,7 +6,6 @@ other. Nothing here knows Kafka's client or the disk: what it needs of them stan
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 from msgspec import Struct
@@ -14,53 +13,10 @@ from msgspec import Struct
 from bridge.aio.supervisor import supervise
 from bridge.core.event import Record
 from bridge.core.outcome import RejectedError, UnavailableError
-from bridge.delivery.durable_writer import DeliveryCallbacks, SendHandle, SpoolHandle
+from bridge.delivery.ports import Publisher, SendHandle, SpoolHandle, SpoolStore
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-class Publisher(Protocol):
-    """What writes to Kafka. ``era`` grows whenever it takes more than before."""
-
-    @property
-    def availability_epoch(self) -> int:
-        """A number that only grows."""
-
-    @property
-    def accepting(self) -> bool:
-        """Whether records are taken now."""
-
-    def accepts(self, topic: str, key_hash: int) -> bool:
-        """Whether records of that topic and hash of a key leave now."""
-
-    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle | None:
-        """Send ``record`` if it leaves now."""
-
-
-class DrainableHandle(SpoolHandle, Protocol):
-    """A record in the spool that may be drained."""
-
-    def quarantine(self, reason: str) -> None:
-        """Let it go, its bytes kept for a person: no topic takes it."""
-
-
-class SpoolStore(Protocol):
-    """What keeps records on disk, oldest first. ``wake`` is set whenever more may be read."""
-
-    wake: asyncio.Event
-
-    @property
-    def records(self) -> int:
-        """How many there are."""
-
-    def rewind(self) -> None:
-        """Begin to read at the oldest again."""
-
-    async def read(
-        self, max_bytes: int, skip: Callable[[str, int], bool]
-    ) -> Sequence[tuple[DrainableHandle, Record]]:
-        """Take the next ones that may be drained, in order, but those that ``skip`` says are not wanted."""
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
@@ -81,7 +37,7 @@ class DrainingRecord:
 
     __slots__ = ("_drain", "_entry", "_record", "_send_handle", "size")
 
-    def __init__(self, drain: "Drain", entry: DrainableHandle, record: Record) -> None:
+    def __init__(self, drain: "Drain", entry: SpoolHandle, record: Record) -> None:
         self._drain = drain
         self._entry = entry
         self._record = record
@@ -153,7 +109,7 @@ class Drain:
         self._to_dead_letter = to_dead_letter
         self._telemetry = telemetry
         self._limits = limits
-        self._dead_letters: list[tuple[DrainableHandle, Record]] = []
+        self._dead_letters: list[tuple[SpoolHandle, Record]] = []
         self._in_flight_bytes = 0
         self._in_flight_records = 0
         self._slot_freed = asyncio.Event()
@@ -186,7 +142,7 @@ class Drain:
         self._in_flight_records -= 1
         self._slot_freed.set()
 
-    def dead_letter(self, entry: DrainableHandle, record: Record, error: RejectedError) -> None:
+    def dead_letter(self, entry: SpoolHandle, record: Record, error: RejectedError) -> None:
         """Send a dead letter in the place of what its topic refuses; only its ending lets that leave."""
         dead_letter = self._to_dead_letter(record, error)
         if dead_letter is None:
@@ -241,7 +197,7 @@ class Drain:
                 self._dead_letters.append((entry, dead_letter))
         return len(self._dead_letters) < len(dead_letters)
 
-    def _return_all(self, found: Sequence[tuple[DrainableHandle, Record]]) -> None:
+    def _return_all(self, found: Sequence[tuple[SpoolHandle, Record]]) -> None:
         for entry, _ in found:
             entry.make_available()
         self.spool.rewind()
@@ -249,7 +205,7 @@ class Drain:
     def _is_blocked(self, topic: str, key_hash: int) -> bool:
         return not self.publisher.accepts(topic, key_hash)
 
-    def _send(self, found: Sequence[tuple[DrainableHandle, Record]]) -> bool:
+    def _send(self, found: Sequence[tuple[SpoolHandle, Record]]) -> bool:
         """Send them in order; False where one was not taken: it goes back, and all behind it."""
         for at, (entry, record) in enumerate(found):
             if not self._start_one(entry, record):
@@ -257,7 +213,7 @@ class Drain:
                 return False
         return True
 
-    def _start_one(self, entry: DrainableHandle, record: Record) -> bool:
+    def _start_one(self, entry: SpoolHandle, record: Record) -> bool:
         one = DrainingRecord(self, entry, record)
         if not one.start():
             return False

@@ -1,11 +1,8 @@
-"""Where a record becomes durable: in Kafka, or in the spool while Kafka does not take it.
+"""Makes a record durable: in Kafka, or in the spool while Kafka does not take it.
 
-Nothing here knows Kafka's client or the disk: what it needs of them stands in `Producer` and `Store`. The way
-back, from the spool to Kafka, is told in `drain`.
+Nothing here knows Kafka's client or the disk; what it needs of them is in `ports`. `drain` moves records from
+the spool to Kafka.
 """
-
-from collections.abc import Callable
-from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -13,76 +10,7 @@ from bridge.aio.promise import Promise
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.delivery.key_order import KeyOrder
-
-
-class SendHandle(Protocol):
-    """A record on its way to Kafka."""
-
-    def withdraw(self) -> bool:
-        """Take the record back; False where it may be written all the same."""
-
-
-class DeliveryCallbacks(Protocol):
-    """Who sent a record, and is told what becomes of it: its end, once, by one of the first three."""
-
-    def on_delivered(self) -> None:
-        """Kafka has it."""
-
-    def on_failed(self, error: UnavailableError | RejectedError) -> None:
-        """Kafka does not have it and will not."""
-
-    def on_indeterminate(self) -> bool:
-        """Nobody will ever know. True: it is kept elsewhere; else it is sent again."""
-
-    def on_stalled(self) -> bool:
-        """Nothing is heard of it, or it does not leave; its end may come yet. False: it is kept nowhere."""
-
-
-class Publisher(Protocol):
-    """What writes to Kafka, in the order given, key by key."""
-
-    @property
-    def accepting(self) -> bool:
-        """Whether records are taken now."""
-
-    def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle | None:
-        """Send ``record`` if it leaves now."""
-
-    def divert_earlier(self, record: Record) -> None:
-        """Tell those that went before ``record``, which now goes elsewhere, that they are stuck."""
-
-    def send(self, record: Record, callbacks: DeliveryCallbacks) -> SendHandle:
-        """Send ``record``, however long it has to wait; raises `Unavailable` where there is no room."""
-
-
-class SpoolHandle(Protocol):
-    """A record in the spool."""
-
-    def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
-        """Call ``then`` in the moment in which it is durable, or known not to become so."""
-
-    def make_available(self) -> None:
-        """Let it be drained: Kafka does not have it, or nobody will ever know."""
-
-    def remove(self) -> None:
-        """Let it go: it is in Kafka."""
-
-
-class SpoolStore(Protocol):
-    """What keeps records on disk, in the order given."""
-
-    def accepts_size(self, size: int) -> bool:
-        """Whether a record of so many bytes would be tried."""
-
-    def accepts(self, record: Record) -> bool:
-        """Whether `put` would try ``record`` now."""
-
-    def has_pending(self, record: Record) -> bool:
-        """Whether anything of its key waits there: what comes later must wait behind it."""
-
-    def append(self, record: Record, *, pending: bool = False) -> SpoolHandle:
-        """Keep ``record``; a pending one is not drained, because Kafka may have it."""
-
+from bridge.delivery.ports import Publisher, SendHandle, SpoolAppender, SpoolHandle
 
 _SPOOL_FULL_FOR_KEY = UnavailableError("the spool has no room for it behind others of its key")
 _KEY_IN_SPOOL = UnavailableError("the spool does not take what comes behind others of its key")
@@ -259,7 +187,7 @@ class PendingWrite(Struct, eq=False):
 class DurableWriter:
     """Makes records durable, in the order given, key by key."""
 
-    def __init__(self, publisher: Publisher, spool: SpoolStore) -> None:
+    def __init__(self, publisher: Publisher, spool: SpoolAppender) -> None:
         self.publisher = publisher
         self.spool = spool
         self.order = KeyOrder()

@@ -6,9 +6,9 @@ here instead of asking the memory. Nothing here knows Redis (what it needs of it
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from msgspec import Struct, field
 
@@ -18,28 +18,13 @@ from bridge.aio.supervisor import supervise
 from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.outcome import DeliveryOutcome, UnavailableError
 from bridge.delivery.hold import HoldLimiter, HoldPolicy
+from bridge.delivery.ports import DedupStore
 from bridge.observability.telemetry import Telemetry
 
 D = TypeVar("D")
 
 # Checked, or known to be unchecked: the event is published.
 _PUBLISHABLE = (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE)
-
-
-class DedupStore(Protocol):
-    """What remembers occurrences. It answers always, and in time."""
-
-    def claim(self, claim: Claim) -> Promise[Claim]:
-        """Ask for an occurrence."""
-
-    def commit(self, claim: Claim) -> Promise[bool]:
-        """Remember that the event is durable; tells whether that was heard."""
-
-    def release(self, claim: Claim) -> Promise[bool]:
-        """Let the next one try; tells whether that was heard."""
-
-    async def renew(self, claims: Iterable[Claim]) -> None:
-        """Keep the claims of an owner that still works."""
 
 
 class InFlightEvent(Struct, eq=False):

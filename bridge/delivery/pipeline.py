@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from secrets import token_hex
-from typing import Protocol
 
 import structlog
 from msgspec import UNSET, Raw
@@ -25,33 +24,12 @@ from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, Rejecte
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.delivery.context import DeliveryContext
 from bridge.delivery.hold import HoldLimiter, HoldPolicy, wait_for
-from bridge.delivery.in_flight import DedupStore, InFlightRegistry
+from bridge.delivery.in_flight import InFlightRegistry
+from bridge.delivery.ports import DedupStore, RecordWriter, WriteHandle
 from bridge.delivery.retry_order import Retry, RetryOrder
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-class WriteHandle(Protocol):
-    """A record on its way."""
-
-    @property
-    def durable(self) -> Promise[DeliveryOutcome]:
-        """Ends with where it is (published, spooled), `Unavailable` (nowhere) or `Rejected` (too large)."""
-
-    def withdraw(self) -> bool:
-        """Take the record back; False where it may become durable all the same."""
-
-
-class RecordWriter(Protocol):
-    """What makes records durable, in the order given, key by key."""
-
-    @property
-    def accepting(self) -> bool:
-        """Whether records become durable at once."""
-
-    def send(self, record: Record) -> WriteHandle:
-        """Send a record on its way; raises `Unavailable` where there is no room for it."""
 
 
 _BUG = "a bug of the bridge; see its log"

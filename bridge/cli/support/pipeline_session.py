@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from bridge.aio.promise import Promise
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, UnavailableError
-from bridge.delivery.durable_writer import DurableWriter, SpoolHandle
-from bridge.delivery.pipeline import Pipeline, WriteHandle
+from bridge.delivery.durable_writer import DurableWriter
+from bridge.delivery.pipeline import Pipeline
+from bridge.delivery.ports import SpoolHandle, WriteHandle
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.settings import Settings
@@ -95,17 +96,19 @@ async def open_session(
     dedup, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
     # Nobody sends again what this holds: it waits, and then says so.
     policy = replace(
-        hold_policy(settings), hold_s=0.0, patience_s=DELIVERY_TIMEOUT_S, publish_unchecked=fail_open
+        hold_policy(settings), hold_s=0.0, wait_without_hold_s=DELIVERY_TIMEOUT_S, fail_open=fail_open
     )
     routing = build_routing(settings)
-    keeper = DurableWriter(publisher, _NullSpool())
-    writer = keeper if write_dead_letters else _DropDeadLetters(keeper, routing.topic_dead_letter)
+    durable_writer = DurableWriter(publisher, _NullSpool())
+    writer = (
+        durable_writer if write_dead_letters else _DropDeadLetters(durable_writer, routing.topic_dead_letter)
+    )
     pipeline = Pipeline(dedup, writer, routing, telemetry, policy)
     dedup.start()
     publisher.start()
     pipeline.start()
     try:
-        yield PipelineSession(pipeline, keeper, publisher)
+        yield PipelineSession(pipeline, durable_writer, publisher)
     finally:
         await pipeline.stop(_STOP_TIMEOUT_S)
         await publisher.stop(_STOP_TIMEOUT_S)

@@ -12,12 +12,12 @@ import structlog
 from bridge.core.event import Record
 from bridge.core.outcome import Reason, RejectedError, UnavailableError
 from bridge.core.partition import hash_key
+from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.batch_sender import BatchSender
 from bridge.io.kafka.buffer_budget import BufferBudget, BufferLimits
 from bridge.io.kafka.metadata import TopicMetadata, TopicPartition
 from bridge.io.kafka.pending import (
     BatchResults,
-    DeliveryCallbacks,
     PartitionQueue,
     PendingRecord,
     RecordQueue,

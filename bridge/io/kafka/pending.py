@@ -5,13 +5,12 @@ A record that waits can be withdrawn; one that has entered the producer cannot: 
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
 
 from aiokafka.structs import TopicPartition
 from msgspec import Struct
 
 from bridge.core.event import Record
-from bridge.core.outcome import RejectedError, UnavailableError
+from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.buffer_budget import BufferBudget
 
 _RECORD_OVERHEAD_BYTES = 256  # bytes: what a waiting record costs beside its value and key
@@ -20,25 +19,6 @@ _RECORD_OVERHEAD_BYTES = 256  # bytes: what a waiting record costs beside its va
 def buffered_size(record: Record) -> int:
     """Tell the bytes that a record on its way takes of its room."""
     return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD_BYTES
-
-
-class DeliveryCallbacks(Protocol):
-    """Who sent a record. It is told of its record's end once, by one of the first three."""
-
-    def on_delivered(self) -> None:
-        """Kafka has it."""
-
-    def on_failed(self, error: UnavailableError | RejectedError) -> None:
-        """Kafka does not have it, and we do not try again."""
-
-    def on_indeterminate(self) -> bool:
-        """Its producer is gone without an answer. True: it is kept elsewhere; else it is sent again."""
-
-    def on_stalled(self) -> bool:
-        """Nothing is heard of it, or it does not leave: who can keeps it elsewhere. May be called again.
-
-        Returns False where the record is kept nowhere else.
-        """
 
 
 # What waits, in order; a dictionary, because whoever gives up leaves from the middle.

@@ -16,13 +16,14 @@ from bridge.aio.supervisor import supervise
 from bridge.aiokafka_internals import ended_producer_task
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
+from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.accumulator_sender import choose_sender
 from bridge.io.kafka.batch_sender import BatchSender
 from bridge.io.kafka.broker_health import BrokerHealth, ProbeResult
 from bridge.io.kafka.buffer_budget import BufferLimits as InFlight
 from bridge.io.kafka.limits import PublisherLimits
-from bridge.io.kafka.pending import DeliveryCallbacks, PartitionQueue, PendingRecord
+from bridge.io.kafka.pending import PartitionQueue, PendingRecord
 from bridge.io.kafka.producers import close_producer, create_producer
 from bridge.observability.telemetry import Telemetry
 

@@ -19,8 +19,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from bridge import __version__
-from bridge.delivery.in_flight import DedupStore
-from bridge.delivery.pipeline import RecordWriter
+from bridge.delivery.ports import DedupStore, RecordWriter
 from bridge.observability.tracing.interface import Deliver, DeliverInContext
 from bridge.observability.tracing.spans import TracedDedup, TracedDurableWriter, traced_deliver
 

@@ -11,8 +11,7 @@ from typing import Protocol
 from bridge.aio.promise import Promise
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.delivery.in_flight import DedupStore
-from bridge.delivery.pipeline import RecordWriter
+from bridge.delivery.ports import DedupStore, RecordWriter
 
 Deliver = Callable[[Notification], Promise[DeliveryResult]]
 

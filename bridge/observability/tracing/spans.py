@@ -30,10 +30,8 @@ from structlog.contextvars import bound_contextvars
 from bridge.aio.promise import Promise
 from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Notification, Record
-from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError, UnavailableError
-from bridge.delivery.in_flight import DedupStore
-from bridge.delivery.pipeline import RecordWriter, WriteHandle
-from bridge.io.http.responses import response_for
+from bridge.core.outcome import HTTP_STATUS, DeliveryOutcome, DeliveryResult, RejectedError, UnavailableError
+from bridge.delivery.ports import DedupStore, RecordWriter, WriteHandle
 from bridge.observability.tracing.interface import Deliver, DeliverInContext
 
 _W3C = TraceContextTextMapPropagator()
@@ -106,7 +104,7 @@ def _set_result(span: Span, result: DeliveryResult, *, pushed: bool) -> None:
         span.set_attribute("cloudevents.event_id", result.event_id)
     if result.reason:
         span.set_attribute("vod.reason", str(result.reason))
-    status = int(response_for(result).status[:3])
+    status, _ = HTTP_STATUS[result.outcome]
     if pushed:
         span.set_attribute("http.response.status_code", status)
     if status >= _SERVER_ERROR:
