@@ -59,8 +59,6 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
 
 def site_uri(path: Path) -> str:
     """Return where the site has a file of the repository."""
-    if path == ROOT / "README.md":
-        return "README.md"
     if path.is_relative_to(DOCS):
         return path.relative_to(DOCS).as_posix()
     return f"{PREFIX}{path.relative_to(ROOT).as_posix()}"
