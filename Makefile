@@ -21,7 +21,7 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: docs help run unit services test test-long gate check format generate bench chaos order kube interop tools tools-kube clean fuzz python
+.PHONY: help run unit services test test-long gate check format generate docs bench chaos order kube interop tools tools-kube clean fuzz python
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
