@@ -84,9 +84,9 @@ class _SendCounts(Struct, kw_only=True):
 
 class _SendSummary(Struct):
     posted: int
-    endings: dict[str, int]
+    outcomes: dict[str, int] = msgspec.field(name="endings")
     seconds: float
-    stopped: str
+    stop_reason: str = msgspec.field(name="stopped")
     skip: int
 
 

@@ -66,7 +66,7 @@ class GroupMember:
         """Begin nothing more, because of this; `check` raises it."""
         if not self._stop_future.done():
             self._stop_future.set_exception(error)
-            self._stop_future.exception()  # it is asked for by `check` only where nothing else is raised first
+            self._stop_future.exception()  # `raise_if_failed` need not come to it
 
     def raise_if_failed(self) -> None:
         """Raise what made it fail."""

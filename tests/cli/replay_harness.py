@@ -59,7 +59,7 @@ class ReplayHarness:
         return await self._run(RangeReplay(self._settings, selection), interrupted=interrupted)
 
     async def _run(self, work: Replay, *, interrupted: bool = False) -> ReplaySummary:
-        summary = ReplaySummary(what=work.unit, dry_run=False)
+        summary = ReplaySummary(unit=work.unit, dry_run=False)
         stop_event = asyncio.Event()
         if interrupted:
             stop_event.set()
@@ -67,7 +67,7 @@ class ReplayHarness:
             try:
                 await work.run(reporter, stop_event)
             except ReplayStoppedError as stopped:
-                summary.stopped = str(stopped)
+                summary.stop_reason = str(stopped)
         return summary
 
     @property

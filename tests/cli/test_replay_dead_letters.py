@@ -58,7 +58,7 @@ async def test_what_a_fix_accepts_is_published_once_and_never_again(harness: Rep
     again = await harness.replay("--dead-letters", "--run")
     assert (again.code, again.out) == (0, "no dead letters to replay\n")
     assert len(await harness.environment.ids()) == 20
-    assert len(await harness.environment.dead_letters()) == 20
+    assert len(await harness.environment.rejected()) == 20
 
 
 async def test_what_is_rejected_again_and_what_a_filter_leaves_stays_open(harness: ReplayHarness) -> None:
@@ -68,17 +68,17 @@ async def test_what_is_rejected_again_and_what_a_filter_leaves_stays_open(harnes
     await harness.write_dead_letters(bodies[1], reason="conflict")
     await harness.write_dead_letters(bodies[2], app="unheard-of")
     first = await harness.run_dead_letters(DeadLetterSelection(group=GROUP, reasons=["no_payload"]))
-    assert (first.is_successful, first.endings, first.reasons) == (
+    assert (first.is_successful, first.outcomes, first.reasons) == (
         False,
         {"published": 1, "rejected": 1},
         {"malformed": 1},
     )
-    assert first.left == {
+    assert first.skipped == {
         "of reason malformed": 1,
         "of reason conflict": 1,
         "of application unheard-of, not configured": 1,
     }
-    assert (await harness.run_dead_letters()).endings == {"published": 1, "rejected": 2}
+    assert (await harness.run_dead_letters()).outcomes == {"published": 1, "rejected": 2}
     result = await harness.replay("--dead-letters", "--run")
     assert (result.code, "2 rejected" in result.out, "rejected again: 2 malformed" in result.out) == (
         1,
@@ -86,14 +86,14 @@ async def test_what_is_rejected_again_and_what_a_filter_leaves_stays_open(harnes
         True,
     )
     assert await harness.environment.ids() == sorted(map(edited_id, tasks[:2]))
-    assert len(await harness.environment.dead_letters()) == 5  # none was written a second time
+    assert len(await harness.environment.rejected()) == 5  # none was written a second time
 
 
 async def test_what_was_published_before_is_a_duplicate_and_done(harness: ReplayHarness) -> None:
     _, (body,) = edited_notifications(1)
     await harness.write_dead_letters(body, body, b" " + body)
-    assert (await harness.run_dead_letters()).endings == {"published": 1, "duplicate": 2}
-    assert (await harness.run_dead_letters(DeadLetterSelection(group=GROUP, restart=True))).endings == {
+    assert (await harness.run_dead_letters()).outcomes == {"published": 1, "duplicate": 2}
+    assert (await harness.run_dead_letters(DeadLetterSelection(group=GROUP, restart=True))).outcomes == {
         "duplicate": 3
     }
     assert len(await harness.environment.ids()) == 1
@@ -104,14 +104,14 @@ async def test_what_truly_came_twice_is_not_merged(harness: ReplayHarness) -> No
     await harness.write_dead_letters(body, body)
     await harness.write_dead_letters(body, received_ms=LONG_AGO_MS + 3_600_000)
     report = await harness.run_dead_letters()
-    assert (report.is_successful, report.endings) == (
+    assert (report.is_successful, report.outcomes) == (
         False,
         {"published": 1, "duplicate": 1, "came again too soon": 1},
     )
     (first,) = await harness.environment.ids()
     assert first.endswith(f"@{LONG_AGO_MS}")
     harness.environment.redis.flush()  # a minute later
-    assert (await harness.run_dead_letters()).endings == {"published": 1}
+    assert (await harness.run_dead_letters()).outcomes == {"published": 1}
     assert await harness.environment.ids() == [
         first,
         first.replace(str(LONG_AGO_MS), str(LONG_AGO_MS + 3_600_000)),
@@ -122,7 +122,7 @@ async def test_an_event_that_was_too_large_for_its_topic_goes_there_as_it_is(har
     (task,), (body,) = edited_notifications(1)
     record = harness.record(body)
     await harness.write_dead_letters(record.value, reason="too_large")
-    assert (await harness.run_dead_letters()).endings == {"published": 1}
+    assert (await harness.run_dead_letters()).outcomes == {"published": 1}
     (found,) = await harness.environment.records(harness.environment.events)
     assert (found.key, found.value, list(found.headers)) == (record.key, record.value, record.headers)
     assert found.header("ce_id") == edited_id(task)
@@ -134,11 +134,11 @@ async def test_only_those_of_a_time_are_taken_and_the_others_wait(harness: Repla
     hour_ago = now_ms() - 3_600_000
     assert (
         await harness.run_dead_letters(DeadLetterSelection(group=GROUP, time_range=TimeRange(None, hour_ago)))
-    ).looked_at == 0
+    ).processed == 0
     assert (
         await harness.run_dead_letters(DeadLetterSelection(group=GROUP, time_range=TimeRange(hour_ago)))
-    ).endings == {"published": 2}
-    assert (await harness.run_dead_letters()).looked_at == 0
+    ).outcomes == {"published": 2}
+    assert (await harness.run_dead_letters()).processed == 0
 
 
 async def test_interrupted_it_resumes_with_the_same_command(harness: ReplayHarness) -> None:
@@ -159,7 +159,7 @@ async def test_interrupted_it_resumes_with_the_same_command(harness: ReplayHarne
     before = len(await harness.environment.ids())
     assert 0 < before < 10_000
     harness.environment.redis.flush()  # so that only the position tells
-    assert (await harness.run_dead_letters()).endings == {"published": 10_000 - before}
+    assert (await harness.run_dead_letters()).outcomes == {"published": 10_000 - before}
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))
 
 
@@ -199,7 +199,7 @@ async def test_an_unavailable_kafka_or_topic_is_reported_in_one_line(harness: Re
     await harness.write_dead_letters(*bodies)
     result = await harness.replay("--dead-letters", "--run", settings={"BRIDGE_KAFKA__TOPIC": "not.there"})
     assert (result.code, "topics are missing: not.there" in result.err) == (1, True)
-    assert (await harness.run_dead_letters()).endings == {"published": 1}
+    assert (await harness.run_dead_letters()).outcomes == {"published": 1}
 
 
 async def test_a_dead_letter_that_was_kept_compressed_is_decompressed(harness: ReplayHarness) -> None:
@@ -216,7 +216,7 @@ async def test_a_dead_letter_that_was_kept_compressed_is_decompressed(harness: R
     dry_run = await harness.replay("--dead-letters")
     assert ("2 would be published" in dry_run.out, "gzip: cut short" in dry_run.err) == (True, True)
     done = await harness.run_dead_letters(DeadLetterSelection(group=GROUP))
-    assert (done.endings, done.reasons) == ({"published": 2, "rejected": 2}, {"malformed": 2})
+    assert (done.outcomes, done.reasons) == ({"published": 2, "rejected": 2}, {"malformed": 2})
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))
 
 

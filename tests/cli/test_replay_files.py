@@ -33,12 +33,12 @@ async def test_files_are_published_once_and_what_is_rejected_stays_in_them(
     assert await harness.environment.ids() == []
     files = list_files([tmp_path])
     done = await harness.run_files(FileSelection(files=files, app="default"))
-    assert (done.is_successful, done.endings) == (False, {"published": 3, "rejected": 1})
+    assert (done.is_successful, done.outcomes) == (False, {"published": 3, "rejected": 1})
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))
     assert {event["delivery"]["mode"] for event in await harness.environment.published()} == {"replay"}
-    assert await harness.environment.dead_letters() == []
+    assert await harness.environment.rejected() == []
     skipped = await harness.run_files(FileSelection(files=files, app="default", skip=1))
-    assert skipped.endings == {"duplicate": 2, "rejected": 1}
+    assert skipped.outcomes == {"duplicate": 2, "rejected": 1}
 
 
 async def test_standard_input_is_of_the_application_that_is_named(harness: ReplayHarness) -> None:
@@ -60,7 +60,7 @@ async def test_more_than_a_thousand_are_not_replayed_without_confirmation(
     refused = await harness.replay(str(file), "--run")
     assert (refused.code, "more than 1000 notifications: --yes" in refused.err) == (2, True)
     assert await harness.environment.ids() == []
-    assert (await harness.run_files(FileSelection(files=[file], app="default"))).endings == {
+    assert (await harness.run_files(FileSelection(files=[file], app="default"))).outcomes == {
         "published": 1001
     }
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))

@@ -44,15 +44,15 @@ async def test_a_range_is_copied_as_it_is_in_its_order_and_only_once(harness: Re
         topic=harness.environment.events, to=copy_topic, time_range=TimeRange(begin, end), group=GROUP
     )
     done = await harness.run_range(selection)
-    assert (done.is_successful, done.endings) == (True, {"published": 60})
+    assert (done.is_successful, done.outcomes) == (True, {"published": 60})
     originals = await harness.environment.records(harness.environment.events)
     copied = await harness.environment.records(copy_topic)
     assert len(copied) == 60
     for file in files:
         expected = [(one.value, one.headers) for one in originals if one.key == file.encode()]
         assert [(one.value, one.headers) for one in copied if one.key == file.encode()] == expected
-    assert (await harness.run_range(selection)).looked_at == 0
-    assert (await harness.run_range(replace(selection, again=True))).endings == {"published": 60}
+    assert (await harness.run_range(selection)).processed == 0
+    assert (await harness.run_range(replace(selection, again=True))).outcomes == {"published": 60}
 
 
 async def test_republished_a_range_ends_before_its_own_copies(harness: ReplayHarness) -> None:
@@ -91,7 +91,7 @@ async def test_what_its_topic_refuses_is_reported_and_copied_the_next_time(harne
     assert (missing.code, f"{copy_topic}: there is no such topic" in missing.err) == (1, True)
     await harness.environment.kafka.create_topics([copy_topic], configs={"max.message.bytes": "100"})
     refused = await harness.run_range(selection)
-    assert (refused.is_successful, refused.endings, refused.reasons) == (
+    assert (refused.is_successful, refused.outcomes, refused.reasons) == (
         False,
         {"rejected": 10},
         {"too_large": 10},
@@ -100,9 +100,9 @@ async def test_what_its_topic_refuses_is_reported_and_copied_the_next_time(harne
     await harness.environment.kafka.create_topics([copy_topic])
     assert (
         await harness.run_range(selection, interrupted=True)
-    ).stopped == "interrupted"  # and nothing counts as copied
-    assert (await harness.run_range(selection)).endings == {"published": 10}
-    assert (await harness.run_range(selection)).looked_at == 0
+    ).stop_reason == "interrupted"  # and nothing counts as copied
+    assert (await harness.run_range(selection)).outcomes == {"published": 10}
+    assert (await harness.run_range(selection)).processed == 0
 
 
 def test_the_options_that_resume_a_range_are_those_of_this_very_range() -> None:

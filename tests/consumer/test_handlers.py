@@ -144,7 +144,7 @@ async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_lette
 
 
 async def test_what_is_no_exception_stops_it_and_is_raised(consumer_env: ConsumerEnvironment) -> None:
-    class StopEverything(BaseException):  # noqa: N818 - no error, as KeyboardInterrupt is none
+    class StopEverything(BaseException):
         pass
 
     await consumer_env.create("TranscodeComplete", "dead-letter.readers", partitions=1)

@@ -111,9 +111,9 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     prefix = "VOD_" if secret_id else env_prefix(app)
     report = AuditReport(app=app, since=_format_time(window.since), until=_format_time(window.until))
     with _progress_bar() as progress, suppress(KeyboardInterrupt):
-        report.stopped = _INTERRUPTED  # until it comes to its end, whatever that is
+        report.stop_reason = _INTERRUPTED  # until it comes to its end, whatever that is
         found = _AuditRun(settings, window, report, progress)
-        report.stopped = asyncio.run(found.run(account, prefix, backfill=backfill))
+        report.stop_reason = asyncio.run(found.run(account, prefix, backfill=backfill))
     print_report_and_exit(report, as_json=as_json, backfill=backfill)
 
 
@@ -184,7 +184,7 @@ class _AuditRun:
         bar = self._progress.add_task("bringing in", total=len(by_id))
 
         def on_result(task_id: str, ending: str) -> None:
-            by_id[task_id].ending = ending
+            by_id[task_id].outcome = ending
             self._progress.advance(bar)
 
         application = self._settings.applications()[self._report.app]

@@ -4,7 +4,7 @@ from collections import Counter
 
 import msgspec
 import typer
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from bridge.cli.support.exit import EXIT_FAILED, fail
 from bridge.cli.support.render import safe_text
@@ -21,7 +21,7 @@ class MissingTask(Struct, kw_only=True, omit_defaults=True):
     task_id: str
     type: str
     finish_time: str
-    ending: str | UnsetType = UNSET
+    outcome: str | UnsetType = field(name="ending", default=UNSET)
 
 
 class AuditReport(Struct, kw_only=True):
@@ -33,7 +33,7 @@ class AuditReport(Struct, kw_only=True):
     finished: int = 0
     with_event: int = 0
     missing: list[MissingTask] = []
-    stopped: str = ""
+    stop_reason: str = field(name="stopped", default="")
 
 
 def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool) -> None:
@@ -42,24 +42,24 @@ def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool)
         typer.echo(json_escaped(msgspec.json.encode(report).decode()))
     else:
         _print_report(report)
-    if report.stopped:
-        fail(report.stopped)
-    is_successful = backfill and all(task.ending in _SUCCESSFUL for task in report.missing)
+    if report.stop_reason:
+        fail(report.stop_reason)
+    is_successful = backfill and all(task.outcome in _SUCCESSFUL for task in report.missing)
     if report.missing and not is_successful:
         raise typer.Exit(EXIT_FAILED)
 
 
 def _print_report(report: AuditReport) -> None:
     for task in report.missing:
-        ending = "" if task.ending is UNSET else f"  {task.ending}"
+        ending = "" if task.outcome is UNSET else f"  {task.outcome}"
         typer.echo(safe_text(f"{task.finish_time}  {task.type}  {task.task_id}{ending}"))
-    if report.stopped and not report.finished:
+    if report.stop_reason and not report.finished:
         return
     typer.echo(
         f"{report.app}: {counted(report.finished, 'task')} finished from {report.since} to {report.until}:"
         f" {report.with_event} with an event, {len(report.missing)} missing"
     )
-    outcome_counts = Counter(task.ending for task in report.missing if task.ending is not UNSET)
+    outcome_counts = Counter(task.outcome for task in report.missing if task.outcome is not UNSET)
     if outcome_counts:
         typer.echo(
             "of these "

@@ -142,7 +142,7 @@ class DeadLetterReplay:
             if not self._progress[dead_letter.topic_partition].is_pending(dead_letter.offset):
                 continue
             if skip_reason := self._skip_reason(dead_letter, record):
-                reporter.summary.left[skip_reason] += 1
+                reporter.summary.skipped[skip_reason] += 1
             else:
                 found.append(dead_letter)
         return found

@@ -64,19 +64,19 @@ class FileReplay:
         while found := self._read_next(CHUNK_MAX):
             for one in found:
                 reporter.add_result(predict(one.origin, one.body))
-            reporter.set_done(reporter.summary.looked_at)
+            reporter.set_done(reporter.summary.processed)
         self._raise_if_unreadable()
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Bring them in."""
-        async with open_session(self._settings, fail_open=self._selection.fail_open) as bridge:
+        async with open_session(self._settings, fail_open=self._selection.fail_open) as session:
             while found := await _or_stopped(
                 stop_event, _in_daemon_thread(lambda: self._read_next(CHUNK_MAX))
             ):
                 for chunk in chunks(found, _size_bytes):
                     if stop_event.is_set():
                         raise ReplayStoppedError("interrupted")
-                    await self._deliver_chunk(chunk, bridge, reporter)
+                    await self._deliver_chunk(chunk, session, reporter)
                     reporter.set_done(self.completed - self._selection.skip)
         self._raise_if_unreadable()
 

@@ -36,21 +36,21 @@ class ReplaySummary(Struct, kw_only=True):
     goes on. In a dry run the endings are those that would be.
     """
 
-    what: str
+    unit: str = msgspec.field(name="what")
     dry_run: bool
-    looked_at: int = 0
-    endings: Counter[str] = msgspec.field(default_factory=Counter)
+    processed: int = msgspec.field(name="looked_at", default=0)
+    outcomes: Counter[str] = msgspec.field(name="endings", default_factory=Counter)
     types: Counter[str] = msgspec.field(default_factory=Counter)
     reasons: Counter[str] = msgspec.field(default_factory=Counter)
-    left: Counter[str] = msgspec.field(default_factory=Counter)
+    skipped: Counter[str] = msgspec.field(name="left", default_factory=Counter)
     seconds: float = 0.0
-    stopped: str = ""
-    again: str = ""
+    stop_reason: str = msgspec.field(name="stopped", default="")
+    resume_hint: str = msgspec.field(name="again", default="")
 
     @property
     def is_successful(self) -> bool:
         """Whether nothing has to be looked after."""
-        return not self.stopped and set(self.endings) <= _SUCCESSFUL
+        return not self.stop_reason and set(self.outcomes) <= _SUCCESSFUL
 
 
 class ItemResult(Struct, frozen=True):
@@ -70,7 +70,7 @@ class Reporter:
         self.summary = summary
         self._console = console
         self._progress = progress
-        self._task = progress.add_task(summary.what, total=None)
+        self._task = progress.add_task(summary.unit, total=None)
         self._problems = 0
         self._line_at = time.monotonic()
 
@@ -81,8 +81,8 @@ class Reporter:
     def add_result(self, result: ItemResult) -> None:
         """Count one, and show it where a person wants to see it."""
         summary = self.summary
-        summary.looked_at += 1
-        summary.endings[result.outcome] += 1
+        summary.processed += 1
+        summary.outcomes[result.outcome] += 1
         if result.type:
             summary.types[result.type] += 1
         if result.reason:
@@ -93,7 +93,7 @@ class Reporter:
                 self._print_item(result)
             elif self._problems == _PROBLEMS_SHOWN_MAX + 1:
                 self._console.print("further ones are only counted")
-        elif summary.dry_run and summary.looked_at - self._problems <= _PLAN_SHOWN_MAX:
+        elif summary.dry_run and summary.processed - self._problems <= _PLAN_SHOWN_MAX:
             self._print_item(result)
 
     def set_done(self, done: int) -> None:
@@ -104,9 +104,8 @@ class Reporter:
             self._line_at = now
             total = self._progress.tasks[self._task].total
             total_text = f" of {total:.0f}" if total is not None else ""
-            self._console.print(
-                f"{done}{total_text} {self.summary.what}: {_format_counts(self.summary.endings) or 'none yet'}"
-            )
+            counts = _format_counts(self.summary.outcomes) or "none yet"
+            self._console.print(f"{done}{total_text} {self.summary.unit}: {counts}")
 
     def _print_item(self, result: ItemResult) -> None:
         parts = (result.outcome, result.type, result.reason, result.name)
@@ -133,33 +132,34 @@ def print_summary_and_exit(summary: ReplaySummary, *, as_json: bool) -> None:
         typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
         _print_summary(summary)
-    if summary.stopped:
-        fail("; ".join(part for part in (summary.stopped, summary.again) if part))
+    if summary.stop_reason:
+        fail("; ".join(part for part in (summary.stop_reason, summary.resume_hint) if part))
     if not summary.dry_run and not summary.is_successful:
         raise typer.Exit(EXIT_FAILED)
 
 
 def _print_summary(summary: ReplaySummary) -> None:
-    if not summary.looked_at and not summary.stopped:
-        typer.echo(f"no {summary.what} to replay")
-    elif summary.looked_at:
+    if not summary.processed and not summary.stop_reason:
+        typer.echo(f"no {summary.unit} to replay")
+    elif summary.processed:
         prefix = "would be " if summary.dry_run else ""
-        endings = ", ".join(f"{count} {prefix}{ending}" for ending, count in summary.endings.most_common())
-        typer.echo(
-            f"{counted(summary.looked_at, summary.what.removesuffix('s'))} in {summary.seconds:.1f} s: {endings}"
+        outcomes = ", ".join(
+            f"{count} {prefix}{outcome}" for outcome, count in summary.outcomes.most_common()
         )
+        items = counted(summary.processed, summary.unit.removesuffix("s"))
+        typer.echo(f"{items} in {summary.seconds:.1f} s: {outcomes}")
         if summary.types and summary.dry_run:
             typer.echo(safe_text(f"by type: {_format_counts(summary.types)}"))
         if summary.reasons:
             typer.echo(
                 safe_text(f"rejected{'' if summary.dry_run else ' again'}: {_format_counts(summary.reasons)}")
             )
-    if TOO_SOON in summary.endings:
+    if TOO_SOON in summary.outcomes:
         typer.echo(_TOO_SOON_NOTE)
-    if summary.left:
-        typer.echo(safe_text(f"left as they are: {_format_counts(summary.left)}"))
-    if summary.dry_run and summary.looked_at:
-        typer.echo(_DRY_RUN_COPY_NOTE if summary.what == "records" else _DRY_RUN_NOTE)
+    if summary.skipped:
+        typer.echo(safe_text(f"left as they are: {_format_counts(summary.skipped)}"))
+    if summary.dry_run and summary.processed:
+        typer.echo(_DRY_RUN_COPY_NOTE if summary.unit == "records" else _DRY_RUN_NOTE)
 
 
 def _format_counts(counter: Counter[str]) -> str:

@@ -73,16 +73,16 @@ def run_replay(
     settings = load_settings_or_exit(config)
     replay = _build_replay(request, settings)
     configure_logging("error", "console", sys.stderr, mask=mask_nested)
-    summary = ReplaySummary(what=replay.unit, dry_run=not (execute or yes))
+    summary = ReplaySummary(unit=replay.unit, dry_run=not (execute or yes))
     if not summary.dry_run:
         if not request.source.topic and not request.replay_options.without_dedup:
             _require_redis(settings)
         if not yes:
             _confirm(replay, settings)
     with reporting(summary) as reporter:
-        summary.stopped = _run_or_stop(replay, reporter, settings)
-    if summary.stopped and not summary.dry_run:
-        summary.again = replay.resume_hint
+        summary.stop_reason = _run_or_stop(replay, reporter, settings)
+    if summary.stop_reason and not summary.dry_run:
+        summary.resume_hint = replay.resume_hint
     print_summary_and_exit(summary, as_json=as_json)
 
 
@@ -127,11 +127,11 @@ def _count_if_many(replay: Replay, settings: Settings) -> str:
     """Say how many there are, where they are more than a thousand."""
     if isinstance(replay, FileReplay):
         return f"more than {_CONFIRM_ABOVE}" if replay.has_more_than(_CONFIRM_ABOVE) else ""
-    summary = ReplaySummary(what=replay.unit, dry_run=True)
+    summary = ReplaySummary(unit=replay.unit, dry_run=True)
     with reporting(summary, quiet=True) as reporter:
         if reason := _run_or_stop(replay, reporter, settings):
             fail(reason)
-    return str(summary.looked_at) if summary.looked_at > _CONFIRM_ABOVE else ""
+    return str(summary.processed) if summary.processed > _CONFIRM_ABOVE else ""
 
 
 def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:

@@ -115,9 +115,9 @@ class RangeReplay:
                 continue
             source = dict(record.headers).get("ce_source") or b""
             if record.value is None or not source.startswith(b"/vod/"):
-                reporter.summary.left["no event of this bridge"] += 1
+                reporter.summary.skipped["no event of this bridge"] += 1
             elif self._selection.apps and source.decode().removeprefix("/vod/") not in self._selection.apps:
-                reporter.summary.left["of other applications"] += 1
+                reporter.summary.skipped["of other applications"] += 1
             else:
                 found.append(record)
         return found
