@@ -27,7 +27,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 REDIS_PAGE = (ROOT / "docs" / "howto" / "redis.md").read_text(encoding="utf-8")
 GUIDES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 PAGES = sorted(
-    [*GUIDES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("deploy/**/*.md"), *ROOT.glob("schemas/**/*.md")]
+    {*GUIDES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("deploy/**/*.md"), *ROOT.glob("schemas/**/*.md")}
 )
 _NAMES = {name.replace("<NAME>", "*") for name, _, _ in describe()}
 # Code first, whose brackets are no links; then [text](target#anchor), where the target is no URL.

@@ -112,7 +112,7 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
     ] = "",
     token: Annotated[str, typer.Option(help="Its token, the last part of its URL.", show_default=False)] = "",
     sign_key: Annotated[
-        str, typer.Option(help="Its SignKey: deliveries must be sign_body then.", show_default=False)
+        str, typer.Option(help="Its SignKey: deliveries must be signed then.", show_default=False)
     ] = "",
     once: Annotated[bool, typer.Option("--once", help="End after the demonstration.")] = False,
 ) -> None:
