@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey.notifications import edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited_id, new_task
 from tests.journey.secured import remembers, toml
 from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.certificates import Authority, Mount
@@ -107,7 +107,7 @@ async def test_the_authority_of_redis_and_our_certificate_are_renewed(
     try:
         server.start()
         async with running(environment, settings | {f"{_R}URL": server.tls_url}) as program:
-            assert await remembers(program)
+            await eventually(lambda: remembers(program), "a delivery is remembered")
             mount.put(old | {"ca": "half of a certif"})
 
             async def complained() -> bool:
@@ -158,7 +158,7 @@ async def test_passwords_in_files_are_read_again_at_the_next_login(
     try:
         server.start()
         async with Program(shown | toml(named, tmp_path / "bridge.toml")) as program:
-            assert await remembers(program)
+            await eventually(lambda: remembers(program), "a delivery is remembered")
             await asyncio.to_thread(secured.change_password, user, "another")
             server.command("ACL", "SETUSER", "bridge", "resetpass", ">another")
             for secret in (kafka_secret, redis_secret):

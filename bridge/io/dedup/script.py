@@ -1,6 +1,6 @@
-"""The way to Redis and back: one script, run over connections of the library's that are kept.
+"""Runs one Lua script in Redis, over connections of the library's pool that are kept from call to call.
 
-What is said and asked in a call is told in the package's own file.
+What the arguments and the reply mean is in `store` and in the script itself.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import Any
 
 from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
 
 from bridge.io.dedup.redis_errors import error_code
 
@@ -20,12 +20,13 @@ ExecuteCommand = Callable[..., Coroutine[Any, Any, bytes]]
 
 
 class Script:
-    """One Lua script, loaded where it is not known yet."""
+    """One Lua script, loaded where Redis does not know it yet."""
 
     def __init__(self, redis: Redis | RedisCluster, name: str) -> None:
         self._redis = redis
         self._text = (Path(__file__).parent / name).read_text("utf-8")
         self._sha = sha1(self._text.encode(), usedforsecurity=False).hexdigest()
+        self._drop_count = 0
         # A cluster's client knows which node is meant, and follows where a slot moves.
         self._execute: ExecuteCommand = (
             redis.execute_command
@@ -34,15 +35,24 @@ class Script:
         )
 
     async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
-        """Run it on ``keys``, which share a slot."""
+        """Run it on ``keys``, which share a slot. Raises what the library raises.
+
+        A READONLY drops all connections. Calls under way on them fail with READONLY too: their own error, a
+        lost connection, would hide the reason.
+        """
+        drop_count = self._drop_count
         try:
             try:
                 reply = await self._execute("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
                 reply = await self._execute("EVAL", self._text, len(keys), *keys, *arguments)
-        except ResponseError as error:
-            if error_code(error) == "READONLY":
+        except Exception as error:
+            code = error_code(error)
+            if code == "READONLY":
+                self._drop_count += 1
                 await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
+            elif not code and drop_count != self._drop_count:
+                raise ReadOnlyError from error
             raise
         return str(reply, "ascii")
 
@@ -50,9 +60,9 @@ class Script:
 class PersistentConnections:
     """Connections of the library's pool that are kept from one command to the next.
 
-    Its client takes one out of the pool for each command, and makes a task and two timers for the limits of
-    writing and reading: three quarters of what a command costs. Here one timer does it. How a connection is
-    made, led to a master, secured and logged in remains the pool's.
+    The library's client takes one out of the pool for each command, and makes a task and two timers for the
+    time limits of writing and reading: three quarters of what a command costs. Here one timer does it. How a
+    connection is made, directed to a master, encrypted and logged in remains the pool's.
     """
 
     def __init__(self, pool: ConnectionPool) -> None:
@@ -62,9 +72,9 @@ class PersistentConnections:
         self._loop = asyncio.get_running_loop()
 
     async def execute_command(self, *args: str | int) -> bytes:
-        """Run a command as the library's client does.
+        """Run a command as the library's client does, with the same errors.
 
-        Raises its errors; where Redis is silent for the pool's ``socket_timeout`` the task is cancelled.
+        If Redis does not answer within the pool's ``socket_timeout`` seconds, the current task is cancelled.
         """
         connection = await self._acquire()
         task = asyncio.current_task(self._loop)
@@ -86,7 +96,7 @@ class PersistentConnections:
         while self._idle:
             idle = self._idle.pop()
             try:
-                # What Redis closed meanwhile is seen before anything is sent.
+                # A connection that Redis closed meanwhile is noticed before anything is sent.
                 if idle.is_connected and not await idle.can_read():
                     return idle
             except RedisError:  # it is just being closed
@@ -99,5 +109,5 @@ class PersistentConnections:
     async def _release(self, connection: Connection) -> None:
         # Closed by us: expecting notices of maintenance, the pool hands on also what Redis has closed.
         await connection.disconnect(nowait=True)
-        connection.socket_timeout = self._timeout_s  # to connect anew takes several words and answers
+        connection.socket_timeout = self._timeout_s  # to connect again takes several round trips
         await self._pool.release(connection)
