@@ -223,7 +223,9 @@ def _options(command: _Private, context: _Private) -> Iterator[tuple[str, str, s
         if parameter.param_type_name == "argument":
             spelled = f"`{parameter.metavar or parameter.name}`"
         else:
-            value = parameter.display_type_rich(context)
+            value = parameter.display_type_rich(context).replace(
+                "|", ", "
+            )  # not all readers of tables know \\|
             names = ", ".join(f"`{name}`" for name in (*parameter.opts, *parameter.secondary_opts))
             spelled = f"{names} `{value}`" if value else names
         needed = "needed" if parameter.required else _default(parameter)
