@@ -252,7 +252,9 @@ class GroupCommit:
                 segment.acks = offsets + segment.acks
         if bool(failed) != self._ack_writes_failing:
             self._ack_writes_failing = bool(failed)
-            log.warning("spool_ack_write_failed" if failed else "spool_ack_write_recovered", segments=len(failed))
+            log.warning(
+                "spool_ack_write_failed" if failed else "spool_ack_write_recovered", segments=len(failed)
+            )
 
     def _retry_failed(self) -> None:
         for segment in self.index.segments.values():

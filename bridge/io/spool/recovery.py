@@ -138,7 +138,11 @@ class Recovery:
             missing_bytes = sealed_length - segment.size
             self._on_corruption(
                 Corruption(
-                    "truncated", f"{segment.name}.log", segment.size, missing_bytes, "the file's end is missing"
+                    "truncated",
+                    f"{segment.name}.log",
+                    segment.size,
+                    missing_bytes,
+                    "its end is missing",
                 )
             )
         if segment.size != sealed_length:

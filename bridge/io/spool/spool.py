@@ -5,8 +5,6 @@ get there in `commits` and `writer`, what a start makes of them in `recovery`. N
 """
 
 import asyncio
-import errno
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,6 +28,7 @@ from bridge.io.spool.frames import (
 from bridge.io.spool.group_commit import GroupCommit
 from bridge.io.spool.index import ReadSelection, Skip
 from bridge.io.spool.quota import DiskQuota, SpoolLimits
+from bridge.io.spool.read_errors import ReadErrors
 from bridge.io.spool.recovery import Corruption, Recovery
 from bridge.io.spool.segment import PENDING, READY, Segment
 from bridge.io.spool.writer import FramePosition, SegmentWriter, read_frames
@@ -37,14 +36,10 @@ from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_FRAME_OVERHEAD = (
-    FRAME_HEADER_BYTES + 3 * ACK_BYTES
-)  # what a record takes beside its body, where it begins a segment
+# What a record takes beside its body, where it begins a segment.
+_FRAME_OVERHEAD = FRAME_HEADER_BYTES + 3 * ACK_BYTES
 _HEADERS_ESTIMATE = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
-_TRANSIENT_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
-_WHOLE_LOG = -1
-_MAX_READ_ERRORS = 5  # so often a block that gives an error is asked for
 _STALLED_REASON = "the disk does not answer"
 _EXPECTED_KINDS = frozenset({"torn_tail", "ack"})  # what a death may leave behind
 
@@ -70,7 +65,7 @@ class Spool:
         self._opened = False
         self._read_error = ""
         self._read_again_at = 0.0
-        self._read_errors: Counter[tuple[int, int]] = Counter()
+        self._read_errors = ReadErrors()
         self._already_durable: asyncio.Future[None] = self._loop.create_future()
         self._already_durable.set_result(None)
         self.wake = self._group_commit.wake
@@ -122,9 +117,8 @@ class Spool:
             self._maintenance.cancel()
             await asyncio.wait((self._maintenance,), timeout=seconds)
         self._quota.close()
-        if await self._group_commit.stop(
-            seconds
-        ):  # else the lock goes with the process, after the last write
+        # Else the lock goes with the process, after the last write.
+        if await self._group_commit.stop(seconds):
             self._directory.unlock()
         self._reader.shutdown(wait=False)
 
@@ -195,9 +189,8 @@ class Spool:
                 positions = [_position_of(*leased) for leased in selection.positions]
                 if not positions:
                     return []
-                found = await self._loop.run_in_executor(
-                    self._reader, read_frames, self._directory, positions
-                )
+                job = (read_frames, self._directory, positions)
+                found = await self._loop.run_in_executor(self._reader, *job)
             except BaseException:
                 selection.release()
                 raise
@@ -212,11 +205,8 @@ class Spool:
 
     def _reason_to_refuse(self, size: int) -> str:
         # Behind a job that does not end, what is put would gather in memory for as long as that lasts.
-        return (
-            _STALLED_REASON
-            if self._group_commit.stalled(self._limits.stalled_s)
-            else self._quota.reason_to_refuse(size)
-        )
+        stalled = self._group_commit.stalled(self._limits.stalled_s)
+        return _STALLED_REASON if stalled else self._quota.reason_to_refuse(size)
 
     def _classify(
         self, positions: list[FramePosition], results: list[Record | CorruptFrameError | OSError]
@@ -224,9 +214,8 @@ class Spool:
         read: list[tuple[SpoolEntry, Record]] = []
         for at, (position, record) in enumerate(zip(positions, results, strict=True)):
             if isinstance(record, Record):
-                read.append(
-                    (SpoolEntry(self, self._already_durable, position.segment, position.index), record)
-                )
+                entry = SpoolEntry(self, self._already_durable, position.segment, position.index)
+                read.append((entry, record))
             elif isinstance(record, CorruptFrameError):
                 self._quarantine(position, str(record))
             elif not self._give_up_reading(position, record):
@@ -238,19 +227,9 @@ class Spool:
         return read
 
     def _give_up_reading(self, position: FramePosition, error: OSError) -> bool:
-        """Whether these bytes were asked for often enough: then they stay on disk for the next start.
-
-        A bad block costs its record. A log that is gone, or may not be read, costs its own records and no
-        others. Our own want of descriptors or memory, or a folder that is gone as a whole, costs nothing.
-        """
-        if error.errno in _TRANSIENT_ERRNOS or not self._directory.has_lock_file():
+        """Whether these bytes were asked for often enough: then they stay on disk for the next start."""
+        if not self._read_errors.is_final(position, error, folder_is_there=self._directory.has_lock_file()):
             return False
-        where = (position.segment.number, position.index if error.errno == errno.EIO else _WHOLE_LOG)
-        self._read_errors[where] += 1
-        if self._read_errors[where] < _MAX_READ_ERRORS:
-            return False
-        if error.errno == errno.EIO:
-            del self._read_errors[where]
         position.segment.pins += 1
         self._index.remove(position.segment, position.index)
         self._report(_corruption_at("unreadable", position, str(error)))

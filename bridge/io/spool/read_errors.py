@@ -1,0 +1,33 @@
+"""How often the spool reads again what the disk refuses to give."""
+
+import errno
+from collections import Counter
+
+from bridge.io.spool.writer import FramePosition
+
+_TRANSIENT_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+_WHOLE_LOG = -1
+_MAX_READ_ERRORS = 5
+
+
+class ReadErrors:
+    """Counts the errors of each place on disk.
+
+    A bad block (EIO) costs its record. A log that is gone, or may not be read, costs its own records and no
+    others. Our own want of descriptors or memory, or a folder that is gone as a whole, costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[int, int]] = Counter()
+
+    def is_final(self, position: FramePosition, error: OSError, *, folder_is_there: bool) -> bool:
+        """Count ``error``; True once these bytes gave one `_MAX_READ_ERRORS` times."""
+        if error.errno in _TRANSIENT_ERRNOS or not folder_is_there:
+            return False
+        key = (position.segment.number, position.index if error.errno == errno.EIO else _WHOLE_LOG)
+        self._counts[key] += 1
+        if self._counts[key] < _MAX_READ_ERRORS:
+            return False
+        if error.errno == errno.EIO:
+            del self._counts[key]
+        return True
