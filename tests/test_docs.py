@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -21,6 +22,7 @@ from bridge.settings.settings import describe, load
 from tests.cli.cli_process import vod_bridge
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import RealCluster
+from tests.schemas.reading import tool
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,6 +79,19 @@ def test_the_reference_pages_are_what_the_code_gives() -> None:
     command = [sys.executable, "schemas/gen_reference.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - our own tool
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stale_reference_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reference = tool("gen_reference")
+    shutil.copytree(reference.REFERENCE, tmp_path, dirs_exist_ok=True)
+    reference.REFERENCE = tmp_path
+    page = tmp_path / "metrics.md"
+    current = page.read_text(encoding="utf-8")
+    page.write_text(current.replace("`vod_bridge_ready`", "`vod_bridge_unready`"), encoding="utf-8")
+    assert reference.main(["--check"]) == 1
+    assert capsys.readouterr().err.startswith("docs/reference/metrics.md is not what ")
+    assert reference.main([]) == 0
+    assert page.read_text(encoding="utf-8") == current
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=_named)

@@ -1,6 +1,6 @@
 """What may be set: one class a section, one field a setting, each with its unit, its default, its meaning.
 
-The table in the README is drawn from these descriptions. How values are read is told in `reading`; the
+docs/reference/settings.md is generated from these descriptions. How values are read is told in `reading`; the
 sections of Kafka and Redis are in `link_sections`.
 """
 

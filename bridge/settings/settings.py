@@ -102,7 +102,7 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
 
 
 def describe() -> list[tuple[str, str, str]]:
-    """List every setting as (environment variable, default, meaning); the README's table."""
+    """List every setting as (environment variable, default, meaning), for docs/reference."""
     rows = []
     for section, field in Settings.model_fields.items():
         model = AppSettings if section == "apps" else field.annotation
