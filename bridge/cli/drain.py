@@ -31,8 +31,11 @@ def drain(
     spool: Annotated[
         Path, typer.Option(help="The folder, as BRIDGE_SPOOL__PATH named it.", exists=True, file_okay=False)
     ],
-    patience: Annotated[
-        float, typer.Option(min=1, help="Seconds without progress after which it gives up.")
+    idle_timeout_s: Annotated[
+        float,
+        typer.Option(
+            "--idle-timeout", "--patience", min=1, help="Seconds without progress after which it gives up."
+        ),
     ] = 60,
     config: ConfigFile = None,
 ) -> None:
@@ -51,8 +54,9 @@ def drain(
     spool_settings = settings.spool.model_copy(
         update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0}
     )
+    settings = settings.model_copy(update={"spool": spool_settings})
     try:
-        reason = asyncio.run(_drain_all(settings.model_copy(update={"spool": spool_settings}), patience))
+        reason = asyncio.run(_drain_all(settings, idle_timeout_s))
     except SpoolLockedError as error:
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
     damaged = sorted(spool.glob("*.damaged"))

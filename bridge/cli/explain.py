@@ -65,7 +65,7 @@ def explain(
             application=application, body=found.body, received_ms=time.time_ns() // 1_000_000
         )
         explanation = explained(notification, routing, partitions)
-        rejected += explanation.ending == "rejected"
+        rejected += explanation.delivery_outcome == "rejected"
         if as_json:
             typer.echo(json_escaped(msgspec.json.encode(explanation).decode()))
         else:
@@ -105,8 +105,8 @@ def _print_explanation(
 def _rejected_rows(explanation: Explanation) -> Iterator[Row]:
     yield "ending", Text.assemble(("rejected", "red"), ": kept on the dead-letter topic")
     yield "reason", Text.assemble((explanation.reason, "bold"), f"  {safe_text(explanation.detail)}")
-    if explanation.help:
-        yield "what helps", explanation.help
+    if explanation.remedy:
+        yield "what helps", explanation.remedy
 
 
 def _published_rows(explanation: Explanation) -> Iterator[Row]:
@@ -115,13 +115,13 @@ def _published_rows(explanation: Explanation) -> Iterator[Row]:
     yield "id", Text(safe_text(explanation.id), "bold")
     for part in explanation.id_parts:
         yield "", Text.assemble((safe_text(part.text), "bold"), (f"  {part.meaning}", "dim"))
-    if explanation.remembered:
-        yield "", Text(f"remembered {explanation.remembered}", "dim")
+    if explanation.dedup_note:
+        yield "", Text(f"remembered {explanation.dedup_note}", "dim")
     event_outcome = str(explanation.outcome)
     yield (
         "outcome",
         Text.assemble(
-            (event_outcome, OUTCOME_STYLES.get(event_outcome, "dim")), f": {explanation.outcome_why}"
+            (event_outcome, OUTCOME_STYLES.get(event_outcome, "dim")), f": {explanation.outcome_reason}"
         ),
     )
     for error in explanation.errors[:_MAX_SHOWN]:
@@ -133,22 +133,22 @@ def _published_rows(explanation: Explanation) -> Iterator[Row]:
         yield "", f"repaired {safe_text(repair)}"
     if (more := len(explanation.repairs) - _MAX_SHOWN + explanation.repairs_truncated) > 0:
         yield "", f"and {more} more"
-    if explanation.misfit:
-        yield "", Text(f"misfit {safe_text(explanation.misfit)}", "yellow")
+    if explanation.schema_error:
+        yield "", Text(f"misfit {safe_text(explanation.schema_error)}", "yellow")
     yield "topic", safe_text(explanation.topic)
-    yield "key", Text.assemble(safe_text(explanation.key), (f"  {explanation.key_why}", "dim"))
+    yield "key", Text.assemble(safe_text(explanation.key), (f"  {explanation.key_reason}", "dim"))
     if explanation.partition is not UNSET:
         yield "partition", str(explanation.partition)
-    yield "original", f"kept: {explanation.original_why}" if explanation.original_why else "not needed"
+    yield "original", f"kept: {explanation.original_reason}" if explanation.original_reason else "not needed"
     if explanation.signed:
         yield "signature", "it carries one, which is not checked here and reaches no topic"
 
 
 def _type_text(explanation: Explanation) -> Text:
     text = Text(safe_text(explanation.type), "bold")
-    if explanation.named:
-        text.append(f"  delivered as {safe_text(explanation.named)}", "dim")
-    if not explanation.known:
+    if explanation.received_type:
+        text.append(f"  delivered as {safe_text(explanation.received_type)}", "dim")
+    if not explanation.is_known_type:
         text.append("  the catalogue does not know it: it goes to the topic for others", "yellow")
     return text
 

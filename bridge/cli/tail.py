@@ -58,7 +58,12 @@ _Types = Annotated[
 _Apps = Annotated[list[str] | None, typer.Option("--app", help="Only this application; may be repeated.")]
 _Outcomes = Annotated[
     list[OutcomeChoice] | None,
-    typer.Option("--outcome", help="Only this outcome; rejected: dead letters; may be repeated."),
+    typer.Option(
+        "--outcome", help="Only this outcome; rejected is the same as --dead-letters; may be repeated."
+    ),
+]
+_DeadLetters = Annotated[
+    bool, typer.Option("--dead-letters", help="Only dead letters, or with --outcome these too.")
 ]
 _Files = Annotated[
     list[str] | None, typer.Option("--file", help="Only events of this file_id; may be repeated.")
@@ -95,6 +100,7 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
     types: _Types = None,
     apps: _Apps = None,
     outcomes: _Outcomes = None,
+    dead_letters: _DeadLetters = False,
     files: _Files = None,
     tasks: _Tasks = None,
     ids: _Ids = None,
@@ -119,7 +125,7 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
     record_filter = RecordFilter(
         types=[catalogue_name(name) for name in types or ()],
         apps=apps or (),
-        outcomes=outcomes or (),
+        outcomes=[*(outcomes or ()), *([OutcomeChoice.REJECTED] if dead_letters else ())],
         files=files or (),
         tasks=tasks or (),
         ids=ids or (),
@@ -142,7 +148,7 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
 def _check_dead_letter_filter(record_filter: RecordFilter) -> None:
     if OutcomeChoice.REJECTED in record_filter.outcomes and record_filter.is_for_events_only:
         fail(
-            "--outcome rejected: dead letters have no type, file, task or id;"
+            "--dead-letters: dead letters have no type, file, task or id;"
             " leave --type, --file, --task and --id out",
             EXIT_USAGE,
         )

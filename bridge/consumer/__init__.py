@@ -19,25 +19,25 @@ or, with several handlers at work at once, retries and a dead-letter topic::
 
     await consumer.run()
 
-**What at-least-once means for you.** Every event of the topics is given to your group, and none is skipped.
+**What at-least-once means for you.** Every event of the topics is delivered to your group, none is skipped.
 An event counts as done when the body of the loop (or the handler) has ended for it; only then may its
-position be committed. After a crash, a SIGKILL, a lost connection to Kafka, or where a partition moves to
-another member before you were done, some events are given *again*: those under way, and those that were
+offset be committed. After a crash, a SIGKILL, a lost connection to Kafka, or where a partition moves to
+another member before you were done, some events are delivered *again*: those in progress, and those that were
 done and not yet committed (of about the last second: ``commit_interval_s``). The bridge, too, may publish
 an occurrence twice after a fault, at two offsets. Both kinds of repeats carry the same ``event.id``. So
 make the work idempotent, with ``event.id`` as its key: an upsert, a unique index, an "insert where this id
 is not there yet" in the same transaction as the work. A clean stop (`Consumer.stop`, `Subscription.stop`, a
-signal that ``stop_on`` names) repeats nothing, as long as what is under way ends within
-``finish_within_s``.
+signal that ``stop_on`` names) repeats nothing, as long as what is in progress ends within
+``drain_timeout_s``.
 
 **Order.** Events of one key (``event.key``: the file's id, else the task's) on one topic come in the order in
 which they stand in Kafka, in both forms. Between keys, and between topics, there is none.
 
-**Unknown things.** Words and fields that this version does not know are no error: words are plain texts,
+**Unknown values.** Values and fields that this version does not know are no error: a value is a plain text,
 and `Event.raw` holds every field there is. A payload that does not fit its type is a ``dict``, and
 ``event.typed`` is False; so it is for a type that the catalogue does not know.
 
-**Security.** ``security_protocol``, ``ssl_context``, ``sasl_…`` and the like are handed on to aiokafka. The
+**Security.** ``security_protocol``, ``ssl_context``, ``sasl_…`` and the like are passed to aiokafka. The
 user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
 """
 

@@ -1,6 +1,6 @@
-"""The group's dead-letter topic: what could not be handled, as it stood in Kafka, with why.
+"""Writes records that could not be handled to the group's dead-letter topic, with the reason in headers.
 
-Never skips: what cannot be written is `CannotBury`, or tried again later.
+Never skips one: what cannot be written raises `DeadLetterError`, or is retried later.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _DETAIL_MAX = 1_000
 
 
 class DeadLetterWriter:
-    """Writes dead letters; connects when the first one comes. ``topics`` lists the topics that there are."""
+    """Writes dead letters; connects when the first one comes. ``list_topics`` returns the existing topics."""
 
     def __init__(self, config: ConsumerConfig, list_topics: Callable[[], Awaitable[set[str]]]) -> None:
         self._topic = config.dead_letter_topic_name
@@ -31,7 +31,7 @@ class DeadLetterWriter:
         self._send_lock = asyncio.Lock()
 
     async def check_topic(self) -> None:
-        """Raise `CannotBury` where the topic is missing. It is never made by writing to it."""
+        """Raise `DeadLetterError` where the topic is missing. Writing never creates it."""
         if self._topic is not None and self._topic not in await self._list_topics():
             raise DeadLetterError(
                 f"the dead-letter topic {self._topic} does not exist. Create it, or name another one by "
@@ -39,7 +39,7 @@ class DeadLetterWriter:
             )
 
     async def write(self, job: HandlerJob) -> bool:
-        """Write what could not be handled; False where that may do better later."""
+        """Write the dead letter; False where a retry may succeed."""
         if self._topic is None:
             raise DeadLetterError(
                 f"{_describe(job)} could not be handled after {counted(job.attempts, 'attempt')}"
@@ -70,16 +70,16 @@ class DeadLetterWriter:
         )
 
     async def close(self) -> None:
-        """Let the connection go; the next dead letter opens a new one."""
+        """Close the connection; the next dead letter opens a new one."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=_SEND_TIMEOUT_S)
 
 
 def failure_headers(job: HandlerJob) -> Headers:
-    """Say in headers why an event lies there and where it stood.
+    """Build the headers: why the event is a dead letter, and where its record was.
 
-    ``reason`` is ``failed`` (every attempt did), ``buried`` (a handler said so) or ``unreadable``; ``detail``
+    ``reason`` is ``failed`` (every attempt did), ``buried`` (`DeadLetterNow`) or ``unreadable``; ``detail``
     and ``error_type`` are the last error's.
     """
     reason_by_error = {DeadLetterNow: "buried", UnreadableRecordError: "unreadable"}
@@ -101,7 +101,7 @@ def failure_headers(job: HandlerJob) -> Headers:
 def _error_text(error: BaseException | None) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001 - an error that cannot be told must not keep its event from being buried
+    except Exception:  # noqa: BLE001 - an error without a text must not prevent the dead letter
         return ""
 
 

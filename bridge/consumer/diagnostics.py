@@ -1,4 +1,4 @@
-"""Why Kafka cannot be reached at the start, in words of ours: the library's say little, in twenty lines."""
+"""Why Kafka cannot be reached at the start, in one line; the library's log has twenty that explain little."""
 
 import asyncio
 import socket
@@ -11,7 +11,7 @@ _DEFAULT_PORT = 9092
 
 
 async def explain_unreachable(servers: str | Sequence[str]) -> KafkaUnreachableError:
-    """Ask each address why it did not answer; give what was found as one error. Takes at most 5 s."""
+    """Connect to each address and return the reasons as one error. Takes at most 5 s."""
     addresses = servers.split(",") if isinstance(servers, str) else servers
     reasons = await asyncio.gather(*(_connect_error(one.strip()) for one in addresses))
     found = "; ".join(f"{name.strip()}: {reason}" for name, reason in zip(addresses, reasons, strict=True))
@@ -36,4 +36,4 @@ async def _connect_error(address: str) -> str:
     except OSError as error:
         return (error.strerror or str(error)).lower()
     writer.close()
-    return "it takes connections and is not a Kafka that lets us in: check port, TLS and login"
+    return "it accepts connections, but the Kafka handshake failed: check port, TLS and login"

@@ -1,29 +1,29 @@
-"""What may go wrong for a consumer, named for what is to be done. Kafka's own come up as aiokafka's."""
+"""The errors of a consumer, named for what is to be done. Kafka's own are raised as aiokafka raises them."""
 
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaConnectionError
 
 
-class DeadLetterNow(Exception):  # noqa: N818 - it says what to do
-    """Raised by a handler: trying again cannot help, put the event on the dead-letter topic at once."""
+class DeadLetterNow(Exception):  # noqa: N818 - an instruction to the consumer, not a failure of ours
+    """Raised by a handler: a retry cannot help, write the event to the dead-letter topic at once."""
 
 
 class DeadLetterError(Exception):
-    """An event could not be handled, and not be kept on a dead-letter topic either: the consumer has stopped.
+    """An event was neither handled nor written to a dead-letter topic: the consumer has stopped.
 
-    The event's position is not committed: it comes first when the consumer runs again.
+    The event's offset is not committed: it comes first when the consumer runs again.
     """
 
 
 class KafkaUnreachableError(KafkaConnectionError):  # type: ignore[misc] # the library is untyped
-    """No address of Kafka answers at the start: the text says of each why, and what to do."""
+    """No address of Kafka answers at the start: the text gives the reason for each, and what to do."""
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 class NoRecordError(AttributeError):
-    """An event that was made by hand was asked for what only its record knows."""
+    """An event built without a record was asked for what only a record has."""
 
     def __init__(self, name: str) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""The canonical event as a consumer sees it, and how a record is read as one.
+"""The canonical event as a consumer sees it, and how a record is decoded as one.
 
-A tolerant reading: what is not known is no error. Nothing connects here.
+A tolerant reader: unknown fields and values are no error. No I/O here.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ P = TypeVar("P")
 class Delivery(Struct, frozen=True):
     """How the notification came: ``format`` v3 or legacy; ``mode`` push, pull, replay or audit.
 
-    ``deduplicated`` is False where the bridge's memory was away, so that this may be a repeat; a ``revision``
+    ``deduplicated`` is False where Redis was unavailable, so that this may be a repeat; a ``revision``
     is a later, different result of the same occurrence.
     """
 
@@ -49,13 +49,13 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
 
     ``id`` names the occurrence and is the same for every repeat: the key for idempotent work. ``time`` is
     when the bridge received it, aware, UTC. ``outcome`` is succeeded, failed, partial, in_progress or
-    unknown, ``conformance`` conforming, repaired or nonconforming: no other word comes within version 1 of
+    unknown, ``conformance`` conforming, repaired or nonconforming: no other value comes within version 1 of
     the schemas. What does not apply is None or empty.
 
     ``payload`` is a struct of `bridge.core.payloads` where the type is known and the payload fits it
     (``typed``), plain data otherwise. In plain data a number that no Python number holds (1e999, or over
     4,300 digits) is the `msgspec.Raw` of its text. ``record`` is aiokafka's own, with the bytes. An event
-    made by hand, as in a test, needs none: ``raw`` and ``key`` are then what the bridge would make of the
+    built by hand, as in a test, needs none: ``raw`` and ``key`` are then what the bridge would make of the
     rest, while ``topic``, ``partition``, ``offset`` and ``headers`` raise `NoRecordError`.
     """
 
@@ -127,7 +127,7 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
         return {name: (value or b"").decode(errors="replace") for name, value in headers}
 
     def _require_record(self, name: str) -> Any:  # noqa: ANN401 - aiokafka's record
-        """Give the record, of which ``name`` is asked."""
+        """Return the record; `NoRecordError` for ``name`` where there is none."""
         if self.record is None:
             raise NoRecordError(name)
         return self.record
@@ -138,7 +138,7 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
 
 
 def _to_plain_data(event: Event[Any]) -> dict[str, Any]:
-    """Give the canonical event as plain data: without its record, and without what does not apply."""
+    """Return the canonical event as plain data: without its record, and without what does not apply."""
     value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(event))
     for field in msgspec.structs.fields(Event):
         if not field.required and value[field.encode_name] in (None, 0, []):
@@ -147,7 +147,7 @@ def _to_plain_data(event: Event[Any]) -> dict[str, Any]:
 
 
 def read(record: ConsumerRecord) -> Event[Any]:
-    """Read a record as the event it holds, or `Unreadable`."""
+    """Decode a record as an event. Raises `UnreadableRecordError`."""
     if record.value is None:
         raise UnreadableRecordError(record, "it has no value")
     try:
@@ -178,7 +178,7 @@ def _decode(value: bytes, name: str) -> Event[Any]:
 def _decode_slow_numbers(value: bytes) -> Event[Any]:
     """Read an event whose payload has numbers that no Python number holds, or very many slow ones."""
     event = _decode_raw_payload(value)
-    value.decode()  # what was only passed over may be no UTF-8
+    value.decode()  # Raw is not validated: it may be no UTF-8
     payload = decode_exactly(event.payload)
     if event.type in _STRUCTS:
         with suppress(msgspec.ValidationError):

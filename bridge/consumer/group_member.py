@@ -1,7 +1,7 @@
-"""Our member of the group: takes records, commits what is done, tells how far behind it is, and leaves well.
+"""A member of a consumer group: fetches records, commits what is done, reports its lag, leaves cleanly.
 
-A position is committed only up to the first event that is not done (`Place`). Knows no event and no handler:
-whoever uses it says by ``settle`` how what is under way is ended before partitions move on.
+An offset is committed only up to the first event that is not done (`OffsetTracker`). It knows no event and no
+handler: the caller's ``drain`` finishes what is in progress before partitions are revoked.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ _POLL_MS = 1_000
 _REQUEST_TIMEOUT_S = 10.0
 _LEAVE_TIMEOUT_S = 5.0
 _MAX_POLL_INTERVAL_MS = 300_000  # the library's
-# Asking for the records of nowhere takes none and tells the library that we are alive.
+# getmany() of a partition that does not exist returns nothing, and counts as a poll.
 _KEEPALIVE_PARTITION = TopicPartition("", 0)
 
 _log = logging.getLogger("bridge.consumer")
 
 
 class GroupMember:
-    """One member of a consumer group. Made inside a running loop; `close` it."""
+    """One member of a consumer group. Create it inside a running loop; `close` it."""
 
     def __init__(
         self, config: ConsumerConfig, topic_filter: TopicFilter, drain: Callable[[], Awaitable[None]]
@@ -54,27 +54,27 @@ class GroupMember:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing more is to be begun."""
+        """Whether no further event may be started."""
         return self._stop_future.done()
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further event."""
         if not self._stop_future.done():
             self._stop_future.set_result(None)
 
     def fail(self, error: BaseException) -> None:
-        """Begin nothing more, because of this; `check` raises it."""
+        """Stop because of ``error``; `raise_if_failed` raises it."""
         if not self._stop_future.done():
             self._stop_future.set_exception(error)
-            self._stop_future.exception()  # `raise_if_failed` need not come to it
+            self._stop_future.exception()  # retrieved: `raise_if_failed` may never be called
 
     def raise_if_failed(self) -> None:
-        """Raise what made it fail."""
+        """Raise the error that was given to `fail`, if any."""
         if self._stop_future.done():
             self._stop_future.result()
 
     async def start(self) -> None:
-        """Connect and join the group. Names topics that do not exist: they are read once they do."""
+        """Connect and join the group. Warns of topics that do not exist: they are read once they do."""
         self._consumer.subscribe(
             pattern=self._topic_filter.pattern, listener=_RebalanceListener(self.on_revoked, self.on_assigned)
         )
@@ -93,16 +93,16 @@ class GroupMember:
             self._tasks.append(asyncio.create_task(self._report_lag(self._config.on_lag)))
 
     async def topics(self) -> set[str]:
-        """List the topics that there are; none is made by asking."""
+        """List the existing topics; asking creates none."""
         found: set[str] = await self._consumer.topics()
         return found
 
     async def poll(self, max_records: int) -> Sequence[tuple[OffsetTracker, list[ConsumerRecord]]]:
-        """Wait a while for at most so many records; nothing when all is over."""
+        """Wait up to 1 s for at most ``max_records``; empty once stopped."""
         return await self.or_stopped(self._fetch(max_records)) or ()
 
     async def or_stopped(self, awaitable: Awaitable[T]) -> T | None:
-        """Wait, but no longer than until all is over: None then."""
+        """Await it, or return None (and cancel it) once the member is stopped."""
         task: asyncio.Future[T] = asyncio.ensure_future(awaitable)
         waits: list[asyncio.Future[Any]] = [task, self._stop_future]
         try:
@@ -127,7 +127,7 @@ class GroupMember:
         return tracker
 
     def mark_done(self, tracker: OffsetTracker, offset: int) -> None:
-        """Note that a record that was taken of the place is done."""
+        """Mark a record of this partition as done; may trigger a commit."""
         tracker.mark_done(offset)
         self._polled = True
         self._uncommitted += 1
@@ -135,7 +135,7 @@ class GroupMember:
             self._commit_now.set()
 
     async def commit(self) -> None:
-        """Commit what is done. What cannot be committed now is with the next call, or given out again."""
+        """Commit what is done. What cannot be committed now is retried, or delivered again."""
         self._uncommitted = 0
         trackers = [tracker for tracker in self._trackers.values() if tracker.position != tracker.committed]
         positions = {tracker.topic_partition: tracker.position for tracker in trackers}
@@ -145,15 +145,15 @@ class GroupMember:
             async with asyncio.timeout(_REQUEST_TIMEOUT_S):
                 await self._consumer.commit(positions)
         except (CommitFailedError, IllegalStateError):
-            _log.warning("the group moved on before a commit: some events will be given out again")
+            _log.warning("the group was rebalanced before a commit: some events will be delivered again")
         except TimeoutError:
-            _log.warning("Kafka took no commit within %s s; it is tried again", _REQUEST_TIMEOUT_S)
+            _log.warning("Kafka accepted no commit within %s s; it is tried again", _REQUEST_TIMEOUT_S)
         else:
             for tracker in trackers:
                 tracker.committed = positions[tracker.topic_partition]
 
     async def lag(self) -> Lag:
-        """Count the records that wait, of each partition that is ours: from what is done to the end."""
+        """Count, for each assigned partition, the records from what is done to the end."""
         assigned_partitions = list(self._consumer.assignment())
         if not assigned_partitions:
             return {}
@@ -188,16 +188,16 @@ class GroupMember:
         leave_task = asyncio.ensure_future(self._consumer.stop())
         timeout_s = _LEAVE_TIMEOUT_S + (self._config.drain_timeout_s if self._rebalancing else 0)
         await asyncio.wait({leave_task}, timeout=timeout_s)
-        if leave_task.cancelled():  # by itself: the library trips over a fetch that waits for its next try
-            await close_client(self._consumer)  # which it then leaves open
+        if leave_task.cancelled():  # by itself: aiokafka fails at a fetch that waits for its retry
+            await close_client(self._consumer)  # which aiokafka then leaves open
         elif not leave_task.done():
             leave_task.cancel()
-            _log.warning("Kafka did not take our leave in time; the group goes on without us by itself")
+            _log.warning("LeaveGroup timed out; the group removes this member after session_timeout_ms")
         elif (error := leave_task.exception()) is not None:
             _log.warning("left the group with an error: %r", error)
 
     async def on_revoked(self) -> None:
-        """End what is under way, commit, and let the partitions go."""
+        """Finish what is in progress, commit, and release the partitions."""
         self._rebalancing = True
         for tracker in self._trackers.values():
             tracker.revoked = True
@@ -211,10 +211,10 @@ class GroupMember:
             self._rebalancing = False
 
     async def on_assigned(self, assigned_partitions: Sequence[TopicPartition]) -> None:
-        """Begin at the end of partitions where the group has no position yet, if so asked.
+        """With ``start="latest"``, seek to the end of partitions without a committed offset.
 
-        That position is committed at once: else what comes before the first commit would be lost to a member
-        that begins there after a crash.
+        That offset is committed at once: else a member that starts there after a crash would skip what came
+        before the first commit.
         """
         if self._config.start == "earliest" or not assigned_partitions:
             return
@@ -255,17 +255,17 @@ class GroupMember:
                     await self._consumer.getmany(_KEEPALIVE_PARTITION)
                 elif self._polled_at:
                     self._warn_poll_interval()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end in silence
+        except Exception as error:  # noqa: BLE001 - the loop must not end silently
             self.fail(error)
 
     def _warn_poll_interval(self) -> None:
-        """Say, once, that the work on one event takes longer than the group waits for a member."""
+        """Warn, once, that the work on one event takes longer than max_poll_interval_ms."""
         limit_ms = int(self._config.consumer_options.get("max_poll_interval_ms", _MAX_POLL_INTERVAL_MS))
         if asyncio.get_running_loop().time() - self._polled_at > limit_ms / 1000:
-            self._polled_at = 0.0  # until it goes on
+            self._polled_at = 0.0  # until the next poll
             _log.warning(
                 "no event was done within max_poll_interval_ms (%s): the group gives our partitions to "
-                "others, and events that are not committed are given out again; raise max_poll_interval_ms",
+                "others, and events that are not committed are delivered again; raise max_poll_interval_ms",
                 limit_ms,
             )
 
@@ -276,7 +276,7 @@ class GroupMember:
                 on_lag(await self.lag())
             except (KafkaError, TimeoutError) as error:
                 _log.warning("the lag is not known: %s", error or "no answer in time")
-            except Exception:  # noqa: BLE001 - a gauge of theirs must not stop the work
+            except Exception:  # noqa: BLE001 - the user's callback must not stop the consumer
                 _log.exception("on_lag failed")
 
 

@@ -1,4 +1,4 @@
-"""The form with handlers: `Consumer` gives events to functions, several at once, and buries what fails."""
+"""`Consumer` calls a handler for each event, several at once, with retries and a dead-letter topic."""
 
 import asyncio
 import logging
@@ -34,11 +34,11 @@ class Consumer:
     ``concurrency`` handlers (16) work at once, never two for one key. A handler that raises is tried again,
     up to ``attempts`` times (5) in all, after growing pauses in which other keys go on. Then the record
     goes, as it is and with its reason in headers, to the group's dead-letter topic
-    ``vod.dead-letter.<group>``, which must exist. `Bury` sends it there at once. No event is skipped in
-    silence: where it cannot be buried, `run` ends with `CannotBury`.
+    ``vod.dead-letter.<group>``, which must exist. `DeadLetterNow` sends it there at once. No event is
+    skipped silently: where the dead letter cannot be written, `run` raises `DeadLetterError`.
 
-    ``options`` are explained at `ConsumerOptions`. SIGTERM and Ctrl-C stop it in good order (``stop_on``);
-    a second Ctrl-C waits for nothing.
+    ``options`` are explained at `ConsumerOptions`. SIGTERM and Ctrl-C stop it cleanly (``stop_on``); a second
+    Ctrl-C waits for nothing.
     """
 
     def __init__(self, *, group: str, **options: Unpack[ConsumerOptions]) -> None:
@@ -47,7 +47,7 @@ class Consumer:
         self._current_run: _ConsumerRun | None = None
 
     def on(self, *types: str) -> Callable[[HandlerT], HandlerT]:
-        """Give the events of these types to the function below; `OTHER` is those of no known type.
+        """Register the decorated function for these types; `OTHER` is those of no known type.
 
         A type has one handler: ValueError for a second one, or where no type is named.
         """
@@ -68,8 +68,8 @@ class Consumer:
     async def run(self) -> None:
         """Read and handle events until `stop`. Runs once at a time.
 
-        Raises `CannotBury`, `KafkaUnreachableError` at the start, and aiokafka's errors, such as no
-        permission. Where it is cancelled, what is under way is abandoned and given out again.
+        Raises `DeadLetterError`, `KafkaUnreachableError` at the start, and aiokafka's errors, such as no
+        permission. Where it is cancelled, events in progress are abandoned and delivered again.
         """
         if self._current_run is not None:
             raise RuntimeError("it runs already")
@@ -83,15 +83,15 @@ class Consumer:
                 self._current_run = None
 
     def stop(self) -> None:
-        """Begin nothing more; `run` ends when what is under way is done, or after ``finish_within_s``.
+        """Start no further event; `run` ends when those in progress are done, or after ``drain_timeout_s``.
 
-        With Kafka away the commit and the leave are given up after 15 s more.
+        While Kafka is unavailable, commit and LeaveGroup are given up after 15 s more.
         """
         if self._current_run is not None:
             self._current_run.stop()
 
     async def lag(self) -> Lag:
-        """Count the records of our partitions that wait; empty while it does not run."""
+        """Count the records of our partitions that are not done; empty while it does not run."""
         return {} if self._current_run is None else await self._current_run.member.lag()
 
 
@@ -113,12 +113,12 @@ class _ConsumerRun:
         return WorkerPool(self._config.concurrency, self._handle, self._finish, self.member.fail)
 
     def stop(self) -> None:
-        """Begin nothing more."""
+        """Start no further event."""
         self.member.stop()
         self._pool.drop_unstarted()
 
     async def run(self) -> None:
-        """Go on until the member is told to stop."""
+        """Fetch and handle events until the member is stopped."""
         timeout_s = 0.0  # cancelled or failed at the start: nothing is waited for
         try:
             await self.member.start()
@@ -138,7 +138,7 @@ class _ConsumerRun:
         self.member.raise_if_failed()
 
     def _enqueue(self, tracker: OffsetTracker, records: list[ConsumerRecord]) -> None:
-        if tracker.revoked:  # fetched before the partition was called back
+        if tracker.revoked:  # fetched before the partition was revoked
             return
         for record in records:
             tracker.start(record.offset)
@@ -161,7 +161,7 @@ class _ConsumerRun:
             self._pool.add(job)
 
     async def _handle(self, job: HandlerJob) -> float | None:
-        """Try an event once, or bury it: None when it is done, else the seconds until the next time."""
+        """Try an event once, or write its dead letter: None when done, else the seconds to a retry."""
         if job.error is None and job.event is not None:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
             job.attempts += 1
@@ -184,12 +184,10 @@ class _ConsumerRun:
                     return delay_s
                 job.error = error
             else:
-                if not isawaitable(work):  # no fault of the event, and the next one would fare alike
+                if not isawaitable(work):  # no fault of the event: the next one would fail in the same way
                     raise TypeError(f"a handler must be async: {handle!r} gave {work!r}")
                 return None
-        _log.error(
-            "to the dead letters after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error
-        )
+        _log.error("dead letter after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error)
         return None if await self._dead_letters.write(job) else self._config.backoff_max_s
 
     def _backoff(self, attempts: int) -> float:
@@ -200,6 +198,6 @@ class _ConsumerRun:
         self.member.mark_done(job.tracker, job.record.offset)
 
     async def _drain(self) -> None:
-        """End what is under way before partitions move on."""
+        """Finish what is in progress before partitions are revoked."""
         await self._pool.drain(self._config.drain_timeout_s)
         self._pool = self._new_pool()

@@ -1,6 +1,6 @@
-"""How far a partition is done: what may be committed is the position before the first event that is not.
+"""Progress of one partition: the offset to commit is that of the first record that is not done.
 
-No connection lives here.
+No I/O here.
 """
 
 from collections import deque
@@ -9,11 +9,11 @@ from aiokafka import TopicPartition
 
 
 class OffsetTracker:
-    """One partition, for as long as it is ours.
+    """One partition, for as long as it is assigned to us.
 
-    ``position`` is the offset to commit, None while nothing was taken; ``committed`` the last one that was.
-    ``closing``: it moves to another member, so that nothing more of it may be begun. ``begun`` is the highest
-    offset that was given to a handler.
+    ``position`` is the offset to commit, None before the first record; ``committed`` the last committed one.
+    ``revoked``: the partition moves to another member, so no further record of it may be started.
+    ``highest_started`` is the highest offset that was given to a handler.
     """
 
     __slots__ = (
@@ -38,14 +38,14 @@ class OffsetTracker:
         self._next_offset = 0
 
     def start(self, offset: int) -> None:
-        """Note a record that was handed out; in the order of offsets."""
+        """Add a record as pending; call it in the order of offsets."""
         if self.position is None:
             self.position = offset
         self._pending.append(offset)
         self._next_offset = offset + 1
 
     def mark_done(self, offset: int) -> None:
-        """Note that all is done for one that was taken; in any order."""
+        """Mark a started record as done, in any order, and move ``position``."""
         self._done.add(offset)
         while self._pending and self._pending[0] in self._done:
             self._done.remove(self._pending.popleft())

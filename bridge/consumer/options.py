@@ -1,4 +1,4 @@
-"""What may be set for a consumer: names, meanings, defaults. What is Kafka's own is handed on as it is."""
+"""The options of a consumer: names, meanings, defaults. Kafka's own options are passed on unchanged."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bridge.consumer.errors import UnreadableRecordError
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 
 Lag = Mapping[tuple[str, int], int]
-"""Records that wait, by topic and partition."""
+"""Records not yet done, by topic and partition."""
 
 
 class ConnectionOptions(TypedDict, total=False):
-    """Handed on to aiokafka, which explains them; ``bootstrap_servers`` are host:port, comma-separated."""
+    """Passed to aiokafka, which documents them; ``bootstrap_servers`` are host:port, comma-separated."""
 
     bootstrap_servers: str | Sequence[str]
     client_id: str
@@ -37,7 +37,7 @@ class ConnectionOptions(TypedDict, total=False):
 
 
 class KafkaOptions(ConnectionOptions, total=False):
-    """Handed on likewise, but only to the consumer, not to the producer of dead letters."""
+    """Passed to the consumer only, not to the producer of dead letters."""
 
     group_instance_id: str
     session_timeout_ms: int
@@ -55,17 +55,16 @@ class KafkaOptions(ConnectionOptions, total=False):
 
 
 class Options(KafkaOptions, total=False):
-    """What both forms take; the defaults stand at `Plan`.
+    """Options of `subscribe` and `Consumer`; `ConsumerConfig` has the defaults.
 
     ``topic``, ``topic_other``: as the bridge is configured, the first a template of {type} and {app};
-    ``apps``: only these applications' events. ``start``: where the group
-    begins in a partition in which it has no position yet. ``commit_every`` events or ``commit_interval_s``
-    seconds, whichever comes first, is how long what is done stays uncommitted. ``finish_within_s``: how
-    long a stop, or a partition's move to another member, waits for what is under way; keep it below
-    ``rebalance_timeout_ms`` (30 s). ``stop_on``: signals that stop it in good order. ``on_lag`` is called
-    every ``lag_interval_s`` with the records that wait. ``on_unreadable`` is called with a record that is
-    no event, which then counts as done; without it, `subscribe` raises it and `Consumer` puts it on the
-    dead-letter topic.
+    ``apps``: only these applications' events. ``start``: where the group begins in a partition without a
+    committed offset. An offset is committed after ``commit_every`` events or ``commit_interval_s`` seconds,
+    whichever comes first. ``drain_timeout_s``: how long a stop, or the revocation of a partition, waits for
+    events in progress; keep it below ``rebalance_timeout_ms`` (30 s). ``stop_on``: signals that stop it
+    cleanly. ``on_lag`` is called every ``lag_interval_s`` with the lag. ``on_unreadable`` is called with a
+    record that is no event, which then counts as done; without it, `subscribe` raises it and `Consumer`
+    writes it to the dead-letter topic.
     """
 
     topic: str
@@ -82,9 +81,9 @@ class Options(KafkaOptions, total=False):
 
 
 class ConsumerOptions(Options, total=False):
-    """What the form with handlers takes besides.
+    """The further options of `Consumer`.
 
-    ``concurrency``: handlers at work at once. ``in_flight_max``: events taken from Kafka and not done.
+    ``concurrency``: handlers at work at once. ``in_flight_max``: events fetched from Kafka and not done.
     ``attempts``: how often an event is tried in all, after pauses of ``backoff_s``, twice that, and so on up
     to ``backoff_max_s`` (each shortened by up to half, at random). ``dead_letter_topic``: a template of
     {group}; None: an event that cannot be handled stops the consumer.
@@ -99,7 +98,7 @@ class ConsumerOptions(Options, total=False):
 
 
 class ConsumerConfig(Struct, frozen=True, kw_only=True):
-    """The options with their defaults; ``kafka`` is what is handed on."""
+    """The options with their defaults; ``kafka`` is passed to aiokafka."""
 
     group: str
     kafka: dict[str, Any]
@@ -136,10 +135,10 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def consumer_options(self) -> dict[str, Any]:
-        """What Kafka's consumer takes.
+        """The options of `AIOKafkaConsumer`.
 
-        A position that Kafka no longer has goes on at the oldest record whatever ``start`` says: what can
-        still be had is not skipped.
+        An offset that Kafka no longer has is reset to the oldest record whatever ``start`` is: what still
+        exists is not skipped.
         """
         return (
             _CONSUMER_DEFAULTS | self.kafka | {"auto_offset_reset": "earliest", "enable_auto_commit": False}
@@ -147,7 +146,7 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def producer_options(self) -> dict[str, Any]:
-        """What a producer of dead letters takes."""
+        """The options of the dead letters' `AIOKafkaProducer`."""
         shared = {name: value for name, value in self.kafka.items() if name in _PRODUCER_OPTION_NAMES}
         return shared | {"acks": "all", "max_request_size": RECORD_MAX_BYTES + _HEADERS_MAX_BYTES}
 
@@ -158,7 +157,7 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
 
 
 def config_from(group: str, options: Mapping[str, Any]) -> ConsumerConfig:
-    """Part what is ours from what is Kafka's."""
+    """Build the configuration: the options that are not ours go to ``kafka``."""
     ours = {name: value for name, value in options.items() if name in ConsumerConfig.__struct_fields__}
     return ConsumerConfig(
         group=group, kafka={name: options[name] for name in options.keys() - ours.keys()}, **ours

@@ -1,4 +1,4 @@
-"""A signal becomes a stop in good order."""
+"""Signal handlers that stop a consumer cleanly."""
 
 import asyncio
 import signal
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_on_signals(signals: Sequence[signal.Signals], stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` on these signals while this lasts; outside the main thread, which has them, never.
+    """Call ``stop`` on these signals within the context; outside the main thread no handler is installed.
 
-    A second Ctrl-C is Python's own: it interrupts at once what a good end would wait for.
+    A second Ctrl-C raises KeyboardInterrupt, as Python does: it interrupts a clean stop at once.
     """
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""The form that is a loop: `subscribe` gives events, each of them done when the next one is asked for."""
+"""`subscribe` gives an async iterator of events; each is done when the next one is requested."""
 
 import asyncio
 import logging
@@ -32,16 +32,16 @@ def subscribe(*types: str, group: str, **options: Unpack[Options]) -> "Subscript
             ...
 
     An event is done when the next one is asked for; an exception in the body, or leaving the loop by
-    ``break``, leaves the last one undone, and it is given again. To end in good order, use it with ``async
+    ``break``, leaves the last one undone, and it is delivered again. To end cleanly, use it with ``async
     with`` (its end without an exception counts the last event as done, commits and leaves the group), or call
-    `Subscription.stop`: the loop then ends by itself after the event under way.
+    `Subscription.stop`: the loop then ends by itself after the current event.
 
     A body may take up to ``max_poll_interval_ms`` (5 min) for one event; it must not block the event loop.
 
     ``types`` are names of `TYPES`; another name is read from the topic for others (and from its own topic,
     once there is one), as plain data; `OTHER` is whatever stands on the topic for others. ``options`` are
     explained at `Options`. Raises ValueError for options that cannot be; `KafkaUnreachableError` at the
-    start; while reading `Unreadable`, and aiokafka's errors, such as no permission.
+    start; while reading `UnreadableRecordError`, and aiokafka's errors, such as no permission.
     """
     config = config_from(group, options)
     warn_unknown_types(types)
@@ -49,10 +49,12 @@ def subscribe(*types: str, group: str, **options: Unpack[Options]) -> "Subscript
 
 
 def warn_unknown_types(types: tuple[str, ...]) -> None:
-    """Say of names that the catalogue does not know what becomes of them: they may be slips."""
+    """Warn of types that are not in the catalogue: they may be typing errors."""
     for name, suggestion in unknown_types(types).items():
         hint = f"; did you mean {suggestion}?" if suggestion else ""
-        _log.warning("no type is known by the name %s: it is looked for among the others%s", name, hint)
+        _log.warning(
+            "type %s is not in the catalogue: it is read from the topic of other types%s", name, hint
+        )
 
 
 class Subscription:
@@ -66,7 +68,7 @@ class Subscription:
         self._in_progress: tuple[OffsetTracker, int] | None = None
         self._idle = asyncio.Event()
         self._idle.set()
-        # Only where __aexit__ closes it: else a loop that is left must leave nobody who keeps it alive.
+        # Set only where __aexit__ closes it: else this reference would keep an abandoned loop alive.
         self._events: AsyncGenerator[Event[Any], None] | None = None
 
     def __aiter__(self) -> AsyncIterator[Event[Any]]:
@@ -85,13 +87,13 @@ class Subscription:
             await self._events.aclose()
 
     def stop(self) -> None:
-        """Let the loop end after the event under way."""
+        """End the loop after the current event."""
         self._stopped = True
         if self._member is not None:
             self._member.stop()
 
     async def lag(self) -> Lag:
-        """Count the records of our partitions that wait; empty before the start."""
+        """Count the records of our partitions that are not done; empty before the start."""
         return {} if self._member is None else await self._member.lag()
 
     async def _read(self) -> AsyncGenerator[Event[Any], None]:
@@ -131,14 +133,14 @@ class Subscription:
         return event if self._topic_filter.matches(event) else None
 
     def _mark_done(self) -> None:
-        """Count the event under way as done."""
+        """Mark the current event as done."""
         if self._in_progress is not None and self._member is not None:
             self._member.mark_done(*self._in_progress)
             self._in_progress = None
             self._idle.set()
 
     async def _drain(self) -> None:
-        """Wait for the body of the loop before partitions move on; else its event is given again."""
+        """Wait for the loop's body before partitions are revoked; else its event is delivered again."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._config.drain_timeout_s):
                 await self._idle.wait()

@@ -1,6 +1,6 @@
-"""Which topics hold the events that a consumer asks for, and which of their events it meant.
+"""Which topics hold the events that a consumer subscribes to, and which of their records match.
 
-Topics are found by a pattern: what does not exist yet is read once it does, and nothing is made by asking.
+Topics are matched by a pattern: a topic that does not exist yet is read once it does, and none is created.
 """
 
 import difflib
@@ -14,18 +14,18 @@ from bridge.consumer.event import Event
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 
 OTHER: Final = "<other>"
-"""To subscribe to whatever stands on the topic of the types that the catalogue does not know."""
+"""Subscribes to every record on the topic of types that are not in the catalogue."""
 
 TYPES: Final = tuple(row.name for row in EVENT_TYPES)
-"""Every type that the catalogue knows."""
+"""Every type of the catalogue."""
 
 _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
 
 
 class TopicFilter(Struct, frozen=True, kw_only=True):
-    """What is wanted: a pattern of topics, and the types among what stands there.
+    """A pattern of topics, and the types wanted among their records.
 
-    ``expected`` are patterns of topics that should exist, by how a person would call them.
+    ``expected`` are patterns of topics that should exist, by a readable label.
     """
 
     pattern: str
@@ -37,7 +37,7 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
     apps: frozenset[str] = frozenset()
 
     def matches(self, event: Event[object]) -> bool:
-        """Tell whether the event is one that was asked for."""
+        """Whether the event is one that was subscribed to."""
         if self.apps and event.app not in self.apps:
             return False
         if event.type in self.types:
@@ -58,10 +58,10 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
 def build_topic_filter(
     types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()
 ) -> TopicFilter:
-    """Draw up what is read for these types. ``topic`` is the bridge's template of {type} and {app}.
+    """Build the filter for these types. ``topic`` is the bridge's template of {type} and {app}.
 
     A type that the catalogue does not know is read from the topic for others, and from a topic of its own
-    as well: that is where its events will stand once the bridge knows it.
+    as well: that is where the bridge writes its events once it knows the type.
     """
     names = [BY_NAME[name].name if name in BY_NAME else name for name in types]
     if not names:
@@ -84,7 +84,7 @@ def build_topic_filter(
 
 
 def unknown_types(types: Iterable[str]) -> dict[str, str]:
-    """Name the types that the catalogue does not know, each with the one that may be meant, or ""."""
+    """Return the types that are not in the catalogue, each with the nearest known one, or ""."""
     unknown = [name for name in types if name not in BY_NAME and name != OTHER]
     return {name: next(iter(difflib.get_close_matches(name, TYPES, n=1)), "") for name in unknown}
 

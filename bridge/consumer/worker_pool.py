@@ -1,6 +1,6 @@
-"""Handlers at work: several events at once, those of one key one after the other, tried again after pauses.
+"""Runs handlers: several events at once, those of one key in order, with retries after a backoff.
 
-A key whose event waits for its next attempt holds up nobody but itself. Nothing connects here.
+A key whose event waits for its next attempt blocks no other key. No I/O here.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ _OrderingKey = tuple[bytes | None, int]
 
 
 class HandlerJob:
-    """One event on its way through a handler. ``event`` is None where the record is none.
+    """One event to be handled. ``event`` is None where the record holds none.
 
     ``error`` is set once no further attempt is to be made.
     """
@@ -32,22 +32,22 @@ class HandlerJob:
 
     @property
     def ordering_key(self) -> _OrderingKey:
-        """What it must not overtake: the key, or where there is none the partition."""
+        """What it is ordered by: the key, or where there is none the partition."""
         key = self.record.key
         return (key, -1) if key is not None else (None, hash(self.tracker.topic_partition))
 
 
 def is_cancelling() -> bool:
-    """Tell whether the running task is asked to end; else a CancelledError is an error like others."""
+    """Whether the running task is being cancelled; if not, a CancelledError is an error like others."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 class WorkerPool:
-    """So many workers. ``handle`` gives None where all is done, or the seconds until the next attempt.
+    """A fixed number of workers. ``handle`` returns None when the event is done, or the seconds to a retry.
 
-    What ``handle`` raises ends the worker, takes the key's events out and is passed to ``fail``: they stay
-    undone. ``finish`` is told of what is done.
+    What ``handle`` raises ends the worker, drops the key's events and is passed to ``fail``: they stay
+    undone. ``finish`` is called with each job that is done.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WorkerPool:
         self._workers = [asyncio.create_task(self._work()) for _ in range(workers)]
 
     def add(self, job: HandlerJob) -> None:
-        """Take an event; behind the earlier ones of its key."""
+        """Queue an event behind the earlier ones of its key."""
         queue = self._by_key.setdefault(job.ordering_key, deque())
         if not queue:
             self._ready.put_nowait(job.ordering_key)
@@ -75,16 +75,16 @@ class WorkerPool:
         self.jobs += 1
 
     async def wait_below(self, limit: int) -> bool:
-        """Wait until fewer events than that are left."""
+        """Wait until fewer than ``limit`` events are queued or in progress; return True."""
         while self.jobs >= limit:
             self._changed.clear()
             await self._changed.wait()
         return True
 
     def drop_unstarted(self) -> None:
-        """Drop the events behind the last one of their partition that was begun.
+        """Drop the events behind the last one of their partition that was started.
 
-        Whoever reads on from the committed position gets them; what lies before has to be finished, so that
+        The next reader from the committed offset gets them. Those before it must be finished, so that
         nothing that was done is repeated.
         """
         for key, queue in list(self._by_key.items()):
@@ -97,7 +97,7 @@ class WorkerPool:
         self._changed.set()
 
     async def drain(self, timeout_s: float) -> None:
-        """Finish what must not be left in the middle, and abandon what takes longer than that."""
+        """Finish the started events, cancel what takes longer than ``timeout_s``, end the workers."""
         self.drop_unstarted()
         try:
             async with asyncio.timeout(timeout_s):
@@ -132,7 +132,7 @@ class WorkerPool:
             self._next(key)
 
     def _next(self, key: _OrderingKey) -> None:
-        """Go on to the key's next event."""
+        """Remove the done event and schedule the key's next one."""
         queue = self._by_key[key]
         queue.popleft()
         self.jobs -= 1

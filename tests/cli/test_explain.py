@@ -31,7 +31,7 @@ def test_what_is_explained_is_what_becomes_of_it(example: Path) -> None:
     explanation = json.loads(CliRunner().invoke(app, ["explain", str(example), "--json"]).output)
     golden = expected(example)
     if "id" not in golden:
-        assert (explanation["ending"], explanation["reason"]) == ("rejected", golden["reason"])
+        assert (explanation["delivery_outcome"], explanation["reason"]) == ("rejected", golden["reason"])
         return
     assert (explanation["type"], explanation["outcome"], explanation["conformance"]) == (
         golden["type"],
@@ -46,7 +46,7 @@ def test_what_is_explained_is_what_becomes_of_it(example: Path) -> None:
         if part["text"][0] != "@"
     ).removeprefix(":")
     assert explanation["event"]["payload"] == golden["payload"]
-    assert ("original_why" in explanation) == ("original" in golden)
+    assert ("original_reason" in explanation) == ("original" in golden)
 
 
 def test_a_person_reads_what_it_is_and_why(tmp_path: Path) -> None:
@@ -127,20 +127,20 @@ def test_topics_and_numbers_are_those_of_the_settings(
         "shop",
         15,
     )
-    assert explanation["key_why"] == "the application: no id in it"
+    assert explanation["key_reason"] == "the application: no id in it"
 
 
 @pytest.mark.parametrize(
-    ("body", "expected_misfit"),
+    ("body", "expected_error"),
     [
         (b'{"EventType":"NewFileUpload","FileUploadEvent":{"MediaBasicInfo":{"Type":[]}}}', "`array`"),
         (b'{"EventType":"PullComplete","PullCompleteEvent":{"ErrCode":99999999999999999999}}', "64 bits"),
     ],
 )
-def test_what_does_not_fit_is_named(body: bytes, expected_misfit: str, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_named(body: bytes, expected_error: str, tmp_path: Path) -> None:
     explanation = _explanation(body, tmp_path=tmp_path)
     assert explanation["conformance"] == "nonconforming"
-    assert expected_misfit in explanation["misfit"]
+    assert expected_error in explanation["schema_error"]
 
 
 def test_where_there_is_nothing_it_exits_with_2(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_what_a_fix_accepts_is_published_once_and_never_again(harness: Rep
     )
     assert dry_run.err.count(edited_id(tasks[0])) == 1
     assert await harness.environment.ids() == []
-    done = await harness.replay("--dead-letters", "--run", "--json")
+    done = await harness.replay("--dead-letters", "--execute", "--json")
     report = json.loads(done.out)
     assert (done.code, done.err, report["endings"], report["stopped"]) == (0, "", {"published": 20}, "")
     assert await harness.environment.ids() == sorted(map(edited_id, tasks))
@@ -55,7 +55,7 @@ async def test_what_a_fix_accepts_is_published_once_and_never_again(harness: Rep
     assert event["delivery"] == {"format": "v3", "mode": "replay", "deduplicated": True}
     assert event["time"] == LONG_AGO
     harness.environment.redis.flush()  # the position alone tells what was done
-    again = await harness.replay("--dead-letters", "--run")
+    again = await harness.replay("--dead-letters", "--run")  # the former name of --execute
     assert (again.code, again.out) == (0, "no dead letters to replay\n")
     assert len(await harness.environment.ids()) == 20
     assert len(await harness.environment.rejected()) == 20
@@ -79,7 +79,7 @@ async def test_what_is_rejected_again_and_what_a_filter_leaves_stays_open(harnes
         "of application unheard-of, not configured": 1,
     }
     assert (await harness.run_dead_letters()).outcomes == {"published": 1, "rejected": 2}
-    result = await harness.replay("--dead-letters", "--run")
+    result = await harness.replay("--dead-letters", "--execute")
     assert (result.code, "2 rejected" in result.out, "rejected again: 2 malformed" in result.out) == (
         1,
         True,
@@ -144,7 +144,7 @@ async def test_only_those_of_a_time_are_taken_and_the_others_wait(harness: Repla
 async def test_interrupted_it_resumes_with_the_same_command(harness: ReplayHarness) -> None:
     tasks, bodies = edited_notifications(10_000)
     await harness.write_dead_letters(*bodies)
-    refused = await harness.replay("--dead-letters", "--run")
+    refused = await harness.replay("--dead-letters", "--execute")
     assert (refused.code, "10000 dead letters: --yes" in refused.err) == (2, True)
     command = [sys.executable, "-m", "bridge", "replay", "--dead-letters", "--yes"]
     process = await asyncio.create_subprocess_exec(
@@ -178,18 +178,18 @@ async def test_without_redis_it_does_not_begin(harness: ReplayHarness) -> None:
     _, bodies = edited_notifications(1)
     await harness.write_dead_letters(*bodies)
     unavailable = {"BRIDGE_REDIS__URL": f"redis://127.0.0.1:{free_port()}"}
-    result = await harness.replay("--dead-letters", "--run", settings=unavailable)
+    result = await harness.replay("--dead-letters", "--execute", settings=unavailable)
     assert (result.code, "--without-dedup goes on without it" in result.err) == (1, True)
     assert await harness.environment.ids() == []
     assert (
-        await harness.replay("--dead-letters", "--run", "--without-dedup", settings=unavailable)
+        await harness.replay("--dead-letters", "--execute", "--without-dedup", settings=unavailable)
     ).code == 0
     assert [event["delivery"]["deduplicated"] for event in await harness.environment.published()] == [False]
 
 
 async def test_an_unavailable_kafka_or_topic_is_reported_in_one_line(harness: ReplayHarness) -> None:
     unavailable = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
-    result = await harness.replay("--dead-letters", "--run", settings=unavailable)
+    result = await harness.replay("--dead-letters", "--execute", settings=unavailable)
     assert (result.code, result.err.startswith("error: Kafka at 127.0.0.1:"), result.err.count("\n")) == (
         1,
         True,
@@ -197,7 +197,9 @@ async def test_an_unavailable_kafka_or_topic_is_reported_in_one_line(harness: Re
     )
     _, bodies = edited_notifications(1)
     await harness.write_dead_letters(*bodies)
-    result = await harness.replay("--dead-letters", "--run", settings={"BRIDGE_KAFKA__TOPIC": "not.there"})
+    result = await harness.replay(
+        "--dead-letters", "--execute", settings={"BRIDGE_KAFKA__TOPIC": "not.there"}
+    )
     assert (result.code, "topics are missing: not.there" in result.err) == (1, True)
     assert (await harness.run_dead_letters()).outcomes == {"published": 1}
 

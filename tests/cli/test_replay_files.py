@@ -44,9 +44,9 @@ async def test_files_are_published_once_and_what_is_rejected_stays_in_them(
 async def test_standard_input_is_of_the_application_that_is_named(harness: ReplayHarness) -> None:
     (task,), (body,) = edited_notifications(1)
     apps = {"BRIDGE_APPS__SHOP__SIGN_KEY": "s1gn", "BRIDGE_APPS__OTHER__SUB_APP_ID": "7"}
-    unnamed = await harness.replay("-", "--run", stdin=body, settings=apps)
+    unnamed = await harness.replay("-", "--execute", stdin=body, settings=apps)
     assert (unnamed.code, "whose notifications are they? One of other, shop" in unnamed.err) == (2, True)
-    assert (await harness.replay("-", "--app", "shop", "--run", stdin=body, settings=apps)).code == 0
+    assert (await harness.replay("-", "--app", "shop", "--execute", stdin=body, settings=apps)).code == 0
     (event,) = await harness.environment.published()
     assert (event["id"], event["app"]) == (edited_id(task), "shop")
 
@@ -57,7 +57,7 @@ async def test_more_than_a_thousand_are_not_replayed_without_confirmation(
     tasks, bodies = edited_notifications(1001)
     file = tmp_path / "many.jsonl"
     file.write_bytes(b"\n".join(bodies))
-    refused = await harness.replay(str(file), "--run")
+    refused = await harness.replay(str(file), "--execute")
     assert (refused.code, "more than 1000 notifications: --yes" in refused.err) == (2, True)
     assert await harness.environment.ids() == []
     assert (await harness.run_files(FileSelection(files=[file], app="default"))).outcomes == {
@@ -72,7 +72,7 @@ async def test_where_a_file_breaks_off_the_way_to_resume_is_printed(
     (task,), (body,) = edited_notifications(1)
     (tmp_path / "a.json").write_bytes(body)
     unreadable = "/proc/self/mem"  # it is there, and cannot be read at its beginning
-    result = await harness.replay(str(tmp_path / "a.json"), unreadable, "--run")
+    result = await harness.replay(str(tmp_path / "a.json"), unreadable, "--execute")
     assert (result.code, "cannot read a file: Input/output error; --skip 1 goes on" in result.err) == (
         1,
         True,

@@ -61,7 +61,7 @@ async def test_republished_a_range_ends_before_its_own_copies(harness: ReplayHar
     async with AIOKafkaProducer(bootstrap_servers=harness.environment.kafka.bootstrap) as producer:
         await producer.send_and_wait(harness.environment.events, b"no event of ours")
     result = await harness.replay(
-        "--topic", harness.environment.events, "--since", "1h", "--republish", "--run"
+        "--topic", harness.environment.events, "--since", "1h", "--republish", "--execute"
     )
     assert (result.code, result.err) == (0, "")
     assert "1 record in" in result.out

@@ -205,7 +205,7 @@ async def test_where_nobody_reads_any_more_it_ends_well_without_waiting_for_an_e
 async def test_what_excludes_one_another_is_used_wrongly() -> None:
     result = await vod_bridge("tail", "--since", "1h", "--from-beginning")
     assert (result.code, "either --since or --from-beginning" in result.err) == (2, True)
-    result = await vod_bridge("tail", "--type", "ClipComplete", "--outcome", "rejected")
+    result = await vod_bridge("tail", "--type", "ClipComplete", "--dead-letters")
     assert (result.code, "dead letters have no type" in result.err) == (2, True)
     result = await vod_bridge("tail", "--file", "f", "--outcome", "rejected")
     assert (result.code, "dead letters have no type, file" in result.err) == (2, True)

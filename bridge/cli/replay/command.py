@@ -1,6 +1,6 @@
-"""``vod-bridge replay``: dead letters and files back through the journey, time ranges of topics as they are.
+"""``vod-bridge replay``: dead letters and files delivered again, time ranges of topics copied as they are.
 
-Here is what may be typed; what it means is told in `replay_asked`.
+The options are declared here; `request` checks them and runs the replay.
 """
 
 from pathlib import Path
@@ -38,20 +38,23 @@ _Since = Annotated[
     str, typer.Option(metavar="WHEN", help="Written from then on: 2h, 3d, RFC 3339.", show_default=False)
 ]
 _Until = Annotated[str, typer.Option(metavar="WHEN", help="Written before then.", show_default=False)]
-_Execute = Annotated[bool, typer.Option("--run", help="Do it. Without it, only say what would be done.")]
+_Execute = Annotated[
+    bool, typer.Option("--execute", "--run", help="Do it. Without it, only show what would be done.")
+]
 _Yes = Annotated[
     bool, typer.Option("--yes", help="Do it, and do not ask first where there are more than 1000.")
 ]
 _Skip = Annotated[int, typer.Option(min=0, metavar="N", help="Of files: leave out the first N.")]
 _Restart = Annotated[
-    bool, typer.Option("--again", help="Begin anew: take also what an earlier replay brought to a good end.")
+    bool,
+    typer.Option(
+        "--restart", "--again", help="Begin anew: take also what an earlier replay completed successfully."
+    ),
 ]
 _WithoutDedup = Annotated[
-    bool, typer.Option("--without-dedup", help="Go on while Redis is away; that may publish repeats.")
+    bool, typer.Option("--without-dedup", help="Go on while Redis is unavailable; that may publish repeats.")
 ]
-_Group = Annotated[
-    str, typer.Option(metavar="NAME", help="The consumer group that remembers how far it came.")
-]
+_Group = Annotated[str, typer.Option(metavar="NAME", help="The consumer group that stores the progress.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")]
 
 
@@ -85,11 +88,11 @@ def replay(  # noqa: PLR0913 - one parameter is one option of the command
 
     Stopped by Ctrl-C, it can go on. Ends with 1 if something was not published.
 
-    Example: vod-bridge replay --dead-letters --reason no_payload --run
+    Example: vod-bridge replay --dead-letters --reason no_payload --execute
 
-    Example: vod-bridge replay captured/ --app my-shop --run
+    Example: vod-bridge replay captured/ --app my-shop --execute
 
-    Example: vod-bridge replay --topic vod.ClipComplete --since 2h --to rebuilt.ClipComplete --run
+    Example: vod-bridge replay --topic vod.ClipComplete --since 2h --to rebuilt.ClipComplete --execute
     """
     request = ReplayRequest(
         ReplaySource(paths or (), topic, dead_letters, skip),

@@ -24,9 +24,9 @@ _SUCCESSFUL = frozenset({"published", "duplicate"})
 TOO_SOON = "came again too soon"
 _TOO_SOON_NOTE = f"what {TOO_SOON} only looks like the one before it: in a minute the same command takes it"
 _DRY_RUN_NOTE = (
-    "a dry run: nothing was written; --run does it (what was published before will be told as a duplicate)"
+    "a dry run: nothing was written; --execute does it (what was published before will count as a duplicate)"
 )
-_DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --run does it"
+_DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --execute does it"
 
 
 class ReplaySummary(Struct, kw_only=True):

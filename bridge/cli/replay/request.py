@@ -149,7 +149,7 @@ def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
         "topics",
         is_allowed=not source.paths,
     )
-    _require("--again", replay_options.restart, "topics", is_allowed=not source.paths)
+    _require("--restart", replay_options.restart, "topics", is_allowed=not source.paths)
     _require(
         "--without-dedup", replay_options.without_dedup, "dead letters and files", is_allowed=not source.topic
     )

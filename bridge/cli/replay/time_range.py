@@ -67,7 +67,7 @@ class RangeReplay:
     unit = "records"
 
     def __init__(self, settings: Settings, selection: RangeSelection) -> None:
-        self.resume_hint = f"to go on: vod-bridge replay {selection.command_options} --run"
+        self.resume_hint = f"to go on: vod-bridge replay {selection.command_options} --execute"
         self._settings = settings
         self._selection = selection
         self._options = kafka_options(settings.kafka)
