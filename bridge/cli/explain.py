@@ -106,7 +106,7 @@ def _rejected_rows(explanation: Explanation) -> Iterator[Row]:
     yield "ending", Text.assemble(("rejected", "red"), ": kept on the dead-letter topic")
     yield "reason", Text.assemble((explanation.reason, "bold"), f"  {safe_text(explanation.detail)}")
     if explanation.remedy:
-        yield "what helps", explanation.remedy
+        yield "remedy", explanation.remedy
 
 
 def _published_rows(explanation: Explanation) -> Iterator[Row]:
@@ -116,7 +116,7 @@ def _published_rows(explanation: Explanation) -> Iterator[Row]:
     for part in explanation.id_parts:
         yield "", Text.assemble((safe_text(part.text), "bold"), (f"  {part.meaning}", "dim"))
     if explanation.dedup_note:
-        yield "", Text(f"remembered {explanation.dedup_note}", "dim")
+        yield "", Text(f"deduplicated {explanation.dedup_note}", "dim")
     event_outcome = str(explanation.outcome)
     yield (
         "outcome",
@@ -134,7 +134,7 @@ def _published_rows(explanation: Explanation) -> Iterator[Row]:
     if (more := len(explanation.repairs) - _MAX_SHOWN + explanation.repairs_truncated) > 0:
         yield "", f"and {more} more"
     if explanation.schema_error:
-        yield "", Text(f"misfit {safe_text(explanation.schema_error)}", "yellow")
+        yield "", Text(f"schema error {safe_text(explanation.schema_error)}", "yellow")
     yield "topic", safe_text(explanation.topic)
     yield "key", Text.assemble(safe_text(explanation.key), (f"  {explanation.key_reason}", "dim"))
     if explanation.partition is not UNSET:

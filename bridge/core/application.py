@@ -1,4 +1,4 @@
-"""A VOD application as the bridge is told of it (a notification does not say which one sent it)."""
+"""A configured VOD application. A notification does not say which application it belongs to."""
 
 from typing import Literal
 
@@ -10,10 +10,10 @@ Mode = Literal["push", "pull", "pull-legacy"]
 class Application(Struct, frozen=True, kw_only=True):
     """One configured application.
 
-    ``name`` is lower-case words joined by ``-``. ``sign_keys`` are the vendor's SignKeys in force, several
-    during a change of key; where there are none, deliveries are not signed. With ``signature_required``
-    False an unsigned delivery passes, a wrongly signed one does not. ``token`` is the last part of the
-    callback URL; empty means none is wanted.
+    ``name`` is lower-case words joined by ``-``. ``sign_keys`` are the vendor's valid SignKeys, several
+    during a key rotation; with none, signatures are not checked. With ``signature_required`` False an
+    unsigned delivery is accepted, a wrongly signed one is not. ``token`` is the last segment of the callback
+    URL's path; empty: the path has none.
     """
 
     name: str

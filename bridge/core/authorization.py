@@ -1,4 +1,4 @@
-"""From a notification to its event, where its sender may publish: the signature before the payload (§5)."""
+"""Decodes a notification, its signature before its payload (vod-domain §5)."""
 
 from bridge.core.decode.envelope import Envelope, open_envelope, read_event
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES, has_many_containers
@@ -10,9 +10,9 @@ _SLOW_BYTES = 256 * 1024
 
 
 def read_authorized(notification: Notification, size: int) -> tuple[Event | None, str]:
-    """Give the event of a notification of ``size`` bytes; or None, and why its sender may not publish.
+    """Return (event, "") for a notification of ``size`` bytes, or (None, reason) where it is unauthorized.
 
-    Raises `Rejected` where it is no event.
+    ``reason`` is one of `core.signature.check_signature`. Raises `RejectedError` where it is no event.
     """
     if notification.application.sign_keys:
         return _read_signed(notification, size)
@@ -20,14 +20,14 @@ def read_authorized(notification: Notification, size: int) -> tuple[Event | None
 
 
 def is_slow_to_decode(body: bytes) -> bool:
-    """Tell whether reading a body may take so long that others should be served meanwhile."""
+    """Whether decoding a body may take so long that it should not run on the event loop."""
     return len(body) > _SLOW_BYTES or has_many_containers(body)
 
 
 def _read_signed(notification: Notification, size: int) -> tuple[Event | None, str]:
-    """Read for an application with keys: no payload is decoded whose sender proves nothing.
+    """Decode for an application with sign keys: no payload is decoded before its signature is valid.
 
-    The members of a small body are told apart once; of a large one no more is read than its proof.
+    A small body is split into its members once; of a large one only the signature is read first.
     """
     application, now_s = notification.application, notification.received_ms // 1000
     query_signature = (notification.query_sign, notification.query_t)

@@ -1,7 +1,7 @@
-"""A finished task as the vendor keeps it, written as the notification that did not come.
+"""Builds the notification of a finished task from the vendor's DescribeTaskDetail, for missed notifications.
 
-DescribeTaskDetail holds one object by task type, of the very struct that the type's event has as its payload
-(SDK 3.1.194): it is handed on with its bytes untouched.
+The detail holds one object, named by the task's type, of the struct that is the payload of the type's event
+(SDK 3.1.194). Its bytes are copied unchanged.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from msgspec import Raw, Struct
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
 from bridge.core.decode.json_values import id_text, is_object
 
-# Where the member of the detail is not named as its event is.
+# Members of the detail that are not named after their event.
 _IRREGULAR_MEMBERS: Mapping[str, str] = {
     "ProcedureStateChanged": "ProcedureTask",
     "PullComplete": "PullUploadTask",
@@ -22,12 +22,12 @@ _IRREGULAR_MEMBERS: Mapping[str, str] = {
 
 
 def _task_member(event_type: str) -> str:
-    """Tell where a task of that type stands: TranscodeComplete in TranscodeTask."""
+    """Return the member of the detail that holds a task of that type: TranscodeTask for TranscodeComplete."""
     stem = event_type.removesuffix("Event").removesuffix("Complete").removesuffix("Task")
     return _IRREGULAR_MEMBERS.get(event_type, f"{stem}Task")
 
 
-# Member of the detail -> EventType; a type whose payload has no TaskId is no task's.
+# Member of the detail -> EventType. A type whose payload has no TaskId belongs to no task.
 TYPE_BY_TASK_MEMBER: Mapping[str, str] = MappingProxyType(
     {_task_member(row.name): row.name for row in EVENT_TYPES if row.has_field("TaskId")}
 )
@@ -38,9 +38,9 @@ class _TaskIdOnly(Struct, rename="pascal"):
 
 
 def notification_from_task(detail: bytes, task_id: str) -> bytes | None:
-    """Write a task's notification from its ``detail``; None where no event is known to have been its own.
+    """Return the body of a task's notification, from its ``detail``; None where no event type fits it.
 
-    The payload must name the task itself: under another id the event would be another occurrence.
+    The payload must have this ``task_id``: with another id the event would be another occurrence.
     """
     try:
         members = msgspec.json.decode(detail, type=dict[str, Raw])

@@ -1,8 +1,8 @@
-"""The table of event types: one row each, and all the bridge knows about a type by name (§3).
+"""The table of event types: one row each, and all the bridge knows about a type by name (vod-domain §3).
 
-Reading, identity, outcome, topics and schemas all go by these rows; no other list of types exists. A row
-added here needs its struct in `schemas/vendor` and its sample pair in `schemas/examples`. How a column is
-applied is told in the module that applies it; the meaning of each stands at `Row`.
+Decoding, identity, outcome, topics and schemas all use these rows; no other list of types exists. A new row
+needs its struct in `schemas/vendor` and its sample pair in `schemas/examples`. `EventType` documents the
+columns; the module that applies a column documents how.
 """
 
 from collections.abc import Mapping
@@ -15,10 +15,10 @@ from bridge.core import payloads as vod
 
 
 class StatusField(Struct, frozen=True, kw_only=True):
-    """A field of the payload by which a type says, in its own words, how it ended.
+    """A payload field, other than ErrCode, that carries the result of a type.
 
-    A value in ``good`` is a success (what is good in a code is good here), one in ``open`` says nothing, any
-    other one is a failure.
+    A value in ``success`` is a success, one in ``neutral`` says nothing about the result, any other value is
+    a failure.
     """
 
     field: str
@@ -27,19 +27,19 @@ class StatusField(Struct, frozen=True, kw_only=True):
 
 
 class EventType(Struct, frozen=True):
-    """One event type: how it is spelled, where its payload stands, and what can be read from it.
+    """One event type: its names, where its payload stands, and how identity and outcome are derived from it.
 
-    Envelope: ``name`` is the EventType, ``struct`` the payload's shape, ``field`` the sibling that holds it,
-    the name and "Event" where the row has none; ``names`` and ``fields`` are other spellings seen.
-    ``lower_camel``: its keys were once lower-camel.
+    Envelope: ``name`` is the EventType, ``struct`` the payload's struct, ``field`` the member of the body
+    that holds the payload (default: the name and "Event"). ``aliases`` and ``field_aliases`` are other
+    spellings seen of the two. ``lower_camel``: the vendor once sent its keys in lower camel case.
 
-    Identity: ``file_id`` are paths in order of preference; ``states`` are the fields that tell occurrences
-    of one task apart; ``by_digest`` where they do not suffice; ``anonymous`` where no id names the
-    occurrence; ``recurring`` where equal content may truly come again; ``toggles`` where only a repeat of
-    the latest state is a duplicate.
+    Identity: ``file_id_paths`` are paths to the FileId, the first that is set wins. ``state_fields`` tell
+    occurrences of one task apart; ``id_has_digest`` adds the content's digest to the id where they do not
+    suffice. ``no_subject``: no id in the payload names the occurrence. ``recurring``: equal content may be a
+    new occurrence. ``latest_state_only``: only a repeat of the latest state is a duplicate.
 
-    Outcome: ``results`` are the fields whose elements report on their own; ``word`` is the type's own word;
-    a ``fact`` cannot fail.
+    Outcome: ``result_sets`` are the fields whose elements report a result each; ``status_field`` is the
+    type's own result field. ``always_succeeds``: the type states a fact, which cannot fail.
     """
 
     name: str
@@ -63,7 +63,7 @@ class EventType(Struct, frozen=True):
             force_setattr(self, "field", f"{self.name}Event")
 
     def has_field(self, field: str) -> bool:
-        """Tell whether the type's payload has this field by the catalogue."""
+        """Whether the catalogue has this field for the type's payload."""
         return field in self.struct.__struct_fields__
 
 
@@ -272,7 +272,7 @@ EVENT_TYPES: tuple[EventType, ...] = (
     ),
 )
 
-# Of types without a row nothing is known but the ids that most types have.
+# Types without a row: only the ids that most types have are known.
 UNKNOWN_TYPE = EventType("", vod.Payload, file_id_paths=("FileId",))
 
 BY_NAME: Mapping[str, EventType] = MappingProxyType(

@@ -1,6 +1,6 @@
-"""What the memory answers, and the short texts in which it is asked (the Lua script reads them).
+"""Dedup claims, their encoding for dedup.lua, and its reply. Pure: no connection lives here.
 
-Pure: no connection lives here. The script tells what the remembered value looks like.
+dedup.lua documents the values in Redis.
 """
 
 from collections import OrderedDict
@@ -19,7 +19,7 @@ COMMIT, RELEASE, RENEW = "crn"
 
 
 class ClaimStatus(StrEnum):
-    """What is known of an occurrence."""
+    """The dedup store's reply to a claim."""
 
     ACQUIRED = "acquired"
     HELD = "held"
@@ -31,24 +31,23 @@ class ClaimStatus(StrEnum):
 _ACQUIRED_LETTERS = "fF"
 _STATUS_BY_LETTER = {
     "f": ClaimStatus.ACQUIRED,
-    "t": ClaimStatus.ACQUIRED,  # taken over from an owner that is gone
+    "t": ClaimStatus.ACQUIRED,  # taken over from an owner whose lease expired
     "h": ClaimStatus.HELD,
     "s": ClaimStatus.DUPLICATE,
-    "r": ClaimStatus.REVISED,  # and so is what the script makes of its claim: the caller asks for that next
+    "r": ClaimStatus.REVISED,  # the caller claims the revision's id next
 }
 
 
 class Claim(Struct, frozen=True, gc=False):
-    """One delivery's hold on an occurrence, or its question for one; made by `question`.
+    """The claim of one delivery on an event's key, made by `new_claim`; a reply is a copy with its status.
 
-    ``key`` is the key remembered, ``group`` the one under which the latest state of its kind is (empty where
-    there is none): the braces put an application's keys into one slot of a cluster. ``token`` (16
-    characters) names the owner: nobody else may commit or release it. ``first_ms`` is when the occurrence's
-    first delivery was received (unix milliseconds), this one's own where it is the first. ``mark`` is the
-    delivered content as remembered: a letter for the format and the digest. Where the same occurrence was
-    seen with other content, the answer is the claim of the revised content's own id (``revision``), which
-    was asked for in the same call; with `Answer.REVISED` it was not and is to be asked for by `revised`. An
-    ``audit`` never makes a revision.
+    ``key`` is the Redis key. ``state_group`` is the key of the latest state of its group, empty where there
+    is none. The braces in both put an application's keys into one slot of a cluster. ``owner_token`` (16
+    characters): nobody else may commit or release the claim. ``first_ms``: when the first delivery of the
+    event was received, in unix milliseconds. ``fingerprint``: the delivered content, as a letter for the
+    format and the digest. If the key was committed with other content, the reply is the claim on the
+    revision's own key (``revision``), which dedup.lua claims in the same call. With REVISED it did not: claim
+    `as_revision` next. An ``audit`` claim never makes a revision.
     """
 
     app: str
@@ -65,32 +64,32 @@ class Claim(Struct, frozen=True, gc=False):
 
     @property
     def event_id(self) -> str:
-        """The event's id: the key, and for a recurring type the time of its first delivery."""
+        """The event's id: the identity's key, with ``@first_ms`` for a recurring type."""
         return f"{self.identity.key}@{self.first_ms}" if self.identity.recurring else self.identity.key
 
     def is_revision_of(self, other: "Claim") -> bool:
-        """Tell whether this is a revised content of ``other``'s occurrence: same format, other digest."""
+        """Whether this is a revision of ``other``'s event: the same format, another digest."""
         return self.format == other.format and self.fingerprint != other.fingerprint and not self.audit
 
     def encode_claim(self) -> str:
-        """Say this claim as dedup.lua reads it."""
+        """Encode this claim for dedup.lua."""
         kind = "g" if self.state_group else "a" if self.audit else "-"
         return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{kind}"
 
     def encode_settlement(self, settlement: str) -> str:
-        """Say how this claim ends (``c``ommit, ``r``elease, ``n`` renew) as dedup.lua reads it."""
+        """Encode a commit (``c``), release (``r``) or renewal (``n``) of this claim for dedup.lua."""
         how = "C" if settlement == COMMIT and self.identity.recurring else settlement
         return f"{str(self.first_ms).zfill(_TIME_WIDTH)}{self.owner_token}{self.fingerprint}{how}"
 
     def as_revision(self) -> "Claim":
-        """Turn to the id of its own that a revised content gets: the id and ``#<digest>``."""
+        """Return the claim on the revision's own id: this id and ``#<digest>``."""
         suffix = f"#{self.identity.digest}"
         identity = replace(self.identity, key=self.identity.key + suffix)
         return replace(self, key=self.key + suffix, identity=identity, revision=True)
 
 
 def new_claim(app: str, identity: Identity, body_format: Format, first_ms: int, owner_token: str) -> Claim:
-    """Ask for the occurrence that ``identity`` names, on behalf of an application."""
+    """Return an application's claim on ``identity``. ``first_ms``: when this delivery came, unix ms."""
     key = f"vod:{{{app}}}:{identity.key}"
     group = f"vod:{{{app}}}:{identity.latest_state_group}" if identity.latest_state_group else ""
     return Claim(
@@ -106,32 +105,33 @@ def new_claim(app: str, identity: Identity, body_format: Format, first_ms: int, 
 
 
 def decode_results(claims: list[Claim], text: str) -> list[Claim]:
-    """Read dedup.lua's answer to ``claims``: a letter for each, then a time for each that is not ``f``.
+    """Decode dedup.lua's reply to ``claims``: a letter for each, then a time for each that is not ``f``.
 
-    A capital letter answers for the revised content. Raises ``LookupError`` or ``ValueError`` where it is no
-    answer to them.
+    A capital letter is the reply for the revision's key. Raises ``LookupError`` or ``ValueError`` where the
+    text is no reply to these claims.
     """
     offset = len(claims)
     results = []
     for claim, letter in zip(claims, text[:offset], strict=True):
         first_ms = claim.first_ms
-        answer = _STATUS_BY_LETTER.get(letter)
-        if answer is None:
-            answer, claim = _STATUS_BY_LETTER[letter.lower()], claim.as_revision()  # noqa: PLW2901 - it is about that one
+        status = _STATUS_BY_LETTER.get(letter)
+        if status is None:
+            status, claim = _STATUS_BY_LETTER[letter.lower()], claim.as_revision()  # noqa: PLW2901 - the reply is for the revision
         if letter not in _ACQUIRED_LETTERS:
             first_ms = int(text[offset : offset + _TIME_WIDTH])
             offset += _TIME_WIDTH
-        results.append(replace(claim, status=answer, first_ms=first_ms))
+        results.append(replace(claim, status=status, first_ms=first_ms))
     if offset != len(text):
         raise ValueError(text)
     return results
 
 
 class UnsyncedCommits:
-    """What this process finished and the shared memory did not take yet; it answers meanwhile.
+    """Commits that this process could not write to Redis yet; they answer claims meanwhile.
 
-    Bounded to ``most`` entries: the oldest is forgotten first, which repeats an event and never loses one.
-    ``window_ms`` is for how long after the first delivery another format's copy is the same delivery.
+    Bounded to ``max_entries``: the oldest is dropped first, which may repeat an event and never loses one.
+    ``window_ms``: how long after the first delivery a copy in the other format counts as the same event, in
+    milliseconds.
     """
 
     def __init__(self, max_entries: int = 20_000, window_ms: int = 900_000) -> None:
@@ -143,31 +143,31 @@ class UnsyncedCommits:
         return len(self._claims)
 
     def add(self, claim: Claim, until_ms: int) -> None:
-        """Remember that ``claim``'s event is durable, until ``until_ms`` (unix milliseconds)."""
+        """Keep the commit of ``claim``, whose event is durable, until ``until_ms`` (unix milliseconds)."""
         self._claims[claim.key] = (claim, until_ms)
         if len(self._claims) > self._max_entries:
             self._claims.popitem(last=False)
 
     def discard(self, claim: Claim) -> None:
-        """Forget ``claim``: the shared memory has it now."""
+        """Remove ``claim``: its commit is in Redis now."""
         self._claims.pop(claim.key, None)
 
     def lookup(self, claim: Claim) -> Claim | None:
-        """Answer ``claim`` from what was finished here, or None where nothing is known."""
+        """Return the reply to ``claim`` from a commit here, or None where there is none for it."""
         known, until_ms = self._claims.get(claim.key, (None, 0))
-        # Of a group only the latest state's repeat is a duplicate, and which one that is is not known here.
+        # In a group only a repeat of the latest state is a duplicate, and only Redis knows the latest state.
         if known is None or claim.first_ms > until_ms or claim.state_group:
             return None
         is_late = claim.format != known.format and claim.first_ms - known.first_ms > self._window_ms
         is_revised = claim.is_revision_of(known) or (is_late and not claim.audit)
-        answer = ClaimStatus.REVISED if is_revised else ClaimStatus.DUPLICATE
-        return replace(claim, status=answer, first_ms=known.first_ms)
+        status = ClaimStatus.REVISED if is_revised else ClaimStatus.DUPLICATE
+        return replace(claim, status=status, first_ms=known.first_ms)
 
     def oldest(self, limit: int, now_ms: int, excluded_apps: Container[str] = ()) -> list[Claim]:
-        """List the oldest ``most`` entries, to be offered to the shared memory again.
+        """Return the ``limit`` oldest entries, to write to Redis again. ``now_ms``: unix milliseconds.
 
-        Those of the applications in ``without`` are passed over: the shared memory does not serve them now.
-        Those whose time is over are forgotten: offered, they would be remembered anew, for what recurs.
+        Skips those of ``excluded_apps``, for which Redis is unavailable. Removes those that have expired:
+        written now, they would suppress a new occurrence of a recurring event.
         """
         for key in [key for key, (_, until_ms) in self._claims.items() if until_ms < now_ms]:
             del self._claims[key]

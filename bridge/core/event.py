@@ -1,6 +1,7 @@
-"""What moves through the bridge: a notification as it came, an event as understood, a record as it is kept.
+"""The values that pass through the bridge: notification (as delivered), event (decoded), record (for Kafka).
 
-Plain frozen values. How one becomes the next is told in `codec` and `record`.
+Plain frozen structs. `core.decode.envelope` turns a notification into an event, `core.record` that into a
+record.
 """
 
 from collections.abc import Sequence
@@ -17,14 +18,14 @@ Conformance = Literal["conforming", "repaired", "nonconforming"]
 
 
 class Notification(Struct, frozen=True, gc=False, kw_only=True):
-    """One delivery as a door took it.
+    """One delivery as received, from the HTTP ingress, a pull queue, or a replay.
 
-    ``body`` is decompressed where that was possible: then ``received`` is what came, where that is shorter.
-    ``content_encoding`` is the one in which ``received``, or else ``body``, is; empty for none.
-    ``received_ms`` is unix milliseconds; ``query_sign`` and ``query_t`` are what the URL carried (empty:
-    nothing). ``damage`` says why the bytes cannot be a notification where the door already knows it (broken
-    gzip): they are rejected as malformed. ``traceparent`` and ``tracestate`` are the request's, as received,
-    where spans are wanted.
+    ``body`` is the body, decompressed where that was possible; ``received`` the compressed bytes, kept where
+    they are shorter. ``content_encoding`` is the coding of ``received``, or of ``body`` where that is empty;
+    empty for none. ``received_ms`` is in unix milliseconds. ``query_sign`` and ``query_t`` are the signature
+    parameters of the URL, empty where absent. ``decode_error`` is set where decompression failed: the
+    delivery is rejected as malformed. ``traceparent`` and ``tracestate`` are the request's headers, set only
+    with tracing on.
     """
 
     application: Application
@@ -42,12 +43,12 @@ class Notification(Struct, frozen=True, gc=False, kw_only=True):
 
     @property
     def size(self) -> int:
-        """How many bytes it holds, at most: the body, and the body as it came."""
+        """Bytes that it holds at most: ``body`` and ``received``."""
         return len(self.body) + len(self.received)
 
 
 class Failure(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One thing that went wrong at the vendor. ``path`` is empty for the payload's own."""
+    """One failed result in a payload. ``path`` is where it stands, empty for the payload's own code."""
 
     path: str | UnsetType = UNSET
     code: int | str | UnsetType = UNSET
@@ -56,11 +57,11 @@ class Failure(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
 
 
 class Identity(Struct, frozen=True, gc=False):
-    """When two deliveries are the same event.
+    """What deduplication compares: two deliveries with equal keys are the same event.
 
-    ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content;
-    a ``recurring`` event is remembered for a minute only and its id carries ``@<ms>``; of the keys that
-    share a ``latest_of`` only a repeat of the latest one is a duplicate.
+    ``key`` is the event's id without ``@<ms>``; ``digest`` is 16 hex digits over the delivered content. A
+    ``recurring`` event is deduplicated for a minute only and its id ends in ``@<ms>``. Of keys with the same
+    ``latest_state_group`` only a repeat of the latest one is a duplicate.
     """
 
     key: str
@@ -70,11 +71,12 @@ class Identity(Struct, frozen=True, gc=False):
 
 
 class Event(Struct, frozen=True, gc=False):
-    """A notification understood: all of the canonical event that the bytes alone decide.
+    """A decoded notification: every part of the canonical event that follows from the bytes alone.
 
-    ``known`` tells whether the catalogue has a row for ``type``. Empty texts are absent. ``failures`` holds
-    at most 100, ``failures_more`` counts the rest; the same for ``repairs``. ``payload`` is JSON text in the
-    3.0 shape; ``original`` is the delivered body as JSON text without Sign, T and EventHandle, or UNSET.
+    ``known``: the catalogue has a row for ``type``. Empty texts mean absent. ``failures`` and ``repairs``
+    hold at most 100 each; ``failures_more`` and ``repairs_more`` count the rest. ``payload`` is JSON text in
+    the shape of format 3.0; ``original`` is the delivered body as JSON text without Sign, T and EventHandle,
+    or UNSET where the payload holds all of it.
     """
 
     type: str
@@ -98,7 +100,7 @@ class Event(Struct, frozen=True, gc=False):
 
 
 class DedupStamp(Struct, frozen=True, gc=False):
-    """What the memory adds to an event: its id, and whether it was checked for having been seen."""
+    """What deduplication adds to an event: its final id, and whether the dedup store was consulted."""
 
     id: str
     deduplicated: bool = True
@@ -106,7 +108,7 @@ class DedupStamp(Struct, frozen=True, gc=False):
 
 
 class Record(Struct, frozen=True, gc=False):
-    """What is written to Kafka. ``key`` decides the partition, as Java's default partitioner would."""
+    """A Kafka record. ``key`` selects the partition as in Java's default partitioner (`core.partition`)."""
 
     topic: str
     key: bytes

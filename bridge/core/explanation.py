@@ -1,7 +1,7 @@
-"""What the bridge makes of one body, and why: for a person who wants to know, and for tools.
+"""Explains what the bridge makes of one body, and why: for `vod-bridge explain`.
 
-Everything is what the journey itself decides; here it is only taken apart and given its reasons. What Redis
-would say is not known here: whether the event was published before.
+Every value is computed by the code that handles deliveries; only the reasons are added here. Redis is not
+asked, so an event that is a duplicate is shown as published.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,52 +37,52 @@ _RECORD_HELP = (
 
 
 class IdPart(Struct, frozen=True):
-    """A part of an id: what is written there, and what it is."""
+    """A part of an id, with its meaning."""
 
     text: str
     meaning: str
 
 
 class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One body explained. Keys that do not apply are left out.
+    """The explanation of one body; its fields are the keys of `explain --json`, empty ones are left out.
 
-    ``ending`` is published or rejected; with rejected there are ``reason``, ``detail`` and ``help``. ``id``
-    ends in ``@<ms>`` where the time of the first delivery is part of it. ``misfit`` is the first place where
-    the payload is not as the catalogue says. ``event`` is the record's value.
+    ``delivery_outcome`` is published or rejected; with rejected there are ``reason``, ``detail`` and
+    ``remedy``. ``id`` ends in ``@<ms>`` where the time of the first delivery is part of it. ``schema_error``
+    is the first violation of the catalogue in the payload. ``event`` is the record's value.
     """
 
-    ending: str
+    delivery_outcome: str
     bytes: int
     signed: bool = False
     reason: str = ""
     detail: str = ""
-    help: str = ""
+    remedy: str = ""
     format: Format | UnsetType = UNSET
     type: str = ""
-    known: bool | UnsetType = UNSET
-    named: str = ""
+    is_known_type: bool | UnsetType = UNSET
+    received_type: str = ""
     id: str = ""
     id_parts: Sequence[IdPart] = ()
-    remembered: str = ""
+    dedup_note: str = ""
     outcome: EventOutcome | UnsetType = UNSET
-    outcome_why: str = ""
+    outcome_reason: str = ""
     errors: Sequence[Failure] = ()
     errors_truncated: int = 0
     conformance: Conformance | UnsetType = UNSET
     repairs: Sequence[str] = ()
     repairs_truncated: int = 0
-    misfit: str = ""
+    schema_error: str = ""
     topic: str = ""
     key: str = ""
-    key_why: str = ""
+    key_reason: str = ""
     partition: int | UnsetType = UNSET
-    original_why: str = ""
+    original_reason: str = ""
     headers: Mapping[str, str] = {}
     event: Raw | UnsetType = UNSET
 
 
 def explain(notification: Notification, routing: Routing, partitions: int = 0) -> Explanation:
-    """Explain a notification; ``partitions`` is how many its topic has, 0 where that is not asked."""
+    """Explain a notification; ``partitions`` is the topic's number of partitions, 0 to omit the partition."""
     size = len(notification.body)
     envelope = Envelope({})
     try:
@@ -91,41 +91,41 @@ def explain(notification: Notification, routing: Routing, partitions: int = 0) -
     except RejectedError as rejected:
         help_ = _RECORD_HELP if _is_record(envelope) else HELP.get(rejected.reason, "")
         return Explanation(
-            ending="rejected",
+            delivery_outcome="rejected",
             bytes=size,
             signed=bool(envelope.sign),
             reason=str(rejected.reason),
             detail=rejected.detail,
-            help=help_,
+            remedy=help_,
         )
     row = BY_NAME.get(event.type, UNKNOWN_TYPE)
     identity = event.identity
     event_id = f"{identity.key}@{notification.received_ms}" if identity.recurring else identity.key
     record = event_record(event, DedupStamp(id=event_id), notification, routing)
     return Explanation(
-        ending="published",
+        delivery_outcome="published",
         bytes=size,
         signed=bool(envelope.sign),
         format=event.format,
         type=event.type,
-        known=event.known,
-        named=_name_in_body(envelope, event),
+        is_known_type=event.known,
+        received_type=_name_in_body(envelope, event),
         id=event_id,
         id_parts=tuple(_id_parts(event, row, event_id)),
-        remembered="for a minute: equal content may truly come again" if identity.recurring else "",
+        dedup_note="for a minute: equal content may truly come again" if identity.recurring else "",
         outcome=event.outcome,
-        outcome_why=_explain_outcome(event, row),
+        outcome_reason=_explain_outcome(event, row),
         errors=event.failures,
         errors_truncated=event.failures_more,
         conformance=event.conformance,
         repairs=event.repairs,
         repairs_truncated=event.repairs_more,
-        misfit=_nonconforming_reason(event, row),
+        schema_error=_nonconforming_reason(event, row),
         topic=record.topic,
         key=record.key.decode(),
-        key_why=_explain_key(event, row),
+        key_reason=_explain_key(event, row),
         partition=partition_for(hash_key(record.key), partitions) if partitions else UNSET,
-        original_why=_explain_original(event),
+        original_reason=_explain_original(event),
         headers={name: value.decode() for name, value in record.headers},
         event=Raw(record.value),
     )
@@ -136,7 +136,7 @@ def _is_record(envelope: Envelope) -> bool:
 
 
 def _name_in_body(envelope: Envelope, event: Event) -> str:
-    """Tell the name in the body where it is another one."""
+    """Return the type's name in the body where it is an alias, else empty."""
     raw = envelope.members.get("EventType" if event.format == "v3" else "eventType")
     try:
         name = msgspec.json.decode(raw, type=str) if raw is not None else ""

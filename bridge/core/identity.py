@@ -1,6 +1,6 @@
-"""When two deliveries are the same event: ids by the catalogue's columns, one grammar (§8).
+"""When two deliveries are the same event: ids built from the catalogue's columns (vod-domain §8).
 
-``Type:who:state#digest``, and ``@ms`` for what may truly happen again. Who remembers ids is not told here.
+Grammar: ``Type:subject:state#digest``; `core.claim` adds ``@ms`` for recurring types. No ids are stored here.
 """
 
 import re
@@ -15,12 +15,12 @@ PART_MAX = 256
 
 # The grammar's own characters, Redis' hash tag, and what breaks a log line.
 _SPECIAL = re.compile(r"[:#@{}%\x00-\x1f\x7f]")
-# The same as a table of bytes, which is looked through sooner: it puts one that UTF-8 never has for each.
+# The same as a translation table of bytes, which is faster: 0xFF, which UTF-8 never has, for each of them.
 _SPECIAL_BYTES = bytes(0xFF if _SPECIAL.match(chr(byte)) else byte for byte in range(256))
 
 
 def escape_part(plain: str) -> str:
-    """Spell one part of an id: the grammar's characters percent-encoded, a long text as its digest."""
+    """Escape one part of an id: the grammar's characters percent-encoded, a long text as its digest."""
     if len(plain) > PART_MAX:
         return digest(plain.encode())
     encoded = plain.encode()
@@ -29,17 +29,16 @@ def escape_part(plain: str) -> str:
     return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", plain)
 
 
-# States are few words, so spelling each once is enough; what is no word is not worth keeping.
+# States are few short words, so a small cache holds them all; longer texts are not cached.
 _cached_part = lru_cache(maxsize=256)(lambda plain: ":" + escape_part(plain))
 _CACHED_PART_MAX = 64
 
 
 def identify(name: str, row: EventType, subject: str, payload: Any, content: bytes) -> Identity:  # noqa: ANN401 - a struct or a dict
-    """Name an event of type ``name``; ``who`` is empty where no id names the occurrence."""
+    """Return the identity of an event of type ``name``; ``subject``: its TaskId, FileId, CastId or empty."""
     content_digest = digest(content)
-    escaped = (
-        name if row is not UNKNOWN_TYPE else escape_part(name)
-    )  # the catalogue's own names are spelled as they are
+    # The catalogue's own names need no escape.
+    escaped = name if row is not UNKNOWN_TYPE else escape_part(name)
     if row.no_subject or not subject:
         return Identity(f"{escaped}#{content_digest}", content_digest, True)  # noqa: FBT003 - recurring
     stem = f"{escaped}:{escape_part(subject)}"
@@ -50,7 +49,7 @@ def identify(name: str, row: EventType, subject: str, payload: Any, content: byt
 
 
 def _state_suffix(row: EventType, payload: Any) -> str:  # noqa: ANN401 - a struct or a dict
-    """Spell the states that tell occurrences apart: no Status is the end, a missing last one is left out."""
+    """Return ``:state`` for each state field. No Status means FINISH; an absent last state is left out."""
     escaped = ""
     for name in row.state_fields:
         state = payload.get(name) if type(payload) is dict else getattr(payload, name, None)

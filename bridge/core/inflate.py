@@ -1,4 +1,4 @@
-"""Compressed bytes in, plain bytes out, never more than a limit: a bomb costs what an honest body costs."""
+"""Decompression with a limit on the output: a decompression bomb costs no more than an ordinary body."""
 
 import zlib
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from msgspec import Struct
 Coding = Literal["gzip", "deflate"]
 
 CODINGS: Mapping[str, Coding] = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate"}
-"""By how Content-Encoding names them, in lower case."""
+"""By the value of Content-Encoding, in lower case."""
 
-# A member each few bytes would cost a decompressor each; one is what senders send.
+# Each member costs a decompressor, and may be a few bytes long. Senders use one.
 _MEMBERS_MAX = 100
 _GZIP = 31
 _ZLIB = 15
@@ -19,7 +19,7 @@ _BARE = -15
 
 
 class Inflated(Struct, frozen=True):
-    """What came of it: the plain body, or why the bytes are no whole stream, or that it is too large."""
+    """The decompressed body, or ``decode_error`` (the stream is invalid or cut), or ``too_large``."""
 
     body: bytes = b""
     decode_error: str = ""
@@ -27,7 +27,7 @@ class Inflated(Struct, frozen=True):
 
 
 def inflate(body: bytes, coding: Coding, limit: int) -> Inflated:
-    """Decompress a whole body: gzip of one or several members, deflate with or without its zlib wrapper."""
+    """Decompress a body to at most ``limit`` bytes: gzip (several members too), deflate, zlib."""
     if coding == "gzip":
         return _inflate(body, _GZIP, limit, coding)
     wrapped = _inflate(body, _ZLIB, limit, coding)

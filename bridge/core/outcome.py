@@ -1,16 +1,18 @@
-"""Every way a journey may end, and the two errors on the way there.
+"""The closed list of delivery outcomes, and the two errors that lead to one.
 
-Nothing else may end a delivery: the metric's label, the log line's word and the HTTP answer are all taken
-from `Ending`.
+A delivery has exactly one outcome. The metric's label, the log line's field and the HTTP status are all taken
+from `DeliveryOutcome`.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from msgspec import Struct
 
 
 class DeliveryOutcome(StrEnum):
-    """How a delivery ended. Exactly one of these, always."""
+    """The outcome of a delivery. In the first three cases the event is durable: no redelivery is needed."""
 
     PUBLISHED = "published"
     DUPLICATE = "duplicate"
@@ -20,8 +22,21 @@ class DeliveryOutcome(StrEnum):
     DEFERRED = "deferred"
 
 
+HTTP_STATUS: Mapping[DeliveryOutcome, tuple[int, str]] = MappingProxyType(
+    {
+        DeliveryOutcome.PUBLISHED: (200, "OK"),
+        DeliveryOutcome.DUPLICATE: (200, "OK"),
+        DeliveryOutcome.SPOOLED: (202, "Accepted"),
+        DeliveryOutcome.REJECTED: (422, "Unprocessable Content"),
+        DeliveryOutcome.UNAUTHORIZED: (401, "Unauthorized"),
+        DeliveryOutcome.DEFERRED: (503, "Service Unavailable"),
+    }
+)
+"""Status code and reason phrase of the HTTP response to each outcome."""
+
+
 class Reason(StrEnum):
-    """Why bytes will never be an event."""
+    """Why a body is rejected: it can never be read as an event."""
 
     MALFORMED = "malformed"
     NOT_AN_EVENT = "not_an_event"
@@ -32,10 +47,10 @@ class Reason(StrEnum):
 
 
 class DeliveryResult(Struct, frozen=True, gc=False):
-    """The ending of one delivery and what an answer or a log line tells of it.
+    """The outcome of one delivery, with what the HTTP response and the log line show of it.
 
-    ``reason`` is a `Reason` for `Ending.REJECTED`, a signature's reason for `Ending.UNAUTHORIZED`.
-    ``detail`` tells a person more of these and of `Ending.DEFERRED`; it never holds bytes of the body.
+    ``reason`` is a `Reason` for REJECTED, a reason of `core.signature` for UNAUTHORIZED, else empty.
+    ``detail`` explains these and DEFERRED to a person; it never holds bytes of the body.
     """
 
     outcome: DeliveryOutcome
@@ -47,7 +62,7 @@ class DeliveryResult(Struct, frozen=True, gc=False):
 
 
 class RejectedError(Exception):
-    """These bytes will never be an event."""
+    """The body can never be read as an event: the same bytes are rejected again."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -59,4 +74,4 @@ class RejectedError(Exception):
 
 
 class UnavailableError(Exception):
-    """The same bytes may do better later."""
+    """Nothing durable was reached; the same delivery may succeed later."""

@@ -1,4 +1,4 @@
-"""Which partition a key goes to: murmur2, as Java's default partitioner computes it.
+"""The partition of a key: murmur2, as Java's default partitioner computes it.
 
 Written here because the client library's own takes longer than the rest of a send.
 """
@@ -27,15 +27,15 @@ def murmur2(key: bytes) -> int:
 
 
 def hash_key(key: bytes) -> int:
-    """Hash a key as `murmur2` does, from memory where it was an id of late."""
+    """Return `murmur2` of a key, from a cache for keys no longer than an id."""
     return _cached_murmur2(key) if len(key) <= _MAX_CACHED_KEY_BYTES else murmur2(key)
 
 
 def partition_for(key_hash: int, partitions: int) -> int:
-    """Choose the partition of a key with that hash on a topic of so many."""
+    """Return the partition of a key with this hash on a topic with ``partitions`` partitions."""
     return (key_hash & 0x7FFFFFFF) % partitions
 
 
-# One id is often a key several times within a short while; what is longer than an id is not worth keeping.
+# One id is often a key several times within a short while; longer keys are not cached.
 _cached_murmur2 = lru_cache(maxsize=8192)(murmur2)
 _MAX_CACHED_KEY_BYTES = 128

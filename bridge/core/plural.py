@@ -2,5 +2,5 @@
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Give the number with its noun; ``plural`` where that is not the noun with an s."""
+    """Return the number with its noun; pass ``plural`` where it is not the noun with an s."""
     return f"{number} {noun if number == 1 else plural or f'{noun}s'}"

@@ -1,4 +1,4 @@
-"""Text that came from outside, as it may stand on a terminal, in a log or on a page.
+"""Makes text from outside safe to show on a terminal, in a log or on a page.
 
 Control characters (C0, DEL, C1) move cursors and set clipboards; bidirectional overrides and separators show
 another text than there is.
@@ -6,8 +6,8 @@ another text than there is.
 
 import re
 
-# Beside the controls: what is invisible or turns the direction of writing, line and paragraph separators,
-# lone surrogates (which no encoding can write).
+# Besides control characters: invisible and bidirectional ones, line and paragraph separators, and lone
+# surrogates, which no encoding can write.
 _HIDDEN = "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
 _IN_JSON = re.compile(f"[\x7f-\x9f{_HIDDEN}]")  # what an encoder writes raw
 _CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f{_HIDDEN}]")
@@ -15,10 +15,10 @@ _CONTROL_MULTILINE = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_HIDDEN}]")
 
 
 def printable(text: str, *, multiline: bool = False) -> str:
-    """Replace every such character by U+FFFD; with ``lines`` line feeds and tabs stay."""
+    """Replace every unsafe character with U+FFFD; ``multiline`` keeps line feeds and tabs."""
     return (_CONTROL_MULTILINE if multiline else _CONTROL).sub("\ufffd", text)
 
 
 def json_escaped(text: str) -> str:
-    """Write such characters of a JSON text as their escapes: the same value, in harmless characters."""
+    """Write unsafe characters of a JSON text as Unicode escapes: the value stays the same."""
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

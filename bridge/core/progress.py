@@ -1,8 +1,8 @@
-"""How far a partition was worked off, where not everything that was looked at is done.
+"""Progress in a partition whose records are processed out of order: a high watermark, and gaps below it.
 
-A mark and the stretches before it that are open still; written as one short text, so that Kafka can keep it
-beside a position. Many stretches are compressed. Where there is no room for all even so, some join: what lies
-between is open again. In doubt, repeat.
+The gaps are encoded as one short text, which fits into the metadata of a committed offset. Many gaps are
+compressed; where they still do not fit, neighbours are merged, and the offsets between them become pending
+again: records are repeated rather than lost.
 """
 
 import zlib
@@ -12,16 +12,16 @@ from itertools import chain, pairwise
 
 from msgspec import Struct
 
-ENCODED_MAX = 3_500  # brokers keep 4,096 bytes beside a position (offset.metadata.max.bytes)
+ENCODED_MAX = 3_500  # characters; brokers allow 4,096 bytes (offset.metadata.max.bytes)
 
 _PLAIN, _COMPRESSED = "1", "2"
 _LOW_BITS, _MORE_BIT = 0x7F, 0x80
 
-OffsetRange = tuple[int, int]  # from the first offset to the one behind the last
+OffsetRange = tuple[int, int]  # [start, end): the end is excluded
 
 
 class Progress(Struct, frozen=True):
-    """All below ``seen`` was looked at; ``open`` are the stretches there that are not done, in order."""
+    """All offsets below ``high_watermark`` are done, except those in ``gaps``, which are in order."""
 
     high_watermark: int = 0
     gaps: tuple[OffsetRange, ...] = ()
@@ -32,22 +32,22 @@ class Progress(Struct, frozen=True):
         return self.gaps[0][0] if self.gaps else self.high_watermark
 
     def is_pending(self, offset: int) -> bool:
-        """Tell whether the record at ``offset`` is not done."""
+        """Whether the record at ``offset`` is not done."""
         return offset >= self.high_watermark or any(start <= offset < end for start, end in self.gaps)
 
     def advance(self, reached: int, done: Collection[int]) -> "Progress":
-        """Go on to ``reached``: of what lies before it and was not done, now the offsets ``done`` are."""
+        """Raise the high watermark to ``reached``; below it only the offsets in ``done`` are newly done."""
         high_watermark = max(self.high_watermark, reached)
         fresh = [(self.high_watermark, high_watermark)] if high_watermark > self.high_watermark else []
         return Progress(high_watermark, tuple(_subtract([*self.gaps, *fresh], sorted(done))))
 
     def trim_before(self, start_offset: int) -> "Progress":
-        """Forget what lies before ``beginning``, where a topic's records now begin."""
+        """Drop all before ``start_offset``, the first offset that the partition still has."""
         kept = [(max(start, start_offset), end) for start, end in self.gaps if end > start_offset]
         return Progress(max(self.high_watermark, start_offset), tuple(kept))
 
     def encode(self, max_chars: int = ENCODED_MAX) -> str:
-        """Write the stretches in at most ``most`` characters (those of a few)."""
+        """Encode the gaps in at most ``max_chars`` characters, merging some if needed."""
         ranges: Sequence[OffsetRange] = self.gaps
         while len(encoded := _encode(ranges, max_chars)) > max_chars and len(ranges) > 1:
             ranges = _merge_small_gaps(ranges)
@@ -55,7 +55,7 @@ class Progress(Struct, frozen=True):
 
 
 def decode_progress(high_watermark: int, text: str) -> Progress:
-    """Read what `Progress.text` wrote beside the position ``seen``; what nothing of ours wrote is nothing."""
+    """Decode the metadata of a committed offset, ``high_watermark``. Foreign text means no gaps."""
     version, _, encoded = text.partition(" ")
     if version not in (_PLAIN, _COMPRESSED):
         return Progress(high_watermark)
@@ -67,12 +67,12 @@ def decode_progress(high_watermark: int, text: str) -> Progress:
             at = start + length
             found.append((start, at))
     except (ValueError, zlib.error):
-        return Progress(0)  # damaged: all is looked at again
+        return Progress(0)  # corrupt: start again from the beginning
     return Progress(high_watermark, tuple(found))
 
 
 def _encode(ranges: Sequence[OffsetRange], max_chars: int) -> str:
-    runs: list[OffsetRange] = []  # how far from the one before, and how long
+    runs: list[OffsetRange] = []  # (distance from the previous range, length)
     at = 0
     for start, end in ranges:
         runs.append((start - at, end - start))
@@ -88,7 +88,7 @@ def _decode_plain(encoded: str) -> Iterator[OffsetRange]:
 
 
 def _compress(runs: Sequence[OffsetRange]) -> str:
-    """Write each number in groups of 7 bits, the lowest first, all but its last with the high bit set."""
+    """Encode numbers as varints (groups of 7 bits, the lowest first), compressed, as base85."""
     packed = bytearray()
     for number in chain.from_iterable(runs):
         rest = number
@@ -112,7 +112,7 @@ def _decompress(encoded: str) -> Iterator[OffsetRange]:
 
 
 def _merge_small_gaps(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
-    """Join where the least is opened again: over the smaller half of the gaps."""
+    """Merge ranges across the smaller half of the distances between them: the fewest offsets are repeated."""
     gaps = [after[0] - before[1] for before, after in pairwise(ranges)]
     small = sorted(gaps)[(len(gaps) - 1) // 2]
     joined = [ranges[0]]
@@ -125,7 +125,7 @@ def _merge_small_gaps(ranges: Sequence[OffsetRange]) -> list[OffsetRange]:
 
 
 def _subtract(ranges: Sequence[OffsetRange], done: Sequence[int]) -> Iterator[OffsetRange]:
-    """Cut ``done`` out of ``stretches``, both in order; stretches that touch become one."""
+    """Remove ``done`` from ``ranges``, both in order; adjacent ranges are joined."""
     current: OffsetRange | None = None
     for piece in _split(ranges, done):
         if current is not None and current[1] == piece[0]:

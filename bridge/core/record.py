@@ -1,4 +1,4 @@
-"""Event to record: the canonical event as it is written; the one place that knows topics, keys, headers."""
+"""Encodes an event as a Kafka record; the only module that knows topics, keys and headers."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,14 +23,14 @@ from bridge.core.event import (
 
 Header = tuple[str, bytes]
 
-# Topics are made to take it and the producer may send it: the largest body twice over, and room beside.
+# Limit of topics and producer: a record may hold the largest body twice, and its headers.
 RECORD_MAX_BYTES = 16 * 1024 * 1024
 
 _encode = msgspec.json.encode
 
 
 class Routing(Struct, frozen=True):
-    """Where records go. ``topic`` may hold ``{type}`` and ``{app}``."""
+    """The topics of records. ``topic`` is a template that may hold ``{type}`` and ``{app}``."""
 
     topic: str = "vod.{type}"
     topic_other: str = "vod.other"
@@ -38,11 +38,11 @@ class Routing(Struct, frozen=True):
     schema_base_uri: str = "urn:vod-event-bridge:schemas:"
 
     def topic_of(self, event: Event, app: str) -> str:
-        """Choose the topic of an event of that application."""
+        """Return the topic of an event of an application."""
         return _template_for(event, app, self).topic
 
     def topics(self, apps: Sequence[str]) -> list[str]:
-        """List every topic that may be written to."""
+        """Return every topic that records of these applications may go to, sorted."""
         named = {_format_topic(self.topic, row.name, app) for row in EVENT_TYPES for app in apps}
         return sorted(named | {self.topic_other, self.topic_dead_letter})
 
@@ -83,10 +83,10 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
 
 
 def event_record(event: Event, stamp: DedupStamp, notification: Notification, routing: Routing) -> Record:
-    """Write the record by which an event is published."""
+    """Encode the record that publishes an event."""
     app = notification.application
     time = timestamp(notification.received_ms)
-    value = _Canonical(  # in the fields' order: so many names would cost more than the encoding
+    value = _Canonical(  # positional: so many keywords would cost more than the encoding
         stamp.id,
         event.type,
         app.name,
@@ -110,7 +110,7 @@ def event_record(event: Event, stamp: DedupStamp, notification: Notification, ro
     record_template = _template_for(event, app.name, routing)
     subject = event.file_id or event.task_id
     key = (subject or event.cast_id or app.name).encode()
-    headers = [  # CloudEvents 1.0, binary mode, and the outcome as an extension of ours
+    headers = [  # CloudEvents 1.0 in binary mode; ce_outcome is our extension
         _SPEC_VERSION_HEADER,
         ("ce_id", stamp.id.encode()),
         record_template.source,
@@ -127,12 +127,12 @@ def event_record(event: Event, stamp: DedupStamp, notification: Notification, ro
 
 _SPEC_VERSION_HEADER = ("ce_specversion", b"1.0")
 _CONTENT_TYPE_HEADER = ("content-type", b"application/json")
-_OUTCOME_HEADERS = {verdict: ("ce_outcome", verdict.encode()) for verdict in get_args(EventOutcome)}
+_OUTCOME_HEADERS = {outcome: ("ce_outcome", outcome.encode()) for outcome in get_args(EventOutcome)}
 _SUBJECT_INDEX = 5
 
 
 class _RecordTemplate(Struct, frozen=True):
-    """What all events of a type and an application share."""
+    """The parts that all records of a type and an application share."""
 
     topic: str
     source: Header
@@ -153,12 +153,12 @@ _cached_template = lru_cache(maxsize=1024)(_new_template)
 
 
 def _template_for(event: Event, app: str, routing: Routing) -> _RecordTemplate:
-    # The names of unknown types are the sender's, of any number and length: not worth keeping.
+    # The names of unknown types come from the sender, in any number and length: not cached.
     return (_cached_template if event.known else _new_template)(event.type, event.known, app, routing)
 
 
 def dead_letter(notification: Notification, reason: str, detail: str, routing: Routing) -> Record:
-    """Write the record by which bytes are kept, as they came, that will never be an event."""
+    """Encode the dead letter of a rejected notification: the body as received, the reason in headers."""
     app = notification.application.name
     content_type = notification.content_type or "application/octet-stream"
     headers = [
@@ -181,16 +181,16 @@ def dead_letter(notification: Notification, reason: str, detail: str, routing: R
 
 
 def dead_letter_for_record(record: Record, reason: str, detail: str, routing: Routing) -> Record | None:
-    """Write the dead letter for a canonical event whose topic refuses it; None where it is no such event.
+    """Encode the dead letter of an event whose topic refused it; None where ``record`` is no event.
 
-    The delivered body is no longer at hand: the value is the event, which holds all of it (§5's payload and
-    original).
+    The delivered body is no longer available: the value is the canonical event, whose ``payload`` and
+    ``original`` hold all of it.
     """
     if record.topic == routing.topic_dead_letter:
         return None
     try:
         mode = _decode_mode(record.value).delivery.mode
-    except msgspec.DecodeError:  # a dead letter of a time in which they had another topic
+    except msgspec.DecodeError:  # a dead letter from when they had another topic
         return None
     headers = dict(record.headers)
     app = headers.get("ce_source", b"").rpartition(b"/")[2]
@@ -223,7 +223,7 @@ _decode_mode = msgspec.json.Decoder(_EventMode).decode
 
 @lru_cache(maxsize=64)
 def timestamp(unix_ms: int) -> str:
-    """Spell a time as RFC 3339, UTC, with milliseconds. Under load several events share one."""
+    """Format unix milliseconds as RFC 3339 in UTC, cached: under load several events share one."""
     return _format_second(unix_ms // 1000) + _MILLISECOND_SUFFIXES[unix_ms % 1000]
 
 

@@ -1,7 +1,7 @@
-"""A canonical event's value, read back as the record it is the value of.
+"""Rebuilds a record's topic, key and headers from its value, a canonical event.
 
-For events that had to be kept without their headers and key: on the dead-letter topic, where a topic refused
-them for their size.
+For events on the dead-letter topic, whose own topic refused them for their size: the dead letter keeps only
+the value.
 """
 
 from datetime import datetime
@@ -42,15 +42,15 @@ _decode_canonical = msgspec.json.Decoder(_Canonical).decode
 
 
 def record_from_value(value: bytes, routing: Routing) -> Record | None:
-    """Give the record by which the event ``value`` is published, as it stands; None where it is none."""
+    """Return the record that publishes ``value`` unchanged; None where it is no canonical event."""
     try:
         canonical = _decode_canonical(value)
-        value.decode()  # also what is only passed over here
+        value.decode()  # also the members that are skipped above
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     row = BY_NAME.get(canonical.type)
     if row is not None and row.name != canonical.type:
-        row = None  # a word that only deliveries use
+        row = None  # an alias, which canonical events never have
     event = Event(
         type=canonical.type,
         known=row is not None,

@@ -1,21 +1,20 @@
-"""Succeeded, failed, partial: what the codes of a payload say, by the table of where they stand (§3.2).
+"""The outcome of an event (succeeded, failed, partial ...) from the codes in its payload (vod-domain §3.2).
 
-One vote per owner of result keys: the payload itself, each element of its result sets, each object inside
-such an element. What the vendor's codes mean is nowhere else.
+Each object with result fields has one vote: the payload itself, each element of its result sets, each object
+inside such an element. The meaning of the vendor's codes is defined only here and in `task_status`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from itertools import product
 from operator import attrgetter
-from typing import Any, get_args
+from typing import Any
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 
 from bridge.core.catalogue import EventType, StatusField
 from bridge.core.decode.json_values import get_member
 from bridge.core.event import EventOutcome, Failure
-from bridge.core.result_sets import result_objects
+from bridge.core.result_sets import result_fields, result_objects
 from bridge.core.task_status import FAILURE_STATUSES, IN_PROGRESS_STATUSES, KNOWN_STATUSES
 
 FAILURES_MAX = 100
@@ -23,17 +22,13 @@ FAILURES_MAX = 100
 _SUCCESS_VALUES = ("0", "", "SUCCESS")
 _RESULT_FIELDS = ("ErrCode", "ErrCodeExt", "Status", "Message")
 _codes_in_struct = attrgetter(*_RESULT_FIELDS)
-# Whoever has none of them says nothing.
-_CODE_FIELDS = frozenset({"ErrCode", "ErrCodeExt", "Status"})
-_TUPLE_GETTER_MIN = 2
 _SUCCESS_EXT_CODES = (None, "", "SUCCESS")
-_FINAL_STATUSES = frozenset(
-    {"SUCCESS", *FAILURE_STATUSES}
-)  # of a Status; all other words say nothing of a result
+# The values of Status that are a result; all others say nothing about it.
+_FINAL_STATUSES = frozenset({"SUCCESS", *FAILURE_STATUSES})
 
 
 class ResultSummary(Struct, frozen=True, gc=False):
-    """What became of the event's task; the first hundred failures, and how many more."""
+    """The outcome of an event's task, the first 100 failures, and the number of further ones."""
 
     outcome: EventOutcome
     failures: tuple[Failure, ...] = ()
@@ -41,7 +36,7 @@ class ResultSummary(Struct, frozen=True, gc=False):
 
 
 class TopLevelCode(Struct, frozen=True):
-    """A top-level code of a legacy delivery that has no place in the 3.0 shape."""
+    """The top-level code of a legacy delivery, which has no field in the 3.0 shape."""
 
     code: int | str | None = None
     message: str = ""
@@ -56,7 +51,10 @@ def evaluate_result(
     top_level: TopLevelCode = NO_CODE,
     unmapped_results: Sequence[tuple[str, dict[str, Any]]] = (),
 ) -> ResultSummary:
-    """Let the payload's results vote, and those of a legacy body that it has no place for, by their paths."""
+    """Combine the results in a payload, and those of a legacy body that have no field in it, to one outcome.
+
+    ``unmapped_results`` are (path, codes). Paths in the failures are those of the payload.
+    """
     if row.always_succeeds:
         return _SUCCEEDED
     is_strict = type(value) is not dict
@@ -69,25 +67,28 @@ def evaluate_result(
         fast_result = _fast_path(value, row.result_sets, top_level)
         if fast_result is not None:
             return fast_result
-    tally = _Tally()
+    counts = _VoteCount()
     payload_vote = _vote(value, row.status_field, top_level)
     if payload_vote is not None:
-        tally.add_vote("", payload_vote)
+        counts.add_vote("", payload_vote)
     if is_strict:
         for name in row.result_sets:
-            _vote_structs(tally, name, getattr(value, name, None))
+            _vote_structs(counts, name, getattr(value, name, None))
     else:
-        _vote_dicts(tally, result_objects(value, row))
-    _vote_dicts(tally, unmapped_results)
+        _vote_dicts(counts, result_objects(value, row))
+    _vote_dicts(counts, unmapped_results)
     return ResultSummary(
-        _combine(tally, payload_vote, get_member(value, "Status"), row),
-        tuple(tally.failures),
-        tally.failures_more,
+        _combine(counts, payload_vote, get_member(value, "Status"), row),
+        tuple(counts.failures),
+        counts.failures_more,
     )
 
 
 def _fast_path(value: Any, results: tuple[str, ...], top_level: TopLevelCode) -> ResultSummary | None:  # noqa: ANN401 - a strict struct
-    """Judge where everybody says only what is usual, so that none need be counted or quoted; else None."""
+    """Fast path: every code in the payload is absent or a plain success.
+
+    Returns the result, or None if any other value occurs and the full evaluation is needed.
+    """
     state = value.Status
     codes = (value.ErrCode, value.ErrCodeExt, state if state in _FINAL_STATUSES else None)
     is_good = codes in _SUCCESS_CODES
@@ -99,7 +100,7 @@ def _fast_path(value: Any, results: tuple[str, ...], top_level: TopLevelCode) ->
         if not found:
             continue
         elements = found if type(found) is list else [found]
-        children = _result_fields(elements[0].__class__).children
+        children = result_fields(elements[0].__class__).children
         for element in elements:
             for result_object in children(element):
                 if result_object is None:
@@ -120,7 +121,7 @@ def _fast_path(value: Any, results: tuple[str, ...], top_level: TopLevelCode) ->
 
 
 class _Vote(Struct, frozen=True):
-    """What one owner says. ``code`` to ``message`` are what is told of it where it is bad."""
+    """The vote of one object. ``code``, ``code_ext`` and ``message`` are set for a failure only."""
 
     bad: bool
     code: int | str | UnsetType = UNSET
@@ -136,8 +137,8 @@ _SUCCEEDED, _IN_PROGRESS, _UNKNOWN = (
 )
 
 
-class _Tally:
-    """Votes of elements counted, failures kept."""
+class _VoteCount:
+    """Counts the votes of elements and collects the failures."""
 
     def __init__(self) -> None:
         self.good = 0
@@ -146,7 +147,7 @@ class _Tally:
         self.failures_more = 0
 
     def add_vote(self, path: str, vote: _Vote) -> None:
-        """Count an element's vote (the payload's own, with the empty path, is not one); keep a failure."""
+        """Count the vote of an element; collect a failure. The payload's own (empty path) is not counted."""
         if path:
             self.good += not vote.bad
             self.bad += vote.bad
@@ -159,49 +160,19 @@ class _Tally:
         self.failures.append(failure)
 
 
-class _ResultFields(Struct, frozen=True):
-    """Which objects of a strict struct may vote: those at ``names`` (empty for itself), got by ``owners``."""
-
-    names: tuple[str, ...]
-    children: Callable[[Any], tuple[Any, ...]]
-
-
-@cache
-def _result_fields(kind: Any) -> _ResultFields:  # noqa: ANN401 - a class, which the cache asks to be hashable
-    """Decide once for a struct: nearly all of its fields hold what can never vote."""
-    fields = {field.name: field.type for field in structs.fields(kind)}
-    found = []
-    for name, hint in fields.items():
-        classes = [one for one in get_args(hint) if isinstance(one, type) and issubclass(one, Struct)]
-        if any(not _CODE_FIELDS.isdisjoint(one.__struct_fields__) for one in classes):
-            found.append(name)
-    children = _getter(tuple(found))
-    if _CODE_FIELDS.isdisjoint(fields):
-        return _ResultFields(tuple(found), children)
-    return _ResultFields(("", *found), lambda result_object: (result_object, *children(result_object)))
-
-
-@cache
-def _getter(names: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
-    """Make what takes all these members of a struct at once."""
-    if len(names) < _TUPLE_GETTER_MIN:
-        return lambda result_object: tuple([getattr(result_object, name) for name in names])
-    return attrgetter(*names)
-
-
-def _vote_structs(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
-    """Let a result set of a strict struct vote: its elements, all of one class, and the objects in them."""
+def _vote_structs(counts: _VoteCount, name: str, found: Any) -> None:  # noqa: ANN401 - what a strict struct holds
+    """Add the votes of a result set in a strict struct: its elements, all of one class, and their objects."""
     if not found:
         return
     is_set = type(found) is list
     elements = found if is_set else [found]
-    result_fields = _result_fields(elements[0].__class__)
+    fields = result_fields(elements[0].__class__)
     votes: dict[Any, _Vote | None] = {}
     for index, element in enumerate(elements):
-        for child, result_object in zip(result_fields.names, result_fields.children(element), strict=True):
+        for child, result_object in zip(fields.names, fields.children(element), strict=True):
             if result_object is None:
                 continue
-            codes = _codes_in_struct(result_object)  # of which very many may say the same
+            codes = _codes_in_struct(result_object)  # very many objects may have equal codes
             if codes in votes:
                 vote = votes[codes]
             else:
@@ -210,40 +181,40 @@ def _vote_structs(tally: _Tally, name: str, found: Any) -> None:  # noqa: ANN401
                     votes[codes] = vote
             if vote is None:
                 continue
-            if vote.bad and len(tally.failures) == FAILURES_MAX:
-                tally.bad += 1
-                tally.failures_more += 1
+            if vote.bad and len(counts.failures) == FAILURES_MAX:
+                counts.bad += 1
+                counts.failures_more += 1
                 continue
             path = f"{name}[{index}]" if is_set else name
-            tally.add_vote(f"{path}.{child}" if child else path, vote)
+            counts.add_vote(f"{path}.{child}" if child else path, vote)
 
 
 _CACHED_VOTES_MAX = 100
 
 
 def is_failure(result: dict[str, Any]) -> bool:
-    """Tell whether the codes or the Status of a result are bad; it is a dict with the names of 3.0."""
+    """Whether the codes or the Status of a result, a dict with 3.0 keys, are a failure."""
     vote = _vote(result, None, NO_CODE)
     return vote is not None and vote.bad
 
 
-def _vote_dicts(tally: _Tally, children: Iterable[tuple[str, dict[str, Any]]]) -> None:
+def _vote_dicts(counts: _VoteCount, children: Iterable[tuple[str, dict[str, Any]]]) -> None:
     for path, result_object in children:
         if (vote := _vote(result_object, None, NO_CODE)) is not None:
-            tally.add_vote(path, vote)
+            counts.add_vote(path, vote)
 
 
-def _combine(tally: _Tally, payload_vote: _Vote | None, state: Any, row: EventType) -> EventOutcome:  # noqa: ANN401 - any JSON value
+def _combine(counts: _VoteCount, payload_vote: _Vote | None, state: Any, row: EventType) -> EventOutcome:  # noqa: ANN401 - any JSON value
     if state in IN_PROGRESS_STATUSES:
         return "in_progress"
     if payload_vote is not None and payload_vote.bad:
         return "failed"
-    if tally.bad:
-        return "partial" if tally.good else "failed"
+    if counts.bad:
+        return "partial" if counts.good else "failed"
     is_status_field = row.status_field is not None and row.status_field.field == "Status"
     if type(state) is str and state not in KNOWN_STATUSES and not is_status_field:
-        return "unknown"  # it ended, perhaps, and nobody knows how
-    return "succeeded" if tally.good or payload_vote is not None else "unknown"
+        return "unknown"  # an unknown Status: it may have ended, in whatever way
+    return "succeeded" if counts.good or payload_vote is not None else "unknown"
 
 
 def _vote(result_object: Any, status_field: StatusField | None, top_level: TopLevelCode) -> _Vote | None:  # noqa: ANN401 - a struct or a dict
@@ -255,7 +226,7 @@ def _vote(result_object: Any, status_field: StatusField | None, top_level: TopLe
     is_failed_status = type(status) is str and status in FAILURE_STATUSES
     if status_field is None and top_level is NO_CODE and not is_failed_status and ext in _SUCCESS_EXT_CODES:
         if type(code) is int and code == 0:
-            return _SUCCESS_VOTE  # as nearly all are
+            return _SUCCESS_VOTE  # nearly all are
         if code is None and ext is None:
             return _SUCCESS_VOTE if status == "SUCCESS" else None
     if status_field and status_field.field == "Status":
@@ -282,7 +253,7 @@ def _vote(result_object: Any, status_field: StatusField | None, top_level: TopLe
 
 
 def _status_value(result_object: Any, status_field: StatusField) -> int | str | None:  # noqa: ANN401 - a struct or a dict
-    """Take the type's own word, None where it says nothing."""
+    """Return the value of the type's own result field, None where it says nothing about the result."""
     codes = get_member(result_object, status_field.field)
     if type(codes) not in (int, str) or codes == "" or codes in status_field.neutral:
         return None
@@ -299,10 +270,10 @@ def _ext_code(ext: Any) -> str | UnsetType:  # noqa: ANN401 - any JSON value
     return ext if type(ext) is str else str(ext) if type(ext) is int else UNSET
 
 
-# What nearly everybody says, judged as anything else is.
+# The votes of the most common codes, computed by the full evaluation.
 _COMMON_VOTES = {
-    said: _vote(dict(zip(_RESULT_FIELDS, said, strict=False)), None, NO_CODE)
-    for said in product((None, 0), _SUCCESS_EXT_CODES, (None, "SUCCESS"))
+    codes: _vote(dict(zip(_RESULT_FIELDS, codes, strict=False)), None, NO_CODE)
+    for codes in product((None, 0), _SUCCESS_EXT_CODES, (None, "SUCCESS"))
 }
-_SUCCESS_CODES = frozenset(said for said, vote in _COMMON_VOTES.items() if vote is _SUCCESS_VOTE)
-_NEUTRAL_CODES = frozenset(said for said, vote in _COMMON_VOTES.items() if vote is None)
+_SUCCESS_CODES = frozenset(codes for codes, vote in _COMMON_VOTES.items() if vote is _SUCCESS_VOTE)
+_NEUTRAL_CODES = frozenset(codes for codes, vote in _COMMON_VOTES.items() if vote is None)

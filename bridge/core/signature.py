@@ -1,4 +1,4 @@
-"""Whether a delivery is from whom it claims: the vendor's `Sign` and `T` (§5).
+"""Whether a delivery is from whom it claims: the vendor's `Sign` and `T` (vod-domain §5).
 
 The signature proves knowledge of the key for a time, not the body's integrity: one captured pair signs any
 body until it is out of date, which is why its time is bounded on both sides. No clock here: the time is an
@@ -24,7 +24,7 @@ NO_SIGNATURE: SignatureParams = ("", "")
 
 BOM = b"\xef\xbb\xbf"
 
-# 32 digits, each as an escape, are shorter.
+# 32 digits, each written as an escape, are shorter.
 _SIGNATURE_BYTES_MAX = 256
 _TOO_LONG = "(too long)"
 
@@ -32,7 +32,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 class _Members(Struct, gc=False):
-    """What proves at the top of a body who sent it. All other members are passed over, at a GB/s or so."""
+    """The signature members of a body. msgspec skips all others, at about 1 GB/s."""
 
     Sign: Raw = NULL
     T: Raw = NULL
@@ -42,9 +42,9 @@ _members = msgspec.json.Decoder(_Members).decode
 
 
 def read_signature_params(body: bytes) -> SignatureParams:
-    """Take the proof from the top of a body, of which nothing else is read.
+    """Return (Sign, T) of a body without decoding its other members.
 
-    Of duplicates the last one counts. Empty where there is none, or the body is no JSON object.
+    Of duplicate keys the last one counts. Empty texts where there is none, or the body is no JSON object.
     """
     try:
         found = _decode_members(body)
@@ -67,7 +67,7 @@ def _decode_members(body: bytes) -> _Members:
 
 
 def signature_text(raw: Raw) -> str:
-    """Take the text of a part of the signature; any other value as it is written, which proves nothing."""
+    """Return Sign or T as text; a value that is no string as its JSON text, which matches no signature."""
     if is_null(raw):
         return ""
     if len(raw) > _SIGNATURE_BYTES_MAX:
@@ -79,10 +79,11 @@ def signature_text(raw: Raw) -> str:
 def check_signature(
     application: Application, body_params: SignatureParams, query_params: SignatureParams, now_s: int
 ) -> str | None:
-    """Tell why a delivery is not accepted, or None where it is.
+    """Return why a delivery is not accepted, or None where it is.
 
-    A proof is (sign, t), empty texts for what is absent. The body's counts first, else the query's; both
-    texts come from one place.
+    ``body_params`` and ``query_params`` are (sign, t) with empty texts for absent ones; the body's pair is
+    used if complete, else the query's. ``now_s`` is in unix seconds. Reasons: missing, malformed, wrong,
+    expired, too_far_ahead.
     """
     if not application.sign_keys:
         return None
@@ -104,7 +105,7 @@ def _out_of_date(t: int, now_s: int) -> str | None:
 
 def _signed_by_any(keys: tuple[str, ...], sign: str, t: str) -> bool:
     given = sign.lower().encode("utf-8", "replace")
-    # Every key is tried, also after a match: how long it takes tells nothing of which one is in force.
+    # Every key is tried, also after a match: the time taken does not reveal which key matched.
     matches = [
         compare_digest(md5(f"{key}{t}".encode(), usedforsecurity=False).hexdigest().encode(), given)
         for key in keys

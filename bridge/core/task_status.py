@@ -1,7 +1,7 @@
-"""What the words of a task's Status mean (§3.2). ``FINISH`` says that a task is over, not how it ended."""
+"""Values of a task's Status (vod-domain §3.2). ``FINISH``: the task is over; it may have failed."""
 
 IN_PROGRESS_STATUSES = ("WAITING", "PROCESSING")
-# The task ended otherwise than by finishing. FAIL and ABORTED were seen; the others are usual words for it.
+# The task did not finish. FAIL and ABORTED were seen; the others are usual values for the same.
 FAILURE_STATUSES = frozenset(
     {
         "FAIL",
@@ -20,5 +20,5 @@ FAILURE_STATUSES = frozenset(
         "REJECTED",
     }
 )
-# Of any other word nobody knows how the task ended.
+# Any other value leaves the outcome unknown.
 KNOWN_STATUSES = frozenset({None, "", "FINISH", "SUCCESS", *IN_PROGRESS_STATUSES, *FAILURE_STATUSES})

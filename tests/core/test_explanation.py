@@ -23,4 +23,4 @@ def test_a_status_that_nobody_knows_is_named_as_the_reason() -> None:
     notification = Notification(application=Application(name="default"), body=body, received_ms=0)
     explained = explain(notification, Routing())
     assert explained.outcome == "unknown"
-    assert explained.outcome_why == "no code is bad, but its Status SUSPENDED does not say how it ended"
+    assert explained.outcome_reason == "no code is bad, but its Status SUSPENDED does not say how it ended"

@@ -1,1 +1,1 @@
-"""Bytes of a notification to decoded values: envelope, the 3.0 format, the legacy format, conformance."""
+"""Decodes the bytes of a notification: envelope, format 3.0, legacy format, conformance to the catalogue."""

@@ -1,4 +1,4 @@
-"""What the readers of the two formats hand over, so that one place makes the event of it."""
+"""The result of decoding a body of either format; `envelope` builds the event from it."""
 
 from typing import Any
 
@@ -10,14 +10,13 @@ from bridge.core.result import NO_CODE, TopLevelCode
 
 
 class DecodedBody(Struct, frozen=True, gc=False):
-    """A body understood, whatever its format.
+    """A decoded body of either format.
 
-    ``value`` and ``payload`` are as in `conformance.Fitted`. ``content`` are the canonical bytes of what was
-    delivered below the envelope. Of ``repairs``, those of how the body is made up come before the payload's;
-    ``repairs_more`` and ``misfit`` are the payload's. ``further`` tells that the body holds more than the
-    payload says. ``unplaced`` are the results that the payload has no place for: path and codes of each.
-    ``task_id`` and ``file_id`` are set only where the payload is in no shape that the row's
-    paths can read.
+    ``value`` and ``payload`` are as in `normalize.Normalized`. ``content`` is the canonical JSON of what was
+    delivered below the envelope. ``repairs`` lists those of the envelope, then those of the payload;
+    ``repairs_more`` and ``nonconforming`` are the payload's. ``has_extra_members``: the body holds more than
+    the payload. ``unmapped_results`` are (path, codes) of results with no field in the payload. ``task_id``
+    and ``file_id`` are set only where the payload is not in a shape that the row's paths can read.
     """
 
     format: Format

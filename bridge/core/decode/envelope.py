@@ -1,6 +1,6 @@
-"""Bytes to event: the envelope, the format, and what a format's reader found put into one canonical event.
+"""Decodes a body into an event: opens the envelope, picks the format, builds the canonical event.
 
-Any bytes give an `Event` or `Rejected`. How an event is written stands in `record`.
+Any bytes give an `Event` or raise `RejectedError`. `core.record` encodes the event.
 """
 
 from collections.abc import Sequence
@@ -33,15 +33,15 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
-# Members that concern a body's delivery only.
+# Members that belong to the delivery, not to the event.
 _ENVELOPE_ONLY = frozenset({"EventHandle", "Sign", "T"})
 
 
 class Envelope(Struct, frozen=True, gc=False):
-    """A body opened: its top-level members as they came, without what only concerns its delivery.
+    """The top-level members of a body as JSON text, without those that belong to the delivery.
 
-    Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature's, empty where there is none.
-    ``reading`` is set where a body could be opened and read in one go, and all there is then.
+    Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature, empty where there is none.
+    ``decoded`` is set where the fast path decoded the whole body: then ``members`` is empty.
     """
 
     members: dict[str, Raw]
@@ -52,7 +52,10 @@ class Envelope(Struct, frozen=True, gc=False):
 
 
 def open_envelope(body: bytes, *, try_fast_path: bool = True) -> Envelope:
-    """Open a body. It is an object, or `Rejected`. ``try_fast_path`` is False where it is known to be none."""
+    """Split a body into its members; raises `RejectedError` if it is no JSON object.
+
+    ``try_fast_path`` is False where the body is known not to qualify for it.
+    """
     if try_fast_path and (decoded := v3.decode_fast(body)) is not None:
         return Envelope({}, "", "", (), decoded)
     body = body.removeprefix(BOM)
@@ -84,7 +87,7 @@ def open_envelope(body: bytes, *, try_fast_path: bool = True) -> Envelope:
 
 
 def read_event(envelope: Envelope) -> Event:
-    """Read an opened body as the event it is, or `Rejected`."""
+    """Build the event of an opened body; raises `RejectedError` where it is none."""
     if envelope.decoded is not None:
         return _build_event(envelope.decoded, envelope)
     name = _event_type(envelope.members, "EventType")
@@ -96,7 +99,7 @@ def read_event(envelope: Envelope) -> Event:
 
 
 def _event_type(members: dict[str, Raw], key: str) -> str:
-    """Take the type that a body names; null and the empty text are none."""
+    """Return the type at ``key``, empty for absent, null and the empty text. Raises `RejectedError`."""
     raw = members.get(key)
     if raw is None:
         return ""
@@ -121,18 +124,18 @@ def _read_legacy(members: dict[str, Raw], name: str) -> DecodedBody:
     repaired = repair(translation.payload, row)
     payload = Raw(_encode(repaired.repaired)) if translation.known else raw
     code = translation.top_level_code
-    return DecodedBody(  # in the fields' order, as everything that is made for each event
+    return DecodedBody(  # positional, in the fields' order: faster for a struct made for each event
         "legacy",
         translation.type,
         translation.known,
         row,
         repaired.value,
-        payload,  # spelled before the null members are dropped
+        payload,  # encoded before the null members are removed
         canonical_of(raw, data),
         tuple([f"{path}: no 3.0 field" for path in _unmapped_paths(translation)]) + repaired.repairs,
         repaired.repairs_more,
         repaired.nonconforming or translation.nonconforming,
-        True,  # noqa: FBT003 - further: the body is not in the 3.0 shape
+        True,  # noqa: FBT003 - has_extra_members: the body is not in the 3.0 shape
         NO_CODE if code is None else TopLevelCode(code, translation.top_level_message),
         translation.task_id,
         translation.file_id,
@@ -141,9 +144,10 @@ def _read_legacy(members: dict[str, Raw], name: str) -> DecodedBody:
 
 
 def _unmapped_paths(translation: legacy.Translation) -> Sequence[str]:
-    """Name what of a legacy body has no place in the payload.
+    """Return the paths of a legacy body that have no field in the payload.
 
-    The table's own "no place" is conforming (§4.1), but not where a failed subtask is lost by it.
+    Keys that the mapping table drops on purpose are conforming (vod-domain §4.1), unless that would lose a
+    failed subtask.
     """
     if translation.unknown_paths or not translation.results:
         return translation.unknown_paths
@@ -154,7 +158,7 @@ def _build_event(decoded: DecodedBody, envelope: Envelope) -> Event:
     row, value = decoded.row, decoded.value
     if type(value) is dict:
         task_id, cast_id, status, session_id, session_context = _repeated_fields(value, row)
-    else:  # which has no field that the catalogue does not know, and of these no other kinds
+    else:  # a strict struct: only known fields, each of the catalogue's type
         task_id, cast_id, status = value.TaskId, value.CastId, value.Status
         session_id, session_context = value.SessionId, value.SessionContext
     task_id = decoded.task_id or task_id or ""
@@ -164,7 +168,7 @@ def _build_event(decoded: DecodedBody, envelope: Envelope) -> Event:
     conformance: Conformance = (
         "nonconforming" if decoded.nonconforming else "repaired" if repairs else "conforming"
     )
-    return Event(  # in the fields' order: so many names would cost more than the rest
+    return Event(  # positional, in the fields' order: so many keywords would cost more than the rest
         decoded.type,
         decoded.known,
         decoded.format,
@@ -186,7 +190,7 @@ def _build_event(decoded: DecodedBody, envelope: Envelope) -> Event:
     )
 
 
-# The fields that the event repeats; an id only where the catalogue knows it of the type.
+# The payload's fields that the event repeats; an id only where the catalogue has it for the type.
 _ID_FIELDS = ("TaskId", "CastId")
 _REPEATED_FIELDS = (*_ID_FIELDS, "Status", "SessionId", "SessionContext")
 

@@ -1,9 +1,9 @@
-"""JSON text to plain values, whatever numbers are in it, at a cost that its size bounds.
+"""Decodes JSON text to plain values, for any numbers in it, in a time bounded by its size.
 
-msgspec is the fast way for all that senders send. Its fallback for numbers with large exponents takes up to
-10 us for each, in one call that lets no other thread run: 7 s for a body of 4 MiB. What holds very many of
-them is read by the standard library's decoder, which takes a few hundred milliseconds and lets others run
-between two numbers. Both give the same values.
+msgspec decodes everything that real senders send. Its fallback for numbers with large exponents takes up to
+10 us for each, in one call that holds the GIL: 7 s for a body of 4 MiB. A text with very many of them is
+decoded by the standard library, which takes a few hundred milliseconds and releases the GIL between two
+numbers. Both give the same values.
 """
 
 import json
@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-# So many slow numbers are bearable: 20 ms at most.
+# Decoding so many slow numbers takes 20 ms at most.
 _SLOW_NUMBERS_MAX = 2000
-# A shorter text cannot hold more of them: four characters and a comma each.
+# A shorter text cannot hold more: each takes four characters and a comma.
 SLOW_NUMBER_SCAN_MIN_BYTES = 5 * _SLOW_NUMBERS_MAX
 
 _E, _DIGIT, _OTHER = b"e0 "
@@ -24,17 +24,17 @@ _SIGNS = b"+-"
 
 
 def has_slow_numbers(text: bytes | memoryview | Raw) -> bool:
-    """Tell whether there may be very many numbers with exponents of two digits or more.
+    """Whether there may be more than 2,000 numbers with exponents of two digits or more.
 
-    Texts are not told from numbers: 80 KB of hexadecimal digits look the same, and are read the other way.
-    Takes 3 ms/MiB and the memory of one copy (two of what is no `bytes`).
+    Strings are not told from numbers: 80 KB of hexadecimal digits look the same, which only costs speed.
+    Takes 3 ms/MiB and the memory of one copy (two if ``text`` is not `bytes`).
     """
     if len(text) <= SLOW_NUMBER_SCAN_MIN_BYTES:
         return False
     return bytes(text).translate(_CLASSES, _SIGNS).count(b"e00") > _SLOW_NUMBERS_MAX
 
 
-# Below it nothing that is in a text takes long to read.
+# Nothing in a shorter text takes long to decode.
 CONTAINER_COUNT_MIN_BYTES = 16 * 1024
 _MANY_CONTAINERS = 5_000
 _PIECEWISE_CONTAINERS = 100_000
@@ -43,7 +43,7 @@ _BRACE, _BRACKET = b"{["
 
 
 def has_many_containers(text: bytes) -> bool:
-    """Tell whether there are so many objects and arrays that walking them takes long."""
+    """Whether there are more than 5,000 objects and arrays, so that walking them takes long."""
     return len(text) > CONTAINER_COUNT_MIN_BYTES and _count_containers(text) > _MANY_CONTAINERS
 
 
@@ -52,7 +52,7 @@ def _count_containers(text: bytes) -> int:
 
 
 def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
-    """Read JSON text, which was found to be such before. Numbers that no Python number holds stay `Raw`."""
+    """Decode valid JSON text. Numbers that fit no Python number are returned as `Raw`."""
     size = len(text)
     if size <= SLOW_NUMBER_SCAN_MIN_BYTES or not has_slow_numbers(text):
         in_pieces = size > _PIECEWISE_CONTAINERS and _count_containers(bytes(text)) > _PIECEWISE_CONTAINERS
@@ -64,7 +64,7 @@ def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any
 
 
 def _decode_in_pieces(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
-    """Read the members and elements of what is large one by one, so that other threads have their turns."""
+    """Decode large objects and arrays member by member, so that other threads get the GIL in between."""
     if len(text) > _PIECE_BYTES:
         first = memoryview(text)[0]
         if first == _BRACE:

@@ -1,7 +1,7 @@
-"""JSON content as plain values: exact reading, the canonical bytes that digests are made of, reading by path.
+"""JSON as plain values: exact decoding, canonical JSON (which digests are made of), lookup by path.
 
-Nothing here knows an event type. A value is what `decode` gives, or a struct of the strict reading; both are
-read alike by `pick`.
+Nothing here knows an event type. A value is what `decode` returns, or a strict struct; `get_member` reads
+both.
 """
 
 import re
@@ -18,33 +18,35 @@ from bridge.core.decode.exact_json import decode_exactly
 from bridge.core.outcome import Reason, RejectedError
 
 NULL = Raw(b"null")
+CONTAINER_TYPES = frozenset({dict, list})
+"""What a decoded object or array is an instance of, exactly."""
 _BRACE = ord("{")
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 
-# Any value this deep can be walked, whatever the interpreter and however deep the caller stands.
+# Values this deep can be walked by recursion, on every supported Python and from any caller.
 DEPTH_MAX = 256
 _DEPTH_CHANGE = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 _NO_BRACKETS = bytes(set(range(256)) - _DEPTH_CHANGE.keys())
 
 
 def is_null(raw: Raw) -> bool:
-    """Tell whether the JSON text is null, which everywhere means the same as absent."""
+    """Whether the JSON text is null, which everywhere means the same as absent."""
     return raw == NULL
 
 
 def is_object(raw: Raw) -> bool:
-    """Tell whether the JSON text is an object."""
+    """Whether the JSON text is an object."""
     return memoryview(raw)[0] == _BRACE
 
 
 def decode(raw: Raw) -> Any:  # noqa: ANN401 - any JSON value
-    """Read any JSON text as values. Numbers that no Python number holds stay the text they are, as `Raw`."""
+    """Decode any JSON text; numbers that fit no Python number become `Raw`. Raises `RejectedError`."""
     check_depth(raw)
     return decode_exactly(raw)
 
 
 def check_depth(raw: Raw) -> None:
-    """Refuse what nests deeper than can be walked. What the catalogue knows all of never does."""
+    """Raise `RejectedError` for a text nested deeper than `DEPTH_MAX`. Conforming payloads never are."""
     if len(raw) <= 2 * DEPTH_MAX:  # each level is opened and closed
         return
     encoded = bytes(raw)
@@ -61,22 +63,22 @@ def check_depth(raw: Raw) -> None:
         depth = depths[-1]
 
 
-# Blocks, so that other threads have their turns between two of them: 5 ms each.
+# Bytes a block, 5 ms each: other threads get the GIL between two of them.
 _DEPTH_BLOCK = 64 * 1024
 
 
 def canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Spell a content the one way: no null members, keys sorted, compact, floats at their shortest.
+    """Encode canonical JSON: no null members, keys sorted, compact, floats in their shortest form.
 
-    The null members are dropped from ``value`` itself: to whoever reads it they mean the same as absent.
+    Null members are removed from ``value`` itself: they mean the same as absent.
     """
-    if type(value) in _CONTAINER_TYPES:
+    if type(value) in CONTAINER_TYPES:
         _drop_nulls(value)
     return _encode_sorted(value)
 
 
 def canonical_of(raw: Raw, value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    """Spell as `canonical` does a ``value`` that was delivered as ``raw``, which may need no preparation."""
+    """Return `canonical` of ``value``, faster where its JSON text ``raw`` has no nulls and few keys."""
     encoded = bytes(raw)
     # No object has more keys than there are colons.
     if encoded.count(b":") <= _MANY_KEYS and b"null" not in encoded:
@@ -84,19 +86,18 @@ def canonical_of(raw: Raw, value: Any) -> bytes:  # noqa: ANN401 - any JSON valu
     return canonical(value)
 
 
-_CONTAINER_TYPES = {dict, list}
 _CONTAINER_OR_NULL_TYPES = {dict, list, NoneType}
 
-# msgspec's own sorting needs the square of the number of keys, and a call inside a call for each, where their
-# order is unlucky: very many end the process. Keys that are in order already are lucky.
+# In the worst order, msgspec's own sorting takes time with the square of the number of keys and recurses once
+# for each: very many overflow the stack and end the process. Keys that are sorted already are its best case.
 _MANY_KEYS = 500
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def _drop_nulls(value: dict[str, Any] | list[Any]) -> None:
-    """Drop null members, all the way down, and put very many in order."""
+    """Remove null members at every level, and sort the keys of objects with very many."""
     pending: list[Any] = [value]
-    for one in pending:  # which grows meanwhile
+    for one in pending:  # grows during the loop
         if type(one) is dict:
             found = [member for member in one.values() if type(member) in _CONTAINER_OR_NULL_TYPES]
             if None in found:
@@ -105,13 +106,13 @@ def _drop_nulls(value: dict[str, Any] | list[Any]) -> None:
             if len(one) > _MANY_KEYS:
                 _sort_keys(one)
             pending += found
-        # A million plain elements are looked at once, by the interpreter's own loop.
-        elif type(one) is list and not _CONTAINER_TYPES.isdisjoint(map(type, one)):
-            pending += [element for element in one if type(element) in _CONTAINER_TYPES]
+        # One C loop over the elements: a list may hold a million plain ones.
+        elif type(one) is list and not CONTAINER_TYPES.isdisjoint(map(type, one)):
+            pending += [element for element in one if type(element) in CONTAINER_TYPES]
 
 
 def _sort_keys(value: dict[str, Any]) -> None:
-    """Sort the keys of an object: by runs, so that other threads have their turns, then the runs together."""
+    """Sort the keys of an object in runs, then merge the runs: other threads get the GIL in between."""
     keys = list(value)
     for start in range(0, len(keys), _SORT_RUN):
         keys[start : start + _SORT_RUN] = sorted(keys[start : start + _SORT_RUN])
@@ -125,23 +126,23 @@ _SORT_RUN = 32 * 1024
 
 
 def digest(content: bytes) -> str:
-    """Give the 16 hex digits that stand for a content."""
+    """Return the digest of canonical JSON: BLAKE2b of 8 bytes, as 16 hex digits."""
     state = _BLAKE2.copy()
     state.update(content)
     return state.hexdigest()
 
 
-# Copying one costs less than setting one up, which is more than hashing a small content.
+# Copying the state costs less than creating one, which costs more than hashing a small content.
 _BLAKE2 = blake2b(digest_size=8)
 
 
 def get_member(value: Any, name: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Take a member of a dict or of a struct; None where there is none."""
+    """Return a member of a dict or of a struct; None where there is none."""
     return value.get(name) if type(value) is dict else getattr(value, name, None)
 
 
 def id_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
-    """Spell a value that can be part of an id: integers in decimal, other kinds are absent."""
+    """Return a text as it is and an integer in decimal; an empty text for any other type."""
     if type(value) is str:
         return value
     if type(value) is int:
@@ -150,7 +151,7 @@ def id_text(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def first_text(value: Any, paths: tuple[str, ...]) -> str:  # noqa: ANN401 - any JSON value
-    """Take the first text at paths like ``Input.FileInfos[].FileId``, of the first element that has one."""
+    """Return the first id text at paths like ``Input.FileInfos[].FileId``; empty where there is none."""
     for steps in _parse_paths(paths):
         if found := _id_text_at(value, steps):
             return found
@@ -158,7 +159,7 @@ def first_text(value: Any, paths: tuple[str, ...]) -> str:  # noqa: ANN401 - any
 
 
 class _PathStep(Struct, frozen=True):
-    """One name of a path, whether a set is there, and what follows."""
+    """One name of a path; ``is_set``: an array is expected there; ``rest``: the steps after it."""
 
     name: str
     is_set: bool
@@ -167,7 +168,7 @@ class _PathStep(Struct, frozen=True):
 
 @cache
 def _parse_paths(paths: tuple[str, ...]) -> "tuple[_PathStep, ...]":
-    """Cut paths into names. They are the catalogue's: few."""
+    """Parse paths, cached: only the catalogue's, which are few."""
     return tuple(map(_parse_path, paths))
 
 

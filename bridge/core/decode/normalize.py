@@ -1,8 +1,8 @@
-"""Whether a payload is what the catalogue says, and the repair of what comes otherwise (§3.1).
+"""Checks a payload against the catalogue, and repairs known deviations from it (vod-domain §3.1).
 
-The common case costs one strict decode: it is the check, and its result gives the canonical bytes. What it
-refuses is converted with less strictness, and what that refuses is walked key by key; all ways see the same
-event. No envelope, no identity, no outcome.
+The common case costs one strict decode, which is the check and gives the canonical JSON. What it refuses is
+converted less strictly, and what that refuses is repaired key by key; all three give the same event. No
+envelope, no identity, no outcome here.
 """
 
 from collections.abc import Callable, Container
@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from bridge.core.catalogue import EventType
 from bridge.core.decode import json_values
 from bridge.core.decode.exact_json import SLOW_NUMBER_SCAN_MIN_BYTES, has_slow_numbers
+from bridge.core.decode.json_values import CONTAINER_TYPES
 from bridge.core.decode.schema import (
     INTEGER_MAX,
     INTEGER_MIN,
@@ -29,14 +30,14 @@ from bridge.core.decode.schema import (
 REPAIRS_MAX = 100
 
 _encode = msgspec.json.encode
-_CONTAINER_TYPES = {dict, list}
 
 
 class Normalized(Struct, frozen=True, gc=False):
-    """A payload read against its shape.
+    """A payload checked against its schema.
 
-    ``value`` is for reading (a strict struct, or a dict after repairs), ``payload`` for passing on: the
-    sender's bytes where nothing was repaired. ``content`` are the canonical bytes of what was delivered.
+    ``value`` is the decoded payload (a strict struct, or a dict), ``payload`` its JSON text: the sender's
+    bytes where nothing was repaired. ``content`` is the canonical JSON of what was delivered.
+    ``nonconforming``: a value has a type that no repair covers.
     """
 
     value: Any
@@ -48,7 +49,7 @@ class Normalized(Struct, frozen=True, gc=False):
 
 
 def normalize(raw: Raw, row: EventType) -> Normalized:
-    """Read a payload, which is an object, against its row."""
+    """Check and repair a payload, the JSON text of an object. Raises `RejectedError` if it is too deep."""
     value = decode_strict(raw, row)
     if value is not None:
         return Normalized(value, raw, _encode(value))
@@ -57,7 +58,7 @@ def normalize(raw: Raw, row: EventType) -> Normalized:
     payload = Raw(_encode(repair_result.repaired)) if repair_result.repairs else raw
     return Normalized(
         repair_result.value,
-        payload,  # spelled before the null members are dropped
+        payload,  # encoded before the null members are removed
         json_values.canonical_of(raw, delivered),
         repair_result.repairs,
         repair_result.repairs_more,
@@ -66,9 +67,9 @@ def normalize(raw: Raw, row: EventType) -> Normalized:
 
 
 def decode_strict(raw: Raw, row: EventType) -> Any:  # noqa: ANN401 - a strict struct or None
-    """Read JSON text that is a payload just as the catalogue says; None where it is anything else.
+    """Decode a payload that conforms to the catalogue, to a strict struct; None where it does not.
 
-    None also where that would be slow: what is read the other way is the same.
+    Also None where decoding would be slow (`has_slow_numbers`): the slow path gives the same result.
     """
     if len(raw) > SLOW_NUMBER_SCAN_MIN_BYTES and has_slow_numbers(raw):
         return None
@@ -79,9 +80,9 @@ def decode_strict(raw: Raw, row: EventType) -> Any:  # noqa: ANN401 - a strict s
 
 
 class Repaired(Struct, frozen=True, gc=False):
-    """A decoded payload after its repairs: the first hundred of them, and how many more.
+    """A decoded payload after repair, with the first 100 repairs and the number of further ones.
 
-    ``value`` is for reading, as `Fitted`'s; ``repaired`` is all of it.
+    ``value`` is as in `Normalized`; ``repaired`` is the whole payload as a dict.
     """
 
     value: Any
@@ -92,14 +93,14 @@ class Repaired(Struct, frozen=True, gc=False):
 
 
 def repair(value: dict[str, Any], row: EventType) -> Repaired:
-    """Repair in a decoded payload what is known to come otherwise, note what fits nowhere.
+    """Repair known deviations in a decoded payload, and detect values that do not conform.
 
-    Most often there is nothing but keys of a later catalogue: conversions tell, and only what they refuse is
-    walked.
+    Most often there are only keys of a later catalogue: conversions detect that, and only what they refuse is
+    walked key by key.
     """
     schema = schema_of(row.struct)
     if not schema.fields:
-        return Repaired(value, value)  # of a type that the catalogue does not know
+        return Repaired(value, value)  # a type that the catalogue does not know
     readable = relaxed_struct(row.struct, row.result_sets)
     if (converted := _convert_or_none(value, readable)) is not None:
         return Repaired(converted, value)
@@ -119,13 +120,13 @@ def repair(value: dict[str, Any], row: EventType) -> Repaired:
 
 
 def _already_valid(value: dict[str, Any], row: EventType) -> frozenset[str]:
-    """Name the members, objects and arrays, in which there is nothing to find for the walk."""
+    """Return the keys of objects and arrays that conform already, so that the repairer skips them."""
     known = known_keys_struct(row.struct, 0)
     return frozenset(
         [
             key
             for key, member in value.items()
-            if type(member) in _CONTAINER_TYPES and _convert_or_none({key: member}, known) is not None
+            if type(member) in CONTAINER_TYPES and _convert_or_none({key: member}, known) is not None
         ]
     )
 
@@ -143,7 +144,7 @@ def _strict_decode(struct: type[Struct]) -> Callable[[Raw], Any]:
 
 
 class _Repairer:
-    """One pass over one payload. Values that need no repair are passed on as they are, not copied."""
+    """Repairs one payload in one pass. Values that need no repair are shared, not copied."""
 
     def __init__(self) -> None:
         self.repairs: list[str] = []
@@ -151,14 +152,14 @@ class _Repairer:
         self.nonconforming = False
 
     def record_repair(self, repair: str) -> None:
-        """Remember a repair; of very many, only the number."""
+        """Add a repair to the list; count it only, once the list has `REPAIRS_MAX`."""
         if len(self.repairs) < REPAIRS_MAX:
             self.repairs.append(repair)
         else:
             self.repairs_more += 1
 
     def capitalize_keys(self, value: dict[str, Any], schema: ObjectSchema) -> dict[str, Any]:
-        """Respell keys that were once lower-camel; where both have a value the vendor's own wins."""
+        """Rename lower camel case keys; where both spellings have a value, the catalogue's wins."""
         capitalized = dict(value)
         for key, member in value.items():
             name = key[:1].upper() + key[1:]
@@ -189,7 +190,7 @@ class _Repairer:
     def repair_object(
         self, value: dict[str, Any], schema: ObjectSchema, path: str, already_valid: Container[str] = ()
     ) -> dict[str, Any]:
-        """Repair the known keys of an object; ``path`` ends with a dot where it is not empty."""
+        """Repair the known keys of an object; a non-empty ``path`` ends with a dot."""
         if schema.flattens:
             value = self.flatten_media_basic_info(value, path)
         result = value
@@ -223,7 +224,7 @@ class _Repairer:
         return value if all(map(is_, repaired_value, value)) else repaired_value
 
     def repair_value(self, value: Any, field: FieldSchema, path: str) -> Any:  # noqa: ANN401 - any JSON value
-        """Repair one value; what does not fit is noted and passed on."""
+        """Repair one value; one that cannot be repaired is returned as it is, and sets ``nonconforming``."""
         if field.schema and type(value) is dict:
             return self.repair_object(value, field.schema, path + ".")
         if field.type is str and type(value) is int:

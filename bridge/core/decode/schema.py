@@ -1,7 +1,7 @@
-"""What the catalogue says of a payload, as shapes, and the structs that are derived from it on first use.
+"""The catalogue's schema of a payload, and the msgspec structs derived from it on first use.
 
-A strict struct refuses what is not in the catalogue, the others let keys of a later one pass. What is done
-with them is told in `conformance`.
+A strict struct refuses keys and types that are not in the catalogue; the others accept keys of a later
+version. `normalize` uses them.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from msgspec import Meta, Struct
 from bridge.core import payloads
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
-# msgspec cannot bound above 2**63 - 1: what lies between is left to the walk.
+# msgspec has no bound above 2**63 - 1: the repairer checks the values in between.
 _Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
-# What is asked of any payload or result, whatever its type: a strict struct without such a field says None.
-# So nobody needs to look first whether it is there.
+# Fields that are read from any payload or result: a strict struct without one has a class attribute None, so
+# readers need no check.
 _PROBED_FIELDS = (
     "TaskId",
     "CastId",
@@ -33,9 +33,9 @@ _PROBED_FIELDS = (
 
 
 class FieldSchema(Struct, frozen=True):
-    """What may stand at a key: one thing, or an array of it. ``shape`` is set for objects only.
+    """The schema of one field: a type, or an array of it. ``schema`` is set for objects only.
 
-    A value of the type ``passes`` fits as it is, unless it is an integer of more than 64 bits.
+    A value of exactly the type ``accepts`` is valid as it is, unless it is an integer of more than 64 bits.
     """
 
     type: type
@@ -45,7 +45,7 @@ class FieldSchema(Struct, frozen=True):
 
 
 class ObjectSchema(Struct, frozen=True):
-    """What the catalogue says of an object: its keys, and its strict twin."""
+    """The schema of an object: fields, strict struct. ``flattens``: copies nested in it are joined."""
 
     struct: type[Struct]
     fields: Mapping[str, FieldSchema]
@@ -55,19 +55,19 @@ class ObjectSchema(Struct, frozen=True):
 
 @cache
 def schema_of(struct: type[Struct]) -> ObjectSchema:
-    """Draw the shape of a generated struct."""
+    """Return the schema of a generated struct."""
     kinds = {name: _field_schema(hint) for name, hint in get_type_hints(struct).items()}
     types = {name: _field_type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
     return ObjectSchema(struct, kinds, _derive(struct, types), flattens=struct is payloads.MediaBasicInfo)
 
 
-# How far down `result` looks below a result set: at its elements, and at the objects in them.
+# Levels that `core.result` reads below a result set: its elements, and the objects in them.
 _LEVELS_READ = 2
 
 
 @cache
 def relaxed_struct(struct: type[Struct], results: tuple[str, ...]) -> type[Struct]:
-    """Derive the struct that refuses unknown keys only where they could say how the event ended."""
+    """Derive the struct that refuses unknown keys only where `core.result` would read them."""
     types = {
         name: _field_type(kind, partial(_nested_known_keys_struct, _LEVELS_READ if name in results else 0))
         for name, kind in schema_of(struct).fields.items()
@@ -81,11 +81,11 @@ def _nested_known_keys_struct(levels: int, shape: ObjectSchema) -> type[Struct]:
 
 @cache
 def known_keys_struct(struct: type[Struct], levels: int) -> type[Struct]:
-    """Derive the struct that checks the known keys; unknown ones it refuses only so many levels down."""
+    """Derive the struct that checks known keys, and refuses unknown ones in the first ``levels`` levels."""
     shape = schema_of(struct)
     nested_struct = partial(_nested_known_keys_struct, max(0, levels - 1))
     types = {name: _field_type(kind, nested_struct) for name, kind in shape.fields.items()}
-    if shape.flattens:  # an object there is the walk's to join
+    if shape.flattens:  # a nested object is left to the repairer
         types["MediaBasicInfo"] = str | int | float | bool | list[Any]
     return _derive(struct, types, forbid_unknown=levels > 0)
 
@@ -108,7 +108,9 @@ def _field_schema(hint: Any) -> FieldSchema:  # noqa: ANN401 - a type as annotat
         return FieldSchema(float, accepts=float)  # int | float: every integer is a number
     if get_origin(plain[0]) is list:
         element = _field_schema(get_args(plain[0])[0])
-        return FieldSchema(element.type, is_array=True, schema=element.schema)  # nothing passes unseen
+        return FieldSchema(
+            element.type, is_array=True, schema=element.schema
+        )  # no `accepts`: arrays are always checked
     if issubclass(plain[0], Struct):
         return FieldSchema(dict, schema=schema_of(plain[0]))
     return FieldSchema(plain[0], accepts=plain[0])

@@ -1,8 +1,8 @@
-"""Halves of surrogate pairs in JSON text: no text can hold one, so each becomes U+FFFD."""
+"""Replaces lone surrogate escapes in JSON text with U+FFFD: no Unicode text can hold one."""
 
 import re
 
-# A whole pair, or half of one. Its backslash is no escaped one: an even number of them stands before it.
+# A whole pair, or one half. An even number of backslashes before it: its own backslash is not escaped.
 _PAIR_OR_HALF = re.compile(
     rb"(?<!\\)(?:\\\\)*+"
     rb"(?:\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}))"
@@ -12,14 +12,14 @@ _ESCAPES = (rb"\ud", rb"\uD")
 
 
 def has_surrogates(text: bytes) -> bool:
-    """Tell whether there may be any escape of a surrogate."""
+    """Whether the text may contain the escape of a surrogate."""
     return any(escape in text for escape in _ESCAPES)
 
 
 def replace_lone_surrogates(text: bytes) -> bytes:
-    """Give the text with U+FFFD for each half of a pair; ``text`` itself where there is none.
+    """Replace each lone surrogate with U+FFFD; returns ``text`` itself where there is none.
 
-    Needs the memory of two copies. An escape stays as long as it was.
+    Needs the memory of two copies. The length of the text does not change.
     """
     if not has_surrogates(text):
         return text
@@ -33,9 +33,9 @@ def replace_lone_surrogates(text: bytes) -> bytes:
 
 
 def mask_surrogate_escapes(text: bytes) -> bytes:
-    """Give a text in which quotes, brackets and ASCII characters stand where they did, and no surrogate is.
+    """Replace the escapes of surrogates, and others from U+D000 on, by escapes of valid characters.
 
-    Cheap, for whoever only looks for something in ASCII: all escapes from U+D000 on become others, of which
-    none means an ASCII character. Where there is no such escape it is ``text`` itself.
+    A cheap form for callers that look only for ASCII: quotes, brackets and ASCII characters keep their
+    positions, and no new ASCII character appears. Returns ``text`` itself where there is no such escape.
     """
     return text.replace(rb"\ud", rb"\uf").replace(rb"\uD", rb"\uF")

@@ -1,6 +1,7 @@
-"""A 3.0 body: which type it is of, which sibling holds the payload, what stands beside it (§2, §3.1).
+"""Decodes a body of format 3.0: its type, the member that holds the payload, the members beside it.
 
-Only the envelope is judged here; the payload is for `conformance`, what the codes say for `result`.
+Only the envelope is checked here (vod-domain §2, §3.1); `normalize` checks the payload, `core.result` its
+codes.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,10 @@ from bridge.core.outcome import Reason, RejectedError
 
 Members = Mapping[str, Raw]
 
-# Where the payload stands, and what had to be assumed to find it.
+# The member that holds the payload, and the repairs that were needed to find it.
 _PayloadLocation = tuple[str, tuple[str, ...]]
 
-# How a body begins, up to its payload, where it is nothing but the type and the payload: as nearly all are.
+# The bytes before the payload in a body of only type and payload, as nearly all are.
 _PREFIXES: Mapping[bytes, EventType] = {
     b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in EVENT_TYPES
 }
@@ -29,16 +30,16 @@ _SUFFIX = b"}}"  # of the payload and the body
 
 
 def decode_fast(body: bytes) -> DecodedBody | None:
-    """Read in one go a body that is just as the catalogue says; None where it takes the long way.
+    """Fast path: decode a body of only type and conforming payload; None where `read` is needed.
 
-    Between such a beginning and the last brace there is one whole object, so there is no other member; and of
-    what is in it nothing was passed over, so it needs no other look. The long way sees the same.
+    Between such a prefix and the last brace there is one whole object, so there is no other member; the
+    strict decoder skips nothing in it, so no further check is needed. `read` gives the same result.
     """
     start = body.find(b"{", 1)
     row = _PREFIXES.get(body[:start])
     if row is None or not body.endswith(_SUFFIX):
         return None
-    payload = Raw(memoryview(body)[start:-1])  # not a copy, which would be held beside the body
+    payload = Raw(memoryview(body)[start:-1])  # a view: a copy would be kept in memory beside the body
     value = decode_strict(payload, row)
     if value is None:
         return None
@@ -46,7 +47,7 @@ def decode_fast(body: bytes) -> DecodedBody | None:
 
 
 def read(members: Members, name: str) -> DecodedBody:
-    """Read a body whose EventType is ``name``; empty where it has none."""
+    """Decode a body whose EventType is ``name``, empty where it has none. Raises `RejectedError`."""
     row = BY_NAME.get(name)
     if row is not None:
         key, repairs = _find_payload(members, row)
@@ -58,7 +59,7 @@ def read(members: Members, name: str) -> DecodedBody:
         row, key, repairs = _infer_type(members)
     normalized = normalize(members[key], row)
     extra_members = _extra_members(members, key)
-    return DecodedBody(  # in the fields' order, as everything that is made for each event
+    return DecodedBody(  # positional, in the fields' order: faster for a struct made for each event
         "v3",
         row.name or name,
         row is not UNKNOWN_TYPE,
@@ -74,7 +75,7 @@ def read(members: Members, name: str) -> DecodedBody:
 
 
 def _find_payload(members: Members, row: EventType) -> _PayloadLocation:
-    """Find the payload of a known type: its own sibling, an alias, or the only one that looks like it."""
+    """Find the payload of a known type: in its own field, an alias, or the only object with its keys."""
     field = row.field
     if field in members and is_object(members[field]):
         return field, ()
@@ -90,7 +91,7 @@ def _find_payload(members: Members, row: EventType) -> _PayloadLocation:
 
 
 def _infer_type(members: Members) -> tuple[EventType, str, tuple[str, ...]]:
-    """Find the payload of a body without an EventType: its only known sibling tells the type."""
+    """Find the payload of a body without an EventType; its only known payload field gives the type."""
     fields = [key for key in _objects(members) if key in BY_PAYLOAD_FIELD]
     if len(fields) != 1:
         raise RejectedError(Reason.NOT_AN_EVENT, "neither an EventType nor exactly one sibling that tells it")
@@ -99,7 +100,7 @@ def _infer_type(members: Members) -> tuple[EventType, str, tuple[str, ...]]:
 
 
 def _only_object(members: Members) -> str:
-    """Find the payload of an unknown type: its only object."""
+    """Find the payload of an unknown type: the body's only object. Raises `RejectedError`."""
     objects = _objects(members)
     if len(objects) != 1:
         raise RejectedError(
@@ -116,21 +117,21 @@ def _alias_repair(row: EventType, field: str) -> tuple[str, ...]:
     return () if field == row.field else (f"{field}: alias of {row.field}",)
 
 
-# Words that other products' events have as well (§9): they tell nothing of a type.
+# Keys that other products' events have as well (vod-domain §9): no evidence of a type.
 _COMMON_KEYS = frozenset(
     {"ErrCode", "ErrCodeExt", "Message", "Status", "Code", "Data", "FileId", "TaskId", "RequestId"}
 )
 
 
 def _shares_keys(raw: Raw, row: EventType) -> bool:
-    """Whether an object shares a key with the type's payload that is not one of the common words."""
+    """Whether an object shares a key with the type's payload that is not one of the common keys."""
     keys = msgspec.json.decode(raw, type=dict[str, Raw])
     names = {key[:1].upper() + key[1:] for key in keys} if row.lower_camel else keys.keys()
     return not _COMMON_KEYS.issuperset(names & set(row.struct.__struct_fields__))
 
 
 def _extra_members(members: Members, key: str) -> dict[str, Raw]:
-    """Take what else at the top has a value, in its canonical spelling."""
+    """Return the other top-level members that are not null, as canonical JSON."""
     return {
         name: Raw(canonical(decode(raw)))
         for name, raw in members.items()

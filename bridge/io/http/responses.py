@@ -8,18 +8,11 @@ from typing import get_args
 
 from msgspec import Struct, json
 
-from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.core.outcome import HTTP_STATUS, DeliveryOutcome, DeliveryResult
 from bridge.io.http.routing import NotFoundReason
 
 _RETRY_AFTER = b"Retry-After: 5\r\n"
-_STATUS = {
-    DeliveryOutcome.PUBLISHED: b"200 OK",
-    DeliveryOutcome.DUPLICATE: b"200 OK",
-    DeliveryOutcome.SPOOLED: b"202 Accepted",
-    DeliveryOutcome.REJECTED: b"422 Unprocessable Content",
-    DeliveryOutcome.UNAUTHORIZED: b"401 Unauthorized",
-    DeliveryOutcome.DEFERRED: b"503 Service Unavailable",
-}
+_STATUS = {outcome: f"{code} {phrase}".encode() for outcome, (code, phrase) in HTTP_STATUS.items()}
 
 _ACCEPTED = {
     ending: ending.value

@@ -1,9 +1,8 @@
-"""Bodies of the legacy format ("version": "4.0", "callback 2.0") in the shape of the 3.0 format.
+"""Translates bodies of the legacy format ("version": "4.0", "callback 2.0") to the shape of format 3.0.
 
-`rules` says what a mapping can express, `metadata`, `procedure` and `successors` are the mapping as tables,
-`apply` walks a body along them, `unplaced` finds the results that they have no place for, `translation` is
-the way in. Digests, identity, outcome and the catalogue's
-judgement over the result belong to others.
+`translation` is the entry point. `rules` defines what a mapping table can express; `metadata`, `procedure`
+and `event_types` are the tables; `apply` maps a body by them; `unmapped` finds results with no 3.0 field. No
+digest, identity, outcome or conformance check here.
 """
 
 from bridge.core.decode.legacy.translation import Translation, translate

@@ -1,8 +1,8 @@
-"""Walk a legacy object along its table. No event type is named here: what goes where is the tables' matter.
+"""Maps a legacy object by its table. No event type is named here; the tables say what goes where.
 
-Any JSON value gives a result. A value without an inner structure goes to its place whatever its kind (the
-catalogue judges it there); only where a table needs an object or an array and finds something else is there
-a misfit, and its place stays empty.
+Any JSON value gives a result. A scalar is copied to its target whatever its type (`normalize` checks it
+there). Only where a table needs an object or an array and finds something else is the body nonconforming,
+and the target stays empty.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct
 
+from bridge.core.decode.json_values import CONTAINER_TYPES
 from bridge.core.decode.legacy.rules import (
     OTHER_KEYS,
     Conversion,
@@ -25,15 +26,15 @@ from bridge.core.decode.legacy.rules import (
 )
 from bridge.core.payloads import Payload
 
-# Where an object stands: what holds it, and its key or index there. Spelled only where something is amiss.
+# The path of an object: its parent's path, and its key or index there. Formatted only for a report.
 JsonPath = tuple["JsonPath | str", str | int]
 
 
 class MappingReport(Struct):
-    """What a walk met on its way.
+    """What `apply` could not map.
 
-    ``unmapped`` are the paths of keys without a row. ``unplaced`` are the members that no row has a place
-    for: the path of their object, and these members by their keys. ``misfit``: something had a wrong kind.
+    ``unknown_paths``: the paths of keys without a row. ``unmapped_members``: (path of the object, members)
+    for members with no 3.0 field. ``nonconforming``: a value had a type that its table cannot map.
     """
 
     unknown_paths: list[str] = []
@@ -44,7 +45,7 @@ class MappingReport(Struct):
 def apply(
     table: MappingTable, data: Mapping[str, object], path: JsonPath | str, report: MappingReport
 ) -> dict[str, Any]:
-    """Map one object. ``data`` is never changed, but values of it are taken over as they are."""
+    """Map one object to 3.0 keys. ``data`` is never changed; the result shares unmapped values with it."""
     try:
         plan = _plan(table, tuple(data))
     except LookupError:
@@ -63,16 +64,16 @@ def apply(
     return _map_fields(plan, data, path, report)
 
 
-# What becomes of the value at a key: the key, the parents and the name of its place, and how it is converted
-# on the way, if at all. Plain tuples, which are unpacked fastest.
+# The mapping of one key: the key, the parents and the name of its target, its rule and conversion, if any.
+# A plain tuple, which is unpacked fastest.
 _Step = tuple[str, Sequence[str], str, Conversion | None, "_Convert | None"]
 
 
 class _Plan(Struct, frozen=True):
-    """The steps for an object with certain keys, in the table's order.
+    """The steps to map an object with certain keys, in the table's order.
 
-    Where each value only changes its name, ``renamed`` are the old and the new ones, else it is empty.
-    ``placeless`` are the keys that 3.0 has no place for.
+    ``renamed``: (old, new) key pairs where every value is only renamed, else empty. ``unmapped_keys``: the
+    keys that have no 3.0 field.
     """
 
     steps: Sequence[_Step]
@@ -82,9 +83,9 @@ class _Plan(Struct, frozen=True):
 
 @lru_cache(maxsize=1024)
 def _plan(table: MappingTable, keys: tuple[str, ...]) -> _Plan:
-    """Look up once what holds for all objects of a place that have the same keys in the same order.
+    """Return the plan for objects of a table with the same keys in the same order, cached.
 
-    A key without a row is a `LookupError`: what senders make up is not kept.
+    Raises `LookupError` for a key without a row: keys that senders make up must not fill the cache.
     """
     rows = table.rows
     if any(key not in rows for key in keys):
@@ -127,13 +128,10 @@ def _map_fields(
 def _record_unmapped(
     keys: Sequence[str], data: Mapping[str, object], path: JsonPath | str, report: MappingReport
 ) -> None:
-    """Note objects and arrays at keys that 3.0 has no place for: there may be results in them."""
-    nested = {key: data[key] for key in keys if data[key] and type(data[key]) in _CONTAINER_TYPES}
+    """Report objects and arrays at keys that have no 3.0 field: there may be results in them."""
+    nested = {key: data[key] for key in keys if data[key] and type(data[key]) in CONTAINER_TYPES}
     if nested:
         report.unmapped_members.append((path, nested))
-
-
-_CONTAINER_TYPES = {dict, list}
 
 
 def _copy_known_keys(
@@ -143,7 +141,7 @@ def _copy_known_keys(
     path: JsonPath | str,
     report: MappingReport,
 ) -> None:
-    """Take over what is called as in 3.0, which is preferred to what was mapped; note what has no row."""
+    """Copy keys that are 3.0 fields already, which win over mapped ones; report keys without a row."""
     unmapped_members: dict[str, object] = {}
     for key, value in data.items():
         if value is None or key in table.rows:
@@ -159,7 +157,7 @@ def _copy_known_keys(
 
 
 def format_path(path: JsonPath | str) -> str:
-    """Spell a path as ``data.fileInfo[0].status``."""
+    """Format a path as ``data.fileInfo[0].status``."""
     if isinstance(path, str):
         return path
     holder, step = path
@@ -167,7 +165,7 @@ def format_path(path: JsonPath | str) -> str:
 
 
 def deep_merge(first: Mapping[str, object], second: Mapping[str, object]) -> dict[str, Any]:
-    """Join two objects into a new one, all the way down. What both have is the first one's, unless empty."""
+    """Merge two objects into a new one, at every level. Of two values the first one's wins, unless empty."""
     return {**second, **{key: _prefer(value, second.get(key)) for key, value in first.items()}}
 
 
@@ -179,8 +177,8 @@ def _prefer(first: object, second: object) -> object:
     return second if first is None or first == "" else first
 
 
-# The conversions: of a rule, a value that is not None, its path, and what is found on the way. Where the
-# value is of a wrong kind they give UNSET.
+# The conversions: (rule, value that is not None, its path, report) to the mapped value; UNSET for a wrong
+# type.
 
 _Convert = Callable[[Any, Any, JsonPath, MappingReport], Any]
 
@@ -230,10 +228,10 @@ def _map_elements(
     elements: list[dict[str, Any]] = []
     for index, value in enumerate(values):
         if isinstance(value, dict):
-            # Of very many empty ones none is worth a look.
+            # Empty objects need no mapping, and there may be very many.
             elements.append(apply(_table_for(rule, value), value, (path, index), report) if value else {})
         else:
-            # What is no object keeps its position with nothing in it: the paths of errors count on it.
+            # An element that is no object becomes {}: the indexes in the paths of errors must not shift.
             elements.append({})
             report.nonconforming |= value is not None
     return elements

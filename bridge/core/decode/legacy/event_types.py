@@ -1,4 +1,7 @@
-"""The table of legacy types that have a successor, and the tables of all but ProcedureStateChanged (§4.1)."""
+"""Legacy types with a 3.0 successor, and the mapping tables of all but ProcedureStateChanged.
+
+Source: vod-domain §4.1.
+"""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -37,7 +40,7 @@ _NEW_FILE_UPLOAD = MappingTable(
         "message": None,
         "vodTaskId": None,
         "continued": None,
-        "metaData": MapObject("MetaData", METADATA),  # before the flat variant of 2017: it is the fuller one
+        "metaData": MapObject("MetaData", METADATA),  # before the flat variant of 2017: it has more fields
         "fileSize": "MetaData.Size",
         "duration": "MetaData.Duration",
         "width": "MetaData.Width",

@@ -1,4 +1,4 @@
-"""The table for media metadata, which several legacy types share: ``data.metaData`` (§4.1)."""
+"""The mapping table of media metadata, ``data.metaData``, which legacy types share (vod-domain §4.1)."""
 
 from bridge.core.decode.legacy.rules import MapObjects, MappingTable
 from bridge.core.payloads import MediaAudioStreamItem, MediaMetaData, MediaVideoStreamItem

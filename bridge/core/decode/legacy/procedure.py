@@ -1,4 +1,4 @@
-"""The tables for ProcedureStateChanged: its subtasks by kind (§4.1)."""
+"""The mapping tables of ProcedureStateChanged and its kinds of subtasks (vod-domain §4.1)."""
 
 from collections.abc import Mapping
 
@@ -23,7 +23,7 @@ _TYPE: Mapping[str, Rule] = {"taskType": MapValues("Type", {"ImageSprite": "Imag
 def _subtask(
     element: type[Struct], task: str, result: type[Struct], inputs: MappingTable, outputs: MappingTable
 ) -> MappingTable:
-    """One kind of subtask: what was flat in the list's element moves under the key ``task``."""
+    """Return the table of one kind of subtask: the element's flat members move under the key ``task``."""
     return MappingTable(
         element,
         {

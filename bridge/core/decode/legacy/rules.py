@@ -1,9 +1,9 @@
-"""What a row of a legacy mapping table can say. No rows here, and nothing that applies them.
+"""The rules of legacy mapping tables. The tables are elsewhere, and so is `apply`, which maps by them.
 
-A table is plain data: `Place.rows` maps each legacy key of one object to its rule. A rule that is a text is
-the place of the unchanged value; None means that 3.0 has no place for it; the structs below name a
-conversion. Places are paths relative to the object, their steps joined by dots. Where several keys lead to
-one place, the first in the table's order that has a value wins.
+A table is plain data: `MappingTable.rows` maps each legacy key of one object to its rule. A rule that is a
+text is the target path of the unchanged value; None means that 3.0 has no field for it; the structs below are
+conversions. Targets are paths relative to the object, with dots between steps. Where several keys have one
+target, the first in the table's order that has a value wins.
 """
 
 from collections.abc import Mapping
@@ -12,40 +12,40 @@ from msgspec import Struct
 
 
 class MapValues(Struct, frozen=True):
-    """Some words are called differently, all others stay."""
+    """Replace the values in ``values``; all others stay."""
 
     to: str
     values: Mapping[str, str]
 
 
 class ToList(Struct, frozen=True):
-    """A value becomes an array of one."""
+    """Wrap the value in an array of one."""
 
     to: str
 
 
 class FirstOfList(Struct, frozen=True):
-    """A value, or an array of one: the value."""
+    """Unwrap an array of one; any other value stays."""
 
     to: str
 
 
 class WrapElements(Struct, frozen=True):
-    """Each element of an array becomes an object with ``name`` as its only key."""
+    """Turn each element of an array into an object with ``name`` as its only key."""
 
     to: str
     name: str
 
 
 class Pluck(Struct, frozen=True):
-    """Each object of an array becomes the value that it holds under ``key``."""
+    """Replace each object of an array by its value at ``key``."""
 
     to: str
     key: str
 
 
 class MapObject(Struct, frozen=True):
-    """An object (where ``or_one`` also an array of one), mapped by its own table."""
+    """Map an object by its own table; with ``or_single`` also an array of one object."""
 
     to: str
     table: "MappingTable"
@@ -53,7 +53,7 @@ class MapObject(Struct, frozen=True):
 
 
 class MapObjects(Struct, frozen=True):
-    """An array of objects. An element of a kind in ``kinds`` is mapped by that table, others by ``place``."""
+    """Map an array of objects: an element by the table of its kind in ``by_kind``, others by ``table``."""
 
     to: str
     table: "MappingTable"
@@ -64,13 +64,13 @@ Conversion = MapValues | ToList | FirstOfList | WrapElements | Pluck | MapObject
 Rule = str | Conversion | None
 
 OTHER_KEYS = "*"
-"""The key of a row for every key that has no row of its own."""
+"""Row key that stands for every key without a row of its own."""
 
 
 class MappingTable(Struct, frozen=True, eq=False):
-    """One legacy object. Keys that already are fields of ``struct``, its 3.0 form, pass as they are.
+    """The mapping of one legacy object. Keys that already are fields of ``struct``, its 3.0 form, are copied.
 
-    One is equal to itself only, so that what is looked up in it can be kept.
+    Compared by identity, so that it can be a cache key.
     """
 
     struct: type[Struct]
@@ -78,10 +78,10 @@ class MappingTable(Struct, frozen=True, eq=False):
 
 
 class LegacyType(Struct, frozen=True):
-    """What became of a legacy type: its EventType now, and how its ``data`` reads there.
+    """The 3.0 successor of a legacy type: its EventType, and the mapping of ``data``.
 
-    ``always`` are values that 3.0 has and the legacy format implies. A ``status`` without a place of its own
-    is folded into those objects of the array ``folded`` that lack a code.
+    ``constants``: values that 3.0 has and the legacy format implies. ``fold_status_into``: the array whose
+    objects without a code get the notification's ``status``, where 3.0 has no field for it.
     """
 
     type: str

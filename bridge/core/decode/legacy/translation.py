@@ -1,4 +1,4 @@
-"""The way in: a legacy type and its ``data``, as the 3.0 format would have said it."""
+"""The entry point: translates a legacy type and its ``data`` to a type and a payload of format 3.0."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from bridge.core.decode.json_values import CONTAINER_TYPES
 from bridge.core.decode.legacy.apply import MappingReport, apply, deep_merge, format_path
 from bridge.core.decode.legacy.event_types import LEGACY_TYPES
 from bridge.core.decode.legacy.rules import LegacyType, MapObjects, Rule
@@ -13,16 +14,15 @@ from bridge.core.decode.legacy.unmapped import SubtaskResult, UnmappedPart, find
 
 _NUMBER = re.compile("-?[0-9]+")
 _DATA = "data"
-_CONTAINER_TYPES = {dict, list}
 
 
 class Translation(Struct, frozen=True, kw_only=True):
-    """A legacy notification in the 3.0 shape.
+    """A legacy notification in the shape of format 3.0.
 
-    ``known`` is False for types without a successor: their ``payload`` is the data itself, and only they have
-    ``task_id`` and ``file_id``. ``unmapped`` are the paths of keys without a row, ``misfit`` tells that
-    a value could not be mapped. ``own_code`` and ``own_message`` are the notification's own result where the
-    3.0 shape has no place for it, ``results`` are those of its subtasks where it has none.
+    ``known`` is False for types without a successor: their ``payload`` is ``data`` itself, and only they have
+    ``task_id`` and ``file_id``. ``unknown_paths``: keys without a row. ``nonconforming``: a value could not
+    be mapped. ``top_level_code`` and ``top_level_message``: the notification's own result, and ``results``:
+    those of its subtasks, where format 3.0 has no field for them.
     """
 
     type: str
@@ -38,7 +38,7 @@ class Translation(Struct, frozen=True, kw_only=True):
 
 
 def translate(event_type: str, data: dict[str, Any]) -> Translation:
-    """Translate one notification; ``data`` is left as it is. Any JSON object gives a translation."""
+    """Translate one notification. ``data`` is not changed; any JSON object gives a translation."""
     legacy_type = LEGACY_TYPES.get(event_type)
     if legacy_type is not None:
         return _translate_known(legacy_type, data)
@@ -81,9 +81,9 @@ def _translate_known(legacy_type: LegacyType, data: Mapping[str, Any]) -> Transl
 def _unmapped_results(
     legacy_type: LegacyType, data: Mapping[str, Any], report: MappingReport
 ) -> Iterator[SubtaskResult]:
-    """Give the results of the subtasks that have no place in the payload."""
+    """Yield the results of subtasks that have no field in the payload."""
     for path, members in report.unmapped_members:
-        if path == _DATA:  # whose own result is `own_code`
+        if path == _DATA:  # its own result is `top_level_code`
             yield from _nested_results(members)
         else:
             is_element = type(path) is tuple and type(path[1]) is int
@@ -94,17 +94,17 @@ def _unmapped_results(
 
 
 def _nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
-    """Give the results in the objects and arrays among the members of ``data``."""
+    """Yield the results in the objects and arrays among ``members`` of ``data``."""
     for key, value in members.items():
-        if type(value) in _CONTAINER_TYPES:
+        if type(value) in CONTAINER_TYPES:
             path = f"{_DATA}.{key}"
             yield from find_results(UnmappedPart(path, path, value))
 
 
 def _position(rows: Mapping[str, Rule], data: Mapping[str, Any], path: Any) -> str:  # noqa: ANN401 - a path
-    """Spell where a 3.0 body would hold the result of an element of a list in ``data``; empty for others.
+    """Return the 3.0 path of the result of a list element in ``data``; empty for any other path.
 
-    The element itself has its position in the payload; its task has one where 3.0 has a field for the kind.
+    The path ends at the element, or at its task where 3.0 has a field for the kind.
     """
     (holder, key), index = path
     rule = rows.get(key) if holder == _DATA else None
@@ -118,10 +118,10 @@ def _position(rows: Mapping[str, Rule], data: Mapping[str, Any], path: Any) -> s
 
 
 def _fold_status(payload: dict[str, Any], name: str, code: int | str | None) -> None:
-    """Give the code of all to each element that has none of its own."""
+    """Set ``code`` in each element of the array ``name`` that has no code."""
     elements = payload.get(name)
     if code is not None and isinstance(elements, list):
-        code_only = {"ErrCode": code}  # one for all that have nothing else: they may be a million
+        code_only = {"ErrCode": code}  # shared by all empty elements: there may be a million
         payload[name] = [
             (element | code_only if element else code_only)
             if isinstance(element, dict) and element.get("ErrCode") is None
@@ -131,7 +131,7 @@ def _fold_status(payload: dict[str, Any], name: str, code: int | str | None) -> 
 
 
 def _code(data: Mapping[str, object], *keys: str) -> int | str | None:
-    """Read the notification's own code. Words like PROCESSING are none: they tell no result."""
+    """Return the notification's own code, a number or its text. Words like PROCESSING are no result: None."""
     for key in keys:
         value = data.get(key)
         if isinstance(value, int) and not isinstance(value, bool):
@@ -147,7 +147,7 @@ def _message(data: Mapping[str, object], code: int | str | None) -> str:
 
 
 def _id_text(data: Mapping[str, object], *keys: str) -> str:
-    """Read an id: the first text that is not empty, or an integer's digits."""
+    """Return the first value at ``keys`` that is a non-empty text or an integer, as text; else empty."""
     for key in keys:
         value = data.get(key)
         if isinstance(value, str) and value:

@@ -1,7 +1,7 @@
-"""Results of a legacy body without a place in the 3.0 shape: lists of subtasks and reviews of any name.
+"""Finds results in the parts of a legacy body that have no 3.0 field: lists of subtasks and reviews.
 
-The payload cannot hold them, but a failed subtask is a failed subtask: they vote on the event's outcome like
-those that have a place (§4, addendum). Names are read as the legacy format spells them, and as 3.0 does.
+The payload cannot hold them, but a failed subtask is a failed subtask: they count towards the event's outcome
+like the mapped ones (vod-domain §4, addendum). Both the legacy and the 3.0 spelling of the keys are read.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,18 +9,20 @@ from typing import Any
 
 from msgspec import Struct
 
-# Deeper than any body that was seen; what lies deeper has no vote.
+from bridge.core.decode.json_values import CONTAINER_TYPES
+
+# Deeper than any body that was seen; results below it do not count.
 SEARCH_DEPTH_MAX = 16
 
 _RESULT_KEYS = (("errCode", "ErrCode"), ("errCodeExt", "ErrCodeExt"), ("message", "Message"))
 
 
 class UnmappedPart(Struct, frozen=True):
-    """A part of a legacy body without a place in the payload.
+    """A part of a legacy body that has no field in the payload.
 
-    ``path`` is its position in the payload where it has one, else as ``delivered``, the path in the body.
-    ``value`` is an object or an array. ``is_element``: it is an element of an array, whose integer status is
-    a code.
+    ``path`` is its path in the payload where it has one, else equal to ``source_path``, its path in the body.
+    ``value`` is an object or an array. ``is_element``: it is an element of an array, so that an integer
+    status is its code.
     """
 
     path: str
@@ -29,13 +31,13 @@ class UnmappedPart(Struct, frozen=True):
     is_element: bool = False
 
     def child(self, step: str, value: Any, *, is_element: bool = False) -> "UnmappedPart":  # noqa: ANN401 - any JSON value
-        """Give a member or an element of this part, which has no position in the payload."""
+        """Return a member or an element of this part, which has no path in the payload."""
         path = self.source_path + step
         return UnmappedPart(path, path, value, is_element)
 
 
 class SubtaskResult(Struct, frozen=True):
-    """What one subtask reports, under the names of 3.0 (ErrCode, ErrCodeExt, Status, Message)."""
+    """The result of one subtask, by its 3.0 keys (ErrCode, ErrCodeExt, Status, Message)."""
 
     path: str
     source_path: str
@@ -43,12 +45,12 @@ class SubtaskResult(Struct, frozen=True):
 
 
 def find_results(part: UnmappedPart, depth: int = SEARCH_DEPTH_MAX) -> Iterator[SubtaskResult]:
-    """Give what the objects in ``part`` report, itself included, in the order of the body."""
+    """Yield the results of the objects in ``part``, itself included, in the order of the body."""
     if type(part.value) is list:
         children = [
             part.child(f"[{index}]", child, is_element=True)
             for index, child in enumerate(part.value)
-            if child and type(child) in _CONTAINER_TYPES
+            if child and type(child) in CONTAINER_TYPES
         ]
     else:
         result = _read_result(part.value, is_element=part.is_element)
@@ -57,18 +59,15 @@ def find_results(part: UnmappedPart, depth: int = SEARCH_DEPTH_MAX) -> Iterator[
         children = [
             part.child(f".{key}", child)
             for key, child in part.value.items()
-            if child and type(child) in _CONTAINER_TYPES
+            if child and type(child) in CONTAINER_TYPES
         ]
     if depth:
         for child in children:
             yield from find_results(child, depth - 1)
 
 
-_CONTAINER_TYPES = {dict, list}
-
-
 def _read_result(value: Mapping[str, Any], *, is_element: bool) -> dict[str, Any]:
-    """Read the result keys of an object; empty where it has none."""
+    """Return the result keys of an object, under their 3.0 names; empty where it has none."""
     result = {
         name: value[key]
         for legacy, name in _RESULT_KEYS
@@ -79,5 +78,5 @@ def _read_result(value: Mapping[str, Any], *, is_element: bool) -> dict[str, Any
     if type(status) is str and not status.isdecimal():
         result["Status"] = status
     elif is_element and "ErrCode" not in result and type(status) in (int, str):
-        result["ErrCode"] = status  # older lists say their code so
+        result["ErrCode"] = status  # older lists have their code there
     return {} if result.keys() == {"Message"} else result
