@@ -1,4 +1,4 @@
-"""What is known of aiokafka's private parts, apart from the batch sender's (`bridge.io.kafka.accumulator_sender`).
+"""What is known of aiokafka's private parts, apart from those of `bridge.io.kafka.accumulator_sender`.
 
 It holds for the versions of `KNOWN_VERSIONS`. With any other one nothing private is touched, and what only
 these parts can tell is found later by other means: a client that lost its background task by being silent.

@@ -17,21 +17,17 @@ from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
 from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.hold import HoldPolicy
 from bridge.io.dedup.redis_client import redis_client
-from bridge.io.dedup.store import DedupLimits as MemoryLimits
-from bridge.io.dedup.store import RedisDedup
-from bridge.io.http.server import Clock, Ingress
-from bridge.io.http.server import IngressLimits as DoorLimits
+from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.http.server import Clock, Ingress, IngressLimits
 from bridge.io.kafka.client import kafka_options
+from bridge.io.kafka.limits import PublisherLimits
 from bridge.io.kafka.publisher import KafkaPublisher
-from bridge.io.kafka.publisher import PublisherLimits as WriterLimits
-from bridge.io.spool import Spool
-from bridge.io.spool import SpoolLimits as SpoolLimits
+from bridge.io.spool import Spool, SpoolLimits
 from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
 from bridge.io.vod.api import Account, LegacyApi, VodApi
 from bridge.io.vod.credentials import RefreshingCredentials, credential_source
 from bridge.io.vod.forward_proxy import proxy_for
-from bridge.io.vod.poller import Poller, PollerDeps
-from bridge.io.vod.poller import PollerLimits as PollerLimits
+from bridge.io.vod.poller import Poller, PollerDeps, PollerLimits
 from bridge.observability.telemetry import Telemetry
 from bridge.observability.tracing.interface import NoopTracing, Tracing
 from bridge.settings.apps import AppSettings
@@ -65,7 +61,7 @@ def hold_policy(settings: Settings) -> HoldPolicy:
 def build_dedup(settings: Settings, telemetry: Telemetry) -> RedisDedup:
     """Build what remembers occurrences."""
     dedup = settings.dedup
-    limits = MemoryLimits(
+    limits = DedupLimits(
         call_timeout_s=dedup.timeout_ms / 1000, remember_ms=int(dedup.remember_days * _MS_PER_DAY)
     )
     # Two lines an application, and what a silent Redis still holds while it is probed.
@@ -83,7 +79,7 @@ def build_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher:
         "compression_type": None if kafka.compression == "none" else kafka.compression,
         "request_timeout_ms": 10_000,
     }
-    limits = WriterLimits(max_in_flight_bytes=kafka.in_flight_max_bytes, ack_timeout_s=kafka.slow_after_s)
+    limits = PublisherLimits(max_in_flight_bytes=kafka.in_flight_max_bytes, ack_timeout_s=kafka.slow_after_s)
     return KafkaPublisher(options, telemetry, limits)
 
 
@@ -121,7 +117,7 @@ def build_ingress(
     return Ingress(
         deliver,
         settings.applications(),
-        DoorLimits(
+        IngressLimits(
             body_max_bytes=http.body_max_bytes,
             bodies_max_bytes=http.bodies_max_bytes,
             connections_max=http.connections_max,

@@ -8,7 +8,8 @@ import pytest
 from bridge import aiokafka_internals
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.io.kafka import publisher as package
-from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
+from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.observability.telemetry import Telemetry
 from tests.delivery_fakes import FakeSpool
 from tests.io.http_server import HttpTestServer, running_server

@@ -17,7 +17,8 @@ from bridge.aiokafka_internals import install_reset_safe_connections
 from bridge.core.outcome import DeliveryOutcome
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.embedded import embedded_kafka
-from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
+from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.observability.telemetry import Telemetry
 from tests.delivery_fakes import FakeSpool
 from tests.io.kafka_helpers import StalledTopics, consumed, record

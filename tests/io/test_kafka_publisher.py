@@ -10,7 +10,8 @@ from aiokafka.errors import KafkaError
 from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
 from bridge.core.partition import murmur2, partition_for
 from bridge.delivery.durable_writer import DurableWriter
-from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
+from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.observability.telemetry import Telemetry
 from tests.delivery_contracts import PublisherContract, WriterContract
 from tests.delivery_fakes import FakeSpool

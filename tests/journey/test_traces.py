@@ -19,8 +19,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from bridge.app import Bridge
 from bridge.observability.tracing.exporter import OtelTracing
 from bridge.settings.settings import load
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.rig.consume import Consumed
 from tests.rig.parts import free_port
 from tests.rig.program import Program
@@ -107,7 +107,7 @@ async def test_one_trace_leads_from_the_request_to_the_consumer(
 ) -> None:
     exporter, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    monkeypatch.setattr("bridge.app.build_traces", lambda _: OtelTracing(provider))
+    monkeypatch.setattr("bridge.app.build_tracing", lambda _: OtelTracing(provider))
     ports = {"BRIDGE_HTTP__PORT": "0", "BRIDGE_ADMIN__PORT": "0", "BRIDGE_SPOOL__MAX_BYTES": "0"}
     bridge = Bridge(load(None, environment.settings | ports | ON))
     await bridge.start()

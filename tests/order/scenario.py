@@ -25,9 +25,9 @@ from bridge.delivery.hold import HoldPolicy
 from bridge.delivery.pipeline import Pipeline
 from bridge.io.kafka import broker_health
 from bridge.io.kafka import publisher as publisher_package
-from bridge.io.kafka.publisher import KafkaPublisher, PublisherLimits
-from bridge.io.spool import Spool, directory, writer
-from bridge.io.spool import SpoolLimits as SpoolLimits
+from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.publisher import KafkaPublisher
+from bridge.io.spool import Spool, SpoolLimits, directory, writer
 from bridge.observability.telemetry import Telemetry
 from tests.deliveries import APP
 from tests.order.checker import DEAD_LETTERS, Delivery, violations_in

@@ -1,4 +1,4 @@
-"""The short way into aiokafka's producer: past what its public way costs each batch.
+"""Puts batches straight into aiokafka's accumulator: past what its public way costs each batch.
 
 Where events are spread over many partitions nearly each is a batch of its own, and the public way costs such
 a batch two futures, a shield, four coroutines, three turns of the loop and a walk through the protocol's
@@ -6,7 +6,7 @@ schemas: 16 us of CPU where this costs 5. Here a batch is put where the library'
 shape that it takes; the sender still decides when it is sent, tries it again and judges its answer.
 
 That stands on parts of the library which are private: this file knows them, as they are in the versions that
-`bridge.aiokafka_internals` names. Any other version goes the public way (`batches`).
+`bridge.aiokafka_internals` names. Any other version goes the public way (`batch_sender`).
 """
 # ruff: noqa: SLF001 - see above
 
@@ -30,7 +30,7 @@ _MAGIC_V2 = 2  # of the only format that knows headers
 
 
 def choose_sender(producer: AIOKafkaProducer, on_batches_done: OnBatchesDone) -> BatchSender:
-    """Choose the way into a producer that is not started yet."""
+    """Return the sender for a producer that is not started yet."""
     return (
         AccumulatorBatchSender(producer, on_batches_done)
         if is_known()
@@ -49,7 +49,7 @@ class AccumulatorBatch(RecordBatch, eq=False, kw_only=True):
     retry_count: int = 0
     buffer: bytearray | None = None
 
-    # What the library asks of a batch
+    # What the library calls of a batch
 
     @property
     def future(self) -> asyncio.Future[None]:
@@ -57,7 +57,7 @@ class AccumulatorBatch(RecordBatch, eq=False, kw_only=True):
         return self.as_future()
 
     def get_data_buffer(self) -> bytearray:
-        """Give the bytes: the same ones at each try."""
+        """Return the bytes: the same ones at each try."""
         if self.buffer is None:
             self.buffer = self.builder.build()
         return self.buffer
@@ -90,7 +90,7 @@ class AccumulatorBatch(RecordBatch, eq=False, kw_only=True):
 
 
 class AccumulatorBatchSender:
-    """Into the accumulator itself."""
+    """Hands batches to the producer's accumulator itself."""
 
     name = "accumulator"
 
@@ -112,7 +112,7 @@ class AccumulatorBatchSender:
         self._sender._send_produce_req = self._send_produce_request
 
     def new_batch(self, queue: PartitionQueue) -> AccumulatorBatch:
-        """Begin a batch of ``lane``."""
+        """Begin a batch of ``queue``."""
         builder = DefaultRecordBatchBuilder(_MAGIC_V2, self._compression, 0, -1, -1, 0, self._max_batch_bytes)
         batch = AccumulatorBatch(
             queue,
@@ -126,7 +126,7 @@ class AccumulatorBatchSender:
         return batch
 
     async def submit(self) -> None:
-        """Let filled batches in, in order."""
+        """Hand over the new batches, in order."""
         unsubmitted, self._unsubmitted = self._unsubmitted, []
         accumulator = self._accumulator
         closed_error = ProducerClosed() if accumulator._closed else accumulator._exception
@@ -140,7 +140,7 @@ class AccumulatorBatchSender:
             accumulator._waiter_future.set_result(None)
 
     def finish(self, batch: AccumulatorBatch, error: BaseException | None) -> None:
-        """Tell of an end, in the next turn of the loop: the library is in the middle of its own lists."""
+        """Report a result in the next turn of the loop: the library is in the middle of its own lists."""
         if not self._results:
             self._loop.call_soon(self._notify)
         self._results.append((batch, error))
@@ -175,7 +175,7 @@ class AccumulatorBatchSender:
 
 
 class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
-    """The library's request with its retries, packed and heard in fewer steps where all goes well."""
+    """The library's request with its retries, packed and handled in fewer steps where all goes well."""
 
     def create_request(self) -> FastProduceRequest:
         topics: dict[str, list[tuple[int, bytearray]]] = {}

@@ -1,6 +1,6 @@
-"""A way into a producer, and the library's public one.
+"""How batches enter a producer: the Protocol, and the sender that uses the library's public API.
 
-The short one, past what the public one costs each batch, is `shortcut`; the lanes know neither.
+The cheaper one, which puts batches into the library's accumulator, is `accumulator_sender`.
 """
 
 import asyncio
@@ -15,24 +15,24 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from bridge.io.kafka.pending import BatchResults, PartitionQueue, RecordBatch
 
 OnBatchesDone = Callable[[BatchResults], None]
-"""What a way calls with the batches that have ended."""
+"""Called by a sender with the batches that have ended."""
 
 
 class BatchSender(Protocol):
-    """A way into ``producer``, with a ``name`` for the log."""
+    """Hands batches to ``producer``; ``name`` is for the log."""
 
     name: str
     producer: AIOKafkaProducer
 
     def new_batch(self, queue: PartitionQueue) -> RecordBatch:
-        """Begin a batch of ``lane``, which fills it."""
+        """Begin a batch of ``queue``, to be filled by the caller before `submit`."""
 
     async def submit(self) -> None:
-        """Let in what was opened and filled, in order; what is not let in ends with the reason."""
+        """Hand over the new batches, in order. A batch that the producer refuses ends with its error."""
 
 
 class AiokafkaBatchSender:
-    """By `create_batch` and `send_batch`."""
+    """Sends with the library's `create_batch` and `send_batch`."""
 
     name = "batch_api"
 
@@ -42,7 +42,7 @@ class AiokafkaBatchSender:
         self._unsubmitted: list[tuple[RecordBatch, BatchBuilder]] = []
 
     def new_batch(self, queue: PartitionQueue) -> RecordBatch:
-        """Begin a batch of ``lane``."""
+        """Begin a batch of ``queue``."""
         builder = self.producer.create_batch()
 
         def append(
@@ -55,12 +55,12 @@ class AiokafkaBatchSender:
         return batch
 
     async def submit(self) -> None:
-        """Let filled batches in, in order."""
+        """Hand over the new batches, in order."""
         unsubmitted, self._unsubmitted = self._unsubmitted, []
         for batch, builder in unsubmitted:
             queue = batch.partition_queue
             if queue.batch is not batch:
-                continue  # taken back meanwhile, to be sent by another producer
+                continue  # requeued meanwhile, to be sent by another producer
             builder.close()
             try:
                 response = await self.producer.send_batch(builder, queue.topic, partition=queue.partition)

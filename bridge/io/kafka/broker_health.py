@@ -73,7 +73,7 @@ class ProbeResult(StrEnum):
 
 
 class BrokerHealth:
-    """Finds what no answer tells of: idle brokers that are silent, a producer that is cut off.
+    """Detects what no failed send shows: brokers that do not answer while idle, a producer that is cut off.
 
     ``options`` are the producer's; ``now`` is a monotonic clock in seconds.
     """
@@ -88,12 +88,12 @@ class BrokerHealth:
         self._last_contact = 0.0
 
     def note_contact(self) -> None:
-        """Note that the producer heard its cluster: an acknowledgement, a listing, an answer to a probe."""
+        """Note that the producer reached its cluster: an acknowledgement, a listing, a probe's response."""
         self._last_contact = self._now()
         self._missed_probes, self._reachable_since = 0, 0.0
 
     async def check(self, client: AIOKafkaClient, *, breaker_open: bool, has_in_flight: bool) -> ProbeResult:
-        """Check a producer's ``client``, where it is time to; ``busy`` tells that a batch is under way."""
+        """Probe a producer's ``client`` if it is time to. With a batch in flight its time-out decides."""
         silence_s = self._now() - self._last_contact
         if breaker_open:
             return (
@@ -120,7 +120,7 @@ class BrokerHealth:
         )
 
     async def _probe_with_fresh_client(self) -> ProbeResult:
-        """Whether a fresh client has reached the cluster for the grace, and the producer has not."""
+        """Return PRODUCER_CUT_OFF if only a fresh client reached the cluster, for as long as the grace."""
         last_contact, probed_at = self._last_contact, self._now()
         if probed_at - self._fresh_probe_at < self._limits.fresh_probe_interval_s:
             return ProbeResult.NO_CHANGE

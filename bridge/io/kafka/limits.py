@@ -4,15 +4,16 @@ from msgspec import Struct
 
 
 class PublisherLimits(Struct, frozen=True, kw_only=True):
-    """``in_flight_bytes`` and ``in_flight_records`` are on their way at most; all else in seconds.
+    """Limits of the publisher; times in seconds.
 
-    ``slow_after`` is how long the broker may be silent with work in hand before nothing more enters the
-    producer. A lane that is silent for ``silent`` although the broker answers otherwise costs the producer;
-    the pauses between such replacements double. A producer that hears nothing at all for ``silent`` costs
-    it too, where a fresh client has reached the cluster for ``grace``, asked every ``ask_fresh``: the grace
-    is for a cluster that comes back, whose answers a living producer hears by itself. Nothing held and
-    nothing heard for ``idle``, the brokers are asked whether they answer. ``settle`` is how long a dying
-    producer's healthy batches are waited for; under load batches leave ``gather`` apart.
+    ``max_in_flight_bytes``, ``max_in_flight_records``: waiting and in flight. ``ack_timeout_s``: a batch not
+    answered for so long opens the breaker. ``stalled_after_s``: a partition without an answer for so long,
+    while the broker answers otherwise, costs the producer (doubled each time in a row); so does a producer
+    that hears nothing for so long while a fresh client, probed every ``fresh_probe_interval_s``, has reached
+    the cluster for ``replace_grace_s`` (when a cluster comes back, a working producer notices by itself).
+    ``idle_probe_after_s``: brokers are probed after so long without any response or batch in flight.
+    ``close_timeout_s``: how long a discarded producer's batches, and its close, are waited for. ``linger_s``:
+    under load batches leave so far apart.
     """
 
     max_in_flight_bytes: int = 64 * 1024 * 1024

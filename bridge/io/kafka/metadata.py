@@ -1,9 +1,11 @@
-"""What is known of Kafka's topics: which there are, which have no leader, which refuse what is sent to them.
+"""What is known of Kafka's topics: which exist, which have no leader, which refuse what is sent to them.
 
 No connection lives here, and no record.
 """
 
 from collections.abc import Iterable, Mapping
+
+from aiokafka.cluster import ClusterMetadata
 
 from bridge.core.partition import partition_for
 from bridge.io.kafka.topic_backoff import TopicBackoff
@@ -12,8 +14,19 @@ TopicPartition = tuple[str, int]
 """A topic and a partition of it."""
 
 
+def read_cluster(cluster: ClusterMetadata) -> tuple[dict[str, int], list[TopicPartition]]:
+    """Return the number of partitions of each topic that has any, and the partitions without a leader."""
+    found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
+    leaderless = [
+        (topic, partition)
+        for topic, partitions in found.items()
+        for partition in partitions - (cluster.available_partitions_for_topic(topic) or set())
+    ]
+    return {topic: len(partitions) for topic, partitions in found.items() if partitions}, leaderless
+
+
 class TopicMetadata:
-    """The last full listing. ``wanted`` are topics that records are for and it does not hold."""
+    """The last full listing. ``unknown_topics`` are topics of records that are not in it."""
 
     def __init__(self) -> None:
         self.partitions: dict[str, int] = {}
@@ -23,11 +36,11 @@ class TopicMetadata:
 
     @property
     def needs_refresh(self) -> bool:
-        """Whether something is missing that a new listing may hold."""
+        """Whether a topic or a leader is missing that a new listing may have."""
         return bool(self.unknown_topics or self.leaderless)
 
     def partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
-        """Tell where records of that topic and hash of a key belong; None where the topic is missing."""
+        """Return the partition of a topic and key hash; None if the topic is missing."""
         partitions = self.partitions.get(topic)
         if partitions is None:
             self.unknown_topics.add(topic)
@@ -35,11 +48,11 @@ class TopicMetadata:
         return topic, partition_for(key_hash, partitions)
 
     def has_partition(self, topic_partition: TopicPartition) -> bool:
-        """Whether the last listing holds that partition."""
+        """Whether the last listing has that partition."""
         return topic_partition[1] < self.partitions.get(topic_partition[0], 0)
 
     def sendable_partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
-        """Tell where they belong if they may be sent there now; else None."""
+        """Return the partition of a topic and key hash if it may be sent to now; else None."""
         topic_partition = self.partition_for(topic, key_hash)
         return None if topic_partition is None or self.is_blocked(topic_partition) else topic_partition
 
@@ -48,7 +61,7 @@ class TopicMetadata:
         return topic_partition[0] in self.backoff.blocked_until or topic_partition in self.leaderless
 
     def update(self, partitions: Mapping[str, int], leaderless: Iterable[TopicPartition]) -> bool:
-        """Take note of a listing. Tells whether more may be sent than before."""
+        """Apply a listing. Returns whether more may be sent than before."""
         leaderless_now = frozenset(leaderless)
         allows_more = bool(self.leaderless - leaderless_now or partitions.keys() - self.partitions.keys())
         self.partitions, self.leaderless = dict(partitions), leaderless_now

@@ -1,6 +1,6 @@
-"""A record on its way to Kafka, whom it belongs to, and the lane it stands in.
+"""A record on its way to Kafka, its callbacks, and the queue of its partition.
 
-A record that waits can be withdrawn; one that has entered the producer cannot: the broker may have it.
+A waiting record can be withdrawn; one that has entered the producer cannot: the broker may have it.
 """
 
 import asyncio
@@ -13,20 +13,24 @@ from bridge.core.event import Record
 from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.buffer_budget import BufferBudget
 
-_RECORD_OVERHEAD_BYTES = 256  # bytes: what a waiting record costs beside its value and key
+_RECORD_OVERHEAD_BYTES = 256  # what a waiting record costs beside its value and key
 
 
 def buffered_size(record: Record) -> int:
-    """Tell the bytes that a record on its way takes of its room."""
+    """Return the bytes of the buffer budget that a record takes."""
     return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD_BYTES
 
 
-# What waits, in order; a dictionary, because whoever gives up leaves from the middle.
+# Waiting records in order; a dictionary, because withdrawn ones leave from the middle.
 RecordQueue = dict["PendingRecord", None]
 
 
 class PendingRecord(Struct, eq=False):
-    """A record on its way since ``since`` (monotonic): ``size`` bytes of ``room``. It waits in ``queue``."""
+    """A record on its way to Kafka.
+
+    ``enqueued_at`` is monotonic seconds; ``size`` the bytes it takes of ``budget``; ``queue`` where it waits,
+    None once it is released. ``in_producer`` stays True when it is requeued after its producer was discarded.
+    """
 
     record: Record
     callbacks: DeliveryCallbacks
@@ -39,12 +43,12 @@ class PendingRecord(Struct, eq=False):
     attempts: int = 0
 
     def enqueue_in(self, records: RecordQueue) -> None:
-        """Stand at the end of ``queue``."""
+        """Append it to ``records``."""
         records[self] = None
         self.queue = records
 
     def withdraw(self) -> bool:
-        """Take the record back. False where it has entered the producer: Kafka may have it or get it yet."""
+        """Take the record back. False if it has entered the producer: Kafka may have it or get it yet."""
         if self.in_producer or self.queue is None:
             return False
         del self.queue[self]
@@ -52,21 +56,21 @@ class PendingRecord(Struct, eq=False):
         return True
 
     def release(self) -> None:
-        """Make room: it is no longer ours."""
+        """Give its budget back: it is no longer ours."""
         self.queue = None
         self.budget.release(self.size)
 
 
 def divert(pending_records: Iterable[PendingRecord]) -> bool:
-    """Ask the owners, in order, to keep their records elsewhere. Returns whether all are kept there."""
+    """Call `on_stalled` of the records, in order. Returns whether all are kept elsewhere now."""
     all_diverted = True
-    for pending_record in tuple(pending_records):  # a copy: who is kept elsewhere leaves the queue
+    for pending_record in tuple(pending_records):  # a copy: a record that is kept elsewhere leaves the queue
         all_diverted = pending_record.callbacks.on_stalled() and all_diverted
     return all_diverted
 
 
 def drop_indeterminate(records: RecordQueue) -> None:
-    """Remove the records of a lost producer that their owners keep elsewhere, and what came after them."""
+    """Remove the records of a discarded producer that are safe elsewhere, and divert what came after them."""
     dropped = False
     for pending_record in tuple(records):
         if pending_record.in_producer and pending_record.callbacks.on_indeterminate():
@@ -78,11 +82,12 @@ def drop_indeterminate(records: RecordQueue) -> None:
 
 
 class PartitionQueue:
-    """One partition: what waits for it in order, and the batch under way.
+    """One partition: its waiting records in order, and the batch in flight.
 
-    It is ``stuck`` while the batch under way is not answered in time; ``met_at`` is when, meanwhile, Kafka
-    answered something else (0: it did not), ``silences`` how many producers that has cost in a row.
-    ``diverted`` says that all records of the batch under way are kept elsewhere as well, as far as is known.
+    ``sent_at``: monotonic seconds. ``stalled``: the batch in flight is overdue. ``broker_alive_at``:
+    monotonic time at which the broker answered another request while this partition's batch was overdue; 0
+    if it did not. ``stall_count``: producers replaced in a row because of this partition (doubles the next
+    time-out). ``diverted``: all records of the batch in flight are safe elsewhere too, as far as is known.
     """
 
     __slots__ = (
@@ -113,7 +118,7 @@ class PartitionQueue:
         self.stall_count = 0
 
     def drain_into(self, append: "AppendRecord", now_ms: int) -> None:
-        """Fill a batch, by its ``append``, with what waits, in order: from here on it is under way."""
+        """Fill a batch with waiting records, in order, by its ``append``: from here on they are in flight."""
         pending = self.pending
         in_flight: list[PendingRecord] = []
         for index, pending_record in enumerate(pending):
@@ -135,12 +140,16 @@ class PartitionQueue:
         self.in_flight = in_flight
 
     def divert(self) -> None:
-        """Ask the owners of all that is here, in order, to keep it elsewhere: it does not leave."""
+        """Call `on_stalled` of all records here, in order: they do not leave."""
         self.diverted = divert(self.in_flight)
         divert(self.pending)
 
     def divert_pending(self) -> None:
-        """Ask them because something goes elsewhere that came later; those under way only if need be."""
+        """Divert the waiting records: a newer record of this partition is about to be spooled.
+
+        They are spooled first, so that the order per key holds. Those in flight are asked only if one of them
+        is not safe elsewhere yet.
+        """
         if self.diverted:
             divert(self.pending)
         else:
@@ -148,27 +157,27 @@ class PartitionQueue:
 
 
 AppendRecord = Callable[[int, int, bytes, bytes, Sequence[tuple[str, bytes]]], object]
-"""Takes in a record: its place in the batch, unix milliseconds, key, value, headers. None if it is full."""
+"""Adds a record to a batch: index, unix milliseconds, key, value, headers. Returns None if it is full."""
 
 
 class RecordBatch(Struct, eq=False):
-    """What ``lane`` sends at once, which ``append`` fills."""
+    """The records of one partition that are sent at once; ``append`` fills it."""
 
     partition_queue: PartitionQueue
     append: AppendRecord
     done_future: asyncio.Future[None] | None = None
 
     def as_future(self) -> asyncio.Future[None]:
-        """Give a future that ends with the batch; made only where somebody waits."""
+        """Return a future that ends with the batch; made only if somebody waits for it."""
         if self.done_future is None:
             self.done_future = asyncio.get_running_loop().create_future()
         return self.done_future
 
     def set_done(self) -> None:
-        """Let go whoever waits for it."""
+        """End the future, if there is one."""
         if self.done_future is not None and not self.done_future.done():
             self.done_future.set_result(None)
 
 
 BatchResults = list[tuple[RecordBatch, BaseException | None]]
-"""Batches that have ended at once: written, or with the error for which they were not."""
+"""Batches that have ended in one turn of the loop, each with None (written) or its error."""

@@ -1,4 +1,4 @@
-"""The request to produce and its answer, version 7, packed and unpacked in one go.
+"""The produce request and its response, version 7, packed and unpacked in one go.
 
 The library does so field by field: with many partitions in a request that costs as much as the records.
 Any other version is left to it.
@@ -34,7 +34,7 @@ def encode_request(acks: int, timeout: int, topics: Sequence[tuple[str, Partitio
 
 
 def decode_response(data: bytes) -> tuple[list[tuple[str, PartitionResponses]], int]:
-    """Unpack an answer's topics and its throttling in milliseconds; raises where it is cut or too long."""
+    """Unpack a response's topics and its throttle time in milliseconds. Raises if it is cut or too long."""
     (count,), offset = _INT32.unpack_from(data, 0), _INT32.size
     topics = []
     for _ in range(count):
@@ -47,12 +47,12 @@ def decode_response(data: bytes) -> tuple[list[tuple[str, PartitionResponses]], 
         )
         topics.append((data[start:end].decode(), list(_PARTITION_RESPONSE.iter_unpack(responses))))
     if len(data) != offset + _INT32.size:
-        raise ValueError("an answer of another length than it says")
+        raise ValueError("a response of another length than it says")
     return topics, _INT32.unpack_from(data, offset)[0]
 
 
 class FastProduceResponse(ProduceResponse_v7):  # type: ignore[misc]  # the library is not typed
-    """The library's answer, unpacked here."""
+    """The library's response, unpacked here."""
 
     @classmethod
     def decode(cls, data: BytesIO | bytes) -> Self:

@@ -1,4 +1,4 @@
-"""How a producer is made, and how it is let go of: within its time, whatever Kafka does."""
+"""How a producer is made, and how it is closed: within a time limit, whatever Kafka does."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from bridge.aiokafka_internals import cancel_sender, install_reset_safe_connecti
 
 
 def create_producer(options: Mapping[str, Any], metadata_max_age_s: float) -> AIOKafkaProducer:
-    """Make one that loses nothing and writes nothing twice; it lists the topics every ``listing_s``."""
+    """Make an idempotent producer with acks=all; it fetches metadata every ``metadata_max_age_s``."""
     install_reset_safe_connections()
     return AIOKafkaProducer(
         acks="all", enable_idempotence=True, metadata_max_age_ms=int(metadata_max_age_s * 1000), **options
@@ -18,8 +18,8 @@ def create_producer(options: Mapping[str, Any], metadata_max_age_s: float) -> AI
 
 
 async def close_producer(producer: AIOKafkaProducer, timeout_s: float) -> None:
-    """Stop it within ``seconds``, or cut it off within as many more."""
-    # stop() waits for every send of an idempotent producer, for ever where Kafka is away; left alone its
+    """Stop it within ``timeout_s`` seconds, or cut its connections within as many more."""
+    # stop() waits for every send of an idempotent producer, for ever without Kafka; left alone its
     # sender would go on, and write what a new producer has sent again.
     stopping = asyncio.create_task(producer.stop())
     await asyncio.wait((stopping,), timeout=timeout_s)

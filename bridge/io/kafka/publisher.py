@@ -1,7 +1,7 @@
-"""Writes where consumers read: records in, acknowledgements out, by a producer that is replaced when it dies.
+"""Writes records to Kafka by a producer that is replaced when it dies, behind a circuit breaker.
 
-`lanes` keeps what is on its way; here lives the producer: how it starts, when it is fed, when it must go.
-Nothing here knows what an event is, or what becomes of one that is not taken.
+`accumulator` keeps the records on their way; here is the producer: how it starts, when it is fed, when it is
+replaced. Nothing here knows what an event is, or what becomes of a record that is not taken.
 """
 
 import asyncio
@@ -17,81 +17,84 @@ from bridge.aiokafka_internals import ended_producer_task
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
 from bridge.delivery.ports import DeliveryCallbacks
+from bridge.io.kafka import stalls
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.accumulator_sender import choose_sender
 from bridge.io.kafka.batch_sender import BatchSender
 from bridge.io.kafka.broker_health import BrokerHealth, ProbeResult
-from bridge.io.kafka.buffer_budget import BufferLimits as InFlight
+from bridge.io.kafka.buffer_budget import BufferLimits
 from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.metadata import read_cluster
 from bridge.io.kafka.pending import PartitionQueue, PendingRecord
 from bridge.io.kafka.producers import close_producer, create_producer
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-__all__ = ["KafkaPublisher", "PublisherLimits"]
-
 _LINGER_MIN_BATCH = 8
 
 
 class KafkaPublisher:
-    """Kafka's writer: acks=all, idempotent. ``options`` are the producer's (addresses, security, batches)."""
+    """Publishes with acks=all, idempotent. ``options`` are the producer's (addresses, security, batches).
+
+    The breaker is open, and nothing enters the producer, until it is connected and while no broker answers.
+    """
 
     def __init__(self, options: Mapping[str, Any], telemetry: Telemetry, limits: PublisherLimits) -> None:
         self._options = options
         self._telemetry = telemetry
         self._limits = limits
-        in_flight = InFlight(max_bytes=limits.max_in_flight_bytes, max_records=limits.max_in_flight_records)
-        self._accumulator = RecordAccumulator(in_flight, self._on_ack, self._mark_fatal)
+        buffer = BufferLimits(max_bytes=limits.max_in_flight_bytes, max_records=limits.max_in_flight_records)
+        self._accumulator = RecordAccumulator(buffer, self._on_ack, self._mark_fatal)
         self._sender: BatchSender | None = None
         self._breaker_open = True  # until a first producer lives
         self._fatal = False
         self._unreachable = False
         self._producer_lost_at = 0.0
         self._last_ack_at = 0.0
-        self._metadata_asked_at = 0.0
+        self._metadata_requested_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
         self._health = BrokerHealth(options, limits, self._loop.time)
 
     @property
     def accepting(self) -> bool:
-        """Whether Kafka takes records now: it answers, or its producer is replaced and not missed yet."""
+        """Whether Kafka takes records now: the breaker is closed."""
         return not self._breaker_open
 
     @property
     def metadata_loaded(self) -> bool:
-        """Whether Kafka's topics were ever listed."""
+        """Whether the topics of the cluster were ever listed."""
         return bool(self._accumulator.metadata.partitions) or self._sender is not None
 
     @property
     def health_known(self) -> bool:
-        """Whether it is known how Kafka is: it answered, it refused, or it had its time to answer."""
+        """Whether Kafka's state is known: it answered, it refused, or its time to answer is over."""
         overdue = self._loop.time() - self._producer_lost_at > self._limits.ack_timeout_s
         return self._sender is not None or self._unreachable or overdue
 
     @property
     def availability_epoch(self) -> int:
-        """A number that grows whenever more is taken than before."""
+        """A number that grows whenever more records may be sent than before."""
         return self._accumulator.availability_epoch
 
     @property
     def unknown_topics(self) -> frozenset[str]:
-        """The topics that records are for and no listing held."""
+        """The topics of records that were in no listing."""
         return frozenset(self._accumulator.metadata.unknown_topics)
 
     def missing_topics(self, topics: Iterable[str]) -> list[str]:
-        """Those of ``topics`` that the last full listing does not hold."""
+        """Return those of ``topics`` that are not in the last full listing."""
         return [topic for topic in topics if topic not in self._accumulator.metadata.partitions]
 
     def start(self) -> None:
-        """Begin to connect. Returns at once: Kafka may be away."""
+        """Begin to connect. Returns at once: Kafka may be unavailable."""
         self._producer_lost_at = self._loop.time()
         work = (self._producer_loop, self._sender_loop, self._health_loop, self._probe_loop)
         self._tasks = [asyncio.create_task(supervise(loop, self._telemetry)) for loop in work]
 
     async def stop(self, timeout_s: float) -> None:
-        """Wait for what is under way, for at most ``seconds``; then let go of the producer."""
+        """Wait at most ``timeout_s`` for batches in flight, divert the other records, close the producer."""
         await self._await_in_flight(timeout_s if self.accepting else 0)
         self._accumulator.mark_all_stalled()
         for task in self._tasks:
@@ -103,23 +106,21 @@ class KafkaPublisher:
             await close_producer(sender.producer, self._limits.close_timeout_s)
 
     def accepts(self, topic: str, key_hash: int) -> bool:
-        """Whether records of that topic and hash of a key leave now, as far as is known."""
+        """Whether a record of that topic and key hash would be sent now, as far as is known."""
         return not self._breaker_open and self._accumulator.accepts(topic, key_hash)
 
     def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord | None:
-        """Send ``record`` on its way if it leaves now; None where it would have to wait for better times."""
-        return (
-            None
-            if self._breaker_open
-            else self._accumulator.try_send(record, hash_key(record.key), callbacks)
-        )
+        """Send ``record`` if it can leave now; None if it would have to wait."""
+        if self._breaker_open:
+            return None
+        return self._accumulator.try_send(record, hash_key(record.key), callbacks)
 
     def divert_earlier(self, record: Record) -> None:
-        """Tell the owners of what is in the lane of ``record``, which goes elsewhere and not before it."""
+        """Call `on_stalled` of the records queued before ``record``, which is about to be spooled."""
         self._accumulator.divert_earlier(record.topic, hash_key(record.key))
 
     def send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord:
-        """Send ``record`` on its way, however long that is; raises `Unavailable` where there is no room."""
+        """Send ``record``, however long it waits. Raises `UnavailableError` if the buffer is full."""
         return self._accumulator.send(record, hash_key(record.key), callbacks)
 
     async def _sender_loop(self) -> None:
@@ -128,7 +129,7 @@ class KafkaPublisher:
             await ready_event.wait()
             ready_event.clear()
             sender = self._sender
-            # None enters while the broker is silent: what waits can still be withdrawn, or kept elsewhere.
+            # Nothing enters while the broker is silent: waiting records can still be withdrawn, or spooled.
             if sender is None or self._breaker_open or self._fatal:
                 continue
             if await self._accumulator.send_ready(sender) >= _LINGER_MIN_BATCH:
@@ -146,12 +147,12 @@ class KafkaPublisher:
     async def _health_loop(self) -> None:
         while True:
             await asyncio.sleep(self._limits.tick_s)
-            await asyncio.sleep(0)  # answers that came while our own loop stood still are heard first
+            await asyncio.sleep(0)  # responses that came while our own loop stood still are handled first
             self._check_timeouts()
             self._refresh_metadata()
 
     async def _start_producer(self) -> None:
-        """Start a producer, and learn the topics by one full listing (naming one might create it)."""
+        """Start a producer, and fetch the topics by one full listing (naming one might create it)."""
         producer = create_producer(self._options, self._limits.metadata_max_age_s)
         sender = choose_sender(producer, self._accumulator.on_batches_done)
         try:
@@ -174,42 +175,41 @@ class KafkaPublisher:
         self._sender, self._unreachable = sender, False
         self._last_ack_at = self._loop.time()
         self._health.note_contact()
-        # Not before: the first answer of a client's bootstrap lists no topic.
+        # Not before: the first response of a client's bootstrap lists no topic.
         producer.client.cluster.add_listener(self._on_metadata_changed)
         self._apply_metadata(producer.client.cluster)
         if not self._close_breaker():
-            self._accumulator.mark_all_ready()  # for what a replaced producer left
+            self._accumulator.mark_all_ready()  # for what the replaced producer left
         log.info("kafka_connected", topics=len(self._accumulator.metadata.partitions), sender=sender.name)
 
     async def _replace_producer(self) -> None:
-        """Replace a producer whose numbers are spent: after one refusal it fails for ever after."""
+        """Discard the producer: after one refused batch its sequence numbers no longer fit, and all fail."""
         sender, self._sender = self._sender, None
         self._producer_lost_at = self._loop.time()
         self._telemetry.producer_replacements.inc()
         await self._await_in_flight(self._limits.close_timeout_s)
         if sender is not None:
             await close_producer(sender.producer, self._limits.close_timeout_s)
-        # What it held without an answer may stand in Kafka twice: under the same ids.
+        # What it held without an acknowledgement may be in Kafka twice, under the same event ids.
         self._accumulator.requeue_in_flight()
         self._fatal = False
 
     async def _await_in_flight(self, timeout_s: float) -> None:
-        batch_futures = [
-            queue.batch.as_future() for queue in self._accumulator.in_flight if queue.batch is not None
-        ]
-        if batch_futures:
-            await asyncio.wait(batch_futures, timeout=timeout_s)
+        futures = [batch.as_future() for queue in self._accumulator.in_flight if (batch := queue.batch)]
+        if futures:
+            await asyncio.wait(futures, timeout=timeout_s)
 
     def _check_timeouts(self) -> None:
-        """Let nothing more in where the broker is silent with work in hand, nor where one partition is."""
+        """Open the breaker if the broker does not answer; divert overdue queues; detect a dead producer."""
         now, after = self._loop.time(), self._limits.ack_timeout_s
-        overdue = self._accumulator.overdue(now, after)
+        overdue = stalls.overdue(self._accumulator.queues, now, after)
         if now - self._last_contact(overdue, now) > after:
             self._open_breaker("kafka_ack_timeout", pending=sum(len(queue.in_flight) for queue in overdue))
-        # Told again and again: the spool may take now what it did not take before.
+        # At every tick again: the spool may take now what it did not take before.
         self._accumulator.mark_stalled(overdue)
         self._accumulator.notify_unassigned()
-        if not self._fatal and self._accumulator.is_producer_stalled(now, self._limits.stalled_after_s):
+        queues, stalled_after_s = self._accumulator.queues, self._limits.stalled_after_s
+        if not self._fatal and stalls.is_producer_stalled(queues, now, stalled_after_s):
             self._request_replacement(
                 "kafka_producer_stalled", note="Kafka answers, but not this producer's sends"
             )
@@ -219,14 +219,14 @@ class KafkaPublisher:
             )
 
     def _last_contact(self, overdue: Iterable[PartitionQueue], now: float) -> float:
-        """Return when Kafka was last known to be well."""
+        """Return the monotonic time at which Kafka was last known to answer."""
         if self._sender is None:
             return max(self._producer_lost_at, self._last_ack_at)
         sent_at_times = [queue.sent_at for queue in overdue if queue.in_flight and not queue.stalled]
         return max(min(sent_at_times), self._last_ack_at) if sent_at_times else now
 
     def _open_breaker(self, log_event: str, **facts: object) -> None:
-        """Open the breaker: nothing enters the producer, and who can keeps elsewhere what is on its way."""
+        """Stop feeding the producer and notify all pending records so they can go to the spool."""
         if self._breaker_open:
             return
         self._breaker_open = True
@@ -235,7 +235,7 @@ class KafkaPublisher:
         self._accumulator.mark_all_stalled()
 
     def _close_breaker(self) -> bool:
-        """Shut the breaker: Kafka answers. Tells whether it was open."""
+        """Resume sending. Returns True if it was open."""
         was_open, self._breaker_open = self._breaker_open, False
         if was_open:
             self._telemetry.breaker_open.set(0)
@@ -243,7 +243,7 @@ class KafkaPublisher:
         return was_open
 
     def _on_contact(self) -> None:
-        """Take note of a word of Kafka's; a producer that is gone has no say."""
+        """Close the breaker because Kafka answered; without a producer nothing can be sent yet."""
         if self._sender is not None and self._close_breaker():
             log.warning("kafka_recovered")
 
@@ -265,11 +265,8 @@ class KafkaPublisher:
             sender = self._sender
             if sender is None or self._fatal:
                 continue
-            found = await self._health.check(
-                sender.producer.client,
-                breaker_open=self._breaker_open,
-                has_in_flight=bool(self._accumulator.in_flight),
-            )
+            client, busy = sender.producer.client, bool(self._accumulator.in_flight)
+            found = await self._health.check(client, breaker_open=self._breaker_open, has_in_flight=busy)
             if self._sender is not sender:
                 continue
             if found is ProbeResult.PRODUCER_CUT_OFF:
@@ -280,21 +277,17 @@ class KafkaPublisher:
                 self._open_breaker("kafka_ack_timeout", pending=0)
 
     def _refresh_metadata(self) -> None:
-        """Ask for a new listing where that may tell news: a topic or leader is missing, some are silent."""
+        """Request new metadata if it may help: a topic or leader is missing, or a queue is stalled."""
         self._accumulator.retry_backed_off(self._loop.time())
-        wanted = self._breaker_open or self._accumulator.needs_metadata
-        if (
-            self._sender
-            and wanted
-            and self._loop.time() - self._metadata_asked_at > self._limits.metadata_retry_s
-        ):
-            self._metadata_asked_at = self._loop.time()
+        wanted, now = self._breaker_open or self._accumulator.needs_metadata, self._loop.time()
+        if self._sender and wanted and now - self._metadata_requested_at > self._limits.metadata_retry_s:
+            self._metadata_requested_at = now
             self._sender.producer.client.force_metadata_update().add_done_callback(self._on_metadata_response)
 
     def _on_metadata_response(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result():
             self._health.note_contact()
-            self._accumulator.note_broker_alive(self._loop.time())
+            stalls.note_broker_alive(self._accumulator.queues, self._loop.time())
             # A partition that is silent, for as long as that lasts, does not hold up the others.
             self._on_contact()
 
@@ -303,14 +296,5 @@ class KafkaPublisher:
         self._loop.call_soon(self._apply_metadata, cluster)
 
     def _apply_metadata(self, cluster: ClusterMetadata) -> None:
-        if self._sender is None or self._sender.producer.client.cluster is not cluster:
-            return
-        found = {topic: cluster.partitions_for_topic(topic) or set() for topic in cluster.topics()}
-        leaderless = [
-            (topic, partition)
-            for topic, partitions in found.items()
-            for partition in partitions - (cluster.available_partitions_for_topic(topic) or set())
-        ]
-        self._accumulator.update_metadata(
-            {topic: len(parts) for topic, parts in found.items() if parts}, leaderless
-        )
+        if self._sender is not None and self._sender.producer.client.cluster is cluster:
+            self._accumulator.update_metadata(*read_cluster(cluster))

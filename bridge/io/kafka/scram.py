@@ -1,15 +1,15 @@
-"""A limit to what a broker may ask for at a SCRAM login. Only this file knows aiokafka's part for it: 0.14.0.
+"""A limit to what a broker may ask for at a SCRAM login. Only this file knows aiokafka's part for it.
 
 The broker says how often the password is hashed, and aiokafka does so whatever the number: 2**31 - 1 takes a
 thread 20 minutes of CPU for each connection (CVE-2026-10143 in kafka-python, whose code it shares). RFC 7677
 wants 4096 at least: fewer help who recorded a login to guess the password.
 """
 
-import aiokafka
 from aiokafka import conn
 from aiokafka.errors import AuthenticationFailedError
 
-KNOWN_VERSIONS = frozenset({"0.14.0"})
+from bridge.aiokafka_internals import is_known
+
 ITERATIONS_MIN, ITERATIONS_MAX = 4096, 1_000_000  # Kafka's own default is 4096, its maximum 16384
 
 
@@ -35,7 +35,7 @@ def install_scram_limit() -> bool:
 
     The library has no way to hand an authenticator in: its connection looks the class up by this name.
     """
-    if aiokafka.__version__ not in KNOWN_VERSIONS:
+    if not is_known():
         return False
     conn.ScramAuthenticator = LimitedScramAuthenticator
     return True

@@ -1,4 +1,4 @@
-"""Which topics refuse what is sent to them, and when each is tried again. No connection lives here."""
+"""Which topics refuse what is sent to them, and when each is retried. No connection lives here."""
 
 from datetime import UTC, datetime
 
@@ -24,12 +24,12 @@ _MAX_BACKOFF_S = 30.0
 
 
 def is_topic_error(error: BaseException) -> bool:
-    """Whether a broker says by ``error`` that it takes nothing for that topic."""
+    """Whether ``error`` means that the broker accepts nothing for the topic."""
     return isinstance(error, _TOPIC_ERRORS)
 
 
 def describe_batch_error(error: BaseException) -> str:
-    """Say what a broker refused by: the error's name; of a time, whose clock to look at."""
+    """Return the error's name; for a refused timestamp also which clock to check."""
     name = type(error).__name__
     if not isinstance(error, InvalidTimestampError):
         return name
@@ -41,33 +41,33 @@ def describe_batch_error(error: BaseException) -> str:
 
 
 def is_too_large(error: BaseException) -> bool:
-    """Whether it says that what was sent is larger than it takes."""
+    """Whether ``error`` means that the batch is larger than the broker accepts."""
     return isinstance(error, _TOO_LARGE_ERRORS)
 
 
 class TopicBackoff:
-    """Topics that refused. Those in ``closed`` are not tried before their pause is over.
+    """Topics that refused a batch. ``blocked_until`` maps them to the monotonic time of their next try.
 
-    Every refusal costs a producer, so the pauses between tries double. Times are monotonic seconds.
+    Every refusal costs a producer, so the backoff doubles.
     """
 
     def __init__(self) -> None:
-        self.blocked_until: dict[str, float] = {}  # until when
+        self.blocked_until: dict[str, float] = {}
         self._backoffs_s: dict[str, float] = {}
 
     def failed(self, topic: str, now: float) -> None:
-        """Note a refusal. Those of one try count once."""
+        """Note a refusal. Several while the topic is blocked count once."""
         if topic not in self.blocked_until:
             backoff_s = min(2 * self._backoffs_s.get(topic, _MIN_BACKOFF_S / 2), _MAX_BACKOFF_S)
             self._backoffs_s[topic] = backoff_s
             self.blocked_until[topic] = now + backoff_s
 
     def succeeded(self, topic: str) -> bool:
-        """Note that the topic takes records: forgiven and forgotten. Tells whether it was closed."""
+        """Note that the topic accepts records; its backoff starts anew. Returns whether it was blocked."""
         return bool(self._backoffs_s.pop(topic, None) and self.blocked_until.pop(topic, None))
 
     def expire(self, now: float) -> bool:
-        """Let those be tried again whose pause is over. Tells whether there are any."""
+        """Unblock the topics whose backoff is over. Returns whether there are any."""
         expired = [topic for topic, until in self.blocked_until.items() if until <= now]
         for topic in expired:
             del self.blocked_until[topic]
