@@ -1,1 +1,1 @@
-"""What is counted, logged and traced, and how secrets are masked in it."""
+"""Metrics, logs and traces, and the masking of secrets in them."""

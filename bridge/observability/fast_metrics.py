@@ -1,7 +1,7 @@
-"""Counters and histograms for the hot path: counting costs one dictionary entry, reading happens at a scrape.
+"""Counters and histograms for the hot path: counting is one dictionary update, sums are built at a scrape.
 
-A library counter's `inc` takes a lock and three calls, and an event counts several times. These are read by
-the same registry. For one thread; names and meanings stand in `metrics`.
+The library's `Counter.inc` takes a lock and three calls, and each event is counted several times. These are
+custom collectors of the same registry. Not thread-safe. Names and meanings are in `metrics`.
 """
 
 from bisect import bisect_left
@@ -16,7 +16,7 @@ Labels = tuple[str, ...]
 
 
 class LocalCounter:
-    """A counter by labels: ``counts[labels] += 1`` counts."""
+    """A counter with labels. Increment it by ``counter.counts[labels] += 1``."""
 
     def __init__(self, name: str, meaning: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
         self.counts: defaultdict[Labels, int] = defaultdict(int)
@@ -24,25 +24,25 @@ class LocalCounter:
         registry.register(self)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Show all counts to the registry."""
+        """Yield the metric family; called by the registry at a scrape."""
         yield _family(*self._description, self.counts)
 
 
 class JointCounter:
-    """Several counters that one entry counts: ``counts[the labels of all] += 1``."""
+    """One dictionary behind several counters: ``counts[all labels] += 1`` increments each of its views."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.counts: defaultdict[Labels, int] = defaultdict(int)
         self._registry = registry
 
     def view(self, name: str, meaning: str, labels: Sequence[str], positions: Sequence[int]) -> "CounterView":
-        """Show as a counter what is counted by the labels at these places."""
+        """Register a counter over the labels at these positions, summed over all others."""
         view = CounterView(name, meaning, labels, self, positions)
         self._registry.register(view)
         return view
 
     def sum_by(self, *positions: int) -> dict[Labels, int]:
-        """Sum the counts by the labels at these places."""
+        """Return the counts summed over all labels but those at these positions."""
         sums: defaultdict[Labels, int] = defaultdict(int)
         for labels, count in self.counts.items():
             sums[tuple([labels[position] for position in positions])] += count
@@ -50,7 +50,7 @@ class JointCounter:
 
 
 class CounterView:
-    """A counter whose labels are those of ``joint`` at ``places``; ``shown`` are there before they count."""
+    """A counter over the labels of ``joint`` at ``positions``; those in ``preset`` are exported from 0 on."""
 
     def __init__(
         self, name: str, meaning: str, labels: Sequence[str], joint: JointCounter, positions: Sequence[int]
@@ -61,7 +61,7 @@ class CounterView:
         self.preset: set[Labels] = set()
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Show all counts to the registry."""
+        """Yield the metric family; called by the registry at a scrape."""
         sums = self._joint.sum_by(*self._positions)
         yield _family(*self._description, dict.fromkeys(sorted(self.preset), 0) | sums)
 
@@ -76,7 +76,7 @@ def _family(
 
 
 class LocalHistogram:
-    """A histogram with one label or none. ``bounds`` are the buckets' upper edges, ascending."""
+    """A histogram with one label or none. ``bounds`` are the upper bounds of the buckets, ascending."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class LocalHistogram:
         self._sums: defaultdict[str, float] = defaultdict(float)
         self._description = (name, meaning, labels)
         if not labels:
-            self._add_series("")  # shown before it counts, as the library's
+            self._add_series("")  # exported before the first observation, as the library's is
         registry.register(self)
 
     def observe(self, amount: float, value: str = "") -> None:
-        """Count ``amount`` under the label's ``value``."""
+        """Observe ``amount`` under the label ``value``."""
         buckets = self._buckets.get(value) or self._add_series(value)
         buckets[bisect_left(self._bounds, amount)] += 1
         self._sums[value] += amount
@@ -105,7 +105,7 @@ class LocalHistogram:
         return buckets
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Show all buckets to the registry, each with those below it."""
+        """Yield the metric family with cumulative buckets; called by the registry at a scrape."""
         name, meaning, labels = self._description
         family = HistogramMetricFamily(name, meaning, labels=labels)
         edges = [*map(str, map(float, self._bounds)), "+Inf"]

@@ -1,6 +1,6 @@
-"""How a log line looks and where it goes: ours and the libraries', in one shape.
+"""Configures logging: one format and one stream for our lines and those of libraries.
 
-What is logged of a delivery is told in `telemetry`.
+`telemetry` logs deliveries.
 """
 
 import logging
@@ -16,11 +16,10 @@ from bridge.core.printable import json_escaped, printable
 
 LogFormat = Literal["json", "console", "auto"]
 
-MaskValue = Callable[[Any], Any]  # gives a value with every text in it masked
+MaskValue = Callable[[Any], Any]  # returns the value with every text in it masked
 _EventDict = structlog.typing.EventDict
-_UNMASKED_FIELDS = frozenset(
-    {"level", "timestamp", "logger", "app", "mode", "outcome"}
-)  # and chosen from closed lists
+# Values from closed lists, which cannot hold a secret.
+_UNMASKED_FIELDS = frozenset({"level", "timestamp", "logger", "app", "mode", "outcome"})
 
 
 def configure_logging(
@@ -29,10 +28,10 @@ def configure_logging(
     stream: TextIO | None = None,
     mask: MaskValue | None = None,
 ) -> None:
-    """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one shape.
+    """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one format.
 
-    ``auto`` is the console's shape on a terminal and JSON elsewhere. ``mask`` takes configured secrets out of
-    all that is in a line. Called once, by the program.
+    ``auto`` is the console format on a terminal and JSON elsewhere. ``mask`` removes configured secrets from
+    every value of a line. Call it once, at the start of the program.
     """
     target = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and target.isatty())
@@ -71,7 +70,7 @@ def _route_libraries(
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # While Kafka is away it warns twenty times a second; the publisher says once when it goes and comes back.
+    # It warns 20 times a second while Kafka is unavailable; the publisher logs once at each change.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.captureWarnings(capture=True)
 
@@ -88,7 +87,7 @@ def _mask_processor(mask: MaskValue | None) -> structlog.typing.Processor:
 
 
 def _printable_processor(_logger: object, _method: str, event_dict: _EventDict) -> _EventDict:
-    """For a terminal: what came from outside must not steer it. Tracebacks keep their lines."""
+    """Make values safe for a terminal: text from outside must not control it. Tracebacks keep their lines."""
     for key, value in event_dict.items():
         if isinstance(value, str):
             event_dict[key] = printable(value, multiline=key == "exception")
@@ -100,5 +99,5 @@ def _printable_processor(_logger: object, _method: str, event_dict: _EventDict) 
 def _to_json(event_dict: Any, **_: Any) -> str:  # noqa: ANN401 - structlog's signature
     try:
         return json_escaped(json.encode(event_dict, enc_hook=repr).decode())
-    except UnicodeEncodeError:  # a lone surrogate that came from outside: written as its escape
+    except UnicodeEncodeError:  # a lone surrogate from outside: written as its escape
         return dumps(event_dict, default=repr)

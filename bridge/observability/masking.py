@@ -1,7 +1,7 @@
-"""The one place that takes configured secrets out of text: a server may repeat what it was sent.
+"""Masks configured secrets in text: a server's error message may repeat what it was sent.
 
-Whatever goes to a log, to `check`, to a page or a terminal passes here. Secrets are found by the settings'
-own types, so that a new one is covered by itself.
+All text for logs, `check`, pages and terminals passes through here. Secrets are found by the types of the
+settings, so that a new secret setting is covered without a change here.
 """
 
 import json
@@ -17,11 +17,11 @@ from bridge.settings.secret_files import clean_secret
 
 MASK = "****"
 
-# Shorter ones stand in any text; they are warned of at the start.
+# Shorter secrets occur in any text by chance; a warning at the start names them.
 _LENGTH_MIN = 4
-# Servers cut what they repeat: so much of a secret's beginning is masked as well, and what follows of it.
+# Servers truncate what they repeat: a prefix of this length is masked too, with the part that follows it.
 _PREFIX_LENGTH = 8
-_PREVIOUS_SECRETS_MAX = 32  # values of a file that were valid before, for what is still under way
+_PREVIOUS_SECRETS_MAX = 32  # former values of a file, which connections may still use
 _SECRET_QUERY_OPTIONS = frozenset({"password", "ssl_password"})
 _CREDENTIAL_FILES = ("secret_id", "secret_key", "token")
 
@@ -29,7 +29,7 @@ FileStamp = tuple[int, int, int]
 
 
 class Mask:
-    """Takes ``secrets`` out of text, and what ``files`` hold, which are read again when they change."""
+    """Masks ``secrets`` in text, and the contents of ``files``, which are read again when they change."""
 
     def __init__(self, secrets: Collection[str] = (), files: Collection[Path] = ()) -> None:
         self._configured_secrets = tuple(dict.fromkeys(secrets))
@@ -38,9 +38,9 @@ class Mask:
         self._patterns = _patterns_of(self._configured_secrets)
 
     def __call__(self, text: str) -> str:
-        """Give ``text`` without the secrets."""
+        """Return ``text`` with every secret replaced by `MASK`."""
         self._reload_changed()
-        for secret_spelling, _ in self._patterns:  # all that is whole first: secrets may begin alike
+        for secret_spelling, _ in self._patterns:  # whole secrets first: two may have the same prefix
             if secret_spelling in text:
                 text = text.replace(secret_spelling, MASK)
         for secret_spelling, prefix in self._patterns:
@@ -49,11 +49,11 @@ class Mask:
         return text
 
     def mask_line(self, text: str) -> str:
-        """Give it without secrets and without control characters, on one line."""
+        """Return ``text`` masked, without control characters, on one line."""
         return printable(self(text))
 
-    def mask_nested(self, value: Any) -> Any:  # noqa: ANN401 - whatever a log line or a finding holds
-        """Give a value with every text in it masked, as deep as lists and dictionaries go."""
+    def mask_nested(self, value: Any) -> Any:  # noqa: ANN401 - any value of a log line or a finding
+        """Return ``value`` with every text in it masked, through nested lists and dictionaries."""
         if isinstance(value, str):
             return self(value)
         if isinstance(value, dict):
@@ -76,7 +76,7 @@ class Mask:
 
 
 def mask_for(settings: BaseModel, *more: str) -> Mask:
-    """Find every secret of the settings (by type, in URLs, and in the files that they name), and ``more``."""
+    """Return a mask for every secret of the settings (by type, in URLs, in files they name), and ``more``."""
     secrets = [*more]
     files: list[Path] = []
     for name, value in _leaves(settings):
@@ -93,7 +93,7 @@ def mask_for(settings: BaseModel, *more: str) -> Mask:
 
 
 def header_secrets(environment: Mapping[str, str]) -> list[str]:
-    """Give the values of the headers that OpenTelemetry's exporter sends, by its standard variables."""
+    """Return the header values of OpenTelemetry's exporter, from its standard environment variables."""
     pairs = [
         pair.partition("=")[2].strip()
         for name, given in environment.items()
@@ -104,7 +104,7 @@ def header_secrets(environment: Mapping[str, str]) -> list[str]:
 
 
 def url_secrets(url: str) -> list[str]:
-    """Give what is secret in a URL, as it is written and as it is meant."""
+    """Return the secrets in a URL: login and secret options, percent-encoded and decoded."""
     rest = url.partition("://")[2]
     login = rest.rpartition("@")[0]
     try:
@@ -131,7 +131,7 @@ def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _patterns_of(secrets: Collection[str]) -> tuple[tuple[str, str], ...]:
-    """Give each secret in every spelling, with the beginning that it is known by; the longest first."""
+    """Return (spelling, prefix) for each secret in every encoding that may occur, the longest first."""
     spellings = {
         spelling
         for secret in secrets

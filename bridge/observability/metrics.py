@@ -1,7 +1,7 @@
-"""Every metric: its name, kind, labels and meaning, and the closed lists that labels are taken from.
+"""Every metric: its name, kind, labels and meaning, and the closed lists of label values.
 
-Nothing else names one. A unit stands in the name, as Prometheus has it: ``_seconds``, ``_bytes``; what has
-none counts things. What is counted when is told in `telemetry`.
+No other module names a metric. The unit is in the name, by Prometheus' convention: ``_seconds``, ``_bytes``;
+without one it is a count. `telemetry` counts.
 """
 
 from typing import Literal, get_args
@@ -14,7 +14,7 @@ from bridge.core.outcome import DeliveryOutcome
 
 MetricKind = Literal["counter", "gauge", "histogram"]
 
-# 4 s is the vendor-facing limit, 5 s the vendor's own time-out, 6 s the hold: each has its edge.
+# 4 s is our limit for a response, 5 s the vendor's time-out, 6 s the hold: a bucket ends at each.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
 _CALL_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 
@@ -42,7 +42,16 @@ REJECT_REASONS = (
     "write_timeout",
     "wrong_token",
 )
-CORRUPTION_KINDS = ("record", "segment", "truncated", "unreadable", "quarantine_failed", "version", "torn_tail", "ack")
+CORRUPTION_KINDS = (
+    "record",
+    "segment",
+    "truncated",
+    "unreadable",
+    "quarantine_failed",
+    "version",
+    "torn_tail",
+    "ack",
+)
 API_CALLS = (
     ("pull", "success"),
     ("pull", "empty"),
@@ -56,7 +65,7 @@ CONFIRM_OUTCOMES = ("confirmed", "rejected", "expired", "not_durable")
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """One metric; ``name`` as Prometheus spells it. ``buckets`` are a histogram's upper edges, ascending."""
+    """One metric; ``name`` is the exported name. ``buckets``: a histogram's upper bounds, ascending."""
 
     name: str
     kind: MetricKind
@@ -84,7 +93,8 @@ READY = _gauge(
     " writes. (`/readyz` stays 200 once it was.)",
 )
 INTERNAL_ERRORS = _counter(
-    "vod_bridge_internal_errors_total", "Unexpected exceptions caught by the service; each is logged with its traceback. Alert on it."
+    "vod_bridge_internal_errors_total",
+    "Unexpected exceptions caught by the service; each is logged with its traceback. Alert on it.",
 )
 
 DELIVERIES = _counter(
@@ -125,8 +135,8 @@ DELIVERIES_HELD = _gauge(
 CONNECTIONS = _gauge("vod_bridge_http_connections", "Open HTTP connections.")
 REQUESTS_REJECTED = _counter(
     "vod_bridge_http_requests_rejected_total",
-    "HTTP requests rejected before they became a delivery, by reason and, where their address names one of ours, by"
-    " application; for a push sender each is a lost event.",
+    "HTTP requests rejected before they became a delivery, by reason and, where their address names one of"
+    " ours, by application; for a push sender each is a lost event.",
     "reason",
     "app",
 )
@@ -137,7 +147,9 @@ ACK_SECONDS = _histogram(
     _DELIVERY_BUCKETS,
     "mode",
 )
-BREAKER_OPEN = _gauge("vod_bridge_kafka_breaker_open", "1 while the circuit breaker is open: no record enters the producer.")
+BREAKER_OPEN = _gauge(
+    "vod_bridge_kafka_breaker_open", "1 while the circuit breaker is open: no record enters the producer."
+)
 TOPICS_MISSING = _gauge(
     "vod_bridge_kafka_topics_missing",
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
@@ -149,10 +161,13 @@ PRODUCER_REPLACEMENTS = _counter(
 SENDS_INDETERMINATE = _gauge("vod_bridge_kafka_sends_indeterminate", "Sends whose outcome is indeterminate.")
 
 DEDUP_CLAIMS = _counter(
-    "vod_bridge_dedup_claims_total", "Dedup claims by result (acquired, held, duplicate, revised, unavailable).", "result"
+    "vod_bridge_dedup_claims_total",
+    "Dedup claims by result (acquired, held, duplicate, revised, unavailable).",
+    "result",
 )
 DEDUP_DEGRADED = _gauge(
-    "vod_bridge_dedup_degraded", "1 while Redis does not serve an application: its events are not deduplicated."
+    "vod_bridge_dedup_degraded",
+    "1 while Redis does not serve an application: its events are not deduplicated.",
 )
 DEDUP_CALL_SECONDS = _histogram(
     "vod_bridge_dedup_call_seconds", "One batched call to Redis, in seconds.", _CALL_BUCKETS
@@ -160,7 +175,10 @@ DEDUP_CALL_SECONDS = _histogram(
 
 SPOOL_RECORDS = _gauge("vod_bridge_spool_records", "Records that wait in the spool.")
 SPOOL_BYTES = _gauge("vod_bridge_spool_bytes", "Bytes of the spool on disk.")
-SPOOL_MAX_BYTES = _gauge("vod_bridge_spool_max_bytes", "Configured maximum of vod_bridge_spool_bytes; 0: the spool is disabled.")
+SPOOL_MAX_BYTES = _gauge(
+    "vod_bridge_spool_max_bytes",
+    "Configured maximum of vod_bridge_spool_bytes; 0: the spool is disabled.",
+)
 SPOOL_OLDEST_RECORD_AGE = _gauge(
     "vod_bridge_spool_oldest_record_age_seconds", "Age of the oldest record in the spool, in seconds."
 )
@@ -202,7 +220,9 @@ PULL_OLDEST_UNCONFIRMED = _gauge(
 PULL_QUEUE_EVENTS = _gauge(
     "vod_bridge_pull_queue_events", "Events that wait at the vendor: approximate, as reported by it.", "app"
 )
-PULL_FAILING = _gauge("vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app")
+PULL_FAILING = _gauge(
+    "vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app"
+)
 
 METRICS = (
     BUILD_INFO,

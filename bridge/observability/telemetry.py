@@ -1,10 +1,10 @@
-"""What is counted of a delivery and of the parts, and what is logged of one. The names stand in `metrics`.
+"""Counts deliveries and the state of the parts, and logs deliveries. `metrics` holds the names.
 
-Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No
-line holds a body, a token or a key.
+Labels are taken from closed lists: types that the catalogue does not know count as ``other``. No log line
+holds a body, a token or a key.
 """
 
-from collections import Counter as Tally
+from collections import Counter as Counts
 from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
 from itertools import product
@@ -30,10 +30,10 @@ from bridge.observability.metrics import Metric
 
 LoggedDeliveries = Literal["all", "problems", "none"]
 
-_TYPE_MAX = 256  # characters of a type that the sender made up
+_TYPE_MAX = 256  # characters; the sender chooses an unknown type's name
 _SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
 
-# Alerts ask for the first of these: they are shown at 0 for every type, the other endings for none.
+# Alerts use these outcomes: exported from 0 on for every type, the others only for type ``none``.
 _ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,9 +42,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Telemetry:
     """The metrics of one bridge, in a registry of its own, and its canonical log line.
 
-    ``types`` are the catalogue's event types, ``apps`` the configured applications, ``pulled`` those of them
-    that are pulled: the labels' closed lists. ``deliveries`` selects the endings that get a log line.
-    Counters that alerts watch are there at 0 from the start: an increase from nothing is none to Prometheus.
+    The closed lists of labels: ``types`` are the catalogue's event types, ``apps`` the configured
+    applications, ``pulled`` those in a pull mode. ``deliveries`` selects the outcomes that are logged.
+    Counters that alerts use are exported from 0 on: Prometheus sees no increase in a series that begins at 1.
     """
 
     def __init__(
@@ -55,13 +55,13 @@ class Telemetry:
         pulled: Collection[str] = (),
         deliveries: LoggedDeliveries = "problems",
     ) -> None:
-        # Each counter would be shown twice: when it was made is a gauge of its own to the library.
+        # Else the library exports a second series for each counter, with its time of creation.
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation there
         self.registry = CollectorRegistry()
         self._types = frozenset(types)
         self._apps = frozenset(apps)
         self._deliveries = deliveries
-        self._last_summary: Tally[str] = Tally()
+        self._last_summary: Counts[str] = Counts()
         self._rejected_request_count = 0
         self._set_up_deliveries()
         self._set_up_http([app for app in apps if app not in pulled])
@@ -135,7 +135,7 @@ class Telemetry:
             self.pull_failing.labels(app)
 
     def set_spool_limit(self, max_bytes: int) -> None:
-        """Show the spool's limit, and its damage also where there is none: for who keeps a spool."""
+        """Export the spool's limit, and its corruption counters from 0 on."""
         self._spool_max_bytes.set(max_bytes)
         for corruption_kind in metrics.CORRUPTION_KINDS:
             self.spool_corruptions.labels(corruption_kind)
@@ -168,52 +168,51 @@ class Telemetry:
         seconds: float,
         ack_seconds: float | None = None,
     ) -> None:
-        """Count one delivery's ending, and log its canonical line where its ending is selected.
+        """Count one delivery, and log its canonical line where its outcome is selected.
 
-        ``event`` is what was read, if it was one; ``seconds`` it took in all, ``ack_seconds`` Kafka alone.
+        ``event`` is the decoded event, None where there is none. ``seconds`` is the total duration;
+        ``ack_seconds`` the time from send to Kafka's acknowledgement, None where there was none.
         """
-        app, mode, ending = notification.application.name, notification.mode, result.outcome
+        app, mode, outcome = notification.application.name, notification.mode, result.outcome
         app_label = app if app in self._apps else "other"
         label = self.type_label(result.event_type)
         body_format = "none"
         if event is not None:
             body_format = event.format
             self._conformance_counts.counts[self.type_label(event.type), event.conformance] += 1
-        self._delivery_counts.counts[app_label, label, ending, body_format, mode] += 1
+        self._delivery_counts.counts[app_label, label, outcome, body_format, mode] += 1
         self._delivery_seconds.observe(seconds, mode)
         if ack_seconds is not None:
             self._ack_seconds.observe(ack_seconds, mode)
         if result.event_id:
             self._last_ms[app] = notification.received_ms
-        if self._deliveries == "all" or (self._deliveries == "problems" and ending not in _SUCCESSFUL):
+        if self._deliveries == "all" or (self._deliveries == "problems" and outcome not in _SUCCESSFUL):
             self._log_delivery(notification, result, seconds, ack_seconds)
 
     def type_label(self, event_type: str) -> str:
-        """Turn a type into a label: itself, ``other`` where the catalogue has no row, ``none`` for none."""
+        """Return the label of a type: itself, ``other`` if not in the catalogue, ``none`` if empty."""
         if event_type in self._types:
             return event_type
         return "other" if event_type else "none"
 
     def count_rejected_request(self, reason: str, app: str = "") -> None:
-        """Count a request that has become no delivery; ``app`` is the application of ours that it names."""
+        """Count a request that became no delivery; ``app`` is the configured application in its path."""
         self._rejected_requests.labels(reason, app).inc()
         self._rejected_request_count += 1
 
     def count_claims(self, claim_result: str, number: int = 1) -> None:
-        """Count an answer of the memory, given ``times``."""
+        """Count ``number`` claims with this result."""
         self._claims.counts[claim_result,] += number
 
     def log_summary(self) -> None:
-        """Log the endings since the last summary; the one line that an idle or healthy bridge writes."""
-        counts = Tally({ending: count for (ending,), count in self._delivery_counts.sum_by(2).items()})
+        """Log the outcomes since the last summary; the only line of an idle or healthy bridge."""
+        counts = Counts({outcome: count for (outcome,), count in self._delivery_counts.sum_by(2).items()})
         counts["http_requests_rejected"] = self._rejected_request_count
         since, self._last_summary = counts - self._last_summary, counts
-        log.info(
-            "summary", **{name: since[name] for name in (*DeliveryOutcome, "http_requests_rejected")}
-        )
+        log.info("summary", **{name: since[name] for name in (*DeliveryOutcome, "http_requests_rejected")})
 
     def render(self) -> bytes:
-        """All metrics in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
     @staticmethod
@@ -238,7 +237,7 @@ class Telemetry:
 
 
 class _TimestampGauge:
-    """A gauge by one label, of the closed list ``values``: shows unix milliseconds as seconds, when read."""
+    """A gauge with one label, whose values are ``values``: converts unix ms to seconds at a scrape."""
 
     def __init__(self, metric: Metric, values: Collection[str], times_ms: Mapping[str, int]) -> None:
         self._metric = metric
@@ -246,7 +245,7 @@ class _TimestampGauge:
         self._times_ms = times_ms
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Show the times to the registry."""
+        """Yield the metric family; called by the registry at a scrape."""
         family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
         for value in self._values:
             family.add_metric([value], self._times_ms[value] / 1000)

@@ -1,1 +1,1 @@
-"""Settings from the environment, a TOML file and mounted files, checked all at once."""
+"""Settings from the environment, a TOML file and mounted files, all checked at the start."""

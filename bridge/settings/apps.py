@@ -1,7 +1,4 @@
-"""What may be set for an application: how its notifications come, and what proves them.
-
-All other settings stand in `sections`.
-"""
+"""The settings of one application: push or pull, signature, token, API credentials."""
 
 import re
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""A wrong setting as its owner reads it: the name as typed, the value (secrets masked), what is allowed."""
+"""Error messages for wrong settings: the name as the user wrote it, the value masked, what is allowed."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +14,7 @@ _NAME_RULE = "an application's name is lower-case words and digits joined by '-'
 
 
 class SettingIssue(NamedTuple):
-    """One wrong setting: its variable or its key, its value as it may be shown, what is wrong with it."""
+    """One wrong setting: its variable or TOML key, its masked value, what is wrong with it."""
 
     name: str
     value: str
@@ -25,7 +25,7 @@ class SettingIssue(NamedTuple):
 
 
 class SettingsError(Exception):
-    """The settings cannot be used. Its text lists every mistake and is what the user sees."""
+    """The settings are invalid. The text lists every mistake, for the user."""
 
     def __init__(self, issues: Sequence[SettingIssue]) -> None:
         self.issues = tuple(dict.fromkeys(issues))
@@ -34,18 +34,18 @@ class SettingsError(Exception):
 
 
 def env_name(location: Sequence[object]) -> str:
-    """Name the environment variable of a place in the settings, such as ("apps", "my-shop", "token")."""
+    """Return the environment variable of a location such as ("apps", "my-shop", "token")."""
     parts = [str(part).replace("-", "_").upper() for part in location if not isinstance(part, int)]
     return "BRIDGE_" + "__".join(parts)
 
 
 def toml_key(location: Sequence[object]) -> str:
-    """Name the place in a TOML file, such as apps.my-shop.token."""
+    """Return the key of a location in a TOML file, such as apps.my-shop.token."""
     return ".".join(str(part) for part in location if not isinstance(part, int))
 
 
 class SettingNamer:
-    """How the owner of a setting knows it: by its key where ``file`` alone has it, else by its variable."""
+    """Names settings as the user wrote them: by TOML key if only ``file`` sets them, else by variable."""
 
     def __init__(
         self,
@@ -58,11 +58,11 @@ class SettingNamer:
         self._overriding = overriding or {}
 
     def name_of(self, location: Sequence[object]) -> str:
-        """Name a setting."""
+        """Return the name of the setting at ``location``."""
         return f"{toml_key(location)} in {self._file}" if self._is_in_file(location) else env_name(location)
 
     def suggestion(self, location: Sequence[object], instead_of: Sequence[object]) -> str:
-        """Name a setting as one would write it in the place of another."""
+        """Return the name of the setting at ``location``, in the notation used for ``instead_of``."""
         return toml_key(location) if self._is_in_file(instead_of) else env_name(location)
 
     def _is_in_file(self, location: Sequence[object]) -> bool:
@@ -72,7 +72,7 @@ class SettingNamer:
 def unknown_setting(
     location: Sequence[object], known: Sequence[Sequence[object]], names: SettingNamer
 ) -> SettingIssue:
-    """Say that a setting does not exist, and which one was probably meant; its value is not shown."""
+    """Return the issue for an unknown setting, with the closest known name; its value is not shown."""
     by_variable = {env_name(one): one for one in known}
     near = get_close_matches(env_name(location), by_variable, n=1, cutoff=0.7)
     hint = f"; did you mean {names.suggestion(by_variable[near[0]], location)}?" if near else ""
@@ -80,12 +80,12 @@ def unknown_setting(
 
 
 def issues_from(error: ValidationError, settings: type[BaseModel], names: SettingNamer) -> list[SettingIssue]:
-    """Turn what pydantic found into mistakes."""
+    """Convert pydantic's errors to issues."""
     found, secrets = [], _secret_names(settings)
     for problem in error.errors(include_url=False):
         location = [part for part in problem["loc"] if part != "[key]"]
         if problem["type"] == "extra_forbidden":
-            # Of an unknown section every name in it is told, so that each gets its own "did you mean".
+            # In an unknown section, one issue for each name, so that each gets its own "did you mean".
             names_below = (
                 [[name] for name in problem["input"]] if isinstance(problem["input"], dict) else [[]]
             )
@@ -100,7 +100,7 @@ def issues_from(error: ValidationError, settings: type[BaseModel], names: Settin
 
 
 def known_settings(settings: type[BaseModel], location: Sequence[object]) -> list[list[object]]:
-    """List where every setting is; those of an application under the name that ``location`` has for it."""
+    """Return the location of every setting; those of an application under its name in ``location``."""
     known: list[list[object]] = []
     for section, field in settings.model_fields.items():
         inner = field.annotation
@@ -124,7 +124,7 @@ def _contains(values: object, location: Sequence[object]) -> bool:
 
 
 def _secret_names(settings: type[BaseModel]) -> frozenset[str]:
-    """Name every field that holds a secret, in whatever section: by its type, so that none is forgotten."""
+    """Return the names of all fields of a secret type, in any section."""
     found: set[str] = set()
     for field in settings.model_fields.values():
         inner = getattr(field.annotation, "__args__", [field.annotation])[-1]
@@ -145,7 +145,7 @@ def _display_value(location: Sequence[object], value: object, secrets: Collectio
 
 
 def mask_path(value: str) -> str:
-    """Show a file's path; of what looks like none, nothing: it may be the secret itself."""
+    """Return a file's path; a mask for text that does not look like one, as it may be the secret itself."""
     is_path_like = "/" in value and (value.startswith(("/", "./", "../")) or Path(value).parent.is_dir())
     if not is_path_like:
         return f"{_MASK} (the path of a file is expected)"
@@ -153,9 +153,9 @@ def mask_path(value: str) -> str:
 
 
 def mask_url(value: str) -> str:
-    """Show an address but for what may be a login: before an @, behind a colon without a port, in a query.
+    """Mask what may be a login in a URL: before an @, after a colon if no port, in a query.
 
-    A text without a scheme is shown, but for what stands before an @ and a password in a query.
+    In a text without a scheme only the part before an @ and a password in a query are masked.
     """
     scheme, rest = _SCHEME.fullmatch(value).groups()  # type: ignore[union-attr] # it fits anything
     _, at, displayed = rest.rpartition("@")

@@ -1,7 +1,4 @@
-"""What a single value may look like, and how one that does not fit is told.
-
-Which settings there are is told in `sections`.
-"""
+"""The types of single settings, with their checks and error messages. `sections` uses them."""
 
 import re
 from pathlib import Path

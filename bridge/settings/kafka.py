@@ -20,11 +20,11 @@ MIB = 1024 * 1024
 
 
 class KafkaSettings(Section):
-    """Where events are published."""
+    """Kafka, where events are published."""
 
     bootstrap_servers: Brokers = Field(
         default="localhost:9092",
-        description="Brokers to ask first: host:port, comma-separated.",
+        description="Bootstrap brokers: host:port, comma-separated.",
     )
     topic: TopicTemplate = Field(
         default="vod.{type}", description="Topic of an event: a template of {type} and {app}."
@@ -33,16 +33,18 @@ class KafkaSettings(Section):
         default="vod.other", description="Topic of the types that the catalogue does not know."
     )
     topic_dead_letter: Topic = Field(
-        default="vod.dead-letter", description="Topic of what can never be an event."
+        default="vod.dead-letter", description="Topic of bodies that can never be an event."
     )
     topic_max_message_bytes: PositiveBytes = Field(
         default=ByteSize(16 * MIB),
         ge=MIB,
         le=16 * MIB,
-        description="max.message.bytes of the topics that `vod-bridge topics` makes, and the least that"
+        description="max.message.bytes of the topics that `vod-bridge topics` creates, and the minimum that"
         " `check` expects.",
     )
-    client_id: str = Field(default="vod-event-bridge", min_length=1, description="Name shown to the brokers.")
+    client_id: str = Field(
+        default="vod-event-bridge", min_length=1, description="client.id sent to the brokers."
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
     )
@@ -68,7 +70,7 @@ class KafkaSettings(Section):
         default=ByteSize(512 * 1024), description="Largest batch for one partition."
     )
     in_flight_max_bytes: PositiveBytes = Field(
-        default=ByteSize(64 * MIB), description="Bytes handed to the producer and not yet acknowledged."
+        default=ByteSize(64 * MIB), description="Most bytes handed to the producer and not yet acknowledged."
     )
     slow_after_s: float = Field(
         default=2, gt=0, le=60, description="Seconds after which a send counts as slow and opens the breaker."

@@ -11,7 +11,7 @@ from bridge.settings.tls_files import load_tls_files
 
 
 class RedisSettings(Section):
-    """The memory of what was seen."""
+    """Redis, the dedup store."""
 
     url: RedisUrl = Field(
         default="redis://localhost:6379/0",

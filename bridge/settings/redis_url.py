@@ -1,6 +1,6 @@
-"""Where Redis is: what an address may look like, alone and beside the settings that say what stands there.
+"""Checks of Redis URLs, alone and together with the settings for Sentinel, Cluster and TLS.
 
-Nothing connects here.
+Nothing connects here. The checks raise `ValueError`.
 """
 
 import re
@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 
 def host_urls(url: str) -> list[str]:
-    """Give one URL for each of the hosts that ``url`` lists, all else the same."""
+    """Return one URL for each host that ``url`` lists, with everything else the same."""
     scheme, _, rest = url.partition("://")
     authority, end = re.split(r"(?=[/?#]|$)", rest, maxsplit=1)
     login, at, hosts = authority.rpartition("@")
@@ -16,7 +16,7 @@ def host_urls(url: str) -> list[str]:
 
 
 def check_url(url: str) -> str:
-    """Refuse what the client library would refuse only when it connects, or read as something else."""
+    """Refuse URLs that the client library would refuse only when it connects, or would misread."""
     each = host_urls(url)
     for one in each:
         _check_host_url(one)
@@ -26,7 +26,7 @@ def check_url(url: str) -> str:
 
 
 def check_hostname(host: str) -> None:
-    """Refuse what no resolver takes: the libraries fail on it with an error that is none of a connection."""
+    """Refuse names that no resolver takes: client libraries fail on them with an unrelated error."""
     try:
         host.encode("idna")
     except UnicodeError:
@@ -52,7 +52,7 @@ def _check_host_url(url: str) -> None:
         raise ValueError("must have a number as db")
 
 
-# What remains of the client library's options is chosen here and not from outside.
+# The client library's other options are set by the bridge, not by the user.
 _URL_OPTIONS = ("db", "username", "password", "client_name")
 _TLS_OPTIONS = (
     "ssl_ca_certs",
@@ -68,7 +68,7 @@ _NOT_FOR_CLUSTER = ("ssl_ca_path", "ssl_password")
 
 
 def check_topology(url: str, *, sentinels: bool, cluster: bool) -> None:
-    """Refuse what cannot be meant together."""
+    """Refuse combinations of URL, Sentinel and Cluster that exclude each other."""
     parts = urlsplit(url)
     options = dict(parse_qsl(parts.query))
     if sentinels and cluster:
@@ -84,7 +84,7 @@ def check_topology(url: str, *, sentinels: bool, cluster: bool) -> None:
 
 
 def has_url_password(url: str) -> bool:
-    """Tell whether the address has a password in it."""
+    """Whether the URL contains a password."""
     parts = urlsplit(host_urls(url)[0])
     return bool(parts.password or dict(parse_qsl(parts.query)).get("password"))
 
@@ -96,7 +96,7 @@ def check_given_once(name: str, *values: object) -> None:
 
 
 def check_tls_files(url: str) -> None:
-    """Refuse files for TLS beside an address that speaks none, or that names files itself."""
+    """Refuse TLS files with a URL without TLS, or with one that names files itself."""
     if urlsplit(url).scheme != "rediss":
         raise ValueError("ssl_cafile, ssl_certfile and ssl_keyfile need rediss:// as url")
     named = {name for name, _ in parse_qsl(urlsplit(host_urls(url)[0]).query)}

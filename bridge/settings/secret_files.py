@@ -1,7 +1,7 @@
-"""What a file with a secret in it means: editors, shells and Secret manifests add to its ends.
+"""Reads secrets from files, to which editors, shells and Secret manifests add white space.
 
-Taken away silently: a byte order mark, line ends and blanks at the ends. Refused: quotes around it, several
-lines, nothing at all, other bytes than UTF-8 text.
+Removed silently: a byte order mark, line ends and blanks at both ends. Refused: quotes around the value,
+several lines, an empty file, bytes that are not UTF-8.
 """
 
 from errno import EILSEQ
@@ -13,7 +13,7 @@ _MAX_BYTES = 1024 * 1024
 
 
 class SecretFileError(ValueError):
-    """A file holds no secret that can be meant. Its text says why and shows nothing of it."""
+    """A file holds no valid secret. The text gives the reason and shows nothing of the content."""
 
 
 def read_secret(path: Path, *, lines: bool = False) -> str:
@@ -44,5 +44,5 @@ def reread_secret(path: Path) -> str:
 
 
 def clean_secret(text: str) -> str:
-    """Take away what is there by accident: a byte order mark, line ends and blanks at the ends."""
+    """Return ``text`` without byte order mark, line ends and blanks at both ends."""
     return text.strip(_BLANKS)

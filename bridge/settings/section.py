@@ -1,9 +1,9 @@
-"""What every section of the settings is."""
+"""The base class of settings sections."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A section takes no name that it does not know."""
+    """A frozen section of the settings that refuses unknown names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

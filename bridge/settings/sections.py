@@ -1,7 +1,7 @@
-"""What may be set: one class a section, one field a setting, each with its unit, its default, its meaning.
+"""The sections of the settings: one class a section, one field a setting, with default, unit and meaning.
 
-docs/reference/settings.md is generated from these descriptions. How values are read is told in `reading`; the
-sections of Kafka and Redis are in `link_sections`.
+docs/reference/settings.md is generated from these descriptions. `sources` reads the values; the larger
+sections are in `kafka`, `redis`, `apps` and `tracing`.
 """
 
 from typing import Literal, Self
@@ -37,7 +37,7 @@ MIB = 1024 * 1024
 
 
 class HttpSettings(Section):
-    """The door that notifications are pushed to."""
+    """The HTTP ingress that notifications are pushed to."""
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
@@ -45,20 +45,22 @@ class HttpSettings(Section):
         default=6,
         ge=0,
         le=60,
-        description="Seconds for which a delivery that could not be made durable stays unanswered; 0 = off.",
+        description="Seconds for which the response is withheld where nothing durable was reached; 0 = off.",
     )
     held_max: int = Field(
-        default=2000, ge=0, description="Deliveries kept while held; beyond, only the silence is."
+        default=2000,
+        ge=0,
+        description="Most held deliveries kept for a retry; of further ones only the response is held.",
     )
     held_max_bytes: PositiveBytes = Field(
-        default=ByteSize(64 * MIB), description="Bytes of bodies kept while held."
+        default=ByteSize(64 * MIB), description="Most bytes of bodies kept while held."
     )
     body_max_bytes: PositiveBytes = Field(
         default=ByteSize(4 * MIB), description="Largest body, as received and after decompression."
     )
     bodies_max_bytes: PositiveBytes = Field(
         default=ByteSize(128 * MIB),
-        description="Bytes of bodies in work at once; further deliveries wait for room.",
+        description="Most bytes of request bodies in memory at once; further requests wait.",
     )
     connections_max: int = Field(
         default=16_384, ge=1, description="Most connections; at the cap the longest idle one is closed."
@@ -70,7 +72,7 @@ class HttpSettings(Section):
         default=30,
         gt=0,
         le=300,
-        description="Seconds after which a client that does not read its answers is closed.",
+        description="Seconds after which a client that does not read its responses is disconnected.",
     )
     tls_certfile: FilePath | None = Field(
         default=None,
@@ -88,7 +90,7 @@ class HttpSettings(Section):
     trusted_proxies: Networks = Field(
         default=(),
         description="Networks of your proxies, comma-separated: their X-Forwarded-For names the client in the"
-        " log of refusals. Nothing else depends on it.",
+        " log of rejected requests. Nothing else depends on it.",
     )
 
     @model_validator(mode="after")
@@ -103,7 +105,7 @@ class HttpSettings(Section):
             raise ValueError("tls_certfile and tls_keyfile go together")
         if self.tls_client_cafile and not self.tls_certfile:
             raise ValueError(
-                "tls_client_cafile needs tls_certfile and tls_keyfile: without TLS nobody is asked"
+                "tls_client_cafile needs tls_certfile and tls_keyfile: client certificates need TLS"
             )
         if self.tls_certfile and self.tls_keyfile:
             load_server_tls_files(self.tls_certfile, self.tls_keyfile, self.tls_client_cafile)
@@ -111,7 +113,7 @@ class HttpSettings(Section):
 
 
 class AdminSettings(Section):
-    """The operators' door: /livez, /readyz, /metrics."""
+    """The admin endpoint: /livez, /readyz, /metrics."""
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
@@ -123,22 +125,23 @@ class AdminSettings(Section):
 
 
 class SpoolSettings(Section):
-    """Where events wait on disk while Kafka does not take them."""
+    """The spool: events on disk while Kafka is unavailable."""
 
     path: str = Field(
         default="/var/lib/vod-event-bridge",
         min_length=1,
-        description="Folder of the spool, on a volume of this process' own.",
+        description="Directory of the spool, on a volume that no other process uses.",
     )
     max_bytes: ByteSize = Field(
         default=ByteSize(1024 * MIB), description="Hard limit of bytes on disk, from 1 MiB; 0 = no spool."
     )
     free_min_bytes: ByteSize = Field(
-        default=ByteSize(64 * MIB), description="Bytes left free on the volume: the spool takes no more then."
+        default=ByteSize(64 * MIB),
+        description="Bytes to leave free on the volume: below it the spool takes no more records.",
     )
     drain_on_stop: bool = Field(
         default=False,
-        description="Whether a stop empties the spool in the time it has, for volumes that do not last.",
+        description="Whether a stop drains the spool within its time, for volumes that do not persist.",
     )
 
     @field_validator("max_bytes")
@@ -150,48 +153,51 @@ class SpoolSettings(Section):
 
 
 class DedupSettings(Section):
-    """How redeliveries are told from new events."""
+    """Deduplication of redeliveries, in Redis."""
 
     when_unavailable: Literal["publish", "hold"] = Field(
-        default="publish", description="While Redis is away: publish without deduplication, or hold."
+        default="publish", description="While Redis is unavailable: publish without deduplication, or hold."
     )
     timeout_ms: int = Field(
-        default=250, ge=10, le=4000, description="Milliseconds after which Redis counts as away."
+        default=250,
+        ge=10,
+        le=4000,
+        description="Milliseconds after which a call to Redis fails and Redis counts as unavailable.",
     )
     remember_days: float = Field(
         default=4,
         gt=0,
         le=365,
-        description="Days for which a finished event is remembered (a pull queue keeps 4).",
+        description="Days for which the key of a committed event is kept (a pull queue keeps events 4 days).",
     )
 
 
 class PullSettings(Section):
-    """How queues are pulled, for applications in mode pull."""
+    """Polling of the vendor's queues, for applications in mode pull."""
 
     batches: int = Field(
-        default=8, ge=1, le=64, description="Batches of 16 events in work at once, for each application."
+        default=8, ge=1, le=64, description="Batches of 16 events in progress at once, for each application."
     )
 
 
 class SchemasSettings(Section):
-    """How records name their schema."""
+    """The schema URI in records."""
 
     base_uri: Uri = Field(
         default="urn:vod-event-bridge:schemas:",
-        description="Start of the ce_dataschema header; the schema's name follows.",
+        description="Prefix of the ce_dataschema header; the schema's name follows.",
     )
 
 
 class LogSettings(Section):
-    """What is logged."""
+    """Logging."""
 
     deliveries: Literal["all", "problems", "none"] = Field(
         default="problems",
-        description="Deliveries with a line of their own; problems: all but published, duplicate.",
+        description="Deliveries that get a log line; problems: all but published, duplicate.",
     )
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least level logged."
+        default="info", description="Lowest level that is logged."
     )
     format: Literal["json", "console", "auto"] = Field(
         default="auto", description="json, console, or auto: console on a terminal, else json."

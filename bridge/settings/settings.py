@@ -1,6 +1,6 @@
-"""What may be set from outside, read once at the start: environment over a TOML file over defaults.
+"""All settings, read once at the start. Precedence: environment, TOML file, defaults.
 
-No part reads a variable itself; `bridge.app` hands each part plain values.
+No part reads an environment variable itself; `bridge.wiring` passes plain values to each.
 """
 
 import os
@@ -38,7 +38,7 @@ AppName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", 
 
 
 class Settings(Section):
-    """Everything that may be set."""
+    """All settings of the bridge, validated."""
 
     http: HttpSettings = HttpSettings()
     admin: AdminSettings = AdminSettings()
@@ -60,13 +60,13 @@ class Settings(Section):
         return kafka
 
     def applications(self) -> dict[str, Application]:
-        """All applications by name; where none is configured, one named ``default``, push, unsigned."""
+        """Return all applications by name; with none configured, one named ``default``: push, unsigned."""
         return {
             name: _application(name, app) for name, app in (self.apps or {"default": AppSettings()}).items()
         }
 
     def routing(self) -> Routing:
-        """Say which topics events go to."""
+        """Return the topics that records go to."""
         return Routing(
             topic=self.kafka.topic,
             topic_other=self.kafka.topic_other,
@@ -75,12 +75,12 @@ class Settings(Section):
         )
 
     def weaknesses(self) -> list[Weakness]:
-        """Name what is allowed and yet weak, or may not be what was meant; for the start and ``check``."""
+        """Return settings that are valid but weak, or maybe a mistake; for the start and ``check``."""
         return weaknesses(self.apps, self.kafka, self.redis)
 
 
 def load(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read all settings; raises `SettingsError` with every mistake at once.
+    """Read and validate all settings; raises `SettingsError` with every mistake at once.
 
     ``config`` is a TOML file; where it is not given, the one that ``BRIDGE_CONFIG`` names, if any.
     """

@@ -1,6 +1,6 @@
-"""Reads raw settings from the environment and from a TOML file, and lays one over the other.
+"""Reads raw settings from the environment and from a TOML file, and merges them.
 
-Only names are judged here (which exist, which were given twice); values are judged by `sections`.
+Only names are checked here (unknown ones, duplicates); `sections` validates the values.
 """
 
 import tomllib
@@ -13,14 +13,14 @@ from bridge.settings.secret_files import SecretFileError, read_secret
 
 _PREFIX = "BRIDGE_"
 _FILE_SUFFIX = "_file"
-# Fields whose own name ends so: the path is the value.
+# Settings whose value is the path itself.
 _PATH_FIELDS = frozenset({"sasl_token_file", "sasl_password_file", "password_file", "sentinel_password_file"})
 
 Values = dict[str, Any]
 
 
 def read_environment(environment: Mapping[str, str]) -> tuple[Values, list[SettingIssue]]:
-    """Read every ``BRIDGE_<SECTION>__<NAME>``; a name without ``__`` is somebody else's and passes."""
+    """Read every ``BRIDGE_<SECTION>__<NAME>``; variables without ``__`` are ignored."""
     values: Values = {}
     issues: list[SettingIssue] = []
     origins: dict[tuple[str, ...], str] = {}
@@ -76,7 +76,7 @@ def read_file(path: Path, named_by: str) -> tuple[Values, list[SettingIssue]]:
 
 
 def merge(upper: Values, lower: Values) -> Values:
-    """Lay one set of values over another, section by section."""
+    """Return ``lower`` overridden by ``upper``, section by section."""
     result = dict(lower)
     # The two ways to give keys are one setting: the upper layer's way replaces the lower's.
     if upper.keys() & {"sign_key", "sign_keys"}:

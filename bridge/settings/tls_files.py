@@ -5,23 +5,23 @@ from ssl import PROTOCOL_TLS_SERVER, SSLContext, create_default_context
 
 
 def load_tls_files(cafile: Path | None, certfile: Path | None, keyfile: Path | None) -> None:
-    """Refuse files that TLS cannot begin with."""
+    """Raise `ValueError` if a TLS client cannot load these files. A key with a password is refused."""
     if bool(certfile) != bool(keyfile):
         raise ValueError("ssl_certfile and ssl_keyfile go together")
     try:
         context = create_default_context(cafile=cafile)
         if certfile:
             context.load_cert_chain(certfile, keyfile, password="")
-    except OSError as error:  # what ssl itself raises is one too
+    except OSError as error:  # ssl.SSLError is one too
         raise ValueError(f"ssl_cafile, ssl_certfile or ssl_keyfile cannot be used: {error}") from None
 
 
 def load_server_tls_files(certfile: Path, keyfile: Path, client_cafile: Path | None) -> None:
-    """Refuse files with which no server can speak TLS."""
+    """Raise `ValueError` if a TLS server cannot load these files. A key with a password is refused."""
     context = SSLContext(PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certfile, keyfile, password="")
-    except OSError as error:  # what ssl itself raises is one too
+    except OSError as error:  # ssl.SSLError is one too
         raise ValueError(f"tls_certfile or tls_keyfile cannot be used: {error}") from None
     try:
         if client_cafile:

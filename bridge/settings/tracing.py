@@ -1,4 +1,4 @@
-"""Whether spans are sent. Where they go is said by OpenTelemetry's own variables, which its SDK reads."""
+"""Turns tracing on. OpenTelemetry's SDK reads its own variables for the exporter."""
 
 from importlib.util import find_spec
 
@@ -8,7 +8,7 @@ from bridge.settings.sections import Section
 
 
 class TracingSettings(Section):
-    """Whether spans are written."""
+    """Tracing with OpenTelemetry."""
 
     enabled: bool = Field(
         default=False,
@@ -27,5 +27,5 @@ class TracingSettings(Section):
 def _installed(*modules: str) -> bool:
     try:
         return all(find_spec(module) for module in modules)
-    except ModuleNotFoundError:  # not even what the module lies in
+    except ModuleNotFoundError:  # its parent package is missing
         return False

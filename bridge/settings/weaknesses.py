@@ -1,6 +1,6 @@
-"""What is allowed and yet weak, or may not be what was meant; for `check` and the start, one line each.
+"""Finds settings that are valid but weak, or maybe a mistake: one line each, for `check` and the start.
 
-Nothing of a secret's value is in these lines, but how long it is.
+The lines show nothing of a secret but its length.
 """
 
 import re
@@ -21,14 +21,14 @@ _LONGER_REMEDY = f"use {_LENGTH_MIN} or more random letters and digits"
 
 
 class Weakness(NamedTuple):
-    """One of them, and what to do about it."""
+    """A weak setting, and what to do about it."""
 
     message: str
     remedy: str
 
 
 def weaknesses(apps: Mapping[str, AppSettings], kafka: KafkaSettings, redis: RedisSettings) -> list[Weakness]:
-    """List all of them; where no application is configured, there is one that is open."""
+    """Return all weaknesses; with no application configured, the default one is unsigned."""
     found = [
         Weakness(
             f"application {name}: unsigned and without a token: anyone who reaches the port can publish",
@@ -67,7 +67,7 @@ def _application_weaknesses(name: str, app: AppSettings) -> Iterator[Weakness]:
         )
     if app.endpoint.startswith("http://") and not _is_local(urlsplit(app.endpoint).hostname):
         yield Weakness(
-            f"{prefix}ENDPOINT is http://: what signs requests, and events, cross the network in the clear",
+            f"{prefix}ENDPOINT is http://: request signatures and events cross the network in the clear",
             "use https://",
         )
 
@@ -110,7 +110,7 @@ def _redis_weaknesses(redis: RedisSettings) -> Iterator[Weakness]:
         "ssl_check_hostname", "true"
     ).lower() in ("false", "0", "no", "f", "n"):
         yield Weakness(
-            "BRIDGE_REDIS__URL switches the check of Redis' certificate off: anyone in between is believed",
+            "BRIDGE_REDIS__URL switches the check of Redis' certificate off: anyone in between can pose as it",
             "leave ssl_cert_reqs and ssl_check_hostname out, and set BRIDGE_REDIS__SSL_CAFILE",
         )
 

@@ -1,7 +1,7 @@
-"""Where spans go: to a collector by OTLP over HTTP, as the standard OTEL_* variables say.
+"""Exports spans to a collector by OTLP over HTTP, configured by the standard OTEL_* variables.
 
-A collector that is away costs its spans and nothing else: they leave from a thread of their own, and what is
-logged of it is logged seldom.
+An unreachable collector costs its spans and nothing else: a thread of its own exports them, and the log lines
+about it are rate-limited.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PROTOCOL = "http/protobuf"
 _RATE_LIMIT_S = 60.0
-# What says that a collector does not answer: the SDK, and the HTTP client below it.
+# The libraries that log that a collector does not respond: the SDK, and its HTTP client.
 _LIBRARIES = ("opentelemetry", "urllib3")
-# Says which of OTEL_EXPORTER_OTLP_HEADERS it cannot read, with all that stands in it: mostly a token.
+# Logs the OTEL_EXPORTER_OTLP_HEADERS that it cannot parse, values included: mostly a token.
 _HEADER_LOGGER = "opentelemetry.util.re"
 
 
 class OtelTracing:
-    """Puts spans around the parts. ``exporter``, if any, is closed where the provider ends too late."""
+    """Wraps the parts in spans. ``exporter``, if any, is shut down where the provider exceeds its time."""
 
     def __init__(self, provider: TracerProvider, exporter: SpanExporter | None = None) -> None:
         self._provider = provider
@@ -42,28 +42,28 @@ class OtelTracing:
         self._tracer = provider.get_tracer("bridge", __version__)
 
     def deliver(self, deliver: DeliverInContext) -> Deliver:
-        """Wrap what takes a delivery to its ending."""
+        """Return ``deliver`` wrapped in a server or consumer span."""
         return traced_deliver(deliver, self._tracer)
 
     def dedup(self, dedup: DedupStore) -> DedupStore:
-        """Wrap what remembers occurrences."""
+        """Return ``dedup`` with client spans for claim, commit and release."""
         return TracedDedup(dedup, self._tracer)
 
     def writer(self, writer: RecordWriter) -> RecordWriter:
-        """Wrap what makes records durable."""
+        """Return ``writer`` with a producer span for each record."""
         return TracedDurableWriter(writer, self._tracer)
 
     async def stop(self, seconds: float) -> None:
-        """Hand over the spans that wait, for at most ``seconds``; the rest is dropped."""
+        """Export the pending spans, for at most ``seconds``; the rest is dropped. Never raises."""
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
 
         def shut_down() -> None:
             self._provider.shutdown()
-            with suppress(RuntimeError):  # nobody waited, and the loop is gone
+            with suppress(RuntimeError):  # timed out, and the loop is closed
                 loop.call_soon_threadsafe(done.set)
 
-        # A thread of our own: the loop's executor would be waited for, however long a collector is silent.
+        # A thread of our own: closing the loop would wait for its executor, however long a collector hangs.
         Thread(target=shut_down, name="last-spans", daemon=True).start()
         try:
             await asyncio.wait_for(done.wait(), seconds)
@@ -74,29 +74,29 @@ class OtelTracing:
 
 
 class CloseableExporter(SpanExporter):
-    """An exporter that may be closed at any time, more than once: what is under way is given up then."""
+    """An exporter that can be shut down at any time, more than once: an export under way is abandoned."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
         self._closed = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send ``spans``, from the thread of the batches; how long that may take is the OTEL_* variables'."""
+        """Export ``spans``; called on the batch processor's thread. The OTEL_* variables set its time-out."""
         return SpanExportResult.FAILURE if self._closed else self._exporter.export(spans)
 
     def shutdown(self) -> None:
-        """Close it."""
+        """Shut the exporter down; further exports fail."""
         if not self._closed:
             self._closed = True
             self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Wait for nothing: nothing is kept here."""
+        """Delegate to the exporter: nothing is buffered here."""
         return self._exporter.force_flush(timeout_millis)
 
 
 class RateLimitedHandler(logging.Handler):
-    """Hands a library's line on to the program's own handlers, each place in its code once a minute."""
+    """Passes a library's log records to the root handlers, once a minute for each source line."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class RateLimitedHandler(logging.Handler):
         self._last_emitted_at: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand it on, or drop it."""
+        """Pass ``record`` on, or drop it."""
         source_line, now = (record.pathname, record.lineno), self._monotonic()
         if now - self._last_emitted_at.get(source_line, -_RATE_LIMIT_S) >= _RATE_LIMIT_S:
             self._last_emitted_at[source_line] = now
@@ -112,7 +112,7 @@ class RateLimitedHandler(logging.Handler):
 
 
 def _flatten_exception(record: logging.LogRecord) -> logging.LogRecord:
-    """Keep what went wrong, and drop where in the library: nobody here can use that; nor what is secret."""
+    """Replace the traceback by the exception's text, and mask header values."""
     if record.name == _HEADER_LOGGER and record.args:
         record.args = ("****",)
     if record.exc_info and record.exc_info[1] is not None:
@@ -122,7 +122,7 @@ def _flatten_exception(record: logging.LogRecord) -> logging.LogRecord:
 
 
 def tracing_from_env() -> OtelTracing:
-    """Build what the OTEL_* variables ask for. What is wrong with them is logged, and stops nothing."""
+    """Build tracing from the OTEL_* variables. Invalid ones are logged and do not raise."""
     handler = RateLimitedHandler()
     for name in _LIBRARIES:
         library = logging.getLogger(name)
@@ -130,7 +130,7 @@ def tracing_from_env() -> OtelTracing:
     detected = OTELResourceDetector().detect().attributes
     defaults = {"service.name": "vod-event-bridge", "service.version": __version__}
     resource = Resource.create(defaults | dict(detected))
-    # Ended by `Traced.stop`, in its time: at the interpreter's end it would be waited for without a limit.
+    # `OtelTracing.stop` shuts it down with a time limit; the interpreter's exit would wait without one.
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     exporter = None
     if _export_enabled():
@@ -143,7 +143,7 @@ def tracing_from_env() -> OtelTracing:
 
 
 def _export_enabled() -> bool:
-    """Tell whether spans leave at all, and name what is asked for and cannot be had."""
+    """Whether spans are exported; logs options that are not supported."""
     environment = os.environ
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
@@ -151,7 +151,9 @@ def _export_enabled() -> bool:
     if "none" in exporters:
         return False
     if unknown := sorted(exporters - {"otlp"}):
-        log.warning("otel_option_ignored", variable="OTEL_TRACES_EXPORTER", ignored=unknown, allowed=["otlp", "none"])
+        log.warning(
+            "otel_option_ignored", variable="OTEL_TRACES_EXPORTER", ignored=unknown, allowed=["otlp", "none"]
+        )
     for variable in ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
         if (protocol := environment.get(variable, "").strip()) not in ("", _PROTOCOL):
             log.warning("otel_option_ignored", variable=variable, ignored=protocol, allowed=[_PROTOCOL])

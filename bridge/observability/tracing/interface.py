@@ -1,7 +1,7 @@
-"""What is put around the parts where spans are wanted, and nothing where they are not.
+"""The tracing interface, and its no-op implementation for when tracing is off.
 
-Nothing here loads OpenTelemetry: `spans` and `exporting` do, and they are loaded where the setting is on. The
-parts know nothing of it; they are wrapped when they are tied together.
+Nothing here imports OpenTelemetry: `spans` and `exporter` do, and are imported only with the setting on. The
+parts do not know about tracing; `bridge.app` wraps them when it connects them.
 """
 
 from collections.abc import Callable
@@ -17,44 +17,44 @@ Deliver = Callable[[Notification], Promise[DeliveryResult]]
 
 
 class DeliverInContext(Protocol):
-    """What takes a delivery to its ending, in the context that it is given."""
+    """Delivers a notification; runs in ``context`` where one is given."""
 
     def __call__(
         self, notification: Notification, context: Context | None = None, /
     ) -> Promise[DeliveryResult]:
-        """Begin."""
+        """Start the delivery; the promise resolves to its result."""
 
 
 class Tracing(Protocol):
-    """What wraps the parts of a delivery's way. ``stop`` takes at most so many seconds and never raises."""
+    """Wraps the parts that handle a delivery, to trace them."""
 
     def deliver(self, deliver: DeliverInContext) -> Deliver:
-        """Wrap what takes a delivery to its ending."""
+        """Return ``deliver``, traced."""
 
     def dedup(self, dedup: DedupStore) -> DedupStore:
-        """Wrap what remembers occurrences."""
+        """Return ``dedup``, traced."""
 
     def writer(self, writer: RecordWriter) -> RecordWriter:
-        """Wrap what makes records durable."""
+        """Return ``writer``, traced."""
 
     async def stop(self, seconds: float) -> None:
-        """Hand over what is left."""
+        """Export the pending spans, for at most ``seconds``. Never raises."""
 
 
 class NoopTracing:
-    """Gives every part back as it is."""
+    """Returns every part unchanged."""
 
     def deliver(self, deliver: DeliverInContext) -> Deliver:
-        """Give it back."""
+        """Return it unchanged."""
         return deliver
 
     def dedup(self, dedup: DedupStore) -> DedupStore:
-        """Give it back."""
+        """Return it unchanged."""
         return dedup
 
     def writer(self, writer: RecordWriter) -> RecordWriter:
-        """Give it back."""
+        """Return it unchanged."""
         return writer
 
     async def stop(self, _seconds: float) -> None:
-        """End what never began."""
+        """Do nothing."""

@@ -1,8 +1,8 @@
-"""The spans of a delivery: the door's or the poller's, below it the memory's and the writer's.
+"""The spans of a delivery: a server or consumer span, with child spans for dedup and write.
 
-Claim and send find theirs by the context that their delivery runs in; commit and release, which come once
-nobody may wait any longer, by their claim. Below a delivery's span that was sampled out none is begun.
-Nothing here knows where spans go.
+Claim and send find their parent in the context that the delivery runs in; commit and release, which may come
+after it ended, by their claim. A delivery that is not sampled has no child spans. `exporter` decides where
+spans go.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,12 +38,12 @@ _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS_A_MILLISECOND = 1_000_000
 _SERVER_ERROR = 500
 _PARENTS_MAX = 100_000
-# The address ends with a token: it is never written down, so the path is told as a template.
+# The path may end with a token, which must not be recorded: spans carry the template.
 _ROUTE = "/callbacks/{app}"
 
 
 def traced_deliver(deliver: DeliverInContext, tracer: Tracer) -> Deliver:
-    """Give ``deliver`` with a span around it: the child of the request's, or the root of a new trace."""
+    """Return ``deliver`` with a span around it: a child of the request's span, or the root of a new trace."""
 
     def traced(notification: Notification) -> Promise[DeliveryResult]:
         pushed = notification.mode == "push"
@@ -65,16 +65,16 @@ def traced_deliver(deliver: DeliverInContext, tracer: Tracer) -> Deliver:
 
 
 def _is_sampled(span: Span) -> bool:
-    """Tell whether spans below ``span`` are wanted; also once it has ended, for what comes late."""
+    """Whether child spans of ``span`` are recorded; also valid after ``span`` has ended."""
     return span.get_span_context().trace_flags.sampled
 
 
 def _parent_context(notification: Notification) -> Context:
-    """Read what the request says of its trace; what cannot be read, or is not there, begins a new one."""
+    """Return the trace context of the request's headers; an empty one where they are absent or invalid."""
     if not notification.traceparent:
         return Context()
-    promise = {"traceparent": notification.traceparent, "tracestate": notification.tracestate}
-    return _W3C.extract(promise, Context())
+    carrier = {"traceparent": notification.traceparent, "tracestate": notification.tracestate}
+    return _W3C.extract(carrier, Context())
 
 
 def _notification_attributes(notification: Notification) -> Attributes:
@@ -113,18 +113,18 @@ def _set_result(span: Span, result: DeliveryResult, *, pushed: bool) -> None:
 
 
 class TracedDedup:
-    """A memory whose claims, commits and releases have a span each.
+    """A dedup store with a span for each claim, commit and release.
 
-    Renewals have none: one call renews the claims of many deliveries, and belongs to no trace of theirs.
+    Renewals have none: one call renews the claims of many deliveries, so it belongs to no single trace.
     """
 
     def __init__(self, dedup: DedupStore, tracer: Tracer) -> None:
         self._dedup = dedup
         self._tracer = tracer
-        self._parents: dict[str, Span] = {}  # what the endings of claims belong to, by token
+        self._parents: dict[str, Span] = {}  # parents of commits and releases, by owner token
 
     def claim(self, claim: Claim) -> Promise[Claim]:
-        """Ask for an occurrence."""
+        """Claim an event's key; see `DedupStore`."""
         parent = get_current_span()
         if not _is_sampled(parent):
             return self._dedup.claim(claim)
@@ -134,15 +134,15 @@ class TracedDedup:
         return promise
 
     def commit(self, claim: Claim) -> Promise[bool]:
-        """Remember that the event is durable; tells whether that was heard."""
+        """Commit the claim; see `DedupStore`."""
         return self._settle("commit", claim, self._dedup.commit)
 
     def release(self, claim: Claim) -> Promise[bool]:
-        """Let the next one try; tells whether that was heard."""
+        """Release the claim; see `DedupStore`."""
         return self._settle("release", claim, self._dedup.release)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
-        """Keep the claims of an owner that still works."""
+        """Renew the leases of these claims; see `DedupStore`."""
         await self._dedup.renew(claims)
 
     def _on_claimed(self, promise: Promise[Claim], span: Span, parent: Span) -> None:
@@ -150,10 +150,8 @@ class TracedDedup:
         span.set_attribute("vod.claim.result", claim.status.value)
         span.end()
         if claim.status in (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE):
-            # Its journey ends by itself, out of its delivery's context.
-            self._parents[claim.owner_token] = NonRecordingSpan(
-                parent.get_span_context()
-            )  # its place is all we need
+            # Commit or release come later, outside the delivery's context, and need only the span's ids.
+            self._parents[claim.owner_token] = NonRecordingSpan(parent.get_span_context())
             if len(self._parents) > _PARENTS_MAX:
                 del self._parents[next(iter(self._parents))]
 
@@ -181,9 +179,9 @@ class TracedDedup:
 
 
 class TracedDurableWriter:
-    """A writer whose records name the span that sent them, so that a consumer goes on from it.
+    """A writer that adds the trace context to each record's headers, so that a consumer continues the trace.
 
-    The span ends with the record's own ending, also where nobody waits for that any longer.
+    The span ends when the write ends, also after the delivery did.
     """
 
     def __init__(self, writer: RecordWriter, tracer: Tracer) -> None:
@@ -192,11 +190,11 @@ class TracedDurableWriter:
 
     @property
     def accepting(self) -> bool:
-        """Whether records become durable at once."""
+        """Whether a record can be made durable now."""
         return self._writer.accepting
 
     def send(self, record: Record) -> WriteHandle:
-        """Send a record on its way; raises `Unavailable` where there is no room for it."""
+        """Start the write of a record; raises `UnavailableError` where it cannot be taken."""
         parent = get_current_span()
         if not _is_sampled(parent):
             return self._writer.send(_inject_context(parent, record))
@@ -212,7 +210,7 @@ class TracedDurableWriter:
 
 
 def _inject_context(span: Span, record: Record) -> Record:
-    """Give ``record`` with headers that make a consumer's span the child of ``span``, if that is one."""
+    """Return ``record`` with the W3C headers of ``span``; unchanged where ``span`` is invalid."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, set_span_in_context(span, Context()))
     if not carrier:
