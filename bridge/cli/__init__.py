@@ -1,7 +1,7 @@
-"""The command line: one module a command; `commands` ties them together.
+"""The command line: one module a command; `commands` registers them.
 
-What the commands do lives in the bridge itself; here is what they say, and the codes they end with: 0 good,
-1 failed, 2 used wrongly.
+Commands print and parse; the work is done by the bridge's own modules. Exit codes: 0 success, 1 failure,
+2 wrong usage.
 """
 
 from bridge.cli.commands import app, main

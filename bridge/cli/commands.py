@@ -17,7 +17,7 @@ _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class CommandEntry(NamedTuple):
-    """A command before it is imported: its function in ``module``, and the first line of that one's help."""
+    """A command before it is imported: its function in ``module``, and the first line of its help."""
 
     module: str
     function: str
@@ -82,15 +82,15 @@ COMMANDS = {
 
 
 class Command(TyperCommand):
-    """A command whose help shows what an option takes, and nothing where it takes nothing."""
+    """A command whose help shows an option's type, and nothing for a switch."""
 
     def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - the library's own types are private
-        """Give all parameters, ``--help`` included."""
+        """Return all parameters, ``--help`` included."""
         return [_with_plain_type(one) for one in super().get_params(ctx)]
 
 
 class LazyGroup(TyperGroup):
-    """All commands. What lists them reads `COMMANDS`; one that is asked for is imported."""
+    """The group of all commands. Listing reads `COMMANDS`; only a command that is run is imported."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the library's
         super().__init__(**options)
@@ -101,13 +101,13 @@ class LazyGroup(TyperGroup):
         return [_with_plain_type(one) for one in super().get_params(ctx)]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the library's own types are private
-        """Find the command that the first word names, and import it."""
+        """Find the command that the first argument names, and import it."""
         name, found, rest = super().resolve_command(ctx, args)
         return name, found and load_command(str(name)), rest
 
 
 def load_command(name: str) -> Any:  # noqa: ANN401 - the library's own types are private
-    """Import one of `COMMANDS` and give it as it is run."""
+    """Import one of `COMMANDS` and return it as a click command."""
     entry = COMMANDS[name]
     single_command = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     single_command.command(name, cls=Command)(getattr(import_module(entry.module), entry.function))
@@ -115,7 +115,7 @@ def load_command(name: str) -> Any:  # noqa: ANN401 - the library's own types ar
 
 
 def _with_plain_type(parameter: Any) -> Any:  # noqa: ANN401 - the library's own types are private
-    """Let the help say <str> of an option that may be repeated, and nothing of one that is a switch."""
+    """Show <str> for an option that may be repeated, and nothing for a switch."""
     if isinstance(parameter, TyperArgument):
         parameter.display_type_rich = lambda ctx: ""  # type: ignore[method-assign] # noqa: ARG005 - its name says it
     elif isinstance(parameter, TyperOption) and parameter.metavar is None:
@@ -159,7 +159,7 @@ def main() -> None:
     """Run the command line."""
     configure_output()
     try:
-        app(prog_name=PROGRAM)  # which ends with 1 and without a word where nobody reads the output any more
+        app(prog_name=PROGRAM)  # click exits with 1, silently, on a broken pipe
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -1,7 +1,7 @@
-"""``vod-bridge dev``: all of it on a laptop, shown at work; nothing outlives it.
+"""``vod-bridge dev``: a complete bridge on a laptop, with a demonstration; nothing remains afterwards.
 
-The settings of the environment are left aside on purpose: a laptop's demonstration must not write to the
-Kafka that a variable happens to name.
+The settings of the environment are ignored on purpose: a demonstration must not write to the Kafka that a
+variable happens to name.
 """
 
 import asyncio
@@ -59,11 +59,11 @@ _DEMO_STEPS = (
 
 
 class UnexpectedResultError(Exception):
-    """A step of the demonstration did not come as it should."""
+    """A step of the demonstration had another result than expected."""
 
 
 class _DevOptions(Struct, frozen=True, kw_only=True):
-    """The options: ports (None: the usual one or, where that is in use, another), and an application."""
+    """The options: ports (None: the default, or another where that is in use), and an application."""
 
     port: int | None
     admin_port: int | None
@@ -74,7 +74,7 @@ class _DevOptions(Struct, frozen=True, kw_only=True):
     sign_key: str
 
     def application_settings(self) -> dict[str, str]:
-        """Give the application as settings; empty where none is asked for."""
+        """Return the application's settings; empty where no application is named."""
         if not (self.app or self.token or self.sign_key):
             return {}
         prefix = self._env_prefix()
@@ -82,7 +82,7 @@ class _DevOptions(Struct, frozen=True, kw_only=True):
         return {f"{prefix}__MODE": "push"} | {name: value for name, value in secrets.items() if value}
 
     def explain_settings_error(self, error: SettingsError) -> str:
-        """Say what is wrong with the settings by the names of the options that they came from."""
+        """Describe an error in the settings by the names of the options that they came from."""
         prefix = self._env_prefix()
         options = {f"{prefix}__TOKEN": "--token", f"{prefix}__SIGN_KEY": "--sign-key"}
         return "\n  ".join(
@@ -147,13 +147,13 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
 
 
 def _interrupt_on_signals() -> None:
-    """Let what is started here end with this process, however it is told to end."""
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that the services started here are stopped."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
 
 
 def _start_services(dev_options: _DevOptions, stack: ExitStack, console: Console) -> Settings:
-    """Start Kafka and Redis, on ``parts``, and give the settings of a bridge that uses them."""
+    """Start Kafka and Redis on ``stack``, and return the settings of a bridge that uses them."""
     own_env = {
         "BRIDGE_HTTP__HOST": HOST,
         "BRIDGE_ADMIN__HOST": HOST,

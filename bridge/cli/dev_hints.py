@@ -1,4 +1,4 @@
-"""What ``vod-bridge dev`` tells a person to type in another terminal."""
+"""The commands that ``vod-bridge dev`` suggests for another terminal."""
 
 import shlex
 import shutil
@@ -9,16 +9,16 @@ from pathlib import Path
 from bridge.core.application import Application
 from bridge.settings.settings import Settings
 
-DEFAULT_KAFKA = "127.0.0.1:9092"  # what the snippets of the documentation name, as localhost:9092
+DEFAULT_KAFKA = "127.0.0.1:9092"  # the address that the documentation uses
 
 
 def setup_lines(settings: Settings, app_env: dict[str, str]) -> list[str]:
-    """Give the lines that let every command find what runs here; ``own`` are the application's variables."""
+    """Return the lines that make commands use these services; ``app_env`` are the application's variables."""
     exports = {
         "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "BRIDGE_REDIS__URL": settings.redis.url,
         **app_env,
-        # For a `vod-bridge serve` beside this one: other ports, and no folder that must be there.
+        # For a `vod-bridge serve` beside this one: other ports, and no spool folder.
         "BRIDGE_HTTP__PORT": "0",
         "BRIDGE_ADMIN__PORT": "0",
         "BRIDGE_SPOOL__MAX_BYTES": "0",
@@ -27,8 +27,8 @@ def setup_lines(settings: Settings, app_env: dict[str, str]) -> list[str]:
 
 
 def post_command(url: str, app: Application) -> str:
-    """Give a command that posts a notification, signed where the application has a key."""
-    # The time as its FileId: pasted again, it is another event.
+    """Return a command that posts a notification, signed where the application has a key."""
+    # The time is its FileId: each run posts another event.
     body = """'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"'$(date +%s)'"}}'"""
     if app.sign_keys:
         return f"echo {body} | vod-bridge send - --url {url}"
@@ -36,7 +36,7 @@ def post_command(url: str, app: Application) -> str:
 
 
 def inspect_commands(settings: Settings) -> Iterator[str]:
-    """Give commands that look at what was published."""
+    """Return commands that show what was published."""
     yield "vod-bridge tail --from-beginning --ids"
     yield "vod-bridge replay --dead-letters"
     if settings.kafka.bootstrap_servers != DEFAULT_KAFKA:
@@ -44,7 +44,7 @@ def inspect_commands(settings: Settings) -> Iterator[str]:
 
 
 def _program_lines() -> list[str]:
-    """Say how ``vod-bridge`` is called: after a line that activates its environment, or as it is."""
+    """Return how ``vod-bridge`` is called: after a line that activates its environment, or directly."""
     if sys.prefix != sys.base_prefix and (script := Path(sys.prefix, "bin", "activate")).is_file():
         return [f"source {shlex.quote(str(script))}"]
     program = Path(sys.executable).with_name("vod-bridge")

@@ -1,4 +1,4 @@
-"""The ports of ``vod-bridge dev``: the usual ones where they are free, else always the same other ones."""
+"""The ports of ``vod-bridge dev``: the defaults where they are free, else always the same alternatives."""
 
 import socket
 
@@ -8,7 +8,7 @@ _LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 
 
 class PortInUseError(Exception):
-    """Somebody listens on a port that was asked for by an option; the text says what to do."""
+    """A port that an option names is in use; the text gives the remedy."""
 
     def __init__(self, option: str, port: int) -> None:
         super().__init__(
@@ -17,16 +17,16 @@ class PortInUseError(Exception):
 
 
 class PortAllocator:
-    """Gives out ports of this machine, none of them twice, and remembers which were not the usual ones."""
+    """Allocates ports of this machine, none twice, and notes which are not the defaults."""
 
     def __init__(self) -> None:
         self._allocated: set[int] = set()
         self.notices: list[str] = []
 
     def allocate(self, service: str, option: str, requested: int | None, default: int) -> int:
-        """Choose a port for ``what``: the one ``asked`` for by ``option``, else the usual one or another.
+        """Choose a port for ``service``: the one ``requested`` by ``option``, the default or another.
 
-        0 is any free one. Raises `PortInUseError` where the one asked for is in use.
+        0 is any free one. Raises `PortInUseError` where the requested one is in use.
         """
         if requested is not None:
             if requested and not self._is_available(requested):
@@ -47,7 +47,7 @@ class PortAllocator:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether nobody listens on ``port`` of loopback, by IPv4 and, where there is any, IPv6.
+    """Whether ``port`` of loopback is free, by IPv4 and, where there is any, IPv6.
 
     Both, because ``localhost`` may be either.
     """
@@ -63,7 +63,7 @@ def is_free(port: int) -> bool:
 
 
 def _is_listening(family: int, host: str, port: int) -> bool:
-    """Tell a port in use from a machine without IPv6, where nothing can be bound either."""
+    """Whether the port is in use; a machine without IPv6 cannot bind either."""
     try:
         with socket.socket(family) as client:
             return client.connect_ex((host, port)) == 0

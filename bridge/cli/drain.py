@@ -1,4 +1,4 @@
-"""``vod-bridge drain``: a spool folder whose process is gone, emptied into Kafka."""
+"""``vod-bridge drain``: writes a spool folder whose process is gone to Kafka."""
 
 import asyncio
 import signal
@@ -50,7 +50,7 @@ def drain(
     silence_aiokafka()
     configure_logging("error", "console", mask=mask_nested)
     settings = load_settings_or_exit(config)
-    # Nothing new is kept here: room is only for what is found damaged.
+    # Nothing new is spooled: the quota is for quarantined records only.
     spool_settings = settings.spool.model_copy(
         update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0}
     )
@@ -74,7 +74,7 @@ def drain(
 
 
 async def _drain_all(settings: Settings, idle_timeout_s: float) -> str:
-    """Drain until the folder is empty or nothing moves; tell why something is left, if so."""
+    """Drain until the folder is empty or nothing moves; return why something remains, or ""."""
     telemetry = Telemetry()
     store = build_spool(settings, telemetry)
     store.start()
@@ -109,7 +109,7 @@ def _blocked_reason(writer: KafkaPublisher) -> str:
 
 
 async def _show_progress(store: Spool, idle_timeout_s: float) -> str:
-    """Show the progress until all is drained, nothing moves any more, or a person has had enough."""
+    """Show the progress until all is drained, nothing moves any more, or Ctrl-C."""
     loop = asyncio.get_running_loop()
     stop_event = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -1,6 +1,6 @@
-"""``vod-bridge explain``: reads notifications, and shows what the bridge would make of them, and why.
+"""``vod-bridge explain``: decodes notifications, and shows what the bridge would make of them, and why.
 
-Nothing is connected to: of the settings only the topics and the applications count.
+No connection is made: of the settings only topics and applications are used.
 """
 
 import time
@@ -83,7 +83,7 @@ def _require_paths(paths: list[Path]) -> None:
 
 
 def _read_all(paths: list[Path]) -> Iterator[InputNotification]:
-    """Read all notifications; what cannot be read ends the command."""
+    """Read all notifications; an unreadable file ends the command."""
     try:
         yield from read_notifications(list_files(paths))
     except OSError as error:

@@ -1,6 +1,6 @@
-"""``vod-bridge schemas``: what the events look like: lists the schemas, prints one, exports all.
+"""``vod-bridge schemas``: lists the schemas of the events, prints one, or exports all.
 
-The texts are those of the folder `schemas` of the project; names and topics in them are put as they are set.
+The texts are those of the project's folder `schemas`, with the names and topics of the settings.
 """
 
 import re

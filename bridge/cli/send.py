@@ -1,4 +1,4 @@
-"""``vod-bridge send``: post notifications from files to a bridge, and say how each ended."""
+"""``vod-bridge send``: posts notifications from files to a bridge, and counts the outcomes."""
 
 import asyncio
 import threading
@@ -35,25 +35,25 @@ from bridge.cli.support.render import render_response, safe_text
 from bridge.cli.support.signing import SignatureLocation, load_sign_key, mask_callback_url, sign_body
 from bridge.core.printable import json_escaped
 
-# The door is silent for 6 s about what it cannot make durable; much longer than that is no answer at all.
+# The ingress withholds the response for 6 s where an event is not durable; this is much longer.
 _POST_TIMEOUT_S = 30
 _PROBLEMS_SHOWN = 20
-_NEWLINE_BYTES = 1  # byte, which a body does not hold
+_NEWLINE_BYTES = 1  # the byte between two bodies
 _ELAPSED_MIN_S = 0.1
-_OUTCOME_MAX_CHARS = 40  # characters of what a server calls an outcome
+_OUTCOME_MAX_CHARS = 40  # characters shown of a server's outcome
 _JSON_HEADERS = {"Content-Type": "application/json"}
 _SUCCESSFUL = frozenset({"published", "duplicate", "spooled"})
 
 
 class _Item(Struct, frozen=True):
-    """A notification and its place among all, from 0."""
+    """A notification and its index, from 0."""
 
     index: int
     notification: InputNotification
 
 
 _OnPosted = Callable[[_Item, int, bytes], None]
-_ItemQueue = asyncio.Queue[_Item | OSError | None]  # None: there are no more
+_ItemQueue = asyncio.Queue[_Item | OSError | None]  # None: the end
 
 
 class _PostOptions(Struct, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class _PostOptions(Struct, frozen=True, kw_only=True):
 
 
 class _SendCounts(Struct, kw_only=True):
-    """What was posted. ``skip`` is how many at the beginning were, without a gap, those skipped included."""
+    """The outcomes so far. ``skip`` counts those done without a gap from the beginning, skipped included."""
 
     skip: int
     outcomes: Counter[str] = msgspec.field(default_factory=Counter)
@@ -74,7 +74,7 @@ class _SendCounts(Struct, kw_only=True):
     done_ahead: set[int] = msgspec.field(default_factory=set)
 
     def add_result(self, index: int, outcome: str) -> None:
-        """Count one; several are under way at once, and the first to begin need not be the first to end."""
+        """Count one; several are in progress at once, and may be done in another order."""
         self.outcomes[outcome] += 1
         self.done_ahead.add(index)
         while self.skip in self.done_ahead:
@@ -168,7 +168,7 @@ def _post_files(post_options: _PostOptions, files: Sequence[Path]) -> _SendCount
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        # How many there are is only known at the end of the files, but how many bytes.
+        # The number of notifications is known only at the end of the files, that of bytes at once.
         task = progress.add_task("", total=total_bytes(files), rate="0")
 
         def skipped(notification: InputNotification) -> None:
@@ -202,7 +202,7 @@ def _read_items(
 
 
 class _SendStoppedError(Exception):
-    """Going on would post into the void, or there is nothing that can be read any more."""
+    """Nothing answers at the URL, or a file cannot be read."""
 
 
 async def _post_all(post_options: _PostOptions, items: Iterator[_Item], posted: _OnPosted) -> None:
@@ -212,7 +212,7 @@ async def _post_all(post_options: _PostOptions, items: Iterator[_Item], posted: 
 
     def put(item: _Item | OSError | None) -> None:
         slots.acquire()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(queue.put_nowait, item)
 
     def read() -> None:
@@ -223,7 +223,7 @@ async def _post_all(post_options: _PostOptions, items: Iterator[_Item], posted: 
             put(error)
         put(None)
 
-    # A daemon: a terminal that nobody types into must not keep the program from ending.
+    # A daemon thread: a read from a terminal must not prevent the exit.
     threading.Thread(target=read, daemon=True).start()
     timeout = aiohttp.ClientTimeout(total=_POST_TIMEOUT_S)
     connector = aiohttp.TCPConnector(limit=0)
@@ -262,7 +262,7 @@ async def _post_worker(
             raise _SendStoppedError(f"--url {mask_callback_url(post_options.url)}: is no URL") from None
         except (aiohttp.ClientError, TimeoutError) as error:
             posted(item, 0, str(error).encode())
-    queue.put_nowait(None)  # the next one ends too
+    queue.put_nowait(None)  # ends the other workers, too
 
 
 def _record_result(counts: _SendCounts, console: Console, item: _Item, status: int, response: bytes) -> None:

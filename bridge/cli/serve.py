@@ -1,4 +1,4 @@
-"""``vod-bridge serve``: the bridge itself, until it is told to stop."""
+"""``vod-bridge serve``: runs the bridge until a signal stops it."""
 
 import sys
 
@@ -25,7 +25,7 @@ def serve(*, config: ConfigFile = None) -> None:
 
     A wrong setting stops the start (exit 2) with all mistakes listed.
 
-    Kafka and Redis may be away at the start: /readyz says so. What Kafka does not take waits in the spool.
+    Kafka and Redis may be unavailable at the start: /readyz shows it. What Kafka does not accept is spooled.
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """

@@ -1,4 +1,4 @@
-"""``vod-bridge tail``: watch the topics, one line an event."""
+"""``vod-bridge tail``: shows the records of the topics, one line each."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ _NO_TOPICS_NOTE = "none of the topics exists yet: `vod-bridge topics --create` m
 
 
 class OutcomeChoice(StrEnum):
-    """What an event's outcome may be; a dead letter is what was rejected."""
+    """The values of ``--outcome``; a dead letter counts as rejected."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -155,7 +155,7 @@ def _check_dead_letter_filter(record_filter: RecordFilter) -> None:
 
 
 def _start_time_ms(since: str, *, from_beginning: bool, follow: bool) -> int | None:
-    """Give the time from which on to read, in unix ms: 0 for all there is, None for what comes."""
+    """Return the time to start at, in unix ms: 0 for the beginning, None for new records only."""
     if since and from_beginning:
         fail("either --since or --from-beginning", EXIT_USAGE)
     if since:
@@ -184,7 +184,7 @@ def _run(request: _TailRequest, settings: Settings, print_record: Callable[[Show
 
 
 def _printer(*, with_date: bool, show_ids: bool, as_json: bool) -> Callable[[ShownRecord], None]:
-    """Give what writes a line; raises BrokenPipeError once nobody reads any more."""
+    """Return a function that prints a record; it raises BrokenPipeError once the reader is gone."""
     console = Console(highlight=False, soft_wrap=True)
 
     def print_record(record: ShownRecord) -> None:
@@ -194,7 +194,7 @@ def _printer(*, with_date: bool, show_ids: bool, as_json: bool) -> Callable[[Sho
         line = render_line(record, with_date=with_date)
         if show_ids:
             line.append(f"  {_format_position(record)}", "blue")
-        with console.capture() as capture:  # the console itself would end the program at a closed pipe
+        with console.capture() as capture:  # rich would exit at a broken pipe
             console.print(line)
         sys.stdout.write(capture.get())
         sys.stdout.flush()
@@ -203,7 +203,7 @@ def _printer(*, with_date: bool, show_ids: bool, as_json: bool) -> Callable[[Sho
 
 
 def _format_position(record: ShownRecord) -> str:
-    """Give id, topic, partition and offset; a dead letter has no id."""
+    """Return id, topic, partition and offset; a dead letter has no id."""
     position = f"{record.topic}/{record.partition}/{record.offset}"
     event_id = safe_text(record.headers.get("ce_id", ""))
     return f"id {event_id} at {position}" if event_id else f"at {position}"
@@ -231,7 +231,7 @@ async def _tail(request: _TailRequest, print_record: Callable[[ShownRecord], Non
                 if shown_count == request.max_records > 0:
                     return
     except asyncio.CancelledError:
-        return  # Ctrl-C is how this command ends well
+        return  # Ctrl-C ends this command successfully
     finally:
         pipe_watcher.cancel()
     app_names = ", ".join(sorted(apps)) or "none"
@@ -266,7 +266,7 @@ async def _existing_records(request: _TailRequest) -> AsyncGenerator[ShownRecord
 async def _watch_broken_pipe(task: "asyncio.Task[Any] | None") -> None:
     """End a ``tail | head`` when head has ended, not with the next event, which may take hours."""
     poller = select.poll()
-    with suppress(OSError, ValueError):  # an output that is no file at all
+    with suppress(OSError, ValueError):  # stdout has no file descriptor
         poller.register(sys.stdout.fileno(), 0)
     while task is not None:
         await asyncio.sleep(_PIPE_POLL_S)
@@ -277,7 +277,7 @@ async def _watch_broken_pipe(task: "asyncio.Task[Any] | None") -> None:
 
 
 def _discard_stdout() -> None:
-    """Nobody reads it: what is in the buffer still goes nowhere, without a word at the end."""
+    """Send the rest of the buffer to /dev/null: the reader is gone, and that is no error."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
     os.close(devnull)

@@ -1,4 +1,4 @@
-"""What ``vod-bridge tail`` is asked to show: the filter, its topics, and a refusal of unknown names."""
+"""The filter of ``vod-bridge tail``, its topics, and the check of unknown names."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ class _Subject(Struct):
 
 
 class RecordFilter(Struct, frozen=True, kw_only=True):
-    """Which records are wanted; of each member any value, and all members. An empty one asks nothing."""
+    """Which records match: any value within a member, and all members. An empty member matches everything."""
 
     types: Sequence[str] = ()
     apps: Sequence[str] = ()
@@ -36,11 +36,11 @@ class RecordFilter(Struct, frozen=True, kw_only=True):
 
     @property
     def is_for_events_only(self) -> bool:
-        """Whether it asks for what a dead letter has not: a type, a file, a task or an id."""
+        """Whether it filters by what a dead letter does not have: type, file, task or id."""
         return bool(self.types or self.files or self.tasks or self.ids)
 
     def matches(self, record: ShownRecord) -> bool:
-        """Tell whether the record is one of those."""
+        """Whether the record matches."""
         return (
             (not self.types or self._matches_type(record))
             and (not self.apps or record.app in self.apps)
@@ -50,7 +50,7 @@ class RecordFilter(Struct, frozen=True, kw_only=True):
         )
 
     def topics(self, settings: Settings) -> list[str]:
-        """Choose the topics on which what is wanted may be."""
+        """Return the topics that may have matching records."""
         routing = build_routing(settings)
         apps = self.apps or sorted(settings.applications())
         if not self.types:
@@ -72,7 +72,7 @@ class RecordFilter(Struct, frozen=True, kw_only=True):
 
 
 def catalogue_name(name: str) -> str:
-    """Give the name under which the catalogue has a type that the legacy format calls by another."""
+    """Return the catalogue's name of a type that the legacy format names differently."""
     return BY_NAME[name].name if name in BY_NAME else name
 
 
@@ -81,7 +81,7 @@ async def require_known_types(
 ) -> None:
     """End the command where a type is neither in the catalogue nor has a topic of its own.
 
-    A topic may be there for a type that only a newer release knows.
+    A topic may exist for a type that only a newer release knows.
     """
     unknown = [name for name in record_filter.types if name not in BY_NAME and name != OTHER]
     if not unknown:
@@ -99,9 +99,9 @@ async def require_known_types(
 
 
 def require_known_apps(record_filter: RecordFilter, settings: Settings) -> list[str]:
-    """End the command where an application is not among those that are configured.
+    """End the command where an application is not configured.
 
-    Where none is configured nobody can know: those applications are given back.
+    Where none is configured this cannot be verified: those applications are returned.
     """
     unknown = [name for name in record_filter.apps if name not in settings.applications()]
     if unknown and settings.apps:
@@ -115,7 +115,7 @@ def require_known_apps(record_filter: RecordFilter, settings: Settings) -> list[
 
 def _topics_for(name: str, template: str, apps: Iterable[str]) -> set[str]:
     if name == OTHER or (name not in BY_NAME and "{type}" not in template):
-        return set()  # no type has a topic of its own there: what is strange is on the one for others
+        return set()  # no topics by type: an unknown type is on the topic for others
     return {template.replace("{type}", name).replace("{app}", app) for app in apps}
 
 

@@ -1,7 +1,7 @@
-"""Making topics on a cluster that does not allow every value: it gets the most that it allows, and says so.
+"""Creates topics on a cluster that does not allow every setting, with the nearest values that it allows.
 
-Managed clusters cap ``max.message.bytes`` or the retention, or refuse to have a setting named. What a cluster
-allows is found by asking it (``validate_only``, nothing is made), never by reading its words.
+Managed clusters cap ``max.message.bytes`` or the retention, or refuse a setting altogether. What a cluster
+allows is found with ``validate_only`` requests, which create nothing, never by parsing error messages.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from bridge.cli.support.kafka_admin import CreateFailure, NewTopic
 
-# What may be given up, in this order, and what that means for whoever relies on it.
+# Settings that may be given up, in this order, and the consequence of each.
 _CONSEQUENCES = {
     "max.message.bytes": "a larger event cannot be published: it becomes a dead letter, reason too_large",
     "retention.ms": "records are kept for that long; consumers must have read them by then",
@@ -22,27 +22,27 @@ _CONSEQUENCES = {
 _NEGOTIABLE_CODES = frozenset({"INVALID_CONFIG", "POLICY_VIOLATION"})
 _NUMERIC_SETTINGS = ("max.message.bytes", "retention.ms")
 
-_RETENTION_MAX_MS = 10 * 365 * 24 * 60 * 60 * 1000  # what is tried instead of an unlimited retention
+_RETENTION_MAX_MS = 10 * 365 * 24 * 60 * 60 * 1000  # tried in place of an unlimited retention
 
 
 class CreateTopics(Protocol):
-    """Asks the cluster to make topics, or only whether it would; gives the refusal of each, None: it does."""
+    """Creates topics, or only validates them; returns the failure of each, None for success."""
 
     async def __call__(
         self, topics: Sequence[NewTopic], *, validate_only: bool
     ) -> Mapping[str, CreateFailure | None]:
-        """Ask it. Raises what the connection raises."""
+        """Send the request. Raises the errors of the connection."""
 
 
 class CreationReport(Struct, frozen=True, kw_only=True):
-    """What became of it: the refusal of each topic that was not made, and a line for each value given up."""
+    """The result: the failure of each topic that was not created, and a line for each value given up."""
 
     failures: Mapping[str, CreateFailure]
     concessions: Sequence[str]
 
 
 async def create_with_fallbacks(wanted: Sequence[NewTopic], create: CreateTopics) -> CreationReport:
-    """Make ``wanted``, with lesser settings where the cluster refuses theirs. Raises what ``ask`` raises."""
+    """Create ``wanted``, with lesser settings where the cluster refuses. Raises what ``create`` raises."""
     failures = {
         name: failure for name, failure in (await create(wanted, validate_only=False)).items() if failure
     }
@@ -65,13 +65,13 @@ async def create_with_fallbacks(wanted: Sequence[NewTopic], create: CreateTopics
 
 
 async def _find_allowed_settings(topic: NewTopic, create: CreateTopics) -> Mapping[str, str]:
-    """Find the settings nearest to a topic's that the cluster takes; its own where it takes none of them."""
+    """Find the nearest settings that the cluster accepts; the original ones where it accepts none."""
 
     async def is_accepted(settings: Mapping[str, str]) -> bool:
         candidate = replace(topic, settings=settings)
         return (await create([candidate], validate_only=True))[topic.name] is None
 
-    # Give up one after the other until it is taken, then take back what was not the reason.
+    # Give up one after the other until it is accepted, then restore those that were not the reason.
     settings = dict(topic.settings)
     dropped = []
     for name in _CONSEQUENCES:
@@ -97,7 +97,7 @@ async def _find_largest_value(
     settings: Mapping[str, str],
     is_accepted: Callable[[Mapping[str, str]], Awaitable[bool]],
 ) -> int:
-    """Find by bisection the largest value that is taken; 0 where none is (the setting may not be named)."""
+    """Find by bisection the largest accepted value; 0 where there is none (the setting itself is refused)."""
     smallest, largest = 0, wanted if wanted > 0 else _RETENTION_MAX_MS
     while largest - smallest > 1:
         middle = (smallest + largest) // 2

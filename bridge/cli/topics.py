@@ -1,4 +1,4 @@
-"""``vod-bridge topics``: which topics the bridge writes to, how they stand, and to make those that miss."""
+"""``vod-bridge topics``: lists the topics that the bridge writes to, and creates missing ones."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ _DEAD_LETTER_RETENTION = "30d"
 
 
 class _TopicDefaults(Struct, frozen=True, kw_only=True):
-    """How new topics are to be. ``replication`` 0: as the brokers allow."""
+    """The settings of new topics. ``replication`` 0: as the brokers allow."""
 
     partitions: int
     replication: int
@@ -72,7 +72,7 @@ def topics(  # noqa: PLR0913 - an option each
 
     Replication is 3 and min.insync.replicas 2 where there are three brokers, else what the brokers allow.
 
-    A cluster that refuses a value gets the most that it allows, and is told what that means.
+    Where a cluster refuses a value, the nearest one that it allows is used, and the consequence is shown.
 
     Example: vod-bridge topics --create
 

@@ -145,10 +145,10 @@ async def test_tls_and_logins_at_kafkas_wrong_port_are_reported(secured: Secured
     assert "does not speak TLS on this port" in _failure_text(
         await _kafka_finding(with_address(secured.kafka.bootstrap, tls))
     )
-    assert "it wants no login" in _failure_text(
+    assert "it does not use a login" in _failure_text(
         await _kafka_finding(with_address(secured.kafka.bootstrap, login))
     )
-    assert "it wants a login (PLAIN), and" in _failure_text(
+    assert "it requires a login (PLAIN), and" in _failure_text(
         await _kafka_finding(with_address(address("CLEAR"), {}))
     )
     assert "set it to SASL_SSL" in _failure_text(await _kafka_finding(with_address(address("LOGIN"), tls)))

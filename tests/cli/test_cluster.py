@@ -120,7 +120,7 @@ async def test_check_reports_a_silent_kafka_and_a_silent_redis(kafka: RealKafka,
             }
         )
     assert "no answer within 5 s" in found["redis address"][1]
-    assert "says nothing for 5 s" in found["kafka address"][1]
+    assert "does not respond within 5 s" in found["kafka address"][1]
 
 
 @pytest.mark.parametrize(

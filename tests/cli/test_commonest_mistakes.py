@@ -71,7 +71,7 @@ async def test_a_port_on_which_no_broker_listens() -> None:
 async def test_a_server_that_is_no_kafka() -> None:
     async with _server(_silent) as port:
         line = await _failed("kafka", BRIDGE_KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{port}")
-    assert "takes the connection and says nothing for 5 s" in line
+    assert "accepts the connection and does not respond within 5 s" in line
     assert "it may be no Kafka" in line
 
 
@@ -84,7 +84,7 @@ async def test_a_port_on_which_no_redis_listens() -> None:
 @pytest.mark.parametrize(
     ("talk", "what"),
     [
-        (_hangs_up, "takes the connection and hangs up"),
+        (_hangs_up, "accepts the connection and closes it"),
         (_speaks_http, "does not answer as a Redis does"),
         (_silent, "no answer within 5 s"),
     ],
@@ -98,5 +98,5 @@ async def test_a_server_that_is_no_redis(talk: ConnectionHandler, what: str) -> 
 
 async def test_a_redis_url_that_points_at_kafka(kafka: RealKafka) -> None:
     line = await _failed("redis", BRIDGE_REDIS__URL=f"redis://{kafka.bootstrap}")
-    assert f"{kafka.bootstrap}: takes the connection and hangs up - check host and port of" in line
+    assert f"{kafka.bootstrap}: accepts the connection and closes it - check host and port of" in line
     assert "BRIDGE_REDIS__URL: it may be no Redis, but Kafka or another server" in line

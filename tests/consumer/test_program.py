@@ -85,7 +85,7 @@ async def test_a_second_ctrl_c_waits_for_nothing(consumer_env: ConsumerEnvironme
     [
         ("127.0.0.1:{free}", "127.0.0.1:{free}: refused, nothing listens on this port"),
         (["no-such-host.invalid:9092"], "the name is not known here, check its spelling and the DNS"),
-        ("127.0.0.1:{free},127.0.0.1:{other}", "127.0.0.1:{other}: it takes connections and is not a Kafka"),
+        ("127.0.0.1:{free},127.0.0.1:{other}", "127.0.0.1:{other}: it accepts connections, but the Kafka handshake failed"),
     ],
 )
 async def test_where_kafka_cannot_be_reached_the_error_gives_the_reason_of_each_address(

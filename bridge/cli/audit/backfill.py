@@ -1,4 +1,4 @@
-"""The journey that a missing task's event takes: the usual one, but for a spool; in delivery mode audit."""
+"""Publishes missing tasks' events: through the usual pipeline, without a spool, delivery mode audit."""
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -17,17 +17,17 @@ from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
 CANNOT_REBUILD = "cannot be rebuilt"
-# What the vendor says where it knows this task no longer; anything else would be said of the next one, too.
+# The vendor's codes for a task that it no longer knows; any other error would meet the next task, too.
 _UNKNOWN_TASK_CODES = ("InvalidParameterValue", "ResourceNotFound")
 
 
 class BackfillDeferredError(Exception):
-    """Nothing durable takes events: the next one would have to wait as long, for nothing."""
+    """Neither Kafka nor a spool accepts events: the next one would only wait as long."""
 
 
 @asynccontextmanager
 async def open_pipeline(settings: Settings) -> AsyncIterator[Pipeline]:
-    """Build and start what takes events to Kafka, and stop it at the end."""
+    """Build and start the pipeline; stop it at the end."""
     fail_open = settings.dedup.when_unavailable == "publish"
     async with open_session(settings, fail_open=fail_open, write_dead_letters=True) as session:
         try:
@@ -43,8 +43,11 @@ async def backfill_all(
     pipeline: Pipeline,
     on_result: Callable[[str, str], None],
 ) -> None:
-    """Bring in the event of each; ``told`` hears how each ended. Raises `Deferred` where it must stop."""
-    # The vendor's answer to our own question needs no signature, and has none.
+    """Publish the event of each task and call ``on_result`` with its id and outcome.
+
+    Raises `BackfillDeferredError` at the first event that is deferred.
+    """
+    # The response to our own API call has no signature, and needs none.
     application = replace(application, sign_keys=())
     for task_id in missing:
         body = await _fetch_notification(task_id, tasks)

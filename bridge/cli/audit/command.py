@@ -1,4 +1,4 @@
-"""``vod-bridge audit``: the vendor's finished tasks of which Kafka has no event, and to bring them in."""
+"""``vod-bridge audit``: compares the vendor's finished tasks with Kafka, and publishes missing events."""
 
 import asyncio
 import re
@@ -71,7 +71,7 @@ class _AuditWindow(Struct, frozen=True):
 
 
 class _AuditStoppedError(Exception):
-    """The audit cannot go on, and why."""
+    """The audit cannot continue; the text is the reason."""
 
 
 def audit(  # noqa: PLR0913 - one parameter is one option of the command
@@ -111,14 +111,14 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     prefix = "VOD_" if secret_id else env_prefix(app)
     report = AuditReport(app=app, since=_format_time(window.since), until=_format_time(window.until))
     with _progress_bar() as progress, suppress(KeyboardInterrupt):
-        report.stop_reason = _INTERRUPTED  # until it comes to its end, whatever that is
+        report.stop_reason = _INTERRUPTED  # replaced when the run ends by itself
         found = _AuditRun(settings, window, report, progress)
         report.stop_reason = asyncio.run(found.run(account, prefix, backfill=backfill))
     print_report_and_exit(report, as_json=as_json, backfill=backfill)
 
 
 class _AuditRun:
-    """One audit; what it finds it writes into ``report``."""
+    """One audit; writes its results into ``report``."""
 
     def __init__(
         self, settings: Settings, window: _AuditWindow, report: AuditReport, progress: Progress
@@ -129,9 +129,9 @@ class _AuditRun:
         self._progress = progress
 
     async def run(self, account: Account, prefix: str, *, backfill: bool) -> str:
-        """Ask the vendor, read Kafka, bring in what misses; give what stopped it, if so.
+        """List the tasks, read Kafka, publish missing events; return why it stopped, or "".
 
-        ``variables`` is how the names begin of what the account was made from.
+        ``prefix`` begins the names of the variables that the account was read from.
         """
         try:
             async with aiohttp.ClientSession() as session:
@@ -210,7 +210,7 @@ def _parse_duration(option: str, text: str) -> timedelta:
 
 
 def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:
-    """Say how the vendor is asked: with the key that was typed, else with the application's."""
+    """Return the vendor account: with the key that was typed, else with the application's."""
     account = vendor_account(app, wait_for_credential=True)
     if bool(secret_id) != bool(secret_key):
         fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", EXIT_USAGE)

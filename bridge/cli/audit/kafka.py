@@ -1,4 +1,4 @@
-"""Which tasks have an event in Kafka: topics read without a group, from a time on, to where they end now."""
+"""Which tasks have an event in Kafka: reads topics without a group, from a time up to their current end."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,7 +17,7 @@ OnProgress = Callable[[int, int], None]
 
 
 class _TaskEvent(Struct):
-    """What of a canonical event is looked at."""
+    """The fields of a canonical event that an audit needs."""
 
     task_id: str = ""
     outcome: str = ""
@@ -36,9 +36,9 @@ class AuditScan(Struct, frozen=True, kw_only=True):
 
 
 async def tasks_without_event(tasks: Collection[str], scan: AuditScan, on_progress: OnProgress) -> set[str]:
-    """Give those of ``tasks`` of which no event says that they are over.
+    """Return those of ``tasks`` without an event of their end.
 
-    ``told`` hears how many records were read, and of how many. A topic that does not exist holds nothing.
+    ``on_progress`` is called with the number of records read and the total. A missing topic counts as empty.
     """
     cluster = await describe_cluster(scan.options)
     topic_partitions = [
@@ -54,7 +54,7 @@ async def tasks_without_event(tasks: Collection[str], scan: AuditScan, on_progre
     try:
         await consumer.start()
         consumer.assign(topic_partitions)
-        # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+        # End offsets first: records written meanwhile lie behind them, whatever the start offsets are.
         end_offsets: dict[TopicPartition, int] = await consumer.end_offsets(topic_partitions)
         found_offsets = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, scan.since_ms))
         at = {topic_partition: found.offset for topic_partition, found in found_offsets.items() if found}
@@ -78,7 +78,7 @@ async def _remove_found(
     app: str,
     on_progress: OnProgress,
 ) -> None:
-    """Strike the tasks whose events come by, until all are struck or all is read."""
+    """Remove the tasks whose events are read, until none is left or the range ends."""
     at, end_offsets = offset_range
     clock = asyncio.get_running_loop().time
     total, source, progress_at = (
@@ -110,7 +110,7 @@ def _is_from_app(record: ConsumerRecord, source: bytes) -> bool:
 
 
 def _finished_task_id(record: ConsumerRecord) -> str:
-    """Give the task of which the event says how it ended, "" where it tells of none, or of one under way."""
+    """Return the task whose end the event reports; "" where it has none, or the task is in progress."""
     try:
         value = _decode(record.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError):

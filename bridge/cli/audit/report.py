@@ -1,4 +1,4 @@
-"""What an audit found, and how it is told."""
+"""The result of an audit, as text or JSON. The JSON names are part of the public interface."""
 
 from collections import Counter
 
@@ -16,7 +16,7 @@ _OUTCOME_NOTES = {"duplicate": "duplicate (remembered as delivered: in a spool, 
 
 
 class MissingTask(Struct, kw_only=True, omit_defaults=True):
-    """A finished task without an event; ``ending`` is how its backfill ended."""
+    """A finished task without an event; ``outcome`` is that of its backfill."""
 
     task_id: str
     type: str
@@ -25,7 +25,7 @@ class MissingTask(Struct, kw_only=True, omit_defaults=True):
 
 
 class AuditReport(Struct, kw_only=True):
-    """One audit; ``stopped`` says why it could not go on, and is empty where it came to its end."""
+    """One audit; ``stop_reason`` is why it could not continue, empty where it was completed."""
 
     app: str
     since: str
@@ -37,7 +37,7 @@ class AuditReport(Struct, kw_only=True):
 
 
 def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool) -> None:
-    """Print it, and end with 1 if something is missing still."""
+    """Print the report; exit with 1 if an event is still missing."""
     if as_json:
         typer.echo(json_escaped(msgspec.json.encode(report).decode()))
     else:

@@ -1,4 +1,4 @@
-"""The vendor's finished tasks, asked for slowly: others share the account's 100 calls a second."""
+"""Lists the vendor's finished tasks, slowly: others share the account's 100 calls a second."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class FinishedTasks:
-    """One application's finished tasks. ``told`` hears of each call that was answered."""
+    """One application's finished tasks. ``on_response`` is called after each successful call."""
 
     def __init__(self, api: VodApi, on_response: Callable[[], None]) -> None:
         self._api = api
@@ -37,11 +37,11 @@ class FinishedTasks:
                 return found
 
     async def fetch_detail(self, task_id: str) -> bytes:
-        """Fetch all that the vendor knows of a task."""
+        """Fetch the details of a task."""
         return await self._call(partial(self._api.task_detail, task_id))
 
     async def _call(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Ask, and again where the vendor says that it is asked too often."""
+        """Call the API; wait and retry on a rate limit."""
         clock, rejections = asyncio.get_running_loop().time, 0
         while True:
             await asyncio.sleep(max(0.0, self._next_at - clock()))
@@ -61,6 +61,6 @@ class FinishedTasks:
 def _has_finished_by(task: FinishedTask, until: datetime) -> bool:
     try:
         finished = datetime.fromisoformat(task.finish_time)
-    except ValueError:  # nothing that can be compared: better audited than left out
+    except ValueError:  # not comparable: better audited than left out
         return True
     return (finished if finished.tzinfo else finished.replace(tzinfo=UTC)) <= until

@@ -1,4 +1,4 @@
-"""``vod-bridge check``: what is wrong with the set-up, and what to do about it."""
+"""``vod-bridge check``: what is wrong with the installation, and how to fix it."""
 
 import asyncio
 import resource
@@ -35,7 +35,7 @@ def check(
 ) -> None:
     """Check settings, connections, topics, permissions, and the vendor's side of what is pulled.
 
-    Says what is wrong and what to do. Publishes nothing and leaves nothing behind. Ends with 1 if one failed.
+    Shows what is wrong and the remedy. Publishes nothing, leaves nothing behind. Ends with 1 if one failed.
 
     Example: vod-bridge check --config bridge.toml
     """

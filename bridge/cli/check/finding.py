@@ -1,4 +1,4 @@
-"""What a check found: one line, and what to do about it."""
+"""One result of a check: one line, and its remedy."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
 class Finding(Struct, frozen=True):
-    """One check's result; ``todo`` is empty where there is nothing to do."""
+    """One check's result; ``remedy`` is empty where nothing is to be done."""
 
     state: State
     check: str
@@ -18,7 +18,7 @@ class Finding(Struct, frozen=True):
     remedy: str = ""
 
     def render(self) -> Text:
-        """Draw it."""
+        """Render it for a terminal."""
         text = Text.assemble((f"{self.state:<8}", _STYLES[self.state]), f"{self.check}: {self.message}")
         if self.remedy:
             text.append(f" - {self.remedy}", "bold")
@@ -26,15 +26,15 @@ class Finding(Struct, frozen=True):
 
 
 def ok(check: str, message: str) -> Finding:
-    """Say that there is nothing to do."""
+    """Build a finding without a problem."""
     return Finding("ok", check, message)
 
 
 def warning(check: str, message: str, remedy: str) -> Finding:
-    """Say that it works, and may not be what was meant."""
+    """Build a finding about something that works, but may be a mistake."""
     return Finding("warning", check, message, remedy)
 
 
 def failed(check: str, message: str, remedy: str) -> Finding:
-    """Say that it does not work."""
+    """Build a finding about something that does not work."""
     return Finding("failed", check, message, remedy)

@@ -1,4 +1,4 @@
-"""Check of the ingress: the certificate that it shows, as a client would see it, and what reads requests."""
+"""Checks of the ingress: its certificate as a client sees it, and its HTTP parser."""
 
 import re
 import ssl
@@ -22,7 +22,7 @@ _RENEW_REMEDY = "renew it (cert-manager, certbot); the bridge follows the file"
 
 
 def check_ingress(http: HttpSettings, now_s: float) -> list[Finding]:
-    """Say how the ingress stands at ``now_s`` (unix seconds). That its key fits, the settings have seen."""
+    """Check the ingress at ``now_s`` (unix seconds). Loading the settings has checked that the key fits."""
     found = []
     if HttpRequestParser is HttpRequestParserPy:
         message = "requests are read by aiohttp's Python parser, which is slower and less strict"
@@ -94,9 +94,9 @@ def _check_client_ca(cafile: Path, now_s: float) -> Finding:
 
 
 def _handshake(files: ServerTlsFiles, trusted_pem: str, *, ignore_validity: bool = False) -> dict[str, Any]:
-    """Shake hands in memory with a client that trusts one certificate.
+    """Do a TLS handshake in memory with a client that trusts one certificate.
 
-    Gives what it sees. Raises ssl.SSLError, which is an OSError, with what it objects to.
+    Returns the certificate that the client sees. Raises ssl.SSLError, which is an OSError, where it refuses.
     """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False

@@ -1,4 +1,4 @@
-"""Checks of the Kafka cluster: its addresses, the topics, how they are set, what this user may do."""
+"""Checks of the Kafka cluster: listeners, topics, their settings, and this user's permissions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -20,9 +20,9 @@ TopicSettings = Mapping[str, Mapping[str, str]]
 async def check_kafka(
     options: ClientOptions, expected: Sequence[str], topic_bytes: int = RECORD_MAX_BYTES
 ) -> list[Finding]:
-    """Check everything between here and a record on each of the ``expected`` topics.
+    """Check everything that writing a record to each of the ``expected`` topics needs.
 
-    ``topic_bytes`` is the least ``max.message.bytes`` that each is to have.
+    ``topic_bytes`` is the required ``max.message.bytes`` of each.
     """
     found: list[Finding] = []
     cluster: ClusterInfo | None = None
@@ -37,7 +37,7 @@ async def check_kafka(
         return found
     found += await _check_listeners(cluster, options)
     if any(finding.check == "kafka listener" and finding.state == "failed" for finding in found):
-        return found  # everything further would ask the brokers that cannot be reached
+        return found  # every further check needs the brokers that cannot be reached
     found.append(_present(expected, cluster))
     existing = [name for name in expected if name in cluster.topics]
     if existing or cluster.unauthorized_topics:

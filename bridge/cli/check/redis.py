@@ -1,4 +1,4 @@
-"""Checks of the Redis: reachable, let in, able to run scripts, not forgetting, with the right time."""
+"""Checks of Redis: connection, login, scripts, eviction policy, clock."""
 
 import time
 from typing import Any
@@ -15,13 +15,13 @@ from bridge.settings.sections import RedisSettings
 
 _MIN_VERSION = (6, 0)
 _CLOCK_SKEW_MAX_S = 5.0
-# The same commands as the bridge's own scripts; the key is gone at the end. Tells which are refused, and why.
+# The same commands as the bridge's own scripts; the key is deleted at the end. Returns what is refused.
 _PROBE_SCRIPT = """
 local refused = {}
-local function try(word, ...)
-  local answer = redis.pcall(word, ...)
-  if type(answer) == 'table' and answer.err then
-    refused[#refused + 1] = string.lower(word) .. '=' .. answer.err
+local function try(command, ...)
+  local reply = redis.pcall(command, ...)
+  if type(reply) == 'table' and reply.err then
+    refused[#refused + 1] = string.lower(command) .. '=' .. reply.err
   end
 end
 try('TIME')
@@ -37,7 +37,7 @@ _Client = Redis | RedisCluster
 
 
 async def check_redis(redis: RedisSettings) -> list[Finding]:
-    """Check everything that remembering needs, connected as the bridge is."""
+    """Check everything that deduplication needs, over a connection like the bridge's own."""
     client = redis_client(redis, 4, RESPONSE_TIMEOUT_S)
     location = location_of(redis)
     address_finding = ok("redis address", f"{location} answers")
@@ -45,7 +45,7 @@ async def check_redis(redis: RedisSettings) -> list[Finding]:
         try:
             await client.ping()
         except CONNECT_ERRORS as error:
-            # A user who may not even ping can still be told what else is missing.
+            # The further checks show what else a user without PING is missing.
             if not isinstance(error, exceptions.NoPermissionError) or redis.sentinel_service:
                 part, problem = await redis_problem(redis, error)
                 return [failed(f"redis {part}", problem.message, problem.remedy)]

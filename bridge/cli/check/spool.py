@@ -1,4 +1,4 @@
-"""Check of the spool's folder: it can be made, entered, written and has room. Leaves nothing behind."""
+"""Checks of the spool's folder: it can be created, entered, written and has space. Leaves nothing behind."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ _REMEDY = "give this user the right to it, or set BRIDGE_SPOOL__PATH to another 
 
 
 def check_spool(spool: SpoolSettings) -> Finding:
-    """Check what `spool.path` names, or where that is not there yet, the folder in which it will be made."""
+    """Check the folder of `spool.path`, or the one in which it will be created."""
     if not spool.max_bytes:
         return warning(
             "spool",
@@ -40,7 +40,7 @@ def check_spool(spool: SpoolSettings) -> Finding:
 
 
 def _nearest_existing(folder: Path) -> Path:
-    """Give the folder, or the nearest one above it that is there. Raises OSError where none may be seen."""
+    """Return the folder, or the nearest existing one above it. Raises OSError where none may be seen."""
     for candidate in (folder, *folder.parents):
         try:
             candidate.stat()
@@ -51,12 +51,12 @@ def _nearest_existing(folder: Path) -> Path:
 
 
 def _probe_write(folder: Path) -> None:
-    """Raise OSError where nothing can be put there; the file that is tried has no name, or none for long."""
+    """Raise OSError where no file can be created; the probe has no name, or only for a moment."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        # Named for the folder: the file's own name was made up.
+        # Named for the folder: the file's own name was generated.
         raise OSError(error.errno, os.strerror(error.errno or 0), str(folder)) from None
 
 
@@ -67,6 +67,6 @@ def _inaccessible_files(folder: Path) -> Iterator[Path]:
 
 
 def _describe_error(error: OSError, folder: Path) -> str:
-    """Give the reason, and the place where that is above the folder."""
+    """Return the reason, and the path where that is above the folder."""
     reason = (error.strerror or str(error)).lower()
     return reason if error.filename in (None, str(folder)) else f"{reason} (in {error.filename})"

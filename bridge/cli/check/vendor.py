@@ -1,4 +1,4 @@
-"""Checks of the vendor's side of what is pulled: let in, in the same mode, sending what is expected."""
+"""Checks of pulled applications at the vendor: login, delivery mode, event switches, queue."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from bridge.wiring import vendor_account
 
 _QUEUE_WARNING_EVENTS = 10_000
 _DELAY_NOTE = "it takes about 10 minutes"
-# How the vendor begins the code of a refusal, and what to do; the longest beginning counts.
+# Remedies by the beginning of the vendor's error code; the longest match counts.
 _REMEDIES = {
     "AuthFailure": "check {its}SECRET_ID and {its}SECRET_KEY",
     "AuthFailure.SecretIdNotFound": "check {its}SECRET_ID: this key is unknown there, or disabled",
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 async def check_vendor(apps: Mapping[str, AppSettings]) -> list[Finding]:
-    """Check all that are pulled, at once. For those that are pushed the bridge has no key to ask with."""
+    """Check all pulled applications concurrently. For pushed ones the bridge has no API key."""
     async with aiohttp.ClientSession() as session:
         found = await asyncio.gather(
             *(_check_app(name, app, session) for name, app in sorted(apps.items()) if app.mode != "push")
@@ -43,14 +43,14 @@ async def check_vendor(apps: Mapping[str, AppSettings]) -> list[Finding]:
 
 
 def env_prefix(app: str) -> str:
-    """Say how the names of an application's settings begin."""
+    """Return the prefix of an application's environment variables."""
     return f"BRIDGE_APPS__{app.upper().replace('-', '_')}__"
 
 
 def api_error_remedy(code: str, prefix: str, number: str = "") -> str:
-    """Say what to do about a refusal.
+    """Return the remedy for an API error.
 
-    ``variables`` is how the names of what was set begin, ``number`` what says the SubAppId if none of these.
+    ``prefix`` begins the names of the variables that were set; ``number`` names the SubAppId otherwise.
     """
     matching = [code_prefix for code_prefix in _REMEDIES if code.startswith(code_prefix)]
     if not matching:
@@ -82,7 +82,7 @@ async def _check_app(name: str, app: AppSettings, session: aiohttp.ClientSession
 
 
 async def _call_api(name: str, call: Awaitable[T]) -> T | Finding:
-    """Give the answer, or what is found instead of one."""
+    """Return the API's result, or the finding about its error."""
     try:
         return await call
     except ApiError as api_error:

@@ -1,4 +1,4 @@
-"""What all replays share: a chunk at a time, its ends told, and where it has to stop."""
+"""What all replays share: delivery in chunks, results, and the conditions that stop one."""
 
 import asyncio
 import signal
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class ReplayStoppedError(Exception):
-    """The replay cannot go on, and why."""
+    """The replay cannot continue; the text is the reason."""
 
 
 class Replay(Protocol):
@@ -32,18 +32,18 @@ class Replay(Protocol):
 
     @property
     def resume_hint(self) -> str:
-        """How to go on where it was stopped."""
+        """How to resume after a stop."""
 
     async def plan(self, reporter: Reporter) -> None:
-        """Look at all of it, and write nothing."""
+        """Report what would be done; write nothing."""
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
-        """Do it; end early, in good order, once ``enough`` is set. Raises `Stopped`."""
+        """Replay; end cleanly once ``stop_event`` is set. Raises `ReplayStoppedError`."""
 
 
 @asynccontextmanager
 async def stop_event_on_signals() -> AsyncIterator[asyncio.Event]:
-    """Give an event that Ctrl-C and SIGTERM set, instead of ending the program."""
+    """Yield an event that Ctrl-C and SIGTERM set, instead of ending the program."""
     loop, stop_event = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop_event.set)
@@ -55,7 +55,7 @@ async def stop_event_on_signals() -> AsyncIterator[asyncio.Event]:
 
 
 def chunks(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]]:
-    """Cut ``items`` into what is sent at once: so many, and so many bytes at most (or one)."""
+    """Split ``items`` by number and by bytes; an item above the limit is a chunk of its own."""
     begin = chunk_bytes = 0
     for at, item in enumerate(items):
         chunk_bytes += size(item)
@@ -67,7 +67,7 @@ def chunks(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]
 
 
 def predict(origin: str, body: bytes) -> ItemResult:
-    """Tell how a body would end, as far as its bytes alone tell."""
+    """Predict a body's outcome, as far as its bytes alone allow."""
     try:
         event = read_event(open_envelope(body))
     except RejectedError as rejected:
@@ -78,7 +78,7 @@ def predict(origin: str, body: bytes) -> ItemResult:
 
 
 async def deliver_one(session: PipelineSession, notification: Notification, origin: str) -> ItemResult:
-    """Take a notification through the journey. Raises `Stopped` where nothing durable takes it."""
+    """Deliver a notification through the pipeline. Raises `ReplayStoppedError` where it is deferred."""
     result = await session.pipeline.deliver(notification)
     if result.outcome is DeliveryOutcome.DEFERRED:
         raise ReplayStoppedError(session.missing_topics_hint or result.detail)
@@ -88,9 +88,9 @@ async def deliver_one(session: PipelineSession, notification: Notification, orig
 
 
 def _recurs_too_soon(result: DeliveryResult, received_ms: int) -> bool:
-    """Tell whether a duplicate is one only because what lay far apart now comes close together.
+    """Whether a duplicate is one only because occurrences far apart are replayed close together.
 
-    An event that may truly happen again is remembered for a minute, and its id tells when it first came.
+    The claim of an event that may recur lasts a minute, and its id shows when it first came.
     """
     first_seen_ms = result.event_id.rpartition("@")[2]
     may_recur = (

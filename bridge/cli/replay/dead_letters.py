@@ -1,9 +1,9 @@
-"""Dead letters, back through the journey: those that no replay has brought to a good end yet.
+"""Delivers dead letters again: those that no earlier replay has completed.
 
-How far each partition is, Kafka keeps under the name of a group, and beside it which letters before that are
-open still: those that were rejected again, and those that a filter left out. So each is looked at until it is
-published or known to be a duplicate, and never again from then on, also where Redis has forgotten it. What is
-rejected again is not written again: it stays where it is.
+Kafka keeps the progress of each partition as a group's committed offset, and in its metadata the dead letters
+before it that are still open: those rejected again, and those that a filter excluded. So each is tried until
+it is published or known to be a duplicate, and never again from then on, also where Redis has forgotten it.
+What is rejected again is not written again: it stays where it is.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ _SAVE_INTERVAL_S = 1.0
 
 
 class DeadLetterSelection(Struct, frozen=True, kw_only=True):
-    """Which letters: of these reasons and applications (empty: of all), written in ``span``.
+    """Dead letters of these reasons and applications (empty: all), written in ``time_range``.
 
-    ``again`` forgets which ones came to a good end already. ``unchecked`` publishes while Redis is away.
+    ``restart`` discards the stored progress. ``fail_open`` publishes while Redis is unavailable.
     """
 
     reasons: Sequence[str] = ()
@@ -74,7 +74,7 @@ class DeadLetterReplay:
         self._topic = settings.kafka.topic_dead_letter
         self._routing = build_routing(settings)
         self._body_max = settings.http.body_max_bytes
-        # They were authorised when they came, by signatures that are out of date by now.
+        # They were authorised when they came; their signatures have expired since.
         self._applications = {
             name: replace(app, sign_keys=()) for name, app in settings.applications().items()
         }
@@ -82,7 +82,7 @@ class DeadLetterReplay:
         self._progress: dict[TopicPartition, Progress] = {}
 
     async def plan(self, reporter: Reporter) -> None:
-        """Look at all of them, and write nothing."""
+        """Report what would be done; write nothing."""
         async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
             await self._load_progress(reader, reporter)
             records_read = 0
@@ -109,25 +109,25 @@ class DeadLetterReplay:
                 reporter.set_done(records_read)
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
-        """Bring them in; where it stops, what came to a good end is remembered."""
+        """Deliver them; after a stop, those completed are stored."""
         async with (
             open_range(self._options, [self._topic], self._selection.time_range) as reader,
             open_session(self._settings, fail_open=self._selection.fail_open) as bridge,
         ):
             await self._load_progress(reader, reporter)
-            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
+            await self._offset_store.write(self._progress)  # fails at once without the permission
             try:
                 await self._process(reader, bridge, reporter, stop_event)
             finally:
                 await self._offset_store.write(self._progress)
 
     async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
-        """Learn how far it is, and move the beginning there."""
+        """Load the stored progress, and move the start offsets there."""
         committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
         for topic_partition, begin in reader.start_offsets.items():
             progress = committed.get(topic_partition, Progress())
             if progress.high_watermark > reader.end_offsets[topic_partition]:
-                progress = Progress()  # of a topic of this name that is no more
+                progress = Progress()  # of an earlier topic of this name
             if self._selection.time_range.since_ms is None:
                 progress = progress.trim_before(begin)
             self._progress[topic_partition] = progress
@@ -135,7 +135,7 @@ class DeadLetterReplay:
         reporter.set_total(reader.total)
 
     def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[_DeadLetter]:
-        """Take the letters that are wanted; count those that a filter leaves."""
+        """Select the dead letters that match; count those that the filter excludes."""
         found: list[_DeadLetter] = []
         for record in batch.records:
             dead_letter = _parse_dead_letter(record)
@@ -183,7 +183,7 @@ class DeadLetterReplay:
                 for (
                     topic_partition,
                     reached,
-                ) in batch.positions.items():  # what was not come to any more is open
+                ) in batch.positions.items():  # what was not reached stays open
                     self._progress[topic_partition] = self._progress[topic_partition].advance(
                         reached, done[topic_partition]
                     )
@@ -202,7 +202,7 @@ class DeadLetterReplay:
         reporter: Reporter,
         done: Mapping[TopicPartition, set[int]],
     ) -> None:
-        """Take them through together, in their order. Raises `Stopped` if one found nothing durable."""
+        """Deliver them concurrently, in their order. Raises `ReplayStoppedError` if one is deferred."""
         results = await asyncio.gather(
             *(self._deliver(dead_letter, session) for dead_letter in chunk), return_exceptions=True
         )
@@ -231,7 +231,7 @@ class DeadLetterReplay:
         return await deliver_one(session, notification, dead_letter.origin)
 
     def _event_from_value(self, dead_letter: _DeadLetter, inflated: Inflated) -> Record | None:
-        """Give the record of an event that was refused on its way out of the spool: the memory knows it."""
+        """Rebuild an event's record that Kafka refused when it left the spool: its claim is committed."""
         return (
             record_from_value(inflated.body, self._routing)
             if dead_letter.reason == Reason.TOO_LARGE
@@ -239,7 +239,7 @@ class DeadLetterReplay:
         )
 
     def _inflate(self, dead_letter: _DeadLetter) -> Inflated:
-        """Decompress what was kept as it came."""
+        """Decompress a body that was kept compressed."""
         encoding = CODINGS.get(dead_letter.content_encoding)
         if encoding is None:
             return Inflated(dead_letter.value)
@@ -252,7 +252,7 @@ class DeadLetterReplay:
 
 
 async def _write_record(dead_letter: _DeadLetter, record: Record, session: PipelineSession) -> ItemResult:
-    """Write a record as it would have been."""
+    """Write a record as the drain would have."""
     write = session.writer.send(record)
     try:
         async with asyncio.timeout(DELIVERY_TIMEOUT_S):
@@ -301,9 +301,9 @@ def _parse_dead_letter(record: ConsumerRecord) -> _DeadLetter:
 
 
 def _size_bytes(dead_letter: _DeadLetter) -> int:
-    """How many bytes it may have in work: a compressed one many times its own."""
+    """Return the bytes that it may need in memory: a compressed one many times its own."""
     size = len(dead_letter.value)
     return size * _INFLATE_RATIO_MAX if dead_letter.content_encoding in CODINGS else size
 
 
-_INFLATE_RATIO_MAX = 1000  # deflate's most is 1,032
+_INFLATE_RATIO_MAX = 1000  # deflate's maximum is 1,032

@@ -1,7 +1,7 @@
-"""Files of raw notifications, through the journey.
+"""Delivers raw notifications from files through the pipeline.
 
-A file tells no time: the event's is that of the replay. What it rejects stays in the file, and is on no topic
-of dead letters. How far it came is a number that is told, to be typed again.
+A file has no time of reception: the event's time is that of the replay. A rejected notification stays in the
+file, and becomes no dead letter. The progress is a number that is printed, to be given as ``--skip``.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bridge.wiring import now_ms
 
 
 class FileSelection(Struct, frozen=True, kw_only=True):
-    """Which notifications: those of ``files`` but for the first ``skip``, of the application ``app``."""
+    """The notifications of ``files`` but for the first ``skip``, of the application ``app``."""
 
     files: Sequence[Path]
     app: str
@@ -33,14 +33,14 @@ class FileSelection(Struct, frozen=True, kw_only=True):
 
 
 class FileReplay:
-    """The replay of files. ``done`` counts what came to its end, in order, those skipped included."""
+    """The replay of files. ``completed`` counts what is done, in order, skipped ones included."""
 
     unit = "notifications"
 
     def __init__(self, settings: Settings, selection: FileSelection) -> None:
         self._settings = settings
         self._selection = selection
-        # Whoever has the file and types its application's name vouches for it.
+        # No signature is checked: the caller names the application.
         self._application = replace(settings.applications()[selection.app], sign_keys=())
         self._notifications: Iterator[InputNotification] = islice(
             read_notifications(selection.files), selection.skip, None
@@ -50,17 +50,17 @@ class FileReplay:
 
     @property
     def resume_hint(self) -> str:
-        """How to go on where it was stopped."""
+        """How to resume after a stop."""
         return f"--skip {self.completed} goes on from there"
 
     def has_more_than(self, limit: int) -> bool:
-        """Whether there are more than so many; those that had to be read for that are kept."""
+        """Whether there are more than ``limit``; those read for that are kept."""
         first = self._read_next(limit + 1)
         self._notifications = chain(first, self._notifications)
         return len(first) > limit
 
     async def plan(self, reporter: Reporter) -> None:
-        """Look at all of them, and write nothing."""
+        """Report what would be done; write nothing."""
         while found := self._read_next(CHUNK_MAX):
             for one in found:
                 reporter.add_result(predict(one.origin, one.body))
@@ -68,7 +68,7 @@ class FileReplay:
         self._raise_if_unreadable()
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
-        """Bring them in."""
+        """Deliver them."""
         async with open_session(self._settings, fail_open=self._selection.fail_open) as session:
             while found := await _or_stopped(
                 stop_event, _in_daemon_thread(lambda: self._read_next(CHUNK_MAX))
@@ -81,12 +81,12 @@ class FileReplay:
         self._raise_if_unreadable()
 
     def _read_next(self, max_items: int) -> list[InputNotification]:
-        """Read on; where a file breaks off, give what came before that, and then nothing."""
+        """Read up to ``max_items``; where a file cannot be read, return those before it, and then none."""
         found: list[InputNotification] = []
         try:
             found.extend(
                 islice(self._notifications, max_items)
-            )  # what it has taken stays, whatever it meets then
+            )  # extend() keeps what was read before an error
         except OSError as error:
             self._read_error = f"cannot read {error.filename or 'a file'}: {error.strerror}"
         return found
@@ -119,7 +119,7 @@ class FileReplay:
 def _in_daemon_thread(
     read_batch: Callable[[], list[InputNotification]],
 ) -> "asyncio.Future[list[InputNotification]]":
-    """Read on a daemon: a terminal that nobody types into must not keep the program from ending."""
+    """Read in a daemon thread: a read from a terminal must not prevent the exit."""
     loop = asyncio.get_running_loop()
     batch: asyncio.Future[list[InputNotification]] = loop.create_future()
 
@@ -129,7 +129,7 @@ def _in_daemon_thread(
 
     def read() -> None:
         found = read_batch()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
+        with suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(resolve, found)
 
     threading.Thread(target=read, daemon=True).start()
@@ -139,7 +139,7 @@ def _in_daemon_thread(
 async def _or_stopped(
     stop_event: asyncio.Event, batch: "asyncio.Future[list[InputNotification]]"
 ) -> list[InputNotification]:
-    """Wait for what is read, unless it is enough before."""
+    """Wait for the batch; raises `ReplayStoppedError` if ``stop_event`` is set before."""
     stop_wait = asyncio.ensure_future(stop_event.wait())
     await asyncio.wait((batch, stop_wait), return_when=asyncio.FIRST_COMPLETED)
     stop_wait.cancel()

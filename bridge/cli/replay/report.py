@@ -1,4 +1,4 @@
-"""What a replay did or would do, and how that is told: progress on the way, a summary at its end."""
+"""The result of a replay or a dry run: progress on standard error, and a summary, as text or JSON."""
 
 import time
 from collections import Counter
@@ -30,10 +30,10 @@ _DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --execute does it"
 
 
 class ReplaySummary(Struct, kw_only=True):
-    """What was looked at: ``what`` it is, and how much of it ended how.
+    """Counts of ``unit`` by outcome. The JSON names are part of the public interface.
 
-    ``left`` counts what was not touched, by why. ``stopped`` says why it could not go on, ``again`` how it
-    goes on. In a dry run the endings are those that would be.
+    ``skipped`` counts what was left untouched, by reason. ``stop_reason`` is why it could not continue,
+    ``resume_hint`` how to resume. In a dry run the outcomes are predictions.
     """
 
     unit: str = msgspec.field(name="what")
@@ -49,12 +49,12 @@ class ReplaySummary(Struct, kw_only=True):
 
     @property
     def is_successful(self) -> bool:
-        """Whether nothing has to be looked after."""
+        """Whether nothing is left to do."""
         return not self.stop_reason and set(self.outcomes) <= _SUCCESSFUL
 
 
 class ItemResult(Struct, frozen=True):
-    """How one of them ended, or would: ``name`` is its id or its reason and detail."""
+    """The outcome of one item, or its prediction; ``name`` is its id, or its reason and detail."""
 
     origin: str
     outcome: str
@@ -64,7 +64,7 @@ class ItemResult(Struct, frozen=True):
 
 
 class Reporter:
-    """Counts into ``tally`` and tells the way: problems, the first lines of a dry run, how far it is."""
+    """Counts into ``summary`` and shows problems, the first items of a dry run, and the progress."""
 
     def __init__(self, summary: ReplaySummary, console: Console, progress: Progress) -> None:
         self.summary = summary
@@ -75,11 +75,11 @@ class Reporter:
         self._line_at = time.monotonic()
 
     def set_total(self, total: int | None) -> None:
-        """Say how many there are at most."""
+        """Set the number of items."""
         self._progress.update(self._task, total=total)
 
     def add_result(self, result: ItemResult) -> None:
-        """Count one, and show it where a person wants to see it."""
+        """Count one, and show it where that is useful."""
         summary = self.summary
         summary.processed += 1
         summary.outcomes[result.outcome] += 1
@@ -97,7 +97,7 @@ class Reporter:
             self._print_item(result)
 
     def set_done(self, done: int) -> None:
-        """Say how far it is."""
+        """Set the number of items done."""
         self._progress.update(self._task, completed=done)
         now = time.monotonic()
         if not self._console.is_terminal and now - self._line_at > _LINE_INTERVAL_S:
@@ -115,7 +115,7 @@ class Reporter:
 
 @contextmanager
 def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Reporter]:
-    """Tell the way on standard error: a bar on a terminal, else a line now and then; ``quiet``, nothing."""
+    """Show the progress on standard error: a bar on a terminal, else lines; nothing if ``quiet``."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     started_at = time.monotonic()
@@ -127,7 +127,7 @@ def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Report
 
 
 def print_summary_and_exit(summary: ReplaySummary, *, as_json: bool) -> None:
-    """Print the summary, and end with 1 if something is left to do."""
+    """Print the summary; exit with 1 if something is left to do."""
     if as_json:
         typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:

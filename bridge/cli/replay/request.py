@@ -1,4 +1,4 @@
-"""What a replay is asked for: whether that can be meant, and how it is done: looked at, asked about, run."""
+"""A replay as requested: checks the options, builds the replay, asks for confirmation, runs it."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ _CONFIRM_ABOVE = 1_000
 
 
 class ReplaySource(Struct, frozen=True):
-    """What is replayed: one of the first three."""
+    """What is replayed: exactly one of the first three."""
 
     paths: Sequence[Path]
     topic: str
@@ -39,7 +39,7 @@ class ReplaySource(Struct, frozen=True):
 
 
 class ReplayFilter(Struct, frozen=True):
-    """What of it."""
+    """Which items of the source."""
 
     reasons: Sequence[str]
     apps: Sequence[str]
@@ -48,7 +48,7 @@ class ReplayFilter(Struct, frozen=True):
 
 
 class ReplayOptions(Struct, frozen=True):
-    """Where to, and past what."""
+    """Where to, and how."""
 
     to: str
     republish: bool
@@ -58,7 +58,7 @@ class ReplayOptions(Struct, frozen=True):
 
 
 class ReplayRequest(Struct, frozen=True):
-    """All of what was typed that says what is done."""
+    """The options of the command, grouped."""
 
     source: ReplaySource
     record_filter: ReplayFilter
@@ -68,7 +68,7 @@ class ReplayRequest(Struct, frozen=True):
 def run_replay(
     request: ReplayRequest, config: Path | None, *, as_json: bool, execute: bool, yes: bool
 ) -> None:
-    """Do what is asked, or only tell what would be done; ends the command."""
+    """Replay, or only report what would be done; ends the command."""
     silence_aiokafka()
     settings = load_settings_or_exit(config)
     replay = _build_replay(request, settings)
@@ -87,7 +87,7 @@ def run_replay(
 
 
 def _run_or_stop(replay: Replay, reporter: Reporter, settings: Settings) -> str:
-    """Look at all of it, or do it; tell why it stopped, if so."""
+    """Run or plan it; return why it stopped, or ""."""
     try:
         if reporter.summary.dry_run:
             asyncio.run(replay.plan(reporter))
@@ -106,14 +106,14 @@ async def _run_until_signal(replay: Replay, reporter: Reporter) -> None:
 
 
 def _require_redis(settings: Settings) -> None:
-    """End where nothing would be deduplicated."""
+    """End the command where Redis is unavailable: nothing would be deduplicated."""
     found = asyncio.run(diagnose(settings.redis))
     if found:
         fail(f"Redis at {found[1]}; --without-dedup goes on without it, and may publish repeats")
 
 
 def _confirm(replay: Replay, settings: Settings) -> None:
-    """Ask before more than a thousand; where nobody can be asked, end."""
+    """Ask before more than 1000 items; without a terminal, end the command."""
     count = _count_if_many(replay, settings)
     if not count:
         return
@@ -124,7 +124,7 @@ def _confirm(replay: Replay, settings: Settings) -> None:
 
 
 def _count_if_many(replay: Replay, settings: Settings) -> str:
-    """Say how many there are, where they are more than a thousand."""
+    """Return the count as text where there are more than 1000, else ""."""
     if isinstance(replay, FileReplay):
         return f"more than {_CONFIRM_ABOVE}" if replay.has_more_than(_CONFIRM_ABOVE) else ""
     summary = ReplaySummary(unit=replay.unit, dry_run=True)
@@ -135,7 +135,7 @@ def _count_if_many(replay: Replay, settings: Settings) -> str:
 
 
 def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
-    """Choose the kind of replay; what cannot be meant ends the command."""
+    """Build the kind of replay that is requested; wrong options end the command."""
     source, record_filter, replay_options = request.source, request.record_filter, request.replay_options
     if sum((bool(source.paths), source.dead_letters, bool(source.topic))) != 1:
         fail("one of --dead-letters, --topic or files, please", EXIT_USAGE)

@@ -1,7 +1,7 @@
-"""A time range of a topic, copied to another one or published again on its own: past the memory, on purpose.
+"""Copies a time range of a topic to another topic, or publishes it again: without deduplication, on purpose.
 
-Keys, ids, headers and values stay as they are, the delivery's mode in a value, too: a copy is no other
-delivery. Of one key the order is kept. How far a range is, Kafka keeps under the name of a group of its own.
+Keys, ids, headers and values stay as they are, also the delivery's mode in a value: a copy is no other
+delivery. The order of one key is kept. Kafka keeps the progress of a range under a group of its own.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from bridge.settings.settings import Settings
 _SAVE_INTERVAL_S = 1.0
 _TYPE_PREFIX = "com.tencentcloud.vod."
 
-PendingOffsets = dict[TopicPartition, set[int]]  # offsets that are to be copied still
+PendingOffsets = dict[TopicPartition, set[int]]  # offsets still to be copied
 
 
 class RangeSelection(Struct, frozen=True, kw_only=True):
-    """Which records: those written to ``topic`` in ``span``, of these applications (empty: of all).
+    """Records written to ``topic`` in ``time_range``, of these applications (empty: all).
 
-    They go ``to`` a topic. ``again`` begins anew although the range was worked off.
+    They are copied ``to`` a topic. ``restart`` begins anew although the range was completed.
     """
 
     topic: str
@@ -46,14 +46,14 @@ class RangeSelection(Struct, frozen=True, kw_only=True):
 
     @property
     def range_group(self) -> str:
-        """The name under which Kafka keeps how far this very range is."""
+        """The consumer group that stores the progress of this range."""
         between = self.time_range
         fields = f"{self.topic}\n{self.to}\n{between.since_ms}\n{between.until_ms}\n{sorted(self.apps)}"
         return f"{self.group}.{blake2b(fields.encode(), digest_size=6).hexdigest()}"
 
     @property
     def command_options(self) -> str:
-        """The options that mean this very range, whenever they are typed."""
+        """The options that select this very range at any later time."""
         since, until = self.time_range.since_ms or 0, self.time_range.until_ms or 0
         words = ["--topic", self.topic, "--since", timestamp(since), "--until", timestamp(until)]
         words += ["--republish"] if self.to == self.topic else ["--to", self.to]
@@ -75,7 +75,7 @@ class RangeReplay:
         self._progress: dict[TopicPartition, Progress] = {}
 
     async def plan(self, reporter: Reporter) -> None:
-        """Look at all of them, and write nothing."""
+        """Report what would be done; write nothing."""
         async with open_range(self._options, [self._selection.topic], self._selection.time_range) as reader:
             await self._load_progress(reader, reporter)
             records_read = 0
@@ -86,13 +86,13 @@ class RangeReplay:
                 reporter.set_done(records_read)
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
-        """Copy them; where it stops, what was copied is remembered."""
+        """Copy them; after a stop, the progress is stored."""
         async with (
             open_range(self._options, [self._selection.topic], self._selection.time_range) as reader,
             open_session(self._settings, fail_open=True) as bridge,
         ):
             await self._load_progress(reader, reporter)
-            await self._offset_store.write(self._progress)  # whoever may not do that must not begin
+            await self._offset_store.write(self._progress)  # fails at once without the permission
             try:
                 await self._process(reader, bridge, reporter, stop_event)
             finally:
@@ -137,7 +137,7 @@ class RangeReplay:
             pending: PendingOffsets = {topic_partition: set() for topic_partition in batch.positions}
             for record in wanted:
                 pending[_topic_partition(record)].add(record.offset)
-            # Up to where each partition is copied: behind a record that was not, order asks for all again.
+            # Each partition is copied up to its first failure: what follows is retried, to keep the order.
             copied = {
                 topic_partition: self._progress[topic_partition].high_watermark
                 for topic_partition in batch.positions
@@ -172,7 +172,7 @@ class RangeReplay:
         reporter: Reporter,
         state: tuple[Offsets, PendingOffsets],
     ) -> ReplayStoppedError | None:
-        """Send them together, in their order, and wait; give why the range cannot go on, if so."""
+        """Write them concurrently, in their order; return why the range cannot continue, or None."""
         copied, pending = state
         until = asyncio.get_running_loop().time() + DELIVERY_TIMEOUT_S
         writes = [session.writer.send(_copy_of(record, self._selection.to)) for record in chunk]

@@ -1,6 +1,6 @@
-"""How a command ends: the exit codes, and the one clear line that says why and what to do.
+"""Exit codes, and the one line of an error: the reason and the remedy.
 
-No command shows a traceback for what a person can mend.
+No command shows a traceback for an error that a person can fix.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ ConfigFile = Annotated[
 
 
 def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
-    """Say ``message`` on standard error and end the command with ``code``."""
+    """Print ``message`` on standard error and exit with ``code``."""
     from rich.console import Console  # noqa: PLC0415 - only what fails needs it
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -37,7 +37,7 @@ def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
 
 
 def load_settings_or_exit(config: Path | None) -> "Settings":
-    """Load the settings, or say every mistake in them and end."""
+    """Load the settings; list all mistakes and exit where there are any."""
     from bridge.settings.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
 
     try:

@@ -1,7 +1,7 @@
-"""Reads topics as a consumer without a group: everything from now on, from a time on, or from the beginning.
+"""Follows topics without a consumer group: from now, from a time, or from the beginning.
 
-Topics that are made later are noticed and read from their beginning. Nothing is committed anywhere, and no
-topic is made by asking for it.
+Topics created later are discovered and read from their beginning. Nothing is committed, and no topic is
+created by asking for it.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from bridge.cli.support.start_offsets import Offsets, find_start_offsets
 
 _DISCOVER_INTERVAL_S = 5.0
 _POLL_MS = 500
-_FETCH_WAIT_MS = 100  # how long a broker may hold its answer back: a person is waiting
+_FETCH_WAIT_MS = 100  # how long a broker may delay its response; short, for a terminal
 
 
 class TopicFollower:
-    """The topics of ``wanted`` that exist, and what arrives on them. Made by `watching`."""
+    """The existing topics among ``topic_names``, and their new records. Created by `following`."""
 
     def __init__(
         self, consumer: AIOKafkaConsumer, options: Mapping[str, Any], topic_names: Sequence[str]
@@ -41,11 +41,11 @@ class TopicFollower:
 
     @property
     def is_by_time(self) -> bool:
-        """Whether the broker found where to begin by time; else older records are read and left out."""
+        """Whether the broker found offsets by time; else older records are read and discarded."""
         return not self._history_end_offsets
 
     async def discover(self, since_ms: int | None) -> None:
-        """Take up partitions that are not read yet: from a time on (unix ms), or None: from their end."""
+        """Add new partitions: from a time on (unix ms), or with None from their end."""
         self._discovered_at = asyncio.get_running_loop().time()
         cluster = await describe_cluster(self._options)
         new_partitions = [
@@ -57,9 +57,9 @@ class TopicFollower:
         ]
         if not new_partitions:
             return
-        # Assigned first: the library learns about all topics at once then, else about one every 100 ms.
+        # Assigned first: aiokafka then fetches the metadata of all topics at once, else of one every 100 ms.
         self._consumer.assign([*self._next, *new_partitions])
-        # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+        # End offsets first: records written meanwhile lie behind them, whatever the start offsets are.
         end_offsets: Offsets = await self._consumer.end_offsets(new_partitions)
         self._next |= end_offsets
         if since_ms is not None:
@@ -72,7 +72,7 @@ class TopicFollower:
             self._consumer.seek(topic_partition, offset)
 
     async def records(self) -> AsyncIterator[ShownRecord]:
-        """Give what arrives, for as long as it is asked."""
+        """Yield records as they arrive."""
         loop = asyncio.get_running_loop()
         while True:
             if loop.time() - self._discovered_at > _DISCOVER_INTERVAL_S:
@@ -81,7 +81,7 @@ class TopicFollower:
                 await asyncio.sleep(_POLL_MS / 1000)
                 continue
             found = await self._consumer.getmany(timeout_ms=_POLL_MS)
-            # Partitions come in no order; the time of their writing is the one a person expects.
+            # Partitions come in no order; sort by the time of writing.
             arrived_records = sorted(
                 (record for records in found.values() for record in records), key=written_at
             )
@@ -100,7 +100,7 @@ class TopicFollower:
 async def following(
     options: Mapping[str, Any], topic_names: Sequence[str], since_ms: int | None = None
 ) -> AsyncIterator[TopicFollower]:
-    """Read ``wanted`` from here on, or from a time on (unix ms); the consumer is stopped at the end."""
+    """Follow ``topic_names`` from now, or from a time on (unix ms); the consumer is stopped at the end."""
     consumer = AIOKafkaConsumer(
         **options, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=_FETCH_WAIT_MS
     )
@@ -114,12 +114,12 @@ async def following(
 
 
 def written_at(record: ConsumerRecord) -> tuple[int, int]:
-    """Give what records are sorted by: when they were written."""
+    """Return the time of writing, as a sort key."""
     return record.timestamp, record.offset
 
 
 def shown_record(record: ConsumerRecord) -> ShownRecord:
-    """Give a record as it is drawn."""
+    """Convert a record for rendering."""
     return ShownRecord(
         topic=record.topic,
         partition=record.partition,

@@ -1,6 +1,6 @@
-"""Files of notifications, taken apart into the bodies that a bridge is posted.
+"""Files of notifications, split into the bodies to post.
 
-A file is one JSON document or one a line. A whole answer of PullEvents or of the legacy PullEvent is split
+A file is one JSON document or one a line. A whole response of PullEvents or of the legacy PullEvent is split
 into its notifications; the bytes of each stay as they are, so that nothing is rounded or reordered.
 """
 
@@ -19,7 +19,7 @@ STDIN = Path("-")
 
 
 class InputNotification(Struct, frozen=True):
-    """One body to post, and where it was found."""
+    """One body to post, and its origin."""
 
     origin: str
     body: bytes
@@ -42,7 +42,7 @@ class _PullResponse(Struct):
 
 
 def list_files(paths: Sequence[Path]) -> list[Path]:
-    """Every file that ``paths`` name, folders walked in the order of their names."""
+    """List the files of ``paths``, folders in the order of names."""
     found: list[Path] = []
     for path in paths:
         if path != STDIN and path.is_dir():
@@ -53,17 +53,17 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
 
 
 def total_bytes(files: Sequence[Path]) -> int | None:
-    """How many bytes there are to read; None where nobody can know."""
+    """Return the size of all files; None where it is unknown."""
     if any(file == STDIN or not file.is_file() for file in files):
         return None
     return sum(file.stat().st_size for file in files)
 
 
 def read_notifications(files: Sequence[Path]) -> Iterator[InputNotification]:
-    """Read ``files`` one after the other; of a long one never more than a line is in memory."""
+    """Read ``files`` one after the other; of a long one at most a line is in memory."""
     for file in files:
         number = 0
-        # Standard input by its number: a reader of our own does not hold the interpreter's lock on it.
+        # A file object of its own: it does not hold the interpreter's lock on sys.stdin.
         source: Path | int = sys.stdin.fileno() if file == STDIN else file
         with open(source, "rb", closefd=file != STDIN) as stream:
             for document in split_documents(stream):
@@ -73,7 +73,7 @@ def read_notifications(files: Sequence[Path]) -> Iterator[InputNotification]:
 
 
 def split_documents(stream: IO[bytes]) -> Iterator[bytes]:
-    """One document a line where the first line is one, else all of it as one document."""
+    """Yield one document a line where the first line is one, else the whole file."""
     head: list[bytes] = []
     for line in stream:
         head.append(line if head else line.removeprefix(BOM))
@@ -89,13 +89,13 @@ def split_documents(stream: IO[bytes]) -> Iterator[bytes]:
     whole = b"".join((*head, rest))
     lines = [line.strip() for line in whole.splitlines() if line.strip()]
     if not _is_json(whole) and len(lines) > 1 and all(_is_json(line) for line in lines[1:]):
-        yield from lines  # only the first line is broken: it is for the bridge to refuse it
+        yield from lines  # only the first line is malformed: the bridge rejects it
     else:
         yield whole
 
 
 def split_pull_response(document: bytes) -> list[bytes]:
-    """Take a pull answer or an array apart into its notifications; anything else is one as it stands."""
+    """Split a pull response or an array into its notifications; anything else is one as it is."""
     try:
         if document.lstrip()[:1] == b"[":
             return [bytes(raw) for raw in msgspec.json.decode(document, type=list[Raw])]
@@ -106,7 +106,7 @@ def split_pull_response(document: bytes) -> list[bytes]:
 
 
 def _elements(response: _PullResponse) -> Sequence[Raw] | None:
-    """Give the elements of a pull answer, or None where it is none."""
+    """Return the elements of a pull response, or None."""
     if response.EventType is not UNSET or response.eventType is not UNSET:
         return None
     if isinstance(response.Response, _EventSet):

@@ -1,7 +1,7 @@
-"""What the commands ask of a Kafka cluster: what stands where, how a topic is set, and to make one.
+"""Admin requests of the commands: cluster metadata, topic settings, creating topics.
 
-Each question goes over a connection of its own that is closed at once. Nothing here creates a topic by
-merely asking for it, and nothing publishes.
+Each request uses a connection of its own that is closed at once. Nothing here creates a topic by asking for
+it, and nothing publishes.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from msgspec import Struct
 from bridge.diagnostics.kafka import Address, addresses_of
 from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S
 
-_OP_WRITE = 4  # the operation, in Kafka's numbers
+_OP_WRITE = 4  # AclOperation, by Kafka's number
 _TOPIC_UNAUTHORIZED = TopicAuthorizationFailedError.errno
-_RESOURCE_TOPIC, _RESOURCE_BROKER = 2, 4  # kinds of resources, in Kafka's numbers
+_RESOURCE_TOPIC, _RESOURCE_BROKER = 2, 4  # ConfigResource types, by Kafka's numbers
 
 
 class TopicInfo(Struct, frozen=True, kw_only=True):
-    """A topic as the cluster lists it; ``may_write`` is None where the brokers do not tell permissions."""
+    """A topic as the cluster lists it; ``may_write`` is None where the brokers report no permissions."""
 
     partitions: int
     replication: int
@@ -33,7 +33,7 @@ class TopicInfo(Struct, frozen=True, kw_only=True):
 
 
 class ClusterInfo(Struct, frozen=True, kw_only=True):
-    """A cluster as it lists itself; ``hidden`` are topics that were asked for and this user may not see."""
+    """The cluster's metadata; ``unauthorized_topics``: requested, but this user may not see them."""
 
     brokers: Mapping[int, Address]
     controller: int
@@ -42,12 +42,12 @@ class ClusterInfo(Struct, frozen=True, kw_only=True):
 
     @property
     def controller_address(self) -> Address:
-        """Where topics are made: the controller, else any broker (it passes the request on)."""
+        """The controller, which creates topics; else any broker (it forwards the request)."""
         return self.brokers.get(self.controller) or next(iter(self.brokers.values()))
 
 
 class NewTopic(Struct, frozen=True, kw_only=True):
-    """A topic to be made."""
+    """A topic to create."""
 
     name: str
     partitions: int
@@ -56,7 +56,7 @@ class NewTopic(Struct, frozen=True, kw_only=True):
 
 
 class CreateFailure(Struct, frozen=True, kw_only=True):
-    """Why a topic was not made: Kafka's name of the error (``POLICY_VIOLATION``), and its words."""
+    """Why a topic was not created: Kafka's error name (``POLICY_VIOLATION``) and message."""
 
     code: str
     message: str
@@ -114,7 +114,7 @@ class _MetadataRequestV8(RequestStruct):  # type: ignore[misc] # the library ask
 
 
 class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # the library asks for this base, and is untyped
-    """All topics, or those named, with permissions, which version 8 has; the library's own stops at 5."""
+    """All topics, or those named, with permissions, which version 8 has; aiokafka stops at 5."""
 
     API_KEY = 3
 
@@ -122,13 +122,13 @@ class _MetadataRequest(Request[_MetadataRequestV8]):  # type: ignore[misc] # the
         self._topics = None if topics is None else list(topics)
 
     def build(self, request_struct_class: type[_MetadataRequestV8]) -> _MetadataRequestV8:
-        no, yes = False, True  # make nothing by asking; of each topic tell what this user may do
+        no, yes = False, True  # create nothing; include this user's permissions
         return request_struct_class(self._topics, no, no, yes)
 
 
 @asynccontextmanager
 async def connection(address: Address, options: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConnection]:
-    """Connect to one broker, logged in; everything is over after `ANSWER_WITHIN_S`."""
+    """Connect to one broker, authenticated; everything ends after `ANSWER_WITHIN_S`."""
     conn_options = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     async with asyncio.timeout(RESPONSE_TIMEOUT_S):
         conn = await create_conn(*address, request_timeout_ms=int(RESPONSE_TIMEOUT_S * 1000), **conn_options)
@@ -139,7 +139,7 @@ async def connection(address: Address, options: Mapping[str, Any]) -> AsyncItera
 
 
 async def describe_cluster(options: Mapping[str, Any]) -> ClusterInfo:
-    """List the cluster from the first address that answers; raises KafkaError or OSError of the last one."""
+    """Ask the first address that responds; raises KafkaError or OSError of the last one."""
     failure: Exception = OSError("no address")
     for address in addresses_of(options["bootstrap_servers"]):
         try:
@@ -152,7 +152,7 @@ async def describe_cluster(options: Mapping[str, Any]) -> ClusterInfo:
 async def describe_cluster_at(
     address: Address, options: Mapping[str, Any], topics: Sequence[str] | None = None
 ) -> ClusterInfo:
-    """List the cluster from one broker: all topics that this user may see, or those named."""
+    """Ask one broker for all topics that this user may describe, or those named."""
     async with connection(address, options) as conn:
         response = (await conn.send(_MetadataRequest(topics))).to_object()
     found = {
@@ -179,7 +179,7 @@ async def describe_cluster_at(
 async def topic_settings(
     address: Address, options: Mapping[str, Any], topics: Sequence[str]
 ) -> dict[str, dict[str, str]]:
-    """Read each topic's settings; a topic whose settings this user may not read is left out."""
+    """Read each topic's settings; topics whose settings this user may not read are left out."""
     return await _describe_configs(address, options, [(_RESOURCE_TOPIC, topic, None) for topic in topics])
 
 
@@ -196,9 +196,9 @@ async def create_topics(
     *,
     validate_only: bool = False,
 ) -> dict[str, CreateFailure | None]:
-    """Make ``topics``; give the refusal of each, None where it was made or had been made meanwhile.
+    """Create ``topics``; return the failure of each, None where it exists now.
 
-    With ``validate_only`` nothing is made: the cluster tells whether it would.
+    With ``validate_only`` nothing is created: the cluster only validates.
     """
     wanted: list[tuple[Any, ...]] = [
         (topic.name, topic.partitions, topic.replication, [], list(topic.settings.items()))
@@ -230,6 +230,6 @@ async def _describe_configs(
 
 
 def _may_write(operations: int) -> bool | None:
-    if operations < 0:  # the broker has no opinion
+    if operations < 0:  # the broker sends no value
         return None
     return bool(operations >> _OP_WRITE & 1)

@@ -1,4 +1,4 @@
-"""Why a Kafka did not do what a command asked: the way there, gone again step by step, in words of ours."""
+"""Explains why Kafka did not do what a command asked: diagnoses the connection step by step."""
 
 import logging
 from collections.abc import Mapping
@@ -9,12 +9,12 @@ from bridge.diagnostics.problem import Problem
 
 
 def silence_aiokafka() -> None:
-    """Keep the client library's own lines out of a person's sight: they say less than ours."""
+    """Silence the library's log: our own line explains more."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
 
 async def explain_error(options: Mapping[str, Any], error: Exception) -> Problem:
-    """Find out what is behind ``error``; where all addresses now answer, ``error`` itself is told."""
+    """Diagnose ``error``; where all addresses respond now, return ``error`` itself."""
     found = await diagnose_cluster(options)
     if found is not None:
         return found

@@ -1,6 +1,6 @@
 """Topics and applications for the commands that connect to nothing.
 
-Where nothing is set, these are the defaults, and what it takes to read settings (100 ms) is saved.
+Where nothing is set, these are the defaults, without loading the settings (100 ms).
 """
 
 import os
@@ -16,12 +16,12 @@ _DEFAULT_APP = "default"
 
 
 def effective_routing(config: Path | None) -> Routing:
-    """Say which topics events go to; wrong settings end the command."""
+    """Return the routing of events; wrong settings end the command."""
     return load_settings_or_exit(config).routing() if _has_settings(config) else Routing()
 
 
 def effective_applications(config: Path | None) -> Mapping[str, Application]:
-    """Give all applications by name; wrong settings end the command."""
+    """Return all applications by name; wrong settings end the command."""
     if _has_settings(config):
         return load_settings_or_exit(config).applications()
     return {_DEFAULT_APP: Application(name=_DEFAULT_APP)}

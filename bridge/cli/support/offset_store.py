@@ -1,7 +1,7 @@
-"""How far a group has worked topics off, kept by Kafka as a position and, beside it, what is open before it.
+"""Progress of a replay, kept by Kafka: a group's committed offsets, with what is still open as metadata.
 
-Kafka forgets the position of a group at rest after a week; here it is asked to keep it for longer than any
-dead letter. A broker that does not listen to that forgets it all the same, and then all is open again.
+Kafka removes the offsets of an inactive group after a week; each commit requests a longer retention than that
+of any dead letter. A broker that ignores the request removes them all the same: then all is open again.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from bridge.core.progress import Progress, decode_progress
 from bridge.diagnostics.kafka import Address, addresses_of
 
 _RETENTION_MS = 366 * 24 * 60 * 60 * 1000
-_COORDINATOR_TYPE_GROUP = 0  # the kind of coordinator, in Kafka's numbers
-_NO_GENERATION, _NO_MEMBER = -1, ""  # whoever commits is no member of the group
-_RETRIABLE_CODES = frozenset({14, 15, 16})  # the coordinator is loading, not there yet, or moved
+_COORDINATOR_TYPE_GROUP = 0  # the coordinator type, by Kafka's number
+_NO_GENERATION, _NO_MEMBER = -1, ""  # commits without being a member of the group
+_RETRIABLE_CODES = frozenset({14, 15, 16})  # the coordinator is loading, not available or has moved
 _MAX_ATTEMPTS = 20
 _RETRY_DELAY_S = 0.25
 
@@ -29,14 +29,14 @@ T = TypeVar("T")
 
 
 class GroupOffsetStore:
-    """The positions of ``group``. Everything raises KafkaError or OSError where Kafka does not take part."""
+    """The committed offsets of ``group``. All methods raise KafkaError or OSError."""
 
     def __init__(self, options: Mapping[str, Any], group: str) -> None:
         self._options = options
         self._group = group
 
     async def read(self, topic_partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
-        """Give how far each of ``places`` is; those that were never worked on are left out."""
+        """Return the progress of each partition; those without one are left out."""
         requested: dict[str, list[int]] = {}
         for topic_partition in topic_partitions:
             requested.setdefault(topic_partition.topic, []).append(topic_partition.partition)
@@ -60,7 +60,7 @@ class GroupOffsetStore:
         }
 
     async def write(self, progress: Mapping[TopicPartition, Progress]) -> None:
-        """Remember how far each partition is."""
+        """Commit the progress of each partition."""
         commits: dict[str, list[tuple[int, int, str]]] = {}
         for topic_partition, partition_progress in progress.items():
             commits.setdefault(topic_partition.topic, []).append(
@@ -82,7 +82,7 @@ class GroupOffsetStore:
         await self._with_coordinator(commit)
 
     async def _with_coordinator(self, call: Callable[[Address], Awaitable[T]]) -> T:
-        """Ask the broker that keeps this group's positions; a group's first one has to be found some time."""
+        """Send a request to the group's coordinator; retry while the coordinator of a new group is chosen."""
         attempts = 0
         while True:
             attempts += 1

@@ -1,4 +1,4 @@
-"""Standard output and standard error as any terminal, locale or pipe may have them."""
+"""Standard output and standard error with any terminal, locale or pipe."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ _EXIT_FAILED = 1
 
 
 def configure_output() -> None:
-    """Escape what an encoding cannot show; let a stream that was closed at the start take anything."""
+    """Escape what the encoding cannot represent; replace a stream that was closed at the start."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -20,8 +20,8 @@ def configure_output() -> None:
 
 
 def exit_disk_full(error: OSError) -> NoReturn:
-    """Say that the output could not be written, and end with 1."""
+    """Report that the output could not be written, and exit with 1."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())  # what is in the buffer would fail again at the end
+    os.dup2(devnull, sys.stdout.fileno())  # flushing the buffer would fail again at exit
     sys.stderr.write(f"error: the output cannot be written ({error.strerror}): make room where it goes\n")
     sys.exit(_EXIT_FAILED)

@@ -1,4 +1,4 @@
-"""The journey of events that a command brings in: the bridge's own, without a door, and without a spool."""
+"""The bridge's own delivery pipeline inside a command: without an ingress and without a spool."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,7 +22,7 @@ _STOP_TIMEOUT_S = 2.0
 
 
 class _NullSpool:
-    """Keeps nothing: whoever typed the command is told what Kafka did not take, and can type it again."""
+    """Accepts nothing: a command reports what Kafka did not accept, and can be run again."""
 
     def accepts_size(self, size: int) -> bool:  # noqa: ARG002 - whatever its size
         return False
@@ -38,7 +38,7 @@ class _NullSpool:
 
 
 class _SkippedWrite:
-    """A dead letter that is not written: its bytes are where they were read from, and stay there."""
+    """A dead letter that is not written: its bytes stay where they were read."""
 
     durable: Promise[DeliveryOutcome]
 
@@ -51,7 +51,7 @@ class _SkippedWrite:
 
 
 class _DropDeadLetters:
-    """Writes events, and no dead letters."""
+    """Writes events, and skips dead letters."""
 
     def __init__(self, writer: DurableWriter, dead_letter_topic: str) -> None:
         self._writer = writer
@@ -66,7 +66,7 @@ class _DropDeadLetters:
 
 
 class PipelineSession(Struct, frozen=True):
-    """What takes events to Kafka: ``pipeline`` what is a delivery again, ``keeper`` records as they are."""
+    """``pipeline`` delivers notifications, ``writer`` writes finished records."""
 
     pipeline: Pipeline
     writer: DurableWriter
@@ -74,7 +74,7 @@ class PipelineSession(Struct, frozen=True):
 
     @property
     def missing_topics_hint(self) -> str:
-        """What to do about topics that Kafka does not have and records were for, if there are any."""
+        """What to do about missing topics that records were for; "" where none is missing."""
         topic_names = ", ".join(sorted(self.publisher.unknown_topics))
         return (
             f"topics are missing: {topic_names}: `vod-bridge topics --create` makes them"
@@ -87,14 +87,14 @@ class PipelineSession(Struct, frozen=True):
 async def open_session(
     settings: Settings, *, fail_open: bool, write_dead_letters: bool = False
 ) -> AsyncIterator[PipelineSession]:
-    """Build and start what takes events to Kafka, and stop it at the end.
+    """Build and start the pipeline; stop it at the end.
 
-    What is rejected is written to the dead-letter topic only where that is wanted (``bury``). While Redis is
-    away an event is published all the same where that is allowed (``unchecked``), else it is deferred.
+    Rejected notifications become dead letters only with ``write_dead_letters``. While Redis is unavailable an
+    event is published unchecked with ``fail_open``, else it is deferred.
     """
     telemetry = Telemetry()
     dedup, publisher = build_dedup(settings, telemetry), build_publisher(settings, telemetry)
-    # Nobody sends again what this holds: it waits, and then says so.
+    # Nothing is redelivered here: instead of withholding a response, the caller waits.
     policy = replace(
         hold_policy(settings), hold_s=0.0, wait_without_hold_s=DELIVERY_TIMEOUT_S, fail_open=fail_open
     )

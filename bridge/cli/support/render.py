@@ -1,6 +1,6 @@
-"""How an event looks to a person: one line each, in colour where that is a terminal.
+"""Renders records for a terminal: one line each, in colour where supported.
 
-What a record says is read from its headers and its canonical value; nothing here connects to anything.
+Uses headers and the canonical value only; no I/O here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,9 +36,9 @@ _DECODE_ERRORS = (
     msgspec.MsgspecError,
     UnicodeDecodeError,
     RecursionError,
-)  # what reading any bytes may raise
+)  # what decoding arbitrary bytes may raise
 _ERRORS_SHOWN = 3
-_ABBREVIATE_ABOVE = 100  # characters of an object that still fit a line
+_ABBREVIATE_ABOVE = 100  # longest object that is shown in a line, in characters
 
 
 class _EventError(Struct):
@@ -62,7 +62,7 @@ class _EventSummary(Struct):
 
 
 class ShownRecord(Struct, frozen=True, kw_only=True):
-    """One record as a consumer sees it. ``reason`` is there for dead letters alone."""
+    """One record as a consumer sees it. Only dead letters have a ``reason``."""
 
     topic: str
     partition: int = 0
@@ -73,12 +73,12 @@ class ShownRecord(Struct, frozen=True, kw_only=True):
 
     @property
     def reason(self) -> str:
-        """Why the bytes are on the dead-letter topic; empty for an event."""
+        """Why it is a dead letter; empty for an event."""
         return "" if "ce_id" in self.headers else self.headers.get("reason", "")
 
     @property
     def outcome(self) -> str:
-        """The event's outcome; of a dead letter ``rejected``."""
+        """The event's outcome; ``rejected`` for a dead letter."""
         return self.headers.get("ce_outcome", "") if "ce_id" in self.headers else "rejected"
 
     @property
@@ -102,7 +102,7 @@ class _RecordJson(Struct):
 
 
 def render_line(record: ShownRecord, *, with_date: bool = False) -> Text:
-    """Draw one record: time (``dated``: with its day), type, application, outcome, file or task, errors."""
+    """Render in one line: time (``with_date``: and date), type, application, outcome, subject, errors."""
     if record.reason or "ce_id" not in record.headers:
         return _render_dead_letter(record, with_date=with_date)
     try:
@@ -134,7 +134,7 @@ def render_line(record: ShownRecord, *, with_date: bool = False) -> Text:
 
 
 def render_full(record: ShownRecord) -> Text:
-    """Draw one record as it stands: topic, key, each member of the value; of an object its keys alone."""
+    """Render a record in full: topic, key, each member of the value; of an object only its keys."""
     text = Text.assemble(
         (safe_text(record.topic), "blue"),
         "  key ",
@@ -154,7 +154,7 @@ def render_full(record: ShownRecord) -> Text:
 
 
 def render_response(status: int, body: bytes) -> Text:
-    """Draw one answer of the door: status, ending, id and topic or the reason."""
+    """Render a response of the ingress: status, outcome, id and topic or the reason."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, str])
     except msgspec.MsgspecError:
@@ -173,7 +173,7 @@ def render_response(status: int, body: bytes) -> Text:
 
 
 def render_json(record: ShownRecord) -> str:
-    """One record as one line of JSON: the value as it stands where that is JSON, else as text."""
+    """Render as one line of JSON: the value as it is where that is JSON, else as text."""
     value: msgspec.Raw | str
     try:
         msgspec.json.decode(record.value)
@@ -194,13 +194,13 @@ def render_json(record: ShownRecord) -> str:
 
 
 def render_failure(error: _EventError | Failure, payload_label: str = "") -> str:
-    """Spell one failure: where it is (``own`` for the payload itself), its codes, its message."""
+    """Render one failure: its path (``payload_label`` for the payload itself), codes, message."""
     parts = (error.path or payload_label, error.code, error.code_ext, error.message)
     return " ".join(str(word) for word in parts if word is not UNSET and word != "")
 
 
 def safe_text(text: str) -> str:
-    """Take control characters and secrets out: what a sender wrote must not steer a terminal."""
+    """Remove control characters and secrets: a sender's text must not control a terminal."""
     return terminal.safe_text(text)
 
 
@@ -221,7 +221,7 @@ def _render_dead_letter(record: ShownRecord, *, with_date: bool) -> Text:
 def _abbreviate(raw: msgspec.Raw) -> str:
     try:
         value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, RecursionError):  # JSON that no machine number or stack can hold
+    except (msgspec.MsgspecError, RecursionError):  # JSON beyond the limits of numbers or recursion
         return bytes(raw[:_ABBREVIATE_ABOVE]).decode("utf-8", "replace") + "…"
     if isinstance(value, dict) and len(raw) > _ABBREVIATE_ABOVE:
         return f"{{ {', '.join(value)} }}"

@@ -1,4 +1,4 @@
-"""What ``vod-bridge send`` knows and must not show: the SignKey, the application's token in the URL."""
+"""The secrets of ``vod-bridge send``: the SignKey, and the application's token in the URL."""
 
 import hashlib
 import re
@@ -15,14 +15,14 @@ _SIGNATURE_VALID_S = 600
 
 
 class SignatureLocation(StrEnum):
-    """Where a signature travels."""
+    """Where the signature is sent."""
 
     BODY = "body"
     QUERY = "query"
 
 
 def load_sign_key(typed_key: str, path: Path | None) -> str:
-    """Give the SignKey, given or in a file, and mask it from now on. Both, or a bad file, end the command."""
+    """Return the SignKey, typed or from a file, and mask it. Both, or a bad file, end the command."""
     mask_secrets(typed_key)
     if path is None:
         return typed_key
@@ -39,14 +39,14 @@ def load_sign_key(typed_key: str, path: Path | None) -> str:
 
 
 def mask_callback_url(url: str) -> str:
-    """Show a URL without the login and without the application's token."""
+    """Return a URL without the login and without the application's token."""
     return re.sub(r"(/callbacks/+[^/?#]+/+)[^/?#]+", r"\1****", mask_url(url))
 
 
 def sign_body(
     body: bytes, sign_key: str, sign_in: SignatureLocation = SignatureLocation.BODY
 ) -> tuple[bytes, dict[str, str]]:
-    """Sign a body; gives what to post, and the query. Without a key both are as they were."""
+    """Sign a body; return the body to post, and the query. Without a key both are unchanged."""
     if not sign_key:
         return body, {}
     t = str(int(time.time()) + _SIGNATURE_VALID_S)
@@ -54,6 +54,6 @@ def sign_body(
     text = body.strip()
     if sign_in is SignatureLocation.QUERY or not (text.startswith(b"{") and text.endswith(b"}")):
         return body, {"sign": sign, "t": t}
-    # Last of all keys: where the file carries an old signature, a reader takes the later one.
+    # The last key: where the file has an old signature, parsers take the later one.
     comma = b"" if not text[1:-1].strip() else b","
     return text[:-1] + comma + f'"Sign":"{sign}","T":{t}}}'.encode(), {}

@@ -1,4 +1,4 @@
-"""Where the records from a time on begin, also on brokers that cannot find records by their time."""
+"""Finds the offsets of a time, also on brokers that cannot look offsets up by time."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ NO_TIME_LOOKUP_NOTE = (
 
 
 class StartOffsets(Struct, frozen=True):
-    """Where to begin, for each partition; ``by_time`` is False where the broker could not find it.
+    """The start offset of each partition; ``is_by_time`` is False where the broker has no lookup by time.
 
-    It is the beginning of the topics then: what was written before must be left out by whoever reads.
+    These are the beginning offsets then, and the reader must discard older records.
     """
 
     start_offsets: Offsets
@@ -28,17 +28,17 @@ async def find_start_offsets(
     stop_offsets: Offsets,
     since_ms: int,
 ) -> StartOffsets:
-    """Find the first record of each place that was written at ``since_ms`` (unix ms) or later.
+    """Find the first record of each partition that was written at ``since_ms`` (unix ms) or later.
 
-    Where there is none it is the place's end, as in ``ends``. For 0 or less it is the beginning, which every
-    broker knows.
+    Where there is none, it is the partition's entry in ``stop_offsets``. For 0 or less it is the beginning,
+    which every broker knows.
     """
     if since_ms <= 0:
         return StartOffsets(await consumer.beginning_offsets(topic_partitions))
     later = await offsets_for_time(consumer, topic_partitions, since_ms)
     if not later:
         start_offsets: Offsets = await consumer.beginning_offsets(topic_partitions)
-        # Each record was written after 1970: a broker that finds none of that time finds none by time.
+        # Each record was written after 1970: a broker that finds none then has no lookup by time.
         non_empty = [
             topic_partition
             for topic_partition in topic_partitions
@@ -57,6 +57,6 @@ async def find_start_offsets(
 async def offsets_for_time(
     consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], at_ms: int
 ) -> Offsets:
-    """Ask for the first offset of ``at_ms`` (unix ms) or later; places without one are left out."""
+    """Look up the first offset of ``at_ms`` (unix ms) or later; partitions without one are left out."""
     found = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, at_ms))
     return {topic_partition: first.offset for topic_partition, first in found.items() if first}

@@ -1,4 +1,4 @@
-"""Times as a person types them: so long ago, or a time of day with its date."""
+"""Times and durations as arguments: an age, or a date with a time."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(option: str, text: str, now_ms: int) -> int:
-    """Read ``2h``, ``30m`` (before now) or RFC 3339 (UTC where it names no zone) as unix milliseconds.
+    """Parse ``2h``, ``30m`` (before now) or RFC 3339 (UTC without a zone) as unix milliseconds.
 
     Anything else ends the command.
     """
@@ -28,7 +28,7 @@ def parse_time(option: str, text: str, now_ms: int) -> int:
 
 
 def parse_duration_ms(option: str, text: str) -> int:
-    """Read ``7d``, ``12h``, ``30m``, or ``unlimited`` (-1, as Kafka says it) as milliseconds.
+    """Parse ``7d``, ``12h``, ``30m``, or ``unlimited`` (-1, as in Kafka) as milliseconds.
 
     Anything else ends the command.
     """

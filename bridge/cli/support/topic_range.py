@@ -1,6 +1,6 @@
-"""A stretch of topics, read to its end: from a time on, up to another or to where the topics end now.
+"""Reads topics from a time on, up to another time or to their current end.
 
-Read without a group; nothing is committed, and no topic is made by asking for it.
+Reads without a group; nothing is committed, and no topic is created by asking for it.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.cli.support.start_offsets import Offsets, find_start_offsets, offsets_for_time
 
 _POLL_MS = 1000
-_BATCH_MAX_RECORDS = 500  # at once: what was read ahead is held in memory
+_BATCH_MAX_RECORDS = 500  # bounds what is fetched ahead into memory
 _STALL_TIMEOUT_S = 30.0
-_CLOCK_SKEW_MS = 600_000  # several bridges write, and their clocks differ
+_CLOCK_SKEW_MS = 600_000  # the clocks of several bridges differ
 
 
 class TimeRange(Struct, frozen=True):
@@ -27,24 +27,24 @@ class TimeRange(Struct, frozen=True):
     until_ms: int | None = None
 
     def contains(self, record: ConsumerRecord) -> bool:
-        """Tell whether ``record`` was written in it."""
+        """Whether ``record`` was written in it."""
         return (self.since_ms or 0) <= record.timestamp and (
             self.until_ms is None or record.timestamp < self.until_ms
         )
 
 
 class FetchedBatch(Struct, frozen=True):
-    """What was read at once, each partition's records in order, and up to where each was read thereby."""
+    """Records of one fetch, in order within a partition, and the position of each partition after it."""
 
     records: Sequence[ConsumerRecord]
     positions: Offsets
 
 
 class TopicRangeReader:
-    """Where a reading begins and ends; made by `reading`. ``begins`` may be moved before `batches`.
+    """The offsets of a range; created by `open_range`. ``start_offsets`` may be changed before `batches`.
 
-    ``lasts`` is where the topics themselves end. Where the broker could not find the span's begin by time
-    (``by_time`` is False), the stretch begins with the topics.
+    ``end_offsets`` are those of the topics themselves. Where the broker has no lookup by time
+    (``is_by_time`` is False), the range begins with the topics.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer, offsets: "_RangeOffsets") -> None:
@@ -56,14 +56,14 @@ class TopicRangeReader:
 
     @property
     def total(self) -> int:
-        """How many records it holds at most."""
+        """The number of records at most."""
         return sum(
             max(0, self.stop_offsets[topic_partition] - at)
             for topic_partition, at in self.start_offsets.items()
         )
 
     async def batches(self) -> AsyncIterator[FetchedBatch]:
-        """Read to the end. Raises TimeoutError where nothing comes any more before it."""
+        """Read to the end. Raises TimeoutError where records stop coming before it."""
         clock = asyncio.get_running_loop().time
         at, progress_at = dict(self.start_offsets), clock()
         for topic_partition, offset in at.items():
@@ -94,16 +94,16 @@ class TopicRangeReader:
                 at |= positions
                 progress_at = clock()
                 yield FetchedBatch(records, positions)
-                progress_at = clock()  # whatever was done with it took its own time
+                progress_at = clock()  # the caller's time does not count
 
 
 @asynccontextmanager
 async def open_range(
     options: Mapping[str, Any], topics: Sequence[str], time_range: TimeRange
 ) -> AsyncIterator[TopicRangeReader]:
-    """Find where ``span`` begins and ends on ``topics``; those that do not exist hold nothing.
+    """Find the offsets of ``time_range`` on ``topics``; missing topics count as empty.
 
-    The stretch may hold records beyond the span at its end: their times are in no strict order.
+    The range may hold later records at its end: record times are not strictly ordered.
     """
     cluster = await describe_cluster(options)
     topic_partitions = [
@@ -136,7 +136,7 @@ async def _find_range(
     consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], time_range: TimeRange
 ) -> _RangeOffsets:
     consumer.assign(topic_partitions)
-    # Ends first: what is written meanwhile lies behind them, wherever the beginning is found.
+    # End offsets first: records written meanwhile lie behind them, whatever the start offsets are.
     end_offsets: Offsets = await consumer.end_offsets(topic_partitions)
     stop_offsets = end_offsets
     if time_range.until_ms is not None:
