@@ -96,7 +96,7 @@ async def test_a_key_waits_for_its_failing_event_and_the_others_do_not(
     await consumer_env.publish_transcoded([0, 1, 10, 11], keys=10)
     handler = RecordingHandler(failing_tasks=["0"])
     async with _running(
-        _consumer(consumer_env, handler, backoff_s=3_600, backoff_max_s=3_600, finish_within_s=0.1)
+        _consumer(consumer_env, handler, backoff_s=3_600, backoff_max_s=3_600, drain_timeout_s=0.1)
     ):
         await eventually(lambda: handler.done["file-1"] == ["1", "11"], "the other key goes on")
         assert handler.attempted.count("10") == 0

@@ -69,7 +69,7 @@ async def test_a_second_ctrl_c_waits_for_nothing(consumer_env: ConsumerEnvironme
     await consumer_env.publish_transcoded(range(1))
     options = consumer_env.options | {
         "dead_letter_topic": consumer_env.dead_letter_topic,
-        "finish_within_s": 600,
+        "drain_timeout_s": 600,
     }
     process = await _start_program(options, 600)
     assert await _line(process) == "handling 0"
@@ -85,7 +85,10 @@ async def test_a_second_ctrl_c_waits_for_nothing(consumer_env: ConsumerEnvironme
     [
         ("127.0.0.1:{free}", "127.0.0.1:{free}: refused, nothing listens on this port"),
         (["no-such-host.invalid:9092"], "the name is not known here, check its spelling and the DNS"),
-        ("127.0.0.1:{free},127.0.0.1:{other}", "127.0.0.1:{other}: it accepts connections, but the Kafka handshake failed"),
+        (
+            "127.0.0.1:{free},127.0.0.1:{other}",
+            "127.0.0.1:{other}: it accepts connections, but the Kafka handshake failed",
+        ),
     ],
 )
 async def test_where_kafka_cannot_be_reached_the_error_gives_the_reason_of_each_address(
