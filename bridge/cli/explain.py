@@ -42,7 +42,7 @@ def explain(
     *,
     app: Annotated[str, typer.Option(help="The application it would come from.")] = "default",
     partitions: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Also tell the partition, of so many.")
+        int, typer.Option(min=0, metavar="N", help="Also show the partition, of so many.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     config: ConfigFile = None,

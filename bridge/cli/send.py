@@ -125,7 +125,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     A PullEvents answer is split into its notifications, each with its bytes as they are.
 
-    Stopped by Ctrl-C it says how it goes on. To send all again is safe, too: repeats end as duplicates.
+    Stopped by Ctrl-C it shows how to resume. To send all again is safe, too: repeats become duplicates.
 
     Ends with 1 when something was neither published, duplicate nor spooled.
 
@@ -297,8 +297,8 @@ def _print_summary_and_exit(counts: _SendCounts, seconds: float, *, as_json: boo
         )
         typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
     else:
-        endings = ", ".join(f"{count} {outcome}" for outcome, count in counts.outcomes.most_common())
-        typer.echo(f"{posted} posted in {seconds:.1f} s: {endings}" if posted else "nothing was posted")
+        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.outcomes.most_common())
+        typer.echo(f"{posted} posted in {seconds:.1f} s: {outcomes}" if posted else "nothing was posted")
     if counts.stop_reason:
         resume_hint = f"; --skip {counts.skip} goes on from there" if counts.skip else ""
         fail(f"stopped after {posted}: {counts.stop_reason}{resume_hint}" if posted else counts.stop_reason)

@@ -1,4 +1,4 @@
-"""Runs the command line as a process of its own and gives what it said."""
+"""Runs the command line as a process and returns its output."""
 
 import asyncio
 import os
@@ -57,7 +57,7 @@ async def start_command(
 
 
 async def wait_for_exit(process: asyncio.subprocess.Process, stdin: bytes = b"") -> CommandResult:
-    """Wait for its end, ``typed`` given as its standard input, and give what it said."""
+    """Wait for its end, with ``stdin`` as its standard input; return its output."""
     try:
         out, err = await asyncio.wait_for(process.communicate(stdin), TIMEOUT_S)
     except TimeoutError:

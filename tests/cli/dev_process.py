@@ -1,4 +1,4 @@
-"""Runs ``vod-bridge dev`` as a process of its own, with what it told a person to type elsewhere."""
+"""Runs ``vod-bridge dev`` as a process, with the commands that it suggests."""
 
 import asyncio
 import shlex
@@ -15,7 +15,7 @@ ANY_PORTS = ("--port", "0", "--admin-port", "0", "--kafka-port", "0", "--redis-p
 
 
 class DevProcess(Struct):
-    """The process, its output, the variables it told to export and the other commands it printed."""
+    """The process, its output, the variables it suggested to export and the other commands it printed."""
 
     process: asyncio.subprocess.Process
     out: asyncio.StreamReader
@@ -35,7 +35,7 @@ class DevProcess(Struct):
 
 @asynccontextmanager
 async def dev_process(*words: str) -> AsyncIterator[DevProcess]:
-    """Start it on any free ports and wait until it has said how to go on; it is killed at the end."""
+    """Start it on any free ports and wait for its suggestions; it is killed at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "bridge", "dev", *ANY_PORTS, *words),

@@ -1,4 +1,4 @@
-"""What `check` says of the certificate that the ingress shows."""
+"""The findings of `check` about the ingress's certificate."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""``check`` where Redis is several: what it says of sentinels and of clusters."""
+"""``check`` with several Redis: its findings about sentinels and clusters."""
 
 import pytest
 from pydantic import SecretStr

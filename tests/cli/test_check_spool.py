@@ -1,4 +1,4 @@
-"""The check of the spool's folder: what cannot be used is an error with its place, and never a traceback."""
+"""The check of the spool's folder: what cannot be used is an error with its path, and never a traceback."""
 
 import os
 import socket

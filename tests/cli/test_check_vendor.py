@@ -1,4 +1,4 @@
-"""``check`` at the vendor: what it says of the mode, the switches, the queue, and of refusals."""
+"""``check`` at the vendor: its findings about mode, switches, queue, and API errors."""
 
 import json
 from collections.abc import AsyncIterator
@@ -89,7 +89,7 @@ async def test_a_long_queue_is_warned_of(vendor: Vendor, shop: Application) -> N
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "todo"),
+    ("changes", "code", "remedy"),
     [
         ({"secret_key": SecretStr("wr0ng-key")}, "AuthFailure.SignatureFailure", "__SHOP__SECRET_KEY"),
         ({"secret_id": SecretStr("AKIDother")}, "AuthFailure", "__SHOP__SECRET_ID"),
@@ -98,13 +98,13 @@ async def test_a_long_queue_is_warned_of(vendor: Vendor, shop: Application) -> N
 )
 @pytest.mark.usefixtures("shop")
 async def test_an_api_error_is_reported_with_the_vendors_code_and_the_remedy(
-    vendor: Vendor, changes: dict[str, object], code: str, todo: str
+    vendor: Vendor, changes: dict[str, object], code: str, remedy: str
 ) -> None:
     found = await _findings(shop=_settings(vendor.url, **changes))
     state, words = found.pop("vendor login")
     assert (state, found) == ("failed", {})
     assert code in words
-    assert todo in words
+    assert remedy in words
     assert "wr0ng-key" not in words
 
 
@@ -112,10 +112,10 @@ async def test_a_vendor_that_nothing_answers_for_is_unreachable_and_others_are_c
     vendor: Vendor, shop: Application
 ) -> None:
     shop.put(b"{}")
-    away = _settings(f"http://127.0.0.1:{free_port()}")
-    found = await _findings(away=away, shop=_settings(vendor.url))
+    unreachable = _settings(f"http://127.0.0.1:{free_port()}")
+    found = await _findings(unreachable=unreachable, shop=_settings(vendor.url))
     state, words = found["vendor address"]
-    assert (state, words.startswith("away: 127.0.0.1:")) == ("failed", True)
+    assert (state, words.startswith("unreachable: 127.0.0.1:")) == ("failed", True)
     assert found["vendor mode"][0] == "ok"
 
 

@@ -37,7 +37,9 @@ async def _findings(settings: dict[str, str]) -> dict[str, tuple[str, str]]:
     result = await vod_bridge("check", "--json", settings=settings)
     report = json.loads(result.out)
     assert result.code == (1 if report["failed"] else 0)
-    return {found["check"]: (found["state"], found["what"] + found["todo"]) for found in report["findings"]}
+    return {
+        found["check"]: (found["state"], found["message"] + found["remedy"]) for found in report["findings"]
+    }
 
 
 async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, redis: RealRedis) -> None:

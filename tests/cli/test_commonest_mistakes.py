@@ -1,4 +1,4 @@
-"""The mistakes that are made most often in addresses: `check` says what, why, and what to do.
+"""The most common mistakes in addresses: `check` names the mistake, the reason and the remedy.
 
 Ports in use, settings, files and notifications: `test_start_refused`, `test_usage`, `test_send`.
 """
@@ -21,7 +21,7 @@ ConnectionHandler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Corou
 
 @asynccontextmanager
 async def _server(talk: ConnectionHandler) -> AsyncIterator[int]:
-    """Listen, and talk as told; give the port."""
+    """Listen with this handler; yield the port."""
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""``vod-bridge explain`` says of each example what becomes of it, and why."""
+"""``vod-bridge explain`` shows the outcome of each example, and why."""
 
 import json
 from pathlib import Path

@@ -22,7 +22,7 @@ NOTHING_REACHABLE = {
 ASCII = {"PYTHONIOENCODING": "ascii"}
 OLD_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 PYTHON_UTF8_LOCALE = {"LC_ALL": "C", "LANG": "C"}  # which takes it for UTF-8
-# Words with which each command says something, of texts that no ASCII can show wherever it shows such.
+# Arguments with which each command prints something, with text outside ASCII where it prints such.
 COMMAND_ARGS = {
     "serve": (),
     "dev": ("--port", "99999"),

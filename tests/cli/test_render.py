@@ -1,4 +1,4 @@
-"""How records and answers look to a person."""
+"""How records and responses are rendered."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What cannot be meant is said in one line; nothing is connected to for that."""
+"""Options that exclude one another are an error in one line, without a connection."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``vod-bridge replay FILE`` on a real Kafka and a real Redis: files of notifications take the journey."""
+"""``vod-bridge replay FILE`` on a real Kafka and a real Redis: files of notifications are delivered."""
 
 import json
 from pathlib import Path

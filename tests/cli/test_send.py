@@ -1,4 +1,4 @@
-"""``vod-bridge send`` against a small server that answers as it is told."""
+"""``vod-bridge send`` against a small server with given responses."""
 
 import asyncio
 import hashlib
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.services
 
 
 class FakeIngress:
-    """Takes what is posted; ``answer`` tells the status and the words for each body.
+    """Records what is posted; ``respond`` gives the status and the fields for each body.
 
-    After ``holds_from`` bodies, and of the body ``holds``, it says nothing until it is closed.
+    After ``held_from_count`` bodies, and for the body ``held_body``, it withholds the response until closed.
     """
 
     def close(self) -> None:
-        """Answer what is held."""
+        """Respond to what is held."""
         self._released.set()
 
     def __init__(self) -> None:

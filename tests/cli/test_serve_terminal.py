@@ -1,4 +1,4 @@
-"""``vod-bridge serve`` as a person starts it: what a terminal is told, and two Ctrl-C."""
+"""``vod-bridge serve`` on a terminal: the hints it prints, and two Ctrl-C."""
 
 import asyncio
 import os

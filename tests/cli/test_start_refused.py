@@ -1,4 +1,4 @@
-"""A start that cannot be: one line says why, names the one setting, and nothing is left open."""
+"""A start that fails: one line gives the reason and the setting, and nothing is left open."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""Topics on a cluster that does not allow every value: it gets the most it allows, and says so."""
+"""Topics on a cluster that does not allow every value: the nearest allowed one is used, and reported."""
 
 import shutil
 import subprocess

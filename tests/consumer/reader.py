@@ -36,7 +36,7 @@ class RecordingService:
 
 
 async def main(task: dict[str, Any]) -> None:
-    """Read until told to stop."""
+    """Read until a signal stops it."""
     service = RecordingService(task)
     if task["form"] == "loop":
         async with subscribe("TranscodeComplete", stop_on=[signal.SIGTERM], **task["options"]) as events:

@@ -80,7 +80,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
 
     @property
     def options(self) -> dict[str, Any]:
-        """What a consumer here has to be told."""
+        """The options of a consumer here."""
         return {
             "group": self.group,
             "bootstrap_servers": self.kafka.bootstrap,

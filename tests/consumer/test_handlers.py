@@ -1,4 +1,4 @@
-"""Handlers: retried, buried with their reason, never skipped; the order of a key kept all the while."""
+"""Handlers: retries, dead letters with their reason, nothing skipped; the order of a key is kept."""
 
 import asyncio
 import contextlib
@@ -69,7 +69,7 @@ async def test_a_poison_message_goes_to_the_dead_letters_as_it_is_with_its_reaso
     handler = RecordingHandler(failing_tasks=["55"])
     async with _running(_consumer(consumer_env, handler)):
         await eventually(lambda: handler.count == 199, "the others are handled")
-        await eventually(consumer_env.dead_letter_records, "the poisoned one is buried")
+        await eventually(consumer_env.dead_letter_records, "the poison message is a dead letter")
     (dead_letter,) = await consumer_env.dead_letter_records()
     record = record_of(transcoded("55", "file-5"), consumer_env.routing)
     assert (dead_letter.key, dead_letter.value) == (record.key, record.value)
@@ -108,7 +108,7 @@ async def test_an_event_that_is_given_up_at_once_is_tried_once(consumer_env: Con
     await consumer_env.publish_transcoded([1])
     handler = RecordingHandler(failing_tasks=["1"], error=DeadLetterNow)
     async with _running(_consumer(consumer_env, handler)):
-        dead_letters = await eventually(consumer_env.dead_letter_records, "it is buried")
+        dead_letters = await eventually(consumer_env.dead_letter_records, "the dead letter is written")
     assert [(one.header("reason"), one.header("attempts")) for one in dead_letters] == [("buried", "1")]
 
 
@@ -119,7 +119,7 @@ async def test_a_cancellation_that_a_handler_raises_is_an_error_like_others(
     await consumer_env.publish_transcoded(range(20), keys=5)
     handler = RecordingHandler(failing_tasks=["7"], error=asyncio.CancelledError)
     async with _running(_consumer(consumer_env, handler)):
-        dead_letters = await eventually(consumer_env.dead_letter_records, "it is buried")
+        dead_letters = await eventually(consumer_env.dead_letter_records, "the dead letter is written")
         await eventually(lambda: handler.count == 19, "the others of its key are handled")
     assert [(one.header("error_type"), one.header("attempts")) for one in dead_letters] == [
         ("CancelledError", "3")
@@ -139,7 +139,7 @@ async def test_an_error_without_text_does_not_keep_its_event_from_the_dead_lette
     async with _running(
         _consumer(consumer_env, RecordingHandler(failing_tasks=["1"], error=UnprintableError))
     ):
-        (dead_letter,) = await eventually(consumer_env.dead_letter_records, "it is buried")
+        (dead_letter,) = await eventually(consumer_env.dead_letter_records, "the dead letter is written")
     assert (dead_letter.header("detail"), dead_letter.header("reason")) == ("", "failed")
 
 

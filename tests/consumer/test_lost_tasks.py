@@ -1,4 +1,4 @@
-"""A consumer whose client can no longer work says so, instead of standing still."""
+"""A consumer whose client can no longer work raises an error, instead of reading nothing."""
 
 import asyncio
 

@@ -164,7 +164,7 @@ async def test_the_lag_counts_what_is_not_done(consumer_env: ConsumerEnvironment
     async for event in events:
         if event.task_id == "2":
             assert await events.lag() == {topic_partition: 3}
-            await eventually(lambda: {topic_partition: 3} in reported, "it is told")
+            await eventually(lambda: {topic_partition: 3} in reported, "the lag is reported")
         if event.task_id == "4":
             events.stop()
 

@@ -183,8 +183,8 @@ class _AuditRun:
         by_id = {one.task_id: one for one in self._report.missing}
         bar = self._progress.add_task("bringing in", total=len(by_id))
 
-        def on_result(task_id: str, ending: str) -> None:
-            by_id[task_id].outcome = ending
+        def on_result(task_id: str, outcome: str) -> None:
+            by_id[task_id].outcome = outcome
             self._progress.advance(bar)
 
         application = self._settings.applications()[self._report.app]

@@ -51,8 +51,8 @@ def print_report_and_exit(report: AuditReport, *, as_json: bool, backfill: bool)
 
 def _print_report(report: AuditReport) -> None:
     for task in report.missing:
-        ending = "" if task.outcome is UNSET else f"  {task.outcome}"
-        typer.echo(safe_text(f"{task.finish_time}  {task.type}  {task.task_id}{ending}"))
+        outcome = "" if task.outcome is UNSET else f"  {task.outcome}"
+        typer.echo(safe_text(f"{task.finish_time}  {task.type}  {task.task_id}{outcome}"))
     if report.stop_reason and not report.finished:
         return
     typer.echo(
@@ -64,7 +64,7 @@ def _print_report(report: AuditReport) -> None:
         typer.echo(
             "of these "
             + ", ".join(
-                f"{count} {_OUTCOME_NOTES.get(ending, ending)}"
-                for ending, count in outcome_counts.most_common()
+                f"{count} {_OUTCOME_NOTES.get(outcome, outcome)}"
+                for outcome, count in outcome_counts.most_common()
             )
         )

@@ -50,9 +50,13 @@ async def _check_listeners(cluster: ClusterInfo, options: ClientOptions) -> list
     for number, address in sorted(cluster.brokers.items()):
         problem = await diagnose_broker(address, options)
         if problem:
-            message = f"broker {number} tells clients to come to {address[0]}:{address[1]}; {problem.message}"
+            message = f"broker {number} advertises {address[0]}:{address[1]}; {problem.message}"
             found.append(
-                failed("kafka listener", message, "mend the broker's advertised.listeners, or the way there")
+                failed(
+                    "kafka listener",
+                    message,
+                    "correct the broker's advertised.listeners, or the network path to it",
+                )
             )
         else:
             found.append(ok("kafka listener", f"broker {number} answers at {address[0]}:{address[1]}"))

@@ -50,7 +50,9 @@ async def check_redis(redis: RedisSettings) -> list[Finding]:
                 part, problem = await redis_problem(redis, error)
                 return [failed(f"redis {part}", problem.message, problem.remedy)]
             address_finding = warning(
-                "redis address", f"{location}: this user may not ask ({error_text(error)})", "grant it +ping"
+                "redis address",
+                f"{location}: this user lacks a permission ({error_text(error)})",
+                "grant it +ping",
             )
         return [
             address_finding,
