@@ -20,12 +20,12 @@ _EDITS = {
         ("\nVERSION = 1\n", "\nVERSION = 2\n"),
         ("record.value, record.headers))", 'record.value, record.headers, {"added": "by the next"}))'),
     ],
-    "io/dedup/memory.lua": [
+    "io/dedup/dedup.lua": [
         (
-            "'1c' .. received .. lease_ends .. who_and_mark",
-            "'2c' .. received .. lease_ends .. who_and_mark .. ';added by the next'",
+            "'1c' .. received .. lease_ends .. token_and_fingerprint",
+            "'2c' .. received .. lease_ends .. token_and_fingerprint .. ';added by the next'",
         ),
-        ("'1d' .. first .. mark", "'2d' .. first .. mark .. ';added by the next'"),
+        ("'1d' .. first .. fingerprint", "'2d' .. first .. fingerprint .. ';added by the next'"),
     ],
 }
 
