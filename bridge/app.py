@@ -1,4 +1,4 @@
-"""The life cycle of the service: start in order, stop within one budget, readiness. `wiring` builds the parts."""
+"""The life cycle of the service: start in order, stop within one budget, readiness. `wiring` builds parts."""
 
 import asyncio
 import os

@@ -16,7 +16,7 @@ from tests.bench.accounts import cpu_seconds, pin, rss_bytes
 from tests.bench.figures import Cost, per_event_us
 from tests.bench.ledger import Account, Window, settle
 from tests.bench.load import Load, new_run, post
-from tests.bench.reading import Ends, ends_of, delete_before, read_between
+from tests.bench.reading import Ends, delete_before, ends_of, read_between
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError, Process, free_port
 from tests.rig.program import Program

@@ -12,8 +12,8 @@ import pytest
 
 from bridge.observability.metrics import METRICS
 from bridge.observability.telemetry import Telemetry
-from tests.journey.notifications import edited, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, new_task
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in

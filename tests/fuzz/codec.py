@@ -33,7 +33,7 @@ def check(body: bytes) -> None:
     else:
         assert printable(short.detail) == short.detail, "a detail with a control character"
     explained = explain(Notification(application=_APP, body=body, received_ms=0), _ROUTING, 12)
-    assert (explained.ending == "published") is isinstance(short, Event)
+    assert (explained.delivery_outcome == "published") is isinstance(short, Event)
 
 
 def _read(body: bytes) -> Event | RejectedError:

@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Sequence
 
 from tests.interop.consumers import CONSUMERS
-from tests.journey.notifications import published_payloads
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import published_payloads
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.journey.notifications import new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import new_task
 from tests.journey.senders import send
 from tests.rig.certificates import Authority
 from tests.rig.program import Program

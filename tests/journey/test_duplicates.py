@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.journey.notifications import EXAMPLES, edited, edited_id, new_task
 from tests.journey.environment import NO_SPOOL, Environment, running
+from tests.journey.notifications import EXAMPLES, edited, edited_id, new_task
 from tests.journey.senders import ANSWERED_WITHIN_S, send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

@@ -6,8 +6,8 @@ import random
 import time
 from pathlib import Path
 
-from tests.journey.notifications import edited, edited_id, new_task, published_payloads
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task, published_payloads
 from tests.journey.senders import SLOW_BREAKER_SETTINGS, send
 from tests.rig.program import Program
 from tests.rig.waiting import WITHIN_S

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from tests.journey.notifications import edited_id, new_task
 from tests.journey.environment import NO_SPOOL, Environment, running
+from tests.journey.notifications import edited_id, new_task
 from tests.journey.senders import (
     ANSWERED_WITHIN_S,
     HOLD_S,

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.journey.notifications import edited_id, new_task
 from tests.journey.environment import NO_SPOOL, Environment, running
+from tests.journey.notifications import edited_id, new_task
 from tests.journey.senders import (
     ANSWERED_WITHIN_S,
     SendResult,

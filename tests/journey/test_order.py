@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.senders import SLOW_BREAKER_SETTINGS
 from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually

@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from tests.journey.notifications import edited_id, new_task
 from tests.journey.environment import NO_SPOOL, Environment, running
+from tests.journey.notifications import edited_id, new_task
 from tests.journey.senders import ANSWERED_WITHIN_S, VENDOR_WAITS_S, send
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

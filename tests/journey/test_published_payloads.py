@@ -11,8 +11,8 @@ from msgspec import Raw
 
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.record import Routing
-from tests.journey.notifications import expected, published_payloads, reordered
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import expected, published_payloads, reordered
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.program import ProgramResponse

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.senders import send
 from tests.rig.program import Program
 from tests.rig.vendor.server import Application, Chances, Vendor

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journey.notifications import edited_id, expected, new_task, published_payloads
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited_id, expected, new_task, published_payloads
 from tests.journey.secured import SecuredRedis, remembers, secured_redis
 from tests.journey.senders import run_load, send, tasks_until
 from tests.rig.kafka import RealKafka

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 
 KEY, NEXT_KEY = "the-key", "the-next-key"
 SIGNED = {"BRIDGE_APPS__SHOP__SIGN_KEYS": f"{KEY},{NEXT_KEY}", "BRIDGE_APPS__SHOP__MODE": "push"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.senders import ANSWERED_WITHIN_S, HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

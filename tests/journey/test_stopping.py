@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.journey.notifications import edited_id, new_task
 from tests.journey.environment import NO_SPOOL, Environment, running
+from tests.journey.notifications import edited_id, new_task
 from tests.journey.senders import HOLD_S, SendResult, run_load, send, tasks_until
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

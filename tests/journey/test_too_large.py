@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, edited_id, new_task
 from tests.journey.senders import ANSWERED_WITHIN_S, SLOW_BREAKER_SETTINGS, send
 from tests.rig.waiting import eventually
 

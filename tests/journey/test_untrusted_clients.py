@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.journey.notifications import edited, new_task
 from tests.journey.environment import Environment, running
+from tests.journey.notifications import edited, new_task
 from tests.rig.certificates import Authority
 from tests.rig.program import Program
 from tests.rig.waiting import eventually

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from tests.journey.environment import Environment, running
 from tests.journey.neighbours import Release, last_release, next_release
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.environment import Environment, running
 from tests.rig.program import Program, ProgramResponse
 from tests.rig.waiting import eventually
 

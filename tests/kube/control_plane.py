@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.kube.binaries import Refused, Output
+from tests.kube.binaries import Output, Refused
 from tests.kube.checks import Checks
 from tests.kube.cluster import FILES, VERSION, Cluster
 from tests.kube.pretended import NODES, install_kinds, pretend_nodes

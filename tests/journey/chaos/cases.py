@@ -13,8 +13,8 @@ from tests.journey.chaos.faults import ACTS, FAULTS, spool_fills
 from tests.journey.chaos.rolling import AS_THE_CHART, QUICKLY, WITHOUT_A_WAIT, grow, roll, shrink
 from tests.journey.chaos.run import Found, Plan, Run
 from tests.journey.chaos.vendor import Load
-from tests.journey.neighbours import next_release, this_release
 from tests.journey.environment import Environment
+from tests.journey.neighbours import next_release, this_release
 from tests.rig.waiting import ConditionTimeoutError, eventually
 
 ANSWERED_WITHIN_S = 4.0
