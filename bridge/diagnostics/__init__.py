@@ -1,1 +1,1 @@
-"""Why Kafka or Redis cannot be used, told apart, and what to do about each: for `check` and for the log."""
+"""Finds why Kafka or Redis cannot be used, and the remedy: for `vod-bridge check` and for the log."""

@@ -1,6 +1,6 @@
-"""Why a Kafka cannot be reached: names, refusals, silence, TLS, logins.
+"""Diagnoses connections to Kafka: DNS, refused connections, time-outs, TLS, logins, advertised listeners.
 
-A client library says "connection error" to all of them, and takes a refused token for a login.
+A client library reports all of these as "connection error", and a refused token as a successful login.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ Options = Mapping[str, Any]
 
 
 class _NoBrokersError(Exception):
-    """The broker let us in and tells of no broker."""
+    """The broker accepted the login, and its metadata lists no broker."""
 
 
 async def diagnose_broker(address: Address, options: Options) -> Problem | None:
-    """Go the way to one broker step by step, in bounded time; None where it answers."""
+    """Connect to one broker step by step, in bounded time; None where it responds."""
     protocol = options["security_protocol"]
     found = await _connect_error(address)
     if found is None and protocol.endswith("SSL"):
@@ -46,7 +46,7 @@ async def diagnose_broker(address: Address, options: Options) -> Problem | None:
 
 
 async def diagnose_cluster(options: Options) -> Problem | None:
-    """Say why none of the addresses leads to the cluster, or one of its brokers cannot be reached."""
+    """Return why no bootstrap address works, or why an advertised broker does not; None where all is well."""
     first: Problem | None = None
     for address in addresses_of(options["bootstrap_servers"]):
         found = await diagnose_broker(address, options)
@@ -57,7 +57,7 @@ async def diagnose_cluster(options: Options) -> Problem | None:
 
 
 def addresses_of(bootstrap_servers: str) -> list[Address]:
-    """Take ``host:port,host:port`` apart."""
+    """Parse ``host:port,host:port``."""
     pairs = (part.strip().rpartition(":") for part in bootstrap_servers.split(","))
     return [(host.strip("[]"), int(port)) for host, _, port in pairs]
 
@@ -68,9 +68,7 @@ async def _check_advertised(address: Address, options: Options) -> Problem | Non
         brokers = await _login(address, options)
     for number, advertised in brokers:
         if advertised != address and (found := await diagnose_broker(advertised, options)):
-            message = (
-                f"broker {number} tells clients to come to {advertised[0]}:{advertised[1]}; {found.message}"
-            )
+            message = f"broker {number} advertises {advertised[0]}:{advertised[1]}; {found.message}"
             return Problem(message=message, remedy=found.remedy)
     return None
 
@@ -81,7 +79,7 @@ async def _connect_error(address: Address) -> Problem | None:
     try:
         async with asyncio.timeout(RESPONSE_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, port)
-    except (socket.gaierror, UnicodeError):  # the second where no resolver would take it
+    except (socket.gaierror, UnicodeError):  # UnicodeError: a name that no resolver takes
         return Problem(
             message=f"{name}: the name {host} is not known here", remedy="check its spelling and the DNS"
         )
@@ -104,13 +102,13 @@ async def _connect_error(address: Address) -> Problem | None:
 
 
 async def _login(address: Address, options: Options) -> list[tuple[int, Address]]:
-    """Log in and list the brokers."""
+    """Log in and return (id, address) of all brokers. Raises `_CONNECT_ERRORS` and `_NoBrokersError`."""
     connection = await _connect(address, options)
     try:
         async with asyncio.timeout(RESPONSE_TIMEOUT_S):
             response = await connection.send(MetadataRequest([]))
         if not response.brokers:
-            raise _NoBrokersError  # what the library makes of a refused token, after a login that went well to it
+            raise _NoBrokersError  # the library's result for a refused token, which it takes for a login
         return [(broker[0], (broker[1], broker[2])) for broker in response.brokers]
     finally:
         connection.close()
@@ -136,25 +134,27 @@ async def _login_error(address: Address, options: Options, error: Exception) -> 
         return refused
     if mechanisms and not login:
         return Problem(
-            message=f"{name}: it wants a login ({', '.join(mechanisms)}), and {_PROTOCOL_SETTING} is {protocol}",
-            remedy=f"set it to {'SASL_SSL' if protocol == 'SSL' else 'SASL_PLAINTEXT'}, a mechanism and a login",
+            message=f"{name}: it requires a login ({', '.join(mechanisms)}),"
+            f" and {_PROTOCOL_SETTING} is {protocol}",
+            remedy=f"set it to {'SASL_SSL' if protocol == 'SSL' else 'SASL_PLAINTEXT'},"
+            " a mechanism and a login",
         )
     if isinstance(error, TimeoutError):
-        message = f"{name}: takes the connection and says nothing for {RESPONSE_TIMEOUT_S:.0f} s"
-        return Problem(message=message, remedy="look at the broker's load and log; it may be no Kafka")
+        message = f"{name}: accepts the connection and does not respond within {RESPONSE_TIMEOUT_S:.0f} s"
+        return Problem(message=message, remedy="check the broker's load and log; it may be no Kafka")
     if login:
         return Problem(
             message=f"{name}: {describe_error(error)}",
             remedy="check the port, the login and the broker's log",
         )
     return Problem(
-        message=f"{name}: takes the connection and hangs up ({describe_error(error)})",
-        remedy=f"it may want a login ({_PROTOCOL_SETTING}=SASL_…) or a client certificate, or be no Kafka",
+        message=f"{name}: accepts the connection and closes it ({describe_error(error)})",
+        remedy=f"it may require a login ({_PROTOCOL_SETTING}=SASL_…) or a client certificate, or be no Kafka",
     )
 
 
 async def _sasl_mechanisms(address: Address, options: Options) -> list[str]:
-    """Ask which mechanisms a broker offers; none where it wants no login, or does not answer."""
+    """Return the SASL mechanisms of a broker; empty where it has none, or does not respond."""
     plain = {"SASL_SSL": "SSL", "SASL_PLAINTEXT": "PLAINTEXT"}
     protocol = options["security_protocol"]
     bare = {name: value for name, value in options.items() if not name.startswith("sasl_")}
@@ -177,11 +177,13 @@ def _login_refused(name: str, options: Options, error: Exception, mechanisms: li
             remedy="set BRIDGE_KAFKA__SASL_MECHANISM to one that it offers",
         )
     if type(error).__name__ == "IllegalSaslStateError":
-        return Problem(message=f"{name}: it wants no login", remedy=f"set {_PROTOCOL_SETTING} to {plain}")
+        return Problem(
+            message=f"{name}: it does not use a login", remedy=f"set {_PROTOCOL_SETTING} to {plain}"
+        )
     if mechanism == "OAUTHBEARER" and isinstance(error, _NoBrokersError | KafkaError):
         return Problem(
             message=f"{name}: the token was refused",
-            remedy="see whether what BRIDGE_KAFKA__SASL_TOKEN_FILE holds is in date, and meant for this broker",
+            remedy="check that the token in BRIDGE_KAFKA__SASL_TOKEN_FILE is valid now, and for this broker",
         )
     if type(error).__name__ in {"SaslAuthenticationFailed", "AuthenticationFailedError"}:
         return Problem(message=f"{name}: the login was refused", remedy=f"check {_LOGIN_SETTINGS}")
@@ -196,7 +198,8 @@ def _setting_names(options: Options) -> SettingNames:
         certfile="BRIDGE_KAFKA__SSL_CERTFILE",
         keyfile="BRIDGE_KAFKA__SSL_KEYFILE",
         address="BRIDGE_KAFKA__BOOTSTRAP_SERVERS (and the broker in its advertised.listeners)",
-        plaintext_remedy=f"{_PROTOCOL_SETTING} is {protocol}: set it to {plaintext_remedy}, or use the broker's TLS port",
+        plaintext_remedy=f"{_PROTOCOL_SETTING} is {protocol}: set it to {plaintext_remedy},"
+        " or use the broker's TLS port",
         has_certificate=options["ssl_context"].has_client_certificate,
     )
 
@@ -206,5 +209,5 @@ def _broker_name(address: Address) -> str:
 
 
 def describe_error(error: Exception) -> str:
-    """Give an error's own words."""
+    """Return the class and text of an error."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,4 +1,4 @@
-"""Why a port cannot be listened on, and which setting to mend."""
+"""Explains why a port cannot be listened on, and which setting to change."""
 
 import errno
 import os
@@ -11,7 +11,7 @@ _PRIVILEGED_BELOW = 1024
 
 
 class ListenError(OSError):
-    """An address cannot be listened on; ``trouble`` says why and what to do."""
+    """An address cannot be listened on; ``problem`` has the reason and the remedy."""
 
     def __init__(self, error: OSError, problem: Problem) -> None:
         super().__init__(error.errno, error.strerror)
@@ -24,9 +24,9 @@ class ListenError(OSError):
 async def start_listening(
     start: Callable[[str, int], Awaitable[int]], section: str, host: str, port: int
 ) -> int:
-    """Give the port that ``start`` listens on; where it raises OSError, raise `ListenError`.
+    """Return the port that ``start`` listens on; raises `ListenError` where it raises OSError.
 
-    ``section`` is the settings' section that names the address: HTTP or ADMIN.
+    ``section`` is the section of the settings with the address: HTTP or ADMIN.
     """
     try:
         return await start(host, port)

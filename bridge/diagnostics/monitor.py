@@ -1,7 +1,6 @@
-"""Tells in the log why Kafka or Redis cannot be used, in the words of `check`, while that is so.
+"""Logs why Kafka or Redis cannot be used, with the same diagnosis as `vod-bridge check`.
 
-The parts only know that nothing answers; here the way is gone again beside them, seldom, on connections of
-its own.
+The clients only know that nothing responds; the monitor diagnoses now and then, on connections of its own.
 """
 
 import asyncio
@@ -23,14 +22,14 @@ _Diagnose = Callable[[], Awaitable[Problem | None]]
 
 
 class MonitorIntervals(Struct, frozen=True, kw_only=True):
-    """Seconds: how often it is asked whether a link is away, and how often why, for as long as it is."""
+    """Seconds between polls of a connection's state, and between diagnoses while it is unavailable."""
 
     poll_s: float = 1.0
     rediagnose_s: float = 10.0
 
 
 class ConnectivityMonitor:
-    """Watches both links. ``kafka_away`` and ``redis_away`` say whether the program misses them."""
+    """Watches Kafka and Redis. ``is_…_unavailable`` return whether the program cannot use them now."""
 
     def __init__(
         self,
@@ -47,8 +46,8 @@ class ConnectivityMonitor:
         self._intervals = intervals or MonitorIntervals()
 
     async def run(self) -> None:
-        """Watch until cancelled."""
-        async with asyncio.TaskGroup() as group:  # a bug in one ends both, to begin again
+        """Monitor both until cancelled."""
+        async with asyncio.TaskGroup() as group:  # a bug in one ends both: the supervisor restarts them
             group.create_task(
                 self._monitor("kafka_diagnosis", self._is_kafka_unavailable, self._diagnose_kafka)
             )
@@ -66,7 +65,7 @@ class ConnectivityMonitor:
             if was_unavailable and not unavailable:
                 last_logged = ""
             is_due = not was_unavailable or clock() - diagnosed_at >= self._intervals.rediagnose_s
-            # The first look is taken whatever is known: a link that nobody has used yet is not missed.
+            # Always diagnose once at the start: an unused connection does not count as unavailable yet.
             if diagnosed_at == -inf or (unavailable and is_due):
                 diagnosed_at = clock()
                 problem = await diagnose_link()
@@ -93,5 +92,5 @@ class ConnectivityMonitor:
 def _unreadable_files(section: str, error: OSError) -> Problem:
     return Problem(
         message=f"what {section}SSL_… or {section}…_FILE name cannot be used ({error})",
-        remedy="see whether these files are whole, and a key is its certificate's",
+        remedy="check that these files are complete, and that each key belongs to its certificate",
     )

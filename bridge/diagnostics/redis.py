@@ -1,4 +1,4 @@
-"""Why a Redis, its sentinels or its cluster cannot be used: names, refusals, silence, TLS, logins."""
+"""Diagnoses connections to Redis, Sentinel and Cluster: DNS, refused connections, time-outs, TLS, logins."""
 
 import asyncio
 import re
@@ -16,7 +16,7 @@ from bridge.io.dedup.redis_client import redis_client, redis_tls_context
 from bridge.settings.redis_url import host_urls
 from bridge.settings.sections import RedisSettings
 
-# The library's word for a cluster that cannot be used is no RedisError.
+# RedisClusterException, for a cluster that cannot be used, is no RedisError.
 CONNECT_ERRORS = (exceptions.RedisError, exceptions.RedisClusterException, OSError)
 _REDIS_PORT, _SENTINEL_PORT = 6379, 26379
 _PROBE_TIMEOUT_S = 1.0
@@ -28,13 +28,13 @@ Address = tuple[str, int]
 
 
 def error_text(error: BaseException) -> str:
-    """Give what an error says, without the arguments that a Redis repeats: a login's are the password."""
+    """Return an error's text without the arguments that Redis repeats: those of a login are the password."""
     text = str(error) or type(error).__name__
     return re.sub(r",?\s*with args beginning with.*", "", text, flags=re.DOTALL | re.IGNORECASE)
 
 
 async def diagnose(redis: RedisSettings) -> tuple[str, Problem] | None:
-    """Try to reach it as the bridge does; None where it answers."""
+    """Connect as the bridge does; return (category, problem), or None where Redis responds."""
     client = redis_client(redis, 1, RESPONSE_TIMEOUT_S)
     try:
         await client.ping()
@@ -48,7 +48,7 @@ async def diagnose(redis: RedisSettings) -> tuple[str, Problem] | None:
 
 
 async def redis_problem(redis: RedisSettings, error: Exception) -> tuple[str, Problem]:
-    """Find out what is behind ``error``, in bounded time: which part of the way it is, and what to do."""
+    """Return (category, problem) for ``error``, in bounded time. Categories are those of `check`."""
     tls = await _tls_problem(redis, error)
     if tls is not None:
         return "tls", tls
@@ -56,7 +56,7 @@ async def redis_problem(redis: RedisSettings, error: Exception) -> tuple[str, Pr
 
 
 def location_of(redis: RedisSettings) -> str:
-    """Name where it is, without a login."""
+    """Return host and port, or the socket's path, without the login."""
     parts = [urlsplit(url) for url in host_urls(redis.url)]
     port = _SENTINEL_PORT if redis.sentinel_service else _REDIS_PORT
     return ",".join(f"{one.hostname}:{one.port or port}" if one.hostname else one.path for one in parts)
@@ -79,7 +79,7 @@ async def _tls_problem(redis: RedisSettings, error: Exception) -> Problem | None
         found = await diagnose_tls(address, context, names)
         if found is not None:
             return found
-    # Those that were asked first may be well, and the master or node that they name not.
+    # The configured hosts may be fine, and the master or node that they redirect to may not.
     broken = find_cause(error, ssl.SSLError)
     if broken is not None and context is not None:
         return explain_tls_error(
@@ -97,7 +97,7 @@ def _host_ports(redis: RedisSettings) -> list[Address]:
 
 
 async def _speaks_plaintext(address: Address) -> bool:
-    """Tell whether it understands a word in the clear; a Redis would be silent to a TLS greeting."""
+    """Whether it responds to a PING in plaintext; Redis does not respond to a TLS handshake."""
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_PROBE_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(*address)
@@ -115,14 +115,14 @@ def _topology_error(redis: RedisSettings, error: Exception) -> tuple[str, Proble
     if denied is not None:
         remedy = "grant the user +sentinel|masters there" if name else _CLUSTER_ACL
         return "permission", Problem(
-            message=f"{location}: this user may not ask ({error_text(denied)})", remedy=remedy
+            message=f"{location}: this user lacks a permission ({error_text(denied)})", remedy=remedy
         )
     if redis.cluster and "Cluster mode is not enabled" in text:
         return "cluster", Problem(message=f"{location}: no cluster", remedy="unset BRIDGE_REDIS__CLUSTER")
     if not isinstance(error, MasterNotFoundError):
         return None
     if "Authentication" in text:
-        remedy = "mend BRIDGE_REDIS__SENTINEL_USERNAME and BRIDGE_REDIS__SENTINEL_PASSWORD"
+        remedy = "correct BRIDGE_REDIS__SENTINEL_USERNAME and BRIDGE_REDIS__SENTINEL_PASSWORD"
         return "login", Problem(message=f"{location}: a sentinel refused the login", remedy=remedy)
     if " : " in text:
         message = (
@@ -133,16 +133,16 @@ def _topology_error(redis: RedisSettings, error: Exception) -> tuple[str, Proble
         )
     return "sentinel", Problem(
         message=f"{location}: the sentinels know no working master {name!r}",
-        remedy="mend BRIDGE_REDIS__SENTINEL_SERVICE, or see why that master is down",
+        remedy="correct BRIDGE_REDIS__SENTINEL_SERVICE, or check why that master is down",
     )
 
 
 def _access_error(error: Exception, location: str) -> tuple[str, Problem]:
     text = str(error)
     if isinstance(error, exceptions.RedisClusterException) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # why the last of its nodes could not be asked
+        error = error.__cause__  # the error of the last node that was tried
     if isinstance(error, exceptions.AuthenticationError) or "NOAUTH" in text or "WRONGPASS" in text:
-        remedy = f"mend user and password in {_URL}, or BRIDGE_REDIS__PASSWORD"
+        remedy = f"correct user and password in {_URL}, or BRIDGE_REDIS__PASSWORD"
         return "login", Problem(message=f"{location}: the login was refused", remedy=remedy)
     return "address", _connection_error(error, location, text)
 
@@ -166,11 +166,11 @@ def _connection_error(error: Exception, location: str, text: str) -> Problem:
             message=f"{location}: does not answer as a Redis does",
             remedy=f"check host and port of {_URL}: {_NO_REDIS}",
         )
-    # The library's words for an end of the stream; in a cluster or behind sentinels it is one of several.
+    # The library's texts for a closed connection; with a cluster or sentinels it is one error of several.
     reset = find_cause(error, ConnectionResetError) is not None or "Connection reset by peer" in text
     if reset or "Connection closed by server" in text:
         return Problem(
-            message=f"{location}: takes the connection and hangs up",
+            message=f"{location}: accepts the connection and closes it",
             remedy=f"check host and port of {_URL}: {_NO_REDIS}; then Redis' log",
         )
     return Problem(message=f"{location}: {error_text(error)}", remedy=f"check {_URL} and Redis' log")

@@ -1,7 +1,7 @@
-"""Why TLS does not come about with a server, told apart, and what to do about each.
+"""Diagnoses TLS handshakes, and explains TLS errors of client libraries.
 
-A client library says "connection error" to all of them; here the way is gone again, step by step, and each
-step's own words are kept. Who uses it says how its settings are called.
+A client library reports all of them as "connection error"; here each step is repeated, and its own error
+text is kept. The caller passes the names of its settings.
 """
 
 import asyncio
@@ -23,7 +23,10 @@ _RENEW = "renew the server's certificate"
 
 
 class SettingNames(Struct, frozen=True, kw_only=True):
-    """How the settings are called; ``clear`` says how to do without TLS, ``shown`` if one is set."""
+    """The names of the caller's TLS settings, for remedies.
+
+    ``plaintext_remedy``: how to connect without TLS. ``has_certificate``: a client certificate is set.
+    """
 
     cafile: str
     certfile: str
@@ -39,7 +42,7 @@ async def diagnose_tls(
     names: SettingNames,
     timeout_s: float = RESPONSE_TIMEOUT_S,
 ) -> Problem | None:
-    """Shake hands with what listens at ``address``; None where that is well, or no matter of TLS."""
+    """Try a handshake with ``address``; None where it succeeds, or the problem is not TLS."""
     at = f"{address[0]}:{address[1]}"
     try:
         async with asyncio.timeout(timeout_s):
@@ -61,7 +64,7 @@ async def diagnose_tls(
 
 
 async def speaks_tls(address: tuple[str, int], timeout_s: float = RESPONSE_TIMEOUT_S) -> bool:
-    """Tell whether what listens at ``address`` speaks TLS, whoever it is; nothing is sent."""
+    """Whether the server at ``address`` speaks TLS; its certificate is not verified, no data is sent."""
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -77,14 +80,14 @@ async def speaks_tls(address: tuple[str, int], timeout_s: float = RESPONSE_TIMEO
 
 
 def explain_tls_error(at: str, error: ssl.SSLError, names: SettingNames) -> Problem:
-    """Say what a library's TLS error means that was met at ``at``."""
+    """Return the problem behind a client library's TLS error; ``at`` names the server."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _verify_error(at, error, names)
     return _alert(at, error, names)
 
 
 def find_cause(error: BaseException, kind: type[T]) -> T | None:
-    """Find an error of that kind behind ``error``, or ``error`` itself."""
+    """Return ``error`` or the first of its causes that is a ``kind``; None where there is none."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
@@ -100,7 +103,7 @@ def _verify_error(at: str, error: ssl.SSLCertVerificationError, names: SettingNa
     if code == _EXPIRED:
         return Problem(
             message=f"{at}: its certificate is out of date ({verify_message})",
-            remedy="renew the server's certificate",
+            remedy=_RENEW,
         )
     if code == _NOT_YET_VALID:
         return Problem(
@@ -110,7 +113,7 @@ def _verify_error(at: str, error: ssl.SSLCertVerificationError, names: SettingNa
     if code == _REVOKED:
         return Problem(
             message=f"{at}: its certificate is revoked ({verify_message})",
-            remedy="renew the server's certificate",
+            remedy=_RENEW,
         )
     if code in _NAME_MISMATCH:
         return Problem(
@@ -134,19 +137,21 @@ async def _handshake_error(
         writer.transport.abort()
         if not isinstance(error, TimeoutError):
             return Problem(message=f"{at}: does not speak TLS on this port", remedy=names.plaintext_remedy)
-    return None  # nobody is there, or says anything
+    return None  # nothing listens, or it does not respond
 
 
 def _alert(at: str, error: ssl.SSLError, names: SettingNames) -> Problem:
     reason = error.reason or ""
-    if not names.has_certificate and "CERTIFICATE" in reason:  # Java calls none a bad one
+    if (
+        not names.has_certificate and "CERTIFICATE" in reason
+    ):  # Java reports a missing certificate as a bad one
         return Problem(
             message=f"{at}: it asks for a client certificate, and none is set ({_alert_text(reason)})",
             remedy=f"name one that it trusts, and its key, in {names.certfile} and {names.keyfile}",
         )
     if reason.endswith(("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "HANDSHAKE_FAILURE")):
         return Problem(
-            message=f"{at}: it asks for a client certificate, and does not take ours ({_alert_text(reason)})",
+            message=f"{at}: it asks for a client certificate, and refuses ours ({_alert_text(reason)})",
             remedy=f"name one that it trusts in {names.certfile} and {names.keyfile}",
         )
     if reason.endswith("CERTIFICATE_EXPIRED"):
@@ -157,11 +162,11 @@ def _alert(at: str, error: ssl.SSLError, names: SettingNames) -> Problem:
     if reason.endswith(("CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "DECRYPT_ERROR", "CERTIFICATE_REVOKED")):
         return Problem(
             message=f"{at}: it does not accept the client certificate ({_alert_text(reason)})",
-            remedy=f"see whether what {names.certfile} names is in date and of an authority that it trusts",
+            remedy=f"check that {names.certfile} is valid now and from an authority that it trusts",
         )
     return Problem(
         message=f"{at}: it ends the TLS handshake ({_alert_text(reason) or error})",
-        remedy="see its log; versions or ciphers may not fit",
+        remedy="check its log; there may be no common TLS version or cipher",
     )
 
 

@@ -110,7 +110,7 @@ def _redis_weaknesses(redis: RedisSettings) -> Iterator[Weakness]:
         "ssl_check_hostname", "true"
     ).lower() in ("false", "0", "no", "f", "n"):
         yield Weakness(
-            "BRIDGE_REDIS__URL switches the check of Redis' certificate off: anyone in between can pose as it",
+            "BRIDGE_REDIS__URL switches the check of Redis' certificate off: anyone between can pose as it",
             "leave ssl_cert_reqs and ssl_check_hostname out, and set BRIDGE_REDIS__SSL_CAFILE",
         )
 
