@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
-from bridge.cli.support.input_files import STDIN, InputNotification, list_files, read_notifications
+from bridge.cli.support.input_files import InputNotification, list_files, read_notifications, require_paths
 from bridge.cli.support.offline_settings import effective_applications, effective_routing
 from bridge.cli.support.render import OUTCOME_STYLES, render_failure, safe_text
 from bridge.core.application import Application
@@ -56,7 +56,7 @@ def explain(
     Example: vod-bridge explain notification.json
     """
     applications, routing = effective_applications(config), effective_routing(config)
-    _require_paths(paths)
+    require_paths(paths)
     application = applications.get(app, Application(name=app))
     console = Console(highlight=False, soft_wrap=True)
     number = rejected = 0
@@ -74,12 +74,6 @@ def explain(
         fail(f"{paths[0]}: nothing in it", EXIT_USAGE)
     if rejected:
         raise typer.Exit(EXIT_FAILED)
-
-
-def _require_paths(paths: list[Path]) -> None:
-    missing = [path for path in paths if path != STDIN and not path.exists()]
-    if missing:
-        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
 
 
 def _read_all(paths: list[Path]) -> Iterator[InputNotification]:

@@ -25,10 +25,9 @@ from rich.progress import (
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
 from bridge.cli.support.input_files import (
-    STDIN,
     InputNotification,
-    list_files,
     read_notifications,
+    require_files,
     total_bytes,
 )
 from bridge.cli.support.render import render_response, safe_text
@@ -90,14 +89,16 @@ class _SendSummary(Struct):
     skip: int
 
 
+_Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Files, folders (their *.json, *.jsonl, *.ndjson), or - for standard input.", show_default=False
+    ),
+]
+
+
 def send(  # noqa: PLR0913 - one parameter is one option of the command
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            help="Files, folders (their *.json, *.jsonl, *.ndjson), or - for standard input.",
-            show_default=False,
-        ),
-    ],
+    paths: _Paths,
     *,
     url: Annotated[
         str, typer.Option(help="The callback URL, with application and token where there are any.")
@@ -134,23 +135,13 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     sign_key = load_sign_key(sign_key, sign_key_file)
     if not url.startswith(("http://", "https://")):
         fail(f"--url {mask_callback_url(url)}: must begin with http:// or https://", EXIT_USAGE)
-    files = _list_files(paths)
+    files = require_files(paths)
     post_options = _PostOptions(
         url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip
     )
     started_at = time.monotonic()
     counts = _post_files(post_options, files)
     _print_summary_and_exit(counts, time.monotonic() - started_at, as_json=as_json)
-
-
-def _list_files(paths: Sequence[Path]) -> Sequence[Path]:
-    missing = [path for path in paths if path != STDIN and not path.exists()]
-    if missing:
-        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
-    files = list_files(paths)
-    if not files:
-        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", EXIT_USAGE)
-    return files
 
 
 def _post_files(post_options: _PostOptions, files: Sequence[Path]) -> _SendCounts:

@@ -12,6 +12,8 @@ from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
 
+SAVE_INTERVAL_S = 1.0
+TYPE_PREFIX = "com.tencentcloud.vod."
 CHUNK_MAX = 200
 _CHUNK_MAX_BYTES = 4 * 1024 * 1024
 _OCCURRENCE_WINDOW_MS = 60_000

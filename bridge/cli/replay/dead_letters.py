@@ -8,14 +8,20 @@ What is rejected again is not written again: it stays where it is.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from datetime import datetime
 
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.replay.common import ReplayStoppedError, chunks, deliver_one, predict
+from bridge.cli.replay.common import (
+    SAVE_INTERVAL_S,
+    TYPE_PREFIX,
+    ReplayStoppedError,
+    chunks,
+    deliver_one,
+    predict,
+)
+from bridge.cli.replay.dead_letter import DeadLetter, parse_dead_letter, size_bytes
 from bridge.cli.replay.report import ItemResult, Reporter
 from bridge.cli.support.offset_store import GroupOffsetStore
 from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
@@ -28,8 +34,6 @@ from bridge.core.record_from_value import record_from_value
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
-
-_SAVE_INTERVAL_S = 1.0
 
 
 class DeadLetterSelection(Struct, frozen=True, kw_only=True):
@@ -44,21 +48,6 @@ class DeadLetterSelection(Struct, frozen=True, kw_only=True):
     group: str
     restart: bool = False
     fail_open: bool = False
-
-
-class _DeadLetter(Struct, frozen=True):
-    topic_partition: TopicPartition
-    offset: int
-    app: str
-    reason: str
-    received_ms: int
-    content_type: str
-    content_encoding: str
-    value: bytes
-
-    @property
-    def origin(self) -> str:
-        return f"{self.topic_partition.topic}[{self.topic_partition.partition}]@{self.offset}"
 
 
 class DeadLetterReplay:
@@ -112,12 +101,12 @@ class DeadLetterReplay:
         """Deliver them; after a stop, those completed are stored."""
         async with (
             open_range(self._options, [self._topic], self._selection.time_range) as reader,
-            open_session(self._settings, fail_open=self._selection.fail_open) as bridge,
+            open_session(self._settings, fail_open=self._selection.fail_open) as session,
         ):
             await self._load_progress(reader, reporter)
             await self._offset_store.write(self._progress)  # fails at once without the permission
             try:
-                await self._process(reader, bridge, reporter, stop_event)
+                await self._process(reader, session, reporter, stop_event)
             finally:
                 await self._offset_store.write(self._progress)
 
@@ -134,11 +123,11 @@ class DeadLetterReplay:
             reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
         reporter.set_total(reader.total)
 
-    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[_DeadLetter]:
+    def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[DeadLetter]:
         """Select the dead letters that match; count those that the filter excludes."""
-        found: list[_DeadLetter] = []
+        found: list[DeadLetter] = []
         for record in batch.records:
-            dead_letter = _parse_dead_letter(record)
+            dead_letter = parse_dead_letter(record)
             if not self._progress[dead_letter.topic_partition].is_pending(dead_letter.offset):
                 continue
             if skip_reason := self._skip_reason(dead_letter, record):
@@ -147,7 +136,7 @@ class DeadLetterReplay:
                 found.append(dead_letter)
         return found
 
-    def _skip_reason(self, dead_letter: _DeadLetter, record: ConsumerRecord) -> str:
+    def _skip_reason(self, dead_letter: DeadLetter, record: ConsumerRecord) -> str:
         selection = self._selection
         if selection.reasons and dead_letter.reason not in selection.reasons:
             return f"of reason {dead_letter.reason or 'none'}"
@@ -175,21 +164,16 @@ class DeadLetterReplay:
                 topic_partition: set() for topic_partition in batch.positions
             }
             try:
-                for chunk in chunks(self._select(batch, reporter), _size_bytes):
+                for chunk in chunks(self._select(batch, reporter), size_bytes):
                     if stop_event.is_set():
                         raise ReplayStoppedError("interrupted")
                     await self._deliver_chunk(chunk, session, reporter, done)
             finally:
-                for (
-                    topic_partition,
-                    reached,
-                ) in batch.positions.items():  # what was not reached stays open
-                    self._progress[topic_partition] = self._progress[topic_partition].advance(
-                        reached, done[topic_partition]
-                    )
+                for partition, position in batch.positions.items():  # what was not reached stays open
+                    self._progress[partition] = self._progress[partition].advance(position, done[partition])
             records_read += len(batch.records)
             reporter.set_done(records_read)
-            if clock() - saved_at > _SAVE_INTERVAL_S:
+            if clock() - saved_at > SAVE_INTERVAL_S:
                 await self._offset_store.write(self._progress)
                 saved_at = clock()
             if stop_event.is_set():
@@ -197,7 +181,7 @@ class DeadLetterReplay:
 
     async def _deliver_chunk(
         self,
-        chunk: Sequence[_DeadLetter],
+        chunk: Sequence[DeadLetter],
         session: PipelineSession,
         reporter: Reporter,
         done: Mapping[TopicPartition, set[int]],
@@ -215,7 +199,7 @@ class DeadLetterReplay:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _deliver(self, dead_letter: _DeadLetter, session: PipelineSession) -> ItemResult:
+    async def _deliver(self, dead_letter: DeadLetter, session: PipelineSession) -> ItemResult:
         inflated = self._inflate(dead_letter)
         event_record = self._event_from_value(dead_letter, inflated)
         if event_record is not None:
@@ -230,7 +214,7 @@ class DeadLetterReplay:
         )
         return await deliver_one(session, notification, dead_letter.origin)
 
-    def _event_from_value(self, dead_letter: _DeadLetter, inflated: Inflated) -> Record | None:
+    def _event_from_value(self, dead_letter: DeadLetter, inflated: Inflated) -> Record | None:
         """Rebuild an event's record that Kafka refused when it left the spool: its claim is committed."""
         return (
             record_from_value(inflated.body, self._routing)
@@ -238,7 +222,7 @@ class DeadLetterReplay:
             else None
         )
 
-    def _inflate(self, dead_letter: _DeadLetter) -> Inflated:
+    def _inflate(self, dead_letter: DeadLetter) -> Inflated:
         """Decompress a body that was kept compressed."""
         encoding = CODINGS.get(dead_letter.content_encoding)
         if encoding is None:
@@ -251,7 +235,7 @@ class DeadLetterReplay:
         return inflated
 
 
-async def _write_record(dead_letter: _DeadLetter, record: Record, session: PipelineSession) -> ItemResult:
+async def _write_record(dead_letter: DeadLetter, record: Record, session: PipelineSession) -> ItemResult:
     """Write a record as the drain would have."""
     write = session.writer.send(record)
     try:
@@ -271,39 +255,9 @@ async def _write_record(dead_letter: _DeadLetter, record: Record, session: Pipel
     return _item_result(dead_letter, record, DeliveryOutcome.PUBLISHED)
 
 
-def _item_result(dead_letter: _DeadLetter, record: Record, delivery_outcome: DeliveryOutcome) -> ItemResult:
+def _item_result(dead_letter: DeadLetter, record: Record, delivery_outcome: DeliveryOutcome) -> ItemResult:
     headers = dict(record.headers)
-    event_type = headers["ce_type"].decode().removeprefix("com.tencentcloud.vod.")
+    event_type = headers["ce_type"].decode().removeprefix(TYPE_PREFIX)
     return ItemResult(
         dead_letter.origin, str(delivery_outcome), type=event_type, name=headers["ce_id"].decode()
     )
-
-
-def _parse_dead_letter(record: ConsumerRecord) -> _DeadLetter:
-    headers: dict[str, bytes | None] = dict(record.headers)
-
-    def text(name: str, errors: str = "replace") -> str:
-        return (headers.get(name) or b"").decode("utf-8", errors)
-
-    received_ms = int(record.timestamp)
-    with suppress(ValueError):
-        received_ms = round(datetime.fromisoformat(text("received_at")).timestamp() * 1000)
-    return _DeadLetter(
-        topic_partition=TopicPartition(record.topic, record.partition),
-        offset=record.offset,
-        app=text("app"),
-        reason=text("reason"),
-        received_ms=max(0, received_ms),
-        content_type=text("content-type", "surrogateescape"),
-        content_encoding=text("content-encoding", "surrogateescape"),
-        value=record.value or b"",
-    )
-
-
-def _size_bytes(dead_letter: _DeadLetter) -> int:
-    """Return the bytes that it may need in memory: a compressed one many times its own."""
-    size = len(dead_letter.value)
-    return size * _INFLATE_RATIO_MAX if dead_letter.content_encoding in CODINGS else size
-
-
-_INFLATE_RATIO_MAX = 1000  # deflate's maximum is 1,032

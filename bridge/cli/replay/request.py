@@ -14,7 +14,7 @@ from bridge.cli.replay.files import FileReplay, FileSelection
 from bridge.cli.replay.report import ReplaySummary, Reporter, print_summary_and_exit, reporting
 from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.cli.support.exit import EXIT_USAGE, fail, load_settings_or_exit
-from bridge.cli.support.input_files import STDIN, list_files
+from bridge.cli.support.input_files import require_files
 from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested
@@ -182,12 +182,7 @@ def _dead_letter_replay(request: ReplayRequest, settings: Settings) -> Replay:
 
 
 def _file_replay(request: ReplayRequest, settings: Settings) -> Replay:
-    missing = [path for path in request.source.paths if path != STDIN and not path.exists()]
-    if missing:
-        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
-    files = list_files(request.source.paths)
-    if not files:
-        fail(f"{request.source.paths[0]}: no *.json, *.jsonl or *.ndjson file in it", EXIT_USAGE)
+    files = require_files(request.source.paths)
     apps = request.record_filter.apps or list(settings.applications())
     if len(apps) != 1:
         fail(f"--app: whose notifications are they? One of {', '.join(apps)}", EXIT_USAGE)

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.replay.common import ReplayStoppedError, chunks
+from bridge.cli.replay.common import SAVE_INTERVAL_S, TYPE_PREFIX, ReplayStoppedError, chunks
 from bridge.cli.replay.report import ItemResult, Reporter
 from bridge.cli.support.offset_store import GroupOffsetStore
 from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
@@ -24,9 +24,6 @@ from bridge.core.progress import Progress
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
-
-_SAVE_INTERVAL_S = 1.0
-_TYPE_PREFIX = "com.tencentcloud.vod."
 
 PendingOffsets = dict[TopicPartition, set[int]]  # offsets still to be copied
 
@@ -161,7 +158,7 @@ class RangeReplay:
                 raise stop_error
             records_read += len(batch.records)
             reporter.set_done(records_read)
-            if clock() - saved_at > _SAVE_INTERVAL_S:
+            if clock() - saved_at > SAVE_INTERVAL_S:
                 await self._offset_store.write(self._progress)
                 saved_at = clock()
 
@@ -206,7 +203,7 @@ def _copy_of(record: ConsumerRecord, topic: str) -> Record:
 
 def _item_result(record: ConsumerRecord, delivery_outcome: DeliveryOutcome) -> ItemResult:
     fields = dict(record.headers)
-    event_type = (fields.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(_TYPE_PREFIX)
+    event_type = (fields.get("ce_type") or b"").decode("utf-8", "replace").removeprefix(TYPE_PREFIX)
     name = (fields.get("ce_id") or b"").decode("utf-8", "replace")
     reason = "too_large" if delivery_outcome is DeliveryOutcome.REJECTED else ""
     origin = f"{record.topic}[{record.partition}]@{record.offset}"

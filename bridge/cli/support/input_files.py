@@ -12,6 +12,7 @@ from typing import IO
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from bridge.cli.support.exit import EXIT_USAGE, fail
 from bridge.core.signature import BOM
 
 _SUFFIXES = frozenset({".json", ".jsonl", ".ndjson"})
@@ -50,6 +51,22 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
         else:
             found.append(path)
     return found
+
+
+def require_paths(paths: Sequence[Path]) -> None:
+    """End the command where a path does not exist."""
+    missing = [path for path in paths if path != STDIN and not path.exists()]
+    if missing:
+        fail(f"{missing[0]}: there is no such file or folder", EXIT_USAGE)
+
+
+def require_files(paths: Sequence[Path]) -> Sequence[Path]:
+    """Return the files of ``paths``; end the command where a path is missing or a folder has none."""
+    require_paths(paths)
+    files = list_files(paths)
+    if not files:
+        fail(f"{paths[0]}: no *.json, *.jsonl or *.ndjson file in it", EXIT_USAGE)
+    return files
 
 
 def total_bytes(files: Sequence[Path]) -> int | None:
