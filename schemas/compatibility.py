@@ -1,13 +1,13 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
-"""Refuse what would break a reader of the last release: within a version, things may only be added.
+"""Checks that the schemas break no reader of the last release: within a version, only additions are allowed.
 
-    python schemas/compatibility.py            compare with `schemas/released`, and name every breaking change
+    python schemas/compatibility.py            compare with `schemas/released`, and list every breaking change
     python schemas/compatibility.py --check    the same
-    python schemas/compatibility.py --release  keep today's as the released ones; only once nothing breaks
+    python schemas/compatibility.py --release  save the current schemas as released, if nothing breaks
 
-Both directions hold: today's reader reads yesterday's records, which stay in Kafka for as long as they are
-kept, and yesterday's reader reads today's. So what an old schema asserts stays as it is, to the letter; free
-to change are titles, descriptions, examples and what is marked deprecated, free to come are optional keys.
+Compatible in both directions: a new reader reads old records, which stay in Kafka for their retention time,
+and an old reader reads new ones. So every assertion of a released schema stays exactly as it is. Titles,
+descriptions, examples and deprecation marks may change; optional keys may be added.
 """
 
 import json
@@ -23,7 +23,7 @@ PATTERN = "*.v1.schema.json"
 
 Schema = Any
 
-# What a keyword's change means. Those not named here are compared as they stand.
+# How keywords are compared; all others must be equal.
 FREE = frozenset({"$schema", "$defs", "$comment", "title", "description", "examples", "deprecated"})
 WALKED = frozenset(
     {"properties", "required", "type", "enum", "$ref", "items", "additionalProperties", "anyOf", "allOf"}
@@ -32,19 +32,19 @@ NESTING = frozenset({"if", "then", "else", "not", "propertyNames", "contains"})
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
-    """Name what in ``new`` would break a reader of ``old``: one line a change, with where it stands."""
+    """Return what in ``new`` would break a reader of ``old``: one line a change, with its path."""
     return list(dict.fromkeys(_Comparison(old, new).compare(old, new, "")))
 
 
 class _Comparison:
-    """Two schemas side by side, and the definitions that their references lead to."""
+    """Compares two schemas, and the definitions that they refer to."""
 
     def __init__(self, old: Schema, new: Schema) -> None:
         self._roots = (old, new)
         self._seen: set[tuple[str, str]] = set()
 
     def compare(self, old: Schema, new: Schema, path: str, *, strict: bool = False) -> Iterator[str]:
-        """Name what breaks; ``strict`` inside a condition or a choice, where a key more asserts more."""
+        """Yield breaking changes. ``strict``: in a condition or a choice, where a new key is an assertion."""
         if old == new and not _has_reference(old):
             return
         if not isinstance(old, dict) or not isinstance(new, dict):
@@ -101,7 +101,7 @@ class _Comparison:
         if keyword in NESTING and keyword in old and keyword in new:
             yield from self.compare(old[keyword], new[keyword], path, strict=True)
         elif keyword not in old and keyword.startswith("x-"):
-            return  # a remark more
+            return  # an annotation was added
         elif keyword not in old:
             yield f"{path}: {keyword} {_abbreviate(new[keyword])} added"
         elif keyword not in new:
@@ -136,10 +136,10 @@ def _enum_changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
     else:
         for enum_value in before:
             if enum_value not in after:
-                yield f"{path}: word {_abbreviate(enum_value)} removed"
+                yield f"{path}: value {_abbreviate(enum_value)} removed"
         for enum_value in after:
             if enum_value not in before:
-                yield f"{path}: word {_abbreviate(enum_value)} added to a closed enumeration"
+                yield f"{path}: value {_abbreviate(enum_value)} added to a closed enumeration"
 
 
 def _required_changes(old: Schema, new: Schema, path: str) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _abbreviate(value: Any) -> str:  # noqa: ANN401 - any JSON value
 
 
 def breaking_changes_in(released: Path, today: Path) -> list[str]:
-    """Name what breaks in a folder of schemas against another one: ``<schema>: <where>: <what>``."""
+    """Return what breaks between two folders of schemas, as ``<schema>: <path>: <change>``."""
     found: list[str] = []
     for path in sorted(released.glob(PATTERN)):
         name, now = path.name.removesuffix(".schema.json"), today / path.name
@@ -188,7 +188,7 @@ def _read(path: Path) -> Schema:
 
 
 def save_release(today: Path, released: Path) -> None:
-    """Keep a folder's schemas as the released ones."""
+    """Save the schemas of folder ``today`` as the released ones."""
     released.mkdir(exist_ok=True)
     for path in sorted(today.glob(PATTERN)):
         text = json.dumps(_read(path), separators=(",", ":"), ensure_ascii=False)
@@ -196,7 +196,7 @@ def save_release(today: Path, released: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Compare; with `--release` keep today's where nothing breaks. Give the exit code."""
+    """Compare; with `--release` save the current schemas if nothing breaks. Return the exit code."""
     found = breaking_changes_in(RELEASED, SCHEMAS)
     for line in found:
         sys.stderr.write(f"breaks a reader of the last release: {line}\n")

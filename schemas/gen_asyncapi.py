@@ -1,10 +1,10 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
-"""Draw `asyncapi.yaml`: every topic with its key, headers, schema and one example, by the AsyncAPI 3.0.
+"""Generates `asyncapi.yaml` (AsyncAPI 3.0): every topic with its key, headers, schema and one example.
 
-    python schemas/gen_asyncapi.py            write it, and the copy that the wheel carries in `bridge/schemas`
-    python schemas/gen_asyncapi.py --check    fail if it is not what this writes
+    python schemas/gen_asyncapi.py            write it, and the copy for the wheel in `bridge/schemas`
+    python schemas/gen_asyncapi.py --check    fail if it is out of date
 
-The examples are those of `schemas/examples`, their headers and keys what `bridge.core.record` writes.
+The examples come from `schemas/examples`, their headers and keys from `bridge.core.record`.
 """
 
 import json
@@ -50,7 +50,7 @@ Node = dict[str, Any]
 
 
 def document() -> Node:
-    """Draw the whole document."""
+    """Return the whole document."""
     triggers = json.loads((SCHEMAS / "triggers.json").read_text(encoding="utf-8"))
     topics = {row.name: ROUTING.topic.replace("{type}", row.name) for row in EVENT_TYPES}
     channels = {name: channel(name, topic) for name, topic in topics.items()}
@@ -81,7 +81,7 @@ def document() -> Node:
 
 
 def info() -> Node:
-    """Say whose interface it is."""
+    """Return the `info` object."""
     return {
         "title": "VOD Event Bridge",
         "version": __version__,
@@ -95,10 +95,8 @@ def info() -> Node:
 
 
 def servers() -> Node:
-    """Name the brokers: which they are is told by whoever runs the bridge."""
-    bootstrap = {
-        "bootstrap": {"description": "host:port of a broker to ask first", "default": "localhost:9092"}
-    }
+    """Return the servers: their addresses are variables, set by the operator."""
+    bootstrap = {"bootstrap": {"description": "host:port of a bootstrap broker", "default": "localhost:9092"}}
     return {
         "plain": {
             "host": "{bootstrap}",
@@ -109,7 +107,7 @@ def servers() -> Node:
         "secure": {
             "host": "{bootstrap}",
             "protocol": "kafka-secure",
-            "description": "The same by TLS, where the bridge's setting kafka.security_protocol says so.",
+            "description": "The same by TLS, where the bridge's setting kafka.security_protocol is *_SSL.",
             "variables": bootstrap,
             "security": [{"$ref": "#/components/securitySchemes/scram"}],
         },
@@ -117,7 +115,7 @@ def servers() -> Node:
 
 
 def channel(name: str, topic: str) -> Node:
-    """Draw a topic as `vod-bridge topics --create` makes it where there are three brokers."""
+    """Return the channel of a topic, as `vod-bridge topics --create` creates it with three brokers."""
     configuration: Node = {"cleanup.policy": ["delete"], "max.message.bytes": RECORD_MAX_BYTES}
     if name in RETENTION_MS:
         configuration["retention.ms"] = RETENTION_MS[name]
@@ -135,7 +133,7 @@ def channel(name: str, topic: str) -> Node:
 
 
 def operation(name: str) -> Node:
-    """Say that the bridge sends to the topic; who subscribes receives from it."""
+    """Return the operation: the bridge sends to the topic."""
     return {
         "action": "send",
         "channel": {"$ref": f"#/channels/{name}"},
@@ -144,7 +142,7 @@ def operation(name: str) -> Node:
 
 
 def trait() -> Node:
-    """Draw what the records of all events have in common."""
+    """Return the message trait that the records of all events share."""
     return {
         "contentType": "application/json",
         "bindings": {
@@ -154,7 +152,7 @@ def trait() -> Node:
 
 
 def message(name: str, summary: str) -> Node:
-    """Draw the records of a type, or of those without one."""
+    """Return the message of a type, or of `other`."""
     headers: Node = {"$ref": "./headers.v1.schema.json"}
     schema = "event" if name == "other" else name
     if name != "other":
@@ -184,7 +182,7 @@ def message(name: str, summary: str) -> Node:
 
 
 def dead_letter_message() -> Node:
-    """Draw a dead letter."""
+    """Return the message of dead letters."""
     case = next(
         case for case in sorted(EXAMPLES.glob("*/*.in.json")) if "reason" in json.loads(output_of(case))
     )
@@ -213,12 +211,12 @@ def dead_letter_message() -> Node:
 
 
 def trigger_sentence(name: str, trigger: str) -> str:
-    """Say what triggers a type."""
+    """Return the sentence that describes the trigger of a type."""
     return f"{trigger[:1].upper()}{trigger[1:]}." if trigger else f"An event of type {name}."
 
 
 def example_of(name: str) -> Path:
-    """Choose a type's example: in the 3.0 format where there is one, of those the shortest."""
+    """Return a type's example: the shortest, and in format 3.0 where there is one."""
     known = {row.name for row in EVENT_TYPES}
     folders = (
         [EXAMPLES / name]
@@ -235,32 +233,32 @@ def example_of(name: str) -> Path:
 
 
 def output_of(case: Path) -> str:
-    """Read what the bridge makes of a case."""
+    """Read the expected output of a case."""
     return case.with_name(case.name.replace(".in.json", ".out.json")).read_text(encoding="utf-8")
 
 
 def notification(case: Path) -> Notification:
-    """Give a case as it was delivered."""
+    """Return a case as a notification."""
     application = Application(name="default")
     return Notification(application=application, body=case.read_bytes(), received_ms=RECEIVED_MS)
 
 
 def record_of(case: Path) -> Record:
-    """Write the record of a case, for its key and headers."""
+    """Encode the record of a case, for its key and headers."""
     event = read_event(open_envelope(case.read_bytes()))
     return event_record(event, DedupStamp(id=json.loads(output_of(case))["id"]), notification(case), ROUTING)
 
 
 def header_texts(record: Record) -> Node:
-    """Spell headers as texts."""
+    """Return the headers as text."""
     return {name: value.decode() for name, value in record.headers}
 
 
 class PlainDumper(yaml.SafeDumper):
-    """YAML without anchors, with texts of several lines as such."""
+    """Dumps YAML without anchors, and multi-line texts as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401, ARG002 - as the library has it
-        """Write everything out."""
+        """Disable anchors."""
         return True
 
 
@@ -273,7 +271,7 @@ PlainDumper.add_representer(str, _block)
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` compare; give the exit code."""
+    """Write the files, or with `--check` compare them; return the exit code."""
     text = "# Generated by schemas/gen_asyncapi.py, never edited.\n" + yaml.dump(
         document(), Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=110
     )

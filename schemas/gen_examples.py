@@ -1,11 +1,11 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
-"""Make `schemas/examples/<EventType>/<case>.out.json`: what the bridge makes of each `<case>.in.json`.
+"""Generates `schemas/examples/<EventType>/<case>.out.json`: the event for each `<case>.in.json`.
 
-    python schemas/gen_examples.py            write them, to be reviewed by eye
-    python schemas/gen_examples.py --check    fail if one is not what this writes
+    python schemas/gen_examples.py            write them, for review in the diff
+    python schemas/gen_examples.py --check    fail if one is out of date
 
-A type of the catalogue without a published notification gets `made-01.in.json`, made of the vendor's
-catalogue with likely values. All are read as deliveries to the application `default` at one fixed time;
+A type of the catalogue without a published notification gets `made-01.in.json`, generated from the vendor's
+catalogue with plausible values. All are decoded as deliveries to the application `default` at one fixed time,
 cases that begin with `pull` as pulled ones.
 """
 
@@ -32,7 +32,7 @@ RECEIVED_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 Field = dict[str, Any]
 
-# What stands at a key of that name, where the catalogue names no words for it and the kind is right.
+# Sample values by key, used where the catalogue lists no values and the type fits.
 SAMPLE_VALUES: dict[str, Any] = {
     "Bitrate": 2_125_120,
     "Codec": "h264",
@@ -61,7 +61,7 @@ SAMPLE_BY_TYPE: dict[str, Any] = {"integer": 1, "number": 0.5, "boolean": True}
 
 
 def example_output(body: bytes, *, pulled: bool = False) -> bytes:
-    """Give the canonical event of a notification, or why there is none, laid out for the eye."""
+    """Return the canonical event of a notification, or the reject reason, as indented JSON."""
     notification = Notification(
         application=Application(name="default"),
         body=body,
@@ -80,7 +80,7 @@ def example_output(body: bytes, *, pulled: bool = False) -> bytes:
 
 
 def example_notification(row: EventType, structs: dict[str, list[Field]]) -> bytes:
-    """Make a notification of a type, with every key that the catalogue has for it."""
+    """Return a notification of a type with every key that the catalogue has for it."""
     ids = count(5285890784273533167)
 
     def sample_object(struct: str) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def _sample_value(field: Field) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def types_without_example() -> Iterator[tuple[Path, EventType]]:
-    """List the types that have no notification in the 3.0 format, and where theirs would stand."""
+    """Yield (path, type) of the types that have no example in format 3.0."""
     for row in EVENT_TYPES:
         folder = EXAMPLES / row.name
         if all(case.name.startswith("legacy") for case in folder.glob("*.in.json")):
@@ -130,7 +130,7 @@ def types_without_example() -> Iterator[tuple[Path, EventType]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` compare; give the exit code."""
+    """Write the files, or with `--check` compare them; return the exit code."""
     check = "--check" in arguments
     wrong = [path for path, _ in types_without_example()] if check else []
     if not check:

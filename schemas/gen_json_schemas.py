@@ -1,17 +1,17 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
-"""Draw `<type>.v1.schema.json`: the JSON Schema of what stands in Kafka, for each type of the catalogue.
+"""Generates `<type>.v1.schema.json`: the JSON Schema of the record's value, for each type of the catalogue.
 
-    python schemas/gen_json_schemas.py            write them, and close-set copies for the wheel into `bridge/schemas`
-    python schemas/gen_json_schemas.py --check    fail if one is not what this writes
+    python schemas/gen_json_schemas.py            write them, and compact copies in `bridge/schemas`
+    python schemas/gen_json_schemas.py --check    fail if one is out of date
 
 Also `event.v1`, for types that the catalogue does not know; `headers.v1`, the headers of every event's
 record; and `dead-letter.v1`, the headers of a dead letter, whose value may be any bytes.
 
-The envelopes stand in `schemas/envelope.json`, the payloads in `schemas/vendor/structs.json`, which struct is
-whose payload in `bridge/core/catalogue.py`, what triggers a type, as a remark, in `schemas/triggers.json`.
+Sources: `schemas/envelope.json` for the envelopes, `schemas/vendor/structs.json` for the payloads,
+`bridge/core/catalogue.py` for the struct of each type, `schemas/triggers.json` for what triggers it.
 
-Only keywords are used that mean the same in the drafts 2020-12 and 07, so that AsyncAPI's own schema format
-can refer to these files as well.
+Only keywords with the same meaning in the drafts 2020-12 and 07 are used, so that AsyncAPI's own schema
+format can refer to these files as well.
 """
 
 import json
@@ -31,7 +31,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 Structs = Mapping[str, list[dict[str, Any]]]
 
-# What 64 bits hold, signed or not: beyond it the bridge calls a value nonconforming.
+# The range of 64 bits, signed or unsigned; values beyond it are nonconforming.
 INTEGER: Schema = {"minimum": -(2**63), "maximum": 2**64 - 1}
 NONCONFORMING: Schema = {
     "required": ["conformance"],
@@ -49,7 +49,7 @@ DEAD_LETTER_DESCRIPTION = (
 
 
 def schemas() -> Iterator[tuple[str, Schema]]:
-    """Give every schema with its name, `<type>` as `<type>.v1` has it."""
+    """Yield (name, schema) for every schema; the name is without `.v1`."""
     envelope = json.loads((SCHEMAS / "envelope.json").read_text(encoding="utf-8"))
     structs: Structs = json.loads((SCHEMAS / "vendor" / "structs.json").read_text(encoding="utf-8"))[
         "structs"
@@ -66,10 +66,9 @@ def schemas() -> Iterator[tuple[str, Schema]]:
 
 
 def event_schema(row: EventType, trigger: str, envelope: Mapping[str, Schema], structs: Structs) -> Schema:
-    """Draw the schema of a known type's events: the envelope around its payload.
+    """Return the schema of a known type's events: the envelope around its payload.
 
-    A nonconforming payload is published as it was delivered, so what the catalogue says of the payload is
-    asserted of all others only.
+    A nonconforming payload is published as delivered, so the payload's schema applies to all others only.
     """
     payload = {"$ref": f"#/$defs/{row.struct.__name__}"}
     members = dict(envelope["event"]["properties"])
@@ -92,7 +91,7 @@ def event_schema(row: EventType, trigger: str, envelope: Mapping[str, Schema], s
 
 
 def schema_head(name: str, description: str) -> Schema:
-    """Open a schema."""
+    """Return the keywords that every schema begins with."""
     return {
         "$schema": DIALECT,
         "$id": f"{Routing().schema_base_uri}{name}.v1",
@@ -102,12 +101,12 @@ def schema_head(name: str, description: str) -> Schema:
 
 
 def open_object(described: Schema) -> Schema:
-    """Draw an object to which keys may be added."""
+    """Return the schema of an object that allows further keys."""
     return {"type": "object"} | described | {"additionalProperties": True}
 
 
 def struct_schema(name: str, structs: Structs) -> Schema:
-    """Draw one of the vendor's structs: every field may be absent or null."""
+    """Return the schema of one of the vendor's structs: every field may be absent or null."""
     fields = sorted(structs[name], key=lambda field: str(field["name"]))
     return {"title": name} | open_object(
         {"properties": {field["name"]: field_schema(field) for field in fields}}
@@ -115,7 +114,7 @@ def struct_schema(name: str, structs: Structs) -> Schema:
 
 
 def reachable_structs(name: str, structs: Structs) -> set[str]:
-    """Name a struct and all those that its fields lead to."""
+    """Return the names of a struct and of all structs that its fields refer to."""
     found, pending = {name}, [name]
     while pending:
         inner = {field["struct"] for field in structs[pending.pop()] if "struct" in field} - found
@@ -125,7 +124,7 @@ def reachable_structs(name: str, structs: Structs) -> set[str]:
 
 
 def field_schema(field: Mapping[str, Any]) -> Schema:
-    """Draw a field. Words are examples and no `enum`: the vendor adds some without notice."""
+    """Return the schema of a field. Known values are `examples`, no `enum`: the vendor may add some."""
     annotations: Schema = {"description": field_description(field)}
     if "unit" in field:
         annotations["x-unit"] = field["unit"]
@@ -140,26 +139,26 @@ def field_schema(field: Mapping[str, Any]) -> Schema:
 
 
 def scalar_schema(field: Mapping[str, Any]) -> Schema:
-    """Draw a value that is no object."""
+    """Return the schema of a value that is no object."""
     bounds = INTEGER if field["type"] == "integer" else {}
     enum_values = {"examples": field["enum"]} if "enum" in field else {}
     return {"type": field["type"], **bounds, **enum_values}
 
 
 def field_description(field: Mapping[str, Any]) -> str:
-    """Say what a reader of the field wants to know, in one line."""
+    """Return the description of a field: meaning, unit, known values, limits."""
     parts = [field["meaning"]]
     if "unit" in field and field["unit"].rstrip("s") not in field["meaning"]:
         parts.append(f"in {field['unit']}")
     if "enum" in field:
-        parts.append(f"words seen: {' '.join(map(str, field['enum']))}; others may come")
+        parts.append(f"values seen: {' '.join(map(str, field['enum']))}; others may follow")
     if "max_items_shown" in field:
         parts.append(f"at most {field['max_items_shown']} shown")
     return "; ".join(parts)
 
 
 def files() -> Iterator[tuple[Path, str]]:
-    """Give every file that is to be written, with its text."""
+    """Yield (path, text) for every file."""
     for name, schema in schemas():
         file = f"{name}.v1.schema.json"
         yield SCHEMAS / file, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
@@ -167,7 +166,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` compare; give the exit code."""
+    """Write the files, or with `--check` compare them; return the exit code."""
     wanted = dict(files())
     existing = {path for folder in (SCHEMAS, WHEEL_SCHEMAS) for path in folder.glob("*.schema.json")}
     if "--check" not in arguments:

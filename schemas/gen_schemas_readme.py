@@ -1,8 +1,8 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
-"""Draw what `schemas/README.md` shows of other files: the table of topics, and the consumers that run.
+"""Generates the parts of `schemas/README.md` that come from other files: topics, example consumers.
 
-python schemas/gen_schemas_readme.py            write it between the markers
-python schemas/gen_schemas_readme.py --check    fail if it is not what this writes
+python schemas/gen_schemas_readme.py            write them between the markers
+python schemas/gen_schemas_readme.py --check    fail if they are out of date
 """
 
 import json
@@ -20,7 +20,7 @@ ROUTING = Routing()
 
 
 def topics_table() -> str:
-    """One row a topic: key, what triggers it, where its schema and its examples are."""
+    """Return the table of topics: key, trigger, links to schema and examples."""
     triggers = json.loads((SCHEMAS / "triggers.json").read_text(encoding="utf-8"))
     rows = [
         (
@@ -55,18 +55,18 @@ def topics_table() -> str:
 
 
 def key_of(row: EventType) -> str:
-    """Say where the key is taken from: the first of these that the payload has."""
+    """Return the fields that the key is taken from: the first that is set wins."""
     paths = [*row.file_id_paths, *(name for name in ("TaskId", "CastId") if row.has_field(name))]
     return ", ".join(f"`{path}`" for path in paths)
 
 
 def examples_of(name: str) -> str:
-    """Point to a type's examples."""
+    """Return the link to a type's examples."""
     return f"[{len(list((SCHEMAS / 'examples' / name).glob('*.in.json')))}](examples/{name})"
 
 
 def code_block(language: str, path: str) -> Callable[[], str]:
-    """Show a file of `schemas/interop` as it stands."""
+    """Return a function that renders a file of `schemas/interop` as a code block."""
     return lambda: f"```{language}\n{(SCHEMAS / 'interop' / path).read_text(encoding='utf-8')}```"
 
 
@@ -79,17 +79,17 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
 
 
 def render(text: str) -> str:
-    """Give the page with what stands between its markers drawn anew."""
+    """Return the page with the parts between markers regenerated."""
     for name, draw in SECTIONS.items():
         section = re.search(rf"(<!-- {name}: [^>]*-->\n).*?(<!-- end of {name} -->)", text, re.DOTALL)
         if section is None:
-            raise SystemExit(f"schemas/README.md has no place for {name}")
+            raise SystemExit(f"schemas/README.md has no markers for {name}")
         text = f"{text[: section.end(1)]}{draw()}\n{text[section.start(2) :]}"
     return text
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with `--check` compare; give the exit code."""
+    """Write the files, or with `--check` compare them; return the exit code."""
     text = PAGE.read_text(encoding="utf-8")
     wanted = render(text)
     if "--check" not in arguments:

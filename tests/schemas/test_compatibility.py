@@ -77,13 +77,13 @@ BREAKING: dict[str, tuple[Edit, str]] = {
         lambda s: payload(s)["Status"].update(enum=["FINISH", None]),
         'payload.Status: enumeration closed to ["FINISH", null]',
     ),
-    "a word added to a closed enumeration": (
+    "a value added to a closed enumeration": (
         lambda s: s["properties"]["outcome"]["enum"].append("maybe"),
-        'outcome: word "maybe" added to a closed enumeration',
+        'outcome: value "maybe" added to a closed enumeration',
     ),
-    "a word removed": (
+    "a value removed": (
         lambda s: s["properties"]["outcome"]["enum"].remove("partial"),
-        'outcome: word "partial" removed',
+        'outcome: value "partial" removed',
     ),
     "an enumeration opened": (
         lambda s: s["properties"].update(outcome={"type": "string"}),
@@ -140,7 +140,7 @@ ADDITIVE: dict[str, Edit] = {
         s["$defs"].update(New={"type": "object", "required": ["x"]}),
         payload(s).update(New={"anyOf": [{"$ref": "#/$defs/New"}, {"type": "null"}]}),
     ),
-    "a word seen": lambda s: payload(s)["Status"].update(examples=["FINISH", "NEW"]),
+    "a value seen": lambda s: payload(s)["Status"].update(examples=["FINISH", "NEW"]),
     "a description": lambda s: payload(s)["TaskId"].update(description="Other words."),
     "a remark": lambda s: s.update({"$comment": "Other words."}),
     "a mark of deprecation": lambda s: payload(s)["TaskId"].update(deprecated=True),
