@@ -4,8 +4,8 @@
 -- KEYS: a key for each settlement; a key for each claim; then, for the claims marked 'g', their group's key, in
 --       the same order.
 -- ARGV: settlements, claims, lease ms, ms an unfinished claim is kept, ms in which another format's copy is the same
---       delivery, ms to remember, ms to remember a recurring event; then two texts, 47 characters for each settlement and
---       each claim: first(13, unix ms) token(16) format(1) digest(16) and
+--       delivery, ms to remember, ms to remember a recurring event; then two texts, 47 characters for each settlement
+--       and each claim: first(13, unix ms) token(16) format(1) digest(16) and
 --       of a settlement how(1: 'c'ommit, 'C' commit what recurs, 'r'elease, 'n' renew),
 --       of a claim kind(1: '-', 'a' audit, 'g' grouped); its first is when it was received.
 -- Returns one text: a character a settlement, 'y' done or 'x' somebody else's; a character a claim: f(resh), t(aken

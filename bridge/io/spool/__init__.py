@@ -1,4 +1,4 @@
-"""Keeps what Kafka cannot take now: an append-only log of segments on disk. What others use is named here."""
+"""The spool: an append-only log of segments on disk for records that Kafka cannot take now."""
 
 from bridge.io.spool.directory import SpoolLockedError
 from bridge.io.spool.entry import SpoolEntry

@@ -1,7 +1,7 @@
-"""The spool's folder: its lock, its files by name, and what is done to each. It knows no records.
+"""The spool's folder: its lock, its files by name, and the operations on them. It knows no records.
 
-A segment is `<number>-<salt>.log` and, beside it, `.ack`; what was damaged is kept in `.<offset>.damaged` and
-`.ack.damaged`. Anything else in the folder is somebody else's and is left alone.
+A segment is `<number>-<salt>.log` and, beside it, `.ack`; damaged bytes are kept in `.<offset>.damaged` and
+`.ack.damaged`. Any other file in the folder is not ours and is left alone.
 """
 
 import errno
@@ -37,16 +37,16 @@ class SpoolLockedError(Exception):
 
 
 class SpoolDirectory:
-    """One folder of segments. Whatever the disk refuses is an `OSError`."""
+    """One folder of segments. Every method may raise OSError."""
 
     def __init__(self, path: Path, segment_bytes: int = 0) -> None:
         self.path = path
-        # A segment ends with the record that fills it; those of a larger setting of before are read, too.
+        # A segment ends with the record that fills it; segments of an earlier, larger setting are read, too.
         self._file_max_bytes = 2 * max(segment_bytes, _USUAL_SEGMENT_BYTES)
         self._lock_fd = -1
 
     def lock(self) -> None:
-        """Create the folder where it is not there, and lock it. Raises `InUse`."""
+        """Create the folder if it does not exist, and lock it. Raises `SpoolLockedError`."""
         if not self.path.is_dir():
             _make_directory(self.path)
         lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)
@@ -67,17 +67,17 @@ class SpoolDirectory:
             log.warning("spool_directory_insecure", path=str(self.path), reason=why, remedy=_EXPOSED_REMEDY)
 
     def unlock(self) -> None:
-        """Let others have it."""
+        """Release the lock."""
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
 
     def has_lock_file(self) -> bool:
-        """Tell whether this is still the folder that was entered: a volume that was unmounted has no lock."""
+        """Whether this is still the folder that was locked: an unmounted volume has no lock file."""
         return (self.path / "lock").exists()
 
     def segments(self) -> dict[str, set[str]]:
-        """Every segment's name, oldest first, with the files it has."""
+        """Return the segments' names, oldest first, with the kinds of files each has."""
         found: defaultdict[str, set[str]] = defaultdict(set)
         for file in sorted(self.path.iterdir()):
             if match := _SEGMENT_FILE.fullmatch(file.name):
@@ -85,12 +85,12 @@ class SpoolDirectory:
         return found
 
     def quarantined_files(self) -> dict[str, int]:
-        """Every file of damaged bytes that was kept, with its size."""
+        """Return the files of damaged bytes, with their sizes in bytes."""
         files = [file for file in self.path.iterdir() if _QUARANTINED_FILE.fullmatch(file.name)]
         return {file.name: file.lstat().st_size for file in files}
 
     def file(self, segment: str, kind: str) -> Path:
-        """Name one of a segment's files."""
+        """Return the path of one of a segment's files."""
         return self.path / f"{segment}.{kind}"
 
     def sync(self) -> None:
@@ -139,27 +139,27 @@ class SpoolDirectory:
             os.close(file)
 
     def delete(self, segment: str, done_entry: bytes) -> None:
-        """Delete a segment, all of which is acknowledged; ``done`` is the entry that says so."""
-        with suppress(OSError):  # a full disk: deleting makes room. A death before the last unlink raises a
-            # false alarm then. Otherwise the word lasts before the log goes: no loss can look like this.
+        """Delete a segment, all of which is acknowledged; ``done_entry`` is the ack that says so."""
+        with suppress(OSError):  # a full disk: deleting frees space. A death before the last unlink raises a
+            # false alarm then. Otherwise the entry lasts before the log goes: no loss can look like this.
             if _stat_regular(self.file(segment, ACK)):
                 self.append_acks(segment, done_entry, durable=True)
-        # A death here leaves both, one a line later the .ack alone: either says that it is done.
+        # A death here leaves both files, one a line later the .ack alone: either shows that it is done.
         self.file(segment, LOG).unlink(missing_ok=True)
         self.file(segment, ACK).unlink(missing_ok=True)
 
     def size(self, segment: str, kind: str) -> int:
-        """How long one of a segment's files is, 0 where it is not there."""
+        """Return the length of one of a segment's files in bytes, 0 if it does not exist."""
         found = _stat_regular(self.file(segment, kind))
         return found.st_size if found else 0
 
     def allocated_bytes(self, segment: str, kind: str) -> int:
-        """How many bytes one of them takes on the volume: of a sparse file less than it is long."""
+        """Return the bytes that a file takes on the volume: for a sparse file less than its length."""
         found = _stat_regular(self.file(segment, kind))
         return min(found.st_size, found.st_blocks * _BLOCK_BYTES) if found else 0
 
     def quarantine(self, segment: str, offset: int, length: int, max_bytes: int) -> int:
-        """Keep damaged bytes of a log in a file of their own; tells by how much the folder grew."""
+        """Copy damaged bytes of a log to a file of their own. Returns by how many bytes the folder grew."""
         path = self.path / f"{segment}.{offset}.damaged"
         existing = _stat_regular(path)
         if existing is not None and existing.st_size == length:
@@ -185,16 +185,16 @@ class SpoolDirectory:
         return len(data)
 
     def quarantine_acks(self, segment: str) -> None:
-        """Put aside the acknowledgements of a log that is lost, so that it is told once."""
+        """Rename the acknowledgements of a lost log, so that the loss is reported once."""
         self.file(segment, ACK).rename(self.path / f"{segment}.ack.damaged")
 
     def free_bytes(self) -> int:
-        """How many bytes the volume has left for us."""
+        """Return how many bytes of the volume are free for this user."""
         volume = os.statvfs(self.path)
         return volume.f_bavail * volume.f_frsize
 
     def probe(self, max_bytes: int) -> None:
-        """See whether the disk takes writes again, as many as a record may need."""
+        """Test whether the disk accepts writes again, by writing ``max_bytes`` at most and deleting them."""
         path = self.path / _PROBE
         path.unlink(missing_ok=True)
         file = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
@@ -207,7 +207,7 @@ class SpoolDirectory:
 
 
 def open_regular(path: Path, flags: int) -> int:
-    """Open a file that is one: no link is followed, a pipe or a device is refused at once. Raises OSError."""
+    """Open a regular file: no link is followed, a pipe or a device is refused at once. Raises OSError."""
     # Not to block: opening a pipe would wait for its other end.
     file = os.open(path, flags & ~os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -223,7 +223,7 @@ def open_regular(path: Path, flags: int) -> int:
 
 
 def describe_exposure(path: Path) -> str:
-    """Say who else may write into the folder: what stands there is published. Empty where nobody may."""
+    """Return who else may write to the folder, whose records are published; empty if nobody may."""
     found = path.stat()
     if found.st_mode & stat.S_IWOTH:
         return "everybody may write into it"
@@ -235,7 +235,7 @@ def describe_exposure(path: Path) -> str:
 
 
 def write(file: int, data: bytes, offset: int) -> None:
-    """Write all of ``data``: the kernel may take a part and refuse the rest only when asked again."""
+    """Write all of ``data``: the kernel may write a part and report the error only at the next call."""
     view = memoryview(data)
     while view:
         written = os.pwrite(file, view, offset)
@@ -264,7 +264,7 @@ def _read(file: int, data: memoryview, offset: int) -> bool:
 
 
 def _make_directory(path: Path) -> None:
-    """Make a folder, and those above it that are not there; the name of each lasts."""
+    """Make a folder and its missing parents; each name is durable."""
     if not path.parent.exists():
         _make_directory(path.parent)
     path.mkdir(mode=0o700, exist_ok=True)

@@ -2,59 +2,55 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+
+from msgspec import Struct
 
 from bridge.core.outcome import UnavailableError
 from bridge.io.spool.segment import Segment
 
 
-class EntryStore(Protocol):
-    """Where an entry is kept."""
+class EntryActions(Struct, frozen=True):
+    """What an entry can have done to its record; the spool's methods of the same names."""
 
-    def make_available(self, entry: "SpoolEntry") -> None:
-        """Let it be read, for the first time or again."""
-
-    def remove(self, entry: "SpoolEntry") -> None:
-        """Let it leave."""
-
-    def quarantine(self, entry: "SpoolEntry", reason: str) -> None:
-        """Let it leave for a file of damaged records."""
+    make_available: Callable[["SpoolEntry"], None]
+    remove: Callable[["SpoolEntry"], None]
+    quarantine: Callable[["SpoolEntry", str], None]
 
 
 class SpoolEntry:
-    """One record in the spool. ``kept`` ends with None once it is durable, or with `Unavailable`."""
+    """One record in the spool. ``durable`` ends with None once it is on disk, or with `UnavailableError`."""
 
-    __slots__ = ("_callback", "_spool", "durable", "index", "segment")
+    __slots__ = ("_actions", "_callback", "durable", "index", "segment")
 
     def __init__(
         self,
-        spool: EntryStore,
+        actions: EntryActions,
         durable: "asyncio.Future[None]",
         segment: Segment | None = None,
         index: int = 0,
     ) -> None:
-        self._spool = spool
+        self._actions = actions
         self._callback: Callable[[UnavailableError | None], None] | None = None
         self.durable = durable
         self.segment = segment  # None: it is not in the spool, or no longer
         self.index = index
 
     def make_available(self) -> None:
-        """Let it be read, for the first time or again: Kafka does not have it, or nobody will ever know."""
-        self._spool.make_available(self)
+        """Let it be read, for the first time or again: it is not known to be in Kafka."""
+        self._actions.make_available(self)
 
     def remove(self) -> None:
-        """Let it leave: it is in Kafka, or no longer wanted. Also before it is durable; more than once."""
-        self._spool.remove(self)
+        """Delete it: it is in Kafka, or no longer wanted. Also before it is durable, and repeatedly."""
+        self._actions.remove(self)
 
     def quarantine(self, reason: str) -> None:
-        """Let it leave for a file of damaged records, for a person: no topic takes it."""
-        self._spool.quarantine(self, reason)
+        """Move it to a file of damaged records, for a person: no topic takes it."""
+        self._actions.quarantine(self, reason)
 
     def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
-        """Call ``then`` in the moment in which it is durable, or known not to become so.
+        """Call ``callback`` inline once it is durable (None), or known not to become so (the error).
 
-        In that moment and not a turn of the loop later, in which somebody of the same key could overtake.
+        Not a turn of the loop later, in which another record of the same key could overtake.
         """
         if self.durable.done():
             error = self.durable.exception()
@@ -63,16 +59,16 @@ class SpoolEntry:
             self._callback = callback
 
     def resolve(self, failure_reason: str = "") -> None:
-        """End as kept, or as not kept. What the ledger says of it must be true by now."""
+        """Resolve as durable, or as failed with a reason. The index must be up to date by now."""
         error = UnavailableError(f"spool: {failure_reason}") if failure_reason else None
         if error is not None:
             self.segment = None
-        if not self.durable.done():  # whoever asked may be gone
+        if not self.durable.done():  # a waiter may have cancelled it
             if error is None:
                 self.durable.set_result(None)
             else:
                 self.durable.set_exception(error)
-                self.durable.exception()  # whoever waits gets it; nobody need
+                self.durable.exception()  # marks it as retrieved: nobody has to wait for it
         callback, self._callback = self._callback, None
         if callback is not None:
             callback(error)

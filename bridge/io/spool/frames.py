@@ -66,10 +66,10 @@ class UnsupportedFrame(NamedTuple):
 
 
 class AckLog(NamedTuple):
-    """What a segment's acknowledgements say.
+    """The content of a segment's .ack file.
 
-    ``sealed`` is how long the log was when the last record had been written, -1 where nobody said;
-    ``damaged`` counts entries that say nothing any more.
+    ``sealed_length`` is the log's length in bytes when it was closed, -1 if there is no seal;
+    ``corrupt_entries`` counts entries whose checksum does not hold.
     """
 
     offsets: set[int]
@@ -100,7 +100,7 @@ def encode_body(record: Record) -> bytes:
 
 
 def body_bound(record: Record) -> int:
-    """Return how many bytes `body_of` gives at most; a tenth of the cost of encoding it."""
+    """Return an upper bound of the bytes of `encode_body`, at a tenth of the cost of encoding."""
     size = _PARTS_BYTES + len(record.topic.encode()) + len(record.key) + len(record.value)
     for name, value in record.headers:
         size += _RECORD_HEADER_BYTES + len(name.encode()) + len(value)
@@ -114,7 +114,7 @@ def encode_frame(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
 
 
 def decode_frame(frame: memoryview, salt: bytes) -> Record:
-    """Read a frame again. Raises `Damaged`."""
+    """Decode a frame. Raises `CorruptFrameError`."""
     if not isinstance(_parse_frame(frame, 0, salt), FrameRef):
         raise CorruptFrameError("its checksum does not hold")
     try:
@@ -174,12 +174,12 @@ def encode_ack(salt: bytes, offset: int) -> bytes:
 
 
 def encode_done(salt: bytes) -> bytes:
-    """Say that all of a segment is acknowledged and that it is about to be deleted."""
+    """Encode the entry that marks a segment as fully acknowledged and about to be deleted."""
     return encode_ack(salt, _DONE)
 
 
 def encode_seal(salt: bytes, length: int) -> bytes:
-    """Say that nothing is ever written behind ``length``, so that a cut shows even between two frames."""
+    """Encode the log's final ``length``, so that a truncation shows even between two frames."""
     return _ACK.pack(length, _seal_crc(length, crc32c(salt)))
 
 

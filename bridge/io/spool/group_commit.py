@@ -1,6 +1,6 @@
-"""Group commit: gathers what is to be written, has the writer do it, tells those who wait.
+"""Group commit: gathers what is to be written, hands it to the writer's thread, resolves the entries.
 
-While one job is with the writer's thread the next one gathers here. All of this runs on the loop.
+While one job is with the writer's thread the next one gathers here. All of this runs on the event loop.
 """
 
 import asyncio
@@ -22,11 +22,11 @@ from bridge.observability.telemetry import Telemetry
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _MAX_BATCH_BYTES = 8 * 1024 * 1024
-_ACK_DELAY_S = 0.02  # what a SIGKILL within it takes is repeated
+_ACK_DELAY_S = 0.02  # acknowledgements that a SIGKILL within it loses repeat their records
 
 
 class GroupCommit:
-    """What is on its way to disk, and what the disk has still to be told."""
+    """Batches on their way to disk, and acknowledgements, deletions and quarantines still to be written."""
 
     def __init__(
         self, writer: SegmentWriter, quota: DiskQuota, telemetry: Telemetry, on_corruption: OnCorruption
@@ -53,7 +53,7 @@ class GroupCommit:
         self.wake = asyncio.Event()
 
     def stalled(self, seconds: float) -> bool:
-        """Whether the disk is at one job, or something waits for it, for longer than that."""
+        """Whether one job, or a batch waiting behind it, has taken longer than ``seconds``."""
         if not self._job_started_at:
             return False
         oldest = (self._in_flight or self._queued or (None,))[0]
@@ -61,7 +61,7 @@ class GroupCommit:
         return self._loop.time() - since > seconds
 
     def restore(self, recovery: Recovery) -> None:
-        """Go on from what a start found: no log of that is ever written to again."""
+        """Continue from what recovery found: its logs are never written to again."""
         self.index, self._last_segment = recovery.index, recovery.last_number
         self._quota.reserve(recovery.used_bytes)
         self._quota.disk_error = ""
@@ -71,7 +71,7 @@ class GroupCommit:
             self.wake.set()
 
     def segment_for(self, size: int, max_bytes: int) -> Segment:
-        """Choose the segment that takes the next frame."""
+        """Return the segment for the next frame of ``size`` bytes; a full one is followed by a new one."""
         segment = self._active
         if segment is None or segment.size + size > max_bytes:
             self._last_segment += 1
@@ -95,7 +95,7 @@ class GroupCommit:
         self._quota.reserve(size + ACK_BYTES)
 
     def acknowledge(self, segment: Segment, index: int) -> None:
-        """Tell the disk soon that a durable record is gone."""
+        """Record soon, on disk, that a durable record was removed."""
         segment.acks.append(segment.offsets[index])
         self._unacked_segments[segment] = None
         if segment.is_obsolete:
@@ -104,7 +104,7 @@ class GroupCommit:
             self._timer = self._loop.call_later(_ACK_DELAY_S, self._start_worker)
 
     def quarantine(self, position: FramePosition) -> None:
-        """Keep the bytes of a forgotten record; meanwhile, and where that fails, its log stays."""
+        """Copy the bytes of a removed record to a file of their own; until then its log is kept."""
         position.segment.pins += 1
         if position.length > self._quota.remaining:
             self._on_quarantine_failed(position, "the spool is full")
@@ -114,7 +114,7 @@ class GroupCommit:
             self._start_worker()
 
     async def check_disk(self) -> None:
-        """Try a failing disk, see how much is free, and try again what was refused."""
+        """Probe a failing disk, update the free bytes, and retry what failed."""
         probe_bytes = max(self._quota.remaining, 1) if self._quota.disk_error else 0
         error, free = await self._loop.run_in_executor(self._thread, self._writer.probe, probe_bytes)
         if probe_bytes:
@@ -124,7 +124,7 @@ class GroupCommit:
         self._retry_failed()
 
     async def stop(self, seconds: float) -> bool:
-        """Commit and acknowledge what is here, or refuse it once ``seconds`` are over: False then."""
+        """Commit and acknowledge what is buffered. After ``seconds`` the rest fails, and it returns False."""
         self._start_worker()
         self._stopped = True
         if self._task is not None:
@@ -156,7 +156,7 @@ class GroupCommit:
                     self._job_started_at = 0.0
                     self._apply(job, result)
                 if not self._queued:
-                    # Who was just told may put again at once: those records leave with the next commit.
+                    # Callbacks that just ran may append at once: those records leave with the next commit.
                     await asyncio.sleep(0)
         finally:
             self._task = None
@@ -203,7 +203,7 @@ class GroupCommit:
             entry.resolve()
 
     def _fail_all(self, reason: str, *, partial_write_left: bool = False) -> None:
-        """Refuse the batch under way and all behind it: none may overtake another of its key."""
+        """Fail the batch in flight and all queued behind it: none may overtake another of its key."""
         failed, self._in_flight = [*self._in_flight, *self._queued], []
         self._queued.clear()
         self._active = None
@@ -225,7 +225,7 @@ class GroupCommit:
             entry.resolve(reason)
 
     def _schedule_delete(self, segment: Segment) -> None:
-        """Delete a segment of which nothing is wanted any more; without it, its acknowledgements are void."""
+        """Delete an obsolete segment; its acknowledgements need not be written any more."""
         if segment is self._active:
             self._active = None
         self._unacked_segments.pop(segment, None)

@@ -1,4 +1,4 @@
-"""What is in the spool, in memory: which keys, how many, which are next. It never waits."""
+"""The in-memory index of the spool: which keys, how many records, which are next. It does no I/O."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ _SCAN_LIMIT = 2_048  # so many calls of a skip take a few milliseconds
 
 
 class ReadSelection:
-    """What one read takes: at most ``most_bytes`` but at least one record, none that ``skip`` passes over."""
+    """The records of one read: at most ``max_bytes`` but at least one record, none that ``skip`` rejects."""
 
     def __init__(self, max_bytes: int, skip: Skip) -> None:
         self.skip = skip
@@ -19,17 +19,17 @@ class ReadSelection:
         self._remaining_bytes = max_bytes
 
     def fits(self, length: int) -> bool:
-        """Whether a frame of ``length`` is taken as well."""
+        """Whether a frame of ``length`` bytes still fits."""
         return not self.positions or length <= self._remaining_bytes
 
     def lease(self, segment: Segment, index: int) -> None:
-        """Take a record: nobody else reads it until it is freed."""
+        """Lease a record: it is not read again until it is made available."""
         segment.states[index] = LEASED
         self.positions.append((segment, index))
         self._remaining_bytes -= segment.lengths[index]
 
     def release(self) -> None:
-        """Take nothing, after all."""
+        """Give all leases back."""
         for segment, index in self.positions:
             if segment.states[index] == LEASED:
                 segment.states[index] = READY
@@ -37,7 +37,7 @@ class ReadSelection:
 
 
 class SpoolIndex:
-    """Every segment by number, ascending, and what is told of all of them together."""
+    """All segments by number, ascending, with the totals over them."""
 
     def __init__(self) -> None:
         self.segments: dict[int, Segment] = {}
@@ -49,16 +49,16 @@ class SpoolIndex:
 
     @property
     def oldest_ms(self) -> int:
-        """When the oldest record was put, 0 where there is none."""
+        """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
         return next((segment.oldest_ms for segment in self.segments.values() if segment.live), 0)
 
     def has_pending(self, topic: str, key_hash: int) -> bool:
-        """Whether anything of this topic and key is here."""
+        """Whether there are records of this topic and key."""
         number = self._topic_ids.get(topic)
         return number is not None and (number << 32 | key_hash) in self.pending_by_key
 
     def add(self, segment: Segment, frame: FrameRef, state: int) -> int:
-        """Note a record at the end of ``segment``; tells its place."""
+        """Add a record at the end of ``segment``. Returns its index there."""
         topic = self._topic_ids.get(frame.topic)
         if topic is None:
             topic = self._topic_ids[frame.topic] = len(self._topic_names)
@@ -70,7 +70,7 @@ class SpoolIndex:
         return segment.add(frame, topic, state)
 
     def remove(self, segment: Segment, index: int) -> None:
-        """Let a record be gone."""
+        """Mark a record as removed."""
         segment.states[index] = ACKED
         segment.live -= 1
         self.records -= 1
@@ -82,15 +82,15 @@ class SpoolIndex:
             del self.pending_by_key[key]
 
     def make_available(self, segment: Segment, index: int) -> None:
-        """Let a record be read."""
+        """Let a record be read (again)."""
         segment.states[index] = READY
 
     def rewind(self) -> None:
-        """Begin again with the oldest."""
+        """Move the read position to the oldest record."""
         self._cursor_segment = self._cursor_record = 0
 
     def select(self, selection: ReadSelection) -> bool:
-        """Take what is next; True where there is more to look at than one turn of the loop should."""
+        """Lease the next records. True if the scan must continue in another turn of the event loop."""
         for _ in range(_SCAN_LIMIT):
             segment = self._current_segment()
             if segment is None:

@@ -1,4 +1,4 @@
-"""How much more may be written, and why nothing is: the cap, the floor, a disk that refuses. Arithmetic."""
+"""How much more may be written, and why nothing is: the cap, the floor, a failing disk. Arithmetic."""
 
 import structlog
 from msgspec import Struct
@@ -28,12 +28,12 @@ class SpoolLimits(Struct, frozen=True, kw_only=True):
 
     @property
     def effective_segment_bytes(self) -> int:
-        """How long a log grows: under a small cap less, so that what is acknowledged makes room soon."""
+        """The largest size of a log: smaller under a small cap, so that acknowledgements free space soon."""
         return min(self.segment_bytes, max(self.max_bytes // 8, _MIN_SEGMENT_BYTES), _MAX_SEGMENT_BYTES)
 
 
 class DiskQuota:
-    """The exact account of bytes on disk, and of what keeps records out. ``broken`` is the disk's word."""
+    """Counts the bytes on disk exactly, and knows why records are refused; ``disk_error`` is the disk's."""
 
     def __init__(self, limits: SpoolLimits) -> None:
         self._cap = limits.max_bytes - _LOCK_FILE_BYTES
@@ -47,7 +47,7 @@ class DiskQuota:
 
     @property
     def unavailable_reason(self) -> str:
-        """Why no record is taken now, for people; empty where they are."""
+        """Why no record is accepted now, as text for people; empty if they are."""
         return self.disk_error or self._below_floor or (self._full_reason() if self._at_cap else "")
 
     @property
@@ -56,7 +56,7 @@ class DiskQuota:
         return max(self._cap - self.used, 0)
 
     def reason_to_refuse(self, size: int) -> str:
-        """Why ``size`` bytes cannot be written now; empty where they can."""
+        """Why ``size`` bytes cannot be written now; empty if they can."""
         if self.unavailable_reason:
             return self.unavailable_reason
         if size > self._cap - self.used:
@@ -75,12 +75,12 @@ class DiskQuota:
         self._at_cap = self._at_cap and self.remaining < _HYSTERESIS_BYTES
 
     def update_free(self, free_bytes: int, buffered_bytes: int) -> None:
-        """Learn how many bytes the volume has, of which ``buffered`` are spoken for."""
+        """Set the free bytes of the volume, of which ``buffered_bytes`` are reserved by buffered records."""
         self._above_floor = free_bytes - buffered_bytes - self._floor
         self._below_floor = self._floor_reason() if self._above_floor < _HYSTERESIS_BYTES else ""
 
     def close(self) -> None:
-        """Take nothing more, which is no trouble to tell of."""
+        """Accept nothing more, without logging it as a failure."""
         self.disk_error = self._logged = "it was stopped"
 
     def log_change(self) -> None:

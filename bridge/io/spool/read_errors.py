@@ -1,4 +1,4 @@
-"""How often the spool reads again what the disk refuses to give."""
+"""How often the spool retries a read that failed."""
 
 import errno
 from collections import Counter
@@ -11,7 +11,7 @@ _MAX_READ_ERRORS = 5
 
 
 class ReadErrors:
-    """Counts the errors of each place on disk.
+    """Counts the read errors of each record and each log.
 
     A bad block (EIO) costs its record. A log that is gone, or may not be read, costs its own records and no
     others. Our own want of descriptors or memory, or a folder that is gone as a whole, costs nothing.

@@ -1,6 +1,6 @@
-"""What a start finds: every segment read whole, every checksum proved, damage told and kept aside.
+"""Recovery at the start: every segment is read, every checksum verified, damage reported and quarantined.
 
-It never fails because of what a file holds: it goes on with what is left.
+The content of a file never makes it fail: it continues with what is left.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from bridge.io.spool.segment import ACKED, READY, Segment
 
 
 class Corruption(NamedTuple):
-    """One damage: the word it is counted by, the file, where in it, how many bytes, what is known more.
+    """One corruption: its kind (a metric label), the file, offset and length in bytes, details.
 
-    ``records`` is how many it tells of.
+    ``records`` is how many records it stands for.
     """
 
     kind: str
@@ -42,7 +42,7 @@ OnCorruption = Callable[[Corruption], None]
 
 
 class Recovery:
-    """Reads a folder once: what stands in it, how many bytes it takes, the last number that was used."""
+    """Reads a folder once: the records in it, the bytes it takes, the last segment number."""
 
     def __init__(self, directory: SpoolDirectory, on_corruption: OnCorruption) -> None:
         self._directory = directory
@@ -53,11 +53,11 @@ class Recovery:
         self.last_number = 0
 
     def run(self, max_bytes: int) -> None:
-        """Read every segment. Raises `OSError` where the folder itself cannot be read."""
+        """Read every segment. Raises OSError if the folder itself cannot be read."""
         quarantined = self._directory.quarantined_files()
         segments = self._directory.segments()
         self.used_bytes = sum(quarantined.values())
-        # A number is never used twice: whatever is kept of a segment stays its own.
+        # A number is never used twice: quarantined files of a segment keep their name to themselves.
         self.last_number = max((int(name[:16]) for name in (*quarantined, *segments)), default=0)
         for name, kinds in segments.items():
             try:
@@ -72,7 +72,7 @@ class Recovery:
     def _recover_segment(self, name: str, kinds: set[str]) -> None:
         acks = self._read_acks(name) if ACK in kinds else None
         if acks is not None and acks.is_done:
-            self._directory.delete(name, b"")  # a death came between the word that it is done and the deed
+            self._directory.delete(name, b"")  # a death came between the done entry and the deletion
         elif LOG in kinds:
             self._read_log(Segment(int(name[:16]), bytes.fromhex(name[17:])), acks)
         else:
@@ -151,7 +151,7 @@ class Recovery:
 
     def _quarantine(self, segment: Segment, corrupt_range: CorruptRange, max_bytes: int) -> None:
         kind = "torn_tail" if corrupt_range.torn else "record"
-        # Told before it is kept: a death in between tells it again rather than never.
+        # Reported before it is quarantined: a death in between reports it again rather than never.
         self._on_corruption(
             Corruption(kind, f"{segment.name}.log", corrupt_range.offset, corrupt_range.length)
         )
@@ -160,7 +160,7 @@ class Recovery:
                 segment.name, corrupt_range.offset, corrupt_range.length, max_bytes - self.used_bytes
             )
         except OSError as error:
-            segment.pins += 1  # its log is the only place where these bytes stand
+            segment.pins += 1  # these bytes are nowhere but in its log
             self._on_corruption(
                 Corruption(
                     "quarantine_failed",

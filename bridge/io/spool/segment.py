@@ -1,19 +1,19 @@
-"""One segment as memory knows it: a few numbers a record, in arrays. Its files are the folder's business."""
+"""One segment in memory: a few numbers per record, in arrays. Its files are in `directory`."""
 
 from array import array
 
 from bridge.io.spool.frames import ACK_BYTES, FrameRef
 
 READY, PENDING, LEASED, ACKED = range(4)
-"""What a record is: to be read, a producer's to deliver yet, read, or no longer here."""
+"""States of a record: may be read; may be in Kafka, not to be read yet; read by the drain; removed."""
 
 
 class Segment:
     """The records of one log, in order, and what its two files need on disk.
 
-    ``durable`` counts the records that are, ``left`` those not gone; ``size`` is the log's end with what is
-    only buffered; ``reserved`` is what both files take once everything is acknowledged. While it is pinned
-    its log holds bytes that stand nowhere else, and is not deleted.
+    ``durable`` counts the records on disk, ``live`` those not removed; ``size`` is the log's length in bytes
+    with what is only buffered; ``reserved`` the bytes of both files once everything is acknowledged. While
+    ``pins`` is not 0 the log holds bytes that are nowhere else, and is not deleted.
     """
 
     __slots__ = (
@@ -44,17 +44,17 @@ class Segment:
         self.put_ms = array("Q")
         self.states = bytearray()
         self.durable = self.live = self.size = self.pins = self._first_live = 0
-        self.reserved = 2 * ACK_BYTES  # its seal, and the word that it is done
-        self.acks: list[int] = []  # offsets of which the disk does not know yet that they are gone
+        self.reserved = 2 * ACK_BYTES  # its seal, and the entry that marks it as done
+        self.acks: list[int] = []  # offsets of removed records whose acknowledgement is not written yet
 
     @property
     def is_obsolete(self) -> bool:
-        """Whether nothing of it is wanted any more, nor under way to it."""
+        """Whether no record of it is needed any more, and none is on its way to it."""
         return not self.live and not self.pins and self.durable == len(self.offsets)
 
     @property
     def oldest_ms(self) -> int:
-        """When the oldest record that is left was put, 0 where none is."""
+        """When its oldest live record was appended, in unix milliseconds; 0 if there is none."""
         if not self.live:
             return 0
         while self.states[self._first_live] == ACKED:
@@ -62,7 +62,7 @@ class Segment:
         return self.put_ms[self._first_live]
 
     def add(self, frame: FrameRef, topic: int, state: int) -> int:
-        """Note one more record; tells its place."""
+        """Add a record at the end. Returns its index."""
         offset, length, key_hash, put_ms, _ = frame
         self.offsets.append(offset)
         self.lengths.append(length)

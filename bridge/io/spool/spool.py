@@ -1,7 +1,7 @@
-"""The spool: keeps what Kafka cannot take now, on disk, in order, until it is acknowledged.
+"""The spool: keeps records that Kafka cannot take now, on disk, in order, until they are acknowledged.
 
-Here stands what others may ask of it. How records lie on disk is told in `frames` and `folder`, how they
-get there in `commits` and `writer`, what a start makes of them in `recovery`. Nothing here knows Kafka.
+This is its public interface. The format on disk is in `frames` and `directory`, how records get there in
+`group_commit` and `writer`, what a start reads back in `recovery`. Nothing here knows Kafka.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from bridge.aio.supervisor import supervise
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
 from bridge.io.spool.directory import SpoolDirectory, SpoolLockedError
-from bridge.io.spool.entry import SpoolEntry
+from bridge.io.spool.entry import EntryActions, SpoolEntry
 from bridge.io.spool.frames import (
     ACK_BYTES,
     FRAME_HEADER_BYTES,
@@ -30,8 +30,8 @@ from bridge.io.spool.index import ReadSelection, Skip
 from bridge.io.spool.quota import DiskQuota, SpoolLimits
 from bridge.io.spool.read_errors import ReadErrors
 from bridge.io.spool.recovery import Corruption, Recovery
-from bridge.io.spool.segment import PENDING, READY, Segment
-from bridge.io.spool.writer import FramePosition, SegmentWriter, read_frames
+from bridge.io.spool.segment import PENDING, READY
+from bridge.io.spool.writer import FramePosition, SegmentWriter, position_of, read_frames
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -45,7 +45,7 @@ _EXPECTED_KINDS = frozenset({"torn_tail", "ack"})  # what a death may leave behi
 
 
 class Spool:
-    """A folder of segments. ``now_ms`` is the wall clock in unix milliseconds."""
+    """A folder of segments, for the loop's thread. ``now_ms`` is the wall clock in unix milliseconds."""
 
     def __init__(
         self, path: Path, limits: SpoolLimits, telemetry: Telemetry, now_ms: Callable[[], int]
@@ -68,11 +68,12 @@ class Spool:
         self._read_errors = ReadErrors()
         self._already_durable: asyncio.Future[None] = self._loop.create_future()
         self._already_durable.set_result(None)
+        self._entry_actions = EntryActions(self.make_available, self.remove, self.quarantine)
         self.wake = self._group_commit.wake
 
     @property
     def unavailable_reason(self) -> str:
-        """Why no record is taken now, for people; empty where they are."""
+        """Why no record is accepted now, as text for people; empty if they are."""
         stalled = _STALLED_REASON if self._group_commit.stalled(self._limits.stalled_s) else ""
         return self._quota.unavailable_reason or stalled or self._read_error
 
@@ -83,21 +84,21 @@ class Spool:
 
     @property
     def bytes(self) -> int:
-        """What all of it takes on disk, once what is buffered is written."""
+        """How many bytes it takes on disk, once what is buffered is written."""
         return self._quota.used
 
     @property
     def oldest_ms(self) -> int:
-        """When the oldest record was put, 0 where there is none."""
+        """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
         return self._index.oldest_ms
 
     @property
     def opened(self) -> bool:
-        """Whether the folder could be read: before that it is not known what is in it."""
+        """Whether the folder has been read: before that its records are not known."""
         return self._opened
 
     def start(self) -> None:
-        """Read what is there and begin to take records. Raises `InUse`; any other trouble is tried again."""
+        """Recover what is on disk, start accepting. Raises `SpoolLockedError`; other errors are retried."""
         if not self._limits.max_bytes:
             return
         try:
@@ -112,7 +113,7 @@ class Spool:
         self._maintenance = self._loop.create_task(supervise(self._maintenance_loop, self._telemetry))
 
     async def stop(self, seconds: float = _STOP_S) -> None:
-        """Commit and acknowledge what is here, let go of the folder; within ``seconds`` for each of these."""
+        """Commit and acknowledge what is buffered and unlock the folder, each within ``seconds``."""
         if self._maintenance is not None:
             self._maintenance.cancel()
             await asyncio.wait((self._maintenance,), timeout=seconds)
@@ -127,18 +128,18 @@ class Spool:
         return not self._reason_to_refuse(size + _FRAME_OVERHEAD + _HEADERS_ESTIMATE)
 
     def accepts(self, record: Record) -> bool:
-        """Whether `put` would try ``record`` now: never True where it would refuse it."""
+        """Whether `append` would try ``record`` now: never True if it would refuse it."""
         return not self._reason_to_refuse(body_bound(record) + _FRAME_OVERHEAD)
 
     def has_pending(self, record: Record) -> bool:
-        """Whether anything of the record's topic and key is here, durable or not: it must queue behind."""
+        """Whether records of its topic and key are here, durable or not: it must queue behind them."""
         if not self._pending_by_key:
             return False
         return self._index.has_pending(record.topic, hash_key(record.key))
 
     def append(self, record: Record, *, pending: bool = False) -> SpoolEntry:
-        """Keep ``record``; `Entry.kept` tells when it is. ``pending``: not to be read before it is freed."""
-        entry = SpoolEntry(self, self._loop.create_future())
+        """Store ``record``. A ``pending`` one is not read until `SpoolEntry.make_available` is called."""
+        entry = SpoolEntry(self._entry_actions, self._loop.create_future())
         body = encode_body(record)
         reason = self._reason_to_refuse(len(body) + _FRAME_OVERHEAD)
         if reason:
@@ -174,23 +175,24 @@ class Spool:
             entry.durable.add_done_callback(lambda _: self.quarantine(entry, reason))
         elif segment is not None:
             entry.segment = None
-            self._quarantine(_position_of(segment, entry.index), reason)
+            self._quarantine(position_of(segment, entry.index), reason)
 
     async def read(self, max_bytes: int, skip: Skip) -> list[tuple[SpoolEntry, Record]]:
-        """Take the next records that are ready, durable and not skipped; none at the end. For one reader.
+        """Lease the next records that are ready, durable and not skipped; empty at the end. For one reader.
 
-        None also for a while after the disk refused to be read: what it holds stays where it is.
+        Empty also for ``retry_s`` after a read error: the records stay where they are.
         """
         while self._loop.time() >= self._read_again_at:
             selection = ReadSelection(max_bytes, skip)
             try:
                 while self._index.select(selection):  # noqa: ASYNC110 - it waits for nothing, it lets others work
                     await asyncio.sleep(0)
-                positions = [_position_of(*leased) for leased in selection.positions]
+                positions = [position_of(*leased) for leased in selection.positions]
                 if not positions:
                     return []
-                job = (read_frames, self._directory, positions)
-                found = await self._loop.run_in_executor(self._reader, *job)
+                found = await self._loop.run_in_executor(
+                    self._reader, read_frames, self._directory, positions
+                )
             except BaseException:
                 selection.release()
                 raise
@@ -200,11 +202,11 @@ class Spool:
         return []
 
     def rewind(self) -> None:
-        """Let `read` begin again with the oldest."""
+        """Let `read` start at the oldest record again."""
         self._index.rewind()
 
     def _reason_to_refuse(self, size: int) -> str:
-        # Behind a job that does not end, what is put would gather in memory for as long as that lasts.
+        # Behind a job that does not end, appended records would gather in memory for as long as that lasts.
         stalled = self._group_commit.stalled(self._limits.stalled_s)
         return _STALLED_REASON if stalled else self._quota.reason_to_refuse(size)
 
@@ -214,7 +216,8 @@ class Spool:
         read: list[tuple[SpoolEntry, Record]] = []
         for at, (position, record) in enumerate(zip(positions, results, strict=True)):
             if isinstance(record, Record):
-                entry = SpoolEntry(self, self._already_durable, position.segment, position.index)
+                actions, done = self._entry_actions, self._already_durable
+                entry = SpoolEntry(actions, done, position.segment, position.index)
                 read.append((entry, record))
             elif isinstance(record, CorruptFrameError):
                 self._quarantine(position, str(record))
@@ -290,10 +293,6 @@ class Spool:
         self._telemetry.spool_corruptions.labels(corruption.kind).inc(corruption.records)
         log_event = log.warning if corruption.kind in _EXPECTED_KINDS else log.error
         log_event("spool_corruption", **corruption._asdict())
-
-
-def _position_of(segment: Segment, index: int) -> FramePosition:
-    return FramePosition(segment, index, segment.offsets[index], segment.lengths[index])
 
 
 def _corruption_at(kind: str, position: FramePosition, detail: str) -> Corruption:

@@ -1,7 +1,7 @@
-"""What the writer thread does, one job at a time: commit, keep aside, acknowledge, delete. It knows no loop.
+"""What the writer thread does, one job at a time: commit, quarantine, acknowledge, delete. It knows no loop.
 
-A job is made and settled by the spool; in between nobody else touches it. Of a segment only what never
-changes is read here: its name and its salt.
+A job is made, and its result applied, on the event loop; in between only this thread touches it. Of a segment
+only what never changes is read here: its name and its salt.
 """
 
 import os
@@ -28,11 +28,9 @@ from bridge.io.spool.segment import Segment
 
 
 class CommitBatch(Struct):
-    """Frames that become durable together: consecutive records of one segment, the first at ``first``.
+    """Frames that become durable together: consecutive records of one segment, from index ``first`` on.
 
-    It gathers since ``since`` (monotonic).
-
-    ``entries`` are for the loop, which tells them.
+    ``queued_at`` is monotonic seconds. ``entries`` are resolved on the event loop, not here.
     """
 
     segment: Segment
@@ -50,12 +48,17 @@ class CommitBatch(Struct):
 
 
 class FramePosition(Struct, frozen=True):
-    """Where one frame stands."""
+    """The position of a frame: its index in the segment; offset and length in the log, in bytes."""
 
     segment: Segment
     index: int
     offset: int
     length: int
+
+
+def position_of(segment: Segment, index: int) -> FramePosition:
+    """Return the position of a record."""
+    return FramePosition(segment, index, segment.offsets[index], segment.lengths[index])
 
 
 class WriteJob(Struct):
@@ -70,8 +73,8 @@ class WriteJob(Struct):
 class WriteResult(Struct):
     """How a job went.
 
-    ``error`` is why the batch is not durable, ``stray`` whether its bytes could not be cut off again;
-    ``refused`` are the acknowledgements to be tried again.
+    ``error`` is why the batch is not durable; ``partial_write_left`` whether its bytes could not be cut off
+    again; ``failed_acks`` are to be retried.
     """
 
     error: str = ""
@@ -110,14 +113,14 @@ class SegmentWriter:
         return result
 
     def free_bytes(self) -> int:
-        """How many bytes the volume has left; where it does not say, nothing speaks against writing."""
+        """How many bytes the volume has left; a very large number if it does not tell."""
         try:
             return self._directory.free_bytes()
         except OSError:
             return 1 << 62
 
     def probe(self, probe_bytes: int) -> tuple[str, int]:
-        """See whether the disk takes ``probe_bytes`` (0: not asked): why not, and how many bytes are free."""
+        """Test-write ``probe_bytes`` (0: do not). Returns the error's text or "", and the free bytes."""
         try:
             if probe_bytes:
                 self._directory.probe(probe_bytes)
@@ -126,7 +129,7 @@ class SegmentWriter:
         return "", self.free_bytes()
 
     def close(self) -> None:
-        """Write no more to the log that is open, and say where it ends."""
+        """Close the open log and seal it: record its length."""
         if self._segment is None:
             return
         segment, self._segment = self._segment, None
@@ -149,7 +152,7 @@ class SegmentWriter:
             result.partial_write_left = not self._abandon_log(batch)
 
     def _abandon_log(self, batch: CommitBatch) -> bool:
-        """Leave this log for ever: what the kernel kept of a failed write is unknown. True where it is cut.
+        """Never write to this log again: what a failed write left is unknown. True if it is cut.
 
         What cannot be cut off may be found by the next start: a repeat, under the same ids.
         """
@@ -195,7 +198,7 @@ class SegmentWriter:
 def read_frames(
     directory: SpoolDirectory, positions: Sequence[FramePosition]
 ) -> list[Record | CorruptFrameError | OSError]:
-    """Read the frames at ``places``, which are in order. Done by the reader's thread, beside the writer's."""
+    """Read the frames at ``positions``, in order. Runs in the reader's thread, beside the writer's."""
     found: list[Record | CorruptFrameError | OSError] = []
     for segment, group in groupby(positions, attrgetter("segment")):
         wanted = list(group)
