@@ -1,8 +1,8 @@
 """What `helm test` runs in a pod of its own: post one notification, read its event back from Kafka.
 
 With the settings, secrets and certificates of the bridge itself, through its Service at BRIDGE_URL. The type is
-none of the vendor's, so that nobody downstream takes it for an event. Where all applications pull, the door
-takes nothing, and the links alone are checked.
+none of the vendor's, so that nobody downstream takes it for an event. Where all applications pull, the ingress
+accepts nothing, and only the connections are checked.
 """
 # ruff: noqa: INP001 - a chart's files are no package
 
@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.request
 
-from bridge.cli.support.follow import watching
+from bridge.cli.support.follow import following
 from bridge.core.application import Application
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings, load
@@ -24,7 +24,7 @@ WITHIN_S = 60
 
 
 def post(app: Application) -> dict[str, str]:
-    """Post a notification as the vendor would, signed where it is asked for; give the answer."""
+    """Post a notification as the vendor would, signed where a key is configured; return the response."""
     until = str(int(time.time()) + 600)
     body: dict[str, object] = {"EventType": "BridgeChartTest", "Test": {"Nonce": time.time_ns()}}
     if app.sign_keys:
@@ -41,14 +41,14 @@ def post(app: Application) -> dict[str, str]:
 async def see(settings: Settings, app: Application) -> None:
     """Watch the topic from its end, post, and wait for the event."""
     topic = settings.kafka.topic_other
-    async with watching(kafka_options(settings.kafka), [topic]) as watch, asyncio.timeout(WITHIN_S):
-        if not watch.topics:
+    async with following(kafka_options(settings.kafka), [topic]) as follower, asyncio.timeout(WITHIN_S):
+        if not follower.topics:
             sys.exit(f"{topic} is missing: vod-bridge topics --create")
-        answer = await asyncio.to_thread(post, app)
-        print("answered:", json.dumps(answer))  # noqa: T201 - the test's log
-        async for seen in watch.records():
-            if seen.headers.get("ce_id") == answer["event_id"]:
-                print(f"read back: {topic}, partition {seen.partition}, offset {seen.offset}")  # noqa: T201 - the same
+        response = await asyncio.to_thread(post, app)
+        print("answered:", json.dumps(response))  # noqa: T201 - the test's log
+        async for record in follower.records():
+            if record.headers.get("ce_id") == response["event_id"]:
+                print(f"read back: {topic}, partition {record.partition}, offset {record.offset}")  # noqa: T201 - the same
                 return
 
 
