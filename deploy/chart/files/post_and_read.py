@@ -1,7 +1,7 @@
 """What `helm test` runs in a pod of its own: post one notification, read its event back from Kafka.
 
-With the settings, secrets and certificates of the bridge itself, through its Service at BRIDGE_URL. The type is
-none of the vendor's, so that nobody downstream takes it for an event. Where all applications pull, the ingress
+With the settings, secrets and certificates of the bridge itself, through its Service at BRIDGE_URL. The type
+is none of the vendor's, so that no consumer takes it for an event. Where all applications pull, the ingress
 accepts nothing, and only the connections are checked.
 """
 # ruff: noqa: INP001 - a chart's files are no package
