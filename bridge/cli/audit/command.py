@@ -1,7 +1,6 @@
 """``vod-bridge audit``: compares the vendor's finished tasks with Kafka, and publishes missing events."""
 
 import asyncio
-import re
 import sys
 import time
 from contextlib import suppress
@@ -23,14 +22,13 @@ from bridge.cli.check.vendor import api_error_remedy, env_prefix
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
+from bridge.cli.support.time_arg import parse_duration
 from bridge.io.kafka.client import kafka_options
 from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
 from bridge.observability.logging import configure_logging
 from bridge.settings.settings import AppSettings, Settings
 from bridge.wiring import build_routing, vendor_account
 
-_DURATION = re.compile(r"(\d{1,9})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _SINCE_MAX = timedelta(hours=72)
 _CLOCK_MARGIN = timedelta(minutes=5)  # clocks differ, and an event may be faster than the listed time
 
@@ -112,8 +110,8 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     report = AuditReport(app=app, since=_format_time(window.since), until=_format_time(window.until))
     with _progress_bar() as progress, suppress(KeyboardInterrupt):
         report.stop_reason = _INTERRUPTED  # replaced when the run ends by itself
-        found = _AuditRun(settings, window, report, progress)
-        report.stop_reason = asyncio.run(found.run(account, prefix, backfill=backfill))
+        audit_run = _AuditRun(settings, window, report, progress)
+        report.stop_reason = asyncio.run(audit_run.run(account, prefix, backfill=backfill))
     print_report_and_exit(report, as_json=as_json, backfill=backfill)
 
 
@@ -158,7 +156,7 @@ class _AuditRun:
         settings, report = self._settings, self._report
         bar = self._progress.add_task("reading Kafka", total=None)
         topics = build_routing(settings).topics([report.app])
-        reading = AuditScan(
+        scan = AuditScan(
             options=kafka_options(settings.kafka),
             topics=[topic for topic in topics if topic != settings.kafka.topic_dead_letter],
             app=report.app,
@@ -167,11 +165,11 @@ class _AuditRun:
         try:
             missing = await tasks_without_event(
                 finished,
-                reading,
+                scan,
                 lambda done, total: self._progress.update(bar, completed=done, total=total),
             )
         except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-            raise _AuditStoppedError(str(await explain_error(reading.options, error))) from None
+            raise _AuditStoppedError(str(await explain_error(scan.options, error))) from None
         report.finished, report.with_event = len(finished), len(finished) - len(missing)
         report.missing = [
             MissingTask(task_id=task.task_id, type=task.task_type, finish_time=task.finish_time)
@@ -194,19 +192,12 @@ class _AuditRun:
 
 def _audit_window(since: str, until: str) -> _AuditWindow:
     now = datetime.now(UTC)
-    begin, end = _parse_duration("--since", since), _parse_duration("--until", until)
+    begin, end = parse_duration("--since", since), parse_duration("--until", until)
     if begin > _SINCE_MAX:
         fail(f"--since {since}: the vendor lists tasks of the last 72 h only", EXIT_USAGE)
     if end >= begin:
         fail(f"--until {until}: must be less than --since {since}", EXIT_USAGE)
     return _AuditWindow(now - begin, now - end)
-
-
-def _parse_duration(option: str, text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        fail(f"{option} {text}: must be a number and one of s, m, h, d, like 24h or 90m", EXIT_USAGE)
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:

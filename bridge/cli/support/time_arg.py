@@ -27,6 +27,14 @@ def parse_time(option: str, text: str, now_ms: int) -> int:
     return found
 
 
+def parse_duration(option: str, text: str) -> timedelta:
+    """Parse ``24h``, ``90m``. Anything else ends the command."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        fail(f"{option} {text}: must be a number and one of s, m, h, d, like 24h or 90m", EXIT_USAGE)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
 def parse_duration_ms(option: str, text: str) -> int:
     """Parse ``7d``, ``12h``, ``30m``, or ``unlimited`` (-1, as in Kafka) as milliseconds.
 
