@@ -1,1 +1,1 @@
-"""The words a person types, as a person types them: real processes where it matters."""
+"""The command line, run as a process where that matters."""

@@ -32,10 +32,7 @@ async def vod_bridge(
     stdin: bytes = b"",
     python: Sequence[str] = ("-m", "bridge"),
 ) -> CommandResult:
-    """Run ``vod-bridge`` with these words.
-
-    ``typed`` is its standard input, ``python`` what runs it where that is not the package itself.
-    """
+    """Run ``vod-bridge`` with these arguments."""
     return await wait_for_exit(await start_command(*args, settings=settings, python=python), stdin)
 
 

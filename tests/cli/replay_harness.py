@@ -29,7 +29,7 @@ NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class ReplayHarness:
-    """One place, and what is done there."""
+    """Topics of one test, its dead letters, and the command ``replay`` on them."""
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
@@ -41,7 +41,7 @@ class ReplayHarness:
     async def replay(
         self, *args: str, stdin: bytes = b"", settings: Mapping[str, str] = NO_SETTINGS
     ) -> CommandResult:
-        """Run the command; it shows no traceback, whatever it is told."""
+        """Run the command; it shows no traceback, whatever its arguments are."""
         result = await vod_bridge("replay", *args, settings={**self.settings, **settings}, stdin=stdin)
         assert "Traceback" not in result.err
         return result
@@ -83,7 +83,7 @@ class ReplayHarness:
     def dead_letter_record(
         self, body: bytes, reason: str = "no_payload", app: str = "default", received_ms: int = LONG_AGO_MS
     ) -> Record:
-        """Write a dead letter as a bridge would."""
+        """Write a dead letter as the bridge does."""
         notification = Notification(
             application=Application(name=app),
             body=body,

@@ -1,4 +1,4 @@
-"""What servers say is shown without secrets and without control characters: by `check`, and in the log."""
+"""Text of servers is shown without secrets and control characters: by `check`, and in the log."""
 
 import asyncio
 import json

@@ -13,7 +13,7 @@ from tests.cli.cli_process import environment
 
 pytestmark = pytest.mark.services
 
-# What bash does at the tab key, for a line whose last word is the one to complete.
+# What bash does at the tab key, for a line whose last argument is the one to complete.
 COMPLETE_SCRIPT = """
 source "$HOME/.bashrc"
 COMP_WORDS=("$@")
@@ -37,7 +37,7 @@ def home(tmp_path: Path) -> Path:
 def _bash(home: Path, script: str, *words: str) -> str:
     path = f"{home / 'bin'}:{os.environ['PATH']}"
     own = environment({"HOME": str(home / "home"), "PATH": path})
-    process = subprocess.run(  # noqa: S603 - our own words
+    process = subprocess.run(  # noqa: S603 - our own arguments
         ["bash", "--norc", "-c", script, *words],  # noqa: S607 - the shell of this machine
         env=own,
         capture_output=True,

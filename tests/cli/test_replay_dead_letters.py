@@ -1,4 +1,4 @@
-"""``vod-bridge replay --dead-letters`` on a real Kafka and Redis: each letter once, none passed over."""
+"""``vod-bridge replay --dead-letters`` on a real Kafka and Redis: each dead letter once, none skipped."""
 
 import asyncio
 import gzip

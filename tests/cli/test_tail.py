@@ -1,4 +1,4 @@
-"""``vod-bridge tail`` on a real Kafka: what is asked for, and an end in good order."""
+"""``vod-bridge tail`` on a real Kafka: what its filter selects, and a clean end."""
 
 import asyncio
 import json

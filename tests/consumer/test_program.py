@@ -104,7 +104,7 @@ async def test_where_kafka_cannot_be_reached_the_error_gives_the_reason_of_each_
         with pytest.raises(KafkaUnreachableError) as caught:
             await consumer.run()
     assert expected.format(**ports) in str(caught.value)
-    assert isinstance(caught.value, KafkaConnectionError)  # as it was before it had words of ours
+    assert isinstance(caught.value, KafkaConnectionError)  # the class that aiokafka raises
     assert caught.value.__suppress_context__
 
 

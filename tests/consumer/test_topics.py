@@ -1,4 +1,4 @@
-"""Which topics are read for the types that are asked for."""
+"""Which topics are read for the types that are subscribed to."""
 
 import re
 
