@@ -46,7 +46,7 @@ def test_one_byte_more_is_too_large_in_one_member_or_in_two() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "damage"),
+    ("body", "decode_error"),
     [
         (b"", "gzip: cut short"),
         (gzip.compress(PLAIN, mtime=0)[:-1], "gzip: cut short"),
@@ -57,20 +57,20 @@ def test_one_byte_more_is_too_large_in_one_member_or_in_two() -> None:
         (gzip.compress(b"", mtime=0) * 101, "gzip: more than 100 members"),
     ],
 )
-def test_broken_gzip_is_named(body: bytes, damage: str) -> None:
-    assert inflate(body, "gzip", LIMIT) == Inflated(decode_error=damage)
+def test_broken_gzip_is_named(body: bytes, decode_error: str) -> None:
+    assert inflate(body, "gzip", LIMIT) == Inflated(decode_error=decode_error)
 
 
 @pytest.mark.parametrize(
-    ("body", "damage"),
+    ("body", "decode_error"),
     [
         (b"\xff" * 9, "deflate: broken"),
         (zlib.compress(PLAIN)[:-1], "deflate: cut short"),
         (zlib.compress(PLAIN) + b"more", "deflate: bytes after its end"),
     ],
 )
-def test_broken_deflate_is_named(body: bytes, damage: str) -> None:
-    assert inflate(body, "deflate", LIMIT) == Inflated(decode_error=damage)
+def test_broken_deflate_is_named(body: bytes, decode_error: str) -> None:
+    assert inflate(body, "deflate", LIMIT) == Inflated(decode_error=decode_error)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate"]))

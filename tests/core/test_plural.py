@@ -1,4 +1,4 @@
-"""One thing is told as one."""
+"""A count of one has a singular noun."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a canonical event's value alone tells is enough to publish it as it would have been."""
+"""The value of a canonical event is enough to rebuild the record that publishes it."""
 
 import json
 from pathlib import Path

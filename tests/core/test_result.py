@@ -18,8 +18,8 @@ def evaluated(name: str, payload: dict[str, Any], top_level: TopLevelCode | None
     )
 
 
-def failures_of(judgement: ResultSummary) -> list[dict[str, Any]]:
-    return [msgspec.to_builtins(failure) for failure in judgement.failures]
+def failures_of(summary: ResultSummary) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(failure) for failure in summary.failures]
 
 
 def task(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
@@ -30,7 +30,7 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
 
 
 @pytest.mark.parametrize(
-    ("name", "payload", "verdict"),
+    ("name", "payload", "outcome"),
     [
         # in progress
         ("EditMediaComplete", {"Status": "PROCESSING", "ErrCode": 0}, "in_progress"),
@@ -52,7 +52,7 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
         ("TranscodeComplete", {"ErrCode": 0.0}, "succeeded"),
         ("TranscodeComplete", {"ErrCode": False}, "failed"),
         ("TranscodeComplete", {"ErrCode": []}, "failed"),
-        # a Status that says the task ended otherwise, or that nobody knows
+        # a Status that says the task ended otherwise, or an unknown one
         ("EditMediaComplete", {"Status": "ABORTED", "ErrCode": 0}, "failed"),
         ("EditMediaComplete", {"Status": "CANCELLED"}, "failed"),
         ("EditMediaComplete", {"Status": "SUSPENDED", "ErrCode": 0}, "unknown"),
@@ -66,7 +66,7 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
         ("ProcedureStateChanged", {"MediaProcessResultSet": [task(Status="ABORTED"), GOOD]}, "partial"),
         ("New", {"Status": "ABORTED"}, "failed"),
         ("New", {"Status": "DONE", "ErrCode": 0}, "unknown"),
-        # the types' own words
+        # the types' own result fields
         ("WechatPublishComplete", {"Status": "FINISH", "ErrCode": 0, "WechatStatus": "SUCCESS"}, "succeeded"),
         ("WechatPublishComplete", {"Status": "FINISH", "WechatStatus": "SUCCESS"}, "succeeded"),
         ("WechatPublishComplete", {"ErrCode": 0, "WechatStatus": "NOTTRIGGERED"}, "failed"),
@@ -119,8 +119,8 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
         ("New", {"Task": {"ErrCode": 1}}, "unknown"),
     ],
 )
-def test_the_results_vote(name: str, payload: dict[str, Any], verdict: str) -> None:
-    assert evaluated(name, payload).outcome == verdict
+def test_the_results_vote(name: str, payload: dict[str, Any], outcome: str) -> None:
+    assert evaluated(name, payload).outcome == outcome
 
 
 @pytest.mark.parametrize(
@@ -187,16 +187,16 @@ def test_each_failure_has_its_path_and_code(
 
 def test_a_legacy_top_level_code_votes_as_the_payloads_own() -> None:
     elements = {"FileInfoSet": [{"ErrCode": 0}]}
-    judgement = evaluated("ConcatComplete", elements, TopLevelCode(-1, "broken"))
-    assert judgement.outcome == "failed"
-    assert failures_of(judgement) == [{"path": "", "code": -1, "message": "broken"}]
+    summary = evaluated("ConcatComplete", elements, TopLevelCode(-1, "broken"))
+    assert summary.outcome == "failed"
+    assert failures_of(summary) == [{"path": "", "code": -1, "message": "broken"}]
     assert evaluated("ConcatComplete", {}, TopLevelCode(0)).outcome == "succeeded"
     assert evaluated("FileDeleted", {}, TopLevelCode(5)).outcome == "succeeded"
 
 
 def test_of_very_many_failures_a_hundred_are_listed() -> None:
-    judgement = evaluated("ConcatComplete", {"FileInfoSet": [{"ErrCode": 1}] * 130})
-    assert (len(judgement.failures), judgement.failures_more) == (100, 30)
+    summary = evaluated("ConcatComplete", {"FileInfoSet": [{"ErrCode": 1}] * 130})
+    assert (len(summary.failures), summary.failures_more) == (100, 30)
 
 
 @pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)

@@ -78,9 +78,9 @@ def test_a_wrong_value_of_every_secret_setting_is_not_shown(section: str, name: 
     variable = f"BRIDGE_{'APPS__A' if section == 'apps' else section.upper()}__{name.upper()}"
     for value in ("h1dden h1dden\x00" * 20, "redis://u:h1dden@host", "h1dden/" + "x" * 300):
         for other in ({}, {"BRIDGE_APPS__A__MODE": "pull"}, {"BRIDGE_HTTP__PORT": "x"}):
-            said = issues_in({variable: value} | other)
-            assert "h1dden" not in said
-            assert printable(said, multiline=True) == said
+            repeated = issues_in({variable: value} | other)
+            assert "h1dden" not in repeated
+            assert printable(repeated, multiline=True) == repeated
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_a_password_in_the_redis_url_is_masked(url: str) -> None:
     if "," in url:
         environment["BRIDGE_REDIS__CLUSTER"] = "true"
     mask = mask_for(load(None, environment))
-    said = "it said h1dden! and h1dden%21" if "%21" in url else "it said h1dden"
-    assert "h1dden" not in mask(said)
+    repeated = "it said h1dden! and h1dden%21" if "%21" in url else "it said h1dden"
+    assert "h1dden" not in mask(repeated)
 
 
 def test_what_a_file_holds_is_masked_before_and_after_it_changes(tmp_path: Path) -> None:
@@ -151,13 +151,18 @@ def test_no_secret_and_no_control_character_reaches_the_log(shape: str, library:
     out = io.StringIO()
     mask = Mask(["h1dden-h1dden"])
     configure_logging("info", "json" if shape == "json" else "console", out, mask=mask.mask_nested)
-    said = "".join(HOSTILE) + " h1dden-h1dden \r x"
+    repeated = "".join(HOSTILE) + " h1dden-h1dden \r x"
     if library:
-        logging.getLogger("redis").warning("it said %s", said)
+        logging.getLogger("redis").warning("it said %s", repeated)
     else:
-        error = RuntimeError(said)
+        error = RuntimeError(repeated)
         structlog.get_logger().error(
-            "failed", exc_info=error, said=said, inside=[{"deep": said}], raw=said.encode(), error=error
+            "failed",
+            exc_info=error,
+            repeated=repeated,
+            inside=[{"deep": repeated}],
+            raw=repeated.encode(),
+            error=error,
         )
     text = out.getvalue()
     assert "x" in text

@@ -77,8 +77,8 @@ def test_a_delivery_is_counted_by_application_type_and_outcome() -> None:
 def test_labels_are_taken_from_closed_lists() -> None:
     counted = telemetry()
     unknown_app = Notification(application=Application(name="stranger"), body=b"", received_ms=0)
-    unheard = DeliveryResult(outcome=DeliveryOutcome.PUBLISHED, event_type="Unheard")
-    counted.record_delivery(unknown_app, unheard, EVENT, 0)
+    unknown_type = DeliveryResult(outcome=DeliveryOutcome.PUBLISHED, event_type="UnknownType")
+    counted.record_delivery(unknown_app, unknown_type, EVENT, 0)
     assert sample(counted, "vod_bridge_deliveries_total", app="other", type="other", outcome="published") == 1
     counted.record_delivery(PUSH, REJECTED, None, 0)
     assert sample(counted, "vod_bridge_deliveries_total", app="shop", type="none", outcome="rejected") == 1
@@ -156,7 +156,7 @@ def test_the_spools_corruption_kinds_are_those_of_the_closed_list() -> None:
 
 def _literals(pattern: str, folder: str) -> set[str]:
     files = (Path(metrics.__file__).parents[1] / "io" / folder).glob("*.py")
-    return {word for file in files for word in re.findall(pattern, file.read_text(encoding="utf-8"))}
+    return {literal for file in files for literal in re.findall(pattern, file.read_text(encoding="utf-8"))}
 
 
 def test_metric_names_have_their_unit() -> None:
@@ -238,11 +238,11 @@ def test_the_summary_counts_what_ended_since_the_last_one(out: io.StringIO) -> N
 
 def test_libraries_log_in_the_same_format_from_warning_on(out: io.StringIO) -> None:
     logging.getLogger("some.library").info("chatter")
-    logging.getLogger("some.library").warning("broker %s is away", 3)
+    logging.getLogger("some.library").warning("broker %s is unreachable", 3)
     warnings.warn("old habit", DeprecationWarning, stacklevel=1)
-    spoken = lines(out)
-    assert spoken[0]["event"] == "broker 3 is away"
-    assert spoken[0]["logger"] == "some.library"
+    logged = lines(out)
+    assert logged[0]["event"] == "broker 3 is unreachable"
+    assert logged[0]["logger"] == "some.library"
 
 
 def test_a_traceback_is_logged_without_local_variables(out: io.StringIO) -> None:

@@ -1,4 +1,4 @@
-"""Spans around the parts: how they hang together, and what a record says of its trace."""
+"""The spans of a delivery: their parents, their attributes, and the trace headers of a record."""
 
 from collections.abc import AsyncIterator
 
@@ -41,16 +41,16 @@ class TracedRig(Rig):
         self.take = tracing.deliver(self.pipeline.deliver)
 
     async def outcome(self, body: bytes, **about: str) -> DeliveryResult:
-        """Deliver ``body`` and wait for its ending."""
+        """Deliver ``body`` and return its result."""
         notification = Notification(application=APP, body=body, received_ms=self.clock())
         return await self.take(replace(notification, **about))
 
     def spans(self) -> dict[str, ReadableSpan]:
-        """Give the ended spans by the first word of their name; of several the last."""
+        """Return the ended spans by the first part of their name; of several the last."""
         return {span.name.split()[0]: span for span in self.exporter.get_finished_spans()}
 
     def headers(self) -> dict[str, str]:
-        """Read the headers of the last record."""
+        """Return the headers of the last record."""
         return {name: value.decode() for name, value in self.writer.writes[-1].record.headers}
 
 

@@ -1,1 +1,1 @@
-"""The published contract: schemas, AsyncAPI, and that what stands in Kafka is what they say."""
+"""The published contract: schemas, AsyncAPI, and that records in Kafka are valid by them."""

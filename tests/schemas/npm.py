@@ -37,7 +37,7 @@ def _install(npm: str, target_folder: Path) -> None:
         command, cwd=target_folder, capture_output=True, text=True, timeout=INSTALLED_WITHIN_S, check=False
     )
     if ended.returncode:
-        said = (ended.stderr + ended.stdout).strip().splitlines()
+        output = (ended.stderr + ended.stdout).strip().splitlines()
         raise MissingPartError(
-            "node", f"npm could not install packages: {said[0] if said else ended.returncode}"
+            "node", f"npm could not install packages: {output[0] if output else ended.returncode}"
         )

@@ -1,4 +1,4 @@
-"""How the tests of the contract get at it: the generators as modules, the schemas as validators."""
+"""Access to the contract for its tests: the generators as modules, the schemas as validators."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ _FEW_DIGITS = 4000
 
 
 def tool(name: str) -> Any:  # noqa: ANN401 - a module whose names are looked up and set
-    """Load a generator; the folder is no package."""
+    """Load a generator as a module; the folder is no package."""
     spec = importlib.util.spec_from_file_location(name, SCHEMAS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -29,31 +29,31 @@ def tool(name: str) -> Any:  # noqa: ANN401 - a module whose names are looked up
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Read a schema as it is published."""
+    """Return a schema as published."""
     read: dict[str, Any] = json.loads((SCHEMAS / f"{name}.v1.schema.json").read_text(encoding="utf-8"))
     return read
 
 
 @cache
 def validator(name: str) -> Any:  # noqa: ANN401 - the library has no types
-    """Give what judges by a schema, formats included."""
+    """Return the validator of a schema, with format checks."""
     return Draft202012Validator(schema(name), format_checker=FormatChecker())
 
 
 def schema_for_event(event: dict[str, Any]) -> str:
-    """Name the schema of an event."""
+    """Return the name of an event's schema."""
     return event["type"] if event["type"] in KNOWN else "event"
 
 
 def validation_errors(name: str, value: Any) -> list[str]:  # noqa: ANN401 - any JSON value
-    """Say what a schema has against a value."""
+    """Return the errors of a value by a schema."""
     return [
         f"{name}: {fault.json_path}: {fault.message[:200]}" for fault in validator(name).iter_errors(value)
     ]
 
 
 def exactly(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
-    """Read JSON with its integers exact; one of more digits than Python reads is merely very large."""
+    """Decode JSON with exact integers; one with more digits than Python converts is truncated."""
 
     def integer(literal: str) -> int:
         return int(literal[:_FEW_DIGITS])
@@ -68,7 +68,7 @@ def read_document(path: Path) -> dict[str, Any]:
 
 
 def cut(document: dict[str, Any], folder: Path) -> Path:
-    """Write a document with three of its channels, and what they refer to: all take the parser seconds."""
+    """Write a document with only three channels and what they refer to: parsing all takes seconds."""
     kept = ("PullComplete", "other", "dead-letter")
     folder.mkdir()
     for name in ("PullComplete", "event", "headers", "dead-letter"):

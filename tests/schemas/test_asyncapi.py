@@ -1,4 +1,4 @@
-"""`asyncapi.yaml` is valid by the project's own parser, and says of the topics what the bridge does."""
+"""`asyncapi.yaml` is valid by the project's own parser, and describes the topics as the bridge uses them."""
 
 import json
 from functools import cache
@@ -48,15 +48,15 @@ def test_that_parser_refuses_what_is_wrong(parse: Parse, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", document()["channels"])
 def test_each_channel_has_key_headers_schema_and_an_example(name: str) -> None:
-    told = document()
-    channel, message = told["channels"][name], told["components"]["messages"][name]
+    parsed = document()
+    channel, message = parsed["channels"][name], parsed["components"]["messages"][name]
     assert channel["address"] in TOPICS
     kafka = channel["bindings"]["kafka"]
     assert (kafka["partitions"], kafka["replicas"]) == (4, 3)
     assert kafka["topicConfiguration"]["max.message.bytes"] == RECORD_MAX_BYTES
-    trait = told["components"]["messageTraits"]["cloud-event"] if "traits" in message else message
+    trait = parsed["components"]["messageTraits"]["cloud-event"] if "traits" in message else message
     assert trait["bindings"]["kafka"]["key"]["description"]
-    assert told["operations"][f"publish-{name}"]["action"] == "send"
+    assert parsed["operations"][f"publish-{name}"]["action"] == "send"
     (example,) = message["examples"]
     if name == "dead-letter":
         assert validation_errors("dead-letter", example["headers"]) == []

@@ -16,9 +16,9 @@ from tests.schemas.reading import NAMES, SCHEMAS, cut, read_document
 FILES = {*(f"{name}.v1.schema.json" for name in NAMES), "asyncapi.yaml"}
 
 
-def error_output(*words: str) -> str:
+def error_output(*arguments: str) -> str:
     """Run the command, which ends well, and give what it wrote."""
-    result = CliRunner().invoke(app, ["schemas", *words])
+    result = CliRunner().invoke(app, ["schemas", *arguments])
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -77,25 +77,25 @@ def test_its_asyncapi_has_the_names_that_are_set_and_is_valid(
         monkeypatch.setenv("BRIDGE_KAFKA__TOPIC_DEAD_LETTER", "null")
         monkeypatch.setenv("BRIDGE_SCHEMAS__BASE_URI", "https://schemas.example/")
         error_output("--export", str(tmp_path / template))
-        told = read_document(tmp_path / template / "asyncapi.yaml")
-        assert {channel["address"] for channel in told["channels"].values()} == {
+        exported = read_document(tmp_path / template / "asyncapi.yaml")
+        assert {channel["address"] for channel in exported["channels"].values()} == {
             *(template.replace("{type}", row.name) for row in EVENT_TYPES),
             "123",
             "null",
         }
-        (example,) = told["components"]["messages"]["PullComplete"]["examples"]
+        (example,) = exported["components"]["messages"]["PullComplete"]["examples"]
         assert example["headers"]["ce_dataschema"] == "https://schemas.example/PullComplete.v1"
-        small.append(cut(told, tmp_path / str(number)))
+        small.append(cut(exported, tmp_path / str(number)))
     assert [found["errors"] for found in parse(*small)] == [[], []]
 
 
 @pytest.mark.parametrize(
-    "words", [["Transcode"], ["PullComplete", "--export", "x"], ["--no-such-option"]], ids=" ".join
+    "arguments", [["Transcode"], ["PullComplete", "--export", "x"], ["--no-such-option"]], ids=" ".join
 )
-def test_used_wrongly_it_ends_with_2(words: list[str]) -> None:
-    result = CliRunner().invoke(app, ["schemas", *words])
+def test_used_wrongly_it_ends_with_2(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, ["schemas", *arguments])
     assert result.exit_code == 2
-    if words == ["Transcode"]:
+    if arguments == ["Transcode"]:
         assert "is it TranscodeComplete?" in result.output
 
 

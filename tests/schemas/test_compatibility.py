@@ -1,4 +1,4 @@
-"""What would break a reader of the last release is refused by its name; what only adds passes."""
+"""Changes that break a reader of the last release are refused by name; additions are accepted."""
 
 import copy
 import json
@@ -18,13 +18,13 @@ TYPE = "EditMediaComplete"
 
 
 def payload(edited: Schema) -> Schema:
-    """Give the fields of the type's own struct."""
+    """Return the fields of the type's own struct."""
     fields: Schema = edited["$defs"]["EditMediaTask"]["properties"]
     return fields
 
 
 def output(edited: Schema) -> Schema:
-    """Give the fields of a struct inside it."""
+    """Return the fields of a struct inside it."""
     fields: Schema = edited["$defs"]["EditMediaTaskOutput"]["properties"]
     return fields
 
@@ -141,8 +141,8 @@ ADDITIVE: dict[str, Edit] = {
         payload(s).update(New={"anyOf": [{"$ref": "#/$defs/New"}, {"type": "null"}]}),
     ),
     "a value seen": lambda s: payload(s)["Status"].update(examples=["FINISH", "NEW"]),
-    "a description": lambda s: payload(s)["TaskId"].update(description="Other words."),
-    "a remark": lambda s: s.update({"$comment": "Other words."}),
+    "a description": lambda s: payload(s)["TaskId"].update(description="Another text."),
+    "a remark": lambda s: s.update({"$comment": "Another text."}),
     "a mark of deprecation": lambda s: payload(s)["TaskId"].update(deprecated=True),
     "a unit": lambda s: payload(s)["ErrCode"].update({"x-unit": "s"}),
     "another order": lambda s: s.update(properties=dict(reversed(s["properties"].items()))),

@@ -1,4 +1,4 @@
-"""What draws the contract: it notices what is stale, and a new type of event is one row for it."""
+"""The generators of the contract: they detect stale files, and a new event type is one row for them."""
 
 import ast
 import re
@@ -18,10 +18,10 @@ def test_a_new_type_is_one_row() -> None:
     json_schemas, readme = tool("gen_json_schemas"), tool("gen_schemas_readme")
     row = EventType("ANewComplete", vod.PullUploadTask, file_id_paths=("FileId",))
     json_schemas.EVENT_TYPES = readme.EVENT_TYPES = (*EVENT_TYPES, row)
-    drawn = dict(json_schemas.schemas())["ANewComplete"]
-    assert drawn["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
-    assert drawn["properties"]["type"]["const"] == "ANewComplete"
-    assert set(drawn["$defs"]["PullUploadTask"]["properties"]) == set(row.struct.__struct_fields__)
+    generated = dict(json_schemas.schemas())["ANewComplete"]
+    assert generated["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
+    assert generated["properties"]["type"]["const"] == "ANewComplete"
+    assert set(generated["$defs"]["PullUploadTask"]["properties"]) == set(row.struct.__struct_fields__)
     assert (
         "| `vod.ANewComplete` | `FileId`, `TaskId` |  | [schema](ANewComplete.v1.schema.json) |"
         in readme.topics_table()

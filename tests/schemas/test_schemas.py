@@ -1,4 +1,4 @@
-"""The schemas are fresh, valid, true of whatever the bridge writes, and say something."""
+"""The schemas are up to date, valid, hold for whatever the bridge writes, and constrain it."""
 
 import copy
 import json
@@ -44,7 +44,7 @@ BOTTOM = {
 
 
 def written(body: bytes, *, revision: bool = False) -> Record:
-    """Write what the bridge publishes of a body, whichever way it ends."""
+    """Encode the record that the bridge publishes for a body: an event or a dead letter."""
     application = Application(name="my-shop", sub_app_id=1_500_000_000)
     notification = Notification(application=application, body=body, received_ms=1_767_225_600_000)
     try:
@@ -56,15 +56,17 @@ def written(body: bytes, *, revision: bool = False) -> Record:
 
 
 def schema_errors(record: Record) -> list[str]:
-    """Say what the published schemas have against a record."""
+    """Return the errors of a record by the published schemas."""
     headers = {name: value.decode() for name, value in record.headers}
     if "reason" in headers:
         return validation_errors("dead-letter", headers)
     event = exactly(record.value)
     name = schema_for_event(event)
-    named = [] if headers["ce_dataschema"] == schema(name)["$id"] else ["ce_dataschema names another schema"]
+    wrong_schema = (
+        [] if headers["ce_dataschema"] == schema(name)["$id"] else ["ce_dataschema names another schema"]
+    )
     return (
-        named
+        wrong_schema
         + validation_errors(name, event)
         + validation_errors("event", event)
         + validation_errors("headers", headers)
@@ -72,7 +74,7 @@ def schema_errors(record: Record) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["gen_json_schemas", "gen_asyncapi", "gen_schemas_readme", "compatibility"])
-def test_what_is_drawn_is_fresh(name: str) -> None:
+def test_generated_files_are_up_to_date(name: str) -> None:
     assert tool(name).main(["--check"]) == 0
 
 

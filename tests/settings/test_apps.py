@@ -1,4 +1,4 @@
-"""What an application must be told depends on how its notifications come."""
+"""The required settings of an application depend on its mode."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Mistakes in a TOML file are told in the words of that file."""
+"""Mistakes in a TOML file are reported by the keys of that file."""
 
 from pathlib import Path
 

@@ -20,7 +20,7 @@ def authority() -> Iterator[Authority]:
 
 
 def settings_error(**given: str) -> str:
-    """Load what is refused, and give what is said."""
+    """Load settings that are refused, and return the error text."""
     with pytest.raises(SettingsError) as error:
         load(environment=MUST | {f"BRIDGE_HTTP__{name}": value for name, value in given.items()})
     return str(error.value)

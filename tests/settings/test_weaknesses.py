@@ -1,4 +1,4 @@
-"""What is weak is said at the start and by `check`, in one line each, and nothing of a secret with it."""
+"""Weak settings are reported at the start and by `check`, one line each, without any secret."""
 
 from pathlib import Path
 

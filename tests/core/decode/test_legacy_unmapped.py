@@ -1,4 +1,4 @@
-"""Subtasks of a legacy body that the 3.0 shape has no place for have their say in the outcome (§4)."""
+"""Subtasks of a legacy body that have no 3.0 field count towards the outcome (vod-domain §4)."""
 
 import json
 from typing import Any

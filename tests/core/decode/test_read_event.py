@@ -159,14 +159,14 @@ def test_a_conforming_payload_is_passed_on_as_the_bytes_it_came_in() -> None:
 
 
 def test_numbers_beyond_any_type_are_kept_to_the_digit() -> None:
-    misfits = b'"Duration":1e999,"ErrCode":' + b"9" * 5000 + b"}"
+    invalid_values = b'"Duration":1e999,"ErrCode":' + b"9" * 5000 + b"}"
     envelope = b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":%b}'
-    untouched = read(envelope % (b'{"TaskId":"t",' + misfits))
+    untouched = read(envelope % (b'{"TaskId":"t",' + invalid_values))
     assert (untouched.conformance, untouched.repairs) == ("nonconforming", ())
-    assert bytes(untouched.payload) == b'{"TaskId":"t",' + misfits
-    repaired = read(envelope % (b'{"TaskId":1,' + misfits))
+    assert bytes(untouched.payload) == b'{"TaskId":"t",' + invalid_values
+    repaired = read(envelope % (b'{"TaskId":1,' + invalid_values))
     assert (repaired.conformance, repaired.repairs) == ("nonconforming", ("TaskId: number to string",))
-    assert bytes(repaired.payload) == b'{"TaskId":"1",' + misfits
+    assert bytes(repaired.payload) == b'{"TaskId":"1",' + invalid_values
 
 
 def test_an_ids_digits_stay_exact() -> None:
