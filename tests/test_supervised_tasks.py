@@ -54,7 +54,7 @@ TASK_MAKERS = frozenset({"create_task", "ensure_future", "Task"})
 
 
 def _unsupervised_tasks(tree: ast.AST) -> Iterator[str]:
-    """Name the function that does the work of each task that a file makes, but for those that are supervised."""
+    """Yield the function behind each task that a file creates without a supervisor."""
     for node in ast.walk(tree):
         if not (isinstance(node, ast.Call) and node.args):
             continue

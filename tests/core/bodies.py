@@ -55,7 +55,7 @@ class Bodies:
         self.lone = self.random.random() < 0.05
 
     def text(self) -> str:
-        """Give a text, now and then with half a surrogate pair where this body is to have some."""
+        """Return a text, sometimes with a lone surrogate where this body may have some."""
         if self.lone and self.random.random() < 0.3:
             return self.random.choice(LONE_SURROGATES)
         return self.random.choice((*TEXTS, f"id-{self.random.randrange(10**6)}"))
@@ -75,7 +75,7 @@ class Bodies:
         return self.random.choice((None, True, False, self.random.choice(NUMBERS), self.text(), self.text()))
 
     def value(self, kind: FieldSchema) -> Any:  # noqa: ANN401 - any JSON value
-        """Give a value for a key of the catalogue."""
+        """Return a value for a key of the catalogue."""
         if self.random.random() < self.wild:
             return self.any_value()
         if kind.is_array:
@@ -105,7 +105,7 @@ class Bodies:
         return members
 
     def notification(self) -> tuple[EventType, dict[str, Any]]:
-        """Give a notification of a known type as a sender may send it, and the row it was made from."""
+        """Return a row of the catalogue and a plausible notification of its type."""
         row = self.random.choice(EVENT_TYPES)
         body: dict[str, Any] = {}
         if self.random.random() < 0.97:

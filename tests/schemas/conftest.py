@@ -17,7 +17,7 @@ WITHIN_S = 120.0
 
 @pytest.fixture(scope="session")
 def parse() -> Parse:
-    """Give what reads AsyncAPI documents: for each file its ``errors`` (warnings too) and its ``topics``."""
+    """Return a function that parses AsyncAPI files: each one's ``errors`` (with warnings) and ``topics``."""
     target_folder = installed(ROOT / "tests" / "schemas" / "asyncapi")
 
     def parsed(*documents: Path) -> list[dict[str, Any]]:

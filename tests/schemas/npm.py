@@ -12,7 +12,7 @@ _FILES = ("package.json", "package-lock.json")
 
 
 def installed(folder: Path) -> Path:
-    """Give a copy of a Node program's folder with its packages; `Missing` where that cannot be."""
+    """Return a copy of a Node program's folder with its packages installed. Raises `MissingPartError`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise MissingPartError("node", "no node with npm on PATH: install Node.js")
