@@ -52,7 +52,7 @@ async def test_a_range_is_copied_as_it_is_in_its_order_and_only_once(harness: Re
         expected = [(one.value, one.headers) for one in originals if one.key == file.encode()]
         assert [(one.value, one.headers) for one in copied if one.key == file.encode()] == expected
     assert (await harness.run_range(selection)).processed == 0
-    assert (await harness.run_range(replace(selection, again=True))).outcomes == {"published": 60}
+    assert (await harness.run_range(replace(selection, restart=True))).outcomes == {"published": 60}
 
 
 async def test_republished_a_range_ends_before_its_own_copies(harness: ReplayHarness) -> None:

@@ -128,7 +128,7 @@ async def test_a_bridge_shows_exactly_the_metrics_that_are_listed(environment: E
         ready = await program.metric("vod_bridge_ready")
         missing = await program.metric("vod_bridge_kafka_topics_missing")
 
-    named = re.findall(r"^# TYPE (bridge_\w+) (\w+)$", shown, re.MULTILINE)
+    named = re.findall(r"^# TYPE (vod_bridge_\w+) (\w+)$", shown, re.MULTILINE)
     assert sorted(named) == sorted((metric.name, metric.kind) for metric in METRICS)
     assert (limit, ready, missing) == (1 << 30, 1, 0)
 

@@ -43,7 +43,7 @@ def read_look(exposition: str) -> Look:
     """Sum the samples of each name, whatever their labels."""
     found: dict[str, int] = {}
     for line in exposition.splitlines():
-        if line.startswith("bridge_"):
+        if line.startswith("vod_bridge_"):
             sample, _, value = line.rpartition(" ")
             name = _NAMES.get(sample.partition("{")[0])
             if name is not None:
