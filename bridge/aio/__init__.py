@@ -1,1 +1,1 @@
-"""Three primitives of asyncio that know nothing of notifications: a promise, an inline task, a supervisor."""
+"""Three asyncio primitives that know nothing of notifications: a promise, an inline task, a supervisor."""

@@ -1,8 +1,9 @@
-"""Work that waits for words and goes on in the moment in which they are told: a coroutine without a task.
+"""A coroutine that runs without a task and resumes inline, in the callback of the promise it waits for.
 
-A task goes on a turn of the event loop later, by way of a future made for the wait. Every event waits three
-times, so that is felt. What is awaited here may be a word (`heard`) or anything that asyncio knows, but for
-what asks for the current task (`asyncio.timeout`, `wait_for`): that would be the teller's.
+A task resumes a turn of the event loop later, through a future made for the wait. Every event waits three
+times, so the cost matters. The coroutine may await a promise (by `wait`) or any awaitable of asyncio, except
+what uses the current task (`asyncio.timeout`, `asyncio.wait_for`): that would be the task of the caller that
+resolved the promise.
 """
 
 import asyncio
@@ -20,17 +21,17 @@ T = TypeVar("T")
 
 @coroutine
 def wait(promise: Promise[T]) -> Generator[Promise[T], None, T]:
-    """Wait for ``told`` inside a run: gives its value, or raises its error. A task awaits the word itself."""
+    """Wait for ``promise`` inside an inline task. Returns its value or raises its exception."""
     if not promise.done():
         yield promise
     return promise.result()
 
 
 class InlineTask(Struct, Generic[T], eq=False):
-    """One piece of ``work`` under way; ``ended`` tells what it returned or raised.
+    """A running coroutine; ``done`` resolves to what it returned or raised.
 
-    It goes on wherever the word is told that it waits for, so it must not wait there for anything else. With
-    ``context`` it runs in that one, else in the context of whoever tells.
+    It resumes in whatever code resolves the promise it waits for. It runs in ``context`` if one is given,
+    else in the context of that code.
     """
 
     coro: Coroutine[Any, None, T]
@@ -38,31 +39,31 @@ class InlineTask(Struct, Generic[T], eq=False):
     done: Promise[T] = field(default_factory=Promise)
 
     def step(self, _: object = None) -> None:
-        """Work until the next wait: to begin with, and whenever what was waited for has come."""
+        """Run until the next wait: at the start, and whenever the awaited result is there."""
         try:
             awaited = self.coro.send(None) if self.context is None else self.context.run(self.coro.send, None)
         except StopIteration as stop:
             self.done.set_result(stop.value)
-        except asyncio.CancelledError:  # no error to Python, but the end of this
+        except asyncio.CancelledError:  # no Exception to Python, but the end of this task
             self.done.set_exception(AwaitCancelledError())
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the work's end
+        except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the result
             self.done.set_exception(error)
         else:
             if type(awaited) is Promise:
                 awaited.on_done(self.step)
-            elif awaited is None:  # a turn for everybody else, as by sleep(0)
+            elif awaited is None:  # one turn of the event loop, as by sleep(0)
                 asyncio.get_running_loop().call_soon(self.step)
             else:
-                awaited._asyncio_future_blocking = False  # noqa: SLF001 - as a task says that it has taken it
+                awaited._asyncio_future_blocking = False  # noqa: SLF001 - as a task does with a future it waits for
                 awaited.add_done_callback(self.step)
 
 
 class AwaitCancelledError(Exception):
-    """What a run waited for was cancelled."""
+    """What an inline task waited for was cancelled."""
 
 
 def start_inline(coro: Coroutine[Any, None, T], context: Context | None = None) -> Promise[T]:
-    """Begin ``work`` at once, and give the word of its end."""
+    """Run ``coro`` at once until its first wait. Returns the promise of its result."""
     task = InlineTask(coro, context)
     task.step()
     return task.done

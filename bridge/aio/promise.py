@@ -1,7 +1,7 @@
-"""A word that is told once, later, to whoever waits for it.
+"""A promise: a result that is set once, and whose callbacks run inline.
 
 asyncio's future does the same at several times the cost: each of its callbacks takes a turn of the event
-loop, and a wait with a limit needs a second future. Every event waits, so that is felt.
+loop, and a wait with a time limit needs a second future. Every event waits, so the cost matters.
 """
 
 import asyncio
@@ -16,9 +16,11 @@ T = TypeVar("T")
 
 
 class Promise(Struct, Generic[T], eq=False):
-    """Nothing yet; then a value or an error, for good. ``await`` waits for it in a task, without a limit.
+    """Single-assignment promise. ``await`` waits for it in a task, without a time limit.
 
-    ``error`` is the error where it was one. A struct, because making one costs a quarter of what an
+    Callbacks run inline in ``set_result()``/``set_exception()``, in registration order, not through
+    ``call_soon``: a caller may rely on them having run when ``set_result()`` returns. Not thread-safe.
+    Setting it twice is a bug and is not checked. A struct, because making one costs a quarter of what an
     ``__init__`` of our own does.
     """
 
@@ -26,48 +28,48 @@ class Promise(Struct, Generic[T], eq=False):
     _done: bool = False
     _value: T | None = None
     _callback: Callable[[], None] | None = None
-    _more_callbacks: list[Callable[[], None]] | None = None  # nearly always there is one listener or none
+    _more_callbacks: list[Callable[[], None]] | None = None  # nearly always there is one callback or none
 
     def __await__(self) -> Generator[object, None, T]:
-        """Wait for the word; raises it where it is an error."""
+        """Wait for the result. Raises the exception if one was set."""
         if not self._done:
             yield from self.as_future()
         return self.result()
 
     def done(self) -> bool:
-        """Whether it was told."""
+        """Whether a result or an exception was set."""
         return self._done
 
     def result(self) -> T:
-        """Give the value, or raise the error. To be asked once it is done."""
+        """Return the value, or raise the exception. Only to be called once it is done."""
         if self.exception is not None:
             # A copy: with its traceback, the error kept here would hold whoever asked, who holds us.
             raise copy(self.exception)
-        return self._value  # type: ignore[return-value] # told, it is one
+        return self._value  # type: ignore[return-value] # once done, it is one
 
     def set_result(self, value: T) -> None:
-        """Tell the value."""
+        """Set the value and run the callbacks."""
         self._value = value
         self._done = True
-        then = self._callback
-        if then is not None:
+        callback = self._callback
+        if callback is not None:
             self._callback = None
-            _run_callback(then)
+            _run_callback(callback)
             if self._more_callbacks is not None:
                 self._run_more()
 
     def set_exception(self, error: Exception) -> None:
-        """Tell the error."""
+        """Set the exception and run the callbacks."""
         self.exception = error
-        self.set_result(None)  # type: ignore[arg-type] # whoever asks for it gets the error
+        self.set_result(None)  # type: ignore[arg-type] # `result` raises the exception instead
 
     def try_set_result(self) -> None:
-        """Tell that it is time, with no value, unless something was told already."""
+        """Set None as the value, unless it is done already."""
         if not self._done:
-            self.set_result(None)  # type: ignore[arg-type] # nobody asks for it
+            self.set_result(None)  # type: ignore[arg-type] # nobody reads it
 
     def on_done(self, callback: Callable[[], None]) -> None:
-        """Call ``listener`` in the moment in which it is told; at once where it is done."""
+        """Call ``callback`` inline when it is done; at once if it is done already."""
         if self._done:
             callback()
         elif self._callback is None:
@@ -78,10 +80,10 @@ class Promise(Struct, Generic[T], eq=False):
             self._more_callbacks.append(callback)
 
     def as_future(self) -> "asyncio.Future[None]":
-        """Give a future that ends when it is told, unless somebody else has ended it by then."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.on_done(partial(_wake_future, waiter))
-        return waiter
+        """Return a future that ends with None when the promise is done; cancelling it does no harm."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.on_done(partial(_wake_future, future))
+        return future
 
     def _run_more(self) -> None:
         callbacks, self._more_callbacks = self._more_callbacks, None
@@ -92,12 +94,12 @@ class Promise(Struct, Generic[T], eq=False):
 def _run_callback(callback: Callable[[], None]) -> None:
     try:
         callback()
-    except Exception as error:  # noqa: BLE001 - one listener's bug must not keep the word from the others
+    except Exception as error:  # noqa: BLE001 - a bug in one callback must not stop the others
         context = {"message": "a callback failed", "exception": error}
         asyncio.get_running_loop().call_exception_handler(context)
 
 
 def _wake_future(future: "asyncio.Future[None]") -> None:
-    """End a waiter that has not ended."""
+    """End a future that has not ended."""
     if not future.done():
         future.set_result(None)

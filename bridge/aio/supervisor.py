@@ -1,7 +1,7 @@
-"""Work that goes on for as long as the program: a bug in it is logged and counted, and it begins again.
+"""Supervises work that runs as long as the process: a bug in it is logged and counted, and it is restarted.
 
-A task that died in silence would leave a bridge that looks well and drains nothing, or feeds nothing.
-`tests/test_supervised_tasks.py` refuses a task that is neither this nor in its list of short ones.
+A task that died in silence would leave a bridge that looks well and drains or sends nothing.
+`tests/test_supervised_tasks.py` refuses a task that is neither supervised nor in its list of short ones.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PAUSE_S = 1.0
 _PACKAGE_DIR = f"{Path(__file__).parents[1]}/"
-# Their errors say that a link failed, which is no bug.
+# Their errors mean that a connection failed, which is no bug.
 _LINK_LIBRARIES = frozenset({"aiohttp", "aiokafka", "redis"})
 
 
 async def supervise(
     work: Callable[[], Awaitable[None]], telemetry: Telemetry, pause_s: float = _PAUSE_S
 ) -> None:
-    """Do ``work``, and again ``pause_s`` after it failed; ends when it ends well or is cancelled."""
+    """Run ``work``; restart it ``pause_s`` seconds after it raised. Ends when it returns or is cancelled."""
     while True:
         try:
             await work()
@@ -37,14 +37,14 @@ async def supervise(
 
 
 def count_unhandled(loop: asyncio.AbstractEventLoop, telemetry: Telemetry) -> None:
-    """Have ``loop`` log and count what nobody handles: an error in a callback, or in a task nobody asks.
+    """Have ``loop`` log and count unhandled errors: of callbacks, and of tasks whose result nobody retrieves.
 
-    A link's error that a transport or a library's own task or future is left with is logged, and no bug.
+    A connection error of a transport, or of a library's own task or future, is logged but is no bug.
     """
 
     def handle(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        # No more of it: what follows are the arguments, which may be a body, or hold a secret.
+        # No more of the message: the arguments follow, which may be a body or hold a secret.
         what = context["message"].partition("(")[0]
         if _is_link_error(context):
             log.warning("connection_error_unhandled", problem=what, exc_info=error)
@@ -57,7 +57,7 @@ def count_unhandled(loop: asyncio.AbstractEventLoop, telemetry: Telemetry) -> No
 
 
 def _is_link_error(context: dict[str, Any]) -> bool:
-    """Tell whether a link's failure is all there is: it was met by no code of ours."""
+    """Whether it is only a failed connection: no code of ours raised or passed it on."""
     error = context.get("exception")
     library = type(error).__module__.partition(".")[0]
     if error is not None and not isinstance(error, OSError) and library not in _LINK_LIBRARIES:

@@ -1,1 +1,1 @@
-"""What happens to one delivery: decode, claim, publish or spool, commit, answer."""
+"""What happens to one delivery: decode, claim, publish or spool, commit, respond."""

@@ -1,4 +1,4 @@
-"""What is known of one delivery while it is in work. Nothing is decided here."""
+"""The state of one delivery while it is processed. Nothing is decided here."""
 
 from math import inf
 
@@ -9,9 +9,11 @@ from bridge.delivery.retry_order import Retry
 
 
 class DeliveryContext(Struct, eq=False):
-    """One delivery while it is in our hands, and what is told of it at its end. Times are monotonic.
+    """One delivery while it is processed. ``received_at`` and ``deadline`` are monotonic seconds.
 
-    ``number``: the order of receipt; ``retry`` keeps its place among those of its key.
+    ``size``: bytes it holds. ``rejection``: reason and detail, empty if it is not rejected. ``ack_s``:
+    seconds from send to acknowledgement. ``number``: the order of receipt, 0 before its first claim.
+    ``retry``: its entry in `RetryOrder` while it is retried.
     """
 
     notification: Notification
@@ -31,10 +33,10 @@ class DeliveryContext(Struct, eq=False):
         return self.backoff_s == inf
 
     def next_backoff(self) -> float:
-        """Take the next pause before trying again: each twice the one before."""
+        """Return the next pause in seconds before a retry: each twice the one before."""
         pause, self.backoff_s = self.backoff_s, self.backoff_s * 2
         return pause
 
     def stop_retrying(self) -> None:
-        """Try no more: the time is over, or there is no room to hold the body any longer."""
+        """Do not retry any more: the time is over, or the body cannot be held any longer."""
         self.backoff_s = inf

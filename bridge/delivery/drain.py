@@ -1,7 +1,7 @@
-"""The way back: from the spool to Kafka, in order, key by key, beside the live traffic.
+"""Moves records from the spool to Kafka, in order per key, beside the live traffic.
 
-It starts by itself wherever Kafka takes records that wait. A topic or a partition that takes none holds up no
-other. Nothing here knows Kafka's client or the disk: what it needs of them stands in `Producer` and `Store`.
+It starts by itself when Kafka accepts spooled records. A topic or a partition that accepts none holds up no
+other. Nothing here knows Kafka's client or the disk; what it needs of them is in `ports`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class DrainLimits(Struct, frozen=True, kw_only=True):
-    """How much is read and on its way at once (bytes, records), and the pauses between passes, in seconds.
+    """How much is read and in flight at once (bytes, records), and the pauses between passes in seconds.
 
     Passes that send nothing (what waits is not wanted yet) come ever more rarely.
     """
@@ -33,7 +33,7 @@ class DrainLimits(Struct, frozen=True, kw_only=True):
 
 
 class DrainingRecord:
-    """One record on its way back. Only Kafka's word lets it leave the spool."""
+    """One spooled record being sent. Only Kafka's acknowledgement removes it from the spool."""
 
     __slots__ = ("_drain", "_entry", "_record", "_send_handle", "size")
 
@@ -45,19 +45,19 @@ class DrainingRecord:
         self.size = len(record.value) + len(record.key)
 
     def start(self) -> bool:
-        """Set out; False where Kafka does not take it now."""
+        """Send it. False if Kafka does not accept it now."""
         self._send_handle = self._drain.publisher.try_send(self._record, self)
         return self._send_handle is not None
 
     def on_delivered(self) -> None:
-        """Kafka has it."""
+        """Remove it from the spool."""
         # A death before the disk knows it repeats the record, under the same id; it is never lost.
         self._entry.remove()
         self._drain.on_delivered()
         self._finish()
 
     def on_failed(self, error: UnavailableError | RejectedError) -> None:
-        """Kafka does not have it: another time, or never where the topic refuses its size."""
+        """Make it available again, or dead-letter it if its topic rejects its size."""
         try:
             if isinstance(error, RejectedError):
                 self._drain.dead_letter(self._entry, self._record, error)
@@ -68,12 +68,12 @@ class DrainingRecord:
             self._finish()
 
     def on_indeterminate(self) -> bool:
-        """Nobody will ever know: it is sent once more, under the same id."""
+        """Make it available again: it is sent once more, under the same event id."""
         self._return()
         return True
 
     def on_stalled(self) -> bool:
-        """Go back where it came from, unless the producer has it; there it is kept in any case."""
+        """Withdraw it, unless it has entered the producer. It is in the spool in any case."""
         if self._send_handle is not None and self._send_handle.withdraw():
             self._return()
         return True
@@ -89,11 +89,11 @@ class DrainingRecord:
 
 
 class Drain:
-    """Empties ``store`` into ``producer`` for as long as it runs.
+    """Drains ``spool`` into ``publisher`` for as long as it runs.
 
-    ``buried`` writes the dead letter for a record that its topic refuses for its size; None where the record
-    is one itself. ``returned`` counts the records that came back unsent: they stand before whatever is read
-    next, so the pass begins anew.
+    ``to_dead_letter`` makes the dead letter of a record that its topic rejects for its size; None if the
+    record is one itself. ``returned`` counts the records that came back unsent: they come before whatever is
+    read next, so the pass starts anew.
     """
 
     def __init__(
@@ -119,11 +119,11 @@ class Drain:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the drain loop."""
         self._task = asyncio.create_task(supervise(self._run, self._telemetry))
 
     async def stop(self, seconds: float = 0) -> None:
-        """Read no more; with ``seconds``, go on until the spool is empty, for that long at most."""
+        """Stop; before that, drain until the spool is empty, for ``seconds`` at most."""
         until = self._loop.time() + seconds
         while self.spool.records and self.publisher.accepting and self._loop.time() < until:
             await self._wait_for_slot(until - self._loop.time())
@@ -132,18 +132,18 @@ class Drain:
             await asyncio.wait([self._task])
 
     def on_delivered(self) -> None:
-        """Count a record that Kafka has now."""
+        """Count a record that Kafka has acknowledged."""
         self._drained += 1
         self._telemetry.spool_drained.inc()
 
     def on_finished(self, record: DrainingRecord) -> None:
-        """Make room for the next one."""
+        """Free the slot of a record that is no longer in flight."""
         self._in_flight_bytes -= record.size
         self._in_flight_records -= 1
         self._slot_freed.set()
 
     def dead_letter(self, entry: SpoolHandle, record: Record, error: RejectedError) -> None:
-        """Send a dead letter in the place of what its topic refuses; only its ending lets that leave."""
+        """Send a dead letter instead of ``record``, which its topic rejects; delivered, it frees it."""
         dead_letter = self._to_dead_letter(record, error)
         if dead_letter is None:
             entry.quarantine(error.detail)
@@ -166,7 +166,7 @@ class Drain:
             await asyncio.sleep(idle_s)
 
     async def _drain_once(self) -> bool:
-        """Send all that is wanted, from the oldest on, until the end is reached. Tells whether any was.
+        """Send all records that Kafka accepts, from the oldest to the end. Returns whether any was sent.
 
         Once passed over, a record is not overtaken by a later one of its key: where Kafka takes more than
         before, or where a record came back, the pass begins anew.
@@ -206,7 +206,7 @@ class Drain:
         return not self.publisher.accepts(topic, key_hash)
 
     def _send(self, found: Sequence[tuple[SpoolHandle, Record]]) -> bool:
-        """Send them in order; False where one was not taken: it goes back, and all behind it."""
+        """Send them in order. False if one was not accepted: it and all behind it are made available."""
         for at, (entry, record) in enumerate(found):
             if not self._start_one(entry, record):
                 self._return_all(found[at:])

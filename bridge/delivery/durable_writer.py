@@ -18,9 +18,20 @@ _EARLIER_FAILED = UnavailableError("an earlier record of its key is not durable"
 
 
 class PendingWrite(Struct, eq=False):
-    """One record until it is durable: ``durable`` ends with how, or with `Unavailable` or `Rejected`.
+    """One record until it is durable. ``durable`` resolves to the outcome, or fails.
 
-    It may be in Kafka's producer and in the spool at once: whichever ends first decides.
+    Where it is, by ``_send_handle`` and ``_entry``:
+
+    ============ ======= =====================================================================
+    _send_handle _entry  state
+    ============ ======= =====================================================================
+    set          None    queued for Kafka or in the producer
+    None         set     in the spool, to be drained
+    set          set     in both, because the send stalled; whichever ends first decides
+    None         None    not started, or finished
+    ============ ======= =====================================================================
+
+    ``_unspooled``: in the producer alone, although the spool was tried.
     """
 
     _writer: "DurableWriter"
@@ -32,7 +43,7 @@ class PendingWrite(Struct, eq=False):
     durable: Promise[DeliveryOutcome] = field(default_factory=Promise)
 
     def start(self) -> None:
-        """Set out: to Kafka where it takes the record now, else to the spool."""
+        """Send it to Kafka if that can take it now, else to the spool."""
         writer, record = self._writer, self._record
         # What came earlier of this key is in the spool: past it, the order would be lost.
         if not writer.spool.has_pending(record):
@@ -44,7 +55,7 @@ class PendingWrite(Struct, eq=False):
             self._send_when_possible()
 
     def withdraw(self) -> bool:
-        """Take the record back; False where it may become durable all the same."""
+        """Take the record back. False if it may still become durable."""
         if self.durable.done() or self._entry is not None:
             return False
         if self._send_handle is None or not self._send_handle.withdraw():
@@ -52,10 +63,10 @@ class PendingWrite(Struct, eq=False):
         self._finish(UnavailableError("withdrawn"))
         return True
 
-    # What the producer tells
+    # Callbacks of the publisher
 
     def on_delivered(self) -> None:
-        """Kafka has it: the spool need not."""
+        """Finish as published, and delete the copy in the spool."""
         self._send_handle = None
         if self._unspooled:
             self._set_unspooled(unspooled=False)
@@ -65,7 +76,7 @@ class PendingWrite(Struct, eq=False):
             self.durable.set_result(DeliveryOutcome.PUBLISHED)
 
     def on_failed(self, error: UnavailableError | RejectedError) -> None:
-        """Kafka does not have it: the spool does, or is asked to, unless it will never be taken."""
+        """Let the copy in the spool be drained, or spool it now; a rejected record fails."""
         self._send_handle = None
         if self._entry is not None:
             self._entry.make_available()
@@ -75,7 +86,7 @@ class PendingWrite(Struct, eq=False):
             self._fail(error)
 
     def on_indeterminate(self) -> bool:
-        """Nobody will ever know whether Kafka has it: drained from the spool, it may stand there twice."""
+        """Let the copy in the spool be drained: it may then be in Kafka twice. True if it is safe there."""
         if self._entry is not None:
             self._send_handle = None
             self._entry.make_available()
@@ -89,7 +100,7 @@ class PendingWrite(Struct, eq=False):
         return True
 
     def on_stalled(self) -> bool:
-        """Keep it in the spool as well, or instead where it has not reached the producer."""
+        """Spool it as well, or instead if it is not in the producer. True if it is safe or has failed."""
         if self._entry is not None:
             return True
         writer = self._writer
@@ -121,10 +132,10 @@ class PendingWrite(Struct, eq=False):
         self._set_unspooled(unspooled=True)
         return False
 
-    # What the spool tells
+    # The spool
 
     def _try_spool(self) -> bool:
-        """Ask the spool to keep it; False where it does not take it."""
+        """Append it to the spool. False if the spool does not accept it, or the order forbids it."""
         writer, record = self._writer, self._record
         behind = writer.order.has_failed(record) or writer.order.is_behind_unspooled(self, record)
         if behind or not writer.spool.accepts(record):
@@ -134,7 +145,7 @@ class PendingWrite(Struct, eq=False):
         return True
 
     def _set_unspooled(self, *, unspooled: bool) -> None:
-        """Note whether nothing but the producer has it although the spool was asked."""
+        """Note whether it is in the producer alone although the spool was tried."""
         if unspooled != self._unspooled:
             self._unspooled = unspooled
             self._writer.order.note_unspooled(self, self._record, unspooled=unspooled)
@@ -146,7 +157,7 @@ class PendingWrite(Struct, eq=False):
 
     def _on_spooled(self, error: UnavailableError | None) -> None:
         if error is None:
-            # From here on it may be told: whatever becomes of this process, it is on the disk.
+            # From here on it may be reported as durable: whatever becomes of this process, it is on the disk.
             self._finish(DeliveryOutcome.SPOOLED)
             return
         self._entry = None
@@ -156,7 +167,7 @@ class PendingWrite(Struct, eq=False):
             self._set_unspooled(unspooled=True)
 
     def _send_when_possible(self) -> None:
-        """Wait for Kafka: nothing else takes the record. Behind others of its key it must not."""
+        """Queue it for Kafka: the spool does not accept it. Behind spooled ones of its key it fails."""
         if self.durable.done():
             return
         failed = self._writer.order.has_failed(self._record)
@@ -185,7 +196,7 @@ class PendingWrite(Struct, eq=False):
 
 
 class DurableWriter:
-    """Makes records durable, in the order given, key by key."""
+    """Makes records durable, in the order given per key. For the event loop's thread."""
 
     def __init__(self, publisher: Publisher, spool: SpoolAppender) -> None:
         self.publisher = publisher
@@ -194,11 +205,11 @@ class DurableWriter:
 
     @property
     def accepting(self) -> bool:
-        """Whether records become durable at once."""
+        """Whether a record would become durable at once."""
         return self.publisher.accepting or self.spool.accepts_size(0)
 
     def send(self, record: Record) -> PendingWrite:
-        """Set ``record`` on its way to where it is durable."""
+        """Start to write ``record``. Its `PendingWrite.durable` may be done already."""
         write = PendingWrite(self, record)
         write.start()
         return write

@@ -1,6 +1,6 @@
-"""How long a delivery that nothing durable took yet is kept silent, and how many are.
+"""How long the response to a delivery that is not durable yet is withheld, and for how many deliveries.
 
-The vendor ignores what we answer; only its own time-out makes it send again. Silence is the only "no".
+The vendor ignores our status codes; only its own time-out makes it send again. Silence is the only "no".
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from bridge.observability.telemetry import Telemetry
 
 
 class HoldPolicy(Struct, frozen=True, kw_only=True):
-    """The rule's numbers, in seconds but for the two bounds.
+    """The limits, in the units of their names.
 
-    ``hold_s`` counts from arrival; 0 turns holding off, then ``patience_s`` is how long a delivery is waited
-    for at all. ``slow_s`` is when a waiting delivery counts as held; ``most`` deliveries with ``most_bytes``
-    of bodies are kept while held. ``retry_s`` is the first pause before what was not written is tried again.
-    A send whose outcome is unknown keeps its claim, and is joined by redeliveries, for ``unknown_s``;
-    claims are renewed every ``renew_s``. Without ``publish_unchecked`` events are held while the memory is
-    away instead of published unchecked.
+    ``hold_s`` counts from arrival; 0 turns holding off, and then ``wait_without_hold_s`` is how long a
+    delivery is waited for. A delivery that waits longer than ``slow_after_s`` counts as held; at most
+    ``max_held`` deliveries with ``max_held_bytes`` of bodies are. ``initial_backoff_s`` is the first pause
+    before a retry. A send with an unknown result keeps its claim, and is joined by redeliveries, for
+    ``indeterminate_ttl_s``; leases are renewed every ``lease_renew_s``. Without ``fail_open`` events are held
+    while the dedup store is unavailable, instead of published unchecked.
     """
 
     hold_s: float = 6.0
@@ -37,7 +37,7 @@ class HoldPolicy(Struct, frozen=True, kw_only=True):
 
     @property
     def deadline_s(self) -> float:
-        """How long a delivery is waited for, since its arrival."""
+        """How long a delivery is waited for, in seconds from its arrival."""
         return self.hold_s or self.wait_without_hold_s
 
 
@@ -45,20 +45,20 @@ AnyPromise = Promise[bool] | Promise[DeliveryOutcome]
 
 
 async def wait_for(promise: AnyPromise, timeout_s: float) -> bool:
-    """Wait inside a run for ``told``, for at most ``seconds``. Tell whether it is done."""
+    """Wait inside an inline task for ``promise``, at most ``timeout_s``. Returns whether it is done."""
     if timeout_s > 0 and not promise.done():
-        over: Promise[None] = Promise()
-        timer = asyncio.get_running_loop().call_later(timeout_s, over.try_set_result)
-        promise.on_done(over.try_set_result)
+        timeout: Promise[None] = Promise()
+        timer = asyncio.get_running_loop().call_later(timeout_s, timeout.try_set_result)
+        promise.on_done(timeout.try_set_result)
         try:
-            await wait(over)
+            await wait(timeout)
         finally:
             timer.cancel()
     return promise.done()
 
 
 class TimeoutQueue:
-    """Waits of one and the same length, with one timer for all: a timer for each costs more than the wait."""
+    """FIFO of waits with one fixed time-out, driven by one timer (cheaper than `call_later` per wait)."""
 
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
@@ -67,16 +67,16 @@ class TimeoutQueue:
         self._loop = asyncio.get_running_loop()
 
     def with_timeout(self, promise: AnyPromise) -> Promise[None]:
-        """Give a word that is told with ``told``, or when the time is over."""
-        over: Promise[None] = Promise()
-        promise.on_done(over.try_set_result)
+        """Return a promise that resolves when ``promise`` does or after ``timeout_s``."""
+        timeout: Promise[None] = Promise()
+        promise.on_done(timeout.try_set_result)
         entries = self._entries
         while entries and entries[0][1].done():
             entries.popleft()
-        entries.append((self._loop.time() + self.timeout_s, over))
+        entries.append((self._loop.time() + self.timeout_s, timeout))
         if self._timer is None:
             self._timer = self._loop.call_later(self.timeout_s, self._fire)
-        return over
+        return timeout
 
     def _fire(self) -> None:
         now = self._loop.time()
@@ -87,7 +87,7 @@ class TimeoutQueue:
 
 
 class HoldLimiter:
-    """The deliveries held now. Full, it lets a delivery's body go; its connection stays silent."""
+    """Limits the held deliveries. Beyond the limit the body is dropped; the connection stays silent."""
 
     def __init__(self, policy: HoldPolicy, telemetry: Telemetry) -> None:
         self._policy = policy
@@ -99,9 +99,10 @@ class HoldLimiter:
         self._held_bytes = 0
 
     async def wait(self, promise: AnyPromise, deadline: float, size: int, *, slow: bool) -> bool:
-        """Wait for ``told`` until ``deadline`` (monotonic), or while there is room to hold ``size`` bytes.
+        """Wait for ``promise`` until ``deadline`` (monotonic seconds). Returns whether it is done.
 
-        ``slow`` says that nothing is expected soon: the delivery is held from the start.
+        Returns early if ``size`` more bytes cannot be held. With ``slow`` no result is expected soon: the
+        delivery is held from the start.
         """
         if not slow and deadline - self._loop.time() > self._timeouts.timeout_s:
             if not promise.done():
@@ -121,7 +122,7 @@ class HoldLimiter:
             self._telemetry.deliveries_held.dec()
 
     async def withhold_response(self, deadline: float) -> None:
-        """Say nothing until ``deadline``; the caller keeps no body. Returns at once where holding is off."""
+        """Wait until ``deadline`` without a response; the caller keeps no body. No-op if holding is off."""
         remaining_s = deadline - self._loop.time()
         if self._policy.hold_s and remaining_s > 0:
             self._telemetry.deliveries_held.inc()

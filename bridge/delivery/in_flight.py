@@ -1,8 +1,8 @@
-"""What is under way in this process.
+"""The events in flight in this process: joins redeliveries, renews leases, commits or releases claims.
 
-A journey begins when a delivery asks for an occurrence. Once its record is sent it goes on by itself, and
-ends when its event is durable and remembered, or will not be. Others of the same occurrence wait for it
-here instead of asking the memory. Nothing here knows Redis (what it needs of it stands in `Memory`) or Kafka.
+An event is in flight from its claim until it is durable and committed, or known not to become durable; once
+its record is sent, this no longer depends on the delivery that began it. Other deliveries of the same event
+wait for it here instead of claiming it. Nothing here knows Redis or Kafka.
 """
 
 import asyncio
@@ -28,11 +28,10 @@ _PUBLISHABLE = (ClaimStatus.ACQUIRED, ClaimStatus.UNAVAILABLE)
 
 
 class InFlightEvent(Struct, eq=False):
-    """One occurrence under way. ``ended`` tells whether its event became durable.
+    """One event in flight. ``done`` resolves to whether it became durable.
 
-    ``claim`` is the question it began with, and then the memory's answer; ``ours`` tells that the memory
-    holds it for us, ``landed`` when it was known what became of its record, ``durable`` that it is kept;
-    times are monotonic seconds.
+    ``claim``: request, replaced by the store's reply. ``lease_held``: we own the lease in Redis. ``sent_at``:
+    monotonic seconds when the write finished, 0.0 before. ``durable``: it is in Kafka or the spool.
     """
 
     claim: Claim
@@ -44,9 +43,9 @@ class InFlightEvent(Struct, eq=False):
 
 
 class InFlightRegistry(Generic[D]):
-    """All journeys under way in this process, by the key of their occurrence.
+    """All events in flight in this process, by claim key.
 
-    ``on_failure`` is called with a delivery in the moment in which its record is known not to be durable.
+    ``on_failure`` is called inline with a delivery when its record is known not to be durable.
     """
 
     def __init__(
@@ -68,23 +67,24 @@ class InFlightRegistry(Generic[D]):
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Begin to keep the claims of what is under way."""
+        """Start to renew the leases of events in flight."""
         self._renewer = asyncio.create_task(supervise(self._renew_leases, self._telemetry))
 
     async def stop(self, seconds: float) -> None:
-        """Wait for what is under way, for at most ``seconds``."""
+        """Wait at most ``seconds`` for the events in flight."""
         if self._by_key:
-            ended = [in_flight.done.as_future() for in_flight in self._by_key.values()]
-            await asyncio.wait(ended, timeout=max(0.0, seconds))
+            done = [in_flight.done.as_future() for in_flight in self._by_key.values()]
+            await asyncio.wait(done, timeout=max(0.0, seconds))
         if self._renewer is not None:
             self._renewer.cancel()
 
     async def claim_or_join(
         self, request: Claim, deadline: float, size: int
     ) -> tuple[Claim, InFlightEvent | None]:
-        """Ask until the occurrence is ours, with its journey, or known to be durable, without one.
+        """Claim the event, or join the delivery of it that is in flight.
 
-        Raises `Unavailable` at ``deadline`` (monotonic). ``size`` is what is held meanwhile, in bytes.
+        Returns the claim, and the in-flight event to publish; None for a duplicate of a durable event. Raises
+        `UnavailableError` at ``deadline`` (monotonic seconds). ``size`` bytes are held meanwhile.
         """
         while True:
             other = self._find(request)
@@ -115,23 +115,23 @@ class InFlightRegistry(Generic[D]):
                 return other.claim, None
 
     async def _join(self, other: InFlightEvent, request: Claim, deadline: float, size: int) -> bool:
-        """Wait for another delivery of the occurrence. Whether the answer to it is the answer to this one."""
+        """Wait for another delivery of the event. Returns whether its result holds for this one, too."""
         if not await self._hold.wait(other.done, deadline, size, slow=False):
             raise UnavailableError("another delivery of this event is still under way")
         return other.done.result() and other.claim.format == request.format
 
     def track(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
-        """Let ``journey`` end by itself: its event durable and remembered, or its claim let go."""
+        """Commit or release the claim when ``durable`` is done, even after the delivery gave up waiting."""
         durable.on_done(partial(self._on_sent, in_flight, durable, delivery))
 
     async def abandon(self, in_flight: InFlightEvent) -> None:
-        """End ``journey`` whose record was not sent; whoever waits takes over."""
+        """Release the claim of an event whose record was not sent; a waiting delivery takes over."""
         released = self._dedup.release(in_flight.claim)
         released.on_done(partial(self._finish, in_flight))
         await wait(released)
 
     def _on_sent(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
-        """Have it remembered what became of a record, before anyone is told."""
+        """Commit or release the claim before anyone who waits for the event is notified."""
         in_flight.sent_at = self._loop.time()
         in_flight.durable = durable.exception is None
         if isinstance(durable.exception, UnavailableError):
@@ -141,15 +141,15 @@ class InFlightRegistry(Generic[D]):
         settle(in_flight.claim).on_done(partial(self._finish, in_flight))
 
     async def _resolve_unavailable(self, claim: Claim, request: Claim, deadline: float) -> Claim:
-        """Outwait another process's claim; publish without a memory only where that is allowed."""
+        """Wait for another process's claim; without the store, proceed only if `fail_open` allows it."""
         if claim.status is ClaimStatus.HELD and claim.key == request.key:
             claim = await self._wait_for_other_owner(request, deadline)
         if claim.status is ClaimStatus.UNAVAILABLE and not self._policy.fail_open:
-            raise UnavailableError("Redis is away, and events are held meanwhile")
+            raise UnavailableError("Redis is unavailable, and events are held meanwhile")
         return claim
 
     async def _wait_for_other_owner(self, request: Claim, deadline: float) -> Claim:
-        """Ask again with the next batches, at growing intervals, until the other process is done."""
+        """Claim again, at growing intervals, until the other process is done."""
         pause = self._policy.initial_backoff_s / 2
         while self._loop.time() + pause < deadline:
             await asyncio.sleep(pause)
@@ -166,7 +166,7 @@ class InFlightRegistry(Generic[D]):
         return in_flight
 
     def _register_revision(self, first: InFlightEvent, claim: Claim) -> InFlightEvent:
-        """Give a revision that was claimed in the call that found it a journey of its own."""
+        """Register a revision, which was claimed in the call that found it, in place of ``first``."""
         if claim.status is not ClaimStatus.ACQUIRED:
             return first
         in_flight = self._register(claim)
@@ -174,7 +174,7 @@ class InFlightRegistry(Generic[D]):
         return in_flight
 
     def _find(self, claim: Claim) -> InFlightEvent | None:
-        """Find the journey that ``claim``'s delivery repeats; of a group, only the latest state's (§8)."""
+        """Find the event that ``claim`` repeats; of a group, only the latest state's (vod-domain §8)."""
         if claim.state_group and self._latest_by_group.get(claim.state_group) != claim.key:
             return None
         return self._by_key.get(claim.key)
@@ -189,14 +189,14 @@ class InFlightRegistry(Generic[D]):
             in_flight.done.set_result(in_flight.durable)
 
     async def _renew_leases(self) -> None:
-        """Renew the claims of what is under way; give up on sends unknown for too long."""
+        """Renew the leases of events in flight; give up events whose send is unknown for too long."""
         while True:
             await asyncio.sleep(self._policy.lease_renew_s)
             now = self._loop.time()
-            ours = []
+            held = []
             for in_flight in list(self._by_key.values()):
                 if now - in_flight.started_at > self._policy.indeterminate_ttl_s:
                     self._finish(in_flight)
                 elif in_flight.lease_held and now - in_flight.started_at > self._policy.lease_renew_s / 2:
-                    ours.append(in_flight.claim)
-            await self._dedup.renew(ours)
+                    held.append(in_flight.claim)
+            await self._dedup.renew(held)

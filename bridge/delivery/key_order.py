@@ -1,6 +1,6 @@
 """Which records must not go to the spool now, because an earlier one of their key is not there.
 
-Empty unless something fails: the common way asks nothing of it.
+Empty unless something fails: the common path does not use it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from bridge.core.event import Record
 
 
 class Numbered(Protocol):
-    """A pending write. ``number`` is 0 until it has left the common way; then of each key in their order."""
+    """A pending write. ``number`` is 0 until it leaves the common path; then ascending in the key's order."""
 
     number: int
 
@@ -21,11 +21,11 @@ _number = attrgetter("number")
 
 
 class KeyOrder:
-    """The records that the spool did not take when it should, by topic and key.
+    """The records that the spool did not accept when it should have, by topic and key.
 
-    *Unkept* are those that are in the producer alone. What comes later of their key must not go to the spool:
-    it would be drained before them, should their batch fail. And where a record fails, a later and smaller
-    one of its key that would not must fail with it, to be retried after it.
+    *Unspooled* records are in the producer alone. Later records of their key must not go to the spool: they
+    would be drained first if that batch failed. And if a record fails, a later one of its key that would fit
+    must fail with it, to be retried after it.
     """
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class KeyOrder:
         """Note that ``record`` is in the producer alone, or no longer so."""
         key = (record.topic, record.key)
         if unspooled:
-            # One whose place in the spool was lost comes before those that found none meanwhile.
+            # One that failed to be spooled comes before those that were refused meanwhile.
             self.assign_number(write)
             insort(self._unspooled.setdefault(key, []), write, key=_number)
             return
@@ -63,7 +63,7 @@ class KeyOrder:
         return bool(self._failed) and (record.topic, record.key) in self._failed
 
     def note_failure(self, record: Record) -> None:
-        """Note that ``record`` has failed; whoever sent it knows of it by the next turn."""
+        """Note that ``record`` has failed; its sender knows by the next turn of the event loop."""
         if not self._failed:
             asyncio.get_running_loop().call_soon(self._failed.clear)
         self._failed.add((record.topic, record.key))

@@ -1,7 +1,7 @@
-"""The journey of one delivery, step by step: bytes in, one ending out.
+"""What happens to one delivery: decode, claim, publish, commit.
 
-Nothing here knows HTTP, Redis or Kafka: what it needs of them stands in `Memory` and `Writer`. Every
-delivery ends as exactly one `Ending`; what is answered well is durable.
+Nothing here knows HTTP, Redis or Kafka; what it needs of them is in `ports`. Every delivery ends as exactly
+one `DeliveryOutcome`; 2xx outcomes are durable.
 """
 
 import asyncio
@@ -33,22 +33,22 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 _BUG = "a bug of the bridge; see its log"
-_COMMIT_WAIT_S = 1.0  # the memory answers sooner
+_COMMIT_WAIT_S = 1.0  # the dedup store answers sooner
 
 
 class _SendIndeterminateError(Exception):
-    """A send has no answer yet and can no longer be taken back."""
+    """A send has no result yet and can no longer be withdrawn."""
 
 
 class _StoppedError(Exception):
-    """The pipeline was stopped, and reads no more."""
+    """The pipeline was stopped and decodes no more bodies."""
 
 
 _Attempt = Callable[[DeliveryContext], Awaitable[DeliveryResult]]
 
 
 class Pipeline:
-    """Takes deliveries to their ending. ``memory`` and ``writer`` are the world outside."""
+    """Processes deliveries. For the event loop's thread; large bodies are decoded in a thread of its own."""
 
     def __init__(
         self,
@@ -73,19 +73,19 @@ class Pipeline:
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
-        """Begin to keep the claims of what is under way."""
+        """Start to renew the leases of events in flight."""
         self._in_flight.start()
 
     async def stop(self, seconds: float) -> None:
-        """Wait for what is under way, for at most ``seconds``."""
+        """Wait at most ``seconds`` for the events in flight."""
         await self._in_flight.stop(seconds)
         self._is_stopped = True
         self._decode_executor.shutdown(wait=False, cancel_futures=True)
 
     def deliver(self, notification: Notification, context: Context | None = None) -> Promise[DeliveryResult]:
-        """Take one delivery to its ending, in ``context`` where one is given.
+        """Process one delivery, in ``context`` if one is given.
 
-        Tells no error; a deferred one is held before it is told.
+        The promise never fails. For a deferred delivery it resolves only after the hold.
         """
         return start_inline(self._deliver(notification), context)
 
@@ -109,49 +109,49 @@ class Pipeline:
                 else:
                     unauthorized = await self._decode_in_thread(delivery)
                 if delivery.event is None:
-                    outcome = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
+                    result = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
                 else:
-                    outcome = await self._retry_until_deadline(delivery, self._publish_once)
+                    result = await self._retry_until_deadline(delivery, self._publish_once)
             except RejectedError as rejected:
                 delivery.rejection = (rejected.reason, rejected.detail)
             except (asyncio.CancelledError, _StoppedError):
-                outcome = DeliveryResult(
+                result = DeliveryResult(
                     outcome=DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it"
                 )
-            except Exception as error:  # noqa: BLE001 - a bug met by one event must not keep it from where it is kept
+            except Exception as error:  # noqa: BLE001 - an event that meets a bug must still be kept somewhere
                 self._log_internal_error(delivery, error)
                 delivery.rejection = (Reason.INTERNAL, _BUG)
             if delivery.rejection[0]:
-                outcome = await self._retry_until_deadline(delivery, self._dead_letter)
-        except Exception as error:  # noqa: BLE001 - nor may one met while it is kept: then it is nowhere, and told so
+                result = await self._retry_until_deadline(delivery, self._dead_letter)
+        except Exception as error:  # noqa: BLE001 - nor may one while it is dead-lettered: then it is nowhere
             self._log_internal_error(delivery, error)
-            outcome = await self._defer(delivery, _BUG)
+            result = await self._defer(delivery, _BUG)
         finally:
             self._unregister_retry(delivery)
             self._telemetry.deliveries_in_flight -= 1
         self._telemetry.record_delivery(
-            delivery.notification, outcome, delivery.event, self._loop.time() - received_at, delivery.ack_s
+            delivery.notification, result, delivery.event, self._loop.time() - received_at, delivery.ack_s
         )
-        return outcome
+        return result
 
     async def _decode_in_thread(self, delivery: DeliveryContext) -> str:
-        """Read a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
+        """Decode a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
 
         Events of one key keep their order but for those that overtake such a one while it is read.
         """
-        if self._is_stopped:  # the thread takes nothing more
+        if self._is_stopped:  # the executor accepts nothing more
             raise _StoppedError
         return await self._loop.run_in_executor(self._decode_executor, self._decode, delivery)
 
     def _log_internal_error(self, delivery: DeliveryContext, error: Exception) -> None:
         """Log a bug with its traceback, and count it."""
-        log.error("internal_error", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error)
+        log.error(
+            "internal_error", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error
+        )
         self._telemetry.internal_errors.inc()
 
-    async def _retry_until_deadline(
-        self, delivery: DeliveryContext, attempt: Callable[[DeliveryContext], Awaitable[DeliveryResult]]
-    ) -> DeliveryResult:
-        """Attempt until it is done or the hold is over: what was not written may be written yet."""
+    async def _retry_until_deadline(self, delivery: DeliveryContext, attempt: _Attempt) -> DeliveryResult:
+        """Call ``attempt`` until it succeeds or the deadline is reached; then defer the delivery."""
         while True:
             try:
                 return await attempt(delivery)
@@ -168,7 +168,7 @@ class Pipeline:
             await asyncio.sleep(pause)
 
     def _register_retry(self, delivery: DeliveryContext) -> None:
-        """Keep the place of a delivery that failed among those of its key, for as long as it is retried."""
+        """Register a failed delivery so that later events of its key wait for it while it is retried."""
         if (
             (event := delivery.event) is None
             or delivery.retry
@@ -187,18 +187,18 @@ class Pipeline:
             delivery.retry = None
 
     async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
-        """Wait until no earlier event of the key is being retried. Raises `Unavailable` at the deadline."""
+        """Wait until no earlier event of the key is retried. Raises `UnavailableError` at the deadline."""
         while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
             if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
                 raise UnavailableError("an earlier event of its key is not durable yet")
 
     def _decode(self, delivery: DeliveryContext) -> str:
-        """Open, authorize, decode. Leaves the event in ``trip``, or says why it is unauthorized."""
+        """Authorize and decode. Sets ``delivery.event``, or returns why the delivery is unauthorized."""
         delivery.event, unauthorized = read_authorized(delivery.notification, delivery.size)
         return unauthorized
 
     async def _publish_once(self, delivery: DeliveryContext) -> DeliveryResult:
-        """Claim, publish, commit. Raises where the event is not durable, with the claim let go."""
+        """Claim, publish, commit. Raises if the event is not durable; its claim is released then."""
         event = delivery.event
         assert event is not None  # noqa: S101 - what has none is not attempted
         request = self._new_claim(delivery, event)
@@ -218,14 +218,14 @@ class Pipeline:
             raise
         self._in_flight.track(in_flight, write.durable, delivery)
         await self._await_send(delivery, write, in_flight.done)
-        ending = write.durable.result()
-        if ending is DeliveryOutcome.PUBLISHED:
+        outcome = write.durable.result()
+        if outcome is DeliveryOutcome.PUBLISHED:
             delivery.ack_s = in_flight.sent_at - sent_at
-        return DeliveryResult(ending, stamp.id, event.type, record.topic)
+        return DeliveryResult(outcome, stamp.id, event.type, record.topic)
 
-    def _duplicate_result(self, event: Event, claim: Claim, ending: DeliveryOutcome) -> DeliveryResult:
+    def _duplicate_result(self, event: Event, claim: Claim, outcome: DeliveryOutcome) -> DeliveryResult:
         topic = self._routing.topic_of(event, claim.app)
-        return DeliveryResult(ending, claim.event_id, event.type, topic)
+        return DeliveryResult(outcome, claim.event_id, event.type, topic)
 
     def _new_claim(self, delivery: DeliveryContext, event: Event) -> Claim:
         self._claim_seq += 1
@@ -239,7 +239,7 @@ class Pipeline:
     async def _await_send(
         self, delivery: DeliveryContext, write: WriteHandle, done: Promise[bool] | Promise[DeliveryOutcome]
     ) -> None:
-        """Wait until a record that was sent has ended: one send, however long the wait."""
+        """Wait for the result of a send. Raises `UnavailableError` if it was withdrawn at the deadline."""
         if not await self._hold.wait(done, delivery.deadline, delivery.size, slow=not self._writer.accepting):
             if write.withdraw():
                 delivery.stop_retrying()
@@ -247,13 +247,13 @@ class Pipeline:
             if write.durable.done():
                 await wait_for(done, _COMMIT_WAIT_S)
         if not write.durable.done():
-            # It may be written yet: redeliveries join its journey meanwhile.
+            # It may be written yet: redeliveries join the event in flight meanwhile.
             self._telemetry.sends_indeterminate.inc()
             write.durable.on_done(self._telemetry.sends_indeterminate.dec)
             raise _SendIndeterminateError
 
     async def _dead_letter(self, delivery: DeliveryContext) -> DeliveryResult:
-        """Keep bytes that are no event on the dead-letter topic; told only once they are durable."""
+        """Write a rejected notification to the dead-letter topic. Returns once it is durable."""
         reason, detail = delivery.rejection
         record = dead_letter(delivery.notification, reason, detail, self._routing)
         write = self._writer.send(record)
@@ -261,15 +261,15 @@ class Pipeline:
         try:
             write.durable.result()
         except RejectedError as rejected:
-            raise UnavailableError(rejected.detail) from None  # no topic is left for it
+            raise UnavailableError(rejected.detail) from None  # no other topic is left for it
         return DeliveryResult(
             outcome=DeliveryOutcome.REJECTED, topic=record.topic, reason=reason, detail=detail
         )
 
     async def _defer(self, delivery: DeliveryContext, detail: str) -> DeliveryResult:
-        """Say nothing until the hold is over. Nothing durable was reached: no answer may sound like a yes.
+        """Withhold the response until the hold is over: nothing is durable, no answer may look like a yes.
 
-        The body is let go of meanwhile, and with it what was read from it, which are views of its bytes.
+        The body is freed meanwhile, and with it what was decoded from it, which are views of its bytes.
         """
         delivery.notification = replace(delivery.notification, body=b"", received=b"")
         event_type = ""

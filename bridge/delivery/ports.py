@@ -53,7 +53,7 @@ class RecordWriter(Protocol):
 
 
 class DeliveryCallbacks(Protocol):
-    """Whoever sent a record to Kafka. One of the first three is called, once; `on_stalled` may precede it."""
+    """Callbacks of a record sent to Kafka: one of the first three, once; `on_stalled` may precede it."""
 
     def on_delivered(self) -> None:
         """Kafka has acknowledged the record."""
@@ -62,13 +62,14 @@ class DeliveryCallbacks(Protocol):
         """Kafka does not have the record, and it will not be sent again."""
 
     def on_indeterminate(self) -> bool:
-        """The producer was discarded before an acknowledgement. The record may or may not be in Kafka.
+        """Handle that the producer was discarded before an acknowledgement.
 
-        Return True if the record is safe elsewhere (spool); False to have it re-sent, possibly as a duplicate.
+        The record may or may not be in Kafka. Return True if the record is safe elsewhere (spool); False to
+        have it re-sent, possibly as a duplicate.
         """
 
     def on_stalled(self) -> bool:
-        """The record was not acknowledged, or not sent, in time; its result may still come.
+        """Handle that the record was not acknowledged, or not sent, in time; its result may still come.
 
         May be called again. Return False if the record is kept nowhere else.
         """

@@ -1,6 +1,6 @@
 """Order per key while deliveries are retried: a later event of the key waits until the earlier one has ended.
 
-Empty unless something fails, so that the common way asks no more than whether it is empty.
+Empty unless something fails: the common path only checks whether it is empty.
 """
 
 from bisect import insort
@@ -18,9 +18,9 @@ _number = attrgetter("number")
 
 
 class Retry(Struct, eq=False):
-    """A delivery that failed and may be tried again. ``number`` is its place in the order of receipt.
+    """A delivery that failed and may be retried. ``number`` is its position in the order of receipt.
 
-    ``question`` asks for its occurrence. ``ended`` is resolved once it is durable, or given up.
+    ``request`` is the claim of its event. ``done`` resolves once it is durable, or given up.
     """
 
     key: TopicKey
@@ -30,7 +30,7 @@ class Retry(Struct, eq=False):
 
 
 class RetryOrder:
-    """All deliveries that wait to be retried, by key, in the order of receipt. False if there are none."""
+    """All deliveries that wait for a retry, by key, in the order of receipt. False if there are none."""
 
     def __init__(self) -> None:
         self._by_key: dict[TopicKey, list[Retry]] = {}
@@ -39,11 +39,11 @@ class RetryOrder:
         return bool(self._by_key)
 
     def add(self, retry: Retry) -> None:
-        """Let later events of its key wait for ``retry``."""
+        """Make later events of its key wait for ``retry``."""
         insort(self._by_key.setdefault(retry.key, []), retry, key=_number)
 
     def remove(self, retry: Retry) -> None:
-        """Let them go on: it is durable, or given up."""
+        """Let later events of its key proceed: it is durable, or given up."""
         retries = self._by_key[retry.key]
         retries.remove(retry)
         if not retries:
@@ -53,8 +53,7 @@ class RetryOrder:
     def find_earlier(self, key: TopicKey, claim: Claim, number: int) -> Retry | None:
         """Return what an event has to wait for: the first retry of its key that was received before it.
 
-        Another delivery of an event that is itself retried stands in for that one: the two would wait for
-        each other.
+        None if that retry is of the same event: the two deliveries would wait for each other.
         """
         for retry in self._by_key.get(key, ()):
             if retry.number >= number or _is_same_event(retry.request, claim):

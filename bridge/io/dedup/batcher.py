@@ -1,6 +1,6 @@
-"""One application's line to Redis: what one call takes along, and when the next one leaves.
+"""One application's batches of Redis calls: what one call carries, and when the next one is sent.
 
-What is said and asked in a call is told in the package's own file.
+The content of a call is in `store`.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ _KEY, _STATE_GROUP = attrgetter("key"), attrgetter("state_group")
 
 
 class ClaimBatch(Struct):
-    """What one call says and asks: how claims ended, and questions; each with its text and who is told."""
+    """The settlements and claims of one call, each with its encoded text and the promise of its result."""
 
     settlements: list[Claim] = []
     encoded_settlements: list[str] = []
@@ -34,20 +34,17 @@ class ClaimBatch(Struct):
 
     def keys(self) -> list[str]:
         """List all keys, in the order in which dedup.lua reads them."""
-        questions = self.claims
-        return [
-            *map(_KEY, self.settlements),
-            *map(_KEY, questions),
-            *filter(None, map(_STATE_GROUP, questions)),
-        ]
+        claims = self.claims
+        state_groups = filter(None, map(_STATE_GROUP, claims))
+        return [*map(_KEY, self.settlements), *map(_KEY, claims), *state_groups]
 
     def split(self) -> tuple["ClaimBatch", "ClaimBatch"]:
-        """Cut it into what fits into one call, and what is left."""
-        claim_share = min(len(self.claims), _MAX_BATCH // 2)  # renewals must not keep all questions waiting
-        ends = min(len(self.settlements), _MAX_BATCH - claim_share)
-        return self._slice(slice(ends), slice(_MAX_BATCH - ends)), self._slice(
-            slice(ends, None), slice(_MAX_BATCH - ends, None)
-        )
+        """Split it into what fits into one call, and the rest."""
+        claim_share = min(len(self.claims), _MAX_BATCH // 2)  # renewals must not keep all claims waiting
+        settlement_count = min(len(self.settlements), _MAX_BATCH - claim_share)
+        claim_count = _MAX_BATCH - settlement_count
+        first = self._slice(slice(settlement_count), slice(claim_count))
+        return first, self._slice(slice(settlement_count, None), slice(claim_count, None))
 
     def _slice(self, settlements: slice, claims: slice) -> "ClaimBatch":
         return ClaimBatch(
@@ -61,11 +58,11 @@ class ClaimBatch(Struct):
 
 
 class ClaimBatcher:
-    """One application's line to Redis: a call is under way, what comes meanwhile leaves with the next.
+    """Sends one application's batches: while a call is in flight, the next batch gathers.
 
     One call at a time keeps the order in which one process received its deliveries. Under load calls leave at
-    least ``gather_s`` apart: a call costs as much as thirty of the events in it. ``carry`` makes a call of
-    what it takes, and says when that is over. ``breaker`` is the application's own.
+    least ``linger_s`` apart: a call costs as much as thirty of the events in it. ``send`` takes `next_batch`,
+    makes the call, and calls `batch_done` at its end. ``breaker`` is the application's own.
     """
 
     def __init__(
@@ -85,7 +82,7 @@ class ClaimBatcher:
         self.in_flight = False
 
     def claim(self, claim: Claim) -> Promise[Claim]:
-        """Ask for ``claim`` with the next call."""
+        """Send ``claim`` with the next call."""
         result: Promise[Claim] = Promise()
         queued = self._next
         queued.claims.append(claim)
@@ -96,32 +93,31 @@ class ClaimBatcher:
         return result
 
     def settle(self, claim: Claim, settlement: str) -> Promise[bool]:
-        """Say with the next call how ``claim`` ends; tells whether that was heard."""
-        heard: Promise[bool] = Promise()
+        """Send a settlement of ``claim`` with the next call. Resolves to whether Redis acknowledged it."""
+        settled: Promise[bool] = Promise()
         queued = self._next
         queued.settlements.append(claim)
         queued.encoded_settlements.append(claim.encode_settlement(settlement))
-        queued.settled.append(heard)
+        queued.settled.append(settled)
         if not self.in_flight:
             self._flush()
-        return heard
+        return settled
 
     def next_batch(self) -> ClaimBatch:
-        """Take what leaves with this call."""
+        """Take the batch of this call."""
         queued = self._next
         batch, self._next = (queued, ClaimBatch()) if len(queued) <= _MAX_BATCH else queued.split()
         self._sent_at, self._last_size = self._loop.time(), len(batch)
         return batch
 
     def batch_done(self) -> None:
-        """Let the next call leave, where something waits for it."""
+        """Send the next call if something is queued."""
         queued = len(self._next)
         if not queued:
             self.in_flight = False
             return
-        should_linger = (
-            self._last_size >= _LINGER_MIN_BATCH and queued < _MAX_BATCH
-        )  # a full call has nothing more to gather
+        # A full call has nothing more to gather.
+        should_linger = self._last_size >= _LINGER_MIN_BATCH and queued < _MAX_BATCH
         remaining_s = self._sent_at + self._linger_s - self._loop.time() if should_linger else 0
         if remaining_s > 0:
             self._loop.call_later(remaining_s, self._flush)
@@ -130,7 +126,7 @@ class ClaimBatcher:
 
     def _flush(self) -> None:
         self.in_flight = True
-        # It takes what waits when its turn comes: deliveries read in one turn of the loop leave together.
+        # The task takes the batch when it runs: deliveries read in one turn of the loop leave together.
         call = self._loop.create_task(self._send(self))
         self._calls.add(call)
         call.add_done_callback(self._calls.discard)

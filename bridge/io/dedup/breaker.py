@@ -1,7 +1,7 @@
-"""The circuit breaker of one application's calls to Redis: open, nothing passes but a probe each second.
+"""The circuit breaker of one application's calls to Redis: while it is open, only a probe per second passes.
 
-One for each application: in a cluster an application is one slot, and an ACL may lack one application's keys.
-Another one's shard or rights are not ours.
+There is one per application: in a cluster an application is one slot, and an ACL may lack one application's
+keys. A failing shard or a missing right of one application says nothing of the others.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,10 @@ FAILURES_TO_OPEN = 3
 
 
 class CircuitBreaker:
-    """Opens after three missed calls in a row, closes with the first answer.
+    """Opens after three failed calls in a row, closes with the first successful one.
 
-    ``on_change(breaker)`` is called at each of the two. ``reason`` is why the last call was missed: a code of
-    `refusals`, or words.
+    ``on_change(breaker)`` is called at each of the two. ``reason`` is why the last call failed: a code of
+    `redis_errors`, or text.
     """
 
     def __init__(self, app: str, on_change: Callable[["CircuitBreaker"], None]) -> None:
@@ -24,7 +24,7 @@ class CircuitBreaker:
         self._consecutive_failures = 0
 
     def record_failure(self, reason: str) -> None:
-        """Count a call that Redis did not answer, or refused."""
+        """Count a call that Redis did not answer in time, or refused."""
         self._consecutive_failures += 1
         self.reason = reason
         if not self.is_open and self._consecutive_failures >= FAILURES_TO_OPEN:
@@ -32,7 +32,7 @@ class CircuitBreaker:
             self._on_change(self)
 
     def record_success(self) -> None:
-        """Note a call that Redis answered as it should."""
+        """Note a call that Redis answered."""
         self._consecutive_failures = 0
         if self.is_open:
             self.is_open = False

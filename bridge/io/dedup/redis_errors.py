@@ -1,6 +1,6 @@
-"""What Redis means by an error: its code, what that is in plain words, and what to do.
+"""What an error of Redis means: its code, a plain text for it, and the remedy.
 
-Errors are told apart by type and code, never by the words that follow: those differ between releases and
+Errors are distinguished by type and code, never by the text that follows: it differs between releases and
 servers, and may repeat what was sent.
 """
 
@@ -9,7 +9,7 @@ import re
 from msgspec import Struct
 from redis import exceptions
 
-# A Redis before 7 puts what a script met behind its own words: "Error running script (…): …: -OOM command".
+# A Redis before 7 puts a script's error behind its own text: "Error running script (…): …: -OOM command".
 _SCRIPT_ERROR_CODE = re.compile(r": -?([A-Z]{3,}) ")
 _ERROR_CODE = re.compile(r"-?([A-Z]{3,})(?: |$)")
 
@@ -25,7 +25,7 @@ _CODE_BY_TYPE: tuple[tuple[type[Exception], str], ...] = (
 
 
 class ErrorAdvice(Struct, frozen=True, kw_only=True):
-    """Why a Redis that answers does not do what it is asked: ``what``, and ``todo`` about it."""
+    """Why a Redis that answers refuses commands, and what to do about it."""
 
     message: str
     remedy: str
@@ -71,7 +71,7 @@ ERROR_ADVICE = {
 
 
 def error_code(error: Exception) -> str:
-    """Give the code of an error that Redis answered (``OOM``); empty where it has none, or gave no answer."""
+    """Return the code of an error reply (``OOM``); empty if it has none, or there was no reply."""
     for error_type, code in _CODE_BY_TYPE:
         if isinstance(error, error_type):
             return code
@@ -79,7 +79,7 @@ def error_code(error: Exception) -> str:
 
 
 def parse_error_code(text: str) -> str:
-    """Give the code in an error's text: its first word, or the one that a script met. Empty: none."""
+    """Return the code in an error's text: its first word, or that of a script's error; else empty."""
     found = _ERROR_CODE.match(text)
     code = found[1] if found else ""
     if code in ("", "ERR"):

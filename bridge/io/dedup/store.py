@@ -1,7 +1,7 @@
-"""Remembers what was seen, in Redis: one Lua call for all that came since the last one.
+"""The deduplication store in Redis: one Lua call for all claims and settlements since the last one.
 
-What the answers mean is told in `core.claim`, how they are found in the script. Nothing here decides
-whether an event is published.
+What the results mean is in `core.claim`, how they are found in `dedup.lua`. Nothing here decides whether an
+event is published.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ _OnReply = Callable[[str | None], None]
 
 
 class DedupLimits(Struct, frozen=True, kw_only=True):
-    """How long things last, in milliseconds but for ``call_s``, ``probe_s`` and ``gather_s``.
+    """Limits of the store, in the units of their names.
 
-    ``call_s`` is how long a call may take before its events go on without an answer; under load calls leave
-    ``gather_s`` apart; ``lease_ms`` how long a
-    claim outlives its owner; ``keep_ms`` how long an unfinished claim's first time is known; ``window_ms``
-    in which another format's copy is the same delivery.
+    ``call_timeout_s``: a call that takes longer counts as failed, and its events go on unchecked.
+    ``linger_s``: under load calls leave so far apart. ``lease_ms``: how long a claim outlives its owner.
+    ``claim_ttl_ms``: how long an unfinished claim is kept. ``window_ms``: within it another format's copy is
+    the same delivery. ``remember_ms``, ``remember_recurring_ms``: how long a committed event is remembered.
     """
 
     call_timeout_s: float = 0.25
@@ -51,9 +51,9 @@ class DedupLimits(Struct, frozen=True, kw_only=True):
 
 
 class RedisDedup:
-    """The bridge's memory of occurrences. Answers always, in time: without Redis with `Answer.AWAY`.
+    """`DedupStore` on Redis. Without Redis every claim resolves to UNAVAILABLE within ``call_timeout_s``.
 
-    ``now_ms`` is the wall clock in unix milliseconds. ``apps`` are the applications that are asked for at the
+    ``now_ms`` is the wall clock in unix milliseconds. ``apps`` are the applications that are probed at the
     start, so that a Redis that does not serve them is known before their first delivery.
     """
 
@@ -71,15 +71,15 @@ class RedisDedup:
         self._limits = limits
         self._script = Script(redis, "dedup.lua")
         self._batchers: dict[str, ClaimBatcher] = {}
-        terms = (
+        ttl_values = (
             limits.lease_ms,
             limits.claim_ttl_ms,
             limits.window_ms,
             limits.remember_ms,
             limits.remember_recurring_ms,
         )
-        self._ttl_args = tuple(map(str, terms))
-        # Those of a probe: what it writes is gone a moment later.
+        self._ttl_args = tuple(map(str, ttl_values))
+        # Those of a probe: what it writes expires a moment later.
         self._probe_ttl_args = (_PROBE_TTL_MS, _PROBE_TTL_MS, *self._ttl_args[2:])
         self._probe_count = 0
         self._unsynced = UnsyncedCommits(window_ms=limits.window_ms)
@@ -90,53 +90,52 @@ class RedisDedup:
 
     @property
     def unavailable(self) -> Mapping[str, str]:
-        """Why Redis does not serve an application, in words, by its name; the others are served."""
+        """Applications that Redis does not serve, with the reason: an error code, or text for people."""
         return {
             app: batcher.breaker.reason for app, batcher in self._batchers.items() if batcher.breaker.is_open
         }
 
     def start(self) -> None:
-        """Begin to probe where Redis is away, and to offer again what it did not take."""
+        """Start to probe the applications that are not served, and to retry commits that failed."""
         self._prober = asyncio.create_task(supervise(self._probe_loop, self._telemetry))
 
     async def stop(self) -> None:
-        """End, offering once more what Redis did not take. Bounded by one call."""
+        """Retry the failed commits once more, then close the connections. Takes at most one call."""
         if self._prober is not None:
             self._prober.cancel()
         await self._resync_commits()
         await self._redis.aclose()
 
     def claim(self, claim: Claim) -> Promise[Claim]:
-        """Ask for an occurrence. The answer's ``first_ms`` is the occurrence's own."""
+        """Claim an event. In the result ``first_ms`` is when its first delivery was received."""
         known = self._unsynced.lookup(claim) if self._unsynced else None
         batcher = self._batcher(claim.app)
-        if (
-            known is None and batcher.breaker.is_open and not batcher.in_flight
-        ):  # nobody overtakes those that wait in line
+        # While a call is in flight it is queued all the same: it must not overtake the queued ones.
+        if known is None and batcher.breaker.is_open and not batcher.in_flight:
             known = replace(claim, status=ClaimStatus.UNAVAILABLE)
         if known is None:
             return batcher.claim(claim)
         self._telemetry.count_claims(known.status)
-        answer: Promise[Claim] = Promise()
-        answer.set_result(known)
-        return answer
+        promise: Promise[Claim] = Promise()
+        promise.set_result(known)
+        return promise
 
     def commit(self, claim: Claim) -> Promise[bool]:
-        """Remember that the event is durable. Where Redis does not take it, this process does meanwhile."""
-        # Between here and Redis' word a death repeats the event under the same id; it is never lost.
+        """Remember that the event is durable. If Redis does not acknowledge, this process remembers it."""
+        # A death before Redis acknowledges this repeats the event under the same id; it is never lost.
         return self._settle(claim, COMMIT)
 
     def release(self, claim: Claim) -> Promise[bool]:
-        """Let the next one try: the event is not durable and will not be by this owner."""
+        """Give the claim back: the event is not durable and will not be by this owner."""
         return self._settle(claim, RELEASE)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
-        """Let nobody else take them: their owner still works."""
-        for heard in [self._settle(claim, RENEW) for claim in claims]:
-            await heard
+        """Extend the leases: their owner is still working."""
+        for settled in [self._settle(claim, RENEW) for claim in claims]:
+            await settled
 
     def _settle(self, claim: Claim, settlement: str) -> Promise[bool]:
-        """Tell Redis how ``claim`` ends; False where it was not heard."""
+        """Queue a settlement of ``claim``. Resolves to whether Redis acknowledged it."""
         return self._batcher(claim.app).settle(claim, settlement)
 
     def _batcher(self, app: str) -> ClaimBatcher:
@@ -147,72 +146,67 @@ class RedisDedup:
         return batcher
 
     async def _send_batch(self, batcher: ClaimBatcher) -> None:
-        """Make one call of what waits in ``line``, and tell everybody in it."""
+        """Make one call of the next batch and resolve its promises."""
         batch = batcher.next_batch()
         if batcher.breaker.is_open:
             self._deliver_results(batcher, batch, None)
             return
-        said, asked = "".join(batch.encoded_settlements), "".join(batch.encoded_claims)
-        arguments: list[str | int] = [
-            len(batch.settlements),
-            len(batch.claims),
-            *self._ttl_args,
-            said,
-            asked,
-        ]
+        settlements, claims = "".join(batch.encoded_settlements), "".join(batch.encoded_claims)
+        counts = len(batch.settlements), len(batch.claims)
+        arguments: list[str | int] = [*counts, *self._ttl_args, settlements, claims]
         await self._call(
             batcher.breaker, batch.keys(), arguments, partial(self._deliver_results, batcher, batch)
         )
 
     def _deliver_results(self, batcher: ClaimBatcher, batch: ClaimBatch, reply: str | None) -> None:
-        heard = reply is not None
+        is_acknowledged = reply is not None
         try:
-            answers = (
+            results = (
                 decode_results(batch.claims, reply[len(batch.settlements) :]) if reply is not None else None
             )
-        except (LookupError, ValueError):  # an answer that nothing of ours wrote
-            answers = None
-        if answers is None:
-            answers = [replace(claim, status=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
+        except (LookupError, ValueError):  # a reply that no script of ours wrote
+            results = None
+        if results is None:
+            results = [replace(claim, status=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
         try:
-            if not heard:
+            if not is_acknowledged:
                 self._remember_unsynced(batch)
-            for told in batch.settled:
-                told.set_result(heard)
-            statuses = [claim.status for claim in answers]
-            for answer in set(statuses):
-                self._telemetry.count_claims(answer, statuses.count(answer))
-            if reply and not reply.islower():  # capitals answer for revisions
+            for settled in batch.settled:
+                settled.set_result(is_acknowledged)
+            statuses = [claim.status for claim in results]
+            for status in set(statuses):
+                self._telemetry.count_claims(status, statuses.count(status))
+            if reply and not reply.islower():  # capital letters are results of revisions
                 self._telemetry.count_claims(ClaimStatus.REVISED, sum(map(str.isupper, reply)))
-            for claim, claim_promise in zip(answers, batch.results, strict=True):
+            for claim, claim_promise in zip(results, batch.results, strict=True):
                 claim_promise.set_result(claim)
         finally:
             batcher.batch_done()
 
     def _remember_unsynced(self, batch: ClaimBatch) -> None:
-        """Remember here what Redis was not told: which events are durable."""
-        terms = self._limits
-        for claim, said in zip(batch.settlements, batch.encoded_settlements, strict=True):
-            if said == claim.encode_settlement(COMMIT):
-                remember_ms = terms.remember_recurring_ms if claim.identity.recurring else terms.remember_ms
+        """Remember in this process the commits that Redis did not acknowledge."""
+        limits = self._limits
+        for claim, encoded in zip(batch.settlements, batch.encoded_settlements, strict=True):
+            if encoded == claim.encode_settlement(COMMIT):
+                remember_ms = limits.remember_recurring_ms if claim.identity.recurring else limits.remember_ms
                 self._unsynced.add(claim, self._now_ms() + remember_ms)
 
     async def _call(
         self, breaker: CircuitBreaker, keys: list[str], arguments: list[str | int], on_reply: _OnReply
     ) -> None:
-        """Run the script; ``told`` is told its answer, or None where none comes within the limit."""
-        answer = None
+        """Run the script; ``on_reply`` gets its reply, or None if there is none within the time limit."""
+        reply = None
         reasons: list[str] = []
         call = TimedCall(
             self._loop, self._limits.call_timeout_s, partial(self._on_reply, breaker, reasons, on_reply)
         )
         try:
-            answer = await self._script(keys, arguments)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, known or never heard of, is no answer
+            reply = await self._script(keys, arguments)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no reply
             reasons.append(_failure_reason(error))
             log.debug("dedup_call_failed", app=breaker.app, error=reasons[-1])
         finally:
-            call.finish(answer)
+            call.finish(reply)
 
     def _on_reply(
         self,
@@ -232,7 +226,7 @@ class RedisDedup:
                 )
             else:
                 breaker.record_success()
-        finally:  # whoever waits for this call must not wait for ever, nor those behind it
+        finally:  # the waiters of this call, and the calls behind it, must not wait for ever
             on_reply(reply)
 
     def _on_breaker_change(self, breaker: CircuitBreaker) -> None:
@@ -251,7 +245,7 @@ class RedisDedup:
         )
 
     async def _probe_loop(self) -> None:
-        # Before the first delivery: as many calls as open a breaker where Redis serves an application not.
+        # Before the first delivery: as many calls as open the breaker of an application that is not served.
         for _ in range(FAILURES_TO_OPEN):
             await self._probe_all([self._batcher(app) for app in self._apps])
         while True:
@@ -261,38 +255,38 @@ class RedisDedup:
                 pass
 
     async def _probe_all(self, batchers: Sequence[ClaimBatcher]) -> None:
-        """Make a call for each application, at the same time."""
-        answers = []
+        """Probe the applications concurrently."""
+        replies = []
         for batcher in batchers:
-            answer: Promise[str | None] = Promise()
-            probe = self._loop.create_task(self._probe_app(batcher.breaker, answer.set_result))
+            reply: Promise[str | None] = Promise()
+            probe = self._loop.create_task(self._probe_app(batcher.breaker, reply.set_result))
             self._probe_tasks.add(probe)
             probe.add_done_callback(self._probe_tasks.discard)
-            answers.append(answer)
-        for answer in answers:
-            await answer
+            replies.append(reply)
+        for reply in replies:
+            await reply
 
     async def _probe_app(self, breaker: CircuitBreaker, on_reply: _OnReply) -> None:
-        """Claim an occurrence that nobody else can mean: a Redis that refuses writes must not look well."""
+        """Claim an id that no event has. It writes: a Redis that refuses writes must not look well."""
         self._probe_count += 1
         token = f"{self._probe_count:016x}"
         key = f"vod:{{{breaker.app}}}:@probe:{os.getpid()}:{token}"  # no id begins with @
-        asked = f"{self._now_ms():013}{token}v{token}-"
-        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", asked], on_reply)
+        encoded_claim = f"{self._now_ms():013}{token}v{token}-"
+        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", encoded_claim], on_reply)
 
     async def _resync_commits(self) -> bool:
-        """Tell Redis what it did not take, or what another owner has settled meanwhile: either is enough.
+        """Commit again what Redis did not acknowledge. Returns whether it acknowledged any of it.
 
-        Tells whether it took any of it.
+        If another owner has settled a claim meanwhile, that is acknowledged, too: either is enough.
         """
         claims = self._unsynced.oldest(_RESYNC_BATCH, self._now_ms(), self.unavailable)
-        heard = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
-        for claim, acknowledged in zip(claims, heard, strict=True):
+        settled = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
+        for claim, acknowledged in zip(claims, settled, strict=True):
             if acknowledged:
                 self._unsynced.discard(claim)
-        return any(heard)
+        return any(settled)
 
 
 def _failure_reason(error: Exception) -> str:
-    """Say why a call failed: a code, or the kind of error. Never its text, which may repeat what was sent."""
+    """Return why a call failed: a code or the error's type; not its text, which may repeat what was sent."""
     return error_code(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""One call that is listened to for a while."""
+"""The time limit of one Redis call, without cancelling the call."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,10 +8,10 @@ _GRACE_TURNS = 3
 
 
 class TimedCall:
-    """What is heard of a call: its answer, or None where none came within ``limit_s``.
+    """Time limit for a Redis call that is never cancelled.
 
-    ``told`` is told either, once, and how long that took in seconds. The call itself is never cancelled: what
-    it answers later is unheard.
+    ``on_result(reply or None, elapsed_s)`` is called exactly once; a reply after ``limit_s`` is ignored. If
+    the event loop itself was stalled, the limit is extended once.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class TimedCall:
         self._started_at = loop.time()
 
     def finish(self, reply: str | None) -> None:
-        """Tell the answer, or that there is none, unless it was given up before."""
+        """Report the reply, or None for a failure, unless the time limit has passed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -33,7 +33,7 @@ class TimedCall:
     def _on_timeout(self) -> None:
         overdue_s = self._loop.time() - self._started_at - self._limit_s
         if overdue_s > _LOOP_STALL_S:
-            # Our own loop stood still, so that the timer fired before a socket was read: look as long again.
+            # Our own loop stood still, so that the timer fired before a socket was read: wait as long again.
             self._timer = self._loop.call_later(min(overdue_s, self._limit_s), self._grace, _GRACE_TURNS)
         else:
             self._grace(_GRACE_TURNS)
