@@ -45,6 +45,21 @@ def test_used_wrongly_ends_with_2(words: list[str]) -> None:
     assert CliRunner().invoke(app, words).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "--run", "--again"],
+        ["replay", "--execute", "--restart"],
+        ["drain", "--patience", "5"],
+        ["drain", "--idle-timeout", "5"],
+        ["tail", "--outcome", "rejected"],
+        ["tail", "--dead-letters"],
+    ],
+)
+def test_options_are_accepted_by_their_former_names_too(arguments: list[str]) -> None:
+    assert CliRunner().invoke(app, [*arguments, "--help"]).exit_code == 0
+
+
 @pytest.mark.parametrize("command", ["serve", "topics", "tail"])
 def test_wrong_settings_are_listed_all_at_once(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRIDGE_HTTP__PORT", "eighty")

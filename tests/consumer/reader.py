@@ -1,8 +1,8 @@
 """A service downstream, as a process: writes down every transcoding it was given, in either form.
 
-Configured by one JSON object: ``form`` (loop or handlers), ``options``, ``seen`` (the file to write), ``hold``
-(the number of events after which one waits in the middle until the file ``go`` exists, and may be killed there).
-SIGTERM stops it. Only the standard library and `bridge.consumer`.
+Configured by one JSON object: ``form`` (loop or handlers), ``options``, ``seen`` (the file to write),
+``hold`` (the number of events after which one waits in the middle until the file ``go`` exists, and may be
+killed there). SIGTERM stops it. Only the standard library and `bridge.consumer`.
 """
 
 import asyncio
