@@ -140,9 +140,11 @@ class SpoolModel(RuleBasedStateMachine):
     async def _settled(self) -> None:
         """Let the disk know all that memory knows, so that a run can be repeated."""
         group_commit = self.spool._group_commit  # noqa: SLF001 - nobody else needs to know
-        await eventually(
-            lambda: not group_commit._task and not group_commit._timer, "nothing is under way", every_s=0
-        )
+
+        def is_idle() -> bool:
+            return not group_commit._task and not group_commit._timer  # noqa: SLF001
+
+        await eventually(is_idle, "nothing is under way", every_s=0)
 
     @invariant()
     def counts_agree(self) -> None:

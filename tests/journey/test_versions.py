@@ -83,7 +83,8 @@ async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_stands_
 ) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path_factory.mktemp("spool"))}
     told: list[str] = []
-    own_environment.kafka.pause()  # before the first life begins: no producer holds anything whose end is unknown
+    # Before the first life begins: no producer holds anything whose end is unknown.
+    own_environment.kafka.pause()
     for release in (None, neighbour):
         tasks = [new_task() for _ in range(MANY)]
         settings = spool | (release.settings if release is not None else {})

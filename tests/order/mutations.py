@@ -41,7 +41,7 @@ def what_waits_is_spooled_before_what_was_in_flight(patch: pytest.MonkeyPatch) -
                 divert(partition_queue.pending)
             accumulator._requeue(partition_queue, kept)  # noqa: SLF001
         for queue in (
-            *[partition_queue.pending for partition_queue in accumulator._queues.values()],
+            *[partition_queue.pending for partition_queue in accumulator._queues.values()],  # noqa: SLF001
             *accumulator.unassigned.values(),
         ):
             drop_indeterminate(queue)
@@ -74,10 +74,8 @@ def what_was_requeued_from_an_earlier_producer_is_not_notified(patch: pytest.Mon
             ]
             for pending_record in lost:
                 pending_record.release()
-            accumulator._requeue(
-                partition_queue,
-                [pending_record for pending_record in pending_records if pending_record not in lost],
-            )
+            kept = [pending_record for pending_record in pending_records if pending_record not in lost]
+            accumulator._requeue(partition_queue, kept)  # noqa: SLF001
             if lost:
                 divert(partition_queue.pending)
         accumulator.availability_epoch += 1

@@ -225,9 +225,8 @@ class Scenario:
     def _is_busy(self) -> bool:
         """Whether anything is pending in the publisher."""
         accumulator = self.publisher._accumulator  # noqa: SLF001 - nobody else needs to know
-        return accumulator._budget.free_records < self.limits.max_in_flight_records or bool(
-            accumulator.unassigned
-        )
+        free_records = accumulator._budget.free_records  # noqa: SLF001
+        return free_records < self.limits.max_in_flight_records or bool(accumulator.unassigned)
 
 
 @contextmanager
