@@ -41,8 +41,8 @@ from bridge.wiring import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-# The stop's time budget, in seconds, so that the end comes within the 20 that the README promises: the writer
-# may take 4 more to let go of a producer, the memory and the operators' door a second.
+# The stop's time budget, in seconds, so that the process ends within 20 (docs/howto/outages.md): the writer
+# may take 4 more to close a producer, the dedup store and the admin server a second.
 _STILL_ACCEPTING_S = 5.0
 _STOP_S = 9.0
 _INGRESS_S = 7.0
@@ -104,9 +104,9 @@ class Bridge:
         self.admin_port = 0
 
     async def start(self) -> None:
-        """Listen, and begin to connect. Kafka and Redis may be away, and the disk may refuse.
+        """Listen, and start to connect. Kafka, Redis and the spool's disk may be unavailable.
 
-        Raises `ListenError` where a port is taken, `InUse` where another process has the spool's folder;
+        Raises `ListenError` if a port is taken, `SpoolLockedError` if another process has the spool's folder;
         what was opened until then is closed.
         """
         count_unhandled(asyncio.get_running_loop(), self.telemetry)
@@ -147,9 +147,9 @@ class Bridge:
         )
 
     async def stop(self) -> None:
-        """End in order: door, what is under way, drain, writer, spool, memory, spans; within one budget.
+        """Stop in order: ingress, events in flight, drain, publisher, spool, dedup store, spans; in one budget.
 
-        Once it is stopped, or its start failed, there is nothing left to do.
+        A second call does nothing, nor does one after a start that failed.
         """
         if self._stopped:
             return
@@ -195,7 +195,7 @@ class Bridge:
             loop.add_signal_handler(number, on_signal)
         await self.start()
         await stop_requested.wait()
-        # Taken out of the load balancer first, still answering: a closed door's 502 is a yes to the vendor.
+        # Taken out of the load balancer first, still answering: a closed ingress's 502 is a yes to the vendor.
         self._stopping = True
         self._ingress.drain()
         for poller in self._pollers:
