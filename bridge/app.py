@@ -41,8 +41,8 @@ from bridge.wiring import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-# The stop's time budget, in seconds, so that the process ends within 20 (docs/howto/outages.md): the writer
-# may take 4 more to close a producer, the dedup store and the admin server a second.
+# The stop's time budget, in seconds, so that the end comes within the 20 that docs/howto/outages.md promises:
+# the publisher may take 4 more to close a producer, the dedup store and the admin endpoint a second.
 _STILL_ACCEPTING_S = 5.0
 _STOP_S = 9.0
 _INGRESS_S = 7.0
@@ -147,7 +147,7 @@ class Bridge:
         )
 
     async def stop(self) -> None:
-        """Stop in order: ingress, events in flight, drain, publisher, spool, dedup store, spans; in one budget.
+        """Stop in order, in one budget: ingress, events in flight, drain, publisher, spool, dedup, spans.
 
         A second call does nothing, nor does one after a start that failed.
         """
@@ -195,7 +195,7 @@ class Bridge:
             loop.add_signal_handler(number, on_signal)
         await self.start()
         await stop_requested.wait()
-        # Taken out of the load balancer first, still answering: a closed ingress's 502 is a yes to the vendor.
+        # Taken out of the load balancer first, still answering: a closed port's 502 is a yes to the vendor.
         self._stopping = True
         self._ingress.drain()
         for poller in self._pollers:

@@ -1,4 +1,4 @@
-"""What the log and /readyz say before the first delivery: callback URLs, missing topics, deduplication."""
+"""What the log and /readyz report before the first delivery: callback URLs, missing topics, deduplication."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ def callback_paths(applications: Iterable[Application]) -> list[str]:
 
 
 def describe_dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list[str]:
-    """Say for which applications Redis does not deduplicate: ``reasons`` by their names, and what follows."""
+    """Describe for which applications Redis is unavailable; ``reasons`` maps their names to the reason."""
     consequence = "events are published unchecked" if is_unchecked else "events are held"
     apps_by_reason: dict[str, list[str]] = {}
     for app, reason in reasons.items():

@@ -37,17 +37,17 @@ _MS_PER_DAY = 86_400_000
 
 
 def now_ms() -> int:
-    """Tell the wall clock's time in unix milliseconds."""
+    """Return the wall clock's time in unix milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def build_routing(settings: Settings) -> Routing:
-    """Say which topics events go to."""
+    """Return which topics events go to."""
     return settings.routing()
 
 
 def hold_policy(settings: Settings) -> HoldPolicy:
-    """Say how long what is not durable is kept silent."""
+    """Return how long the responses of deliveries that are not durable are withheld."""
     http = settings.http
     return HoldPolicy(
         hold_s=http.hold_s,
@@ -147,7 +147,7 @@ def ingress_tls(settings: Settings) -> ReloadingSSLContext | None:
 
 
 def vendor_account(app: AppSettings, *, wait_for_credential: bool = False) -> Account:
-    """Say how an application reaches the vendor; ``patient`` waits for a role's first credential."""
+    """Return an application's account; ``wait_for_credential`` blocks until a role's first credential."""
     credential = credential_source(app)
     if wait_for_credential and isinstance(credential, RefreshingCredentials):
         credential.refresh_now()

@@ -1,4 +1,4 @@
-"""What the admin endpoint answers: probes, metrics, and refusals."""
+"""The pages of the admin endpoint: probes, metrics, and rejections."""
 
 import asyncio
 import time
@@ -123,7 +123,7 @@ class Admin:
 
     def _readyz(self) -> web.Response:
         now = self._readiness()
-        # A door taken out of the load balancer answers 502 at once, and to the vendor that is a yes: once
+        # An ingress taken out of the load balancer answers 502 at once, and to the vendor that is a yes: once
         # ready, the bridge stays in it until it stops, however ill it is.
         self._was_ready = self._was_ready or now.ready
         if now.stopping:

@@ -1,8 +1,8 @@
-"""The byte budget of request bodies: what is here is charged, what is only promised takes nothing.
+"""The byte budget of request bodies: received bytes are charged, announced ones are not.
 
-A body is charged to `Arrivals` byte by byte as it comes, and to a `Budget` once it is whole: so a whole one
-waits behind whole ones only, never for what a client has promised. Small bodies, which nearly all callbacks
-have, are charged apart from large ones on both ways.
+A body is charged to a `ReadBudget` byte by byte as it arrives, and to a `WeightedSemaphore` once it is whole:
+so a whole one waits behind whole ones only, never for bytes that a client has announced. Small bodies, which
+nearly all callbacks have, are charged apart from large ones in both.
 """
 
 import asyncio
@@ -26,30 +26,30 @@ class BodyBudget:
 
     def __init__(self, size: int, body_max_bytes: int, monotonic: Callable[[], float]) -> None:
         small_bytes = size // 4 if size // 4 >= SMALL_BYTES else 0
-        arriving = max(size // 16, SMALL_BYTES) if small_bytes else 0
-        remaining_bytes = size - small_bytes - arriving
+        reading_bytes = max(size // 16, SMALL_BYTES) if small_bytes else 0
+        remaining_bytes = size - small_bytes - reading_bytes
         reading_large_bytes = max(remaining_bytes // 4, min(body_max_bytes, remaining_bytes // 2))
         self._large = WeightedSemaphore(remaining_bytes - reading_large_bytes)
         self._small = WeightedSemaphore(small_bytes) if small_bytes else self._large
         self.reading_large = ReadBudget(reading_large_bytes, body_max_bytes, monotonic)
         self.reading_small = (
-            ReadBudget(arriving, SMALL_BYTES, monotonic) if small_bytes else self.reading_large
+            ReadBudget(reading_bytes, SMALL_BYTES, monotonic) if small_bytes else self.reading_large
         )
 
     def for_reading(self, size: int) -> ReadBudget:
-        """Give what a body of ``size`` bytes is charged to while it arrives."""
+        """Return the budget of a body of ``size`` bytes while it arrives."""
         return self.reading_small if size <= SMALL_BYTES else self.reading_large
 
     def for_processing(self, size: int) -> "Reservation":
-        """Give the charge for a whole small body in work."""
+        """Return the reservation of a whole small body being processed."""
         return Reservation(self._small, min(size, self._small.size))
 
     def for_processing_large(self, size: int) -> "Reservation":
-        """Give the charge for a whole large body in work, with all that is made of it."""
+        """Return the reservation of a whole large body being processed, with all that is made of it."""
         return Reservation(self._large, min(_PROCESSING_FACTOR * size, self._large.size))
 
     def check_rates(self) -> None:
-        """Let the slow give way where others wait; to be called a few times a second."""
+        """Close slow senders while others wait; to be called a few times a second."""
         self.reading_large.check_rates()
         if self.reading_small is not self.reading_large:
             self.reading_small.check_rates()

@@ -1,4 +1,4 @@
-"""One body that is read to its end: charged as it arrives, its sender held back where too much is here."""
+"""Reads one body to its end: charged as it arrives, its sender held back while the budget is used up."""
 
 import asyncio
 
@@ -10,12 +10,12 @@ from bridge.io.http.connection import Connection
 from bridge.io.http.request import Request
 from bridge.io.http.responses import BAD_REQUEST, OVERLOADED, TOO_LARGE, HttpResponse
 
-# Who has come so far waits a little, also where its time was over before: a moment's crowd refuses nobody.
+# A whole body waits a little even if its time is over: a short burst must not reject anybody.
 _MIN_WAIT_S = 1.0
 
 
 class BodyLimits(Struct, frozen=True):
-    """How large one body may be, how large all together, and how long one waits for room."""
+    """Bytes of one body and of all together, and how many seconds a body waits for budget."""
 
     body_max_bytes: int
     bodies_max_bytes: int
@@ -39,7 +39,7 @@ class BodyReader:
         self._incoming = connection.incoming_body = self._read_budget.start(connection)
 
     async def read(self) -> bytes | HttpResponse:
-        """Give the whole body, or the answer of a request that has none to be taken."""
+        """Return the whole body, or the response that rejects the request."""
         request = self._request
         if request.body_complete:
             body = request.pop_body()

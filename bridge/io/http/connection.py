@@ -1,30 +1,31 @@
-"""One connection: requests one after the other, answers out.
+"""One connection: handles its requests one after the other and writes the responses.
 
-How its bytes become requests is told in `receiving`, what a request means in `intake`.
+`protocol` turns its bytes into requests, `handler` knows what a request means.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from aiohttp.streams import EMPTY_PAYLOAD
+from msgspec import Struct
 
 from bridge.io.http import tcp_window
-from bridge.io.http.body_budget import BodyBudget
 from bridge.io.http.connections import ServerContext
 from bridge.io.http.protocol import HttpProtocol
+from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.request import HeadCache, Request
 from bridge.io.http.responses import BAD_REQUEST, INTERNAL_ERROR, OVERLOADED, HttpResponse, serialize
 
 
-class Handler(Protocol):
-    """Does the work of requests, and knows the heads of those that it took before."""
+class RequestHandling(Struct, frozen=True):
+    """What connections share: the cache of heads, the read budget, and the function that handles a request.
 
+    ``handle`` calls `Connection.send_response` once for each request, at once or later.
+    """
+
+    handle: Callable[[Request, "Connection"], None]
     head_cache: HeadCache
-    body_budget: BodyBudget
-
-    def handle(self, request: Request, connection: "Connection") -> None:
-        """Begin with one request; ``client`` is told its answer, once, now or later."""
+    read_budget: ReadBudget
 
 
 class Connection(HttpProtocol):
@@ -34,7 +35,7 @@ class Connection(HttpProtocol):
         "_aborted",
         "_finished",
         "_half_closed",
-        "_handler",
+        "_handle",
         "_is_withholding",
         "_on_handshake_done",
         "_peer_address",
@@ -45,16 +46,16 @@ class Connection(HttpProtocol):
     def __init__(
         self,
         server: ServerContext,
-        handler: Handler,
+        handling: RequestHandling,
         loop: asyncio.AbstractEventLoop,
         on_handshake_done: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(
-            server.connections, handler.head_cache, handler.body_budget.reading_small, server.monotonic, loop
+            server.connections, handling.head_cache, handling.read_budget, server.monotonic, loop
         )
         self._server = server
         self._on_handshake_done = on_handshake_done
-        self._handler = handler
+        self._handle = handling.handle
         self._processing = False
         self._finished = False
         self._half_closed = False
@@ -62,7 +63,7 @@ class Connection(HttpProtocol):
         self._aborted = False
         self._peer_address = ""
 
-    # What the transport tells
+    # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
@@ -78,7 +79,7 @@ class Connection(HttpProtocol):
         self._finished = True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Let the work under way end, and whoever waits for more bytes know that none will come."""
+        """Let the request being handled end; a body that still arrives fails."""
         if self._request or self._requests or self._header_bytes:
             self._peer_address = self._client_address()
         super().connection_lost(exc)
@@ -89,7 +90,7 @@ class Connection(HttpProtocol):
         self._process_next()
 
     def eof_received(self) -> bool:
-        """Answer what came before a client closed its half."""
+        """Respond to what came before the client closed its half."""
         self._half_closed = True
         self._fail_body()
         self._process_next()
@@ -100,14 +101,14 @@ class Connection(HttpProtocol):
         return answers or self._is_withholding or bool(self._requests)
 
     def pause_writing(self) -> None:
-        """Read no more of a client that does not read its answers."""
+        """Stop reading from a client that does not read its responses."""
         super().pause_writing()
         if not self._finished:
             self._connections.write_stalled(self, self._monotonic())
             self._pause_reading_for_buffer()
 
     def resume_writing(self) -> None:
-        """Go on with a client that reads its answers again."""
+        """Resume a client that reads its responses again."""
         super().resume_writing()
         self._connections.write_resumed(self)
         self._process_next()
@@ -115,7 +116,7 @@ class Connection(HttpProtocol):
     # What is done with it
 
     def _process_next(self) -> None:
-        """Turn to the next request, unless one is in work or its client does not read its answers."""
+        """Start the next request, unless one is being handled or the client does not read its responses."""
         if self._processing:
             return
         self._processing = True
@@ -129,7 +130,7 @@ class Connection(HttpProtocol):
             else:
                 self._connections.mark_idle(self)
         elif self._paused and not (self._request or self._finished):
-            # Who does not read its answers may be closed when room is needed.
+            # A client that does not read its responses may be closed for another connection.
             self._connections.mark_idle(self)
 
     def _process_pending(self) -> None:
@@ -158,12 +159,12 @@ class Connection(HttpProtocol):
             self._message_consumed()
         self.handling = not self._body_pending
         try:
-            self._handler.handle(request, self)
+            self._handle(request, self)
         except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
             self.on_internal_error(error)
 
     def send_response(self, response: HttpResponse) -> None:
-        """Take the answer to the request in work, and go on to the next one."""
+        """Write the response to the request being handled, and start the next one."""
         request, self._request = self._request, None
         if request is None:
             return  # it was broken, and is over
@@ -190,7 +191,7 @@ class Connection(HttpProtocol):
         self._loop.call_later(self._server.hold_s, self._respond_after_hold, request)
 
     def _respond_after_hold(self, request: Request | None) -> None:
-        """Say that nothing is known to be durable, where an answer is still owed, and close."""
+        """Respond that nothing is known to be durable, if a response is still due, and close."""
         self._is_withholding = False
         try:
             if request is not None:
@@ -199,7 +200,7 @@ class Connection(HttpProtocol):
             self._finish(overloaded=False)
 
     def _write_response(self, request: Request | None, response: HttpResponse) -> bool:
-        """Write the answer to ``request``, or to what is none; tell whether the connection goes on."""
+        """Write the response to ``request``, or to bytes that are none. Returns whether it stays open."""
         transport = self.transport
         disconnected = transport is None or transport.is_closing()
         if response.reject_reason and not (disconnected and self._aborted):
@@ -233,7 +234,7 @@ class Connection(HttpProtocol):
         return str(peer[0]) if peer else ""
 
     def send_continue(self) -> None:
-        """Tell a client that asked whether to send its body to send it."""
+        """Send 100 Continue to a client that waits for it before its body."""
         if self.transport is not None and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -251,12 +252,12 @@ class Connection(HttpProtocol):
         transport = self.transport
         if transport is None or transport.is_closing():
             return
-        # Watched until it is closed: its client may neither read the answer nor stop sending.
+        # Watched until it is closed: its client may neither read the response nor stop sending.
         self._connections.read_started(self, self._monotonic())
         if not has_unread_input or self._half_closed:
             transport.close()
             return
-        # Closed with bytes unread, the kernel would send a reset, which overtakes the answer.
+        # Closed with bytes unread, the kernel would send a reset, which overtakes the response.
         if transport.can_write_eof():
             transport.write_eof()
         if not overloaded:  # else reading what there was no room for would keep everybody waiting

@@ -1,6 +1,6 @@
-"""All connections of the door, and which of them may be closed: the slow, and the idle for room.
+"""All connections of the ingress, and which of them may be closed: slow ones, and idle ones for new ones.
 
-The end of the file says what a connection may ask of the house that it is in.
+`ServerContext` is what a connection needs of its server.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from bridge.io.http.rejections import RejectionLog
 
 
 class TrackedConnection(Protocol):
-    """What the crowd needs of a connection."""
+    """What the registry needs of a connection."""
 
     def abort(self, reason: str) -> None:
         """Close it now; ``reason`` is what is counted."""
@@ -85,16 +85,16 @@ class ConnectionRegistry:
         self._reading.pop(connection, None)
 
     def write_stalled(self, connection: TrackedConnection, now_s: float) -> None:
-        """Note that more answers wait for its client than it is given."""
+        """Note that too many responses wait for its client."""
         if connection in self._open:
             self._write_stalled.setdefault(connection, now_s)
 
     def write_resumed(self, connection: TrackedConnection) -> None:
-        """Note that its client has read answers again."""
+        """Note that its client has read responses again."""
         self._write_stalled.pop(connection, None)
 
     def close_slow(self, now_s: float) -> None:
-        """Close every connection whose request arrives, or whose answers wait, for too long."""
+        """Close every connection whose request arrives, or whose responses wait, for too long."""
         for connection, since_s in tuple(self._write_stalled.items()):
             if now_s - since_s < self._write_timeout_s:
                 break
@@ -119,7 +119,7 @@ class ConnectionRegistry:
 
 
 class ServerContext(Protocol):
-    """What a connection needs of the door it belongs to."""
+    """What a connection needs of the server it belongs to."""
 
     connections: ConnectionRegistry
     draining: bool
@@ -131,7 +131,7 @@ class ServerContext(Protocol):
         """Seconds of a clock that never goes back."""
 
     def date_header(self) -> bytes:
-        """Tell the time as a Date header has it."""
+        """Return the current time as the value of a Date header."""
 
     def on_internal_error(self, error: BaseException) -> None:
         """Take note of a bug."""

@@ -1,6 +1,6 @@
-"""What a request means: the order of work from its method to its answer.
+"""Handles a request, from its method to its response: limits, application, token, body.
 
-Limits, application, token, body; what the body says is the pipeline's.
+What the body means is decided in the delivery pipeline.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,7 @@ _QUERY_FIELDS_MAX = 100
 
 
 class CallbackHandler:
-    """Turns requests into notifications and outcomes into answers. ``traced``: with their trace's headers."""
+    """Turns requests into notifications and results into responses. ``traced``: with the trace headers."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class CallbackHandler:
         self.head_cache = HeadCache()
 
     def handle(self, request: Request, connection: Connection) -> None:
-        """Do the work of one request; ``client`` is told its answer."""
+        """Handle one request. Calls ``connection.send_response`` once, at once or later."""
         target = request.target or self._resolve(request)
         if isinstance(target, HttpResponse):
             connection.send_response(target)
@@ -187,7 +187,7 @@ class CallbackHandler:
         return replace(notification, traceparent=target.traceparent, tracestate=target.tracestate)
 
     def _resolve(self, request: Request) -> CallbackTarget | HttpResponse:
-        """Tell what a request asks for, and learn its head; or refuse it."""
+        """Return the target of a request and cache its head; or the response that rejects it."""
         target = self._route(request.message)
         if isinstance(target, CallbackTarget):
             self.head_cache.store(request, target)
@@ -227,7 +227,7 @@ class _LargeBody(Struct, eq=False):
 def _respond(
     promise: Promise[DeliveryResult] | Promise[HttpResponse], reservation: Reservation, connection: Connection
 ) -> None:
-    """Tell a client how its delivery ended."""
+    """Send the response for the result of a delivery."""
     reservation.release()
     if promise.exception is not None:
         connection.on_internal_error(promise.exception)
@@ -240,7 +240,7 @@ def _respond(
 
 
 def _on_handler_error(promise: Promise[None], connection: Connection) -> None:
-    """Say nothing to a client in whose request's work a bug is."""
+    """Release the reservation and close the connection without a response, so that the sender retries."""
     if promise.exception is not None:
         connection.on_internal_error(promise.exception)
 

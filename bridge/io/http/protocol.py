@@ -1,8 +1,7 @@
 """The bytes of one connection, cut into requests by aiohttp's parser or by a head that is known.
 
 aiohttp's own request handler is not used: it has no time-out for slow requests, logs tracebacks of hostile
-ones and costs a task, a request and a response object each. What is done with requests is told in
-`connection`.
+ones and costs a task, a request and a response object each. What is done with requests is in `connection`.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ _DISCARD_MAX_BYTES = 16 * 1024 * 1024
 
 
 class HttpProtocol(BaseProtocol, ABC):
-    """Takes bytes in: of them come requests, and the answers to what is none. Its heir turns to both."""
+    """Turns incoming bytes into requests, and invalid ones into error responses; subclasses handle both."""
 
     __slots__ = (
         "_at_message_start",
@@ -123,7 +122,7 @@ class HttpProtocol(BaseProtocol, ABC):
         super().pause_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes: into requests, or away where the connection is closing."""
+        """Parse bytes into requests; they are dropped if the connection is closing."""
         idle = self._at_message_start and not (self._input_closed or self._request or self._requests)
         if idle and (cached := self._head_cache.match(data)):
             self._requests.append(cached)
@@ -220,7 +219,7 @@ class HttpProtocol(BaseProtocol, ABC):
             self.transport.abort()
 
     def _message_consumed(self) -> None:
-        # The parser counts a request when its body is whole: told of it earlier, it would stop for good.
+        # The parser counts a request when its body is whole: notified of it earlier, it would stop for good.
         self._body_pending = False
         if self._parser is not None:
             self._parser.message_consumed()

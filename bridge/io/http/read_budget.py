@@ -1,8 +1,8 @@
-"""Bodies that arrive: how many bytes of them are here, who has to wait, and who has to give way.
+"""The budget of arriving bodies: how many bytes have come, which senders wait, which slow ones are closed.
 
-Every byte is charged when it has come. Where too many are here, whoever brings more is not read on for the
-moment; the longest waiting go on first. So that some are finished at all, a few of those that wait are read
-to their end beside the limit.
+Every byte is charged when it arrives. Beyond the limit a body is not read on for the moment; those that wait
+longest are resumed first. So that some are finished at all, a few of the waiting ones are read to their end
+beside the limit.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ class ReadBudget:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether so much is here, or so many wait, that whoever brings more has to wait."""
+        """Whether so many bytes are here, or so many bodies wait, that a body with more has to wait."""
         return bool(self._waiters) or self._shared_bytes > self._shared_max_bytes
 
     def start(self, source: BodySource) -> IncomingBody:
@@ -130,7 +130,7 @@ class ReadBudget:
         return self.is_exhausted and not (body.is_priority or body.is_complete)
 
     def grant_large_window(self, body: IncomingBody) -> bool:
-        """Give its sender the large window, if few enough have it; tell whether it got it now."""
+        """Set the large TCP window for its sender, if few enough have it. Returns whether it was set now."""
         if body.has_large_window or (self.large_windows >= _LARGE_WINDOWS_MAX and not body.is_priority):
             return False
         body.has_large_window = True
@@ -168,7 +168,7 @@ class ReadBudget:
         self._grant()
 
     def check_rates(self) -> None:
-        """Cut whoever is too slow while others wait."""
+        """Close senders that are too slow while others wait."""
         if not self._waiters:
             return
         for body in self._resumed:
@@ -188,7 +188,7 @@ class ReadBudget:
             body.source.abort("below_min_rate")
 
     def _grant(self) -> None:
-        """Let go on who waits longest, while there is room for what they will bring next."""
+        """Resume the bodies that wait longest, while there is budget for their next bytes."""
         while self._waiters:
             body = self._waiters[0][1]
             waiter = body.waiter

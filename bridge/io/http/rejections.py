@@ -1,7 +1,7 @@
-"""Refusals are counted, each, and logged: at most once a second for each reason and application.
+"""Counts every rejected request, and logs at most one a second for each reason and application.
 
-To a push sender a refusal is a lost event: what is answered is not sent again. What the line holds of the
-request is the application's name, if it is one, and where it came from; never a token.
+For a push sender a rejection is a lost event: a request with any response is not sent again. The log line has
+the application's name, if there is one, and the client's address; never a token.
 """
 
 from collections.abc import Callable, Sequence
@@ -67,7 +67,9 @@ class RejectionLog:
         now_s = self._monotonic()
         for (reason, _), state in self._logged.items():
             if state.suppressed and now_s - state.logged_at_s >= _LOG_INTERVAL_S:
-                log.warning("http_request_rejected", reason=reason, **state.fields, suppressed=state.suppressed)
+                log.warning(
+                    "http_request_rejected", reason=reason, **state.fields, suppressed=state.suppressed
+                )
                 state.logged_at_s, state.suppressed = now_s, 0
 
     def _log_rate_limited(
@@ -91,7 +93,7 @@ class RejectionLog:
 
 
 def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:
-    """Give the client's address: who connected, or before whom the trusted proxies say that they stand.
+    """Return the client's address: the peer's, or the one that the trusted proxies forward for.
 
     `X-Forwarded-For` is read from its right end, which the nearest proxy wrote, as long as whoever wrote is
     trusted. Empty where there is none.

@@ -1,7 +1,7 @@
-"""A request as a connection hands it on, and the heads of requests that were read before.
+"""A request as a connection hands it on, and the cache of request heads.
 
-A sender writes the same head before nearly every body. The same bytes mean the same, so that what the parser
-and `intake` made of them is kept: to read them again costs as much as all else that the door does.
+A sender writes the same head before nearly every body. The same bytes mean the same, so what the parser and
+`handler` made of them is cached: to parse them again costs as much as the rest of the ingress.
 """
 
 from aiohttp.http_parser import RawRequestMessage
@@ -32,9 +32,9 @@ class CallbackTarget(Struct, frozen=True):
 
 
 class Request(Struct, eq=False):
-    """One request: its head, and its body, which comes by ``payload``.
+    """One request: its head, and its body, which arrives by ``payload``.
 
-    ``head`` are the bytes of a head that may be learned. Of one that was known ``asked`` is set from the
+    ``head`` are the bytes of a head that may be cached. If it was in the cache, ``target`` is set from the
     start, and ``body`` is the whole body.
     """
 
@@ -51,7 +51,7 @@ class Request(Struct, eq=False):
 
     @property
     def is_http10(self) -> bool:
-        """Whether its client must be told that its connection stays."""
+        """Whether the response must state that the connection stays open (HTTP/1.0)."""
         return self.message.version == HttpVersion10
 
     @property
@@ -76,11 +76,11 @@ class Request(Struct, eq=False):
 
     @property
     def expects_continue(self) -> bool:
-        """Whether its client sends the body only once it is told to."""
+        """Whether the client waits for 100 Continue before it sends the body."""
         return self.message.headers.get("Expect", "").lower() == "100-continue"
 
     def pop_body(self) -> bytes:
-        """Give away a body that is here: who holds a delivery may drop it before its answer."""
+        """Take the body out of the request: the holder of a delivery may free it before the response."""
         if self.target is None:
             return self.payload.read_nowait()
         body, self.body = self.body, b""
@@ -116,7 +116,7 @@ def complete_head(data: bytes, payload: StreamReader) -> bytes:
 
 
 def _find_head_end(data: bytes) -> int:
-    """Tell where a head that may be known ends; before any head's end where there is none."""
+    """Return where a head that may be cached ends; a position before any head's end if there is none."""
     return data.find(_END_OF_HEAD, 0, _CACHED_HEAD_MAX_BYTES) + len(_END_OF_HEAD)
 
 
@@ -127,9 +127,9 @@ class _CachedHead(Struct, frozen=True):
 
 
 class HeadCache:
-    """The heads learned last, of requests that a body of a told length follows and another request may.
+    """The heads seen last, of requests with a Content-Length on a connection that stays open.
 
-    They hold tokens and signs: one that no request has come with for two turns of `forget_unused` is dropped.
+    They hold tokens and signatures: one that no request has used for two calls of `evict_unused` is dropped.
     """
 
     def __init__(self) -> None:

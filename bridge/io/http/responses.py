@@ -1,6 +1,6 @@
-"""What the door answers: an ending or a refusal as the bytes of an HTTP response (the README's table).
+"""The HTTP responses: an outcome or a rejection as bytes (the README's table).
 
-Answers that never change are made once; no header tells anything of the request.
+Responses that never change are made once; no header repeats anything of the request.
 """
 
 from email.utils import formatdate
@@ -85,7 +85,7 @@ HEADER_TOO_LARGE = _rejection(
 
 
 def response_for(result: DeliveryResult) -> HttpResponse:
-    """Turn an ending into its answer."""
+    """Return the response for the result of a delivery."""
     delivery_outcome = result.outcome
     if delivery_outcome in _ACCEPTED:
         accepted = _AcceptedBody(
@@ -104,7 +104,7 @@ def response_for(result: DeliveryResult) -> HttpResponse:
 
 
 def serialize(response: HttpResponse, date: bytes, connection: bytes) -> bytes:
-    """Write an answer out. ``connection`` is empty, or the value of a Connection header."""
+    """Serialize a response. ``connection`` is empty, or the value of a Connection header."""
     return (
         b"HTTP/1.1 %b\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n%b"
         % (

@@ -41,7 +41,7 @@ class CallbackRouter:
         self._token_digests = {route.token_digest for route in self._routes.values()} - {_NO_TOKEN_DIGEST}
 
     def resolve(self, path: str) -> Application | NotFoundReason:
-        """Tell whose address ``path`` is; where it is nobody's, or its token is wrong, why."""
+        """Return the application of a callback path; or why there is none or its token is wrong."""
         segments = _path_segments(path)
         if not segments or segments[0] != _ROOT or len(segments) > _END:
             return "not_found"
@@ -62,9 +62,9 @@ class CallbackRouter:
         return "wrong_token" if given_token else "missing_token"
 
     def application_for_log(self, path: str) -> tuple[str, bool]:
-        """Give the application that ``path`` names, and whether there is one of that name.
+        """Return the application that ``path`` names, and whether there is one of that name.
 
-        For logs: empty where it is no application's name, or is a token that stands in its place.
+        For logs: empty if it cannot be an application's name, or may be a token in its place.
         """
         segments = _path_segments(path)
         if not segments or segments[0] != _ROOT:

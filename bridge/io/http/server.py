@@ -1,8 +1,8 @@
-"""Takes what is pushed to us: the HTTP door.
+"""The HTTP ingress: the server for pushed notifications.
 
-The order of a request's way: `receiving` cuts bytes into `requests`, `connection` turns to one after the
-other, `intake` says what one means, `reading` takes its body, `answers` writes what is told of it, `refusals`
-logs what is refused. `crowd` knows who is connected, `budget` and `arrivals` how many bytes are here.
+A request passes `protocol` (bytes to `request`s), `connection` (one after the other), `handler` (what it
+means), `body_reader`, `responses`, and `rejections` if it is refused. `connections` is the registry of all
+connections; `body_budget` and `read_budget` count the bytes of bodies.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from bridge.core.outcome import DeliveryResult
 from bridge.io.http import tcp_window
 from bridge.io.http.body_reader import BodyLimits
 from bridge.io.http.clock import Clock
-from bridge.io.http.connection import Connection
+from bridge.io.http.connection import Connection, RequestHandling
 from bridge.io.http.connections import ConnectionRegistry, TrackedConnection
 from bridge.io.http.handler import CallbackHandler
 from bridge.io.http.rejections import Network, RejectionLog
@@ -39,7 +39,7 @@ __all__ = ["Clock", "Ingress", "IngressLimits"]
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _BACKLOG = 4096
-# Descriptors that are not the door's: Kafka, Redis, files, the operators' door.
+# Descriptors that are not the ingress's: Kafka, Redis, files, the admin endpoint.
 _RESERVED_FDS = 256
 _MAINTENANCE_INTERVAL_S = 0.25
 _CANCEL_TIMEOUT_S = 1.0
@@ -51,10 +51,10 @@ _SLOW_PARSER_NOTE = (
 
 
 class IngressLimits(Struct, frozen=True, kw_only=True):
-    """What the door takes at most. ``hold_s`` is how long a delivery waits for room before it is put off.
+    """The limits of the ingress. ``hold_s`` is how long a body waits for budget before it is deferred.
 
-    ``trusted_proxies`` are the networks whose `X-Forwarded-For` is believed. With ``traced`` it takes what a
-    request says of its trace as well.
+    ``trusted_proxies`` are the networks whose `X-Forwarded-For` is believed. With ``traced`` trace headers
+    of requests are read.
     """
 
     body_max_bytes: int = 4 * 1024 * 1024
@@ -68,7 +68,7 @@ class IngressLimits(Struct, frozen=True, kw_only=True):
 
 
 class Ingress:
-    """The door. ``deliver`` takes one notification and tells how it ended; it never raises."""
+    """The HTTP ingress. ``deliver`` processes one notification; its promise never fails."""
 
     def __init__(
         self,
@@ -114,10 +114,13 @@ class Ingress:
         loop = asyncio.get_running_loop()
         max_connections = min(self._limits.connections_max, _raise_fd_limit(self._limits.connections_max))
         if max_connections < self._limits.connections_max:
-            log.warning("connection_limit_lowered", configured=self._limits.connections_max, allowed=max_connections)
+            wanted = self._limits.connections_max
+            log.warning("connection_limit_lowered", configured=wanted, allowed=max_connections)
         self.connections = self._new_registry(max_connections)
         self._telemetry.connections.set_function(lambda: len(self.connections))
-        new_connection = partial(Connection, self, self._handler, loop)
+        handler = self._handler
+        handling = RequestHandling(handler.handle, handler.head_cache, handler.body_budget.reading_small)
+        new_connection = partial(Connection, self, handling, loop)
         options = tcp_window.listener_options(self._limits.write_timeout_s)
         sockets = await listen(host, port, backlog=_BACKLOG, options=options)
         bound_port: int = sockets[0].getsockname()[1]
@@ -133,11 +136,11 @@ class Ingress:
         return bound_port
 
     def drain(self) -> None:
-        """From now on every answer closes its connection."""
+        """Close each connection with its next response, from now on."""
         self.draining = True
 
     async def stop(self, within_s: float = 8) -> None:
-        """Close the door, end what is under way, and leave nothing open after ``within_s``."""
+        """Stop listening, wait for open requests, close every connection after ``within_s`` at the latest."""
         self.draining = True
         for server in self._servers:
             server.close()
@@ -155,7 +158,7 @@ class Ingress:
             await asyncio.wait((self._maintenance_task,), timeout=_CANCEL_TIMEOUT_S)
 
     def date_header(self) -> bytes:
-        """Tell the time as a Date header has it."""
+        """Return the current time as the value of a Date header."""
         now = self._clock.now_ms() // 1000
         if self._cached_date[0] != now:
             self._cached_date = (now, http_date(now))
@@ -190,7 +193,7 @@ class Ingress:
 
 
 def _raise_fd_limit(wanted: int) -> int:
-    """Raise the limit of open files as far as wanted and allowed; tell how many connections it bears."""
+    """Raise the limit of open files as far as wanted and allowed. Returns how many connections it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     aim = wanted + _RESERVED_FDS
     if hard != resource.RLIM_INFINITY:

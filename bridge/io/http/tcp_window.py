@@ -1,4 +1,4 @@
-"""What one connection may have in the kernel: bytes that we have not read, answers that its client has not.
+"""What one connection may have in the kernel: bytes that we have not read, responses its client has not.
 
 Common callbacks fit into the small window. A large body that comes gets the large one, a few at a time.
 """
@@ -57,7 +57,7 @@ def set_window(transport: asyncio.BaseTransport | None, size_bytes: int) -> None
 
 
 def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
-    """Give how many bytes wait in the kernel; -1 where that is not told, as of TLS, which reads ahead."""
+    """Return how many bytes wait in the kernel; -1 if that is unknown, as with TLS, which reads ahead."""
     if transport is None or transport.get_extra_info("ssl_object") is not None:
         return -1
     try:

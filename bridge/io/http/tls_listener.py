@@ -1,8 +1,8 @@
 """Connections that begin with a TLS handshake.
 
-A handshake counts as a connection and as a request that arrives: it has no more time than one, and is closed
-for others at the cap. So sockets are accepted here: asyncio's server tells of a connection only afterwards.
-What fails is told as a refusal; a client that leaves is not: balancers look so whether a port is open.
+A handshake counts as a connection and as an arriving request: it has the same time limit, and is closed for
+others at the cap. So sockets are accepted here: asyncio's server reports a connection only afterwards. A
+failed handshake is counted as a rejection, unless the client left: load balancers check open ports like that.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ _SHUTDOWN_TIMEOUT_S = 5.0
 _ACCEPT_RETRY_S = 0.1
 _PLAINTEXT = "HTTP_REQUEST"
 _DETAILS = {
-    _PLAINTEXT: "a request without TLS came to the port with TLS: use https://, or a proxy that speaks TLS to it",
+    _PLAINTEXT: "a request without TLS came to the port with TLS: "
+    "use https://, or a proxy that speaks TLS to it",
     "PEER_DID_NOT_RETURN_A_CERTIFICATE": "the client shows no certificate; http.tls_client_cafile wants one",
 }
 
@@ -73,7 +74,7 @@ class TlsListener:
 
 
 class TlsHandshake:
-    """One handshake, as the crowd sees it."""
+    """One handshake, as the registry of connections sees it."""
 
     handling = False
 

@@ -13,11 +13,11 @@ class Credential(Struct, frozen=True):
     token: str = ""
 
     def __repr__(self) -> str:
-        """Tell whose key it is: a repr ends in logs and tracebacks, the key must not."""
+        """Show the key's id alone: a repr ends in logs and tracebacks, the key must not."""
         return f"Credential(secret_id={self.secret_id!r})"
 
     def redact(self, text: str) -> str:
-        """Give ``text`` without the secrets, whoever wrote them there."""
+        """Return ``text`` with the secrets masked."""
         for secret in (self.secret_key, self.token):
             text = text.replace(secret, "***") if secret else text
         return text
@@ -26,7 +26,7 @@ class Credential(Struct, frozen=True):
 class Proxy(Struct, frozen=True, kw_only=True):
     """A forward proxy: ``url`` as it is used, with its login; ``name`` is its host and port, for people.
 
-    ``mistake`` says why it cannot be used; then nothing is sent, for the direct way may be one not wanted.
+    ``mistake`` is why it cannot be used; then nothing is sent, for a direct connection may not be wanted.
     """
 
     url: str
@@ -49,7 +49,7 @@ class Account(Struct, frozen=True, kw_only=True):
     ``endpoint`` is a host or a URL, https where it names no scheme; "" is the interface's own. ``credential``
     is asked before every call, so that a key that was rotated takes effect; it must not block, and may raise
     `OSError` or `ValueError` where there is none now. ``timeout_s`` limits a call from its start to the last
-    byte of its answer; the vendor holds a pull for up to 5 s. ``proxy_for`` gives the proxy for a URL.
+    byte of its response; the vendor holds a pull for up to 5 s. ``proxy_for`` returns the proxy for a URL.
     """
 
     credential: Callable[[], Credential]

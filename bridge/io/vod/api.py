@@ -80,7 +80,7 @@ class TaskPage(Struct, frozen=True, kw_only=True):
 
 
 class _Response(Struct, frozen=True):
-    """A ``Response``: the answer it came in, its bytes, and each member's."""
+    """A ``Response``: the HTTP response it came in, its bytes, and the bytes of each member."""
 
     api_response: ApiResponse
     raw: bytes
@@ -133,7 +133,7 @@ class VodApi:
         return self._transport.proxy
 
     async def pull(self) -> list[PulledEvent]:
-        """Fetch up to 16 events; none where an error, null or an empty set says that none wait."""
+        """Fetch up to 16 events; empty if an error code, null or an empty set means that none wait."""
         try:
             response = await self._call("PullEvents")
         except ApiError as error:

@@ -33,17 +33,17 @@ _ALREADY_CONFIRMED = "InvalidParameterValue"
 
 
 class LeaseHandle(Struct, frozen=True, eq=False):
-    """A receipt: ``name`` is the vendor's, ``since`` (monotonic) is before the call that brought it."""
+    """A lease of an event: the vendor's handle; ``leased_at`` is the monotonic time before the pull."""
 
     value: str
     leased_at: float
 
 
 class ConfirmLimits(Struct, frozen=True, kw_only=True):
-    """How long a group gathers, what lies between two calls, how many are under way and may wait at once.
+    """Limits of confirming; times in seconds.
 
-    ``retry`` and ``retry_max`` are the first and the longest pause after a failure. Times in seconds; the
-    vendor takes 100 calls a second.
+    A group gathers for ``linger_s``; calls start ``min_interval_s`` apart (the vendor takes 100 a second).
+    ``backoff_s`` and ``max_backoff_s`` are the first and the longest pause after a failure.
     """
 
     linger_s: float = 0.02
@@ -186,12 +186,12 @@ class Confirmer:
             for handle in unexpired:
                 await self._confirm_until_expired([handle], response_lost=response_lost)
         else:
-            # After a lost answer it means that the call whose answer was lost did it.
+            # After a lost response it means that the call whose response was lost did it.
             already_confirmed = response_lost and error.code == _ALREADY_CONFIRMED
             self._finish_all(unexpired, "confirmed" if already_confirmed else "rejected")
 
     def _log_refusal(self, error: ApiError) -> None:
-        """Say that confirmations are refused, where more than one is; once a minute."""
+        """Log that confirmations are refused, if more than one is; once a minute."""
         self._consecutive_refusals += 1
         now = self._monotonic()
         if self.failing and now - self._logged_at > _LOG_INTERVAL_S:

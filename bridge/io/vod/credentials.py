@@ -1,6 +1,6 @@
-"""What an application logs in with at the vendor's API: fixed keys, changing files, or the SDK's providers.
+"""The credentials of an application at the vendor's API: fixed keys, files that change, the SDK's providers.
 
-Asked before every call, so it never waits: what is temporary is renewed beside, in a thread.
+Read before every call, so they never block: temporary ones are renewed in a thread.
 """
 
 import time
@@ -39,11 +39,11 @@ class _CredentialsDirectory:
 class RefreshingCredentials:
     """Credentials of a role, renewed every minute in a thread.
 
-    ``source()`` makes an object of the SDK, and gives what asks it: that waits for the vendor's answer, and
-    has no limit of its own. The SDK's objects keep what they have until it nearly expires: asking them often
-    costs nothing. One renewal runs at a time. One that has not ended after 30 s is left behind with its
-    object, which is locked for as long as its request hangs, and a new object is made. After each the limit
-    is doubled, up to an hour, so that a service that hangs for days costs a few threads.
+    ``source()`` makes an object of the SDK and returns its fetch function, which blocks for the vendor's
+    response and has no time limit of its own. The SDK's objects cache what they have until it nearly expires:
+    fetching often costs nothing. One renewal runs at a time. One that has not ended after 30 s is abandoned
+    with its object, which is locked for as long as its request hangs, and a new object is made. After each
+    the limit is doubled, up to an hour, so that a service that hangs for days costs a few threads.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RefreshingCredentials:
         self._problem = "its provider has not answered yet"
 
     def __call__(self) -> Credential:
-        """Give what there is. Raises OSError where nothing was provided yet, and says why."""
+        """Return the current credential. Raises OSError with the reason if there was none yet."""
         now = self._monotonic()
         since_s = now - self._refresh_started_at
         if self._refresh_thread is not None and not self._refresh_thread.is_alive():
@@ -85,7 +85,7 @@ class RefreshingCredentials:
         return self._credential
 
     def refresh_now(self) -> None:
-        """Wait for a first answer; for whoever asks once and has nothing else to do."""
+        """Fetch a credential in this thread; for commands that need one once."""
         self._refresh()
 
     def _refresh(self) -> None:
@@ -106,7 +106,7 @@ class RefreshingCredentials:
 
 
 def credential_source(app: AppSettings) -> Callable[[], Credential]:
-    """Say what an application logs in with; asked before every call."""
+    """Return the function that gives an application's credential; it is called before every request."""
     if app.credentials_dir is not None:
         return _CredentialsDirectory(app.credentials_dir)
     if app.credentials_provider:

@@ -1,8 +1,8 @@
-"""What the vendor may answer, and how an answer is taken apart with every value's bytes as they came.
+"""The vendor's responses and errors, and how a response is split with every value's bytes as they came.
 
-Nothing here knows what an event is. A value that no reader of JSON would take (a lone half of a surrogate
-pair, say, from a file name cut in its middle) must not hold up its neighbours for the four days that the
-vendor keeps it: where msgspec refuses the whole, brackets and quotes alone tell where each value ends.
+Nothing here knows what an event is. A value that no JSON parser accepts (a lone half of a surrogate pair, for
+example, from a file name cut in its middle) must not hold up its neighbours for the four days that the vendor
+keeps it: if msgspec refuses the whole, each value's end is found by brackets and quotes alone.
 """
 
 import re
@@ -39,19 +39,19 @@ class PulledEvent(Struct, frozen=True):
 
 
 class EventQueue(Protocol):
-    """An application's events at the vendor, whichever interface leads there."""
+    """An application's event queue at the vendor, by either interface."""
 
     async def pull(self) -> list[PulledEvent]:
-        """Fetch some; none where none came while the vendor held the call."""
+        """Fetch some events; empty if none came while the vendor held the call."""
         ...
 
     async def confirm(self, handles: Sequence[str]) -> None:
-        """Let the vendor forget at most 16 events: all of them, or none and an error."""
+        """Delete at most 16 events from the queue: all of them, or none and an error is raised."""
         ...
 
 
 class ApiError(Exception):
-    """The vendor answered with an error: ``code`` is its own word for it, ``text`` is for people."""
+    """The vendor responded with an error: ``code`` is its code, ``text`` is for people."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"{code}: {text}")
@@ -60,16 +60,16 @@ class ApiError(Exception):
 
 
 class TransportError(Exception):
-    """No answer, or none that the interface promises. A call without an answer may have been carried out."""
+    """No response, or an invalid one. A call without a response may have been carried out."""
 
 
 def truncate(text: str) -> str:
-    """Give as much of a stranger's text as a log line bears."""
+    """Return the beginning of a foreign text, printable, short enough for a log line."""
     return "".join(char if char.isprintable() else " " for char in text[:_MAX_TEXT_CHARS])
 
 
 def confirmable(handles: Sequence[str]) -> list[str]:
-    """Give the handles that can be confirmed in one call; `ValueError` where they are too many."""
+    """Return the handles that are not empty. Raises ValueError if there are too many for one call."""
     if len(handles) > MAX_HANDLES:
         raise ValueError(f"{len(handles)} handles in one call, which takes {MAX_HANDLES}")
     return [handle for handle in handles if handle]

@@ -33,7 +33,7 @@ class LegacyApi:
         self._now_s = now_s
 
     async def pull(self) -> list[PulledEvent]:
-        """Fetch some events; none where code 4000, null or an empty list says that none wait."""
+        """Fetch some events; empty if code 4000, null or an empty list means that none wait."""
         try:
             return await self._call("PullEvent", {})
         except ApiError as error:

@@ -32,11 +32,11 @@ _DURABLE_OUTCOMES = frozenset(
 
 
 class PollerLimits(Struct, frozen=True, kw_only=True):
-    """``batches`` are in work at once at most; all else in seconds.
+    """Limits of pulling; times in seconds. At most ``max_concurrency`` batches are processed at once.
 
-    ``spacing`` lies between two pulls at least (the vendor takes 100 a second), ``idle`` between two that
-    find nothing. A failure is tried again in ``retry``, doubling up to ``retry_max``, with jitter, and
-    that is told every ``tell_again``.
+    ``min_interval_s`` lies between two pulls (the vendor takes 100 a second), ``idle_interval_s`` between two
+    that find nothing. A failure is retried after ``backoff_s``, doubling up to ``max_backoff_s``, with
+    jitter, and logged every ``log_interval_s``. While pulling is not allowed, that is checked every ``gate_poll_s``.
     """
 
     max_concurrency: int = 8
@@ -52,9 +52,8 @@ class PollerLimits(Struct, frozen=True, kw_only=True):
 class PollerDeps(Struct, frozen=True, kw_only=True):
     """What all pollers share.
 
-    ``deliver`` takes one notification to its ending and never raises; ``open_now`` says whether Kafka takes
-    records: while it does not, the vendor keeps the queue. ``now_ms`` is unix milliseconds, ``monotonic`` are
-    seconds that never go back.
+    ``deliver`` processes one notification and never raises; ``can_pull`` is whether Kafka accepts records:
+    while it does not, the vendor keeps the queue. ``now_ms`` is unix milliseconds, ``monotonic`` seconds.
     """
 
     deliver: Callable[[Notification], Awaitable[DeliveryResult]]
@@ -98,7 +97,7 @@ class Poller:
 
     @property
     def failing(self) -> bool:
-        """Whether the vendor's API refuses or does not answer."""
+        """Whether the vendor's API refuses calls or does not respond."""
         return bool(self._failures) or self._confirmer.failing
 
     def start(self) -> None:
@@ -118,11 +117,11 @@ class Poller:
         return self._application.name
 
     def stop_pulling(self) -> None:
-        """Pull no more. What was pulled goes on to its ending."""
+        """Stop pulling. Events that were pulled are processed to their end."""
         self._stopping.set()
 
     async def stop(self, seconds: float) -> None:
-        """End what was pulled and confirm what is durable, within ``seconds``; the rest is pulled again."""
+        """Finish the pulled events and confirm durable ones, within ``seconds``; the rest is pulled again."""
         self.stop_pulling()
         until = self._monotonic() + seconds
         for worker in self._workers:
@@ -161,7 +160,7 @@ class Poller:
             try:
                 self._telemetry.pull_queue_events.labels(self.name).set(await queue_depth())
             except (ApiError, TransportError):
-                continue  # what is wrong is told by the pulls
+                continue  # the pulls log what is wrong
 
     async def _wait_for_slot(self, number: int) -> None:
         """Wait until this worker may pull: wanted, Kafka taking records, the last failure past."""
@@ -233,9 +232,9 @@ class Poller:
             self._concurrency = 1
 
     def _on_failure(self, error: ApiError | TransportError, requested_at: float) -> None:
-        """Put off the next pull, longer each time; say so at once, and then once a minute.
+        """Delay the next pull, longer each time; log it at once, and then once a minute.
 
-        Pulls that were under way together fail together: that is one failure.
+        Pulls that were in flight together fail together: that is one failure.
         """
         app, now = self._application.name, self._monotonic()
         is_api_error = isinstance(error, ApiError)

@@ -1,6 +1,6 @@
-"""The way to the vendor: one call, its limits, and what went wrong in words that hold no secret.
+"""HTTP calls to the vendor: one call, its limits, and errors whose texts hold no secret.
 
-Nothing is tried twice here, no redirect is followed, nothing is logged.
+Nothing is retried here, no redirect is followed, nothing is logged.
 """
 
 from urllib.parse import urlsplit
@@ -35,7 +35,7 @@ class ApiResponse(Struct, frozen=True):
 
 
 class ApiTransport:
-    """One account's line to ``account.endpoint``, or to ``otherwise`` where it names none."""
+    """Calls to ``account.endpoint``, or to ``default_endpoint`` if it names none."""
 
     def __init__(self, account: Account, session: aiohttp.ClientSession, default_endpoint: str) -> None:
         self._account = account
@@ -55,7 +55,7 @@ class ApiTransport:
         raise TransportError(problem)
 
     async def send(self, request: ApiRequest) -> ApiResponse:
-        """Send it and give the answer; `Unreachable` where none came whole and in time."""
+        """Send a request and return the response. Raises `TransportError` if none came whole and in time."""
         if self.proxy and self.proxy.mistake:
             raise TransportError(f"{self.host}: {self.proxy.mistake}")
         try:
@@ -72,13 +72,13 @@ class ApiTransport:
         raise TransportError(f"{self._label}: {problem}")
 
     def invalid_response(self, response: ApiResponse) -> TransportError:
-        """Tell of an answer that is not one; its bytes may be anything and stay out of it."""
+        """Return the error for an invalid response. It shows none of its bytes: they may be anything."""
         return TransportError(
             f"{self._label}: status {response.status} and {len(response.body)} bytes of no use"
         )
 
     def raise_for_status(self, response: ApiResponse) -> None:
-        """Let only an answer pass that the vendor gave as a success."""
+        """Raise `TransportError` unless the status is 200."""
         if response.status != _OK:
             raise self.invalid_response(response)
 
@@ -101,18 +101,18 @@ class ApiTransport:
 
 
 def make_api_error(code: str, text: str, credential: Credential) -> ApiError:
-    """Tell what the vendor told, but for the secrets that it might have repeated."""
+    """Return the vendor's error without the secrets that it may have repeated."""
     return ApiError(truncate(credential.redact(code)), truncate(credential.redact(text)))
 
 
 def _describe_error(error: Exception) -> str:
-    """Give an error's kind and the system's word for it: its own text may hold a URL or a file's bytes."""
+    """Return an error's type and the system's text: its own text may hold a URL or a file's bytes."""
     detail = getattr(error, "strerror", None)
     return f"{type(error).__name__}: {truncate(detail)}" if isinstance(detail, str) else type(error).__name__
 
 
 def _parse_endpoint(endpoint: str) -> tuple[str, str]:
-    """Give the base of every URL, and the host as it is signed and sent."""
+    """Return the base of every URL, and the host as it is signed and sent."""
     parts = urlsplit(endpoint if "://" in endpoint else f"https://{endpoint}")
     host = parts.netloc.rpartition("@")[2].lower()
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
