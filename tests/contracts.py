@@ -1,4 +1,4 @@
-"""What every memory must do, fake or real. A suite is a class; each makes one of it."""
+"""What every dedup store must do, fake or real. The suite is a class that the tests of each inherit."""
 
 from msgspec.structs import replace
 
@@ -10,13 +10,13 @@ NOW_MS = 1_763_700_000_000
 
 
 class Clock:
-    """A clock that moves when it is told to; unix milliseconds."""
+    """A clock that the test sets; unix milliseconds."""
 
     def __init__(self, now_ms: int = NOW_MS) -> None:
         self.now_ms = now_ms
 
     def __call__(self) -> int:
-        """Tell the time."""
+        """Return the time."""
         return self.now_ms
 
 
@@ -32,7 +32,7 @@ def make_claim(  # noqa: PLR0913 - a test names the one it means
     audit: bool = False,
     app: str = "shop",
 ) -> Claim:
-    """Make a claim's question."""
+    """Make a claim request."""
     identity = Identity(key=key, digest=digest, recurring=recurring, latest_state_group=latest_state_group)
     return replace(new_claim(app, identity, format, at_ms, token), audit=audit)
 
@@ -42,7 +42,7 @@ OTHER = "f" * 16
 
 
 class DedupStoreContract:
-    """The suite. ``memory`` is the one under test, empty at the start of each test."""
+    """The suite. ``dedup`` is the store under test, empty at the start of each test."""
 
     dedup: DedupStore
 

@@ -1,4 +1,4 @@
-"""Deliveries for the tests of a journey: a pipeline on a memory and a writer that do as the test says."""
+"""Deliveries for the tests of the pipeline, on a fake dedup store and a fake writer."""
 
 import asyncio
 

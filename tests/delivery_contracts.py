@@ -55,7 +55,7 @@ class WriterContract:
 
 
 class RecordingCallbacks:
-    """An owner that remembers what it was told; ``elsewhere`` says that it keeps what is lost."""
+    """Callbacks that record their calls; ``elsewhere``: the record is safe when a send is indeterminate."""
 
     def __init__(self, *, elsewhere: bool = False) -> None:
         self.calls: list[str] = []
@@ -65,22 +65,22 @@ class RecordingCallbacks:
 
     def on_delivered(self) -> None:
         """Kafka has it."""
-        self._record_end("written")
+        self._record_end("delivered")
 
     def on_failed(self, error: UnavailableError | RejectedError) -> None:
         """Kafka does not have it."""
         self.error = error
-        self._record_end("refused")
+        self._record_end("failed")
 
     def on_indeterminate(self) -> bool:
         """Nobody will ever know."""
         if self._is_elsewhere:
-            self._record_end("lost")
+            self._record_end("indeterminate")
         return self._is_elsewhere
 
     def on_stalled(self) -> bool:
         """Nothing is heard."""
-        self.calls.append("stuck")
+        self.calls.append("stalled")
         return False
 
     def _record_end(self, call: str) -> None:
@@ -100,7 +100,7 @@ class PublisherContract:
         sent = self.publisher.try_send(make_record(self.taking), callbacks)
         assert sent is not None
         await asyncio.wait_for(callbacks.finished.wait(), WITHIN_S)
-        assert callbacks.calls == ["written"]
+        assert callbacks.calls == ["delivered"]
         assert not sent.withdraw()
 
     async def test_what_would_have_to_wait_is_not_taken_by_try_send(self) -> None:
@@ -111,7 +111,7 @@ class PublisherContract:
         first = RecordingCallbacks()
         sent = self.publisher.send(make_record(self.waiting), first)
         self.publisher.divert_earlier(make_record(self.waiting))
-        assert first.calls == ["stuck"]
+        assert first.calls == ["stalled"]
         assert sent.withdraw()
 
     async def test_what_is_sent_all_the_same_waits_and_can_be_withdrawn_once(self) -> None:

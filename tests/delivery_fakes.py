@@ -1,4 +1,4 @@
-"""Stand-ins for Kafka's producer and for the spool, in this process, with switches for faults.
+"""Fakes of the publisher and of the spool, in this process, with switches for faults.
 
 They pass the same suites as the real ones (`tests.delivery_contracts`).
 """
@@ -12,7 +12,7 @@ from bridge.delivery.ports import DeliveryCallbacks
 
 
 class FakeSendHandle:
-    """A record in a fake producer: ``entered`` once it cannot be withdrawn."""
+    """A record in a fake producer: ``in_producer`` once it cannot be withdrawn."""
 
     def __init__(self, publisher: "FakePublisher", record: Record, callbacks: DeliveryCallbacks) -> None:
         self.publisher = publisher
@@ -29,10 +29,10 @@ class FakeSendHandle:
 
 
 class FakePublisher:
-    """A producer that keeps what is sent until the test ends it: `write`, `refuse`, `lose`, `stick`.
+    """Keeps what is sent until the test ends it: `ack`, `fail`, `make_indeterminate`, `stall`.
 
-    ``closed`` names topics that take nothing; ``at_once`` writes what is offered in the next turn of the
-    loop; ``room`` is how many records may be on their way.
+    ``blocked_topics`` accept nothing; ``acks_at_once`` acknowledges in the next turn of the
+    loop; ``capacity`` is how many records may be in flight.
     """
 
     def __init__(self) -> None:
@@ -49,13 +49,13 @@ class FakePublisher:
         return self.accepting and topic not in self.blocked_topics
 
     def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> FakeSendHandle | None:
-        """Take it, if that topic is open and there is room."""
+        """Send it, if that topic is not blocked and the capacity is not used up."""
         if not self.accepts(record.topic, 0) or len(self.sent) >= self.capacity:
             return None
         return self.send(record, callbacks)
 
     def divert_earlier(self, record: Record) -> None:
-        """Tell those of the same topic and key that they are stuck."""
+        """Call `on_stalled` of those of the same topic and key."""
         for sent in tuple(self.sent):
             if (sent.record.topic, sent.record.key) == (record.topic, record.key):
                 sent.callbacks.on_stalled()
@@ -63,7 +63,7 @@ class FakePublisher:
     def send(self, record: Record, callbacks: DeliveryCallbacks) -> FakeSendHandle:
         """Take it, however long it has to wait."""
         if len(self.sent) >= self.capacity:
-            raise UnavailableError("no room")
+            raise UnavailableError("the buffer is full")
         sent = FakeSendHandle(self, record, callbacks)
         self.sent.append(sent)
         if self.acks_at_once and self.accepts(record.topic, 0):
@@ -113,7 +113,7 @@ class FakeSpoolHandle:
         self._callback: Callable[[UnavailableError | None], None] | None = None
 
     def on_durable(self, callback: Callable[[UnavailableError | None], None]) -> None:
-        """Call ``then`` in the moment in which it is decided."""
+        """Call ``callback`` inline once it is decided."""
         if self.durable.done():
             error = self.durable.exception()
             callback(error if isinstance(error, UnavailableError) else None)
@@ -146,7 +146,7 @@ class FakeSpoolHandle:
 
 
 class FakeSpool:
-    """A store in a list. ``slow`` leaves what is put open until `commit` or `fail`; ``full`` takes none."""
+    """A spool in a list. ``slow`` leaves records open until `commit` or `fail`; ``full`` accepts none."""
 
     def __init__(self, *, full: bool = False) -> None:
         self.entries: list[FakeSpoolHandle] = []
@@ -220,7 +220,7 @@ class FakeSpool:
             entry = self.entries[self._cursor]
             self._cursor += 1
             if entry.state == "ready" and entry.durable.done() and not skip(entry.record.topic, 0):
-                entry.state = "taken"
+                entry.state = "leased"
                 size += len(entry.record.value)
                 found.append((entry, entry.record))
         return found

@@ -1,4 +1,4 @@
-"""Small stand-ins for the world outside: a memory and a writer in this process, with switches for faults.
+"""Fakes of the dedup store and of the record writer, in this process, with switches for faults.
 
 They pass the same suites as the real ones (`tests.contracts`).
 """
@@ -28,7 +28,7 @@ def _soon(answer: Callable[[], T]) -> Promise[T]:
 
 
 class FakeDedupStore:
-    """A memory in a dictionary. ``away`` makes it answer as if Redis were; ``now_ms`` is its clock."""
+    """A dedup store in a dictionary. ``unavailable``: answers as without Redis; ``now_ms`` is its clock."""
 
     def __init__(self, now_ms: Callable[[], int]) -> None:
         self.now_ms = now_ms
@@ -137,8 +137,8 @@ class FakePendingWrite:
 class FakeWriter:
     """A writer that keeps records in a list.
 
-    ``fates`` decide of the next tickets: an ending or an error ends it, ``...`` leaves it open in the
-    producer, "waits" before it (as every record for one of the ``missing`` topics). ``full`` refuses at once.
+    ``scripted_results`` decide the next writes: an outcome or an error ends one, ``...`` leaves it open in
+    the producer, "waits" before it (as every record of ``missing_topics``). ``full`` refuses at once.
     """
 
     def __init__(self) -> None:
@@ -150,9 +150,9 @@ class FakeWriter:
         self.full = False
 
     def send(self, record: Record) -> FakePendingWrite:
-        """Send ``record`` to its fate: the next of ``fates``, well where there is none."""
+        """Send ``record``: its result is the next scripted one, published if there is none."""
         if self.full:
-            raise UnavailableError("no room")
+            raise UnavailableError("the buffer is full")
         write = FakePendingWrite(record)
         self.writes.append(write)
         default_result = "waits" if record.topic in self.missing_topics else DeliveryOutcome.PUBLISHED
@@ -164,7 +164,7 @@ class FakeWriter:
         return write
 
     def finish(self, write: FakePendingWrite, result: object = DeliveryOutcome.PUBLISHED) -> None:
-        """End a ticket that was left open."""
+        """End a write that was left open."""
         if isinstance(result, DeliveryOutcome):
             self.records.append(write.record)
             write.durable.set_result(result)

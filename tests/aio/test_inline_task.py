@@ -1,4 +1,4 @@
-"""A run goes on in the moment in which the word is told that it waits for; a task is not needed."""
+"""An inline task resumes inline when the promise that it waits for is resolved."""
 
 import asyncio
 from contextvars import ContextVar, copy_context

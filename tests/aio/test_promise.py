@@ -1,4 +1,4 @@
-"""A word told once is heard by all who wait, before or after."""
+"""A promise is resolved once; all callbacks run, whether registered before or after."""
 
 import asyncio
 from functools import partial

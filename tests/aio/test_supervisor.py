@@ -71,7 +71,7 @@ async def test_a_bug_in_a_callback_is_counted_and_logged_once_without_its_argume
     assert "a-secret-body" not in str([line["problem"] for line in logged])
 
 
-def test_all_packages_of_the_bridge_are_ours() -> None:
+async def test_all_packages_of_the_bridge_are_ours() -> None:
     package_dir = Path(supervisor._PACKAGE_DIR)  # noqa: SLF001 - it is not seen from outside
     assert Path(bridge.__file__).samefile(package_dir / "__init__.py")
 

@@ -130,15 +130,15 @@ async def test_where_the_send_buffer_is_full_the_rest_is_returned_in_order(parts
     await wait_until_empty(parts)
 
 
-@pytest.mark.parametrize("end", ["refused", "lost", "stuck"])
+@pytest.mark.parametrize("end", ["failed", "indeterminate", "stalled"])
 async def test_what_was_not_written_is_drained_again_in_order(parts: Parts, end: str) -> None:
     parts.append("1", "2")
     await eventually(lambda: len(parts.publisher.sent) == 2, "both are on their way")
     parts.publisher.accepting = False
     for sent in tuple(parts.publisher.sent):
-        if end == "refused":
+        if end == "failed":
             parts.publisher.fail(sent, UnavailableError("no permission"))
-        elif end == "lost":
+        elif end == "indeterminate":
             assert parts.publisher.make_indeterminate(sent)
         else:
             sent.callbacks.on_stalled()

@@ -93,7 +93,7 @@ async def test_what_was_requeued_from_an_earlier_producer_is_notified_too_when_i
     accumulator.send(record("t", "b"), 0, callbacks)
     sent.callbacks = callbacks  # meanwhile its owner keeps it
     accumulator.requeue_in_flight()
-    assert callbacks.calls == ["lost", "stuck"]
+    assert callbacks.calls == ["indeterminate", "stalled"]
 
 
 async def test_a_missing_topics_last_batch_is_notified_before_what_waits_for_the_topic() -> None:

@@ -1,4 +1,4 @@
-"""What the tests of the publisher need: a topic, a publisher by each way, a writer. And a door."""
+"""What the tests of the publisher need: a topic, a publisher by each sender, a writer. And an HTTP server."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -34,7 +34,7 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture
 def stalled_topics(monkeypatch: pytest.MonkeyPatch) -> StalledTopics:
-    """Give holes on the way into the next producer."""
+    """Give topics whose batches the next producer never answers."""
     stalled_topics = StalledTopics()
     monkeypatch.setattr(package, "choose_sender", stalled_topics.choose_sender)
     return stalled_topics
@@ -42,7 +42,7 @@ def stalled_topics(monkeypatch: pytest.MonkeyPatch) -> StalledTopics:
 
 @pytest.fixture(params=["accumulator", "batch_api"])
 def sender_name(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let batches go the short way into the producer, and the library's public one."""
+    """Let batches go by the accumulator sender, and by the library's public API."""
     name: str = request.param
     if name == "batch_api":
         monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
@@ -75,6 +75,6 @@ async def writer(publisher: KafkaPublisher) -> DurableWriter:
 
 @pytest.fixture
 async def server() -> AsyncIterator[HttpTestServer]:
-    """Open a door with its usual limits."""
+    """Start an ingress with its usual limits."""
     async with running_server() as one:
         yield one

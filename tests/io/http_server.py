@@ -1,4 +1,4 @@
-"""A real door on a free port, raw sockets to knock with, and a record of what came through it."""
+"""A real ingress on a free port, raw sockets as clients, and a record of the notifications it delivered."""
 
 import asyncio
 import contextlib
@@ -76,7 +76,7 @@ class RawClient:
         return RawResponse(int(first.split()[1]), headers, body, head + body)
 
     async def reads_eof(self) -> bool:
-        """Tell whether the door closes this connection without another byte."""
+        """Return whether the server closes this connection without another byte."""
         try:
             return await asyncio.wait_for(self.reader.read(1), WITHIN_S) == b""
         except ConnectionError:
@@ -116,7 +116,7 @@ class HttpTestServer:
         return sum(value or 0 for value in counts)
 
     def reading_count(self) -> int:
-        """Tell how many requests have begun to arrive and not ended."""
+        """Return how many requests have begun to arrive and not ended."""
         return len(self.ingress.connections._reading)  # noqa: SLF001 - seen from outside only once it is too late
 
     async def connect(self) -> RawClient:
@@ -144,7 +144,7 @@ def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
 async def running_server(
     limits: IngressLimits | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[HttpTestServer]:
-    """Open a door for a test, with TLS where its context is given."""
+    """Start an ingress for a test, with TLS if its context is given."""
     server = HttpTestServer(limits)
     server.port = await server.ingress.start("127.0.0.1", 0, tls)
     try:

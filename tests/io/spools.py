@@ -14,12 +14,12 @@ SMALL = SpoolLimits(free_min_bytes=0, retry_s=0.02, segment_bytes=4_096)
 
 
 def record(number: int, size: int = 20, topic: str = "vod.NewFileUpload") -> Record:
-    """Make a record that can be told from the others by its key."""
+    """Make a record whose key distinguishes it from the others."""
     return Record(topic=topic, key=b"%d" % number, value=b"v" * size, headers=[("ce_id", b"%d" % number)])
 
 
 def number_of(record: Record) -> int:
-    """Tell which one it is."""
+    """Return its number."""
     return int(record.key)
 
 
@@ -47,7 +47,7 @@ async def read_all(spool: Spool, max_bytes: int = 1 << 20) -> list[tuple[SpoolEn
 
 
 async def numbers_in(spool: Spool) -> list[int]:
-    """Tell which records can be read, and let them be."""
+    """Return which records can be read, and make them available again."""
     spool.rewind()
     leased = await read_all(spool)
     for entry, _ in leased:
@@ -57,7 +57,7 @@ async def numbers_in(spool: Spool) -> list[int]:
 
 
 async def numbers_after_restart(folder: Path, limits: SpoolLimits = LIMITS) -> list[int]:
-    """Tell which records a new start finds."""
+    """Return which records a new start finds."""
     spool = spool_in(folder, limits)
     numbers = await numbers_in(spool)
     await spool.stop()
@@ -81,7 +81,7 @@ def kill(spool: Spool) -> None:
 
 
 def counted_corruptions(spool: Spool) -> dict[str, float]:
-    """Tell the damage counter by its label."""
+    """Return the corruption counter by its label."""
     samples = [sample for metric in spool._telemetry.spool_corruptions.collect() for sample in metric.samples]
     return {s.labels["kind"]: s.value for s in samples if s.name.endswith("_total")}
 

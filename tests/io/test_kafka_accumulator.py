@@ -24,7 +24,7 @@ async def test_records_of_a_deleted_topic_stay_queued_until_it_returns() -> None
     accumulator.update_metadata({"t": 4})
     first = accumulator.send(record("t", "a"), 1, callbacks)
     accumulator.update_metadata({})
-    assert callbacks.calls == ["stuck"]
+    assert callbacks.calls == ["stalled"]
     second = accumulator.send(record("t", "a"), 1, RecordingCallbacks())
     assert list(accumulator.unassigned["t"]) == [first, second]
     accumulator.ready_event.clear()
@@ -44,7 +44,7 @@ async def test_the_callbacks_of_a_stalled_batch_are_notified_again_and_again() -
     accumulator.send(record("t", "a"), 1, callbacks)
     accumulator.mark_all_stalled()
     accumulator.mark_all_stalled()
-    assert callbacks.calls == ["stuck", "stuck"]
+    assert callbacks.calls == ["stalled", "stalled"]
 
 
 async def test_records_of_a_deleted_partition_go_to_another() -> None:
@@ -73,7 +73,7 @@ async def test_a_bug_in_one_callback_does_not_stop_the_others() -> None:
         accumulator.send(record("t", "k"), key_hash, one)
     await accumulator.send_ready(sender)
     accumulator.on_batches_done([(batch, None) for batch in sender.batches])
-    assert callbacks.calls == ["written"]
+    assert callbacks.calls == ["delivered"]
     assert [str(one) for one in bugs] == ["a bug"]
 
 
@@ -90,7 +90,7 @@ async def test_the_result_of_a_batch_that_was_requeued_is_ignored() -> None:
     assert callbacks.calls == []
     await accumulator.send_ready(sender)
     accumulator.on_batches_done([(sender.batches[1], None)])
-    assert callbacks.calls == ["written"]
+    assert callbacks.calls == ["delivered"]
 
 
 class _FailingCallbacks(RecordingCallbacks):

@@ -74,7 +74,7 @@ async def test_a_request_whose_response_is_lost_is_sent_again_and_stands_once(
 
     interceptor.on_produce = lose_the_response
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
-    assert [callbacks.calls for callbacks in all_callbacks] == [["written"]] * 8
+    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 8
     assert sorted(found.key or b"" for found in await consumed(kafka, topic)) == [
         b"%c" % key for key in b"abcdefgh"
     ]
@@ -103,7 +103,7 @@ async def test_partitions_that_have_another_leader_are_sent_again_and_the_others
 
     interceptor.on_produce = move_one_leader
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
-    assert [callbacks.calls for callbacks in all_callbacks] == [["written"]] * 8
+    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 8
     assert len(await consumed(kafka, topic)) == 8
     assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
 
@@ -120,7 +120,7 @@ async def test_a_sender_that_dies_costs_its_producer_and_no_record(
 
     interceptor.on_produce = fail
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
-    assert [callbacks.calls[-1] for callbacks in all_callbacks] == ["written"] * 8
+    assert [callbacks.calls[-1] for callbacks in all_callbacks] == ["delivered"] * 8
     assert len(await consumed(kafka, topic)) == 8
     assert b"vod_bridge_kafka_producer_replacements_total 1.0" in telemetry.render()
 
@@ -132,7 +132,7 @@ async def test_what_is_in_flight_at_the_stop_is_waited_for(topic: str, publisher
     for _ in range(3):
         await asyncio.sleep(0)  # fed, and not yet answered
     await publisher.stop(5)
-    assert [callbacks.calls for callbacks in all_callbacks] == [["written"]] * 50
+    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 50
 
 
 async def test_the_library_of_this_environment_is_one_whose_internals_are_known(

@@ -15,7 +15,7 @@ _CALL_TIMEOUT_S = 0.25
 
 
 class SimulatedDedupStore(FakeDedupStore):
-    """The fake memory behind calls. While it is ``away`` a call is missed after the usual time."""
+    """The fake store behind calls. While it is ``unavailable`` a call fails after the usual time-out."""
 
     def __init__(self, random: Random, now_ms: Callable[[], int]) -> None:
         super().__init__(now_ms)
@@ -24,15 +24,15 @@ class SimulatedDedupStore(FakeDedupStore):
         self._is_calling = False
 
     def claim(self, claim: Claim) -> Promise[Claim]:
-        """Ask with the next call."""
+        """Claim with the next call."""
         return self._with_next_call(lambda: self._claim_or_revise(claim))
 
     def commit(self, claim: Claim) -> Promise[bool]:
-        """Say so with the next call."""
+        """Settle with the next call."""
         return self._with_next_call(lambda: self._commit(claim))
 
     def release(self, claim: Claim) -> Promise[bool]:
-        """Say so with the next call."""
+        """Settle with the next call."""
         return self._with_next_call(lambda: self._release(claim))
 
     def _with_next_call(self, work: Callable[[], T]) -> Promise[T]:

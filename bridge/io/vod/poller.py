@@ -36,7 +36,7 @@ class PollerLimits(Struct, frozen=True, kw_only=True):
 
     ``min_interval_s`` lies between two pulls (the vendor takes 100 a second), ``idle_interval_s`` between two
     that find nothing. A failure is retried after ``backoff_s``, doubling up to ``max_backoff_s``, with
-    jitter, and logged every ``log_interval_s``. While pulling is not allowed, that is checked every ``gate_poll_s``.
+    jitter, and logged every ``log_interval_s``. Whether pulling is allowed is checked every ``gate_poll_s``.
     """
 
     max_concurrency: int = 8
