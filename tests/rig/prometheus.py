@@ -17,7 +17,7 @@ from tests.rig.waiting import eventually
 
 Sample = tuple[Mapping[str, str], float]
 
-_SELECTOR = re.compile(r"\b((?:bridge|process)_\w+|ALERTS)\b(?!:)(?:\{([^}]*)\})?")
+_SELECTOR = re.compile(r"\b((?:vod_bridge|process)_\w+|ALERTS)\b(?!:)(?:\{([^}]*)\})?")
 _MATCHER = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"')
 
 
