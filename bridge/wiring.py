@@ -163,7 +163,7 @@ def build_pollers(
     telemetry: Telemetry,
     session: aiohttp.ClientSession,
 ) -> list[Poller]:
-    """Build what pulls, one for each application in mode pull. None pulls while ``publisher`` is not accepting."""
+    """Build a poller for each application in mode pull. None pulls while ``publisher`` is not accepting."""
     deps = PollerDeps(
         deliver=deliver,
         can_pull=lambda: publisher.accepting,
