@@ -51,7 +51,7 @@ class Script:
             if code == "READONLY":
                 self._drop_count += 1
                 await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
-            elif not code and drop_count != self._drop_count:
+            elif drop_count != self._drop_count and not code and isinstance(error, RedisError | OSError):
                 raise ReadOnlyError from error
             raise
         return str(reply, "ascii")
