@@ -25,6 +25,10 @@ Header = tuple[str, bytes]
 
 # Limit of topics and producer: a record may hold the largest body twice, and its headers.
 RECORD_MAX_BYTES = 16 * 1024 * 1024
+SOURCE_PREFIX = "/vod/"
+"""Before an application's name in ``ce_source``."""
+TYPE_PREFIX = "com.tencentcloud.vod."
+"""Before an event's type in ``ce_type``."""
 
 _encode = msgspec.json.encode
 
@@ -143,8 +147,8 @@ class _RecordTemplate(Struct, frozen=True):
 def _new_template(event_type: str, known: bool, app: str, routing: Routing) -> _RecordTemplate:  # noqa: FBT001 - see above
     return _RecordTemplate(
         _format_topic(routing.topic, event_type, app) if known else routing.topic_other,
-        ("ce_source", f"/vod/{app}".encode()),
-        ("ce_type", f"com.tencentcloud.vod.{event_type}".encode()),
+        ("ce_source", f"{SOURCE_PREFIX}{app}".encode()),
+        ("ce_type", f"{TYPE_PREFIX}{event_type}".encode()),
         ("ce_dataschema", f"{routing.schema_base_uri}{event_type if known else 'event'}.v1".encode()),
     )
 

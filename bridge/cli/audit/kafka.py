@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
 from bridge.cli.support.kafka_admin import describe_cluster
+from bridge.core.record import SOURCE_PREFIX
 
 _POLL_MS = 1000
 _STALL_TIMEOUT_S = 30.0
@@ -83,7 +84,7 @@ async def _remove_found(
     clock = asyncio.get_running_loop().time
     total, source, progress_at = (
         sum(end_offsets[topic_partition] - at[topic_partition] for topic_partition in at),
-        f"/vod/{app}".encode(),
+        f"{SOURCE_PREFIX}{app}".encode(),
         clock(),
     )
     while at and missing:

@@ -14,6 +14,7 @@ from bridge.cli.support import terminal
 from bridge.core.event import Failure
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
+from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX
 
 Style = Literal["green", "red", "yellow", "cyan", "magenta", "dim", "bold"]
 
@@ -84,12 +85,12 @@ class ShownRecord(Struct, frozen=True, kw_only=True):
     @property
     def app(self) -> str:
         """The application: of a dead letter by its header, of an event by its source."""
-        return self.headers.get("app") or self.headers.get("ce_source", "").removeprefix("/vod/")
+        return self.headers.get("app") or self.headers.get("ce_source", "").removeprefix(SOURCE_PREFIX)
 
     @property
     def type(self) -> str:
         """The event's type; empty for a dead letter."""
-        return self.headers.get("ce_type", "").removeprefix("com.tencentcloud.vod.")
+        return self.headers.get("ce_type", "").removeprefix(TYPE_PREFIX)
 
 
 class _RecordJson(Struct):
