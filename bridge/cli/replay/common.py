@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
@@ -12,8 +12,6 @@ from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
 
-SAVE_INTERVAL_S = 1.0
-TYPE_PREFIX = "com.tencentcloud.vod."
 CHUNK_MAX = 200
 _CHUNK_MAX_BYTES = 4 * 1024 * 1024
 _OCCURRENCE_WINDOW_MS = 60_000
@@ -77,6 +75,17 @@ def predict(origin: str, body: bytes) -> ItemResult:
             origin, str(DeliveryOutcome.REJECTED), reason=str(rejected.reason), name=rejected.detail
         )
     return ItemResult(origin, str(DeliveryOutcome.PUBLISHED), type=event.type, name=event.identity.key)
+
+
+async def deliver_all(
+    deliveries: Iterable[Awaitable[ItemResult]], reporter: Reporter
+) -> list[ItemResult | BaseException]:
+    """Deliver concurrently, in their order, and report what ended; an error stands in its result's place."""
+    results = await asyncio.gather(*deliveries, return_exceptions=True)
+    for result in results:
+        if isinstance(result, ItemResult):
+            reporter.add_result(result)
+    return results
 
 
 async def deliver_one(session: PipelineSession, notification: Notification, origin: str) -> ItemResult:

@@ -14,26 +14,28 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from bridge.cli.replay.common import (
-    SAVE_INTERVAL_S,
-    TYPE_PREFIX,
     ReplayStoppedError,
     chunks,
+    deliver_all,
     deliver_one,
     predict,
 )
 from bridge.cli.replay.dead_letter import DeadLetter, parse_dead_letter, size_bytes
 from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.replay.topic_progress import TopicProgress
 from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
 from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
 from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
 from bridge.core.progress import Progress
+from bridge.core.record import TYPE_PREFIX
 from bridge.core.record_from_value import record_from_value
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
+
+_COMPLETED = (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE)
 
 
 class DeadLetterSelection(Struct, frozen=True, kw_only=True):
@@ -67,14 +69,12 @@ class DeadLetterReplay:
         self._applications = {
             name: replace(app, sign_keys=()) for name, app in settings.applications().items()
         }
-        self._offset_store = GroupOffsetStore(self._options, selection.group)
-        self._progress: dict[TopicPartition, Progress] = {}
+        self._progress = TopicProgress(self._options, selection.group, restart=selection.restart)
 
     async def plan(self, reporter: Reporter) -> None:
         """Report what would be done; write nothing."""
         async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
-            await self._load_progress(reader, reporter)
-            records_read = 0
+            await self._progress.load(reader, reporter, self._resume)
             async for batch in reader.batches():
                 for dead_letter in self._select(batch, reporter):
                     inflated = self._inflate(dead_letter)
@@ -94,8 +94,7 @@ class DeadLetterReplay:
                         reporter.add_result(
                             _item_result(dead_letter, event_record, DeliveryOutcome.PUBLISHED)
                         )
-                records_read += len(batch.records)
-                reporter.set_done(records_read)
+                self._progress.report(batch, reporter)
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Deliver them; after a stop, those completed are stored."""
@@ -103,25 +102,14 @@ class DeadLetterReplay:
             open_range(self._options, [self._topic], self._selection.time_range) as reader,
             open_session(self._settings, fail_open=self._selection.fail_open) as session,
         ):
-            await self._load_progress(reader, reporter)
-            await self._offset_store.write(self._progress)  # fails at once without the permission
-            try:
+            await self._progress.load(reader, reporter, self._resume)
+            async with self._progress.stored():
                 await self._process(reader, session, reporter, stop_event)
-            finally:
-                await self._offset_store.write(self._progress)
 
-    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
-        """Load the stored progress, and move the start offsets there."""
-        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
-        for topic_partition, begin in reader.start_offsets.items():
-            progress = committed.get(topic_partition, Progress())
-            if progress.high_watermark > reader.end_offsets[topic_partition]:
-                progress = Progress()  # of an earlier topic of this name
-            if self._selection.time_range.since_ms is None:
-                progress = progress.trim_before(begin)
-            self._progress[topic_partition] = progress
-            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
-        reporter.set_total(reader.total)
+    def _resume(self, stored: Progress | None, begin: int, end: int) -> Progress:
+        if stored is None or stored.high_watermark > end:
+            stored = Progress()  # none, or of an earlier topic of this name
+        return stored.trim_before(begin) if self._selection.time_range.since_ms is None else stored
 
     def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[DeadLetter]:
         """Select the dead letters that match; count those that the filter excludes."""
@@ -157,8 +145,6 @@ class DeadLetterReplay:
         reporter: Reporter,
         stop_event: asyncio.Event,
     ) -> None:
-        clock = asyncio.get_running_loop().time
-        saved_at, records_read = clock(), 0
         async for batch in reader.batches():
             done: dict[TopicPartition, set[int]] = {
                 topic_partition: set() for topic_partition in batch.positions
@@ -171,11 +157,7 @@ class DeadLetterReplay:
             finally:
                 for partition, position in batch.positions.items():  # what was not reached stays open
                     self._progress[partition] = self._progress[partition].advance(position, done[partition])
-            records_read += len(batch.records)
-            reporter.set_done(records_read)
-            if clock() - saved_at > SAVE_INTERVAL_S:
-                await self._offset_store.write(self._progress)
-                saved_at = clock()
+            await self._progress.batch_done(batch, reporter)
             if stop_event.is_set():
                 raise ReplayStoppedError("interrupted")
 
@@ -187,14 +169,10 @@ class DeadLetterReplay:
         done: Mapping[TopicPartition, set[int]],
     ) -> None:
         """Deliver them concurrently, in their order. Raises `ReplayStoppedError` if one is deferred."""
-        results = await asyncio.gather(
-            *(self._deliver(dead_letter, session) for dead_letter in chunk), return_exceptions=True
-        )
+        results = await deliver_all([self._deliver(dead_letter, session) for dead_letter in chunk], reporter)
         for dead_letter, result in zip(chunk, results, strict=True):
-            if isinstance(result, ItemResult):
-                reporter.add_result(result)
-                if result.outcome in (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE):
-                    done[dead_letter.topic_partition].add(dead_letter.offset)
+            if isinstance(result, ItemResult) and result.outcome in _COMPLETED:
+                done[dead_letter.topic_partition].add(dead_letter.offset)
         for result in results:
             if isinstance(result, BaseException):
                 raise result

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.replay.common import CHUNK_MAX, ReplayStoppedError, chunks, deliver_one, predict
+from bridge.cli.replay.common import CHUNK_MAX, ReplayStoppedError, chunks, deliver_all, deliver_one, predict
 from bridge.cli.replay.report import ItemResult, Reporter
 from bridge.cli.support.input_files import InputNotification, read_notifications
 from bridge.cli.support.pipeline_session import PipelineSession, open_session
@@ -98,13 +98,7 @@ class FileReplay:
     async def _deliver_chunk(
         self, chunk: Sequence[InputNotification], session: PipelineSession, reporter: Reporter
     ) -> None:
-        results = await asyncio.gather(
-            *(self._deliver(found, session) for found in chunk), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, ItemResult):
-                reporter.add_result(result)
-        for result in results:
+        for result in await deliver_all([self._deliver(found, session) for found in chunk], reporter):
             if isinstance(result, BaseException):
                 raise result
             self.completed += 1

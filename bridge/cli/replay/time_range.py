@@ -12,18 +12,20 @@ from hashlib import blake2b
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.replay.common import SAVE_INTERVAL_S, TYPE_PREFIX, ReplayStoppedError, chunks
+from bridge.cli.replay.common import ReplayStoppedError, chunks
 from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.support.offset_store import GroupOffsetStore
+from bridge.cli.replay.topic_progress import TopicProgress
 from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
 from bridge.cli.support.start_offsets import Offsets
 from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.core.progress import Progress
-from bridge.core.record import timestamp
+from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX, timestamp
 from bridge.io.kafka.client import kafka_options
 from bridge.settings.settings import Settings
+
+_SOURCE_PREFIX = SOURCE_PREFIX.encode()
 
 PendingOffsets = dict[TopicPartition, set[int]]  # offsets still to be copied
 
@@ -68,40 +70,26 @@ class RangeReplay:
         self._settings = settings
         self._selection = selection
         self._options = kafka_options(settings.kafka)
-        self._offset_store = GroupOffsetStore(self._options, selection.range_group)
-        self._progress: dict[TopicPartition, Progress] = {}
+        self._progress = TopicProgress(self._options, selection.range_group, restart=selection.restart)
 
     async def plan(self, reporter: Reporter) -> None:
         """Report what would be done; write nothing."""
         async with open_range(self._options, [self._selection.topic], self._selection.time_range) as reader:
-            await self._load_progress(reader, reporter)
-            records_read = 0
+            await self._progress.load(reader, reporter, _resume)
             async for batch in reader.batches():
                 for record in self._select(batch, reporter):
                     reporter.add_result(_item_result(record, DeliveryOutcome.PUBLISHED))
-                records_read += len(batch.records)
-                reporter.set_done(records_read)
+                self._progress.report(batch, reporter)
 
     async def run(self, reporter: Reporter, stop_event: asyncio.Event) -> None:
         """Copy them; after a stop, the progress is stored."""
         async with (
             open_range(self._options, [self._selection.topic], self._selection.time_range) as reader,
-            open_session(self._settings, fail_open=True) as bridge,
+            open_session(self._settings, fail_open=True) as session,
         ):
-            await self._load_progress(reader, reporter)
-            await self._offset_store.write(self._progress)  # fails at once without the permission
-            try:
-                await self._process(reader, bridge, reporter, stop_event)
-            finally:
-                await self._offset_store.write(self._progress)
-
-    async def _load_progress(self, reader: TopicRangeReader, reporter: Reporter) -> None:
-        committed = {} if self._selection.restart else await self._offset_store.read(reader.start_offsets)
-        for topic_partition, begin in reader.start_offsets.items():
-            progress = committed.get(topic_partition, Progress(begin)).trim_before(begin)
-            self._progress[topic_partition] = progress
-            reader.start_offsets[topic_partition] = max(begin, progress.first_pending)
-        reporter.set_total(reader.total)
+            await self._progress.load(reader, reporter, _resume)
+            async with self._progress.stored():
+                await self._process(reader, session, reporter, stop_event)
 
     def _select(self, batch: FetchedBatch, reporter: Reporter) -> list[ConsumerRecord]:
         found = []
@@ -111,9 +99,12 @@ class RangeReplay:
             ) or not self._selection.time_range.contains(record):
                 continue
             source = dict(record.headers).get("ce_source") or b""
-            if record.value is None or not source.startswith(b"/vod/"):
+            if record.value is None or not source.startswith(SOURCE_PREFIX.encode()):
                 reporter.summary.skipped["no event of this bridge"] += 1
-            elif self._selection.apps and source.decode().removeprefix("/vod/") not in self._selection.apps:
+            elif (
+                self._selection.apps
+                and source.decode().removeprefix(SOURCE_PREFIX) not in self._selection.apps
+            ):
                 reporter.summary.skipped["of other applications"] += 1
             else:
                 found.append(record)
@@ -126,8 +117,6 @@ class RangeReplay:
         reporter: Reporter,
         stop_event: asyncio.Event,
     ) -> None:
-        clock = asyncio.get_running_loop().time
-        saved_at, records_read = clock(), 0
         async for batch in reader.batches():
             stop_error: ReplayStoppedError | None = None
             wanted = self._select(batch, reporter)
@@ -156,11 +145,7 @@ class RangeReplay:
                 )
             if stop_error:
                 raise stop_error
-            records_read += len(batch.records)
-            reporter.set_done(records_read)
-            if clock() - saved_at > SAVE_INTERVAL_S:
-                await self._offset_store.write(self._progress)
-                saved_at = clock()
+            await self._progress.batch_done(batch, reporter)
 
     async def _copy(
         self,
@@ -195,6 +180,10 @@ class RangeReplay:
                 if delivery_outcome is DeliveryOutcome.PUBLISHED:
                     pending[topic_partition].discard(record.offset)
         return stop_error
+
+
+def _resume(stored: Progress | None, begin: int, _end: int) -> Progress:
+    return (stored or Progress(begin)).trim_before(begin)
 
 
 def _copy_of(record: ConsumerRecord, topic: str) -> Record:
