@@ -58,10 +58,14 @@ class PendingWrite(Struct, eq=False):
         """Take the record back. False if it may still become durable."""
         if self.durable.done() or self._entry is not None:
             return False
-        if self._send_handle is None or not self._send_handle.withdraw():
+        if not self._withdraw_send():
             return False
         self._finish(UnavailableError("withdrawn"))
         return True
+
+    def _withdraw_send(self) -> bool:
+        """Take the record back from the publisher. False if it is not there, or in flight."""
+        return self._send_handle is not None and self._send_handle.withdraw()
 
     # Callbacks of the publisher
 
@@ -104,28 +108,20 @@ class PendingWrite(Struct, eq=False):
         if self._entry is not None:
             return True
         writer = self._writer
-        if (
-            writer.order.has_failed(self._record)
-            and self._send_handle is not None
-            and self._send_handle.withdraw()
-        ):
+        if writer.order.has_failed(self._record) and self._withdraw_send():
             self._fail(_EARLIER_FAILED)
             return True
         if writer.order.is_behind_unspooled(self, self._record):
             self._set_unspooled(unspooled=True)
             return False
         if writer.spool.accepts(self._record):
-            withdrawn = self._send_handle is not None and self._send_handle.withdraw()
+            withdrawn = self._withdraw_send()
             if withdrawn:
                 self._send_handle = None
             self._set_unspooled(unspooled=False)
             self._append(pending=not withdrawn)
             return self._entry is not None
-        if (
-            writer.spool.has_pending(self._record)
-            and self._send_handle is not None
-            and self._send_handle.withdraw()
-        ):
+        if writer.spool.has_pending(self._record) and self._withdraw_send():
             # Left where it is, it would overtake those of its key that are in the spool.
             self._fail(_SPOOL_FULL_FOR_KEY)
             return True

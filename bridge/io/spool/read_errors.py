@@ -3,6 +3,7 @@
 import errno
 from collections import Counter
 
+from bridge.io.spool.directory import SpoolDirectory
 from bridge.io.spool.writer import FramePosition
 
 _TRANSIENT_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
@@ -17,12 +18,13 @@ class ReadErrors:
     others. Our own want of descriptors or memory, or a folder that is gone as a whole, costs nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: SpoolDirectory) -> None:
+        self._directory = directory
         self._counts: Counter[tuple[int, int]] = Counter()
 
-    def is_final(self, position: FramePosition, error: OSError, *, folder_is_there: bool) -> bool:
+    def is_final(self, position: FramePosition, error: OSError) -> bool:
         """Count ``error``; True once these bytes gave one `_MAX_READ_ERRORS` times."""
-        if error.errno in _TRANSIENT_ERRNOS or not folder_is_there:
+        if error.errno in _TRANSIENT_ERRNOS or not self._directory.has_lock_file():
             return False
         key = (position.segment.number, position.index if error.errno == errno.EIO else _WHOLE_LOG)
         self._counts[key] += 1

@@ -65,7 +65,7 @@ class Spool:
         self._opened = False
         self._read_error = ""
         self._read_again_at = 0.0
-        self._read_errors = ReadErrors()
+        self._read_errors = ReadErrors(self._directory)
         self._already_durable: asyncio.Future[None] = self._loop.create_future()
         self._already_durable.set_result(None)
         self._entry_actions = EntryActions(self.make_available, self.remove, self.quarantine)
@@ -231,7 +231,7 @@ class Spool:
 
     def _give_up_reading(self, position: FramePosition, error: OSError) -> bool:
         """Whether these bytes were asked for often enough: then they stay on disk for the next start."""
-        if not self._read_errors.is_final(position, error, folder_is_there=self._directory.has_lock_file()):
+        if not self._read_errors.is_final(position, error):
             return False
         position.segment.pins += 1
         self._index.remove(position.segment, position.index)
