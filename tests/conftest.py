@@ -30,6 +30,7 @@ from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
+from tests.rig.vendor.server import Vendor
 
 pytest_plugins = ["tests.tiers", "tests.left_out"]
 
@@ -155,12 +156,17 @@ def _healed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
+async def vendor() -> AsyncIterator[Vendor]:
+    """Give a vendor on this machine."""
+    async with Vendor() as running:
+        yield running
+
+
+@pytest.fixture
 async def rig() -> AsyncIterator[Rig]:
     """Give a started pipeline."""
-    rig = Rig()
-    rig.pipeline.start()
-    yield rig
-    await rig.pipeline.stop(0.1)
+    async with Rig() as rig:
+        yield rig
 
 
 @contextmanager

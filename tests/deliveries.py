@@ -1,6 +1,7 @@
 """Deliveries for the tests of the pipeline, on a fake dedup store and a fake writer."""
 
 import asyncio
+from typing import Self
 
 import msgspec
 
@@ -29,6 +30,13 @@ class Rig:
         self.writer = FakeWriter()
         self.telemetry = Telemetry()
         self.pipeline = Pipeline(self.dedup, self.writer, Routing(), self.telemetry, policy)
+
+    async def __aenter__(self) -> Self:
+        self.pipeline.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.pipeline.stop(0.1)
 
     def deliver(self, body: bytes, **changes: object) -> "asyncio.Task[DeliveryResult]":
         """Deliver ``body`` now."""

@@ -249,7 +249,7 @@ RETIRED = _set_of(
 )
 LOG_METHODS = _set_of("debug info warning error exception critical")
 NAMED_BY_OTHERS = re.compile(
-    r"AiRecognitionTask|round_trip|peak_memory|memory_(mb|gb|bytes)|^_?memory$|^_MemoryTransport$"
+    r"AiRecognitionTask|peak_memory|memory_(mb|gb|bytes)|^_?memory$|^_MemoryTransport$"
 )
 
 

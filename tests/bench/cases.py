@@ -115,9 +115,9 @@ async def redis_unavailable(stage: Stage) -> Table:
 
 async def slow_kafka(stage: Stage) -> Table:
     """Measure with a Kafka that is 5 ms away and back."""
-    async with slow_way(stage, ONE_WAY_S) as round_trip_ms:
+    async with slow_way(stage, ONE_WAY_S) as response_ms:
         contest = Contest(
-            title=f"Kafka {round_trip_ms:.1f} ms away and back",
+            title=f"Kafka {response_ms:.1f} ms away and back",
             loads={"": Load()},
             settings={BOOTSTRAP: stage.kafka.proxied},
         )

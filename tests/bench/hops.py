@@ -20,6 +20,7 @@ from msgspec import Struct, field
 from bridge.app import Bridge
 from bridge.settings.settings import load
 from tests.bench.load import ONE_TYPE
+from tests.journey.environment import NO_SPOOL, Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
@@ -102,30 +103,17 @@ async def _traced(settings: dict[str, str], port: int) -> Trace:
 
 async def main(words: list[str]) -> int:
     """Trace one event and print the three numbers; ``--list``: every call too."""
-    kafka, redis = RealKafka(), RealRedis()
+    environment = Environment(kafka=RealKafka(), redis=RealRedis(), name="hops")
     try:
-        kafka.start()
-        redis.start()
-        topics = ["hops.NewFileUpload", "hops.EditMediaComplete", "hops.other", "hops.dead"]
-        await kafka.create_topics(topics)
+        environment.kafka.start()
+        environment.redis.start()
+        await environment.kafka.create_topics(environment.topics)
         port = free_port()
-        trace = await _traced(
-            {
-                "BRIDGE_HTTP__HOST": "127.0.0.1",
-                "BRIDGE_HTTP__PORT": str(port),
-                "BRIDGE_ADMIN__PORT": str(free_port()),
-                "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap,
-                "BRIDGE_KAFKA__TOPIC": "hops.{type}",
-                "BRIDGE_KAFKA__TOPIC_OTHER": "hops.other",
-                "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": "hops.dead",
-                "BRIDGE_REDIS__URL": redis.url,
-                "BRIDGE_SPOOL__MAX_BYTES": "0",
-            },
-            port,
-        )
+        ports = {"BRIDGE_HTTP__PORT": str(port), "BRIDGE_ADMIN__PORT": str(free_port())}
+        trace = await _traced(environment.settings | NO_SPOOL | ports, port)
     finally:
-        redis.stop()
-        kafka.stop()
+        environment.redis.stop()
+        environment.kafka.stop()
     if "--list" in words:
         for turn, file, function in trace.calls:
             sys.stdout.write(f"{turn - trace.calls[0][0]:3d} {file[1:]}:{function}\n")

@@ -28,12 +28,12 @@ async def slow_way(stage: Stage, delay_s: float) -> AsyncIterator[float]:
     process = Process([sys.executable, "-m", "tests.bench.proxying", *words], stage.folder / "proxy.log")
     try:
         await eventually(lambda: _opens(int(front)), "the slow way is open")
-        yield await asyncio.to_thread(round_trip_ms, int(front))
+        yield await asyncio.to_thread(median_response_ms, int(front))
     finally:
         process.kill()
 
 
-def round_trip_ms(port: int) -> float:
+def median_response_ms(port: int) -> float:
     """Ask a broker for its versions, again and again, and give the median time of an answer."""
     taken = []
     with socket.create_connection(("127.0.0.1", port), timeout=10) as line, line.makefile("rb") as answer:

@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,12 +24,6 @@ from tests.rig.waiting import eventually
 
 KEY_ID, KEY, NUMBER = "AKIDaudit", "c0rrect-key", 1500000001
 PAYLOAD = b'{"TaskId":"%b","Status":"FINISH","ErrCode":0,"Output":{"FileId":"52","Duration":1.50e1}}'
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with Vendor() as vendor:
-        yield vendor
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """``check`` at the vendor: its findings about mode, switches, queue, and API errors."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
@@ -13,12 +12,6 @@ from tests.rig.parts import free_port
 from tests.rig.vendor.server import Application, Vendor
 
 KEY_ID, KEY, NUMBER = "AKIDcheck", "c0rrect-key", 1500000001
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with Vendor() as vendor:
-        yield vendor
 
 
 @pytest.fixture

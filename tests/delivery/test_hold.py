@@ -87,29 +87,25 @@ async def test_a_redelivery_of_what_is_still_indeterminate_is_deferred_too(rig: 
 
 
 async def test_an_indeterminate_send_keeps_its_claim_for_its_ttl_only() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, indeterminate_ttl_s=0.4))
-    rig.pipeline.start()
-    rig.writer.scripted_results = [...]
-    assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DEFERRED
-    rig.dedup.flush()
+    async with Rig(msgspec.structs.replace(POLICY, indeterminate_ttl_s=0.4)) as rig:
+        rig.writer.scripted_results = [...]
+        assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DEFERRED
+        rig.dedup.flush()
 
-    async def published() -> bool:
-        return (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
+        async def published() -> bool:
+            return (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
-    await eventually(published, "a redelivery is published at last")
-    rig.writer.finish(rig.writer.writes[0])
-    await rig.pipeline.stop(0.1)
+        await eventually(published, "a redelivery is published at last")
+        rig.writer.finish(rig.writer.writes[0])
     assert len(rig.writer.records) == 2  # the price of not keeping a claim for ever
 
 
 async def test_an_event_abandoned_while_its_own_delivery_waits_is_as_indeterminate_as_before() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, hold_s=0.6, indeterminate_ttl_s=0.1))
-    rig.pipeline.start()
-    rig.writer.scripted_results = [...]
-    result = await rig.deliver(edited())
-    assert (result.outcome, result.detail[:6]) == (DeliveryOutcome.DEFERRED, "Kafka ")
-    rig.writer.finish(rig.writer.writes[0])
-    await rig.pipeline.stop(0.1)
+    async with Rig(msgspec.structs.replace(POLICY, hold_s=0.6, indeterminate_ttl_s=0.1)) as rig:
+        rig.writer.scripted_results = [...]
+        result = await rig.deliver(edited())
+        assert (result.outcome, result.detail[:6]) == (DeliveryOutcome.DEFERRED, "Kafka ")
+        rig.writer.finish(rig.writer.writes[0])
 
 
 async def test_only_so_many_are_held_and_the_rest_stay_silent_all_the_same() -> None:

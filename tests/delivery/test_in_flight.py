@@ -19,14 +19,13 @@ pytestmark = pytest.mark.asyncio
 
 
 async def test_many_at_once_get_the_first_ones_outcome() -> None:
-    rig = Rig(msgspec.structs.replace(POLICY, hold_s=60))  # 200 at once take their time on a busy machine
-    rig.pipeline.start()
-    rig.writer.scripted_results = [...]
-    posts = [rig.deliver(edited()) for _ in range(200)]
-    await eventually(lambda: rig.writer.writes, "the first one's record is on its way")
-    rig.writer.finish(rig.writer.writes[0])
-    endings = [outcome.outcome for outcome in await asyncio.gather(*posts)]
-    await rig.pipeline.stop(0.1)
+    policy = msgspec.structs.replace(POLICY, hold_s=60)  # 200 at once take their time on a busy machine
+    async with Rig(policy) as rig:
+        rig.writer.scripted_results = [...]
+        posts = [rig.deliver(edited()) for _ in range(200)]
+        await eventually(lambda: rig.writer.writes, "the first one's record is on its way")
+        rig.writer.finish(rig.writer.writes[0])
+        endings = [outcome.outcome for outcome in await asyncio.gather(*posts)]
     assert endings == [DeliveryOutcome.PUBLISHED, *[DeliveryOutcome.DUPLICATE] * 199]
     assert len(rig.writer.writes) == 1
 

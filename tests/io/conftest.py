@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import aiohttp
 import pytest
 
 from bridge import aiokafka_internals
@@ -16,6 +17,13 @@ from tests.io.http_server import HttpTestServer, running_server
 from tests.io.kafka_helpers import StalledTopics
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Give a client's session."""
+    async with aiohttp.ClientSession() as running:
+        yield running
 
 
 @pytest.fixture

@@ -83,6 +83,19 @@ class RawClient:
             return True
 
 
+class HeldDelivery:
+    """A deliver that tells when it has begun, and ends when it is told to."""
+
+    def __init__(self) -> None:
+        self.started, self.release = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _: Notification) -> DeliveryResult:
+        """Take one delivery, and keep it."""
+        self.started.set()
+        await self.release.wait()
+        return PUBLISHED
+
+
 class HttpTestServer:
     """An ingress with a delivery of the test's own behind it, and a clock that the test moves."""
 

@@ -8,7 +8,7 @@ import pytest
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
-from tests.io.http_server import PUBLISHED, post, running_server, until
+from tests.io.http_server import PUBLISHED, HeldDelivery, post, running_server, until
 
 pytestmark = pytest.mark.asyncio
 
@@ -41,13 +41,7 @@ async def test_a_delivery_over_budget_waits_silently_and_goes_on_when_bytes_are_
 
 async def test_a_delivery_that_gets_no_budget_in_time_is_deferred() -> None:
     async with running_server(IngressLimits(body_max_bytes=60, bodies_max_bytes=100, hold_s=0.05)) as server:
-        hold = asyncio.Event()
-
-        async def deliver(_: Notification) -> DeliveryResult:
-            await hold.wait()
-            return PUBLISHED
-
-        server.deliver = deliver
+        server.deliver = held = HeldDelivery()
         first = await server.connect()
         first.send(post(b"x" * 60))
         began = asyncio.get_running_loop().time()
@@ -55,7 +49,7 @@ async def test_a_delivery_that_gets_no_budget_in_time_is_deferred() -> None:
         assert asyncio.get_running_loop().time() - began >= 0.05
         assert (response.status, response.headers["retry-after"]) == (503, "5")
         assert response.json_body == {"outcome": "deferred", "detail": "no room for another body"}
-        hold.set()
+        held.release.set()
         assert (await first.response()).status == 200
         assert (await server.post(b"x" * 60)).status == 200
 
@@ -108,20 +102,14 @@ async def test_a_connection_that_was_over_budget_goes_on() -> None:
     async with running_server(
         IngressLimits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)
     ) as server:
-        hold = asyncio.Event()
-
-        async def deliver(_: Notification) -> DeliveryResult:
-            await hold.wait()
-            return PUBLISHED
-
-        server.deliver = deliver
+        server.deliver = held = HeldDelivery()
         earlier = [await server.connect() for _ in range(MIB // 20_000)]
         for client in earlier:
             await client.send_all(post(b"x" * 20_000))
         late = await server.connect()
         await late.send_all(post(b"x" * 20_000))
         assert (await late.response()).status == 503
-        hold.set()
+        held.release.set()
         for client in earlier:
             assert (await client.response()).status == 200
         late.send(post(b"{}"))
@@ -132,20 +120,14 @@ async def test_a_connection_whose_body_waited_goes_on_and_so_does_a_large_body_b
     async with running_server(
         IngressLimits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=2)
     ) as server:
-        hold = asyncio.Event()
-
-        async def deliver(_: Notification) -> DeliveryResult:
-            await hold.wait()
-            return PUBLISHED
-
-        server.deliver = deliver
+        server.deliver = held = HeldDelivery()
         large = post(gzip.compress(b"y" * 200_000), **{"Content-Encoding": "gzip"})
         one, other, third = [await server.connect() for _ in range(3)]
         for client in (one, other):
             await client.send_all(large)
         await third.send_all(post(b"{}"))
         await third.send_all(post(b"z" * 200_000)[:100_000])
-        hold.set()
+        held.release.set()
         assert [(await client.response()).status for client in (one, other, third)] == [200] * 3
         third.send(post(b"z" * 200_000)[100_000:])
         assert (await third.response()).status == 200

@@ -9,7 +9,7 @@ import pytest
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
-from tests.io.http_server import PUBLISHED, RawClient, post, running_server, until
+from tests.io.http_server import PUBLISHED, HeldDelivery, RawClient, post, running_server, until
 from tests.rig.waiting import WITHIN_S
 
 MIB = 1024 * 1024
@@ -51,19 +51,6 @@ async def test_a_chunked_body_without_end_is_refused_at_the_limit() -> None:
 
 def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-class HeldDelivery:
-    """A deliver that tells when it has begun, and ends when it is told to."""
-
-    def __init__(self) -> None:
-        self.started, self.release = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, _: Notification) -> DeliveryResult:
-        """Take one delivery, and keep it."""
-        self.started.set()
-        await self.release.wait()
-        return PUBLISHED
 
 
 async def flood(client: RawClient, data: bytes) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +32,6 @@ UNUSUAL_EVENTS = (
     b'{"not utf-8":"\xff\xfe","brackets":"]}\\"[{"}',
     b'{"deep":' + b"[" * 3000 + b"]" * 3000 + b"}",
 )
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with Vendor() as running:
-        yield running
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as running:
-        yield running
 
 
 @pytest.fixture

@@ -17,12 +17,6 @@ EVENT = (
 
 
 @pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with Vendor() as running:
-        yield running
-
-
-@pytest.fixture
 def app(vendor: Vendor) -> Application:
     known = vendor.add(KEY.secret_id, KEY.secret_key, sub_app_id=15)
     known.manners.poll_s = 0

@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -16,18 +16,6 @@ from tests.rig.vendor.server import Application, Fault, Vendor
 
 KEY = Credential("AKIDvod", "s3cret-key-of-the-application", "t0ken-of-the-application")
 Api = type[VodApi] | type[LegacyApi]
-
-
-@pytest.fixture
-async def vendor() -> AsyncIterator[Vendor]:
-    async with Vendor() as running:
-        yield running
-
-
-@pytest.fixture
-async def session() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as running:
-        yield running
 
 
 @pytest.fixture

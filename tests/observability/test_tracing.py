@@ -56,10 +56,8 @@ class TracedRig(Rig):
 
 @pytest.fixture
 async def traced() -> AsyncIterator[TracedRig]:
-    rig = TracedRig()
-    rig.pipeline.start()
-    yield rig
-    await rig.pipeline.stop(0.1)
+    async with TracedRig() as rig:
+        yield rig
 
 
 def ids(span: ReadableSpan) -> tuple[str, str]:

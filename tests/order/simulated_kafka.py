@@ -39,7 +39,7 @@ class SimulatedBroker(Struct):
         partitions = [entries for (name, _), entries in self.log.items() if name == topic]
         return any(entry.content == content for entries in partitions for entry in entries)
 
-    async def round_trip(self) -> None:
+    async def request_delay(self) -> None:
         """Wait for an answer; raises where there is none."""
         await asyncio.sleep(self.random.choice((0.001, 0.005, 0.02)))
         if self.state == "down":
@@ -115,11 +115,11 @@ class SimulatedClient:
 
     async def bootstrap(self) -> None:
         """Find the cluster."""
-        await self._broker.round_trip()
+        await self._broker.request_delay()
 
     async def send(self, _node: int, _request: object) -> None:
         """Send any request."""
-        await self._broker.round_trip()
+        await self._broker.request_delay()
 
     def force_metadata_update(self) -> "asyncio.Task[bool]":
         """List all topics."""
@@ -129,7 +129,7 @@ class SimulatedClient:
 
     async def _list(self) -> bool:
         try:
-            await self._broker.round_trip()
+            await self._broker.request_delay()
         except KafkaError:
             return False
         self.cluster.update(self._broker)
@@ -164,7 +164,7 @@ class SimulatedProducer:
 
     async def start(self) -> None:
         """Connect."""
-        await self._broker.round_trip()
+        await self._broker.request_delay()
 
     def lose_sender(self) -> None:
         """Lose a background task."""
@@ -229,7 +229,7 @@ class SimulatedBatchSender:
         queue, random, calm = batch.partition_queue, self._random, self._broker.is_healed
         while True:
             try:
-                await self._broker.round_trip()
+                await self._broker.request_delay()
             except KafkaError:
                 await asyncio.sleep(0.2)
                 continue
