@@ -2,14 +2,14 @@
 
 from bridge.core.decode.envelope import Envelope, open_envelope, read_event
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES, has_many_containers
-from bridge.core.event import Event, Notification
+from bridge.core.event import DecodedEvent, Notification
 from bridge.core.outcome import Reason, RejectedError
 from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
 
 _SLOW_BYTES = 256 * 1024
 
 
-def read_authorized(notification: Notification, size: int) -> tuple[Event | None, str]:
+def read_authorized(notification: Notification, size: int) -> tuple[DecodedEvent | None, str]:
     """Return (event, "") for a notification of ``size`` bytes, or (None, reason) where it is unauthorized.
 
     ``reason`` is one of `core.signature.check_signature`. Raises `RejectedError` where it is no event.
@@ -24,7 +24,7 @@ def is_slow_to_decode(body: bytes) -> bool:
     return len(body) > _SLOW_BYTES or has_many_containers(body)
 
 
-def _read_signed(notification: Notification, size: int) -> tuple[Event | None, str]:
+def _read_signed(notification: Notification, size: int) -> tuple[DecodedEvent | None, str]:
     """Decode for an application with sign keys: no payload is decoded before its signature is valid.
 
     A small body is split into its members once; of a large one only the signature is read first.

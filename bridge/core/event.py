@@ -47,7 +47,7 @@ class Notification(Struct, frozen=True, gc=False, kw_only=True):
         return len(self.body) + len(self.received)
 
 
-class Failure(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class FailedResult(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One failed result in a payload. ``path`` is where it stands, empty for the payload's own code."""
 
     path: str | UnsetType = UNSET
@@ -70,7 +70,7 @@ class Identity(Struct, frozen=True, gc=False):
     latest_state_group: str = ""
 
 
-class Event(Struct, frozen=True, gc=False):
+class DecodedEvent(Struct, frozen=True, gc=False):
     """A decoded notification: every part of the canonical event that follows from the bytes alone.
 
     ``known``: the catalogue has a row for ``type``. Empty texts mean absent. ``failures`` and ``repairs``
@@ -89,7 +89,7 @@ class Event(Struct, frozen=True, gc=False):
     file_id: str = ""
     cast_id: str = ""
     status: str = ""
-    failures: Sequence[Failure] = ()
+    failures: Sequence[FailedResult] = ()
     failures_more: int = 0
     session_id: str = ""
     session_context: str = ""

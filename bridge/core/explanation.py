@@ -11,7 +11,15 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from bridge.core.catalogue import BY_NAME, UNKNOWN_TYPE, EventType
 from bridge.core.decode.envelope import Envelope, open_envelope, read_event
-from bridge.core.event import Conformance, DedupStamp, Event, EventOutcome, Failure, Format, Notification
+from bridge.core.event import (
+    Conformance,
+    DecodedEvent,
+    DedupStamp,
+    EventOutcome,
+    FailedResult,
+    Format,
+    Notification,
+)
 from bridge.core.outcome import Reason, RejectedError
 from bridge.core.partition import hash_key, partition_for
 from bridge.core.record import Routing, event_record
@@ -66,7 +74,7 @@ class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dedup_note: str = ""
     outcome: EventOutcome | UnsetType = UNSET
     outcome_reason: str = ""
-    errors: Sequence[Failure] = ()
+    errors: Sequence[FailedResult] = ()
     errors_truncated: int = 0
     conformance: Conformance | UnsetType = UNSET
     repairs: Sequence[str] = ()
@@ -135,7 +143,7 @@ def _is_record(envelope: Envelope) -> bool:
     return {"id", "type", "app", "delivery", "payload"} <= envelope.members.keys()
 
 
-def _name_in_body(envelope: Envelope, event: Event) -> str:
+def _name_in_body(envelope: Envelope, event: DecodedEvent) -> str:
     """Return the type's name in the body where it is an alias, else empty."""
     raw = envelope.members.get("EventType" if event.format == "v3" else "eventType")
     try:
@@ -145,7 +153,7 @@ def _name_in_body(envelope: Envelope, event: Event) -> str:
     return name if name != event.type else ""
 
 
-def _id_parts(event: Event, row: EventType, event_id: str) -> Iterator[IdPart]:
+def _id_parts(event: DecodedEvent, row: EventType, event_id: str) -> Iterator[IdPart]:
     key, at, first = event_id.partition("@")
     stem, separator, digest = key.partition("#")
     name, *rest = stem.split(":")
@@ -167,7 +175,7 @@ def _id_parts(event: Event, row: EventType, event_id: str) -> Iterator[IdPart]:
 _UNKNOWN_STATUS = "no code is bad, but its Status {} does not say how it ended"
 
 
-def _explain_outcome(event: Event, row: EventType) -> str:
+def _explain_outcome(event: DecodedEvent, row: EventType) -> str:
     if event.outcome == "in_progress":
         return f"its Status is {event.status}, whatever its codes say"
     if row.always_succeeds:
@@ -182,7 +190,7 @@ def _explain_outcome(event: Event, row: EventType) -> str:
     return "its own code is bad" if any(not one.path for one in event.failures) else "all its results failed"
 
 
-def _nonconforming_reason(event: Event, row: EventType) -> str:
+def _nonconforming_reason(event: DecodedEvent, row: EventType) -> str:
     if event.conformance != "nonconforming":
         return ""
     try:
@@ -196,7 +204,7 @@ def _nonconforming_reason(event: Event, row: EventType) -> str:
     )
 
 
-def _explain_key(event: Event, row: EventType) -> str:
+def _explain_key(event: DecodedEvent, row: EventType) -> str:
     if event.file_id:
         return f"the FileId, first found of {', '.join(row.file_id_paths) or 'the legacy fileId'}"
     if event.task_id:
@@ -206,7 +214,7 @@ def _explain_key(event: Event, row: EventType) -> str:
     return "the application: no id in it"
 
 
-def _explain_original(event: Event) -> str:
+def _explain_original(event: DecodedEvent) -> str:
     if event.original is UNSET:
         return ""
     if event.format == "legacy":

@@ -11,11 +11,11 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.event import (
     Conformance,
+    DecodedEvent,
     DedupStamp,
     DeliveryMode,
-    Event,
     EventOutcome,
-    Failure,
+    FailedResult,
     Format,
     Notification,
     Record,
@@ -41,7 +41,7 @@ class Routing(Struct, frozen=True):
     topic_dead_letter: str = "vod.dead-letter"
     schema_base_uri: str = "urn:vod-event-bridge:schemas:"
 
-    def topic_of(self, event: Event, app: str) -> str:
+    def topic_of(self, event: DecodedEvent, app: str) -> str:
         """Return the topic of an event of an application."""
         return _template_for(event, app, self).topic
 
@@ -74,7 +74,7 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
     file_id: str | UnsetType
     status: str | UnsetType
     outcome: EventOutcome
-    errors: Sequence[Failure] | UnsetType
+    errors: Sequence[FailedResult] | UnsetType
     errors_truncated: int | UnsetType
     session_id: str | UnsetType
     session_context: str | UnsetType
@@ -86,7 +86,9 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
     original: Raw | UnsetType
 
 
-def event_record(event: Event, stamp: DedupStamp, notification: Notification, routing: Routing) -> Record:
+def event_record(
+    event: DecodedEvent, stamp: DedupStamp, notification: Notification, routing: Routing
+) -> Record:
     """Encode the record that publishes an event."""
     app = notification.application
     time = timestamp(notification.received_ms)
@@ -156,7 +158,7 @@ def _new_template(event_type: str, known: bool, app: str, routing: Routing) -> _
 _cached_template = lru_cache(maxsize=1024)(_new_template)
 
 
-def _template_for(event: Event, app: str, routing: Routing) -> _RecordTemplate:
+def _template_for(event: DecodedEvent, app: str, routing: Routing) -> _RecordTemplate:
     # The names of unknown types come from the sender, in any number and length: not cached.
     return (_cached_template if event.known else _new_template)(event.type, event.known, app, routing)
 

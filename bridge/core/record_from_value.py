@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from bridge.core.application import Application
 from bridge.core.catalogue import BY_NAME, EventType
 from bridge.core.decode.json_values import id_text
-from bridge.core.event import DedupStamp, Event, EventOutcome, Format, Identity, Notification, Record
+from bridge.core.event import DecodedEvent, DedupStamp, EventOutcome, Format, Identity, Notification, Record
 from bridge.core.record import Routing, event_record
 
 
@@ -51,7 +51,7 @@ def record_from_value(value: bytes, routing: Routing) -> Record | None:
     row = BY_NAME.get(canonical.type)
     if row is not None and row.name != canonical.type:
         row = None  # an alias, which canonical events never have
-    event = Event(
+    event = DecodedEvent(
         type=canonical.type,
         known=row is not None,
         format=canonical.delivery.format,

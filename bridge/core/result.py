@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from bridge.core.catalogue import EventType, StatusField
 from bridge.core.decode.json_values import get_member
-from bridge.core.event import EventOutcome, Failure
+from bridge.core.event import EventOutcome, FailedResult
 from bridge.core.result_sets import result_fields, result_objects
 from bridge.core.task_status import FAILURE_STATUSES, IN_PROGRESS_STATUSES, KNOWN_STATUSES
 
@@ -31,7 +31,7 @@ class ResultSummary(Struct, frozen=True, gc=False):
     """The outcome of an event's task, the first 100 failures, and the number of further ones."""
 
     outcome: EventOutcome
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[FailedResult, ...] = ()
     failures_more: int = 0
 
 
@@ -143,7 +143,7 @@ class _VoteCount:
     def __init__(self) -> None:
         self.good = 0
         self.bad = 0
-        self.failures: list[Failure] = []
+        self.failures: list[FailedResult] = []
         self.failures_more = 0
 
     def add_vote(self, path: str, vote: _Vote) -> None:
@@ -156,7 +156,7 @@ class _VoteCount:
         if len(self.failures) == FAILURES_MAX:
             self.failures_more += 1
             return
-        failure = Failure(path=path, code=vote.code, code_ext=vote.code_ext, message=vote.message)
+        failure = FailedResult(path=path, code=vote.code, code_ext=vote.code_ext, message=vote.message)
         self.failures.append(failure)
 
 

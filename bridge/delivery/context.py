@@ -4,7 +4,7 @@ from math import inf
 
 from msgspec import Struct
 
-from bridge.core.event import Event, Notification
+from bridge.core.event import DecodedEvent, Notification
 from bridge.delivery.retry_order import Retry
 
 
@@ -21,7 +21,7 @@ class DeliveryContext(Struct, eq=False):
     received_at: float
     deadline: float
     backoff_s: float
-    event: Event | None = None
+    event: DecodedEvent | None = None
     rejection: tuple[str, str] = ("", "")
     ack_s: float | None = None
     number: int = 0

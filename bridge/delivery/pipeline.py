@@ -19,7 +19,7 @@ from bridge.aio.promise import Promise
 from bridge.core.authorization import is_slow_to_decode, read_authorized
 from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES
-from bridge.core.event import DedupStamp, Event, Notification, Record
+from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.delivery.context import DeliveryContext
@@ -223,11 +223,13 @@ class Pipeline:
             delivery.ack_s = in_flight.sent_at - sent_at
         return DeliveryResult(outcome, stamp.id, event.type, record.topic)
 
-    def _duplicate_result(self, event: Event, claim: Claim, outcome: DeliveryOutcome) -> DeliveryResult:
+    def _duplicate_result(
+        self, event: DecodedEvent, claim: Claim, outcome: DeliveryOutcome
+    ) -> DeliveryResult:
         topic = self._routing.topic_of(event, claim.app)
         return DeliveryResult(outcome, claim.event_id, event.type, topic)
 
-    def _new_claim(self, delivery: DeliveryContext, event: Event) -> Claim:
+    def _new_claim(self, delivery: DeliveryContext, event: DecodedEvent) -> Claim:
         self._claim_seq += 1
         delivery.number = delivery.number or self._claim_seq
         notification = delivery.notification

@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 
-from bridge.core.event import Event, Notification
+from bridge.core.event import DecodedEvent, Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
 from bridge.observability import metrics
 from bridge.observability.fast_metrics import CounterView, JointCounter, LocalCounter, LocalHistogram
@@ -164,7 +164,7 @@ class Telemetry:
         self,
         notification: Notification,
         result: DeliveryResult,
-        event: Event | None,
+        event: DecodedEvent | None,
         seconds: float,
         ack_seconds: float | None = None,
     ) -> None:

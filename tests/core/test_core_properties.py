@@ -14,7 +14,7 @@ from bridge.core import result
 from bridge.core.application import Application
 from bridge.core.decode import normalize, v3
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.event import DedupStamp, Event, Notification
+from bridge.core.event import DecodedEvent, DedupStamp, Notification
 from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, event_record
 from tests.core.bodies import Bodies, encode_body, encode_compact, shuffled
@@ -36,7 +36,7 @@ TYPES = st.sampled_from(
 )
 
 
-def read(body: bytes) -> Event | RejectedError:
+def read(body: bytes) -> DecodedEvent | RejectedError:
     try:
         return read_event(open_envelope(body))
     except RejectedError as rejected:
@@ -82,7 +82,7 @@ def exactly(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(text, object_pairs_hook=plain, parse_int=number, parse_float=number)
 
 
-def assert_nothing_is_missing(body: bytes, event: Event) -> None:
+def assert_nothing_is_missing(body: bytes, event: DecodedEvent) -> None:
     delivered = {
         key: value for key, value in exactly(body).items() if key not in ("Sign", "T", "EventHandle")
     }
@@ -94,7 +94,7 @@ def assert_nothing_is_missing(body: bytes, event: Event) -> None:
     assert [value for value in delivered.values() if value is not None] == [exactly(bytes(event.payload))]
 
 
-def assert_written_well(event: Event) -> None:
+def assert_written_well(event: DecodedEvent) -> None:
     notification = Notification(application=Application(name="default"), body=b"", received_ms=0)
     written = event_record(event, DedupStamp(id=event.identity.key), notification, Routing())
     assert written == event_record(event, DedupStamp(id=event.identity.key), notification, Routing())
@@ -117,7 +117,7 @@ def test_any_bytes_give_an_event_or_a_refusal(body: bytes) -> None:
 def test_any_object_with_known_names_gives_an_event_or_a_refusal(body: dict[str, Any]) -> None:
     text = json.dumps(body).encode()
     event = read(text)
-    if isinstance(event, Event):
+    if isinstance(event, DecodedEvent):
         assert_nothing_is_missing(text, event)
         assert_written_well(event)
 
@@ -129,7 +129,7 @@ def test_nothing_delivered_is_missing_whatever_the_values(seed: int) -> None:
     _, body = bodies.notification()
     text = encode_body(body)
     event = read(text)
-    if isinstance(event, Event):
+    if isinstance(event, DecodedEvent):
         assert_nothing_is_missing(text, event)
         assert_written_well(event)
 
@@ -141,7 +141,7 @@ def test_right_values_are_conforming_and_passed_on_untouched(seed: int) -> None:
     row, body = bodies.notification()
     body = {"EventType": row.name, row.field: next(v for v in body.values() if isinstance(v, dict))}
     event = read(encode_body(body))
-    assert isinstance(event, Event)
+    assert isinstance(event, DecodedEvent)
     assert event.conformance == "conforming"
     assert bytes(event.payload) == json.dumps(body[row.field]).encode()
     assert event.original is msgspec.UNSET
@@ -162,7 +162,7 @@ def test_the_short_way_and_the_long_ways_see_the_same_event(seed: int) -> None:
         converted = read(text)
         patch.setattr(normalize, "_convert_or_none", lambda _value, _struct: None)
         walked = read(text)
-    if isinstance(short, Event) and isinstance(walked, Event):
+    if isinstance(short, DecodedEvent) and isinstance(walked, DecodedEvent):
         assert short == converted == walked
     else:
         assert str(short) == str(converted) == str(walked)
@@ -179,7 +179,7 @@ def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(v3, "decode_fast", lambda _body: None)
         long = read(text)
-    assert short == long if isinstance(short, Event) else str(short) == str(long)
+    assert short == long if isinstance(short, DecodedEvent) else str(short) == str(long)
 
 
 @settings(max_examples=examples(500, full=2_000))
@@ -190,7 +190,7 @@ def test_the_fast_path_gives_the_same_result_as_the_full_evaluation(seed: int) -
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(result, "_fast_path", lambda *_: None)
         counted = read(text)
-    assert short == counted if isinstance(short, Event) else str(short) == str(counted)
+    assert short == counted if isinstance(short, DecodedEvent) else str(short) == str(counted)
 
 
 @given(SEEDS)
@@ -199,7 +199,7 @@ def test_the_order_of_keys_does_not_change_the_identity(seed: int) -> None:
     bodies.lone = False  # mended keys may meet, and then the last one counts
     _, body = bodies.notification()
     one, other = read(encode_body(body)), read(encode_body(shuffled(body, Random(seed))))  # noqa: S311 - no secret hangs on it
-    if isinstance(one, Event) and isinstance(other, Event):
+    if isinstance(one, DecodedEvent) and isinstance(other, DecodedEvent):
         assert one.identity == other.identity
         assert one.outcome == other.outcome
     else:

@@ -8,11 +8,11 @@ import pytest
 
 from bridge.core.catalogue import BY_NAME
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.event import Event, Identity
+from bridge.core.event import DecodedEvent, Identity
 from bridge.core.identity import escape_part
 
 
-def read(body: dict[str, Any]) -> Event:
+def read(body: dict[str, Any]) -> DecodedEvent:
     return read_event(open_envelope(json.dumps(body).encode()))
 
 

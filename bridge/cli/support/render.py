@@ -11,7 +11,7 @@ from msgspec import UNSET, Struct
 from rich.text import Text
 
 from bridge.cli.support import terminal
-from bridge.core.event import Failure
+from bridge.core.event import FailedResult
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX
@@ -194,7 +194,7 @@ def render_json(record: ShownRecord) -> str:
     return json_escaped(msgspec.json.encode(line).decode())
 
 
-def render_failure(error: _EventError | Failure, payload_label: str = "") -> str:
+def render_failure(error: _EventError | FailedResult, payload_label: str = "") -> str:
     """Render one failure: its path (``payload_label`` for the payload itself), codes, message."""
     parts = (error.path or payload_label, error.code, error.code_ext, error.message)
     return " ".join(str(word) for word in parts if word is not UNSET and word != "")

@@ -1,6 +1,6 @@
 """Decodes a body into an event: opens the envelope, picks the format, builds the canonical event.
 
-Any bytes give an `Event` or raise `RejectedError`. `core.record` encodes the event.
+Any bytes give a `DecodedEvent` or raise `RejectedError`. `core.record` encodes the event.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from bridge.core.decode.json_values import (
 )
 from bridge.core.decode.normalize import REPAIRS_MAX, repair
 from bridge.core.decode.surrogates import replace_lone_surrogates
-from bridge.core.event import Conformance, Event
+from bridge.core.event import Conformance, DecodedEvent
 from bridge.core.identity import identify
 from bridge.core.outcome import Reason, RejectedError
 from bridge.core.result import NO_CODE, TopLevelCode, evaluate_result, is_failure
@@ -86,7 +86,7 @@ def open_envelope(body: bytes, *, try_fast_path: bool = True) -> Envelope:
     return Envelope(members, sign, t, repairs)
 
 
-def read_event(envelope: Envelope) -> Event:
+def read_event(envelope: Envelope) -> DecodedEvent:
     """Build the event of an opened body; raises `RejectedError` where it is none."""
     if envelope.decoded is not None:
         return _build_event(envelope.decoded, envelope)
@@ -154,7 +154,7 @@ def _unmapped_paths(translation: legacy.Translation) -> Sequence[str]:
     return [one.source_path for one in translation.results if is_failure(one.result)]
 
 
-def _build_event(decoded: DecodedBody, envelope: Envelope) -> Event:
+def _build_event(decoded: DecodedBody, envelope: Envelope) -> DecodedEvent:
     row, value = decoded.row, decoded.value
     if type(value) is dict:
         task_id, cast_id, status, session_id, session_context = _repeated_fields(value, row)
@@ -168,7 +168,7 @@ def _build_event(decoded: DecodedBody, envelope: Envelope) -> Event:
     conformance: Conformance = (
         "nonconforming" if decoded.nonconforming else "repaired" if repairs else "conforming"
     )
-    return Event(  # positional, in the fields' order: so many keywords would cost more than the rest
+    return DecodedEvent(  # positional, in the fields' order: so many keywords would cost more than the rest
         decoded.type,
         decoded.known,
         decoded.format,

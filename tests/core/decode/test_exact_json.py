@@ -16,7 +16,7 @@ from bridge.core.decode.exact_json import (
     has_many_containers,
     has_slow_numbers,
 )
-from bridge.core.event import Event
+from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.core.bodies import Bodies, encode_body, encode_compact
 
@@ -71,7 +71,7 @@ def test_many_containers_are_seen() -> None:
     assert not has_many_containers(b"[" * 6_000)
 
 
-def _read(body: bytes) -> Event | str:
+def _read(body: bytes) -> DecodedEvent | str:
     try:
         return read_event(open_envelope(body))
     except RejectedError as rejected:

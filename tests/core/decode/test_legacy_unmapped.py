@@ -9,22 +9,22 @@ import pytest
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.decode.legacy import translate
 from bridge.core.decode.legacy.unmapped import SEARCH_DEPTH_MAX
-from bridge.core.event import Event
+from bridge.core.event import DecodedEvent
 
 GOOD = {"taskType": "Transcode", "status": "SUCCESS", "errCode": 0, "output": {"url": "u"}}
 BAD = {"status": "FAIL", "errCode": 30009, "message": "source"}
 PROCEDURE = {"vodTaskId": "p", "status": "FINISH", "errCode": 0, "fileId": "7"}
 
 
-def event_of(event_type: str, **data: Any) -> Event:  # noqa: ANN401 - any JSON value
+def event_of(event_type: str, **data: Any) -> DecodedEvent:  # noqa: ANN401 - any JSON value
     return read_event(open_envelope(json.dumps({"eventType": event_type, "data": data}).encode()))
 
 
-def procedure(**data: Any) -> Event:  # noqa: ANN401 - any JSON value
+def procedure(**data: Any) -> DecodedEvent:  # noqa: ANN401 - any JSON value
     return event_of("ProcedureStateChanged", **PROCEDURE, **data)
 
 
-def failures(event: Event) -> list[dict[str, Any]]:
+def failures(event: DecodedEvent) -> list[dict[str, Any]]:
     return [msgspec.to_builtins(failure) for failure in event.failures]
 
 

@@ -7,18 +7,18 @@ import msgspec
 import pytest
 
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.event import Event
+from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 
 TRANSCODE = {"TaskId": "t", "FileId": "f", "ErrCode": 0}
 EDIT = {"TaskId": "t", "Status": "FINISH", "ErrCode": 0}
 
 
-def read(body: Any) -> Event:  # noqa: ANN401 - any JSON value, or bytes
+def read(body: Any) -> DecodedEvent:  # noqa: ANN401 - any JSON value, or bytes
     return read_event(open_envelope(body if isinstance(body, bytes) else json.dumps(body).encode()))
 
 
-def original(event: Event) -> Any:  # noqa: ANN401 - any JSON value
+def original(event: DecodedEvent) -> Any:  # noqa: ANN401 - any JSON value
     return msgspec.json.decode(event.original) if isinstance(event.original, msgspec.Raw) else None
 
 
