@@ -136,6 +136,39 @@ def encode_compact(row: EventType, payload: Any) -> bytes:  # noqa: ANN401 - any
     return text.encode(errors="surrogatepass")
 
 
+def encode_framed(row: EventType, payload: Any, random: Random) -> bytes:  # noqa: ANN401 - any JSON value
+    """Write a body as senders do: the payload among null siblings and what may stand there some day."""
+    separators = random.choice(((",", ":"), (", ", ": "), (",\n  ", ": ")))
+    siblings = [(field, None) for field in random.sample(sorted(BY_PAYLOAD_FIELD), random.randrange(4))]
+    siblings += random.sample(SIBLINGS, random.choice((0, 0, 1, 2)))
+    members = [("EventType", row.name), *siblings]
+    if random.random() < 0.1:
+        random.shuffle(members)
+    members.insert(random.randrange(1, len(members) + 1), (row.field, payload))  # a key may stand there twice
+    ascii_only = random.random() < 0.5
+    text = separators[0].join(
+        separators[1].join(json.dumps(one, ensure_ascii=ascii_only, separators=separators) for one in member)
+        for member in members
+    )
+    return (_with_literals(f"{{{text}}}") + random.choice(("", "", "\n"))).encode(errors="surrogatepass")
+
+
+SIBLINGS: tuple[tuple[str, Any], ...] = (
+    ("EventHandle", "handle"),
+    ("EventType", "NewFileUpload"),
+    ("FileUploadEvent", {}),
+    ("Sign", None),
+    ("T", 1767225600),
+    ("Version", 1.0),
+    ("Zoo", "<infinite>"),
+    ("A", [None, 2**70]),
+    ("a{b}", None),
+    ("Nested", {"z": None, "a": 1}),
+    ("eventType", "x}"),
+    ("é", "\ud800"),
+)
+
+
 def _with_literals(text: str) -> str:
     for name, literal in LITERALS.items():
         text = text.replace(f'"{name}"', literal) if f'"{name}":' not in text else text

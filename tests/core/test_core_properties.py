@@ -17,7 +17,7 @@ from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DecodedEvent, DedupStamp, Notification
 from bridge.core.outcome import RejectedError
 from bridge.core.record import Routing, event_record
-from tests.core.bodies import Bodies, encode_body, encode_compact, shuffled
+from tests.core.bodies import Bodies, encode_body, encode_framed, shuffled
 from tests.examples import examples
 
 BODIES = examples(2_000, full=20_000)
@@ -174,7 +174,7 @@ def test_what_is_read_in_one_go_is_read_as_on_the_long_way(seed: int) -> None:
     bodies = Bodies(seed, wild=0.002)
     row, body = bodies.notification()
     payload = next((value for value in body.values() if isinstance(value, dict)), {})
-    text = damaged(encode_compact(row, payload), bodies.random)
+    text = damaged(encode_framed(row, payload, bodies.random), bodies.random)
     short = read(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(v3, "decode_fast", lambda _body: None)

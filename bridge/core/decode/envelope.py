@@ -3,7 +3,7 @@
 Any bytes give a `DecodedEvent` or raise `RejectedError`. `core.record` encodes the event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -41,10 +41,11 @@ class Envelope(Struct, frozen=True, gc=False):
     """The top-level members of a body as JSON text, without those that belong to the delivery.
 
     Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature, empty where there is none.
-    ``decoded`` is set where the fast path decoded the whole body: then ``members`` is empty.
+    ``decoded`` is set where the fast path decoded the whole body: then ``members`` is empty, unless there is
+    more in it than type and payload.
     """
 
-    members: dict[str, Raw]
+    members: Mapping[str, Raw]
     sign: str = ""
     t: str = ""
     repairs: tuple[str, ...] = ()
@@ -56,8 +57,8 @@ def open_envelope(body: bytes, *, try_fast_path: bool = True) -> Envelope:
 
     ``try_fast_path`` is False where the body is known not to qualify for it.
     """
-    if try_fast_path and (decoded := v3.decode_fast(body)) is not None:
-        return Envelope({}, "", "", (), decoded)
+    if try_fast_path and (fast := v3.decode_fast(body)) is not None:
+        return Envelope(fast[0], "", "", (), fast[1])
     body = body.removeprefix(BOM)
     repairs: tuple[str, ...] = ()
     try:
@@ -98,7 +99,7 @@ def read_event(envelope: Envelope) -> DecodedEvent:
     return _build_event(decoded, envelope)
 
 
-def _event_type(members: dict[str, Raw], key: str) -> str:
+def _event_type(members: Mapping[str, Raw], key: str) -> str:
     """Return the type at ``key``, empty for absent, null and the empty text. Raises `RejectedError`."""
     raw = members.get(key)
     if raw is None:
@@ -111,7 +112,7 @@ def _event_type(members: dict[str, Raw], key: str) -> str:
         raise RejectedError(Reason.NOT_AN_EVENT, f"an {key} that is no text") from None
 
 
-def _read_legacy(members: dict[str, Raw], name: str) -> DecodedBody:
+def _read_legacy(members: Mapping[str, Raw], name: str) -> DecodedBody:
     raw = members.get("data")
     if raw is None or not is_object(raw):
         raise RejectedError(Reason.NO_PAYLOAD, "an eventType without data")

@@ -10,8 +10,9 @@ import msgspec
 from msgspec import Raw
 from msgspec.json import encode
 
-from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, EVENT_TYPES, UNKNOWN_TYPE, EventType
+from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, UNKNOWN_TYPE, EventType
 from bridge.core.decode.decoded import DecodedBody
+from bridge.core.decode.frame import FRAME_PART_MAX_BYTES, judge_frame
 from bridge.core.decode.json_values import canonical, decode, is_null, is_object
 from bridge.core.decode.normalize import decode_strict, normalize
 from bridge.core.outcome import Reason, RejectedError
@@ -21,29 +22,41 @@ Members = Mapping[str, Raw]
 # The member that holds the payload, and the repairs that were needed to find it.
 _PayloadLocation = tuple[str, tuple[str, ...]]
 
-# The bytes before the payload in a body of only type and payload, as nearly all are.
-_PREFIXES: Mapping[bytes, EventType] = {
-    b'{"EventType":"%b","%b":' % (row.name.encode(), row.field.encode()): row for row in EVENT_TYPES
-}
-
-_SUFFIX = b"}}"  # of the payload and the body
+_NO_MEMBERS: Members = {}
 
 
-def decode_fast(body: bytes) -> DecodedBody | None:
-    """Fast path: decode a body of only type and conforming payload; None where `read` is needed.
+def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
+    """Fast path: decode a conforming payload in a known frame; None where `read` is needed.
 
-    Between such a prefix and the last brace there is one whole object, so there is no other member; the
-    strict decoder skips nothing in it, so no further check is needed. `read` gives the same result.
+    Returns the members too, empty where there are none beside type and payload but null ones. The payload is
+    taken to end before the last brace but one: if it does not, no whole object is there. The strict decoder
+    skips nothing in it, so no further check is needed. `read` gives the same result.
     """
     start = body.find(b"{", 1)
-    row = _PREFIXES.get(body[:start])
-    if row is None or not body.endswith(_SUFFIX):
+    end = body.rfind(b"}", 0, body.rfind(b"}")) + 1
+    if not (0 < start < end and start <= FRAME_PART_MAX_BYTES and len(body) - end <= FRAME_PART_MAX_BYTES):
         return None
-    payload = Raw(memoryview(body)[start:-1])  # a view: a copy would be kept in memory beside the body
+    frame = judge_frame(body[:start], body[end:])
+    if frame is None:
+        return None
+    row = frame.row
+    payload = Raw(memoryview(body)[start:end])  # a view: a copy would be kept in memory beside the body
     value = decode_strict(payload, row)
     if value is None:
         return None
-    return DecodedBody("v3", row.name, True, row, value, payload, encode(value))  # noqa: FBT003 - known
+    content = encode(value)
+    if not frame.siblings:
+        return _NO_MEMBERS, DecodedBody("v3", row.name, True, row, value, payload, content)  # noqa: FBT003 - known
+    return {**frame.members, row.field: payload}, DecodedBody(
+        "v3",
+        row.name,
+        True,  # noqa: FBT003 - known
+        row,
+        value,
+        payload,
+        canonical({row.field: Raw(content), **frame.siblings}),
+        has_extra_members=True,
+    )
 
 
 def read(members: Members, name: str) -> DecodedBody:

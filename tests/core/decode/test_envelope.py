@@ -3,7 +3,8 @@
 import pytest
 
 from bridge.core.decode import v3
-from bridge.core.decode.envelope import open_envelope
+from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.core.decode.test_read_event import original, read, rejection
 
@@ -86,39 +87,83 @@ def test_signature_and_handle_reach_no_part_of_the_event() -> None:
     assert signed == plain
 
 
-# a body as nearly all are, read in one go
+# a conforming payload in a known frame is decoded while the body is opened
 
 
 PLAIN = b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{"TaskId":"t","FileId":"f","ErrCode":0}}'
+HEAD, PAYLOAD = PLAIN[:33], PLAIN[58:-1]
+FIELD = b'"TranscodeCompleteEvent":'
 
 
-def test_a_plain_body_is_read_while_it_is_opened() -> None:
-    envelope = open_envelope(PLAIN)
-    assert envelope.decoded is not None
-    assert (envelope.decoded.type, bytes(envelope.decoded.payload)) == ("TranscodeComplete", PLAIN[58:-1])
-    assert read(PLAIN) == read(PLAIN + b" ")
+def read_slowly(body: bytes) -> DecodedEvent:
+    return read_event(open_envelope(body, try_fast_path=False))
 
 
 @pytest.mark.parametrize(
     "body",
     [
-        PLAIN + b" ",
-        PLAIN[:-1] + b',"TranscodeCompleteEvent":{}}',
-        PLAIN[:-1] + b',"Sign":"s","T":1}',
+        PLAIN,
+        HEAD + b'"FileUploadEvent":null,' + FIELD + PAYLOAD + b',"ClipCompleteEvent":null}',
+        b'{"FileUploadEvent":null,' + FIELD + PAYLOAD + b',"EventType":"TranscodeComplete"}',
+        PLAIN.replace(b":", b" : ").replace(b"}}", b"} } \n"),
+        PLAIN.replace(b"Complete", b"\\u0043omplete"),
+        PLAIN.replace(b'{"E', b'{"EventHandle":"h","Sign":null,"T":null,"E'),
+        HEAD + b'"EventType":"TranscodeComplete",' + FIELD + b"null," + FIELD + PAYLOAD + b"}",
+        HEAD + b'"a\\u007bb\\u007d":null,' + FIELD + PAYLOAD + b"}",
+        # with more than type and payload
+        PLAIN[:-1] + b',"Version":1.0,"Nothing":null}',
+        PLAIN.replace(b'{"E', b'{"Version":[1e999,12345678901234567890123],"E'),
+        PLAIN.replace(b'{"E', b'{"EventHandle":"h","Version":"1","E'),
+    ],
+)
+def test_the_fast_path_gives_the_same_event_as_the_slow_path(body: bytes) -> None:
+    envelope = open_envelope(body)
+    assert envelope.decoded is not None
+    assert (envelope.decoded.type, bytes(envelope.decoded.payload)) == (
+        "TranscodeComplete",
+        PAYLOAD.replace(b":", b" : ") if b" : " in body else PAYLOAD,
+    )
+    assert read(body) == read_slowly(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
         PLAIN[:-1],
         PLAIN + b"}",
+        PLAIN + b"x",
         PLAIN.replace(b"}}", b"}]"),
-        PLAIN.replace(b":{", b": {"),
         PLAIN.replace(b":{", b":[{").replace(b"}}", b"}]}"),
         PLAIN.replace(b"TranscodeCompleteEvent", b"FileUploadEvent"),
+        PLAIN.replace(b'"TranscodeComplete"', b'"RestoreCompleteEvent"'),  # an alias
+        PLAIN.replace(b'"TranscodeComplete"', b"5"),
+        PLAIN.replace(b'"TranscodeComplete"', b"null"),
+        PLAIN.replace(b'"TranscodeComplete"', b'"Later"'),
+        b"{" + FIELD + PAYLOAD + b"}",
+        PLAIN[:-1] + b',"TranscodeCompleteEvent":{}}',
+        PLAIN[:-1] + b',"TranscodeCompleteEvent":null}',
+        PLAIN[:-1] + b',"EventType":"NewFileUpload"}',
+        PLAIN[:-1] + b',"FileUploadEvent":{}}',  # an object beside the payload
+        PLAIN.replace(b'{"E', b'{"FileUploadEvent":{},"E'),
+        PLAIN[:-1] + b',"Sign":"s","T":1}',
+        PLAIN[:-1] + b',"a}b":null}',
+        PLAIN[:-1] + b',"Version":' + b"[" * 500 + b"]" * 500 + b"}",  # too deep
+        PLAIN[:-1] + b',"Version":"\xff"}',
+        PLAIN[:-1] + ',"Version":"中"}'.encode(),
+        PLAIN[:-1] + b',"Version":"\\ud800"}',
+        PLAIN[:-1] + b"," + b" " * 5000 + b'"Version":1}',
+        PLAIN.replace(b'{"E', b"{" + b" " * 5000 + b'"E'),
+        b'{"EventType":"TranscodeComplete","a:{}":null,"TranscodeCompleteEvent":0}',
+        b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent":0,"a":"{}"}',
         PLAIN.replace(b'"f"', b'"\xff"'),
         PLAIN.replace(b'"f"', b'"\\ud800"'),
         PLAIN.replace(b'"f"', b"5"),
-        PLAIN.replace(b"FileId", b"Later"),
         b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent"}',
     ],
 )
-def test_anything_else_takes_the_long_way(body: bytes) -> None:
+def test_anything_else_takes_the_slow_path(body: bytes) -> None:
     assert v3.decode_fast(body) is None
 
 
