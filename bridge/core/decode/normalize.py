@@ -1,19 +1,18 @@
 """Checks a payload against the catalogue, and repairs known deviations from it (vod-domain §3.1).
 
 The common case costs one strict decode, which is the check and gives the canonical JSON. What it refuses is
-converted less strictly, and what that refuses is repaired key by key; all three give the same event. No
-envelope, no identity, no outcome here.
+converted less strictly, and what that refuses is repaired key by key; all three give the same event. Fields
+that are not in the catalogue are added to the strict decoder. No envelope, no identity, no outcome here.
 """
 
-from collections.abc import Callable, Container
-from functools import cache
+from collections.abc import Container
 from operator import is_
 from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
-from bridge.core.catalogue import EventType
+from bridge.core.catalogue import UNKNOWN_TYPE, EventType
 from bridge.core.decode import json_values
 from bridge.core.decode.exact_json import SLOW_NUMBER_SCAN_MIN_BYTES, has_slow_numbers
 from bridge.core.decode.json_values import CONTAINER_TYPES
@@ -26,8 +25,11 @@ from bridge.core.decode.schema import (
     relaxed_struct,
     schema_of,
 )
+from bridge.core.decode.strict import strict_decoder
 
 REPAIRS_MAX = 100
+# Fields are added from small payloads only: looking for them takes time in proportion to the size.
+_ADD_FIELDS_MAX_BYTES = 16 * 1024
 
 _encode = msgspec.json.encode
 
@@ -55,6 +57,9 @@ def normalize(raw: Raw, row: EventType) -> Normalized:
         return Normalized(value, raw, _encode(value))
     delivered = json_values.decode(raw)
     repair_result = repair(delivered, row)
+    is_conforming = not repair_result.repairs and not repair_result.nonconforming
+    if is_conforming and row is not UNKNOWN_TYPE and len(raw) <= _ADD_FIELDS_MAX_BYTES:
+        strict_decoder(row.struct).add_fields_of(delivered)
     payload = Raw(_encode(repair_result.repaired)) if repair_result.repairs else raw
     return Normalized(
         repair_result.value,
@@ -74,7 +79,7 @@ def decode_strict(raw: Raw, row: EventType) -> Any:  # noqa: ANN401 - a strict s
     if len(raw) > SLOW_NUMBER_SCAN_MIN_BYTES and has_slow_numbers(raw):
         return None
     try:
-        return _strict_decode(row.struct)(raw)
+        return strict_decoder(row.struct).decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
@@ -136,11 +141,6 @@ def _convert_or_none(value: dict[str, Any], struct: type[Struct]) -> Any:  # noq
         return msgspec.convert(value, struct)
     except msgspec.ValidationError:
         return None
-
-
-@cache
-def _strict_decode(struct: type[Struct]) -> Callable[[Raw], Any]:
-    return msgspec.json.Decoder(schema_of(struct).strict).decode
 
 
 class _Repairer:

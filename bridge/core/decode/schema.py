@@ -16,11 +16,11 @@ from bridge.core import payloads
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1  # what 64 bits hold, signed or not
 # msgspec has no bound above 2**63 - 1: the repairer checks the values in between.
-_Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 # Fields that are read from any payload or result: a strict struct without one has a class attribute None, so
 # readers need no check.
-_PROBED_FIELDS = (
+PROBED_FIELDS = (
     "TaskId",
     "CastId",
     "Status",
@@ -57,8 +57,10 @@ class ObjectSchema(Struct, frozen=True):
 def schema_of(struct: type[Struct]) -> ObjectSchema:
     """Return the schema of a generated struct."""
     kinds = {name: _field_schema(hint) for name, hint in get_type_hints(struct).items()}
-    types = {name: _field_type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
-    return ObjectSchema(struct, kinds, _derive(struct, types), flattens=struct is payloads.MediaBasicInfo)
+    types = {name: field_type(kind, lambda shape: shape.strict) for name, kind in kinds.items()}
+    return ObjectSchema(
+        struct, kinds, derive_struct(struct.__name__, types), flattens=struct is payloads.MediaBasicInfo
+    )
 
 
 # Levels that `core.result` reads below a result set: its elements, and the objects in them.
@@ -69,10 +71,10 @@ _LEVELS_READ = 2
 def relaxed_struct(struct: type[Struct], results: tuple[str, ...]) -> type[Struct]:
     """Derive the struct that refuses unknown keys only where `core.result` would read them."""
     types = {
-        name: _field_type(kind, partial(_nested_known_keys_struct, _LEVELS_READ if name in results else 0))
+        name: field_type(kind, partial(_nested_known_keys_struct, _LEVELS_READ if name in results else 0))
         for name, kind in schema_of(struct).fields.items()
     }
-    return _derive(struct, types)
+    return derive_struct(struct.__name__, types)
 
 
 def _nested_known_keys_struct(levels: int, shape: ObjectSchema) -> type[Struct]:
@@ -84,21 +86,22 @@ def known_keys_struct(struct: type[Struct], levels: int) -> type[Struct]:
     """Derive the struct that checks known keys, and refuses unknown ones in the first ``levels`` levels."""
     shape = schema_of(struct)
     nested_struct = partial(_nested_known_keys_struct, max(0, levels - 1))
-    types = {name: _field_type(kind, nested_struct) for name, kind in shape.fields.items()}
+    types = {name: field_type(kind, nested_struct) for name, kind in shape.fields.items()}
     if shape.flattens:  # a nested object is left to the repairer
         types["MediaBasicInfo"] = str | int | float | bool | list[Any]
-    return _derive(struct, types, forbid_unknown=levels > 0)
+    return derive_struct(struct.__name__, types, forbid_unknown=levels > 0)
 
 
-def _derive(struct: type[Struct], types: Mapping[str, Any], *, forbid_unknown: bool = True) -> type[Struct]:
+def derive_struct(name: str, types: Mapping[str, Any], *, forbid_unknown: bool = True) -> type[Struct]:
+    """Derive a struct of optional fields, sorted by name: encoding it gives canonical JSON."""
     return msgspec.defstruct(
-        struct.__name__,
-        [(name, one | None, None) for name, one in types.items()],
+        name,
+        [(name, one | None, None) for name, one in sorted(types.items())],
         forbid_unknown_fields=forbid_unknown,
         omit_defaults=True,
         kw_only=True,
         gc=False,
-        namespace={name: None for name in _PROBED_FIELDS if name not in types},
+        namespace={name: None for name in PROBED_FIELDS if name not in types},
     )
 
 
@@ -116,7 +119,8 @@ def _field_schema(hint: Any) -> FieldSchema:  # noqa: ANN401 - a type as annotat
     return FieldSchema(plain[0], accepts=plain[0])
 
 
-def _field_type(kind: FieldSchema, struct_of: Callable[[ObjectSchema], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
-    plain = {int: _Integer, float: _Integer | float}
+def field_type(kind: FieldSchema, struct_of: Callable[[ObjectSchema], type[Struct]]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
+    """Return the type of a field, with ``struct_of`` the struct of its object."""
+    plain = {int: Integer, float: Integer | float}
     one: Any = struct_of(kind.schema) if kind.schema else plain.get(kind.type, kind.type)
     return list[one] if kind.is_array else one
