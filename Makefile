@@ -67,7 +67,7 @@ bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafk
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(VENV)/.test ## Let every fault strike the real processes under load, and account for every event
-	@$(BIN)/python -m tests.journey.chaos $(ARGS)
+	@$(BIN)/python -m tests.end_to_end.chaos $(ARGS)
 
 order: $(VENV)/.test ## Play 2,000 random runs of all that keeps the order per key (ARGS=--mutations: each mend taken out)
 	@$(BIN)/python -m tests.order $(ARGS)

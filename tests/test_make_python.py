@@ -35,13 +35,13 @@ def _make(python: str, path: str = "") -> str:
     return done.stderr
 
 
-def test_a_python_that_is_not_there_is_told_in_whole_sentences() -> None:
+def test_a_missing_python_is_reported_in_whole_sentences() -> None:
     first, second = _make("nopython").splitlines()[:2]
     assert first == "vod-event-bridge needs Python 3.11 or later, and there is no nopython here."
     assert second == "Install it, or name another one: make PYTHON=python3.12 ..."
 
 
-def test_a_python_that_is_too_old_is_told_with_its_version(tmp_path: Path) -> None:
+def test_a_python_that_is_too_old_is_reported_with_its_version(tmp_path: Path) -> None:
     old = tmp_path / "python3.9"
     old.write_text('#!/bin/sh\ncase "$1" in --version) echo "Python 3.9.2";; *) exit 1;; esac\n')
     old.chmod(0o755)

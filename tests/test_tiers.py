@@ -37,7 +37,7 @@ def test_a_test_of_another_tier_may_start_one() -> None:
     assert subprocess.run(["true"], check=False).returncode == 0  # noqa: S607 - whichever it is
 
 
-def test_what_was_left_out_is_told_by_part_with_what_helps() -> None:
+def test_what_was_left_out_is_reported_by_part_with_what_helps() -> None:
     no_helm, no_promtool = "Skipped: chart: no helm: make tools", "Skipped: chart: no promtool: make tools"
     assert left_out(
         [no_helm, no_promtool, no_helm, "Skipped: node: npm is not on PATH", "a reason: of its own"]

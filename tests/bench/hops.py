@@ -20,7 +20,7 @@ from msgspec import Struct, field
 from bridge.app import Bridge
 from bridge.settings.settings import load
 from tests.bench.load import ONE_TYPE
-from tests.journey.environment import NO_SPOOL, Environment
+from tests.end_to_end.environment import NO_SPOOL, Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis

@@ -1,4 +1,4 @@
-"""The door besieged: idle connections, slow senders, large held bodies; what live traffic feels of it."""
+"""The ingress under attack: idle connections, slow senders, large held bodies; the cost to live traffic."""
 
 import asyncio
 import json

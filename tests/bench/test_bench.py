@@ -71,7 +71,7 @@ def test_time_for_no_event_and_less_than_idle_are_no_numbers_below_zero() -> Non
     assert ratio(3.0, 0.0) == 0.0
 
 
-def test_the_bridge_is_told_as_multiples_of_those_that_took_part() -> None:
+def test_the_bridge_is_reported_as_multiples_of_the_others_measured() -> None:
     costs = {"bare": [_cost(40)], "naive": [_cost(200, redis_us=8)], "bridge": [_cost(80)]}
     assert ratios(costs) == {
         "bridge_to_bare": 2.0,
@@ -116,7 +116,7 @@ def test_an_event_sent_twice_is_one_event_and_written_twice_it_is_a_repeat() -> 
     assert compare(_window(3), _found(1, 2, 2, 3)).twice == 1
 
 
-def test_records_without_an_id_are_told_apart_by_what_was_posted() -> None:
+def test_records_without_an_id_are_distinguished_by_what_was_posted() -> None:
     assert compare(_window(3), _found(1, 2, 3, ids=False)).lost == 0
 
 
@@ -185,7 +185,7 @@ def test_what_is_posted_is_known_again_in_what_the_core_writes() -> None:
         assert (mark[1].decode(), int(mark[2])) == (RUN, 42)
 
 
-def test_wrk_is_told_whose_turn_it_is() -> None:
+def test_wrk_is_given_the_number_of_its_round() -> None:
     script = script_of(Load(bodies=("a@b", "c@"), order=(1, 0, 1), block=7, pause_ms=20), RUN)
     assert "{ [==[a]==], [==[b]==] }," in script
     assert "local order = { 2, 1, 2 }" in script
@@ -252,7 +252,7 @@ def test_what_was_written_down_is_read_again_thorough_runs_before_quick_ones(tmp
     assert (tmp_path / "1.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
-def test_the_report_tells_the_machine_the_costs_the_ledger_and_what_was_worse() -> None:
+def test_the_report_names_the_machine_the_costs_the_ledger_and_what_was_worse() -> None:
     text = report(_results(80, quick=False), {"cost": 0})
     assert "2 cores; Linux; load 0.1 at the start; Python 3.11" in text
     assert re.search(r"\| cost \| bridge \| 80.0 \(80-80\) \|", text)
@@ -263,14 +263,14 @@ def test_the_report_tells_the_machine_the_costs_the_ledger_and_what_was_worse() 
     assert "Quick runs" in report(_results(80, quick=True), {})
 
 
-def test_the_report_says_where_naive_needs_less() -> None:
+def test_the_report_shows_where_naive_needs_less() -> None:
     one = _results(80, quick=False)
     table = replace(one.cases["cost"], cpu={"1": {"naive": [60, 50, 70], "bridge": [80, 75, 90]}})
     text = report(replace(one, cases={"crowd": table}), {})
     assert "* crowd, 1: 80 us an event, naive 60" in text
 
 
-def test_every_case_says_what_it_measures_and_the_quick_ones_are_cases() -> None:
+def test_every_case_describes_what_it_measures_and_the_quick_ones_are_cases() -> None:
     assert [name for name, case in CASES.items() if not (case.__doc__ or "").startswith("Measure")] == []
     assert set(QUICK) <= set(CASES)
 

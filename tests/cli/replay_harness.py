@@ -18,8 +18,8 @@ from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, event_record
 from bridge.settings.settings import Settings, load
 from tests.cli.cli_process import CommandResult, vod_bridge
-from tests.journey.environment import Environment
-from tests.journey.notifications import edited, new_task
+from tests.end_to_end.environment import Environment
+from tests.end_to_end.notifications import edited, new_task
 
 LONG_AGO_MS = 1_700_000_000_123
 LONG_AGO = "2023-11-14T22:13:20.123Z"

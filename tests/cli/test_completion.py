@@ -53,7 +53,7 @@ def _completed(home: Path, *line: str) -> set[str]:
     return set(_bash(home, COMPLETE_SCRIPT, "bash", "vod-bridge", *line).split())
 
 
-def test_in_bash_it_is_installed_once_and_completes_commands_options_and_words(home: Path) -> None:
+def test_in_bash_it_is_installed_once_and_completes_commands_options_and_values(home: Path) -> None:
     for _ in range(2):
         result = _bash(home, "vod-bridge --install-completion; true")
         assert "bash completion installed in " in result

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from bridge.cli import app
 from tests.cli.cli_process import vod_bridge
-from tests.journey.notifications import expected, published_payloads
+from tests.end_to_end.notifications import expected, published_payloads
 
 
 def _output(*words: str, code: int = 0) -> str:

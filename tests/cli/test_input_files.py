@@ -61,7 +61,7 @@ def test_a_legacy_pull_answers_notifications_keep_their_bytes() -> None:
         (b"no JSON", [b"no JSON"]),
     ],
 )
-def test_what_is_no_pull_answer_is_posted_as_it_stands(document: bytes, expected: list[bytes]) -> None:
+def test_what_is_no_pull_response_is_posted_unchanged(document: bytes, expected: list[bytes]) -> None:
     assert split_pull_response(document) == expected
 
 

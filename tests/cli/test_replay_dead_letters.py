@@ -14,8 +14,8 @@ from bridge.cli.support.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.cli.replay_harness import GROUP, LONG_AGO, LONG_AGO_MS, ReplayHarness, edited_notifications
-from tests.journey.environment import Environment
-from tests.journey.notifications import edited_id
+from tests.end_to_end.environment import Environment
+from tests.end_to_end.notifications import edited_id
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.reaper import watch_process

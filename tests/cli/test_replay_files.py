@@ -8,8 +8,8 @@ import pytest
 from bridge.cli.replay.files import FileSelection
 from bridge.cli.support.input_files import list_files
 from tests.cli.replay_harness import ReplayHarness, edited_notifications
-from tests.journey.environment import Environment
-from tests.journey.notifications import edited_id
+from tests.end_to_end.environment import Environment
+from tests.end_to_end.notifications import edited_id
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 

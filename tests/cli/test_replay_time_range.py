@@ -9,8 +9,8 @@ from bridge.cli.support.topic_range import TimeRange
 from bridge.core.record import timestamp
 from bridge.wiring import now_ms
 from tests.cli.replay_harness import GROUP, ReplayHarness
-from tests.journey.environment import Environment
-from tests.journey.notifications import edited, edited_id, new_task
+from tests.end_to_end.environment import Environment
+from tests.end_to_end.notifications import edited, edited_id, new_task
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually

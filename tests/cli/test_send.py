@@ -129,7 +129,7 @@ async def test_a_signature_in_the_query_leaves_the_body_alone(ingress: FakeIngre
     assert query["sign"] == hashlib.md5(f"k{query['t']}".encode(), usedforsecurity=False).hexdigest()
 
 
-async def test_a_sign_key_may_stand_in_a_file_and_not_on_the_command_line(
+async def test_a_sign_key_may_be_in_a_file_and_not_on_the_command_line(
     ingress: FakeIngress, tmp_path: Path
 ) -> None:
     (tmp_path / "key").write_text("\ufeffk3y \n")

@@ -14,8 +14,8 @@ import pytest
 from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
 from tests.cli.dev_process import dev_process
 from tests.cli.replay_harness import LONG_AGO, ReplayHarness
-from tests.journey.environment import Environment
-from tests.journey.notifications import edited, edited_id, new_task
+from tests.end_to_end.environment import Environment
+from tests.end_to_end.notifications import edited, edited_id, new_task
 from tests.rig.kafka import RealKafka
 from tests.rig.reaper import watch_process
 from tests.rig.redis import RealRedis

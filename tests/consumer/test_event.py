@@ -106,7 +106,7 @@ def test_an_unknown_type_is_plain_data() -> None:
 
 
 @pytest.mark.parametrize("headers", [[], [("ce_type", b"x.ClipComplete")], [("ce_type", None)]])
-def test_missing_or_wrong_headers_do_no_harm(headers: list[tuple[str, Any]]) -> None:
+def test_missing_or_wrong_headers_are_tolerated(headers: list[tuple[str, Any]]) -> None:
     event = _read(replace(record_of(transcoded("t-1", "f-1")), headers=headers))
     assert isinstance(event.payload, TranscodeTask2017)
 

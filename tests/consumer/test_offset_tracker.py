@@ -13,7 +13,7 @@ from bridge.consumer.offset_tracker import OffsetTracker
     offsets=some.lists(some.integers(0, 10_000), unique=True, min_size=1, max_size=40).map(sorted),
     chance=some.randoms(use_true_random=False),
 )
-def test_the_position_stands_before_the_first_event_that_is_not_done(
+def test_the_position_is_before_the_first_event_that_is_not_done(
     offsets: list[int],
     chance: Random,
 ) -> None:

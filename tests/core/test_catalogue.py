@@ -44,7 +44,7 @@ def test_a_row_without_its_sample_is_refused(row: EventType) -> None:
 
 
 @pytest.mark.parametrize("row", EVENT_TYPES, ids=lambda row: row.name)
-def test_what_a_row_names_stands_in_its_struct(row: EventType) -> None:
+def test_what_a_row_names_is_in_its_struct(row: EventType) -> None:
     shape = schema_of(row.struct)
     for path in row.file_id_paths:
         assert holds(shape, path.split(".")), path

@@ -26,7 +26,7 @@ def test_an_encoded_settlement_is_47_characters(claim: Claim, how: str) -> None:
     assert claim.encode_settlement("n") == f"{NOW_MS}{'a' * 16}v{'0' * 16}n"
 
 
-def test_a_time_has_its_width_whatever_the_clock_says() -> None:
+def test_a_time_has_its_width_whatever_the_clock_shows() -> None:
     assert {len(make_claim(at_ms=0).encode_claim()), len(make_claim(at_ms=0).encode_settlement("r"))} == {47}
 
 

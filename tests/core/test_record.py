@@ -30,7 +30,7 @@ def recorded(body: Any, routing: Routing | None = None, **stamp: Any) -> Record:
     return event_record(event, DedupStamp(id="the-id", **stamp), notification, routing or Routing())
 
 
-def test_the_canonical_event_stands_in_the_contracts_order() -> None:
+def test_the_canonical_event_has_the_contracts_order() -> None:
     value = json.loads(recorded(BODY).value)
     assert list(value.items()) == [
         ("id", "the-id"),

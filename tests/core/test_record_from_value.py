@@ -10,7 +10,7 @@ from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification
 from bridge.core.record import Routing, event_record
 from bridge.core.record_from_value import record_from_value
-from tests.journey.notifications import expected, published_payloads
+from tests.end_to_end.notifications import expected, published_payloads
 
 ROUTING = Routing(topic="t.{app}.{type}", schema_base_uri="https://schemas.example/")
 

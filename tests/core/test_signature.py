@@ -48,7 +48,7 @@ def test_half_a_signature_in_the_body_leaves_the_query_to_sign() -> None:
     assert check_signature(SIGNED, ("", "7"), signature_params(), NOW) is None
 
 
-def test_the_halves_of_two_places_make_no_signature() -> None:
+def test_the_halves_of_body_and_query_make_no_signature() -> None:
     sign, t = signature_params()
     assert check_signature(SIGNED, (sign, ""), ("", t), NOW) == "malformed"
 

@@ -212,7 +212,7 @@ async def test_what_waits_for_a_retry_does_not_wait_beyond_its_own_deadline(rig:
     assert not rig.pipeline._retries  # noqa: SLF001
 
 
-async def test_a_revision_stands_before_the_next_event_of_its_file(rig: Rig) -> None:
+async def test_a_revision_is_before_the_next_event_of_its_file(rig: Rig) -> None:
     await rig.deliver(edited("t1"))
     posts = [rig.deliver(edited("t1", "again")), rig.deliver(edited("t2"))]
     await asyncio.gather(*posts)

@@ -1,4 +1,4 @@
-"""One delivery's journey: how each ends."""
+"""One delivery from its arrival to its outcome: how each ends."""
 
 import asyncio
 from hashlib import md5

@@ -85,7 +85,7 @@ def test_all_that_alerts_look_at_was_well_in_the_healthy_scenario() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_a_rule_asks_for_metrics_labels_and_words_that_there_are(rule: dict[str, Any]) -> None:
+def test_a_rule_names_metrics_labels_and_values_that_exist(rule: dict[str, Any]) -> None:
     asked = selectors_in(rule["expr"])
     assert asked or "spool:vod_bridge_spool_records:max" in rule["expr"]
     for name, wanted in asked:
@@ -97,7 +97,7 @@ def test_a_rule_asks_for_metrics_labels_and_words_that_there_are(rule: dict[str,
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_says_how_bad_it_is_what_it_means_and_where_more_stands(name: str) -> None:
+def test_an_alert_has_severity_summary_and_runbook(name: str) -> None:
     rule = ALERTS[name]
     assert rule["labels"]["severity"] in {"critical", "warning"}
     told = rule["annotations"]
@@ -111,7 +111,7 @@ def test_every_alert_has_its_section_in_the_runbook_and_every_section_its_alert(
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_a_section_says_what_it_means_what_is_at_risk_and_what_to_do(name: str) -> None:
+def test_a_section_has_meaning_risk_and_remedy(name: str) -> None:
     section = RUNBOOK.split(f"## {name}\n")[1].split("\n## ")[0]
     said = re.findall(r"^\* \*\*([^*]+):\*\*", section, re.MULTILINE)
     assert said in (["Means", "At risk", "Look at", "Do"], ["Means", "At risk", "Look at, do"])

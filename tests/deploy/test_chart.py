@@ -75,7 +75,7 @@ def test_nothing_is_critical_to_kube_score(helm: Path, tools: Tools, values: Pat
     assert [line for line in done.out.splitlines() if line.startswith("[CRITICAL]")] == []
 
 
-def test_every_feature_is_as_told_on_and_off(helm: Path, tools: Tools) -> None:
+def test_every_feature_can_be_switched_on_and_off(helm: Path, tools: Tools) -> None:
     assert helm.exists()
     done = run(tools("untt"), str(CHART))
     assert done.code == 0, done.output
@@ -111,7 +111,7 @@ def test_what_the_pods_are_judged_by_changes_with_the_settings(helm: Path) -> No
     assert checksum() != checksum("--set", "settings.log.level=debug")
 
 
-def test_the_install_that_the_readme_tells_is_one(helm: Path) -> None:
+def test_the_install_commands_of_the_readme_render(helm: Path) -> None:
     text = (CHART / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
     (line,) = [line for line in text.splitlines() if line.startswith("helm -n events install ")]
     words = shlex.split(line.replace(" install bridge ", " template bridge ").replace(" --wait", ""))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tests.cli.cli_process import environment
 from tests.deploy.chart_rendering import CHART
-from tests.journey.environment import Environment
+from tests.end_to_end.environment import Environment
 from tests.rig.program import Program
 from tests.rig.reaper import watch_process
 
@@ -41,7 +41,7 @@ async def test_it_knows_token_and_key_of_the_first_application_that_is_pushed_to
     assert record.header("ce_source") == "/vod/my-shop"
 
 
-async def test_it_fails_where_the_door_refuses(environment: Environment) -> None:
+async def test_it_fails_where_the_ingress_refuses(environment: Environment) -> None:
     async with Program({**environment.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "a-word"}) as program:
         wrong = {**environment.settings, "BRIDGE_APPS__MY_SHOP__TOKEN": "another", "BRIDGE_URL": program.url}
         code, said = await _run(wrong)
@@ -49,7 +49,7 @@ async def test_it_fails_where_the_door_refuses(environment: Environment) -> None
     assert "HTTP Error 404" in said
 
 
-async def test_it_says_so_where_the_topic_is_missing(environment: Environment) -> None:
+async def test_it_reports_a_missing_topic(environment: Environment) -> None:
     missing = {**environment.settings, "BRIDGE_KAFKA__TOPIC_OTHER": f"{environment.name}.none"}
     code, said = await _run({**missing, "BRIDGE_URL": "http://127.0.0.1:9"})
     assert code != 0

@@ -26,7 +26,7 @@ def _provisioned(kind: str) -> dict[str, Any]:
     return told
 
 
-def test_only_the_vendors_door_is_open_to_others() -> None:
+def test_only_the_ingress_port_is_open_to_others() -> None:
     ports = [(name, port) for name, service in SERVICES.items() for port in service.get("ports", [])]
     assert [at for at in ports if not at[1].startswith("127.0.0.1:")] == [("bridge", "8080:8080")]
 
@@ -56,7 +56,7 @@ def test_every_volume_is_used() -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_waits_only_for_others_that_can_say_how_they_are(name: str) -> None:
+def test_a_service_waits_only_for_others_that_have_a_health_check(name: str) -> None:
     for other, wish in SERVICES[name].get("depends_on", {}).items():
         assert other in SERVICES
         assert wish["condition"] != "service_healthy" or "healthcheck" in SERVICES[other]

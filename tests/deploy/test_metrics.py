@@ -12,8 +12,8 @@ import pytest
 
 from bridge.observability.metrics import METRICS
 from bridge.observability.telemetry import Telemetry
-from tests.journey.environment import Environment, running
-from tests.journey.notifications import edited, new_task
+from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.notifications import edited, new_task
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in
@@ -157,7 +157,7 @@ async def test_a_bridge_that_can_make_nothing_durable_shows_that_it_is_not_ready
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
-def test_a_panel_asks_for_metrics_and_labels_that_there_are(panel: dict[str, Any]) -> None:
+def test_a_panel_names_metrics_and_labels_that_exist(panel: dict[str, Any]) -> None:
     there = {metric.name: {*metric.labels, "instance", "le"} for metric in METRICS}
     there |= {family.name: {"instance"} for family in Telemetry().registry.collect()} | there
     for target in panel["targets"]:

@@ -26,22 +26,22 @@ COMMANDS = sorted({" ".join(words.split()) for words in re.findall(r"`vod-bridge
 
 
 @pytest.mark.parametrize("words", COMMANDS)
-def test_a_command_that_is_told_is_one_with_all_that_it_needs(tmp_path: Path, words: str) -> None:
+def test_a_command_that_is_shown_is_complete(tmp_path: Path, words: str) -> None:
     name, *given = words.replace("PATH", str(tmp_path)).split()
     assert load_command(name).make_context(name, given).command.name == name
 
 
-def test_the_commands_that_bring_events_back_are_told() -> None:
+def test_the_commands_that_recover_events_are_shown() -> None:
     assert {"drain --spool PATH", "audit --app NAME --backfill", "topics --create"} <= set(COMMANDS)
 
 
-def test_settings_that_are_told_are_there() -> None:
+def test_settings_that_are_named_exist() -> None:
     told = set(re.findall(r"BRIDGE_[A-Z]+__[A-Z_<>]+", TOLD))
     assert told
     assert told <= {name for name, _, _ in describe()}
 
 
-def test_panels_that_are_told_are_on_the_dashboard() -> None:
+def test_panels_that_are_named_are_on_the_dashboard() -> None:
     panels = {panel["title"] for panel in json.loads((FILES / "dashboard.json").read_bytes())["panels"]}
     told = set(re.findall(r'dashboard, "([^"]+)"', RUNBOOK))
     assert told

@@ -30,7 +30,7 @@ def test_connections(file: Path) -> None:
     http.check(file.read_bytes())
 
 
-def test_the_corpus_uses_the_short_way_and_the_memory_of_heads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_corpus_uses_the_fast_path_and_the_head_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     real = HeadCache.match
     hits: list[object] = []
 
@@ -52,7 +52,7 @@ def test_the_codec_harness_sees_a_short_way_that_differs(monkeypatch: pytest.Mon
         _check_all("codec")
 
 
-def test_the_http_harness_sees_a_memory_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_http_harness_sees_a_head_cache_that_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     real = HeadCache.match
 
     def wrong(self: HeadCache, data: bytes) -> object:

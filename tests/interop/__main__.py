@@ -10,9 +10,9 @@ import sys
 import uuid
 from collections.abc import Sequence
 
+from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.notifications import published_payloads
 from tests.interop.consumers import CONSUMERS
-from tests.journey.environment import Environment, running
-from tests.journey.notifications import published_payloads
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError

@@ -219,7 +219,7 @@ async def test_no_answer_names_the_library(limited: LimitedAdminServer, path: st
         ("OPS.example:9090", 404),
     ],
 )
-async def test_pages_are_not_for_a_strangers_name(
+async def test_pages_are_not_for_an_unknown_host_name(
     limited: LimitedAdminServer, host: str, status: int
 ) -> None:
     request = "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n"

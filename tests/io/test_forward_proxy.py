@@ -143,7 +143,7 @@ async def test_a_proxy_of_another_kind_is_refused_and_nothing_is_sent_directly(
         assert "passw0rd" not in str(error.value)
 
 
-async def test_check_says_that_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_check_reports_that_a_proxy_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Vendor() as vendor, ForwardProxy(LOGIN) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://{IN_URL}@127.0.0.1:{proxy.port}")
         vendor.add(KEY_ID, KEY)

@@ -59,7 +59,7 @@ async def flood(client: RawClient, data: bytes) -> None:
         await client.writer.drain()
 
 
-async def test_a_bomb_is_refused_and_costs_no_memory() -> None:
+async def test_a_decompression_bomb_is_refused_and_costs_no_memory() -> None:
     stream = zlib.compressobj(wbits=31)
     bomb = b"".join(stream.compress(b"\0" * MIB) for _ in range(200)) + stream.flush()
     async with running_server() as server:

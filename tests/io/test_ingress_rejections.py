@@ -65,7 +65,7 @@ async def test_a_bad_signature_is_logged_with_its_client_too(server: HttpTestSer
     ]
 
 
-async def test_one_line_a_second_for_each_reason_and_application_says_how_many_were_left_out(
+async def test_one_line_a_second_for_each_reason_and_application_counts_what_was_left_out(
     server: HttpTestServer,
 ) -> None:
     server.now_s = 100.0

@@ -80,7 +80,7 @@ async def test_who_reads_again_is_read_again_and_gets_every_answer() -> None:
         assert (await client.response()).status == 200
 
 
-async def test_what_stands_behind_a_request_in_work_is_bounded() -> None:
+async def test_what_is_pipelined_behind_a_request_is_bounded() -> None:
     async with running_server() as server:
         hold = asyncio.Event()
 

@@ -209,7 +209,7 @@ def test_a_write_to_a_connection_that_was_just_reset_fails_as_the_library_expect
             runner.run(resets())
 
 
-def test_connections_that_are_reset_under_load_cost_no_producer_and_nothing_stands_twice(
+def test_connections_that_are_reset_under_load_cost_no_producer_and_no_duplicate(
     own_kafka: RealKafka,
 ) -> None:
     topic = f"t-{uuid4().hex[:8]}"

@@ -40,7 +40,7 @@ class TestWriter(WriterContract):
         self.taking, self.waiting = topic, f"{topic}-missing"
 
 
-async def test_acknowledged_records_stand_on_their_keys_partition_in_order(
+async def test_acknowledged_records_are_on_their_keys_partition_in_order(
     kafka: RealKafka, topic: str, writer: DurableWriter
 ) -> None:
     sent = [record(topic, f"k{n % 7}", b"%d" % n) for n in range(2_000)]
@@ -94,7 +94,7 @@ async def test_what_waits_for_a_missing_topic_can_be_withdrawn_and_goes_out_when
     assert [f.key for f in await consumed(kafka, late)] == [b"b"]
 
 
-async def test_a_paused_kafka_is_waited_for_and_nothing_stands_twice(
+async def test_a_paused_kafka_is_waited_for_and_nothing_is_published_twice(
     own_kafka: RealKafka, topic: str, publisher: KafkaPublisher, writer: DurableWriter
 ) -> None:
     await writer.send(record(topic, "before")).durable

@@ -61,7 +61,7 @@ async def _publish_all(publisher: KafkaPublisher, topic: str, keys: str) -> list
     return all_callbacks
 
 
-async def test_a_request_whose_response_is_lost_is_sent_again_and_stands_once(
+async def test_a_request_whose_response_is_lost_is_sent_again_and_published_once(
     kafka: RealKafka,
     topic: str,
     publisher: KafkaPublisher,

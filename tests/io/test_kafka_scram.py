@@ -41,7 +41,7 @@ def test_a_number_of_iterations_out_of_bounds_is_refused(iterations: int) -> Non
         login.process_server_first_message(f"r={nonce}x,s=c2FsdA==,i={iterations}")
 
 
-def test_a_usual_number_of_iterations_is_hashed_as_the_standard_says() -> None:
+def test_a_usual_number_of_iterations_is_hashed_by_the_standard() -> None:
     login = authenticator()
     first = login.first_message()
     nonce = first.rpartition("r=")[2]

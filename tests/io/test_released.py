@@ -246,7 +246,7 @@ async def test_the_next_versions_open_claim_is_waited_for(client: Redis) -> None
     assert (await new_dedup(client).claim(claim)).status is ClaimStatus.HELD
 
 
-async def test_the_next_versions_claim_is_taken_over_and_settled_with_all_that_stands_in_it(
+async def test_the_next_versions_claim_is_taken_over_and_settled_with_all_its_fields(
     client: Redis,
 ) -> None:
     dedup = new_dedup(client)

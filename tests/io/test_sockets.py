@@ -64,7 +64,7 @@ async def test_without_ipv6_it_is_ipv4(
         sock.close()
 
 
-async def test_a_host_by_ipv6_alone_says_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_by_ipv6_alone_is_an_error_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", without_ipv6(errno.EADDRNOTAVAIL, "bound"))
     with pytest.raises(OSError, match="no IPv6 here"):
         await listen("::1", 0)

@@ -178,7 +178,7 @@ async def test_a_block_that_cannot_be_read_costs_its_record_until_the_next_start
     assert await numbers_after_restart(tmp_path) == [4]
 
 
-async def test_a_disk_that_cannot_be_read_for_a_while_keeps_everything_in_its_place(
+async def test_a_disk_that_cannot_be_read_for_a_while_keeps_everything_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool = spool_in(tmp_path)

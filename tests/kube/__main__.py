@@ -23,14 +23,14 @@ PER_S = 200.0
 
 def main() -> int:
     """Play the parts asked for; 1 where a check fails, 2 where this machine cannot."""
-    words = argparse.ArgumentParser(prog="make kube ARGS=...", description=__doc__)
-    words.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
-    words.add_argument("--keep", action="store_true", help="leave each part standing until Ctrl-C")
-    words.add_argument("--per-s", type=float, default=PER_S, help="notifications a second for the containers")
-    asked = words.parse_args()
+    parser = argparse.ArgumentParser(prog="make kube ARGS=...", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--keep", action="store_true", help="leave each part running until Ctrl-C")
+    parser.add_argument("--per-s", type=float, default=PER_S, help="notifications/s for the containers")
+    asked = parser.parse_args()
     unknown = [name for name in asked.parts if name not in PARTS]
     if unknown:
-        words.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
+        parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(PARTS)}")
     for number in (signal.SIGINT, signal.SIGTERM):  # also where whoever began us ignores them
         signal.signal(number, signal.default_int_handler)
     found: list[Check] = []
@@ -65,8 +65,8 @@ def _containers(per_s: float, *, keep: bool) -> list[Check]:
         folder, checks = Path(name), Checks(containers.PART)
         try:
             build_image(folder, checks)
-            words = [containers.__name__, name, str(per_s), *(["--keep"] if keep else [])]
-            code = boundary.enter(folder, words)
+            parser = [containers.__name__, name, str(per_s), *(["--keep"] if keep else [])]
+            code = boundary.enter(folder, parser)
             if code:
                 checks.note(containers.TO_THE_END, good=False, figures=f"ended with {code}, see above")
         except (Refused, ConditionTimeoutError) as failed:

@@ -46,7 +46,7 @@ class Refused(Exception):  # noqa: N818 - it says what happened
 
 
 def binary(name: str) -> str:
-    """Give the program's path; `Missing` tells how to get it."""
+    """Give the program's path; `MissingPartError` names how to get it."""
     built = FOLDER / name
     found = str(built) if built.is_file() else shutil.which(name)
     if found is None:
@@ -97,5 +97,5 @@ def module_folder(module: str) -> Path:
     if go is None:
         raise MissingPartError("kube", f"go is not on PATH; it knows where {module} lies")
     said = run([go, "mod", "download", "-json", module], env={"GOFLAGS": "-mod=mod"}, within_s=600)
-    told = next(line for line in said.out.splitlines() if '"Dir"' in line)
-    return Path(told.split('"')[3])
+    line_of_dir = next(line for line in said.out.splitlines() if '"Dir"' in line)
+    return Path(line_of_dir.split('"')[3])

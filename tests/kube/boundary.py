@@ -2,7 +2,7 @@
 
 Network, mounts and processes are the part's alone: addresses, iptables, ip_forward, CNI, mounts and every
 process are gone with the first process inside, however that ends. Two things are in no namespace: some of the
-kernel's settings, which the kubelet wants to set (it finds plain files in their places), and control groups,
+kernel's settings, which the kubelet wants to set (it finds plain files instead), and control groups,
 which `enter` removes afterwards.
 """
 
@@ -31,10 +31,10 @@ SETTINGS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
-# Where containerd, CNI and the kubelet write beside the folders that they are told.
+# Where containerd, CNI and the kubelet write beside the folders that they are given.
 COVERED = ("/run", "/var/log", "/var/lib/cni")
 OUTSIDE = "outside.pid"
-"""The file in the part's folder that tells the first process's id as this machine knows it."""
+"""The file in the part's folder that holds the first process's id as this machine knows it."""
 # Should we be killed, the fence is, and with it all that is inside.
 FENCE = "setpriv --pdeathsig KILL unshare --fork --kill-child --net --mount --propagation private --pid"
 ENDS_WITHIN_S = 30.0
@@ -55,17 +55,17 @@ def check_machine() -> None:
         )
 
 
-def enter(folder: Path, words: list[str]) -> int:
-    """Run ``python -m`` with these words inside, and wait for its end; gives its exit code."""
+def enter(folder: Path, arguments: list[str]) -> int:
+    """Run ``python -m`` with these arguments inside, and wait for its end; gives its exit code."""
     before = set(_groups())
-    made = [Path(place) for place in COVERED if not Path(place).exists()]
-    for place in made:
-        place.mkdir(parents=True)
-    command = [*FENCE.split(), "--mount-proc", sys.executable, "-m", *words]
+    made = [Path(path) for path in COVERED if not Path(path).exists()]
+    for path in made:
+        path.mkdir(parents=True)
+    command = [*FENCE.split(), "--mount-proc", sys.executable, "-m", *arguments]
     # What is left of temporary files is gone with the folder, however the inside ends.
     env = {**os.environ, "TMPDIR": str(folder)}
     # In a session of its own, so that Ctrl-C comes to us alone: what runs inside ends in good order.
-    child = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)  # noqa: S603 - our own words
+    child = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True)  # noqa: S603 - our own arguments
     try:
         first = _first_inside(child.pid)
         (folder / OUTSIDE).write_text(f"{first}\n")
@@ -74,8 +74,8 @@ def enter(folder: Path, words: list[str]) -> int:
         child.kill()
         child.wait()
         _remove_groups(before)
-        for place in made:
-            shutil.rmtree(place, ignore_errors=True)
+        for path in made:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _wait(child: subprocess.Popen[bytes], first: int) -> int:
@@ -91,8 +91,8 @@ def _wait(child: subprocess.Popen[bytes], first: int) -> int:
 
 def furnish() -> None:
     """Make the inside ready: an address for the host, covers over what is not ours. Run inside only."""
-    for place in COVERED:
-        run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", place])
+    for path in COVERED:
+        run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path])
     for name, value in SETTINGS.items():
         cover = Path("/run/settings") / name
         cover.parent.mkdir(parents=True, exist_ok=True)
@@ -106,7 +106,7 @@ def furnish() -> None:
 def _first_inside(fence: int) -> int:
     """Give the id of the one child that ``unshare`` has, as soon as it has it."""
     children = Path(f"/proc/{fence}/task/{fence}/children")
-    return int(eventually_blocking(lambda: children.read_text().split(), "the fence stands")[0])
+    return int(eventually_blocking(lambda: children.read_text().split(), "the boundary is made")[0])
 
 
 def _groups() -> Iterator[Path]:

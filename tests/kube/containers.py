@@ -19,7 +19,7 @@ import aiohttp
 import uvloop
 from msgspec import Struct
 
-from tests.journey.environment import Environment
+from tests.end_to_end.environment import Environment
 from tests.kube.binaries import Refused
 from tests.kube.boundary import HOST, OUTSIDE, furnish
 from tests.kube.checks import Checks

@@ -126,10 +126,12 @@ def scales(cluster: Cluster, checks: Checks) -> None:
 
 def drains(cluster: Cluster, checks: Checks) -> None:
     """Drain the node of one pod while the other is unavailable, then once more when it is well."""
-    ill, well = sorted(cluster.get("pods", "-l", PODS)["items"], key=lambda pod: pod["metadata"]["name"])
-    _turn(cluster, ill["metadata"]["name"], ready="False")
+    unwell, well = sorted(cluster.get("pods", "-l", PODS)["items"], key=lambda pod: pod["metadata"]["name"])
+    _turn(cluster, unwell["metadata"]["name"], ready="False")
     node = well["spec"]["nodeName"]
-    checks.note("the two pods are on nodes of their own", node != ill["spec"]["nodeName"], f"of {len(NODES)}")
+    checks.note(
+        "the two pods are on nodes of their own", node != unwell["spec"]["nodeName"], f"of {len(NODES)}"
+    )
     words = ["drain", node, "--ignore-daemonsets", "--delete-emptydir-data"]
     said = cluster.kubectl(*words, f"--timeout={BLOCKED_S}s", must=False)
     blocked = not said.good and "disruption budget" in said.err
@@ -137,7 +139,7 @@ def drains(cluster: Cluster, checks: Checks) -> None:
     what = "kubectl drain is blocked by the budget while one pod is unavailable"
     figures = f"refused for {said.seconds:.0f} s, the pod lives" if blocked and there else said.last
     checks.note(what, blocked and there, figures)
-    _turn(cluster, ill["metadata"]["name"], ready="True")
+    _turn(cluster, unwell["metadata"]["name"], ready="True")
     said = cluster.kubectl(*words, "--timeout=60s", must=False)
     gone = well["metadata"]["uid"] not in _uids(cluster)
     checks.note("it drains once both are well", said.good and gone, f"{said.seconds:.1f} s")
@@ -145,7 +147,7 @@ def drains(cluster: Cluster, checks: Checks) -> None:
 
 
 def _turn(cluster: Cluster, pod: str, ready: str) -> None:
-    """Let a pretended pod be well or ill, and wait until the budget knows."""
+    """Let a pretended pod be ready or not, and wait until the budget knows."""
     conditions = [{"type": kind, "status": ready} for kind in ("Ready", "ContainersReady")]
     patch = json.dumps({"status": {"conditions": conditions}})
     cluster.kubectl("patch", "pod", pod, "--subresource=status", "-p", patch)

@@ -12,8 +12,8 @@ import aiohttp
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.journey.chaos.ledger import Cause, Ledger, Mark
-from tests.journey.chaos.looking import Look, read_look
+from tests.end_to_end.chaos.ledger import Cause, Ledger, Mark
+from tests.end_to_end.chaos.looking import Look, read_look
 from tests.kube.cluster import Cluster
 from tests.kube.watch import follow
 from tests.rig.waiting import ConditionTimeoutError, eventually
@@ -24,7 +24,7 @@ SLICES = (
 )
 LOOK_EVERY_S = 0.5
 LOOKS_WITHIN_S = 2.0
-DOOR, OPERATORS = 8080, 9090
+CALLBACK_PORT, ADMIN_PORT = 8080, 9090
 _ENDS = (Cause.KILLED, Cause.ENDED)
 
 
@@ -63,7 +63,7 @@ class Fleet:
 
     def ready(self) -> list[tuple[int, str]]:
         """Give the number and the address of each pod that may be sent something."""
-        return [door for doors in self._slices.values() for door in doors]
+        return [endpoint for endpoints in self._slices.values() for endpoint in endpoints]
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
@@ -91,16 +91,16 @@ class Fleet:
         self._ledger.marks.append(Mark(cause=Cause.KILLED, begun=now, replica=number, held_until=now))
 
     def update_endpoints(self, what: str, found: dict[str, Any]) -> None:
-        """Take what the API server tells of an EndpointSlice."""
-        doors = [
-            (_number(end["targetRef"]["name"]), f"{end['addresses'][0]}:{DOOR}")
+        """Take what the API server reports of an EndpointSlice."""
+        endpoints = [
+            (_number(end["targetRef"]["name"]), f"{end['addresses'][0]}:{CALLBACK_PORT}")
             for end in found.get("endpoints") or []
             if end["conditions"].get("ready")
         ]
-        self._slices[found["metadata"]["name"]] = [] if what == "DELETED" else doors
+        self._slices[found["metadata"]["name"]] = [] if what == "DELETED" else endpoints
 
     def see_pod(self, what: str, pod: dict[str, Any]) -> None:
-        """Take what it tells of a pod."""
+        """Take what it reports of a pod."""
         number, now = _number(pod["metadata"]["name"]), time.time()
         member = self.members.get(number)
         if member is None or member.pod["metadata"]["uid"] != pod["metadata"]["uid"]:
@@ -110,7 +110,7 @@ class Fleet:
             member.ending = True
             self._ledger.marks.append(Mark(cause=Cause.ENDED, begun=now, replica=number))
         if what == "DELETED":
-            # With Kafka away the producer holds nothing that came after its breaker opened.
+            # With Kafka down the producer holds nothing that came after its breaker opened.
             self._amend(number, held_until=min(member.opened, now))
             del self.members[number]
             return
@@ -157,7 +157,7 @@ class Fleet:
         if not member.address:
             return
         with contextlib.suppress(aiohttp.ClientError, OSError):
-            async with session.get(f"http://{member.address}:{OPERATORS}/metrics") as answer:
+            async with session.get(f"http://{member.address}:{ADMIN_PORT}/metrics") as answer:
                 look, now = read_look(await answer.text()), time.time()
             if look.replaced > member.look.replaced:
                 begun = min(member.opened, now)

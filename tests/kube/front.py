@@ -1,4 +1,4 @@
-"""What stands in front of the pods, as an ingress controller would: every request to one of the ready ones.
+"""What is in front of the pods, as an ingress controller would: every request to one of the ready ones.
 
 A pod that refuses the connection is passed over; a line that breaks later breaks the sender's line too, for
 what this would answer in a pod's stead the vendor would take for a yes. It notes which pod took what.
@@ -11,20 +11,20 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import web
 
-from tests.journey.chaos.ledger import UNKNOWN
+from tests.end_to_end.chaos.ledger import UNKNOWN
 from tests.rig.parts import free_port
 
 _TASK = re.compile(rb"chaos-[0-9a-f]+-\d+")
 CONNECTS_WITHIN_S = 1.0
 ANSWERS_WITHIN_S = 30.0
 
-Doors = Callable[[], list[tuple[int, str]]]
+Endpoints = Callable[[], list[tuple[int, str]]]
 
 
 class Front:
     """``ready`` gives the number and the address (host:port) of each pod that may be sent something."""
 
-    def __init__(self, ready: Doors) -> None:
+    def __init__(self, ready: Endpoints) -> None:
         self.took: dict[str, list[int]] = {}  # by task, in order: the pod, or UNKNOWN
         self.passed_over = 0
         self._ready = ready
@@ -51,17 +51,17 @@ class Front:
         body = await request.read()
         task = _TASK.search(body)
         took = self.took.setdefault(task[0].decode() if task else "", [])
-        place = len(took)
+        position = len(took)
         took.append(UNKNOWN)
-        doors = self._ready()
-        self._turn = first = (self._turn + 1) % max(1, len(doors))
-        for number, address in (*doors[first:], *doors[:first]):
-            took[place] = number
+        endpoints = self._ready()
+        self._turn = first = (self._turn + 1) % max(1, len(endpoints))
+        for number, address in (*endpoints[first:], *endpoints[:first]):
+            took[position] = number
             try:
                 return await self._post(f"http://{address}{request.path_qs}", body)
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 self.passed_over += 1
-                took[place] = UNKNOWN
+                took[position] = UNKNOWN
             except (aiohttp.ClientError, TimeoutError):
                 break
         if request.transport is not None:

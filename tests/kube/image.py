@@ -36,10 +36,10 @@ def build_image(folder: Path, checks: Checks) -> Built:
     """Build it, put archives into ``folder``, and hold the size against its bar."""
     _build_base(checks)
     checks.report("building the image from deploy/Dockerfile")
-    words = ["--pull-never", "--layers", "--isolation", "chroot", "--build-arg", f"BASE={BASE}"]
+    arguments = ["--pull-never", "--layers", "--isolation", "chroot", "--build-arg", f"BASE={BASE}"]
     # As docker builds it: the health check is no part of the other format.
-    words += ["--format", "docker", *_index(folder), "-f", "deploy/Dockerfile", "-t", IMAGE, "."]
-    said = _buildah("bud", *words)
+    arguments += ["--format", "docker", *_index(folder), "-f", "deploy/Dockerfile", "-t", IMAGE, "."]
+    said = _buildah("bud", *arguments)
     archives = [folder / "bridge.tar", folder / "pause.tar"]
     for image, archive in zip((IMAGE, PAUSE), archives, strict=True):
         _buildah("push", image, f"docker-archive:{archive}:{image}")
@@ -83,13 +83,13 @@ def _index(folder: Path) -> list[str]:
     for line in sorted(said.out.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, value = line.partition("=")
         found[name.rpartition(".")[2]] = value.strip("'\"")
-    places = [
+    folders = [
         found[name] for name in ("cert", "client-cert", "find-links") if found.get(name, "").startswith("/")
     ]
     config = folder / "pip.conf"
     config.write_text("[global]\n" + "".join(f"{name} = {value}\n" for name, value in found.items()))
-    mounts = [f"{config}:/etc/pip.conf:ro", *(f"{place}:{place}:ro" for place in places)]
-    return [word for mount in mounts for word in ("--volume", mount)]
+    mounts = [f"{config}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in folders)]
+    return [argument for mount in mounts for argument in ("--volume", mount)]
 
 
 def _size(image: str) -> int:
@@ -98,14 +98,14 @@ def _size(image: str) -> int:
     return sum(layer["size"] for layer in manifest["layers"])
 
 
-def _command(*words: str) -> list[str]:
-    places = {"root": cache_folder() / "buildah", "runroot": cache_folder() / "buildah-run"}
-    return ["buildah", *(f"--{name}={place}" for name, place in places.items()), *words]
+def _command(*arguments: str) -> list[str]:
+    folders = {"root": cache_folder() / "buildah", "runroot": cache_folder() / "buildah-run"}
+    return ["buildah", *(f"--{name}={path}" for name, path in folders.items()), *arguments]
 
 
-def _buildah(*words: str) -> float:
-    return run(_command(*words), within_s=BUILDS_WITHIN_S).seconds
+def _buildah(*arguments: str) -> float:
+    return run(_command(*arguments), within_s=BUILDS_WITHIN_S).seconds
 
 
-def _output(*words: str) -> str:
-    return run(_command(*words), within_s=BUILDS_WITHIN_S).out.strip()
+def _output(*arguments: str) -> str:
+    return run(_command(*arguments), within_s=BUILDS_WITHIN_S).out.strip()

@@ -79,10 +79,10 @@ class Node:
     def _registered(self) -> bool:
         return self._cluster.kubectl("get", "node", NAME, must=False).good
 
-    def _fill(self, name: str, place: Path) -> Path:
+    def _fill(self, name: str, path: Path) -> Path:
         text = (FILES / name).read_text()
-        place.write_text(text.replace("@FOLDER@", str(self._folder)).replace("@HOST@", HOST))
-        return place
+        path.write_text(text.replace("@FOLDER@", str(self._folder)).replace("@HOST@", HOST))
+        return path
 
     def _ctr(self, *words: str, must: bool = True) -> str:
         return run(["ctr", "--address", str(self._socket), "-n", "k8s.io", *words], must=must).out

@@ -44,7 +44,7 @@ def pretend_nodes(cluster: Cluster) -> None:
 
 
 def _node(name: str) -> dict[str, Any]:
-    room = {"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "100Gi"}
+    capacity = {"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "100Gi"}
     zone = f"zone-{name[-1]}"
     labels = {
         "kubernetes.io/hostname": name,
@@ -55,7 +55,7 @@ def _node(name: str) -> dict[str, Any]:
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "status": {"allocatable": room, "capacity": room},
+        "status": {"allocatable": capacity, "capacity": capacity},
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from tests.journey.environment import Environment
+from tests.end_to_end.environment import Environment
 from tests.kube.binaries import Output
 from tests.kube.boundary import HOST
 from tests.kube.cluster import Cluster
@@ -52,11 +52,11 @@ class Release(Struct, frozen=True, kw_only=True):
 
 
 def _set(values: Iterable[str]) -> list[str]:
-    return [word for value in values for word in ("--set", value)]
+    return [argument for value in values for argument in ("--set", value)]
 
 
 def values_of(environment: Environment, kafka: str, image: str) -> list[str]:
-    """Give the values for this place; ``kafka`` is the address that pods reach it at."""
+    """Give the values for this cluster; ``kafka`` is the address that pods reach it at."""
     repository, _, tag = image.rpartition(":")
     return [
         f"image.repository={repository}",

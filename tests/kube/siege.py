@@ -1,4 +1,4 @@
-"""Three minutes of load while pods are killed, rolled, added and taken away, and Kafka is stopped."""
+"""Three minutes of load while pods are killed, rolled, added and removed, and Kafka is stopped."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.journey.chaos.audit import Damage, Kinds, Verdict, audit
-from tests.journey.chaos.ledger import UNKNOWN, Cause, Ledger
-from tests.journey.chaos.records import read_landed
-from tests.journey.chaos.vendor import Load, Vendor
-from tests.journey.environment import Environment
+from tests.end_to_end.chaos.audit import Damage, Kinds, Verdict, audit
+from tests.end_to_end.chaos.ledger import UNKNOWN, Cause, Ledger
+from tests.end_to_end.chaos.records import read_landed
+from tests.end_to_end.chaos.vendor import Load, Vendor
+from tests.end_to_end.environment import Environment
 from tests.kube.checks import Checks
 from tests.kube.fleet import Fleet
 from tests.kube.front import Front
@@ -24,7 +24,7 @@ from tests.rig.waiting import eventually
 
 LASTS_S = 180.0
 KEYS = 1500
-KAFKA_AWAY_S = 20.0
+KAFKA_DOWN_S = 20.0
 SPOOLED_FIRST = 100
 CALM_WITHIN_S = 90.0
 SHOWN = 25
@@ -95,25 +95,25 @@ class Siege:
         self._checks.note("its volume was drained by the chart's Job", not left, f"{left:,} bytes left")
 
     async def _stop_kafka_for_a_while(self) -> None:
-        """Stop Kafka; while it is away take one pod away, and kill another."""
+        """Stop Kafka; while it is down remove one pod, and kill another."""
         kafka, ledger = self._scene.environment.kafka, self._ledger
         gone = time.time()
         ledger.begin(Cause.KAFKA, gone)
         await asyncio.to_thread(kafka.stop)
         third = self._fleet.members[2]
-        await eventually(lambda: third.look.spooled > SPOOLED_FIRST, "it spools", within_s=KAFKA_AWAY_S)
+        await eventually(lambda: third.look.spooled > SPOOLED_FIRST, "it spools", within_s=KAFKA_DOWN_S)
         self._checks.report(f"Kafka is stopped; {self._fleet.spooled} records are spooled; scaling to 2")
         await asyncio.to_thread(self._scene.release.scale, 2)
         await self._kill(1)
         # The third pod must be gone before Kafka comes back, or it would drain its spool itself.
         members = self._fleet.members
         await eventually(lambda: 2 not in members, "the third pod is gone", within_s=60)
-        await asyncio.sleep(max(0.0, gone + KAFKA_AWAY_S - time.time()))
+        await asyncio.sleep(max(0.0, gone + KAFKA_DOWN_S - time.time()))
         await asyncio.to_thread(kafka.start)
         ledger.end(Cause.KAFKA, time.time())
-        away = time.time() - gone
+        down_s = time.time() - gone
         self._checks.note(
-            f"Kafka was stopped for {KAFKA_AWAY_S:.0f} s", away >= KAFKA_AWAY_S, f"{away:.0f} s"
+            f"Kafka was stopped for {KAFKA_DOWN_S:.0f} s", down_s >= KAFKA_DOWN_S, f"{down_s:.0f} s"
         )
 
     async def _kill(self, number: int) -> None:
@@ -136,22 +136,20 @@ class Siege:
 
     async def _report(self) -> None:
         """Write a line each five seconds."""
-        heard = 0
+        reported = 0
         while True:
             await asyncio.sleep(5)
             sends = self._ledger.sends
-            answers = Counter(send.outcome or str(send.status or "none") for send in sends[heard:])
-            heard = len(sends)
-            told = ", ".join(f"{word} {count}" for word, count in answers.most_common())
+            answers = Counter(send.outcome or str(send.status or "none") for send in sends[reported:])
+            reported = len(sends)
+            counted = ", ".join(f"{word} {count}" for word, count in answers.most_common())
             going_on = {mark.cause.value for mark in self._ledger.marks if mark.ended == inf}
-            doors = " ".join(str(number) for number, _address in self._fleet.ready())
-            text = (
-                f"{told}; spooled {self._fleet.spooled}; ready {doors or '-'}; {', '.join(sorted(going_on))}"
-            )
-            self._checks.report(text)
+            ready = " ".join(str(number) for number, _address in self._fleet.ready())
+            spooled, faults = self._fleet.spooled, ", ".join(sorted(going_on))
+            self._checks.report(f"{counted}; spooled {spooled}; ready {ready or '-'}; {faults}")
 
     async def _conclude(self) -> None:
-        """Hold what stands in Kafka against the ledger."""
+        """Hold what Kafka has against the ledger."""
         self._name_replicas()
         # `helm test` has left an event of a type of its own.
         found = await read_landed(self._scene.environment)
@@ -169,8 +167,8 @@ class Siege:
         self._checks.note(what, rate > 0.9 * self._per_s and self._lasted >= LASTS_S, figures)
         lost = verdict.count(Kinds.LOST)
         answers = Counter(send.outcome or str(send.status or "none") for send in sends)
-        told = ", ".join(f"{word} {count:,}" for word, count in answers.most_common())
-        self._checks.note("0 lost of what was answered 2xx", not lost, f"{lost} lost; {told}")
+        counted = ", ".join(f"{word} {count:,}" for word, count in answers.most_common())
+        self._checks.note("0 lost of what was answered 2xx", not lost, f"{lost} lost; {counted}")
         self._judge(verdict, len(landed))
         complaints = self._ledger.complaints
         self._checks.note("no pod restarted by itself", not complaints, " ".join(complaints))
@@ -190,7 +188,7 @@ class Siege:
         self._checks.note("the audit explains every record", not any(counts.values()), figures)
 
     def _name_replicas(self) -> None:
-        """Say of each send which pod took it: the vendor knew one door, the front knew them all."""
+        """Record of each send which pod took it: the vendor knew one address, the front knew them all."""
         took = {task: list(pods) for task, pods in self._front.took.items()}
         for index, send in sorted(enumerate(self._ledger.sends), key=lambda pair: pair[1].begun):
             pods = took.get(send.task)

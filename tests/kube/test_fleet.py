@@ -1,23 +1,23 @@
-"""What is noted of pods, as the API server tells of them."""
+"""What is noted of pods, as the API server reports them."""
 
 from math import inf
 from pathlib import Path
 from typing import Any
 
-from tests.journey.chaos.ledger import Cause, Ledger
+from tests.end_to_end.chaos.ledger import Cause, Ledger
 from tests.kube.cluster import Cluster
 from tests.kube.fleet import Fleet
 
 
 def pod(*, ready: bool, restarts: int = 0, ending: bool = False) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": "bridge-1", "uid": "u"}
+    metadata: dict[str, Any] = {"name": "bridge-1", "uid": "u"}
     if ending:
-        told["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        metadata["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     status = {
         "conditions": [{"type": "Ready", "status": str(ready)}],
         "containerStatuses": [{"restartCount": restarts}],
     }
-    return {"metadata": told, "status": status}
+    return {"metadata": metadata, "status": status}
 
 
 def fleet(folder: Path) -> tuple[Fleet, Ledger]:

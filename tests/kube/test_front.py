@@ -1,4 +1,4 @@
-"""What stands in front of the pods answers nothing of its own."""
+"""What is in front of the pods answers nothing of its own."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.journey.chaos.ledger import UNKNOWN
+from tests.end_to_end.chaos.ledger import UNKNOWN
 from tests.kube.front import Front
 from tests.rig.parts import free_port
 
@@ -20,7 +20,7 @@ async def pod(status: int) -> tuple[web.ServerRunner, str]:
     async def answer(request: web.BaseRequest) -> web.Response:
         if not status and request.transport is not None:
             request.transport.abort()
-        return web.Response(status=status or 500, text="told")
+        return web.Response(status=status or 500, text="answered")
 
     runner, port = web.ServerRunner(web.Server(answer)), free_port()
     await runner.setup()
@@ -35,7 +35,7 @@ async def test_a_pod_that_refuses_is_passed_over() -> None:
     async with front.open() as url, aiohttp.ClientSession() as session:
         for _ in range(2):  # each of the two is first once
             async with session.post(url, data=BODY) as answer:
-                assert (answer.status, await answer.text()) == (202, "told")
+                assert (answer.status, await answer.text()) == (202, "answered")
     await runner.cleanup()
     assert (front.took[TASK], front.passed_over) == ([1, 1], 1)
 

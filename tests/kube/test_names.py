@@ -4,8 +4,8 @@ import struct
 
 from tests.kube.names import answer
 
-DOOR = "door.default.svc.cluster.local"
-ADDRESSES = {DOOR: "10.96.0.7"}
+SERVICE = "bridge.default.svc.cluster.local"
+ADDRESSES = {SERVICE: "10.96.0.7"}
 A, AAAA = 1, 28
 
 
@@ -20,15 +20,15 @@ def parsed(reply: bytes) -> tuple[int, int, int]:
     return number, flags & 0xF, answers
 
 
-def test_a_service_is_told_by_its_address() -> None:
-    reply = answer(question(DOOR.upper(), A), ADDRESSES)
+def test_a_service_is_resolved_to_its_address() -> None:
+    reply = answer(question(SERVICE.upper(), A), ADDRESSES)
     assert parsed(reply) == (7, 0, 1)
     assert reply.endswith(bytes([0, 4, 10, 96, 0, 7]))
 
 
 def test_a_known_name_without_an_address_of_that_kind_is_no_unknown_name() -> None:
-    assert parsed(answer(question(DOOR, AAAA), ADDRESSES)) == (7, 0, 0)
+    assert parsed(answer(question(SERVICE, AAAA), ADDRESSES)) == (7, 0, 0)
 
 
-def test_an_unknown_name_is_told_so() -> None:
-    assert parsed(answer(question(f"{DOOR}.cluster.local", A), ADDRESSES)) == (7, 3, 0)
+def test_an_unknown_name_is_answered_as_unknown() -> None:
+    assert parsed(answer(question(f"{SERVICE}.cluster.local", A), ADDRESSES)) == (7, 3, 0)

@@ -1,4 +1,4 @@
-"""Follows objects of the API server as they change: one list, then what it tells."""
+"""Follows objects of the API server as they change: one list, then each change."""
 
 import asyncio
 import contextlib
@@ -52,11 +52,11 @@ async def _watch(session: aiohttp.ClientSession, path: str, version: str, seen: 
             async with session.get(path, params={"watch": "1", "resourceVersion": version}) as answer:
                 answer.raise_for_status()
                 async for line in answer.content:
-                    told = json.loads(line)
-                    if told["type"] == "ERROR":  # the version is too old
+                    change = json.loads(line)
+                    if change["type"] == "ERROR":  # the version is too old
                         break
-                    version = told["object"]["metadata"]["resourceVersion"]
-                    seen(told["type"], told["object"])
+                    version = change["object"]["metadata"]["resourceVersion"]
+                    seen(change["type"], change["object"])
         await asyncio.sleep(AGAIN_AFTER_S)
         with contextlib.suppress(aiohttp.ClientError, OSError):
             version = await _list(session, path, seen)

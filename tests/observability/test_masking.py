@@ -131,7 +131,7 @@ def test_a_secret_that_was_cut_is_masked_as_far_as_it_is_there() -> None:
     assert Mask(["correct-horse-battery"])("correct-correct-h.") == "****.".replace("****", "********", 1)
 
 
-def test_nothing_is_masked_by_what_stands_in_any_text() -> None:
+def test_nothing_is_masked_by_what_is_in_any_text() -> None:
     assert Mask(["", "a", "abc"])("abc, a") == "abc, a"
 
 

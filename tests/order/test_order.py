@@ -28,5 +28,5 @@ def test_a_run_is_decided_by_its_seed_alone() -> None:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_each_mend_taken_out_is_found(name: str) -> None:
+def test_each_fix_taken_out_is_found(name: str) -> None:
     assert find(name, [KNOWN_SEEDS[name], *range(SEEDS_PER_MUTATION)]) is not None

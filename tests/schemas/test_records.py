@@ -6,8 +6,8 @@ from datetime import datetime
 
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary_event
 
-from tests.journey.environment import Environment, running
-from tests.journey.notifications import published_payloads
+from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.notifications import published_payloads
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis

@@ -57,7 +57,7 @@ def test_a_file_that_holds_no_secret_that_can_be_meant_is_refused_by_its_setting
     assert "k3y" not in error
 
 
-def test_several_sign_keys_may_stand_on_lines_of_their_own(tmp_path: Path) -> None:
+def test_several_sign_keys_may_be_on_lines_of_their_own(tmp_path: Path) -> None:
     (tmp_path / "keys").write_text("\ufeffa1\nb2, c3\n")
     settings = load(None, {"BRIDGE_APPS__A__SIGN_KEYS_FILE": str(tmp_path / "keys")})
     assert settings.applications()["a"].sign_keys == ("a1", "b2", "c3")

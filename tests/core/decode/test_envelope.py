@@ -58,7 +58,7 @@ def test_nesting_deeper_than_anything_sent_is_malformed(deep: int, good: bool) -
         assert rejection(body) == "malformed"
 
 
-def test_what_stands_deep_beside_legacy_data_is_malformed() -> None:
+def test_what_is_deep_beside_legacy_data_is_malformed() -> None:
     assert rejection(b'{"eventType":"X","data":{},"x":' + b"[" * 300 + b"]" * 300 + b"}") == "malformed"
 
 

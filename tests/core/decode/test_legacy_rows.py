@@ -122,7 +122,7 @@ def test_a_body_of_all_documented_keys_leaves_none_unmapped(event: dict[str, Any
 
 
 @pytest.mark.parametrize("event", MAPPED)
-def test_every_value_arrives_where_its_row_says(event: dict[str, Any]) -> None:
+def test_every_value_arrives_where_its_row_maps_it(event: dict[str, Any]) -> None:
     for row in event["rows"]:
         data: dict[str, Any] = {}
         put(data, row["legacy"].removeprefix("data."), 4711)

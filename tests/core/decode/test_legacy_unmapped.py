@@ -87,7 +87,7 @@ def test_a_successful_unmapped_subtask_is_a_success_and_conforms() -> None:
     assert (event.outcome, event.conformance) == ("succeeded", "conforming")
 
 
-def test_a_subtask_that_was_aborted_is_a_failure_and_one_under_way_has_no_say() -> None:
+def test_a_subtask_that_was_aborted_is_a_failure_and_one_under_way_is_not_counted() -> None:
     event = procedure(processTaskList=[GOOD], newList=[{"status": "ABORTED"}, {"status": "PROCESSING"}])
     assert event.outcome == "partial"
     assert failures(event) == [{"path": "data.newList[0]", "code": "ABORTED"}]
@@ -130,7 +130,7 @@ def test_a_concatenation_with_another_list_votes_with_both() -> None:
     assert event.outcome == "partial"
 
 
-def test_what_is_too_deep_to_be_a_subtask_has_no_say() -> None:
+def test_what_is_too_deep_to_be_a_subtask_is_not_counted() -> None:
     deep: object = [BAD]
     for _ in range(SEARCH_DEPTH_MAX):
         deep = [deep]
