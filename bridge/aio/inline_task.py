@@ -12,8 +12,6 @@ from contextvars import Context
 from types import coroutine
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct, field
-
 from bridge.aio.promise import Promise
 
 T = TypeVar("T")
@@ -22,13 +20,13 @@ T = TypeVar("T")
 @coroutine
 def wait(promise: Promise[T]) -> Generator[Promise[T], None, T]:
     """Wait for ``promise`` inside an inline task. Returns its value or raises its exception."""
-    if not promise.done():
+    if promise.pending:
         yield promise
-    return promise.result()
+    return promise.result() if promise.exception is not None else promise.value  # type: ignore[return-value] # done
 
 
-class InlineTask(Struct, Generic[T], eq=False):
-    """A running coroutine; ``done`` resolves to what it returned or raised.
+class InlineTask(Promise[T], Generic[T], eq=False, kw_only=True):
+    """A running coroutine, and the promise of what it returns or raises.
 
     It resumes in whatever code resolves the promise it waits for. It runs in ``context`` if one is given,
     else in the context of that code.
@@ -36,20 +34,19 @@ class InlineTask(Struct, Generic[T], eq=False):
 
     coro: Coroutine[Any, None, T]
     context: Context | None = None
-    done: Promise[T] = field(default_factory=Promise)
 
     def step(self, _: object = None) -> None:
         """Run until the next wait: at the start, and whenever the awaited result is there."""
         try:
             awaited = self.coro.send(None) if self.context is None else self.context.run(self.coro.send, None)
         except StopIteration as stop:
-            self.done.set_result(stop.value)
+            self.set_result(stop.value)
         except asyncio.CancelledError:  # no Exception to Python, but the end of this task
-            self.done.set_exception(AwaitCancelledError())
+            self.set_exception(AwaitCancelledError())
         except Exception as error:  # noqa: BLE001 - it belongs to whoever waits for the result
-            self.done.set_exception(error)
+            self.set_exception(error)
         else:
-            if type(awaited) is Promise:
+            if isinstance(awaited, Promise):
                 awaited.on_done(self.step)
             elif awaited is None:  # one turn of the event loop, as by sleep(0)
                 asyncio.get_running_loop().call_soon(self.step)
@@ -64,6 +61,6 @@ class AwaitCancelledError(Exception):
 
 def start_inline(coro: Coroutine[Any, None, T], context: Context | None = None) -> Promise[T]:
     """Run ``coro`` at once until its first wait. Returns the promise of its result."""
-    task = InlineTask(coro, context)
+    task = InlineTask(coro=coro, context=context)
     task.step()
-    return task.done
+    return task

@@ -56,7 +56,7 @@ class PendingWrite(Struct, eq=False):
 
     def withdraw(self) -> bool:
         """Take the record back. False if it may still become durable."""
-        if self.durable.done() or self._entry is not None:
+        if not self.durable.pending or self._entry is not None:
             return False
         if not self._withdraw_send():
             return False
@@ -76,7 +76,7 @@ class PendingWrite(Struct, eq=False):
             self._set_unspooled(unspooled=False)
         if self._entry is not None:
             self._entry.remove()
-        if not self.durable.done():
+        if self.durable.pending:
             self.durable.set_result(DeliveryOutcome.PUBLISHED)
 
     def on_failed(self, error: UnavailableError | RejectedError) -> None:
@@ -164,7 +164,7 @@ class PendingWrite(Struct, eq=False):
 
     def _send_when_possible(self) -> None:
         """Queue it for Kafka: the spool does not accept it. Behind spooled ones of its key it fails."""
-        if self.durable.done():
+        if not self.durable.pending:
             return
         failed = self._writer.order.has_failed(self._record)
         if failed or self._writer.spool.has_pending(self._record):
@@ -183,7 +183,7 @@ class PendingWrite(Struct, eq=False):
         if isinstance(outcome, Exception):
             self._send_handle = None
             self._set_unspooled(unspooled=False)
-        if self.durable.done():
+        if not self.durable.pending:
             return
         if isinstance(outcome, Exception):
             self.durable.set_exception(outcome)

@@ -46,7 +46,7 @@ AnyPromise = Promise[bool] | Promise[DeliveryOutcome]
 
 async def wait_for(promise: AnyPromise, timeout_s: float) -> bool:
     """Wait inside an inline task for ``promise``, at most ``timeout_s``. Returns whether it is done."""
-    if timeout_s > 0 and not promise.done():
+    if timeout_s > 0 and promise.pending:
         timeout: Promise[None] = Promise()
         timer = asyncio.get_running_loop().call_later(timeout_s, timeout.try_set_result)
         promise.on_done(timeout.try_set_result)
@@ -54,7 +54,7 @@ async def wait_for(promise: AnyPromise, timeout_s: float) -> bool:
             await wait(timeout)
         finally:
             timer.cancel()
-    return promise.done()
+    return not promise.pending
 
 
 class TimeoutQueue:
@@ -71,7 +71,7 @@ class TimeoutQueue:
         timeout: Promise[None] = Promise()
         promise.on_done(timeout.try_set_result)
         entries = self._entries
-        while entries and entries[0][1].done():
+        while entries and not entries[0][1].pending:
             entries.popleft()
         entries.append((self._loop.time() + self.timeout_s, timeout))
         if self._timer is None:
@@ -81,7 +81,7 @@ class TimeoutQueue:
     def _fire(self) -> None:
         now = self._loop.time()
         entries = self._entries
-        while entries and (entries[0][1].done() or entries[0][0] <= now):
+        while entries and (not entries[0][1].pending or entries[0][0] <= now):
             entries.popleft()[1].try_set_result()
         self._timer = self._loop.call_at(entries[0][0], self._fire) if entries else None
 
@@ -105,12 +105,12 @@ class HoldLimiter:
         delivery is held from the start.
         """
         if not slow and deadline - self._loop.time() > self._timeouts.timeout_s:
-            if not promise.done():
+            if promise.pending:
                 await wait(self._timeouts.with_timeout(promise))
-            if promise.done():
+            if not promise.pending:
                 return True
         if self._held_count >= self._policy.max_held or self._held_bytes + size > self._policy.max_held_bytes:
-            return promise.done()
+            return not promise.pending
         self._held_count += 1
         self._held_bytes += size
         self._telemetry.deliveries_held.inc()

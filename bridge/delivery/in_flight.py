@@ -97,22 +97,34 @@ class InFlightRegistry(Generic[D]):
                 except BaseException:
                     self._finish(in_flight)
                     raise
-                if claim.key == request.key:
-                    in_flight.claim = claim
-                else:
-                    in_flight = self._register_revision(in_flight, claim)
-                in_flight.lease_held = claim.status is ClaimStatus.ACQUIRED
-                if claim.status in _PUBLISHABLE:
-                    return claim, in_flight
-                in_flight.durable = claim.status is ClaimStatus.DUPLICATE and claim is in_flight.claim
-                self._finish(in_flight)
-                if claim.status is ClaimStatus.DUPLICATE:
-                    return claim, None
+                in_flight = self._apply(claim, in_flight)
+                match claim.status:
+                    case ClaimStatus.ACQUIRED | ClaimStatus.UNAVAILABLE:
+                        return claim, in_flight
+                    case ClaimStatus.DUPLICATE:
+                        return claim, None
                 request = request.as_revision()
             elif request.is_revision_of(other.claim):
                 request = request.as_revision()
             elif await self._join(other, request, deadline, size):
                 return other.claim, None
+
+    def _apply(self, claim: Claim, in_flight: InFlightEvent) -> InFlightEvent:
+        """Apply the store's reply. Returns the event in flight; it has ended if it is not to be published.
+
+        A revision, which was claimed in the call that found it, is another event and takes its place.
+        """
+        is_same_event = claim.key == in_flight.claim.key
+        if is_same_event:
+            in_flight.claim = claim
+        elif claim.status is ClaimStatus.ACQUIRED:
+            first, in_flight = in_flight, self._register(claim)
+            self._finish(first)
+        in_flight.lease_held = claim.status is ClaimStatus.ACQUIRED
+        if claim.status not in _PUBLISHABLE:
+            in_flight.durable = is_same_event and claim.status is ClaimStatus.DUPLICATE
+            self._finish(in_flight)
+        return in_flight
 
     async def _join(self, other: InFlightEvent, request: Claim, deadline: float, size: int) -> bool:
         """Wait for another delivery of the event. Returns whether its result holds for this one, too."""
@@ -165,14 +177,6 @@ class InFlightRegistry(Generic[D]):
             self._latest_by_group[claim.state_group] = claim.key
         return in_flight
 
-    def _register_revision(self, first: InFlightEvent, claim: Claim) -> InFlightEvent:
-        """Register a revision, which was claimed in the call that found it, in place of ``first``."""
-        if claim.status is not ClaimStatus.ACQUIRED:
-            return first
-        in_flight = self._register(claim)
-        self._finish(first)
-        return in_flight
-
     def _find(self, claim: Claim) -> InFlightEvent | None:
         """Find the event that ``claim`` repeats; of a group, only the latest state's (vod-domain §8)."""
         if claim.state_group and self._latest_by_group.get(claim.state_group) != claim.key:
@@ -185,7 +189,7 @@ class InFlightRegistry(Generic[D]):
             del self._by_key[claim.key]
             if claim.state_group and self._latest_by_group.get(claim.state_group) == claim.key:
                 del self._latest_by_group[claim.state_group]
-        if not in_flight.done.done():
+        if in_flight.done.pending:
             in_flight.done.set_result(in_flight.durable)
 
     async def _renew_leases(self) -> None:

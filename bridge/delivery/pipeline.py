@@ -5,13 +5,13 @@ one `DeliveryOutcome`; 2xx outcomes are durable.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import Context
+from enum import Enum
 from secrets import token_hex
 
 import structlog
-from msgspec import UNSET, Raw
 from msgspec.structs import replace
 
 from bridge.aio.inline_task import start_inline
@@ -22,7 +22,7 @@ from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES
 from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from bridge.core.record import Routing, dead_letter, event_record
-from bridge.delivery.context import DeliveryContext
+from bridge.delivery.context import DeliveryContext, NotDurable, Rejection
 from bridge.delivery.hold import HoldLimiter, HoldPolicy, wait_for
 from bridge.delivery.in_flight import InFlightRegistry
 from bridge.delivery.ports import DedupStore, RecordWriter, WriteHandle
@@ -36,15 +36,12 @@ _BUG = "a bug of the bridge; see its log"
 _COMMIT_WAIT_S = 1.0  # the dedup store answers sooner
 
 
-class _SendIndeterminateError(Exception):
-    """A send has no result yet and can no longer be withdrawn."""
+class SendState(Enum):
+    """What is known of a send once its delivery has waited for it; in words for a person."""
 
-
-class _StoppedError(Exception):
-    """The pipeline was stopped and decodes no more bodies."""
-
-
-_Attempt = Callable[[DeliveryContext], Awaitable[DeliveryResult]]
+    DONE = "written, or refused for good"
+    WITHDRAWN = "neither Kafka nor the spool takes records"
+    INDETERMINATE = "Kafka has not answered yet, and the spool did not take it"
 
 
 class Pipeline:
@@ -90,6 +87,7 @@ class Pipeline:
         return start_inline(self._deliver(notification), context)
 
     async def _deliver(self, notification: Notification) -> DeliveryResult:
+        """Publish, with retries until the deadline; what can never be published is dead-lettered."""
         received_at = self._loop.time()
         delivery = DeliveryContext(
             notification,
@@ -101,112 +99,71 @@ class Pipeline:
         del notification  # while it is held, its body may be let go
         self._telemetry.deliveries_in_flight += 1
         try:
-            try:
-                if delivery.size <= CONTAINER_COUNT_MIN_BYTES or not is_slow_to_decode(
-                    delivery.notification.body
-                ):
-                    unauthorized = self._decode(delivery)
-                else:
-                    unauthorized = await self._decode_in_thread(delivery)
-                if delivery.event is None:
-                    result = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
-                else:
-                    result = await self._retry_until_deadline(delivery, self._publish_once)
-            except RejectedError as rejected:
-                delivery.rejection = (rejected.reason, rejected.detail)
-            except (asyncio.CancelledError, _StoppedError):
-                result = DeliveryResult(
-                    outcome=DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it"
-                )
-            except Exception as error:  # noqa: BLE001 - an event that meets a bug must still be kept somewhere
-                self._log_internal_error(delivery, error)
-                delivery.rejection = (Reason.INTERNAL, _BUG)
-            if delivery.rejection[0]:
-                result = await self._retry_until_deadline(delivery, self._dead_letter)
-        except Exception as error:  # noqa: BLE001 - nor may one while it is dead-lettered: then it is nowhere
-            self._log_internal_error(delivery, error)
-            result = await self._defer(delivery, _BUG)
+            while True:
+                attempt = self._publish if delivery.rejection is None else self._dead_letter
+                try:
+                    result = await attempt(delivery)
+                    break
+                except Exception as error:  # noqa: BLE001 - an event that meets a bug must still be kept somewhere
+                    step = self._after_failure(delivery, error)
+                if isinstance(step, NotDurable):
+                    result = step
+                    break
+                if step:
+                    await asyncio.sleep(step)
+            self._end_retries(delivery)
+            if isinstance(result, NotDurable):
+                result = await self._defer(delivery, result.detail)
         finally:
-            self._unregister_retry(delivery)
             self._telemetry.deliveries_in_flight -= 1
         self._telemetry.record_delivery(
             delivery.notification, result, delivery.event, self._loop.time() - received_at, delivery.ack_s
         )
         return result
 
-    async def _decode_in_thread(self, delivery: DeliveryContext) -> str:
-        """Decode a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
-
-        Events of one key keep their order but for those that overtake such a one while it is read.
-        """
-        if self._is_stopped:  # the executor accepts nothing more
-            raise _StoppedError
-        return await self._loop.run_in_executor(self._decode_executor, self._decode, delivery)
-
-    def _log_internal_error(self, delivery: DeliveryContext, error: Exception) -> None:
-        """Log a bug with its traceback, and count it."""
+    def _after_failure(self, delivery: DeliveryContext, error: Exception) -> float | NotDurable:
+        """Return the pause in seconds before the next attempt; `NotDurable` if there is none."""
+        if isinstance(error, UnavailableError):
+            pause = delivery.next_backoff()
+            if self._loop.time() + pause >= delivery.deadline:
+                return NotDurable(str(error))
+            self._register_retry(delivery)
+            return pause
+        if isinstance(error, RejectedError) and delivery.rejection is None:
+            delivery.rejection = Rejection(error.reason, error.detail)
+            return 0
         log.error(
             "internal_error", app=delivery.notification.application.name, bytes=delivery.size, exc_info=error
         )
         self._telemetry.internal_errors.inc()
+        if delivery.rejection is not None:  # its dead letter met a bug: it is nowhere
+            return NotDurable(_BUG)
+        delivery.rejection = Rejection(Reason.INTERNAL, _BUG)
+        return 0
 
-    async def _retry_until_deadline(self, delivery: DeliveryContext, attempt: _Attempt) -> DeliveryResult:
-        """Call ``attempt`` until it succeeds or the deadline is reached; then defer the delivery."""
-        while True:
-            try:
-                return await attempt(delivery)
-            except _SendIndeterminateError:
-                delivery.stop_retrying()
-                detail = "Kafka has not answered yet, and the spool did not take it"
-            except UnavailableError as error:
-                detail = str(error)
-            pause = delivery.next_backoff()
-            if self._loop.time() + pause >= delivery.deadline:
-                self._unregister_retry(delivery)
-                return await self._defer(delivery, detail)
-            self._register_retry(delivery)
-            await asyncio.sleep(pause)
+    # Attempts
 
-    def _register_retry(self, delivery: DeliveryContext) -> None:
-        """Register a failed delivery so that later events of its key wait for it while it is retried."""
-        if (
-            (event := delivery.event) is None
-            or delivery.retry
-            or delivery.has_stopped_retrying
-            or delivery.rejection[0]
-        ):
-            return
-        record = event_record(event, DedupStamp(""), delivery.notification, self._routing)
-        request = new_claim(delivery.notification.application.name, event.identity, event.format, 0, "")
-        delivery.retry = Retry((record.topic, record.key), request, delivery.number)
-        self._retries.add(delivery.retry)
+    async def _publish(self, delivery: DeliveryContext) -> DeliveryResult | NotDurable:
+        """Decode, claim, publish, commit.
 
-    def _unregister_retry(self, delivery: DeliveryContext) -> None:
-        if delivery.retry:
-            self._retries.remove(delivery.retry)
-            delivery.retry = None
-
-    async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
-        """Wait until no earlier event of the key is retried. Raises `UnavailableError` at the deadline."""
-        while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
-            if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
-                raise UnavailableError("an earlier event of its key is not durable yet")
-
-    def _decode(self, delivery: DeliveryContext) -> str:
-        """Authorize and decode. Sets ``delivery.event``, or returns why the delivery is unauthorized."""
-        delivery.event, unauthorized = read_authorized(delivery.notification, delivery.size)
-        return unauthorized
-
-    async def _publish_once(self, delivery: DeliveryContext) -> DeliveryResult:
-        """Claim, publish, commit. Raises if the event is not durable; its claim is released then."""
+        Raises `UnavailableError` if the event is not durable: its claim is released then, and another attempt
+        may succeed. Raises `RejectedError` if none can.
+        """
         event = delivery.event
-        assert event is not None  # noqa: S101 - what has none is not attempted
-        request = self._new_claim(delivery, event)
-        claim, in_flight = await self._in_flight.claim_or_join(request, delivery.deadline, delivery.size)
+        if event is None:
+            notification, size = delivery.notification, delivery.size
+            is_slow = size > CONTAINER_COUNT_MIN_BYTES and is_slow_to_decode(notification.body)
+            decoded = await self._decode_in_thread(delivery) if is_slow else self._decode(notification, size)
+            if isinstance(decoded, DeliveryResult):
+                return decoded
+            event = delivery.event = decoded
+        claim, in_flight = await self._in_flight.claim_or_join(
+            self._new_claim(delivery, event), delivery.deadline, delivery.size
+        )
         if in_flight is None:
-            return self._duplicate_result(event, claim, DeliveryOutcome.DUPLICATE)
-        deduplicated = claim.status is not ClaimStatus.UNAVAILABLE
-        stamp = DedupStamp(claim.event_id, deduplicated, claim.revision)
+            topic = self._routing.topic_of(event, claim.app)
+            return DeliveryResult(DeliveryOutcome.DUPLICATE, claim.event_id, event.type, topic)
+        stamp = DedupStamp(claim.event_id, claim.status is not ClaimStatus.UNAVAILABLE, claim.revision)
         try:
             record = event_record(event, stamp, delivery.notification, self._routing)
             if self._retries:
@@ -216,18 +173,51 @@ class Pipeline:
         except BaseException:
             await self._in_flight.abandon(in_flight)
             raise
+        # From here on its claim is committed or released when the write ends, even after we gave up.
         self._in_flight.track(in_flight, write.durable, delivery)
-        await self._await_send(delivery, write, in_flight.done)
+        state = await self._await_send(delivery, write, in_flight.done)
+        if state is not SendState.DONE:
+            return NotDurable(state.value)
         outcome = write.durable.result()
         if outcome is DeliveryOutcome.PUBLISHED:
             delivery.ack_s = in_flight.sent_at - sent_at
         return DeliveryResult(outcome, stamp.id, event.type, record.topic)
 
-    def _duplicate_result(
-        self, event: DecodedEvent, claim: Claim, outcome: DeliveryOutcome
-    ) -> DeliveryResult:
-        topic = self._routing.topic_of(event, claim.app)
-        return DeliveryResult(outcome, claim.event_id, event.type, topic)
+    async def _dead_letter(self, delivery: DeliveryContext) -> DeliveryResult | NotDurable:
+        """Write a rejected notification to the dead-letter topic. Returns once it is durable."""
+        rejection = delivery.rejection
+        assert rejection is not None  # noqa: S101 - what has none is not dead-lettered
+        reason, detail = rejection.reason, rejection.detail
+        record = dead_letter(delivery.notification, reason, detail, self._routing)
+        write = self._writer.send(record)
+        state = await self._await_send(delivery, write, write.durable)
+        if state is not SendState.DONE:
+            return NotDurable(state.value)
+        if isinstance(write.durable.exception, RejectedError):
+            raise UnavailableError(write.durable.exception.detail)  # no other topic is left for it
+        write.durable.result()
+        return DeliveryResult(DeliveryOutcome.REJECTED, topic=record.topic, reason=reason, detail=detail)
+
+    # Steps
+
+    @staticmethod
+    def _decode(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
+        """Authorize and decode. Returns the result of the delivery instead if it is unauthorized."""
+        event, unauthorized = read_authorized(notification, size)
+        return event or DeliveryResult(DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
+
+    async def _decode_in_thread(self, delivery: DeliveryContext) -> DecodedEvent | DeliveryResult:
+        """Decode a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
+
+        Events of one key keep their order but for those that overtake such a one while it is read.
+        """
+        if not self._is_stopped:  # else the executor accepts nothing more
+            work = self._loop.run_in_executor(
+                self._decode_executor, self._decode, delivery.notification, delivery.size
+            )
+            with suppress(asyncio.CancelledError):
+                return await work
+        return DeliveryResult(DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it")
 
     def _new_claim(self, delivery: DeliveryContext, event: DecodedEvent) -> Claim:
         self._claim_seq += 1
@@ -240,43 +230,49 @@ class Pipeline:
 
     async def _await_send(
         self, delivery: DeliveryContext, write: WriteHandle, done: Promise[bool] | Promise[DeliveryOutcome]
-    ) -> None:
-        """Wait for the result of a send. Raises `UnavailableError` if it was withdrawn at the deadline."""
-        if not await self._hold.wait(done, delivery.deadline, delivery.size, slow=not self._writer.accepting):
+    ) -> SendState:
+        """Wait until the deadline for ``done``, which follows the end of a send; then withdraw the record."""
+        slow = not self._writer.accepting
+        if not await self._hold.wait(done, delivery.deadline, delivery.size, slow=slow):
             if write.withdraw():
-                delivery.stop_retrying()
-                raise UnavailableError("neither Kafka nor the spool takes records")
-            if write.durable.done():
+                return SendState.WITHDRAWN
+            if not write.durable.pending:
                 await wait_for(done, _COMMIT_WAIT_S)
-        if not write.durable.done():
-            # It may be written yet: redeliveries join the event in flight meanwhile.
-            self._telemetry.sends_indeterminate.inc()
-            write.durable.on_done(self._telemetry.sends_indeterminate.dec)
-            raise _SendIndeterminateError
-
-    async def _dead_letter(self, delivery: DeliveryContext) -> DeliveryResult:
-        """Write a rejected notification to the dead-letter topic. Returns once it is durable."""
-        reason, detail = delivery.rejection
-        record = dead_letter(delivery.notification, reason, detail, self._routing)
-        write = self._writer.send(record)
-        await self._await_send(delivery, write, write.durable)
-        try:
-            write.durable.result()
-        except RejectedError as rejected:
-            raise UnavailableError(rejected.detail) from None  # no other topic is left for it
-        return DeliveryResult(
-            outcome=DeliveryOutcome.REJECTED, topic=record.topic, reason=reason, detail=detail
-        )
+        if not write.durable.pending:
+            return SendState.DONE
+        # It may be written yet: redeliveries join the event in flight meanwhile.
+        self._telemetry.sends_indeterminate.inc()
+        write.durable.on_done(self._telemetry.sends_indeterminate.dec)
+        return SendState.INDETERMINATE
 
     async def _defer(self, delivery: DeliveryContext, detail: str) -> DeliveryResult:
-        """Withhold the response until the hold is over: nothing is durable, no answer may look like a yes.
-
-        The body is freed meanwhile, and with it what was decoded from it, which are views of its bytes.
-        """
-        delivery.notification = replace(delivery.notification, body=b"", received=b"")
-        event_type = ""
-        if delivery.event is not None:
-            event_type = delivery.event.type
-            delivery.event = replace(delivery.event, payload=Raw(), original=UNSET)
+        """Withhold the response until the hold is over: nothing is durable, no answer may look like a yes."""
+        delivery.free_body()
+        event_type = delivery.event.type if delivery.event is not None else ""
         await self._hold.withhold_response(delivery.deadline)
-        return DeliveryResult(outcome=DeliveryOutcome.DEFERRED, event_type=event_type, detail=detail)
+        return DeliveryResult(DeliveryOutcome.DEFERRED, event_type=event_type, detail=detail)
+
+    # Order per key while deliveries are retried
+
+    def _register_retry(self, delivery: DeliveryContext) -> None:
+        """Register a failed delivery so that later events of its key wait for it while it is retried."""
+        event = delivery.event
+        if event is None or delivery.retry or delivery.is_over or delivery.rejection:
+            return
+        record = event_record(event, DedupStamp(""), delivery.notification, self._routing)
+        request = new_claim(delivery.notification.application.name, event.identity, event.format, 0, "")
+        delivery.retry = Retry((record.topic, record.key), request, delivery.number)
+        self._retries.add(delivery.retry)
+
+    def _end_retries(self, delivery: DeliveryContext) -> None:
+        """Let later events of its key proceed: nothing is tried any more."""
+        delivery.is_over = True
+        if delivery.retry:
+            self._retries.remove(delivery.retry)
+            delivery.retry = None
+
+    async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
+        """Wait until no earlier event of the key is retried. Raises `UnavailableError` at the deadline."""
+        while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
+            if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
+                raise UnavailableError("an earlier event of its key is not durable yet")
