@@ -28,6 +28,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _RESYNC_BATCH = 256
 _PROBE_TTL_MS = "1000"
+# At the brim of maxmemory a small write succeeds now and then, as the buffers of clients come and go. A probe
+# of a full Redis carries so much more with it, which Redis counts before it decides whether it is full.
+_FULL_PROBE_PADDING = "-" * (256 * 1024)
 _OnReply = Callable[[str | None], None]
 
 
@@ -272,7 +275,8 @@ class RedisDedup:
         token = f"{self._probe_count:016x}"
         key = f"vod:{{{breaker.app}}}:@probe:{os.getpid()}:{token}"  # no id begins with @
         encoded_claim = f"{self._now_ms():013}{token}v{token}-"
-        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", encoded_claim], on_reply)
+        padding = _FULL_PROBE_PADDING if breaker.reason == "OOM" else ""
+        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", encoded_claim, padding], on_reply)
 
     async def _resync_commits(self) -> bool:
         """Commit again what Redis did not acknowledge. Returns whether it acknowledged any of it.
