@@ -10,6 +10,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from typer.main import get_command
 
 from bridge import __version__
+from bridge.cli.interpreter import describe_interpreter
 from bridge.cli.support.output import configure_output, exit_disk_full
 
 PROGRAM = "vod-bridge"
@@ -142,6 +143,7 @@ app = typer.Typer(
 def _show_version(is_requested: bool) -> None:  # noqa: FBT001 - typer's callback
     if is_requested:
         typer.echo(f"{PROGRAM} {__version__}")
+        typer.echo(describe_interpreter())
         raise typer.Exit
 
 
@@ -149,7 +151,8 @@ def _show_version(is_requested: bool) -> None:  # noqa: FBT001 - typer's callbac
 def _options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show version and Python."),
     ] = False,
 ) -> None:
     """Tencent Cloud VOD event notifications, on Kafka, in one canonical shape, once."""

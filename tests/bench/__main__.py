@@ -1,7 +1,9 @@
-"""Runs cases and prints what they found: ``python -m tests.bench [--quick] [CASE ...]``, or ``report``.
+"""Runs cases and prints their results: ``python -m tests.bench [--quick] [CASE ... | peers | report]``.
+
+``peers`` runs the four cases beside other programs and prints their table as Markdown at the end.
 
 Ends with 1 where an event that was answered 2xx is not in Kafka, with 2 where this machine cannot measure.
-Speed makes it fail never: its numbers bind nobody on a machine that does other work.
+Speed never makes it fail: figures of a machine that does other work prove nothing.
 """
 
 import argparse
@@ -15,18 +17,18 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Drawing
 
-from tests.bench.cases import CASES, QUICK
+from tests.bench.cases import CASES, GROUPS, QUICK
 from tests.bench.frozen import refuse_changed
 from tests.bench.ledger import Account, rows
 from tests.bench.load import wrk_command
 from tests.bench.machine import machine
-from tests.bench.report import report
+from tests.bench.report import peers_table, report
 from tests.bench.results import FOLDER, Results, newest, write
 from tests.bench.stage import Stage, open_stage
 from tests.bench.table import Cell, Table, verdict
 from tests.rig.parts import ROOT, MissingPartError
 
-# A load average above which a measurement is said to be disturbed.
+# A load average above which a measurement is reported as disturbed.
 BUSY = 0.5
 WIDTH = 130
 REPORT = "report"
@@ -34,25 +36,31 @@ REPORT = "report"
 
 def main() -> int:
     """Run what was asked for."""
-    words = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
-    words.add_argument("--quick", action="store_true", help="little: shows the way, proves nothing")
-    words.add_argument(
-        "cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: all; {REPORT}"
+    parser = argparse.ArgumentParser(prog="make bench ARGS=...", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="short windows: a first look, no proof")
+    parser.add_argument(
+        "cases",
+        nargs="*",
+        metavar="CASE",
+        help=f"of {', '.join((*CASES, *GROUPS))}; default: all; {REPORT}: print all results",
     )
-    asked = words.parse_args()
-    if asked.cases == [REPORT]:
+    options = parser.parse_args()
+    if options.cases == [REPORT]:
         return _report()
-    names = asked.cases or (QUICK if asked.quick else list(CASES))
+    given = options.cases or (QUICK if options.quick else list(CASES))
+    names = list(dict.fromkeys(one for name in given for one in GROUPS.get(name, (name,))))
     unknown = [name for name in names if name not in CASES]
     if unknown:
-        words.error(f"no such case: {', '.join(unknown)}; there are {', '.join(CASES)}")
+        parser.error(f"no such case: {', '.join(unknown)}; there are {', '.join(CASES)}")
     try:
         refuse_changed()
         wrk_command()
-        found = asyncio.run(_run(list(names), quick=asked.quick))
+        found = asyncio.run(_run(names, quick=options.quick))
     except MissingPartError as missing:
         sys.stderr.write(f"cannot measure: {missing}\n")
         return 2
+    if peers := list(peers_table(found)):
+        sys.stdout.write("\n".join(["", *peers, ""]))
     return int(any(table.results.get("lost") for table in found.values()))
 
 
@@ -61,7 +69,7 @@ def _report() -> int:
     if found is None:
         sys.stderr.write("nothing was measured yet: make bench\n")
         return 2
-    sys.stdout.write(report(found, {name: place for place, name in enumerate(CASES)}))
+    sys.stdout.write(report(found, {name: order for order, name in enumerate(CASES)}))
     return 0
 
 
@@ -72,9 +80,9 @@ async def _run(names: list[str], *, quick: bool) -> dict[str, Table]:
     file = FOLDER / time.strftime("%Y%m%dT%H%M%S.json")
     busy = os.getloadavg()[0]
     if busy > BUSY:
-        console.print(f"[yellow]this machine is busy (load {busy:.1f}): expect numbers above the truth")
+        console.print(f"[yellow]this machine is busy (load {busy:.1f}): absolute figures will be too high")
     async with open_stage(quick=quick) as stage:
-        told = machine(stage)
+        described = machine(stage)
         for name in names:
             console.print(f"[dim]{name}: {(CASES[name].__doc__ or '').strip()} ...")
             began = time.monotonic()
@@ -82,14 +90,14 @@ async def _run(names: list[str], *, quick: bool) -> dict[str, Table]:
             _draw(console, found[name])
             console.print(f"[dim]{time.monotonic() - began:.0f} s")
             write(
-                Results(machine=told, quick=quick, cases=found), file
+                Results(machine=described, quick=quick, cases=found), file
             )  # a run that is cut keeps what it has
     console.print(f"written to {file.relative_to(ROOT)}")
     return found
 
 
 async def _measure(stage: Stage, name: str) -> Table:
-    """Run a case on a stage that holds nothing of the last one, and hold its answers against Kafka."""
+    """Run a case on a stage that holds nothing of the last one, and compare its answers with Kafka."""
     await stage.account()
     table = await CASES[name](stage)
     accounts = await stage.account()

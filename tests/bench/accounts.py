@@ -1,4 +1,4 @@
-"""What Linux reports of a process: its CPU time and memory; and on which core it is kept."""
+"""What Linux reports of a process: its CPU time and memory; and pinning it to a core."""
 
 import os
 from pathlib import Path

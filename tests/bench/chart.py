@@ -5,7 +5,7 @@ from html import escape
 
 Cases = Mapping[str, Mapping[str, Sequence[float]]]
 
-COLOURS = {"bare": "#b8bec9", "naive": "#e0a458", "bridge": "#2a6fbb"}
+COLOURS = {"bare": "#b8bec9", "naive": "#e0a458", "go": "#00add8", "bridge": "#2a6fbb"}
 LEFT, RIGHT, TOP = 190, 70, 64
 BAR, GAP = 14, 12
 WIDTH = 860

@@ -1,8 +1,6 @@
-"""From one connection to 2,000: nobody is refused, and throughput stays."""
+"""From one connection to 2,000: none is refused, and throughput stays."""
 
-from collections.abc import Mapping
-
-from tests.bench.contest import Contest, hold, table_of
+from tests.bench.comparison import Comparison, measure_all, table_of
 from tests.bench.figures import median, ratio
 from tests.bench.load import Load
 from tests.bench.stage import Stage
@@ -14,14 +12,14 @@ MAX_CONNECTIONS = CONNECTIONS[-1]
 
 async def connections(stage: Stage) -> Table:
     """Measure from one connection to 2,000."""
-    contest = Contest(
+    comparison = Comparison(
         title="from one connection to 2,000",
         loads={str(number): Load(connections=number) for number in CONNECTIONS},
         rounds=(1, 3),
         seconds=(2, 6),
     )
-    found = await hold(stage, contest)
-    table = table_of(stage, contest, found)
+    found = await measure_all(stage, comparison)
+    table = table_of(stage, comparison, found)
     bridge = {label: median(costs["bridge"]) for label, costs in found.items()}
     return Table(
         title=table.title,
@@ -32,8 +30,3 @@ async def connections(stage: Stage) -> Table:
         floors={"throughput_2000_to_128": 0.85},
         cpu={f"{label} connections": each for label, each in table.cpu.items()},
     )
-
-
-def _without_row_values(results: Mapping[str, float]) -> dict[str, float]:
-    """Leave out what the rows show as well."""
-    return {name: number for name, number in results.items() if name.endswith(("bridge_to_bare", "not_2xx"))}

@@ -23,16 +23,16 @@ LEAST_PER_S = 20_000
 
 
 async def consume(stage: Stage) -> Table:
-    """Measure CPU per event of both forms, each event's payload typed and looked at."""
+    """Measure CPU per event of both forms, each event's payload typed and one field of it used."""
     rounds, wanted = (1, 2 * PIECE) if stage.quick else (3, 10 * PIECE)
-    ground = ConsumerEnvironment(kafka=stage.kafka, name="consuming")
-    await ground.create("TranscodeComplete")
+    environment = ConsumerEnvironment(kafka=stage.kafka, name="consuming")
+    await environment.create("TranscodeComplete")
     for start in range(0, wanted, PIECE):
-        await ground.publish_transcoded(range(start, start + PIECE), keys=4_000)
+        await environment.publish_transcoded(range(start, start + PIECE), keys=4_000)
     rows: list[dict[str, Cell]] = []
     costs = {}
     for form in FORMS:
-        found = [await _measure(stage, ground, form, wanted, turn) for turn in range(rounds)]
+        found = [await _measure(stage, environment, form, wanted, turn) for turn in range(rounds)]
         cpu_us, per_s = (sorted(column)[rounds // 2] for column in zip(*found, strict=True))
         costs[f"{form}_us"] = round(cpu_us, 1)
         rows.append(
@@ -53,15 +53,15 @@ async def consume(stage: Stage) -> Table:
 
 
 async def _measure(
-    stage: Stage, ground: ConsumerEnvironment, form: str, wanted: int, turn: int
+    stage: Stage, environment: ConsumerEnvironment, form: str, wanted: int, turn: int
 ) -> tuple[float, float]:
-    options = ground.options | {"group": f"{form}-{turn}"}
+    options = environment.options | {"group": f"{form}-{turn}"}
     task = json.dumps({"form": form, "options": options, "events": wanted, "core": stage.core})
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.bench.consuming", task, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await child.communicate()
-    found = json.loads(said)
+    output, _ = await child.communicate()
+    found = json.loads(output)
     return found["cpu_s"] * 1e6 / wanted, wanted / found["wall_s"]
 
 
@@ -108,7 +108,7 @@ FORMS: dict[str, Callable[[dict[str, Any], int], Awaitable[None]]] = {
 
 
 def main() -> None:
-    """Consume as asked and report what it took, from the start of the consumer to its end."""
+    """Consume as the argument says and print what it took, from the start of the consumer to its end."""
     task = json.loads(sys.argv[1])
     os.sched_setaffinity(0, {task["core"]})
     cpu_s, wall_s = time.process_time(), time.perf_counter()

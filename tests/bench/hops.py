@@ -101,7 +101,7 @@ async def _traced(settings: dict[str, str], port: int) -> Trace:
     return trace
 
 
-async def main(words: list[str]) -> int:
+async def main(arguments: list[str]) -> int:
     """Trace one event and print the three numbers; ``--list``: every call too."""
     environment = Environment(kafka=RealKafka(), redis=RealRedis(), name="hops")
     try:
@@ -114,7 +114,7 @@ async def main(words: list[str]) -> int:
     finally:
         environment.redis.stop()
         environment.kafka.stop()
-    if "--list" in words:
+    if "--list" in arguments:
         for turn, file, function in trace.calls:
             sys.stdout.write(f"{turn - trace.calls[0][0]:3d} {file[1:]}:{function}\n")
     files = len({file for _, file, _ in trace.calls})

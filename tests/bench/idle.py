@@ -1,4 +1,4 @@
-"""The bridge at rest: how soon it is ready, and what it needs while nothing comes."""
+"""The idle bridge: how soon it is ready, and what it needs without traffic."""
 
 import asyncio
 import statistics
@@ -38,12 +38,13 @@ async def idle(stage: Stage) -> Table:
             program.kill()
     middle = {name: round(statistics.median(float(row[name]) for row in rows), 2) for name in rows[0]}
     return Table(
-        title="nothing to do",
+        title="no traffic",
         rows=rows,
         results={
             "ready_s": middle["to ready s"],
             "idle_rss_mb": middle["idle RSS MB"],
             "idle_cpu_ms_a_second": middle["idle CPU ms/s"],
         },
-        bars={"ready_s": 1.5, "idle_rss_mb": 90},
+        bars={"ready_s": 0.8, "idle_rss_mb": 85},
+        dreams={"ready_s": 0.4, "idle_rss_mb": 60},
     )

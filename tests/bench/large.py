@@ -1,4 +1,4 @@
-"""A body of 1 MB now and then among small ones: how long the small ones wait for it."""
+"""A body of 1 MB now and then among small ones: how much later the small ones are answered."""
 
 import asyncio
 import statistics

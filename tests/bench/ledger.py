@@ -17,7 +17,7 @@ TAIL = 2
 
 
 class Window(Struct, frozen=True, kw_only=True):
-    """One run of wrk: its word, how many answers were 2xx and how many not, ``copies`` of each event sent."""
+    """One run of wrk: its mark, how many answers were 2xx and how many not, ``copies`` of each event sent."""
 
     program: str
     run: str

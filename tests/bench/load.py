@@ -23,8 +23,28 @@ ONE_TYPE = (
     ':60.0,"Height":480,"Rotate":0,"Size":1021028},"SessionId":"","SessionContext":"bench"}}'
 )
 
-# The word that makes an event different: the run's eight hex digits and the event's number in it, from 1.
+# What makes an event different: the run's eight hex digits and the event's number in it, from 1.
 MARK = re.compile(rb"bx([0-9a-f]{8})-(\d+)x")
+
+# The heads of requests. {id} is another one for each request, {path} and {length} are filled in.
+PLAIN_HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: callbacks.example.com\r\nContent-Type: application/json\r\n"
+    "Content-Length: {length}\r\n\r\n"
+)
+# As ingress-nginx sends it to its upstream with its default template: kept connections, a request id each.
+INGRESS_HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: callbacks.example.com\r\nX-Request-ID: {id}\r\nX-Real-IP: 203.0.113.7\r\n"
+    "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: callbacks.example.com\r\nX-Forwarded-Port: 443\r\n"
+    "X-Forwarded-Proto: https\r\nX-Forwarded-Scheme: https\r\nX-Scheme: https\r\n"
+    "Content-Length: {length}\r\nUser-Agent: Go-http-client/1.1\r\nContent-Type: application/json\r\n"
+    "Accept-Encoding: gzip\r\n\r\n"
+)
+# A sender without a proxy in between that opens a connection for each event.
+CLOSING_HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: callbacks.example.com\r\nUser-Agent: Go-http-client/1.1\r\n"
+    "Content-Length: {length}\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n"
+    "Connection: close\r\n\r\n"
+)
 
 _SCRIPT = """
 local bodies = {
@@ -32,6 +52,8 @@ local bodies = {
 }
 local order = { %(order)s }
 local block = %(block)d
+local random, format, concat = math.random, string.format, table.concat
+math.randomseed(%(seed)d)
 local count = -1 -- wrk makes one request beforehand, to look at it, and does not send it
 function request()
   local number = count + 1
@@ -39,8 +61,8 @@ function request()
     number = math.floor(count / (2 * block)) * block + count %% block + 1
   end
   count = count + 1
-  local body = table.concat(bodies[order[(number - 1) %% #order + 1]], "bx%(run)s-" .. number .. "x")
-  return wrk.format("POST", "%(path)s", { ["Content-Type"] = "application/json" }, body)
+  local body = concat(bodies[order[(number - 1) %% #order + 1]], "bx%(run)s-" .. number .. "x")
+  return concat({ %(head)s, body })
 end
 %(pause)s
 function done(summary, latency, requests)
@@ -52,10 +74,14 @@ function done(summary, latency, requests)
     latency:percentile(99.9), errors.status, errors.connect + errors.read + errors.write + errors.timeout))
 end
 """
+# 32 hex digits, as nginx's $req_id.
+_RANDOM_ID = (
+    'format("%08x%08x%08x%08x", random(0, 4294967295), random(0, 4294967295), random(0, 4294967295), count)'
+)
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """What to post: texts in which ``@`` becomes a different word each time.
+    """What to post: texts in which ``@`` becomes a different mark each time, under ``head``.
 
     ``order`` names which text is whose turn (indexes from 0; empty: one after the other). With ``block``
     every block of so many events is sent twice. ``pause_ms`` is how long each connection rests before a
@@ -64,6 +90,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
     bodies: tuple[str, ...] = (ONE_TYPE,)
     connections: int = 128
+    head: str = PLAIN_HEAD
     path: str = "/callbacks"
     order: tuple[int, ...] = ()
     block: int = 0
@@ -76,7 +103,7 @@ class Load(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """What wrk saw: how many were answered in how long, and how many not well."""
+    """What wrk counted: how many were answered in how long, and how many not well."""
 
     requests: int
     us: int
@@ -98,7 +125,7 @@ def wrk_command() -> str:
 
 
 def new_run() -> str:
-    """Make the word of a run."""
+    """Make the mark of a run."""
     return uuid.uuid4().hex[:8]
 
 
@@ -111,13 +138,22 @@ def script_of(load: Load, run: str) -> str:
         "order": ", ".join(str(index + 1) for index in order),
         "block": load.block,
         "run": run,
-        "path": load.path,
+        "seed": int(run, 16) % 1_000_000,
+        "head": _head_of(load),
         "pause": f"function delay() return {load.pause_ms} end" if load.pause_ms else "",
     }
 
 
+def _head_of(load: Load) -> str:
+    """Write the request's head as Lua expressions: texts, the request's id, the body's length."""
+    values = {"id": _RANDOM_ID, "length": "#body"}
+    pieces = re.split(r"{(id|length)}", load.head.replace("{path}", load.path))
+    # JSON of ASCII is a Lua text too; Lua's long brackets would change the line ends.
+    return ", ".join(values[piece] if n % 2 else json.dumps(piece) for n, piece in enumerate(pieces))
+
+
 async def post(url: str, load: Load, seconds: int, folder: Path, run: str) -> Taken:
-    """Post for so long and return how it went. wrk has one thread: it shares a core with Kafka and Redis."""
+    """Post for so long and give how it went. wrk has one thread: it shares a core with Kafka and Redis."""
     script = folder / f"{run}.lua"
     script.write_text(script_of(load, run), encoding="utf-8")
     command = [wrk_command(), "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "30s"]
@@ -129,9 +165,9 @@ async def post(url: str, load: Load, seconds: int, folder: Path, run: str) -> Ta
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said = (await child.communicate())[0].decode()
+    output = (await child.communicate())[0].decode()
     script.unlink()
-    results = [line.removeprefix("RESULT ") for line in said.splitlines() if line.startswith("RESULT ")]
+    results = [line.removeprefix("RESULT ") for line in output.splitlines() if line.startswith("RESULT ")]
     if not results:
-        raise RuntimeError(f"wrk gave no result:\n{said}")
+        raise RuntimeError(f"wrk gave no result:\n{output}")
     return Taken(**json.loads(results[0]))

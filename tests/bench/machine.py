@@ -1,4 +1,4 @@
-"""On what was measured: the machine, and the versions of all that took part."""
+"""The machine, and the versions of all programs and libraries that took part."""
 
 import os
 import platform
@@ -6,6 +6,7 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.bench.go_service import go_is_missing, go_version
 from tests.bench.load import wrk_command
 from tests.bench.stage import Stage
 from tests.rig import kafka_jars
@@ -14,8 +15,8 @@ LIBRARIES = ("vod-event-bridge", "aiohttp", "aiokafka", "redis", "hiredis", "msg
 
 
 def machine(stage: Stage) -> dict[str, str]:
-    """Name them."""
-    told = {
+    """Return them by name."""
+    found = {
         "machine": f"{os.cpu_count()} cores, {_model()}, {_memory_gb()} GB",
         "system": platform.platform(),
         "load": f"{os.getloadavg()[0]:.1f}",
@@ -23,8 +24,9 @@ def machine(stage: Stage) -> dict[str, str]:
         "Kafka": kafka_jars.VERSION if stage.kafka.ours else f"of {stage.kafka.bootstrap}",
         "Redis": _redis_version(stage),
         "wrk": _wrk_version(),
+        "Go": go_is_missing() or go_version().removeprefix("go"),
     }
-    return told | {name: version(name) for name in LIBRARIES}
+    return found | {name: version(name) for name in LIBRARIES}
 
 
 def _model() -> str:
@@ -44,6 +46,6 @@ def _redis_version(stage: Stage) -> str:
 
 
 def _wrk_version() -> str:
-    said = subprocess.run([wrk_command(), "-v"], capture_output=True, text=True, check=False)  # noqa: S603 - the bench's own command
-    words = (said.stdout + said.stderr).split()
-    return words[1] if len(words) > 1 else "unknown"
+    output = subprocess.run([wrk_command(), "-v"], capture_output=True, text=True, check=False)  # noqa: S603 - the bench's own command
+    parts = (output.stdout + output.stderr).split()
+    return parts[1] if len(parts) > 1 else "unknown"

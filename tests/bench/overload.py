@@ -1,4 +1,4 @@
-"""The ingress under attack: idle connections, slow senders, large held bodies; the cost to live traffic."""
+"""Overload: idle connections, slow senders, large held bodies; the latency of live traffic beside them."""
 
 import asyncio
 import json
@@ -40,33 +40,33 @@ async def overload(stage: Stage) -> Table:
             cwd=ROOT,
             stdout=asyncio.subprocess.PIPE,
         )
-        await asyncio.sleep(3)  # by then they stand there, and the large bodies have begun to come
+        await asyncio.sleep(3)  # by then they are connected, and the large bodies have begun to arrive
         during, peak_mb = await _live(program, seconds), _peak_mb(program)
         answers: LiveResponses = [tuple(pair) for pair in json.loads((await client.communicate())[0])]
         program.kill()
     return Table(
         title=f"{idle:,} idle, {slow} slow, {held:,} held bodies of 4 MiB; {LIVE_PER_S} live events/s",
-        rows=[_row("before", before, quiet_mb), _row("besieged", during, peak_mb)],
+        rows=[_row("before", before, quiet_mb), _row("overloaded", during, peak_mb)],
         results={
-            "p99_besieged_to_before": round(_p(99, during) / _p(99, before), 2),
+            "p99_overloaded_to_before": round(_p(99, during) / _p(99, before), 2),
             "peak_mb": round(peak_mb),
             "live_not_2xx": sum(status >= 300 or not status for _, status in during),
             "answered_early": sum(status != 0 and seconds < HOLD_S for seconds, status in answers),
             "held_answers": sum(status != 0 for _, status in answers),
         },
-        bars={"p99_besieged_to_before": 2, "peak_mb": 350, "live_not_2xx": 0, "answered_early": 0},
+        bars={"p99_overloaded_to_before": 2, "peak_mb": 350, "live_not_2xx": 0, "answered_early": 0},
     )
 
 
 async def _settings(stage: Stage) -> dict[str, str]:
     """Two applications: the topic of one is missing, so that without a spool its deliveries are held."""
-    await stage.kafka.create_topics(["siege.live", "siege.other"])
+    await stage.kafka.create_topics(["overload.live", "overload.other"])
     return {
         "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": stage.kafka.bootstrap,
         "BRIDGE_REDIS__URL": stage.redis.url,
-        "BRIDGE_KAFKA__TOPIC": "siege.{app}",
-        "BRIDGE_KAFKA__TOPIC_OTHER": "siege.other",
-        "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": "siege.other",
+        "BRIDGE_KAFKA__TOPIC": "overload.{app}",
+        "BRIDGE_KAFKA__TOPIC_OTHER": "overload.other",
+        "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": "overload.other",
         "BRIDGE_APPS__LIVE__MODE": "push",
         "BRIDGE_APPS__HELD__MODE": "push",
         "BRIDGE_SPOOL__MAX_BYTES": "0",

@@ -1,7 +1,7 @@
-"""Many hostile clients, as a process: ``python -m tests.bench.overload_client PORT IDLE SLOW HELD SECONDS``.
+"""Many bad clients, as a process: ``python -m tests.bench.overload_client PORT IDLE SLOW HELD SECONDS``.
 
-Idle connections, slow senders, and large bodies of the application ``held``; at the end it prints what the
-last were answered, as JSON: pairs of seconds and status (0: no answer).
+Idle connections, slow senders, and large bodies of the application ``held``; at the end it prints the
+answers to the last, as JSON: pairs of seconds and status (0: no answer).
 """
 
 import asyncio
@@ -22,7 +22,7 @@ Responses = list[tuple[float, int]]
 
 
 async def run_overload(port: int, idle: int, slow: int, held: int, seconds: int) -> Responses:
-    """Stay connected for so long."""
+    """Keep all of them up for so long; return the answers to the held bodies."""
     responses: Responses = []
     tasks = [asyncio.ensure_future(hold_idle(port)) for _ in range(idle)]
     tasks += [asyncio.ensure_future(send_slowly(port)) for _ in range(slow)]
@@ -36,7 +36,7 @@ async def run_overload(port: int, idle: int, slow: int, held: int, seconds: int)
 
 
 async def hold_idle(port: int) -> None:
-    """Connect and say nothing."""
+    """Connect and send nothing."""
     with suppress(OSError):
         connection = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.Event().wait()
@@ -57,7 +57,7 @@ async def send_slowly(port: int) -> None:
 
 
 async def send_large(port: int, responses: Responses) -> None:
-    """Send one large notification and wait for what is said to it."""
+    """Send one large notification and wait for its answer."""
     started_at, status = time.monotonic(), 0
     with suppress(OSError, ValueError, IndexError):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -77,7 +77,7 @@ _PADDING = memoryview(b"x" * PIECE)
 
 
 def main() -> None:
-    """Be these clients and print what was answered."""
+    """Run all clients and print the answers."""
     port, idle, slow, held, seconds = map(int, sys.argv[1:])
     wanted = idle + slow + held + 100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -47,7 +47,7 @@ async def pull(stage: Stage) -> Table:
         refused = json.dumps(dict(app.ledger.outcomes("PullEvents") + app.ledger.outcomes("ConfirmEvents")))
     per_s = round(events / seconds)
     return Table(
-        title=f"{wanted:,} events wait, answers take {LATENCY_S * 1000:.0f} ms",
+        title=f"{wanted:,} events queued, responses take {LATENCY_S * 1000:.0f} ms",
         rows=[
             {
                 "events": events,

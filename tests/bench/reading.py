@@ -1,4 +1,4 @@
-"""Reads what cases left in Kafka, fast, and frees the space afterwards.
+"""Reads back what cases left in Kafka, fast, and deletes it afterwards.
 
 By librdkafka: a million records in seconds. Blocking; call it in a thread.
 """
@@ -14,32 +14,37 @@ from tests.rig.waiting import eventually_blocking
 
 Ends = Mapping[tuple[str, int], int]
 
-PATIENCE_S = 60.0
+SILENCE_MAX_S = 60.0
 CHUNK = 10_000
 RECORD_MAX_BYTES = 16 * 1024 * 1024
 _QUIET: dict[str, str | int | float | bool] = {"log_level": 2}
 
 
 def ends_of(bootstrap: str) -> Ends:
-    """Give the offset after the last record of every partition that is no system's."""
+    """Give the offset after the last record of every partition but Kafka's own."""
     return eventually_blocking(lambda: _ends(_admin(bootstrap)), "every partition has a leader", within_s=30)[
         0
     ]
 
 
 def _ends(admin: AdminClient) -> list[Ends]:
-    """Ask once; empty while new partitions have no leader yet."""
+    """Query once; empty while new partitions have no leader yet."""
     topics = admin.list_topics(timeout=30).topics
-    places = [
+    spans = [
         TopicPartition(name, number)
         for name, topic in topics.items()
         if not name.startswith("__")
         for number in topic.partitions
     ]
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the library's stubs are not complete
-    asked = admin.list_offsets(dict.fromkeys(places, latest), request_timeout=30) if places else {}
+    asked = admin.list_offsets(dict.fromkeys(spans, latest), request_timeout=30) if spans else {}
     try:
-        return [{(place.topic, place.partition): found.result(60).offset for place, found in asked.items()}]
+        return [
+            {
+                (partition.topic, partition.partition): found.result(60).offset
+                for partition, found in asked.items()
+            }
+        ]
     except KafkaException:
         return []
 
@@ -52,7 +57,7 @@ def _admin(bootstrap: str) -> AdminClient:
 def read_between(bootstrap: str, begin: Ends, end: Ends) -> Finds:
     """Read every record from ``begin`` up to ``end``; TimeoutError where Kafka falls silent before."""
     finds = Finds()
-    spans = [(place, begin.get(place, 0), offset) for place, offset in end.items()]
+    spans = [(partition, begin.get(partition, 0), offset) for partition, offset in end.items()]
     left = sum(last - first for _, first, last in spans)
     consumer = Consumer(
         {
@@ -65,12 +70,14 @@ def read_between(bootstrap: str, begin: Ends, end: Ends) -> Finds:
         | _QUIET
     )
     try:
-        consumer.assign([TopicPartition(*place, first) for place, first, last in spans if first < last])
-        deadline = time.monotonic() + PATIENCE_S
+        consumer.assign(
+            [TopicPartition(*partition, first) for partition, first, last in spans if first < last]
+        )
+        deadline = time.monotonic() + SILENCE_MAX_S
         while left > 0:
             found = consumer.consume(CHUNK, timeout=1.0)
             if found:
-                deadline = time.monotonic() + PATIENCE_S
+                deadline = time.monotonic() + SILENCE_MAX_S
             elif time.monotonic() > deadline:
                 raise TimeoutError(f"{left} records could not be read back")
             for message in found:
@@ -89,8 +96,8 @@ def _id_of(message: Message) -> bytes | None:
 
 def delete_before(bootstrap: str, end: Ends) -> None:
     """Let the broker delete every record before ``end``."""
-    places = [TopicPartition(*place, offset) for place, offset in end.items() if offset]
-    if places:
+    spans = [TopicPartition(*partition, offset) for partition, offset in end.items() if offset]
+    if spans:
         admin = _admin(bootstrap)  # named: its answers die with it
-        for answer in admin.delete_records(places, request_timeout=30).values():
+        for answer in admin.delete_records(spans, request_timeout=30).values():
             answer.result(60)

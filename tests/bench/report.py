@@ -1,4 +1,4 @@
-"""The README's tables, in Markdown: what an event costs, how that compares with the bars, what was worse."""
+"""The README's tables, in Markdown: the bridge beside others, costs, bars, what was worse."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,15 @@ from tests.bench.results import Results, to_draw
 from tests.bench.table import Cell, Table, is_good, verdict
 
 COLUMNS = ("CPU us/event", "Redis us", "events/s", "p50 ms", "p99 ms", "p99.9 ms", "RSS MB")
-# What the ledger reports, where it is none.
+PROGRAMS = ("bare", "naive", "go", "bridge")
+# The cases beside other programs, by what they post.
+PEER_CASES = {
+    "kept": "kept connections, ingress-nginx's head, 600 body lengths, null siblings",
+    "types": "the same, 37 types x 4 partitions",
+    "closing": "a new connection for each event",
+    "plain": "kept, plain head, one body length",
+}
+# Counts that are left out where they are 0: the ledger shows them.
 _COUNTED = ("lost", "twice", "not_2xx")
 
 
@@ -19,6 +27,8 @@ def report(results: Results, names: Mapping[str, int]) -> str:
         *(["Quick runs: they show the way, they prove nothing.", ""] if results.quick else []),
         _verdict_text(results.machine),
         "",
+        *peers_table(cases),
+        "",
         *_costs(cases),
         "",
         *_judged(cases),
@@ -30,12 +40,37 @@ def report(results: Results, names: Mapping[str, int]) -> str:
     return "\n".join(parts) + "\n"
 
 
+def peers_table(cases: Mapping[str, Table]) -> Iterator[str]:
+    """Write a line for each case beside other programs: CPU time, ratios, p99; nothing where none was run."""
+    peers = {name: _by_program(table) for name, table in cases.items() if name in PEER_CASES}
+    if not peers:
+        return
+    yield from _head(
+        "CPU us an event",
+        *("**ours**" if program == "bridge" else program for program in PROGRAMS),
+        *("ours / go", "ours / bare", "p99 ms: go", "p99 ms: ours", "ours / go"),
+    )
+    for name, found in peers.items():
+        results = cases[name].results
+        yield _line(
+            PEER_CASES[name],
+            *(found.get(program, {}).get(COLUMNS[0], "-") for program in PROGRAMS),
+            *(results.get(ratio, "-") for ratio in ("bridge_to_go", "bridge_to_bare")),
+            *(found.get(program, {}).get("p99 ms", "-") for program in ("go", "bridge")),
+            results.get("p99_to_go", "-"),
+        )
+
+
+def _by_program(table: Table) -> dict[str, Mapping[str, Cell]]:
+    return {str(row["program"]): row for row in table.rows}
+
+
 def _verdict_text(machine: Mapping[str, str]) -> str:
-    words = [machine["machine"], machine["system"], f"load {machine['load']} at the start"]
-    words += [
+    parts = [machine["machine"], machine["system"], f"load {machine['load']} at the start"]
+    parts += [
         f"{name} {found}" for name, found in machine.items() if name not in {"machine", "system", "load"}
     ]
-    return f"`make bench`; {'; '.join(words)}. CPU time as median (least-most) of the rounds."
+    return f"`make bench`; {'; '.join(parts)}. CPU time as median (least-most) of the rounds."
 
 
 def _costs(cases: Mapping[str, Table]) -> Iterator[str]:
@@ -56,7 +91,7 @@ def _judged(cases: Mapping[str, Table]) -> Iterator[str]:
     for name, table in cases.items():
         for result, number in table.results.items():
             if verdict(table, result) and not (result.endswith(_COUNTED) and number == 0):
-                yield _line(f"{name}: {_words(result)}", f"{number:g}", verdict(table, result))
+                yield _line(f"{name}: {_spaced(result)}", f"{number:g}", verdict(table, result))
 
 
 def _ledger(cases: Mapping[str, Table]) -> Iterator[str]:
@@ -74,26 +109,26 @@ def _worse(cases: Mapping[str, Table]) -> Iterator[str]:
     yield "What was worse:"
     yield ""
     missed = [
-        f"* {name}: {_words(result)} is {table.results[result]:g}, {verdict(table, result)}"
+        f"* {name}: {_spaced(result)} is {table.results[result]:g}, {verdict(table, result)}"
         for name, table in cases.items()
         for result in table.results
         if is_good(table, result) is False
     ]
     behind = [
-        f"* {label}: {programs['bridge'][0]:.0f} us an event, naive {programs['naive'][0]:.0f}"
+        f"* {label}: {programs['bridge'][0]:.0f} us an event, {peer} {programs[peer][0]:.0f}"
         for label, programs in to_draw(cases).items()
-        if "naive" in programs and programs["bridge"][0] > programs["naive"][0]
+        for peer in ("naive", "go")
+        if peer in programs and programs["bridge"][0] > programs[peer][0]
     ]
-    yield from (missed + behind) or ["* nothing: every bar is kept, and naive is behind everywhere"]
+    yield from (missed + behind) or ["* nothing: every bar is kept, and naive and go are behind everywhere"]
 
 
-def _words(result: str) -> str:
+def _spaced(result: str) -> str:
     return result.replace("_", " ")
 
 
-def _head(*names: str) -> Iterator[str]:
-    yield _line(*names)
-    yield _line(*("---" for _ in names))
+def _head(*names: str) -> tuple[str, str]:
+    return _line(*names), _line(*("---" for _ in names))
 
 
 def _line(*cells: Cell) -> str:

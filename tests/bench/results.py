@@ -1,4 +1,4 @@
-"""What runs wrote down: one file a run, grown case by case, and the newest figures of all of them."""
+"""The results of runs on disk: one file a run, grown case by case, and the newest figures of all of them."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Results(Struct, frozen=True, kw_only=True):
 
 
 def write(results: Results, file: Path) -> None:
-    """Write a run down, and its chart beside it where there is anything to draw."""
+    """Write a run to its file, and its chart beside it where there is anything to draw."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(msgspec.to_builtins(results), indent=1) + "\n", encoding="utf-8")
     bars = to_draw(results.cases)

@@ -2,7 +2,7 @@
 
 For each shape: CPU until an unsigned one is refused, inflating included, and the memory for it beside the
 body; then, on an open application, CPU until it is read, the most of it between two turns of the event loop
-(not time, so that other programs do not count), the slowest of the honest events that were delivered
+(not time, so that other programs do not count), the slowest of the ordinary events that were delivered
 meanwhile, and the memory beside the body.
 """
 
@@ -25,27 +25,27 @@ SIZE = 4 * 1024 * 1024
 TRIES = 3
 TICK_S = 0.002
 SIGNED = Application(name="shop", sign_keys=("key",))
-BARS = {"401 ms": 30.0, "401 x": 2.0, "loop ms": 500.0, "honest ms": 1000.0}
+BARS = {"401 ms": 30.0, "401 x": 2.0, "loop ms": 500.0, "ordinary ms": 1000.0}
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def main() -> int:
     """Print the table; 1 where a bar is broken."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--size", type=int, default=SIZE)
-    words.add_argument("shapes", nargs="*", metavar="SHAPE")
-    asked = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", type=int, default=SIZE)
+    parser.add_argument("shapes", nargs="*", metavar="SHAPE")
+    options = parser.parse_args()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)  # as `bridge.app` has it
     worst: dict[str, float] = {}
-    heads = ("gzip KB", "401 ms", "401 x", "read ms", "loop ms", "honest ms", "open MB", "ending")
+    heads = ("gzip KB", "401 ms", "401 x", "read ms", "loop ms", "ordinary ms", "open MB", "outcome")
     sys.stdout.write(f"{'shape':40}" + "".join(f"{head:>10}" for head in heads) + "\n")
-    for name in asked.shapes or SHAPES:
-        body = SHAPES[name](asked.size)
+    for name in options.shapes or SHAPES:
+        body = SHAPES[name](options.size)
         row = unsigned(body) | asyncio.run(opened(body))
         for bar in BARS:
             worst[bar] = max(worst.get(bar, 0), float(row[bar]))
-        cells = (f"{row[head]:>10.1f}" if head != "ending" else f"{row[head]:>13}" for head in heads)
+        cells = (f"{row[head]:>10.1f}" if head != "outcome" else f"{row[head]:>13}" for head in heads)
         sys.stdout.write(f"{name:40}" + "".join(cells) + "\n")
         sys.stdout.flush()
     broken = [f"{bar}: {value:.1f} > {BARS[bar]}" for bar, value in worst.items() if value > BARS[bar]]
@@ -75,10 +75,10 @@ def unsigned(body: bytes) -> dict[str, float | str]:
 
 
 async def opened(body: bytes) -> dict[str, float | str]:
-    """Measure a body of an open application, beside honest events."""
+    """Measure a body of an open application, beside ordinary events."""
     rig = Rig()
     rig.pipeline.start()
-    gaps, honest = [0.0], [0.0]
+    gaps, ordinary = [0.0], [0.0]
 
     async def tick() -> None:
         while True:
@@ -91,13 +91,13 @@ async def opened(body: bytes) -> dict[str, float | str]:
         while True:
             number += 1
             began = perf_counter()
-            await rig.deliver(edited(f"honest-{number}"))
-            honest.append(perf_counter() - began)
+            await rig.deliver(edited(f"ordinary-{number}"))
+            ordinary.append(perf_counter() - began)
             await asyncio.sleep(TICK_S)
 
     beside = [asyncio.create_task(tick()), asyncio.create_task(deliver())]
     await asyncio.sleep(TICK_S)
-    _forget_peak()
+    _reset_peak()
     before, began = _memory_mb("VmRSS"), process_time()
     outcome = await rig.deliver(body)
     await asyncio.sleep(2 * TICK_S)  # the last gap ends
@@ -108,13 +108,13 @@ async def opened(body: bytes) -> dict[str, float | str]:
     return {
         "read ms": spent * 1000,
         "loop ms": max(gaps) * 1000,
-        "honest ms": max(honest) * 1000,
+        "ordinary ms": max(ordinary) * 1000,
         "open MB": peak - before,
-        "ending": str(outcome.outcome),
+        "outcome": str(outcome.outcome),
     }
 
 
-def _forget_peak() -> None:
+def _reset_peak() -> None:
     CLEAR.write_text("5", encoding="ascii")
 
 

@@ -1,7 +1,7 @@
 """One request at a time, beside what it cannot do without: two round trips to Redis and one send.
 
-As a program (``python -m tests.bench.single BOOTSTRAP REDIS_URL TIMES``) it measures these, on the core it
-is told to run on, by the libraries that the bridge uses.
+As a program (``python -m tests.bench.single BOOTSTRAP REDIS_URL TIMES``) it measures these, on the core that
+is named, by the libraries that the bridge uses.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
-from tests.bench.contest import ALL, Contest, hold, table_of
+from tests.bench.comparison import ALL, Comparison, measure_all, table_of
 from tests.bench.figures import Cost, median, ratio
 from tests.bench.load import Load
 from tests.bench.stage import Stage
@@ -30,7 +30,7 @@ ROUNDS, SECONDS = (1, 3), (2, 8)
 
 async def single(stage: Stage) -> Table:
     """Measure one request at a time beside two round trips to Redis and one raw send_and_wait."""
-    contest = Contest(
+    comparison = Comparison(
         title="one request at a time",
         loads={"": Load(connections=1)},
         rounds=(1, 1),
@@ -43,9 +43,9 @@ async def single(stage: Stage) -> Table:
         reference = await _reference(stage)
         redis_ms.append(reference["redis_ms"])
         send_ms.append(reference["send_ms"])
-        for name, each in (await hold(stage, contest))[""].items():
+        for name, each in (await measure_all(stage, comparison))[""].items():
             costs[name] += each
-    table = table_of(stage, contest, {"": costs})
+    table = table_of(stage, comparison, {"": costs})
     redis, send = statistics.median(redis_ms), statistics.median(send_ms)
     p50 = median(costs["bridge"]).p50_ms
     return Table(
@@ -65,12 +65,12 @@ async def single(stage: Stage) -> Table:
 
 async def _reference(stage: Stage) -> dict[str, float]:
     times = 300 if stage.quick else 2_000
-    words = [stage.kafka.bootstrap, stage.redis.url, str(times), str(stage.core)]
+    arguments = [stage.kafka.bootstrap, stage.redis.url, str(times), str(stage.core)]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.single", *words, stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.bench.single", *arguments, stdout=asyncio.subprocess.PIPE
     )
-    said, _ = await child.communicate()
-    found: dict[str, float] = json.loads(said)
+    output, _ = await child.communicate()
+    found: dict[str, float] = json.loads(output)
     return found
 
 
@@ -101,7 +101,7 @@ async def _p50_ms(do: Callable[[int], Awaitable[None]], times: int) -> float:
 
 
 def main() -> None:
-    """Measure and say."""
+    """Measure and print."""
     bootstrap, redis_url, times, core = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
     sys.stdout.write(json.dumps(uvloop.run(_measure(bootstrap, redis_url, int(times)))))

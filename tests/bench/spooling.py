@@ -23,7 +23,7 @@ from tests.rig.waiting import eventually
 KEYS = 4_000
 VALUE_BYTES = 1_300
 SENDERS = (16, 64, 256)
-NOBODY = "127.0.0.1:1"
+REFUSING = "127.0.0.1:1"
 
 
 class Filled(Struct, frozen=True):
@@ -59,15 +59,16 @@ async def spool(stage: Stage) -> Table:
         rows=rows,
         results=ratios,
         bars=dict.fromkeys(ratios, 2.5),
+        dreams=dict.fromkeys(ratios, 1.67),
     )
 
 
 async def outage(stage: Stage) -> Table:
-    """Measure a start with 100,000 records in the spool, Kafka down."""
+    """Measure a start with 100,000 records in the spool, without Kafka."""
     folder = stage.folder / "outage"
     await _fill(folder, 100_000, 256, leave=True)
     settings = {
-        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": NOBODY,
+        "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": REFUSING,
         "BRIDGE_REDIS__URL": stage.redis.url,
         "BRIDGE_SPOOL__PATH": str(folder),
     }
@@ -79,7 +80,7 @@ async def outage(stage: Stage) -> Table:
     shutil.rmtree(folder)
     results = {"start_s": round(start_s, 2), "rss_mb": round(rss_mb, 1)}
     return Table(
-        title="100,000 records wait",
+        title="100,000 records in the spool",
         rows=[dict(results)],
         results=results,
         bars={"start_s": 3, "rss_mb": 150},
@@ -91,31 +92,31 @@ async def _found(program: Program) -> bool:
 
 
 async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False) -> Filled:
-    """Let so many senders each put the next record as soon as its last one is durable."""
+    """Let so many senders each append the next record as soon as its last one is durable."""
     telemetry = Telemetry()
     store = Spool(folder, SpoolLimits(max_bytes=4 * 1024**3, free_min_bytes=0), telemetry, _now_ms)
     store.start()
     rest = _records(wanted)
-    over = asyncio.Event()
+    done = asyncio.Event()
     left = wanted
 
-    def go_on(_: object = None) -> None:
+    def append_next(_: object = None) -> None:
         nonlocal left
         record = next(rest, None)
         if record is not None:
-            store.append(record).durable.add_done_callback(kept)
+            store.append(record).durable.add_done_callback(on_durable)
 
-    def kept(_: object) -> None:
+    def on_durable(_: object) -> None:
         nonlocal left
         left -= 1
         if not left:
-            over.set()
-        go_on()
+            done.set()
+        append_next()
 
     started = time.perf_counter()
     for _ in range(senders):
-        go_on()
-    await over.wait()
+        append_next()
+    await done.wait()
     seconds = time.perf_counter() - started
     commits = int(_sample(telemetry, "vod_bridge_spool_commit_seconds_count"))
     size = store.bytes

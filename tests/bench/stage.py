@@ -5,7 +5,7 @@ import os
 import resource
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from bridge.core.record import Routing
 from tests.bench.accounts import cpu_seconds, pin, rss_bytes
 from tests.bench.figures import Cost, per_event_us
+from tests.bench.go_service import build_service
 from tests.bench.ledger import Account, Window, settle
 from tests.bench.load import Load, new_run, post
 from tests.bench.reading import Ends, delete_before, ends_of, read_between
@@ -27,7 +28,10 @@ FILES = 20_000
 BOOTSTRAP = "BRIDGE_KAFKA__BOOTSTRAP_SERVERS"
 REDIS_URL = "BRIDGE_REDIS__URL"
 
-# Small segments: what a case has read back leaves the disk before the next but one.
+# The Go service has one core, as all that is measured: one thread runs Go at a time.
+GO_RUNTIME = {"GOMAXPROCS": "1"}
+
+# Small segments: what a case has read back is off the disk before the next but one.
 _KAFKA = {
     "log.segment.bytes": str(64 * 1024 * 1024),
     "log.segment.delete.delay.ms": "1000",
@@ -36,7 +40,7 @@ _KAFKA = {
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """Something that takes posts."""
+    """A server that takes posts."""
 
     name: str
     url: str
@@ -60,7 +64,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     begin: dict[tuple[str, int], int] = field(default_factory=dict)
 
     async def measure(self, target: Target, load: Load, seconds: int) -> Cost:
-        """Post for so long and return the cost of an event."""
+        """Post for so long and give the cost of an event."""
         run = new_run()
         used, redis_used = cpu_seconds(target.pid), self._redis_seconds()
         taken = await post(target.url, load, seconds, self.folder, run)
@@ -92,25 +96,35 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def bridge(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
-        """Run the real program on the core of its own; at the end all it has in hand is in Kafka."""
+        """Run the real program on the core of its own; at the end every delivery is in Kafka."""
         given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
         async with Program(given) as program:
             pin(program.process.pid, self.core)
             yield Target(name="bridge", url=program.url, pid=program.process.pid)
             await eventually(lambda: _is_done(program), "all it took is in Kafka", within_s=60, every_s=0.1)
-            program.kill()  # an orderly end takes its 5 s, and nothing is in hand
+            program.kill()  # an orderly end takes its 5 s, and nothing is in flight
 
     @asynccontextmanager
     async def bare(self) -> AsyncIterator[Target]:
         """Run the yardstick on the same core."""
-        async with self._yardstick("bare") as target:
+        async with self._yardstick("bare", []) as target:
             yield target
 
     @asynccontextmanager
     async def naive(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
         """Run what one writes first, on the same core, beside the Kafka and Redis of these settings."""
         given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
-        async with self._yardstick("naive", given[BOOTSTRAP], given[REDIS_URL]) as target:
+        async with self._yardstick("naive", [given[BOOTSTRAP], given[REDIS_URL]]) as target:
+            yield target
+
+    @asynccontextmanager
+    async def go(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
+        """Run the Go service on the same core, beside the Kafka and Redis of these settings."""
+        given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
+        port = free_port()
+        command = [str(await asyncio.to_thread(build_service)), "-listen", f"127.0.0.1:{port}"]
+        command += ["-kafka", given[BOOTSTRAP], "-redis", given[REDIS_URL]]
+        async with self._serving("go", command, port, GO_RUNTIME) as target:
             yield target
 
     async def account(self) -> list[Account]:
@@ -133,10 +147,17 @@ class Stage(Struct, frozen=True, kw_only=True):
         return cpu_seconds(self.redis.pid)
 
     @asynccontextmanager
-    async def _yardstick(self, name: str, *words: str) -> AsyncIterator[Target]:
+    async def _yardstick(self, name: str, arguments: Sequence[str]) -> AsyncIterator[Target]:
         port = free_port()
-        command = [sys.executable, "-m", f"tests.bench.{name}", str(port), *words]
-        process = Process(command, self.folder / f"{name}.log")
+        command = [sys.executable, "-m", f"tests.bench.{name}", str(port), *arguments]
+        async with self._serving(name, command, port) as target:
+            yield target
+
+    @asynccontextmanager
+    async def _serving(
+        self, name: str, command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Target]:
+        process = Process(command, self.folder / f"{name}.log", dict(os.environ) | dict(environment or {}))
         try:
             await eventually(lambda: _listens(port, process), f"{name} listens", within_s=30)
             pin(process.pid, self.core)

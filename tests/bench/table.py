@@ -1,4 +1,4 @@
-"""What a case finds, as it is printed, drawn and written down."""
+"""What a case finds, as it is printed, drawn and stored."""
 
 from msgspec import Struct
 
@@ -34,7 +34,7 @@ def is_good(table: Table, name: str) -> bool | None:
 
 
 def verdict(table: Table, name: str) -> str:
-    """Return how a result compares with its bar, empty where it has none."""
+    """Return the text that compares a result with its bar, empty where it has none."""
     good = is_good(table, name)
     if good is None:
         return ""

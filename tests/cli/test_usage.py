@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from bridge import __version__
 from bridge.cli import app
 from bridge.cli.commands import COMMANDS
+from bridge.cli.interpreter import describe_interpreter
 
 
 def _plain(text: str) -> str:
@@ -25,7 +26,8 @@ def test_every_commands_help_shows_an_example(command: str) -> None:
 
 def test_the_version_is_printed() -> None:
     result = CliRunner().invoke(app, ["--version"])
-    assert (result.exit_code, result.output) == (0, f"vod-bridge {__version__}\n")
+    assert result.exit_code == 0
+    assert result.output == f"vod-bridge {__version__}\n{describe_interpreter()}\n"
 
 
 @pytest.mark.parametrize(

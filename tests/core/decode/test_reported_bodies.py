@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.event import Event
+from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 
 REPORTED = Path(__file__).parent / "reported"
@@ -34,7 +34,7 @@ ACCEPTED: dict[str, tuple[str, str, str, list[str]]] = {
 REJECTED = {"filedeleted-all-null": "no_payload", "trtc-recording": "not_an_event"}
 
 
-def event_of(body: bytes) -> Event:
+def event_of(body: bytes) -> DecodedEvent:
     return read_event(open_envelope(body))
 
 
