@@ -97,7 +97,7 @@ def test_an_event_sent_twice_is_one_event_and_written_twice_it_is_a_repeat() -> 
     assert compare(_window(3), _found(1, 2, 2, 3)).twice == 1
 
 
-def test_records_without_an_id_are_told_apart_by_what_was_posted() -> None:
+def test_records_without_an_id_are_distinguished_by_what_was_posted() -> None:
     assert compare(_window(3), _found(1, 2, 3, ids=False)).lost == 0
 
 

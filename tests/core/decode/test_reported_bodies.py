@@ -86,7 +86,7 @@ def test_a_reported_body_that_is_no_event_is_rejected(name: str) -> None:
         ),
     ],
 )
-def test_a_subtask_without_a_place_in_the_3_0_shape_votes_and_is_never_conforming(
+def test_a_subtask_that_the_3_0_shape_does_not_have_votes_and_is_never_conforming(
     body: dict[str, Any], outcome: str, path: str
 ) -> None:
     event = event_of(json.dumps(body).encode())
