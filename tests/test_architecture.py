@@ -42,12 +42,15 @@ def _layer(ours: str = "", libraries: str = "") -> Layer:
 LAYERS = {
     "__main__": _layer("cli"),
     "cli": _layer(
-        "__init__ app wiring diagnostics embedded io observability delivery aio settings core",
+        "__init__ app operations wiring diagnostics embedded io observability delivery aio settings core",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "app": _layer(
         "__init__ startup process wiring diagnostics io.admin observability delivery aio settings core",
         "aiohttp structlog uvloop",
+    ),
+    "operations": _layer(
+        "wiring diagnostics io observability delivery aio settings core", "aiohttp aiokafka msgspec redis"
     ),
     "startup": _layer("core", "structlog"),
     "process": _layer("", "structlog"),

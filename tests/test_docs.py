@@ -15,8 +15,8 @@ import pytest
 from typer.main import get_command
 
 from bridge.cli import app
-from bridge.cli.check.redis import check_redis
 from bridge.observability.metrics import METRICS
+from bridge.operations.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from bridge.settings.settings import describe, load
 from tests.cli.cli_process import vod_bridge

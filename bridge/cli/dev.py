@@ -23,13 +23,13 @@ from bridge.cli.dev_hints import inspect_commands, post_command, setup_lines
 from bridge.cli.dev_ports import PortAllocator, PortInUseError
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
 from bridge.cli.support.follow import following
-from bridge.cli.support.kafka_errors import silence_aiokafka
 from bridge.cli.support.render import ShownRecord, render_full, render_line, render_response
 from bridge.cli.support.signing import sign_body
 from bridge.cli.topics import expected_topics
 from bridge.embedded import HOST, MissingDependencyError, StartError, embedded_kafka, embedded_redis
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
+from bridge.operations.kafka_errors import silence_aiokafka
 from bridge.settings.settings import Settings, SettingsError, load
 
 _REDELIVERY_STEP = 2  # the step that repeats the first

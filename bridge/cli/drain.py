@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.support.exit import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.kafka_errors import silence_aiokafka
 from bridge.cli.support.terminal import mask_nested
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLockedError
 from bridge.observability.logging import configure_logging
 from bridge.observability.telemetry import Telemetry
+from bridge.operations.kafka_errors import silence_aiokafka
 from bridge.settings.settings import Settings
 from bridge.wiring import build_drain, build_publisher, build_spool
 

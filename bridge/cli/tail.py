@@ -16,13 +16,13 @@ from rich.console import Console
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.follow import following, shown_record, written_at
-from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.render import ShownRecord, render_json, render_line, safe_text
-from bridge.cli.support.start_offsets import NO_TIME_LOOKUP_NOTE
 from bridge.cli.support.time_arg import parse_time
-from bridge.cli.support.topic_range import TimeRange, open_range
 from bridge.cli.tail_filter import RecordFilter, catalogue_name, require_known_apps, require_known_types
 from bridge.io.kafka.client import kafka_options
+from bridge.operations.kafka_errors import explain_error, silence_aiokafka
+from bridge.operations.start_offsets import NO_TIME_LOOKUP_NOTE
+from bridge.operations.topic_range import TimeRange, open_range
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from bridge.cli.support.exit import EXIT_USAGE, fail
-from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.cli.support.render import ShownRecord
 from bridge.core.catalogue import BY_NAME, EVENT_TYPES
+from bridge.operations.kafka_admin import describe_cluster
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
 

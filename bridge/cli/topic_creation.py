@@ -10,7 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.support.kafka_admin import CreateFailure, NewTopic
+from bridge.operations.kafka_admin import CreateFailure, NewTopic
 
 # Settings that may be given up, in this order, and the consequence of each.
 _CONSEQUENCES = {

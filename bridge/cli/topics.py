@@ -10,19 +10,19 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.kafka_admin import (
+from bridge.cli.support.terminal import safe_text
+from bridge.cli.support.time_arg import parse_duration_ms
+from bridge.cli.topic_creation import create_with_fallbacks
+from bridge.core.plural import counted
+from bridge.io.kafka.client import kafka_options
+from bridge.operations.kafka_admin import (
     ClusterInfo,
     CreateFailure,
     NewTopic,
     create_topics,
     describe_cluster,
 )
-from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
-from bridge.cli.support.terminal import safe_text
-from bridge.cli.support.time_arg import parse_duration_ms
-from bridge.cli.topic_creation import create_with_fallbacks
-from bridge.core.plural import counted
-from bridge.io.kafka.client import kafka_options
+from bridge.operations.kafka_errors import explain_error, silence_aiokafka
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
 

@@ -4,6 +4,7 @@ Labels are taken from closed lists: types that the catalogue does not know count
 holds a body, a token or a key.
 """
 
+import time
 from collections import Counter as Counts
 from collections.abc import Collection, Iterator, Mapping
 from importlib.metadata import version
@@ -27,6 +28,7 @@ from bridge.core.outcome import DeliveryOutcome, DeliveryResult
 from bridge.observability import metrics
 from bridge.observability.fast_metrics import CounterView, JointCounter, LocalCounter, LocalHistogram
 from bridge.observability.metrics import Metric
+from bridge.observability.recent_deliveries import RecentDeliveries
 
 LoggedDeliveries = Literal["all", "problems", "none"]
 
@@ -63,6 +65,7 @@ class Telemetry:
         self._deliveries = deliveries
         self._last_summary: Counts[str] = Counts()
         self._rejected_request_count = 0
+        self.recent = RecentDeliveries()
         self._set_up_deliveries()
         self._set_up_http([app for app in apps if app not in pulled])
         self._set_up_dependencies()
@@ -188,6 +191,9 @@ class Telemetry:
             self._last_ms[app] = notification.received_ms
         if self._deliveries == "all" or (self._deliveries == "problems" and outcome not in _SUCCESSFUL):
             self._log_delivery(notification, result, seconds, ack_seconds)
+        if outcome is not DeliveryOutcome.UNAUTHORIZED:  # `keep_refused` knows the client of these
+            ids = ("", "") if event is None else (event.file_id, event.task_id)
+            self.recent.add_delivery(notification, result, seconds, ids)
 
     def type_label(self, event_type: str) -> str:
         """Return the label of a type: itself, ``other`` if not in the catalogue, ``none`` if empty."""
@@ -200,13 +206,30 @@ class Telemetry:
         self._rejected_requests.labels(reason, app).inc()
         self._rejected_request_count += 1
 
+    def keep_refused(self, reason: str, app: str, client: str, detail: str) -> None:
+        """Keep a refused request among the recent ones, with its client's address."""
+        self.recent.add_refused(time.time_ns() // 1_000_000, app, reason, client, detail)
+
+    def outcome_counts(self) -> dict[str, int]:
+        """Return how many deliveries ended with each outcome since the start."""
+        return {outcome: count for (outcome,), count in self._delivery_counts.sum_by(2).items()}
+
+    @property
+    def rejected_request_count(self) -> int:
+        """How many requests became no delivery since the start."""
+        return self._rejected_request_count
+
+    def last_event_ms(self, app: str) -> int:
+        """Return when the last event of a configured application was received, in unix ms; 0 for never."""
+        return self._last_ms.get(app, 0)
+
     def count_claims(self, claim_result: str, number: int = 1) -> None:
         """Count ``number`` claims with this result."""
         self._claims.counts[claim_result,] += number
 
     def log_summary(self) -> None:
         """Log the outcomes since the last summary; the only line of an idle or healthy bridge."""
-        counts = Counts({outcome: count for (outcome,), count in self._delivery_counts.sum_by(2).items()})
+        counts = Counts(self.outcome_counts())
         counts["http_requests_rejected"] = self._rejected_request_count
         since, self._last_summary = counts - self._last_summary, counts
         log.info("summary", **{name: since[name] for name in (*DeliveryOutcome, "http_requests_rejected")})

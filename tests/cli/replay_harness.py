@@ -7,15 +7,16 @@ from types import MappingProxyType
 
 from aiokafka import AIOKafkaProducer
 
-from bridge.cli.replay.common import Replay, ReplayStoppedError
-from bridge.cli.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
 from bridge.cli.replay.files import FileReplay, FileSelection
-from bridge.cli.replay.report import ReplaySummary, reporting
+from bridge.cli.replay.report import reporting
 from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.core.application import Application
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, event_record
+from bridge.operations.replay.common import Replay, ReplayStoppedError
+from bridge.operations.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.operations.replay.report import ReplaySummary
 from bridge.settings.settings import Settings, load
 from tests.cli.cli_process import CommandResult, vod_bridge
 from tests.end_to_end.environment import Environment

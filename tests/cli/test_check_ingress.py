@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from bridge.cli.check.ingress import check_ingress
+from bridge.operations.check.ingress import check_ingress
 from bridge.settings.sections import HttpSettings
 from tests.rig.certificates import Authority, Pair
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check.finding import Finding
-from bridge.cli.check.kafka import check_kafka
-from bridge.cli.check.redis import check_redis
 from bridge.io.kafka.client import kafka_options
+from bridge.operations.check.finding import Finding
+from bridge.operations.check.kafka import check_kafka
+from bridge.operations.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from bridge.settings.settings import load
 from tests.cli.cli_process import vod_bridge

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check.redis import check_redis
+from bridge.operations.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ByteSize
 
-from bridge.cli.check.finding import Finding
-from bridge.cli.check.spool import check_spool
+from bridge.operations.check.finding import Finding
+from bridge.operations.check.spool import check_spool
 from bridge.settings.sections import SpoolSettings
 from tests.cli.cli_process import vod_bridge
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import SecretStr
 
-from bridge.cli.check.vendor import api_error_remedy, check_vendor
+from bridge.operations.check.vendor import api_error_remedy, check_vendor
 from bridge.settings.apps import AppSettings
 from tests.cli.cli_process import vod_bridge
 from tests.rig.parts import free_port

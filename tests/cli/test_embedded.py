@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from bridge.cli.support.kafka_admin import describe_cluster
-from bridge.cli.support.start_offsets import find_start_offsets
 from bridge.embedded import MissingDependencyError, StartError, embedded_kafka, embedded_redis
+from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.start_offsets import find_start_offsets
 from tests.rig.kafka_jars import java_command
 from tests.rig.parts import free_port
 

@@ -9,8 +9,8 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from bridge.cli.replay.dead_letters import DeadLetterSelection
-from bridge.cli.support.topic_range import TimeRange
+from bridge.operations.replay.dead_letters import DeadLetterSelection
+from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.cli.replay_harness import GROUP, LONG_AGO, LONG_AGO_MS, ReplayHarness, edited_notifications

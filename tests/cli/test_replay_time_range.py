@@ -5,8 +5,8 @@ from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
 from bridge.cli.replay.time_range import RangeSelection
-from bridge.cli.support.topic_range import TimeRange
 from bridge.core.record import timestamp
+from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.replay_harness import GROUP, ReplayHarness
 from tests.end_to_end.environment import Environment

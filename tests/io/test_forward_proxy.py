@@ -11,9 +11,9 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from bridge.cli.check.vendor import check_vendor
 from bridge.io.vod.api import PulledEvent, TransportError, VodApi
 from bridge.io.vod.forward_proxy import proxy_for
+from bridge.operations.check.vendor import check_vendor
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account
 from tests.rig.certificates import Authority

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from bridge.cli.audit.vendor import FinishedTasks
-from bridge.cli.support.pipeline_session import open_session
 from bridge.core.application import Application
 from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome
 from bridge.delivery.pipeline import Pipeline
 from bridge.io.vod.api import ApiError
+from bridge.operations.pipeline_session import open_session
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 

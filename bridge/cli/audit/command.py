@@ -18,14 +18,14 @@ from bridge.cli.audit.backfill import BackfillDeferredError, backfill_all, open_
 from bridge.cli.audit.kafka import AuditScan, tasks_without_event
 from bridge.cli.audit.report import AuditReport, MissingTask, print_report_and_exit
 from bridge.cli.audit.vendor import FinishedTasks
-from bridge.cli.check.vendor import api_error_remedy, env_prefix
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
 from bridge.cli.support.time_arg import parse_duration
 from bridge.io.kafka.client import kafka_options
 from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
 from bridge.observability.logging import configure_logging
+from bridge.operations.check.vendor import api_error_remedy, env_prefix
+from bridge.operations.kafka_errors import explain_error, silence_aiokafka
 from bridge.settings.settings import AppSettings, Settings
 from bridge.wiring import build_routing, vendor_account
 

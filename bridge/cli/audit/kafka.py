@@ -8,8 +8,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.core.record import SOURCE_PREFIX
+from bridge.operations.kafka_admin import describe_cluster
 
 _POLL_MS = 1000
 _STALL_TIMEOUT_S = 30.0

@@ -14,11 +14,18 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.replay.common import CHUNK_MAX, ReplayStoppedError, chunks, deliver_all, deliver_one, predict
-from bridge.cli.replay.report import ItemResult, Reporter
 from bridge.cli.support.input_files import InputNotification, read_notifications
-from bridge.cli.support.pipeline_session import PipelineSession, open_session
 from bridge.core.event import Notification
+from bridge.operations.pipeline_session import PipelineSession, open_session
+from bridge.operations.replay.common import (
+    CHUNK_MAX,
+    ReplayStoppedError,
+    chunks,
+    deliver_all,
+    deliver_one,
+    predict,
+)
+from bridge.operations.replay.report import ItemResult, Reporter
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 

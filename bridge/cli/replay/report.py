@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import msgspec
 import typer
-from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -15,13 +14,11 @@ from bridge.cli.support.exit import EXIT_FAILED, fail
 from bridge.cli.support.render import safe_text
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
+from bridge.operations.replay.report import SUCCESSFUL, TOO_SOON, ItemResult, ReplaySummary
 
 _PROBLEMS_SHOWN_MAX = 20
 _PLAN_SHOWN_MAX = 5
 _LINE_INTERVAL_S = 5.0
-_SUCCESSFUL = frozenset({"published", "duplicate"})
-
-TOO_SOON = "came again too soon"
 _TOO_SOON_NOTE = f"what {TOO_SOON} only looks like the one before it: in a minute the same command takes it"
 _DRY_RUN_NOTE = (
     "a dry run: nothing was written; --execute does it (what was published before will count as a duplicate)"
@@ -29,41 +26,7 @@ _DRY_RUN_NOTE = (
 _DRY_RUN_COPY_NOTE = "a dry run: nothing was written; --execute does it"
 
 
-class ReplaySummary(Struct, kw_only=True):
-    """Counts of ``unit`` by outcome. The JSON names are part of the public interface.
-
-    ``skipped`` counts what was left untouched, by reason. ``stop_reason`` is why it could not continue,
-    ``resume_hint`` how to resume. In a dry run the outcomes are predictions.
-    """
-
-    unit: str = msgspec.field(name="what")
-    dry_run: bool
-    processed: int = msgspec.field(name="looked_at", default=0)
-    outcomes: Counter[str] = msgspec.field(name="endings", default_factory=Counter)
-    types: Counter[str] = msgspec.field(default_factory=Counter)
-    reasons: Counter[str] = msgspec.field(default_factory=Counter)
-    skipped: Counter[str] = msgspec.field(name="left", default_factory=Counter)
-    seconds: float = 0.0
-    stop_reason: str = msgspec.field(name="stopped", default="")
-    resume_hint: str = msgspec.field(name="again", default="")
-
-    @property
-    def is_successful(self) -> bool:
-        """Whether nothing is left to do."""
-        return not self.stop_reason and set(self.outcomes) <= _SUCCESSFUL
-
-
-class ItemResult(Struct, frozen=True):
-    """The outcome of one item, or its prediction; ``name`` is its id, or its reason and detail."""
-
-    origin: str
-    outcome: str
-    type: str = ""
-    reason: str = ""
-    name: str = ""
-
-
-class Reporter:
+class ConsoleReporter:
     """Counts into ``summary`` and shows problems, the first items of a dry run, and the progress."""
 
     def __init__(self, summary: ReplaySummary, console: Console, progress: Progress) -> None:
@@ -87,7 +50,7 @@ class Reporter:
             summary.types[result.type] += 1
         if result.reason:
             summary.reasons[result.reason] += 1
-        if result.outcome not in _SUCCESSFUL:
+        if result.outcome not in SUCCESSFUL:
             self._problems += 1
             if self._problems <= _PROBLEMS_SHOWN_MAX:
                 self._print_item(result)
@@ -114,7 +77,7 @@ class Reporter:
 
 
 @contextmanager
-def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Reporter]:
+def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[ConsoleReporter]:
     """Show the progress on standard error: a bar on a terminal, else lines; nothing if ``quiet``."""
     console = Console(stderr=True, soft_wrap=True, highlight=False, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -122,7 +85,7 @@ def reporting(summary: ReplaySummary, *, quiet: bool = False) -> Iterator[Report
     with Progress(
         *columns, console=console, transient=True, disable=quiet or not console.is_terminal
     ) as progress:
-        yield Reporter(summary, console, progress)
+        yield ConsoleReporter(summary, console, progress)
     summary.seconds = round(time.monotonic() - started_at, 3)
 
 

@@ -8,21 +8,22 @@ from pathlib import Path
 import typer
 from msgspec import Struct
 
-from bridge.cli.replay.common import Replay, ReplayStoppedError, stop_event_on_signals
-from bridge.cli.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
 from bridge.cli.replay.files import FileReplay, FileSelection
-from bridge.cli.replay.report import ReplaySummary, Reporter, print_summary_and_exit, reporting
+from bridge.cli.replay.report import print_summary_and_exit, reporting
 from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.cli.support.exit import EXIT_USAGE, fail, load_settings_or_exit
 from bridge.cli.support.input_files import require_files
-from bridge.cli.support.kafka_admin import describe_cluster
-from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested
 from bridge.cli.support.time_arg import parse_time
-from bridge.cli.support.topic_range import TimeRange
 from bridge.diagnostics.redis import diagnose
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
+from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.kafka_errors import explain_error, silence_aiokafka
+from bridge.operations.replay.common import Replay, ReplayStoppedError, stop_event_on_signals
+from bridge.operations.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.operations.replay.report import ReplaySummary, Reporter
+from bridge.operations.topic_range import TimeRange
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 

@@ -12,17 +12,17 @@ from hashlib import blake2b
 from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.replay.common import ReplayStoppedError, chunks
-from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.replay.topic_progress import TopicProgress
-from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
-from bridge.cli.support.start_offsets import Offsets
-from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.core.progress import Progress
 from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX, timestamp
 from bridge.io.kafka.client import kafka_options
+from bridge.operations.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.operations.replay.common import ReplayStoppedError, chunks
+from bridge.operations.replay.report import ItemResult, Reporter
+from bridge.operations.replay.topic_progress import TopicProgress
+from bridge.operations.start_offsets import Offsets
+from bridge.operations.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.settings.settings import Settings
 
 _SOURCE_PREFIX = SOURCE_PREFIX.encode()

@@ -11,9 +11,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from bridge.cli.support.kafka_admin import describe_cluster
 from bridge.cli.support.render import ShownRecord
-from bridge.cli.support.start_offsets import Offsets, find_start_offsets
+from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.start_offsets import Offsets, find_start_offsets
 
 _DISCOVER_INTERVAL_S = 5.0
 _POLL_MS = 500

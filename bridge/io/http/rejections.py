@@ -31,7 +31,10 @@ class _LogState(Struct):
 
 
 class RejectionLog:
-    """Counts by ``count(reason, app)``, ``app`` being empty where it is not one of ours, and logs."""
+    """Counts by ``count(reason, app)``, ``app`` being empty where it is not one of ours, and logs.
+
+    ``keep(reason, app, client, detail)`` gets each of them, also those whose log line is left out.
+    """
 
     def __init__(
         self,
@@ -39,8 +42,11 @@ class RejectionLog:
         router: CallbackRouter,
         trusted_proxies: Sequence[Network],
         monotonic: Callable[[], float],
+        *,
+        keep: Callable[[str, str, str, str], None] = lambda *_: None,
     ) -> None:
         self._count = count
+        self._keep = keep
         self._router = router
         self._trusted_proxies = trusted_proxies
         self._monotonic = monotonic
@@ -76,16 +82,14 @@ class RejectionLog:
         self, key: tuple[str, str], name: str, peer: str, message: RawRequestMessage | None, detail: str
     ) -> None:
         now_s = self._monotonic()
+        client = client_address(peer, message, self._trusted_proxies)
+        self._keep(*key, client, detail)
         state = self._logged.get(key)
         if state is not None and now_s - state.logged_at_s < _LOG_INTERVAL_S:
             state.suppressed += 1
             return
         left_out = state.suppressed if state is not None else 0
-        fields = {
-            "app": name,
-            "client": client_address(peer, message, self._trusted_proxies),
-            "detail": detail,
-        }
+        fields = {"app": name, "client": client, "detail": detail}
         fields = {field: value for field, value in fields.items() if value}
         self._logged[key] = _LogState(now_s, 0, fields)
         extra = {"suppressed": left_out} if left_out else {}

@@ -88,7 +88,11 @@ class Ingress:
         self.connections = self._new_registry(limits.connections_max)
         addresses = CallbackRouter(applications.values())
         self.rejections = RejectionLog(
-            telemetry.count_rejected_request, addresses, limits.trusted_proxies, clock.monotonic
+            telemetry.count_rejected_request,
+            addresses,
+            limits.trusted_proxies,
+            clock.monotonic,
+            keep=telemetry.keep_refused,
         )
         self._handler = CallbackHandler(
             deliver,

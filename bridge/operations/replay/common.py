@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
-from bridge.cli.replay.report import TOO_SOON, ItemResult, Reporter
-from bridge.cli.support.pipeline_session import PipelineSession
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, RejectedError
+from bridge.operations.pipeline_session import PipelineSession
+from bridge.operations.replay.report import TOO_SOON, ItemResult, Reporter
 
 CHUNK_MAX = 200
 _CHUNK_MAX_BYTES = 4 * 1024 * 1024

@@ -6,11 +6,11 @@ from typing import Any
 from redis import exceptions
 from redis.asyncio import Redis, RedisCluster
 
-from bridge.cli.check.finding import Finding, failed, ok, warning
 from bridge.diagnostics.problem import RESPONSE_TIMEOUT_S
 from bridge.diagnostics.redis import CONNECT_ERRORS, error_text, location_of, redis_problem
 from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code, parse_error_code
+from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.sections import RedisSettings
 
 _MIN_VERSION = (6, 0)

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from bridge.cli.check.finding import Finding, failed, ok, warning
 from bridge.io.tls import ServerTlsFiles
+from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.sections import HttpSettings
 
 _EXPIRY_WARNING_S = 14 * 86_400

@@ -5,10 +5,10 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from bridge.cli.check.finding import Finding, failed, ok, warning
-from bridge.cli.support.kafka_admin import ClusterInfo, broker_settings, describe_cluster_at, topic_settings
 from bridge.core.record import RECORD_MAX_BYTES
 from bridge.diagnostics.kafka import addresses_of, diagnose_broker
+from bridge.operations.check.finding import Finding, failed, ok, warning
+from bridge.operations.kafka_admin import ClusterInfo, broker_settings, describe_cluster_at, topic_settings
 
 _MIN_REPLICATION, _MIN_IN_SYNC = 3, 2
 _NAMES_SHOWN = 8

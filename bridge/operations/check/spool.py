@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bridge.cli.check.finding import Finding, failed, ok, warning
+from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.sections import SpoolSettings
 
 _REMEDY = "give this user the right to it, or set BRIDGE_SPOOL__PATH to another folder"

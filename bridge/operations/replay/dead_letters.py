@@ -13,18 +13,6 @@ from aiokafka import ConsumerRecord, TopicPartition
 from msgspec import Struct
 from msgspec.structs import replace
 
-from bridge.cli.replay.common import (
-    ReplayStoppedError,
-    chunks,
-    deliver_all,
-    deliver_one,
-    predict,
-)
-from bridge.cli.replay.dead_letter import DeadLetter, parse_dead_letter, size_bytes
-from bridge.cli.replay.report import ItemResult, Reporter
-from bridge.cli.replay.topic_progress import TopicProgress
-from bridge.cli.support.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
-from bridge.cli.support.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.core.event import Notification, Record
 from bridge.core.inflate import CODINGS, Inflated, inflate
 from bridge.core.outcome import DeliveryOutcome, Reason, RejectedError, UnavailableError
@@ -32,6 +20,18 @@ from bridge.core.progress import Progress
 from bridge.core.record import TYPE_PREFIX
 from bridge.core.record_from_value import record_from_value
 from bridge.io.kafka.client import kafka_options
+from bridge.operations.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.operations.replay.common import (
+    ReplayStoppedError,
+    chunks,
+    deliver_all,
+    deliver_one,
+    predict,
+)
+from bridge.operations.replay.dead_letter import DeadLetter, parse_dead_letter, size_bytes
+from bridge.operations.replay.report import ItemResult, Reporter
+from bridge.operations.replay.topic_progress import TopicProgress
+from bridge.operations.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.settings.settings import Settings
 from bridge.wiring import build_routing
 

@@ -11,8 +11,8 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.cli.support.kafka_admin import describe_cluster
-from bridge.cli.support.start_offsets import Offsets, find_start_offsets, offsets_for_time
+from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.start_offsets import Offsets, find_start_offsets, offsets_for_time
 
 _POLL_MS = 1000
 _BATCH_MAX_RECORDS = 500  # bounds what is fetched ahead into memory

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
-from bridge.cli.replay.report import Reporter
-from bridge.cli.support.offset_store import GroupOffsetStore
-from bridge.cli.support.topic_range import FetchedBatch, TopicRangeReader
 from bridge.core.progress import Progress
+from bridge.operations.offset_store import GroupOffsetStore
+from bridge.operations.replay.report import Reporter
+from bridge.operations.topic_range import FetchedBatch, TopicRangeReader
 
 _SAVE_INTERVAL_S = 1.0
 

@@ -7,9 +7,9 @@ from typing import TypeVar
 
 import aiohttp
 
-from bridge.cli.check.finding import Finding, failed, ok, warning
 from bridge.core.plural import counted
 from bridge.io.vod.api import ApiError, EventConfig, TransportError, VodApi
+from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account
 

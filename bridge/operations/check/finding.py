@@ -3,10 +3,8 @@
 from typing import Literal
 
 from msgspec import Struct
-from rich.text import Text
 
 State = Literal["ok", "warning", "failed"]
-_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
 class Finding(Struct, frozen=True):
@@ -16,13 +14,6 @@ class Finding(Struct, frozen=True):
     check: str
     message: str
     remedy: str = ""
-
-    def render(self) -> Text:
-        """Render it for a terminal."""
-        text = Text.assemble((f"{self.state:<8}", _STYLES[self.state]), f"{self.check}: {self.message}")
-        if self.remedy:
-            text.append(f" - {self.remedy}", "bold")
-        return text
 
 
 def ok(check: str, message: str) -> Finding:

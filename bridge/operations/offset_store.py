@@ -14,9 +14,9 @@ from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.structs import OffsetAndMetadata
 
-from bridge.cli.support.kafka_admin import connection
 from bridge.core.progress import Progress, decode_progress
 from bridge.diagnostics.kafka import Address, addresses_of
+from bridge.operations.kafka_admin import connection
 
 _RETENTION_MS = 366 * 24 * 60 * 60 * 1000
 _COORDINATOR_TYPE_GROUP = 0  # the coordinator type, by Kafka's number

@@ -1,0 +1,1 @@
+"""What is wrong with the installation, and how to fix it: connections, topics, permissions, the vendor."""

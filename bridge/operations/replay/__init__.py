@@ -1,0 +1,1 @@
+"""Dead letters delivered again, with progress that Kafka keeps."""
