@@ -35,7 +35,7 @@ def test_a_delivery_is_kept_with_what_names_it() -> None:
     assert (kept.time, kept.duration_ms) == ("1970-01-01T00:00:00.000Z", 3.4)
 
 
-def test_the_last_thousand_are_kept_and_a_reader_that_was_too_slow_is_told() -> None:
+def test_the_last_thousand_are_kept_and_a_slow_reader_gets_the_number_it_missed() -> None:
     recent = RecentDeliveries()
     add(recent, 10)
     seen = recent.since()
@@ -45,7 +45,7 @@ def test_the_last_thousand_are_kept_and_a_reader_that_was_too_slow_is_told() -> 
     assert recent.since(later.last_number).summaries == []
 
 
-def test_a_limit_leaves_the_newest_and_says_how_many_are_missing() -> None:
+def test_a_limit_leaves_the_newest_and_counts_the_missing() -> None:
     recent = RecentDeliveries()
     add(recent, 6)
     add(recent, 4, app="other")
