@@ -22,6 +22,7 @@ DELIVERY_OUTCOMES = tuple(map(str, DeliveryOutcome))
 CLAIM_RESULTS = tuple(map(str, ClaimStatus))
 CONFORMANCES: tuple[str, ...] = get_args(Conformance)
 FORMATS = ("v3", "legacy", "none")
+HEAD_CACHE_RESULTS = ("hit", "miss")
 REJECT_REASONS = (
     "bad_request",
     "below_min_rate",
@@ -140,6 +141,11 @@ REQUESTS_REJECTED = _counter(
     "reason",
     "app",
 )
+HEAD_CACHE = _counter(
+    "vod_bridge_http_head_cache_total",
+    "HTTP requests whose head was in the cache of request heads (hit) or was parsed (miss).",
+    "result",
+)
 
 ACK_SECONDS = _histogram(
     "vod_bridge_kafka_ack_seconds",
@@ -237,6 +243,7 @@ METRICS = (
     DELIVERIES_HELD,
     CONNECTIONS,
     REQUESTS_REJECTED,
+    HEAD_CACHE,
     ACK_SECONDS,
     BREAKER_OPEN,
     TOPICS_MISSING,

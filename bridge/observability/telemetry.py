@@ -99,6 +99,9 @@ class Telemetry:
         self._rejected_requests = self._counter(metrics.REQUESTS_REJECTED)
         for labels in product(metrics.REJECT_REASONS, ("", *pushed)):
             self._rejected_requests.labels(*labels)
+        self.head_cache_counts = self._local_counter(metrics.HEAD_CACHE).counts
+        for result in metrics.HEAD_CACHE_RESULTS:
+            self.head_cache_counts[result,] = 0
 
     def _set_up_dependencies(self) -> None:
         self._ack_seconds = self._local_histogram(metrics.ACK_SECONDS)

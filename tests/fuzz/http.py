@@ -14,7 +14,7 @@ from bridge.aio.promise import Promise
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.io.http.request import HeadCache
+from bridge.io.http.head_cache import HeadCache
 from bridge.io.http.server import Clock, Ingress, IngressLimits
 from bridge.observability.telemetry import Telemetry
 

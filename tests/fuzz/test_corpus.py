@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bridge.core.decode import v3
-from bridge.io.http.request import HeadCache
+from bridge.io.http.head_cache import HeadCache
 from tests.fuzz import codec, http
 
 CORPUS = Path(__file__).parent / "corpus"

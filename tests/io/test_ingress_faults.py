@@ -147,12 +147,12 @@ async def test_a_large_body_over_budget_is_paused_also_behind_a_small_one(
         resume.set()
         assert (await client.response()).status == 200
         await until(lambda: read_budget._waiters)  # noqa: SLF001 - as above
-        assert windows == []
+        assert windows == [tcp_window.SMALL_WINDOW]
         await first.send_all(post(body)[200_000:])
         assert (await first.response()).status == 200
         await client.send_all(post(body)[1_000:])
         assert (await client.response()).status == 200
-        assert windows == [tcp_window.LARGE_WINDOW]
+        assert windows[1:] == [tcp_window.LARGE_WINDOW]
 
 
 @pytest.mark.parametrize("what", ["inflate", "response_for"])

@@ -4,18 +4,14 @@ import asyncio
 from itertools import pairwise
 
 import pytest
-from aiohttp.base_protocol import BaseProtocol
-from aiohttp.http_parser import HttpRequestParser, RawRequestMessage
-from aiohttp.streams import StreamReader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bridge.core.application import Application
 from bridge.io.http.connection import Connection
-from bridge.io.http.request import CallbackTarget, HeadCache, Request, complete_head
-from tests.io.http_server import HttpTestServer, RawClient, post, running_server
+from bridge.io.http.head_cache import HeadCache
+from bridge.io.http.server import IngressLimits
+from tests.io.http_server import HeldDelivery, HttpTestServer, RawClient, post, running_server
 
-TARGET = CallbackTarget(Application(name="default"), "", None, "")
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
 
 # A request's bytes, and the body that is delivered of it.
@@ -157,67 +153,48 @@ async def test_a_head_that_began_behind_a_large_body_is_read_to_its_end_and_not_
     )
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        b"Transfer-Encoding: chunked\r\n",
-        b"Content-Length: 2\r\nExpect: 100-continue\r\n",
-        b"Content-Length: 2\r\nConnection: close\r\n",
-        b"Content-Length: 2\r\nX: " + b"x" * 2_048 + b"\r\n",
-    ],
-)
-async def test_what_needs_more_than_its_head_is_not_cached(lines: bytes) -> None:
-    cache = HeadCache()
-    cache.store(_request(HEAD + lines + b"\r\n", b""), TARGET)
-    assert len(cache) == 0
+async def test_hits_and_misses_are_counted(server: HttpTestServer) -> None:
+    client = await server.connect()
+    for number in range(5):
+        client.send(post(b"{%d}" % 10**number, X_Request_ID=str(number)))
+        assert (await client.response()).status == 200
+    await server.post(b"{}", "/nowhere")
+    counts = {
+        result: server.telemetry.registry.get_sample_value(
+            "vod_bridge_http_head_cache_total", {"result": result}
+        )
+        for result in ("hit", "miss")
+    }
+    assert counts == {"hit": 4, "miss": 2}
 
 
-async def test_only_what_is_one_request_from_first_to_last_byte_matches() -> None:
-    cache, head = HeadCache(), HEAD + b"Content-Length: 2\r\n\r\n"
-    cache.store(_request(head, b"{}"), TARGET)
-    matched = cache.match(head + b"[]")
-    assert matched is not None
-    assert (matched.target, matched.size, matched.pop_body(), matched.pop_body()) == (TARGET, 2, b"[]", b"")
-    for other in (head + b"[", head + b"[ ]", head, b"", head[:-1], b"\r\n" + head + b"[]", head[1:] + b"[]"):
-        assert cache.match(other) is None
+async def test_what_stands_behind_a_known_request_that_closes_is_dropped(server: HttpTestServer) -> None:
+    closing = post(b"{}", Connection="close")
+    await server.request(closing)
+    held = HeldDelivery()
+    server.deliver = held
+    client = await server.connect()
+    client.send(closing)
+    await held.started.wait()
+    (connection,) = server.ingress.connections
+    assert isinstance(connection, Connection)
+    connection.data_received(post(b"[]"))
+    connection.data_received(b"no request")
+    held.release.set()
+    assert (await client.response()).headers["connection"] == "close"
+    assert await client.reads_eof()
+    assert server.rejected_count("bad_request") == 0
+    assert len(_head_cache(server)) == 1
 
 
-async def test_only_the_heads_cached_last_are_kept() -> None:
-    cache = HeadCache()
-    for number in range(600):
-        head = HEAD + b"X: %d\r\nContent-Length: 2\r\n\r\n" % number
-        cache.store(_request(head, b"{}"), TARGET)
-    assert len(cache) == 256
-    assert cache.match(HEAD + b"X: 599\r\nContent-Length: 2\r\n\r\n{}")
-    assert cache.match(HEAD + b"X: 0\r\nContent-Length: 2\r\n\r\n{}") is None
-
-
-async def test_a_head_without_requests_is_evicted_and_one_that_is_used_is_kept() -> None:
-    cache, used, unused = HeadCache(), HEAD + b"X: 1\r\n", HEAD + b"X: 2\r\n"
-    used, unused = (head + b"Content-Length: 2\r\n\r\n" for head in (used, unused))
-    for head in (used, unused):
-        cache.store(_request(head, b"{}"), TARGET)
-    for _ in range(3):
-        cache.evict_unused()
-        assert cache.match(used + b"{}")
-    assert len(cache) == 1
-    assert cache.match(unused + b"{}") is None
-    cache.evict_unused()
-    cache.evict_unused()
-    assert len(cache) == 0
-
-
-def _request(head: bytes, body: bytes) -> Request:
-    """Read a request as a connection does, and let its head be learned."""
-    message, payload = _parsed(head + body)
-    return Request(message, payload, complete_head(head + body, payload))
-
-
-def _parsed(data: bytes) -> tuple[RawRequestMessage, StreamReader]:
-    loop = asyncio.get_running_loop()
-    parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, max_line_size=16_384, max_field_size=16_384)
-    messages, _, _ = parser.feed_data(data)
-    return messages[0]
+async def test_each_known_request_has_the_trace_of_its_own_head() -> None:
+    async with running_server(IngressLimits(traced=True)) as server:
+        for number in range(3):
+            await server.post(b"{}", traceparent=f"00-{number}", Tracestate="a=1")
+        await server.post(b"{}")
+        traces = [(each.traceparent, each.tracestate) for each in server.notifications]
+        assert traces == [("00-0", "a=1"), ("00-1", "a=1"), ("00-2", "a=1"), ("", "")]
+        assert len(_head_cache(server)) == 1
 
 
 def _head_cache(server: HttpTestServer) -> HeadCache:

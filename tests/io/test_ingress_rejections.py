@@ -114,6 +114,16 @@ async def test_behind_trusted_proxies_the_client_is_whom_the_nearest_of_them_nam
     assert "s3cret" not in str(lines)
 
 
+async def test_of_a_known_head_too_each_client_is_named() -> None:
+    async with running_server(IngressLimits(trusted_proxies=(ip_network("127.0.0.0/8"),))) as server:
+        server.result = DeliveryResult(outcome=DeliveryOutcome.UNAUTHORIZED, reason="expired")
+        with capture_logs() as lines:
+            for number in range(3):
+                server.now_s = 2.0 * number
+                await server.post(b"{}", X_Forwarded_For=f"6.6.6.{number}")
+    assert [line["client"] for line in rejections(lines)] == [f"6.6.6.{number}" for number in range(3)]
+
+
 async def test_without_a_trusted_proxy_nobody_is_believed(server: HttpTestServer) -> None:
     with capture_logs() as lines:
         await server.post(b"{}", "/callbacks/a", X_Forwarded_For="6.6.6.6")

@@ -93,7 +93,7 @@ async def test_what_is_pipelined_behind_a_request_is_bounded() -> None:
         body = post(b"x" * (32 * KIB - 200))
         assert await send_until_blocked(sock, body) < 400 * KIB
         (connection,) = server.ingress.connections
-        queued = connection._pipelined_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
+        queued = connection._reader.queued_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
         read_budget = server.ingress._handler.body_budget.reading_small  # noqa: SLF001 - as above
         assert 0 < queued == read_budget._shared_bytes <= 100 * KIB  # noqa: SLF001 - as above
         hold.set()
@@ -109,7 +109,7 @@ async def test_what_the_kernel_may_keep_of_answers_is_bounded_from_the_start() -
         client.send(post(b"{}"))
         await client.response()
         (connection,) = server.ingress.connections
-        sock = connection.transport.get_extra_info("socket")  # type: ignore[attr-defined] # a connection of ours
+        sock = connection.client._transport.get_extra_info("socket")  # type: ignore[attr-defined] # noqa: SLF001 - as above
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) <= 64 * KIB
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if hasattr(socket, "TCP_USER_TIMEOUT"):

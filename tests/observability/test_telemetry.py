@@ -145,7 +145,7 @@ def test_the_reject_reasons_of_the_http_ingress_are_those_of_the_closed_list() -
         one.reject_reason for one in vars(responses).values() if isinstance(one, responses.HttpResponse)
     } - {""}
     used |= {one.reject_reason for one in responses.NOT_FOUND.values()}
-    used |= _literals(r'(?:abort|rejections\.record|_record_rejection)\(\s*"(\w+)"', "http")
+    used |= _literals(r'(?:abort|rejections\.record|self\.record)\(\s*"(\w+)"', "http")
     assert used == set(metrics.REJECT_REASONS)
 
 

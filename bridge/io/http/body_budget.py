@@ -30,7 +30,7 @@ class BodyBudget:
         remaining_bytes = size - small_bytes - reading_bytes
         reading_large_bytes = max(remaining_bytes // 4, min(body_max_bytes, remaining_bytes // 2))
         self._large = WeightedSemaphore(remaining_bytes - reading_large_bytes)
-        self._small = WeightedSemaphore(small_bytes) if small_bytes else self._large
+        self.processing_small = WeightedSemaphore(small_bytes) if small_bytes else self._large
         self.reading_large = ReadBudget(reading_large_bytes, body_max_bytes, monotonic)
         self.reading_small = (
             ReadBudget(reading_bytes, SMALL_BYTES, monotonic) if small_bytes else self.reading_large
@@ -42,7 +42,7 @@ class BodyBudget:
 
     def for_processing(self, size: int) -> "Reservation":
         """Return the reservation of a whole small body being processed."""
-        return Reservation(self._small, min(size, self._small.size))
+        return Reservation(self.processing_small, min(size, self.processing_small.size))
 
     def for_processing_large(self, size: int) -> "Reservation":
         """Return the reservation of a whole large body being processed, with all that is made of it."""
@@ -71,13 +71,6 @@ class Reservation(Struct, eq=False, gc=False):
         """Wait for them, behind others; False where there were not enough in time."""
         self.acquired = await self.semaphore.acquire(self.size, timeout_s)
         return self.acquired
-
-    def resize(self, size: int) -> None:
-        """Make it what a small body has that turned out to be of ``size`` bytes."""
-        size = min(size, self.semaphore.size)
-        if size != self.size:
-            self.semaphore.release(self.size - size)
-            self.size = size
 
     def release(self) -> None:
         """Give them back, if they were taken."""

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from aiohttp.web_protocol import RequestPayloadError
 from msgspec import Struct
 
 from bridge.io.http.body_budget import SMALL_BYTES, BodyBudget, Reservation
+from bridge.io.http.client_socket import BODY_WAITS
 from bridge.io.http.connection import Connection
-from bridge.io.http.request import Request
+from bridge.io.http.request import BodyStream, IncompleteBodyError, Request
 from bridge.io.http.responses import BAD_REQUEST, OVERLOADED, TOO_LARGE, HttpResponse
 
 # A whole body waits a little even if its time is over: a short burst must not reject anybody.
@@ -40,14 +40,14 @@ class BodyReader:
 
     async def read(self) -> bytes | HttpResponse:
         """Return the whole body, or the response that rejects the request."""
-        request = self._request
-        if request.body_complete:
+        request, stream = self._request, self._request.stream
+        if stream is None or stream.is_eof():
             body = request.pop_body()
             self._read_budget.charge(self._incoming, len(body))
         else:
             try:
-                result = await self._read_all()
-            except RequestPayloadError:
+                result = await self._read_all(stream)
+            except IncompleteBodyError:
                 return BAD_REQUEST
             if isinstance(result, HttpResponse):
                 return result
@@ -68,17 +68,16 @@ class BodyReader:
         if self._connection.incoming_body is self._incoming:  # else the next request is being read already
             self._connection.incoming_body = None
 
-    async def _read_all(self) -> bytes | HttpResponse:
-        payload, connection = self._request.payload, self._connection
+    async def _read_all(self, stream: BodyStream) -> bytes | HttpResponse:
         # What came with the head is charged before anybody is kept waiting for it.
-        if not payload.total_bytes:
+        if not stream.total_bytes:
             if not await self._wait_for_read_budget():
-                return self._rejection()
+                return _rejection(stream)
             if self._request.expects_continue:
-                connection.send_continue()
+                self._connection.client.send_continue()
         parts: list[bytes] = []
         size = 0
-        while part := await payload.readany():
+        while part := await stream.readany():
             size += len(part)
             if size > self._limits.body_max_bytes:
                 return TOO_LARGE
@@ -86,8 +85,8 @@ class BodyReader:
                 self._charge_as_large()
             self._read_budget.charge(self._incoming, len(part))
             parts.append(part)
-            if not (payload.is_eof() or await self._wait_for_read_budget()):
-                return self._rejection()
+            if not (stream.is_eof() or await self._wait_for_read_budget()):
+                return _rejection(stream)
         return b"".join(parts)
 
     def _charge_as_large(self) -> None:
@@ -99,24 +98,24 @@ class BodyReader:
             self._incoming = self._connection.incoming_body = large.start(self._connection)
             large.charge(self._incoming, incoming.received_bytes)
         if large.grant_large_window(self._incoming):
-            self._connection.enlarge_window()
+            self._connection.client.enlarge_window()
 
     async def _wait_for_read_budget(self) -> bool:
         """Let the client send more, once that is possible; False where it was not in time."""
         connection = self._connection
         if self._read_budget.must_wait(self._incoming):
             connection.handling = True
-            connection.pause_body()
+            connection.client.hold(BODY_WAITS)
             if not await self._read_budget.wait(self._incoming, self._remaining_s()):
                 return False
         connection.handling = False
-        if connection.body_paused:
-            connection.resume_body()
+        connection.resume_body()
         return True
-
-    def _rejection(self) -> HttpResponse:
-        return OVERLOADED if self._request.payload.exception() is None else BAD_REQUEST
 
     def _remaining_s(self) -> float:
         min_wait_s = min(_MIN_WAIT_S, self._limits.wait_s)
         return max(self._deadline_s - self._loop.time(), min_wait_s)
+
+
+def _rejection(stream: BodyStream) -> HttpResponse:
+    return OVERLOADED if stream.exception() is None else BAD_REQUEST

@@ -1,165 +1,218 @@
-"""One connection: handles its requests one after the other and writes the responses.
+"""One connection: takes its requests one after the other and writes the responses.
 
-`protocol` turns its bytes into requests, `handler` knows what a request means.
+aiohttp's own request handler is not used: it has no time-out for slow requests, logs tracebacks of hostile
+ones and costs a task, a request and a response object each. `head_cache` and `request_reader` turn bytes into
+requests; `handler` knows what a request means.
 """
 
 import asyncio
 from collections.abc import Callable
-
-from aiohttp.streams import EMPTY_PAYLOAD
-from msgspec import Struct
+from typing import cast
 
 from bridge.io.http import tcp_window
+from bridge.io.http.client_socket import ALL_HOLDS, WRITING_PAUSED, ClientSocket
+from bridge.io.http.connection_state import ConnectionState
 from bridge.io.http.connections import ServerContext
-from bridge.io.http.protocol import HttpProtocol
-from bridge.io.http.read_budget import ReadBudget
-from bridge.io.http.request import HeadCache, Request
-from bridge.io.http.responses import BAD_REQUEST, INTERNAL_ERROR, OVERLOADED, HttpResponse, serialize
+from bridge.io.http.read_budget import IncomingBody
+from bridge.io.http.request import Request
+from bridge.io.http.request_reader import RequestReader
+from bridge.io.http.responses import INTERNAL_ERROR, OVERLOADED, HttpResponse
+
+_OPEN = ConnectionState.OPEN
+_INPUT_ENDED = ConnectionState.INPUT_ENDED
+_FINISHED = ConnectionState.FINISHED
+_OVER = frozenset({ConnectionState.WITHHOLDING, _FINISHED})
 
 
-class RequestHandling(Struct, frozen=True):
-    """What connections share: the cache of heads, the read budget, and the function that handles a request.
-
-    ``handle`` calls `Connection.send_response` once for each request, at once or later.
-    """
-
-    handle: Callable[[Request, "Connection"], None]
-    head_cache: HeadCache
-    read_budget: ReadBudget
-
-
-class Connection(HttpProtocol):
+class Connection(asyncio.Protocol):
     """Serves one client. The work on a request is not cancelled when the client leaves."""
 
-    __slots__ = (
-        "_aborted",
-        "_finished",
-        "_half_closed",
-        "_handle",
-        "_is_withholding",
-        "_on_handshake_done",
-        "_peer_address",
-        "_processing",
-        "_server",
-    )
+    # What many connections never need stands on the class: each attribute of each one costs.
+    _reader: RequestReader | None = None  # made with the first bytes that are no known request
+    _eof_received = False
+    _is_processing = False
+    _is_writing_paused = False
+    incoming_body: IncomingBody | None = None  # of the body that is being read
+    client: ClientSocket  # from `connection_made` on
 
     def __init__(
         self,
         server: ServerContext,
-        handling: RequestHandling,
         loop: asyncio.AbstractEventLoop,
         on_handshake_done: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(
-            server.connections, handling.head_cache, handling.read_budget, server.monotonic, loop
-        )
         self._server = server
+        self._connections = server.connections
+        self._loop = loop
         self._on_handshake_done = on_handshake_done
-        self._handle = handling.handle
-        self._processing = False
-        self._finished = False
-        self._half_closed = False
-        self._is_withholding = False
-        self._aborted = False
-        self._peer_address = ""
+        self._request: Request | None = None  # the one in work
+        self.state = _OPEN
+        self.handling = False
 
     # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
-        super().connection_made(transport)
+        stream = cast("asyncio.Transport", transport)  # uvloop's are none of asyncio's classes
+        self.client = ClientSocket(self._server, stream)
         if self._on_handshake_done is not None:
             self._on_handshake_done()
-        tcp_window.configure_socket(transport)
+        stream.set_write_buffer_limits(tcp_window.WRITE_BUFFER_BYTES)
         if self._server.closed:
             self.abort("")
         elif self._connections.admit(self):
-            self._server.connection_opened(self)
+            self._server.connection_opened()
             return
-        self._finished = True
+        self.state = _FINISHED
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Let the request being handled end; a body that still arrives fails."""
-        if self._request or self._requests or self._header_bytes:
-            self._peer_address = self._client_address()
-        super().connection_lost(exc)
-        self._input_closed = True
-        self._connections.remove(self)
-        self._paused = False  # nobody will read; what has come is delivered all the same
-        self._fail_body()
-        self._process_next()
+    def data_received(self, data: bytes) -> None:
+        """Begin with the request that ``data`` is, if its head is known; else have it parsed."""
+        request, reader = self._request, self._reader
+        if request is not None and request.target is not None and request.head.closes:
+            # The parser has not seen that request: to it, what follows would be one that is to be answered.
+            self._end_input()
+        if self.state is not _OPEN:
+            self.client.discard(len(data))
+        elif (
+            request is None
+            and (reader is None or reader.is_at_start)
+            and not self._is_writing_paused
+            and (known := self._server.head_cache.match(data)) is not None
+        ):
+            self._connections.mark_busy(self)
+            self._begin(known)
+        else:
+            self._feed(data)
 
     def eof_received(self) -> bool:
         """Respond to what came before the client closed its half."""
-        self._half_closed = True
-        self._fail_body()
+        self._eof_received = True
+        self._end_input()
         self._process_next()
-        if self.transport is None or self.transport.get_extra_info("ssl_object") is not None:
+        if self.client.closes_as_one():
             return False  # TLS closes both halves at once
         request = self._request
-        answers = request is not None and (self.handling or request.body_complete)
-        return answers or self._is_withholding or bool(self._requests)
+        answers = request is not None and (self.handling or request.is_complete)
+        return answers or self.state is ConnectionState.WITHHOLDING or self._has_queue()
+
+    def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - whatever the cause
+        """Let the request being handled end; a body that still arrives fails."""
+        has_arrived = self._reader is not None and self._reader.has_arrived
+        self.client.disconnected(is_client_needed=self._request is not None or has_arrived)
+        self._connections.remove(self)
+        self._end_input()
+        if self.state is _INPUT_ENDED:
+            self.state = ConnectionState.DISCONNECTED
+        self._is_writing_paused = False  # nobody will read; what has come is delivered all the same
+        self._process_next()
 
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read its responses."""
-        super().pause_writing()
-        if not self._finished:
-            self._connections.write_stalled(self, self._monotonic())
-            self._pause_reading_for_buffer()
+        self._is_writing_paused = True
+        if self.state not in _OVER:
+            self._connections.write_stalled(self, self._server.monotonic())
+            self.client.hold(WRITING_PAUSED)
 
     def resume_writing(self) -> None:
         """Resume a client that reads its responses again."""
-        super().resume_writing()
+        self._is_writing_paused = False
         self._connections.write_resumed(self)
         self._process_next()
+        if not self._is_writing_paused:
+            self.client.release(WRITING_PAUSED)
 
-    # What is done with it
+    # Bytes that are to be parsed
+
+    def _feed(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            reader = RequestReader(self.client, self._server.read_budget, self._feed_kept, self._loop)
+            self._reader = reader
+        reader.feed(data)
+        if reader.is_ended:
+            self._end_input()
+        if reader.is_request_arriving:
+            self._connections.read_started(self, self._server.monotonic())
+        else:
+            self._connections.read_finished(self)
+        if reader.requests or self._is_writing_paused:
+            self._process_next()
+
+    def _feed_kept(self) -> None:
+        """Parse the bytes that the parser kept when it stopped."""
+        if self._reader is not None and self.state in (_OPEN, _INPUT_ENDED):
+            self._feed(b"")
+
+    def _end_input(self) -> None:
+        """Note that no more requests can come; a body that arrives has failed."""
+        if self.state is _OPEN:
+            self.state = _INPUT_ENDED
+        if self._reader is not None:
+            self._reader.fail_body()
+        if self.incoming_body is not None:
+            self.incoming_body.cancel_wait()
+
+    def resume_body(self) -> None:
+        """Read the rest of a body, if that waited for budget."""
+        if self._reader is not None:
+            self._reader.resume_body()
+
+    def has_unread_bytes(self) -> bool:
+        """Whether bytes of the client are here that were not read yet."""
+        return self.client.has_unread_bytes()
+
+    # One request after the other
 
     def _process_next(self) -> None:
-        """Start the next request, unless one is being handled or the client does not read its responses."""
-        if self._processing:
+        """Begin with the next request, unless one is in work or the client does not read its responses."""
+        if self._is_processing:
             return
-        self._processing = True
-        try:
-            self._process_pending()
-        finally:
-            self._processing = False
-        if not (self._request or self._requests or self._finished):
-            if self._input_closed or self._half_closed:
-                self._finish(overloaded=False)
-            else:
+        if self._reader is not None:
+            self._is_processing = True
+            try:
+                self._process_queue(self._reader)
+            finally:
+                self._is_processing = False
+        if self._request is not None or self.state in _OVER:
+            return
+        if self._has_queue():
+            if self._is_writing_paused:  # it may be closed for another connection
                 self._connections.mark_idle(self)
-        elif self._paused and not (self._request or self._finished):
-            # A client that does not read its responses may be closed for another connection.
+        elif self.state is _OPEN:
             self._connections.mark_idle(self)
+        else:
+            self._finish(overloaded=False)
 
-    def _process_pending(self) -> None:
+    def _has_queue(self) -> bool:
+        return self._reader is not None and bool(self._reader.requests)
+
+    def _process_queue(self, reader: RequestReader) -> None:
         """Begin with request after request, as many as can be answered at once; then read on, or no more."""
+        requests = reader.requests
         while True:
-            while self._requests and not (self._request or self._paused or self._finished):
+            while requests and not (self._request or self._is_writing_paused or self.state in _OVER):
                 self._connections.mark_busy(self)
-                self._start_request(self._requests.popleft())
-            if self._finished:
+                self._begin_queued(reader, requests.popleft())
+            if self.state in _OVER or not reader.hold_or_resume():
                 return
-            if self._requests or self._pipelined_bytes:
-                self._charge_pipelined()
-            elif not self._buffer_paused:
-                return
-            if not self._pause_or_resume_reading():
-                return
+            self._feed_kept()
 
-    def _start_request(self, request: Request | HttpResponse) -> None:
+    def _begin_queued(self, reader: RequestReader, request: Request | HttpResponse) -> None:
         if isinstance(request, HttpResponse):
             if not self._write_response(None, request):
                 self._finish(overloaded=False)
             return
+        self._server.head_cache.count_miss()
+        reader.unconsumed = True
+        if request.is_complete:
+            reader.note_consumed()
+        self._begin(request)
+
+    def _begin(self, request: Request) -> None:
         self._request = request
-        self._body_pending = not request.body_complete
-        if not self._body_pending and request.target is None:  # else the parser has not seen it
-            self._message_consumed()
-        self.handling = not self._body_pending
+        self.handling = request.is_complete
         try:
-            self._handle(request, self)
+            self._server.handle(request, self)
         except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
             self.on_internal_error(error)
 
@@ -168,15 +221,16 @@ class Connection(HttpProtocol):
         request, self._request = self._request, None
         if request is None:
             return  # it was broken, and is over
-        self.handling = True
         if not self._write_response(request, response):
             self._finish(overloaded=response is OVERLOADED)
             return
         self.handling = False
-        if self.body_paused and self._payload.is_eof():  # else for one that comes yet
-            self.resume_body()
-        if self._body_pending:
-            self._message_consumed()
+        reader = self._reader
+        if reader is not None:
+            if not reader.is_body_arriving:  # else for one that comes yet
+                reader.resume_body()
+            if reader.unconsumed:
+                reader.note_consumed()
         self._process_next()
 
     def on_internal_error(self, error: BaseException) -> None:
@@ -187,12 +241,13 @@ class Connection(HttpProtocol):
         """
         request, self._request = self._request, None
         self._server.on_internal_error(error)
-        self._is_withholding = self._finished = self._input_closed = self.handling = True
-        self._loop.call_later(self._server.hold_s, self._respond_after_hold, request)
+        if self.state is not _FINISHED:
+            self.state = ConnectionState.WITHHOLDING
+            self.handling = True
+            self._loop.call_later(self._server.hold_s, self._respond_after_hold, request)
 
     def _respond_after_hold(self, request: Request | None) -> None:
         """Respond that nothing is known to be durable, if a response is still due, and close."""
-        self._is_withholding = False
         try:
             if request is not None:
                 self._write_response(request, INTERNAL_ERROR)
@@ -201,78 +256,45 @@ class Connection(HttpProtocol):
 
     def _write_response(self, request: Request | None, response: HttpResponse) -> bool:
         """Write the response to ``request``, or to bytes that are none. Returns whether it stays open."""
-        transport = self.transport
-        disconnected = transport is None or transport.is_closing()
-        if response.reject_reason and not (disconnected and self._aborted):
-            self._record_rejection(
-                "incomplete" if disconnected and response is BAD_REQUEST else response.reject_reason, request
-            )
-        elif response.unauthorized_reason and request is not None:
-            self._server.rejections.record_unauthorized(
-                self._client_address(), request.message, response.unauthorized_reason
-            )
-        if disconnected or transport is None:
-            return bool(self._requests)
-        is_last = (self._input_closed or self._half_closed) and not self._requests
-        must_close = is_last or self._server.draining or response.close
-        if request is None or must_close or not request.keeps_alive:
-            transport.write(serialize(response, self._server.date_header(), b"close"))
-            return False
-        connection = b"keep-alive" if request.is_http10 else b""
-        transport.write(serialize(response, self._server.date_header(), connection))
-        return True
+        if response.reject_reason or response.unauthorized_reason:
+            self.client.record_response(response, request, is_aborted=self.state is ConnectionState.ABORTED)
+        closes = (
+            request is None
+            or request.head.closes
+            or response.close
+            or self._server.draining
+            or not request.is_complete
+            or (self.state is not _OPEN and not self._has_queue())
+        )
+        if self.client.write(response, request, closes=closes):
+            return not closes
+        return self._has_queue()  # the client is gone, what it sent is delivered
 
-    def _record_rejection(self, reason: str, request: Request | None) -> None:
-        message = request.message if request is not None else None
-        self._server.rejections.record(reason, self._client_address(), message)
-
-    def _client_address(self) -> str:
-        """Give the address of who is connected, or was."""
-        if self.transport is None:
-            return self._peer_address
-        peer = self.transport.get_extra_info("peername")
-        return str(peer[0]) if peer else ""
-
-    def send_continue(self) -> None:
-        """Send 100 Continue to a client that waits for it before its body."""
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    # Its end
 
     def _finish(self, *, overloaded: bool) -> None:
-        self._finished = True
-        self._server.connection_finished(self)
-        has_unread_input = self._input_closed or not self._payload.is_eof()
-        self._input_closed = True
+        """Take no more requests, and close it without losing the last response on its way."""
+        reader = self._reader
+        has_unread_input = self.state is not _OPEN or (reader is not None and reader.is_body_arriving)
+        self.state = _FINISHED
         self.handling = False
-        self._requests.clear()
-        if self._pipelined_bytes:
-            self._charge_pipelined()
-        self._parser = None
-        self._payload = EMPTY_PAYLOAD
-        transport = self.transport
-        if transport is None or transport.is_closing():
+        self._server.connection_finished()
+        if reader is not None:
+            reader.drop_queued()
+            self._reader = None
+        if self.client.is_gone():
             return
         # Watched until it is closed: its client may neither read the response nor stop sending.
-        self._connections.read_started(self, self._monotonic())
-        if not has_unread_input or self._half_closed:
-            transport.close()
-            return
-        # Closed with bytes unread, the kernel would send a reset, which overtakes the response.
-        if transport.can_write_eof():
-            transport.write_eof()
-        if not overloaded:  # else reading what there was no room for would keep everybody waiting
-            self._reading_paused = False
-            self._resume_reading_for_buffer()
+        self._connections.read_started(self, self._server.monotonic())
+        has_unread_input = has_unread_input and not self._eof_received
+        self.client.close(has_unread_input=has_unread_input)
+        if has_unread_input and not overloaded:  # reading what there was no room for would keep all waiting
+            self.client.release(ALL_HOLDS)
 
     def abort(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""
-        if reason and not (self._input_closed and not self.handling):
-            self._record_rejection(reason, self._request)
-            self._aborted = True
-        self._input_closed = True
-        if self.transport is None:
-            return
-        if reason or self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            self.transport.close()
+        if reason and (self.handling or self.state is _OPEN or self.state is _INPUT_ENDED):
+            self.client.record(reason, self._request)
+        if self.state not in _OVER:
+            self.state = ConnectionState.ABORTED if reason else _INPUT_ENDED
+        self.client.abort(is_done=not reason)

@@ -3,10 +3,13 @@
 `ServerContext` is what a connection needs of its server.
 """
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
-from bridge.io.http.rejections import RejectionLog
+from bridge.io.http.head_cache import HeadCache
+from bridge.io.http.read_budget import ReadBudget
+from bridge.io.http.rejection_log import RejectionLog
+from bridge.io.http.request import Request
 
 
 class TrackedConnection(Protocol):
@@ -63,7 +66,8 @@ class ConnectionRegistry:
         self._open.discard(connection)
         self._idle.pop(connection, None)
         self._reading.pop(connection, None)
-        self._write_stalled.pop(connection, None)
+        if self._write_stalled:
+            self._write_stalled.pop(connection, None)
 
     def mark_idle(self, connection: TrackedConnection) -> None:
         """Note that nothing is asked of us there."""
@@ -119,25 +123,30 @@ class ConnectionRegistry:
 
 
 class ServerContext(Protocol):
-    """What a connection needs of the server it belongs to."""
+    """What a connection needs of the server it belongs to. ``date`` is the value of a Date header, now.
+
+    ``handle`` handles a request of a connection, which stands above this module: it calls
+    `Connection.send_response` once, at once or later. ``read_budget`` is charged for what is pipelined.
+    """
 
     connections: ConnectionRegistry
     draining: bool
     closed: bool
     rejections: RejectionLog
     hold_s: float
+    date: bytes
+    head_cache: HeadCache
+    read_budget: ReadBudget
+    handle: Callable[[Request, Any], None]
 
     def monotonic(self) -> float:
         """Seconds of a clock that never goes back."""
 
-    def date_header(self) -> bytes:
-        """Return the current time as the value of a Date header."""
-
     def on_internal_error(self, error: BaseException) -> None:
         """Take note of a bug."""
 
-    def connection_opened(self, connection: TrackedConnection) -> None:
+    def connection_opened(self) -> None:
         """Take note of a connection that requests may come from."""
 
-    def connection_finished(self, connection: TrackedConnection) -> None:
-        """Take note that all of them are answered, and that no more are taken."""
+    def connection_finished(self) -> None:
+        """Take note that all of its requests are answered, and that no more are taken."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import parse_qsl
 
-from aiohttp.http_parser import RawRequestMessage
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -16,11 +15,12 @@ from bridge.aio.promise import Promise
 from bridge.core.event import Notification
 from bridge.core.inflate import CODINGS, inflate
 from bridge.core.outcome import DeliveryResult
-from bridge.io.http.body_budget import SMALL_BYTES, BodyBudget, Reservation
+from bridge.io.http.body_budget import SMALL_BYTES, BodyBudget, WeightedSemaphore
 from bridge.io.http.body_reader import BodyLimits, BodyReader
 from bridge.io.http.clock import Clock
 from bridge.io.http.connection import Connection
-from bridge.io.http.request import CallbackTarget, HeadCache, Request, path_and_query
+from bridge.io.http.head_cache import HeadCache, trace_headers
+from bridge.io.http.request import CallbackTarget, Request, RequestHead
 from bridge.io.http.responses import (
     METHOD_NOT_ALLOWED,
     METHOD_NOT_ALLOWED_HEAD,
@@ -51,8 +51,10 @@ class CallbackHandler:
         self._router = router
         self._now_ms = clock.now_ms
         self._limits = limits
+        self._small_max_bytes = min(SMALL_BYTES, limits.body_max_bytes)
         self._traced = traced
         self.body_budget = BodyBudget(limits.bodies_max_bytes, limits.body_max_bytes, clock.monotonic)
+        self._small_budget = self.body_budget.processing_small
         self.head_cache = HeadCache()
 
     def handle(self, request: Request, connection: Connection) -> None:
@@ -61,22 +63,21 @@ class CallbackHandler:
         if isinstance(target, HttpResponse):
             connection.send_response(target)
             return
-        received_ms = self._now_ms()
-        size = request.size
-        if size > self._limits.body_max_bytes:
+        request.received_ms = self._now_ms()
+        # Nearly all are small and here: they go on at once.
+        if request.stream is None:
+            size = len(request.body)
+            if size <= self._small_max_bytes and self._small_budget.try_acquire(size):
+                self._deliver_small(target, request, request.pop_body(), size, connection)
+                return
+        if request.size > self._limits.body_max_bytes:
             connection.send_response(TOO_LARGE)
             return
-        # Nearly all are small and here: they go on at once.
-        if size <= SMALL_BYTES and request.body_complete:
-            reservation = self.body_budget.for_processing(size)
-            if reservation.try_acquire():
-                self._deliver_small(target, request.pop_body(), received_ms, reservation, connection)
-                return
-        work = start_inline(self._read_then_deliver(request, target, received_ms, connection))
+        work = start_inline(self._read_then_deliver(target, request, connection))
         work.on_done(partial(_on_handler_error, work, connection))
 
     async def _read_then_deliver(
-        self, request: Request, target: CallbackTarget, received_ms: int, connection: Connection
+        self, target: CallbackTarget, request: Request, connection: Connection
     ) -> None:
         """Wait for the rest of the body, and until it may go into work."""
         reader = BodyReader(self.body_budget, self._limits, request, connection)
@@ -91,50 +92,51 @@ class CallbackHandler:
                     connection.send_response(OVERLOADED)
                     return
                 reader.release()
-                self._deliver_small(target, body, received_ms, reservation, connection)
+                self._deliver_small(target, request, body, reservation.size, connection)
             else:
-                large_body, body = _LargeBody(target, body, received_ms), b""
+                large_body, body = _LargeBody(target, request, body), b""
                 connection.send_response(await self._deliver_large(large_body, connection, reader))
         finally:
             reader.release()
 
     def _deliver_small(
-        self,
-        target: CallbackTarget,
-        body: bytes,
-        received_ms: int,
-        reservation: Reservation,
-        connection: Connection,
+        self, target: CallbackTarget, request: Request, body: bytes, charged: int, connection: Connection
     ) -> None:
-        """Have a small body delivered, and not keep it: who holds a delivery may drop it before its end."""
+        """Have a small body delivered, and not keep it: who holds a delivery may drop it before its end.
+
+        ``charged`` bytes are taken of the budget of small bodies, and given back at the delivery's end.
+        """
+        budget = self._small_budget
         promise: Promise[DeliveryResult] | Promise[HttpResponse]
         try:
-            notification = self._to_notification(target, body, received_ms)
+            notification = self._to_notification(target, request, body)
             if isinstance(notification, HttpResponse):
-                reservation.release()
+                budget.release(charged)
                 connection.send_response(notification)
                 return
-            size = notification.size
             connection.handling = True
-            if size <= SMALL_BYTES:
-                reservation.resize(size)
+            if not target.coding:
+                promise = self._deliver(notification)
+            elif notification.size <= SMALL_BYTES:
+                size = min(notification.size, budget.size)
+                budget.release(charged - size)  # below 0 it takes what was inflated and is here anyway
+                charged = size
                 promise = self._deliver(notification)
             else:
-                large_body = _LargeBody(target, body, received_ms, notification)
+                large_body = _LargeBody(target, request, body, notification)
                 del notification, body
                 promise = start_inline(self._deliver_large(large_body, connection))
         except BaseException:
-            reservation.release()
+            budget.release(charged)
             raise
-        promise.on_done(partial(_respond, promise, reservation, connection))
+        promise.on_done(partial(_respond, promise, budget, charged, connection))
 
     async def _deliver_large(
         self, large_body: "_LargeBody", connection: Connection, reader: BodyReader | None = None
     ) -> HttpResponse:
         """Have a large body delivered, once it may go into work; until then it is kept as it came."""
-        notification = large_body.notification or self._to_notification(
-            large_body.target, large_body.body, large_body.received_ms
-        )
+        target, request = large_body.target, large_body.request
+        notification = large_body.notification or self._to_notification(target, request, large_body.body)
         if isinstance(notification, HttpResponse):
             return notification
         reservation = self.body_budget.for_processing_large(notification.size)
@@ -145,7 +147,7 @@ class CallbackHandler:
             acquired = reader.acquire(reservation) if reader else reservation.acquire(self._limits.wait_s)
             if not await acquired:
                 return OVERLOADED
-            notification = self._to_notification(large_body.target, large_body.body, large_body.received_ms)
+            notification = self._to_notification(target, request, large_body.body)
         try:
             if isinstance(notification, HttpResponse):
                 return notification
@@ -160,7 +162,7 @@ class CallbackHandler:
             reservation.release()
 
     def _to_notification(
-        self, target: CallbackTarget, body: bytes, received_ms: int
+        self, target: CallbackTarget, request: Request, body: bytes
     ) -> Notification | HttpResponse:
         damage, received = "", b""
         if target.coding:
@@ -174,7 +176,7 @@ class CallbackHandler:
         notification = Notification(
             application=target.application,
             body=body,
-            received_ms=received_ms,
+            received_ms=request.received_ms,
             content_type=target.content_type,
             query_sign=sign,
             query_t=t,
@@ -184,51 +186,49 @@ class CallbackHandler:
             notification = replace(notification, content_encoding=target.encoding, received=received)
         if not self._traced:
             return notification
-        return replace(notification, traceparent=target.traceparent, tracestate=target.tracestate)
+        traceparent, tracestate = _trace_context(request)
+        return replace(notification, traceparent=traceparent, tracestate=tracestate)
 
     def _resolve(self, request: Request) -> CallbackTarget | HttpResponse:
         """Return the target of a request and cache its head; or the response that rejects it."""
-        target = self._route(request.message)
+        target = self._route(request.head)
         if isinstance(target, CallbackTarget):
             self.head_cache.store(request, target)
         return target
 
-    def _route(self, message: RawRequestMessage) -> CallbackTarget | HttpResponse:
-        if message.method != "POST":
-            return METHOD_NOT_ALLOWED_HEAD if message.method == "HEAD" else METHOD_NOT_ALLOWED
-        path, query = path_and_query(message)
-        application = self._router.resolve(path)
+    def _route(self, head: RequestHead) -> CallbackTarget | HttpResponse:
+        if head.method != "POST":
+            return METHOD_NOT_ALLOWED_HEAD if head.method == "HEAD" else METHOD_NOT_ALLOWED
+        application = self._router.resolve(head.path)
         if isinstance(application, str):
             return NOT_FOUND[application]
-        headers = message.headers
+        headers = head.headers
         encoding = ""
         if "Content-Encoding" in headers:
             # What is called otherwise is read as it is, and kept if that gives no event.
-            encoding = ",".join(headers.getall("Content-Encoding")).strip().lower()
+            encoding = ",".join(headers.getall("Content-Encoding", ())).strip().lower()
             encoding = "" if encoding == "identity" else encoding
-        coding = CODINGS.get(encoding)
         content_type = headers.get("Content-Type", "")
-        if not self._traced:
-            return CallbackTarget(application, query, coding, content_type, encoding=encoding)
-        # Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
-        parent, state = (",".join(headers.getall(name, ())) for name in ("traceparent", "tracestate"))
-        return CallbackTarget(application, query, coding, content_type, parent, state, encoding)
+        return CallbackTarget(application, head.query, CODINGS.get(encoding), content_type, encoding)
 
 
 class _LargeBody(Struct, eq=False):
     """A large body on its way into work, as it came; ``opened`` while that is at hand."""
 
     target: CallbackTarget
+    request: Request
     body: bytes
-    received_ms: int
     notification: Notification | None = None
 
 
 def _respond(
-    promise: Promise[DeliveryResult] | Promise[HttpResponse], reservation: Reservation, connection: Connection
+    promise: Promise[DeliveryResult] | Promise[HttpResponse],
+    budget: WeightedSemaphore,
+    charged: int,
+    connection: Connection,
 ) -> None:
     """Send the response for the result of a delivery."""
-    reservation.release()
+    budget.release(charged)
     if promise.exception is not None:
         connection.on_internal_error(promise.exception)
         return
@@ -243,6 +243,17 @@ def _on_handler_error(promise: Promise[None], connection: Connection) -> None:
     """Release the reservation and close the connection without a response, so that the sender retries."""
     if promise.exception is not None:
         connection.on_internal_error(promise.exception)
+
+
+def _trace_context(request: Request) -> tuple[str, str]:
+    """Return the values of traceparent and tracestate.
+
+    Several tracestates are one list (RFC 9110, 5.3); several traceparents are none that can be read.
+    """
+    if request.target is not None:
+        return trace_headers(request.head_bytes)
+    headers = request.head.headers
+    return ",".join(headers.getall("traceparent", ())), ",".join(headers.getall("tracestate", ()))
 
 
 def _signature_params(query: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 """The HTTP ingress: the server for pushed notifications.
 
-A request passes `protocol` (bytes to `request`s), `connection` (one after the other), `handler` (what it
-means), `body_reader`, `responses`, and `rejections` if it is refused. `connections` is the registry of all
-connections; `body_budget` and `read_budget` count the bytes of bodies.
+A request passes `connection` (one after the other; a known head from `head_cache`, else `request_reader`
+with aiohttp's parser), `handler` (what it means), `body_reader`, `responses`, and `rejection_log` if refused.
+`connections` is the registry of all connections; `body_budget` and `read_budget` count the bytes of bodies.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from ssl import SSLContext
+from typing import Any
 
 import structlog
-from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 from msgspec import Struct
 
 from bridge.aio.promise import Promise
@@ -22,12 +22,14 @@ from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http import tcp_window
+from bridge.io.http.aiohttp_parser import check_version
 from bridge.io.http.body_reader import BodyLimits
 from bridge.io.http.clock import Clock
-from bridge.io.http.connection import Connection, RequestHandling
-from bridge.io.http.connections import ConnectionRegistry, TrackedConnection
+from bridge.io.http.connection import Connection
+from bridge.io.http.connections import ConnectionRegistry
 from bridge.io.http.handler import CallbackHandler
-from bridge.io.http.rejections import Network, RejectionLog
+from bridge.io.http.rejection_log import Network, RejectionLog
+from bridge.io.http.request import Request
 from bridge.io.http.responses import http_date
 from bridge.io.http.routing import CallbackRouter
 from bridge.io.http.tls_listener import TlsListener
@@ -44,10 +46,6 @@ _RESERVED_FDS = 256
 _MAINTENANCE_INTERVAL_S = 0.25
 _CANCEL_TIMEOUT_S = 1.0
 _EVICT_INTERVAL_S = 10.0
-_SLOW_PARSER_NOTE = (
-    "aiohttp is installed without its C extension (no wheel for this platform, or AIOHTTP_NO_EXTENSIONS is"
-    " set): requests are read by its Python parser, which is slower and less strict; install a wheel of it"
-)
 
 
 class IngressLimits(Struct, frozen=True, kw_only=True):
@@ -101,11 +99,15 @@ class Ingress:
             BodyLimits(limits.body_max_bytes, limits.bodies_max_bytes, limits.hold_s),
             traced=limits.traced,
         )
+        self.handle: Callable[[Request, Any], None] = self._handler.handle
+        self.head_cache = self._handler.head_cache
+        self.head_cache.counts = telemetry.head_cache_counts
+        self.read_budget = self._handler.body_budget.reading_small
         self._servers: list[asyncio.Server | TlsListener] = []
         self._maintenance_task: asyncio.Task[None] | None = None
-        self._active: set[TrackedConnection] = set()
+        self._active_connections = 0
         self._all_finished = asyncio.Event()
-        self._cached_date = (0, b"")
+        self.date = http_date(clock.now_ms() // 1000)
 
     def _new_registry(self, max_connections: int) -> ConnectionRegistry:
         return ConnectionRegistry(max_connections, self._limits.read_timeout_s, self._limits.write_timeout_s)
@@ -113,18 +115,17 @@ class Ingress:
     async def start(self, host: str, port: int, tls: SSLContext | None = None) -> int:
         """Listen on ``host``, empty for all addresses, with TLS where its context is given; gives the port.
 
-        Raises OSError where that is not possible.
+        Raises OSError where that is not possible, `UnsupportedAiohttpError` where requests cannot be parsed.
         """
         loop = asyncio.get_running_loop()
+        check_version(loop)
         max_connections = min(self._limits.connections_max, _raise_fd_limit(self._limits.connections_max))
         if max_connections < self._limits.connections_max:
             wanted = self._limits.connections_max
             log.warning("connection_limit_lowered", configured=wanted, allowed=max_connections)
         self.connections = self._new_registry(max_connections)
         self._telemetry.connections.set_function(lambda: len(self.connections))
-        handler = self._handler
-        handling = RequestHandling(handler.handle, handler.head_cache, handler.body_budget.reading_small)
-        new_connection = partial(Connection, self, handling, loop)
+        new_connection = partial(Connection, self, loop)
         options = tcp_window.listener_options(self._limits.write_timeout_s)
         sockets = await listen(host, port, backlog=_BACKLOG, options=options)
         bound_port: int = sockets[0].getsockname()[1]
@@ -134,8 +135,6 @@ class Ingress:
                 if tls is None
                 else TlsListener(self, sock, tls, new_connection, self._telemetry)
             )
-        if HttpRequestParser is HttpRequestParserPy:
-            log.warning("http_parser_slow", note=_SLOW_PARSER_NOTE)
         self._maintenance_task = loop.create_task(supervise(self._maintenance_loop, self._telemetry))
         return bound_port
 
@@ -152,7 +151,7 @@ class Ingress:
         self.connections.close_idle()
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._active:
+                while self._active_connections:
                     self._all_finished.clear()
                     await self._all_finished.wait()
         for connection in self.connections:
@@ -161,26 +160,19 @@ class Ingress:
             self._maintenance_task.cancel()
             await asyncio.wait((self._maintenance_task,), timeout=_CANCEL_TIMEOUT_S)
 
-    def date_header(self) -> bytes:
-        """Return the current time as the value of a Date header."""
-        now = self._clock.now_ms() // 1000
-        if self._cached_date[0] != now:
-            self._cached_date = (now, http_date(now))
-        return self._cached_date[1]
-
     def on_internal_error(self, error: BaseException) -> None:
         """Take note of a bug."""
         log.error("internal_error", exc_info=error)
         self._telemetry.internal_errors.inc()
 
-    def connection_opened(self, connection: TrackedConnection) -> None:
+    def connection_opened(self) -> None:
         """Take note of a connection that requests may come from."""
-        self._active.add(connection)
+        self._active_connections += 1
 
-    def connection_finished(self, connection: TrackedConnection) -> None:
-        """Take note that all of them are answered, and that no more are taken."""
-        self._active.discard(connection)
-        if not self._active:
+    def connection_finished(self) -> None:
+        """Take note that all of its requests are answered, and that no more are taken."""
+        self._active_connections -= 1
+        if not self._active_connections:
             self._all_finished.set()
 
     async def _maintenance_loop(self) -> None:
@@ -188,11 +180,12 @@ class Ingress:
         while True:
             await asyncio.sleep(_MAINTENANCE_INTERVAL_S)
             now_s = self._clock.monotonic()
+            self.date = http_date(self._clock.now_ms() // 1000)
             self.connections.close_slow(now_s)
             self._handler.body_budget.check_rates()
             self.rejections.log_suppressed()
             if now_s >= forget_at_s:
-                self._handler.head_cache.evict_unused()
+                self.head_cache.evict_unused()
                 forget_at_s = now_s + _EVICT_INTERVAL_S
 
 

@@ -9,9 +9,6 @@ import socket
 import sys
 import termios
 from contextlib import suppress
-from typing import cast
-
-from aiohttp.http_parser import RawRequestMessage
 
 from bridge.io.sockets import SocketOption
 
@@ -38,13 +35,6 @@ def listener_options(write_timeout_s: float) -> list[SocketOption]:
     return options
 
 
-def configure_socket(transport: asyncio.BaseTransport) -> None:
-    """Prepare a new connection."""
-    set_window(transport, SMALL_WINDOW)
-    # uvloop's transports are none of asyncio's classes.
-    cast("asyncio.WriteTransport", transport).set_write_buffer_limits(WRITE_BUFFER_BYTES)
-
-
 def set_window(transport: asyncio.BaseTransport | None, size_bytes: int) -> None:
     """Let a client send so many bytes ahead of our reading."""
     sock: socket.socket | None = transport.get_extra_info("socket") if transport is not None else None
@@ -65,9 +55,3 @@ def unread_bytes(transport: asyncio.BaseTransport | None) -> int:
     except (OSError, AttributeError):
         return -1
     return int.from_bytes(found, sys.byteorder)
-
-
-def needs_large_window(message: RawRequestMessage) -> bool:
-    """Whether a request's body is larger than the small window, or of unknown size."""
-    size = message.headers.get("Content-Length", "")
-    return not size.isdecimal() or int(size) > SMALL_WINDOW

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 import structlog
-from aiohttp.http_parser import RawRequestMessage
 from msgspec import Struct
 
-from bridge.io.http.request import path_and_query
+from bridge.io.http.aiohttp_parser import received_head
+from bridge.io.http.request import Request, RequestHead
 from bridge.io.http.routing import CallbackRouter
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -52,21 +52,19 @@ class RejectionLog:
         self._monotonic = monotonic
         self._logged: dict[tuple[str, str], _LogState] = {}
 
-    def record(self, reason: str, peer: str, message: RawRequestMessage | None, detail: str = "") -> None:
+    def record(self, reason: str, peer: str, request: Request | None, detail: str = "") -> None:
         """Count a refusal and log it, unless a line like it was logged within the last second."""
         name, known = (
-            self._router.application_for_log(path_and_query(message)[0])
-            if message is not None
-            else ("", False)
+            self._router.application_for_log(request.head.path) if request is not None else ("", False)
         )
         app = name if known else ""
         self._count(reason, app)
-        self._log_rate_limited((reason, app), name, peer, message, detail)
+        self._log_rate_limited((reason, app), name, peer, request, detail)
 
-    def record_unauthorized(self, peer: str, message: RawRequestMessage, detail: str) -> None:
+    def record_unauthorized(self, peer: str, request: Request, detail: str) -> None:
         """Log a delivery that was refused for its signature: as an outcome, it is counted elsewhere."""
-        name, known = self._router.application_for_log(path_and_query(message)[0])
-        self._log_rate_limited(("unauthorized", name if known else ""), name, peer, message, detail)
+        name, known = self._router.application_for_log(request.head.path)
+        self._log_rate_limited(("unauthorized", name if known else ""), name, peer, request, detail)
 
     def log_suppressed(self) -> None:
         """Log what was left out, once its second is over; to be called a few times a second."""
@@ -79,10 +77,10 @@ class RejectionLog:
                 state.logged_at_s, state.suppressed = now_s, 0
 
     def _log_rate_limited(
-        self, key: tuple[str, str], name: str, peer: str, message: RawRequestMessage | None, detail: str
+        self, key: tuple[str, str], name: str, peer: str, request: Request | None, detail: str
     ) -> None:
         now_s = self._monotonic()
-        client = client_address(peer, message, self._trusted_proxies)
+        client = self._client_address(peer, request)
         self._keep(*key, client, detail)
         state = self._logged.get(key)
         if state is not None and now_s - state.logged_at_s < _LOG_INTERVAL_S:
@@ -95,8 +93,13 @@ class RejectionLog:
         extra = {"suppressed": left_out} if left_out else {}
         log.warning("http_request_rejected", reason=key[0], **fields, **extra)
 
+    def _client_address(self, peer: str, request: Request | None) -> str:
+        trusted = self._trusted_proxies
+        head = received_head(request) if request is not None and trusted else None
+        return client_address(peer, head, trusted)
 
-def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequence[Network]) -> str:
+
+def client_address(peer: str, head: RequestHead | None, trusted: Sequence[Network]) -> str:
     """Return the client's address: the peer's, or the one that the trusted proxies forward for.
 
     `X-Forwarded-For` is read from its right end, which the nearest proxy wrote, as long as whoever wrote is
@@ -105,8 +108,8 @@ def client_address(peer: str, message: RawRequestMessage | None, trusted: Sequen
     address = _parse_address(peer)
     if address is None:
         return ""
-    if message is not None and trusted:
-        hops = ",".join(message.headers.getall("X-Forwarded-For", ())).rsplit(",", _HOPS_MAX)[-_HOPS_MAX:]
+    if head is not None and trusted:
+        hops = ",".join(head.headers.getall("X-Forwarded-For", ())).rsplit(",", _HOPS_MAX)[-_HOPS_MAX:]
         while hops and _is_in(address, trusted):
             before = _parse_address(hops.pop().strip())
             if before is None:

@@ -1,0 +1,238 @@
+"""Cuts the bytes of one connection into requests, within the limits of heads, chunks and pipelined requests.
+
+A connection has one from its first bytes on that are no whole request with a known head (`head_cache`).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from bridge.io.http import tcp_window
+from bridge.io.http.aiohttp_parser import (
+    ParsedRequest,
+    ParseError,
+    RequestParser,
+    parse_complete_requests,
+)
+from bridge.io.http.client_socket import BODY_FULL, BODY_WAITS, QUEUE_FULL, ClientSocket
+from bridge.io.http.head_cache import complete_head
+from bridge.io.http.read_budget import ReadBudget
+from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request, RequestHead
+from bridge.io.http.responses import BAD_REQUEST, HEADER_TOO_LARGE, HttpResponse
+
+# Of requests that stand behind another one: so many, with so many bytes of bodies, then no more is read.
+_PIPELINED_MAX = 32
+_PIPELINED_MAX_BYTES = 32 * 1024
+# Chunk sizes, their extensions and trailers: so many bytes in all, and so many for each byte of the body.
+_FRAMING_MAX_BYTES = HEADER_MAX_BYTES
+_FRAMING_MAX_FACTOR = 8
+
+
+class RequestReader:
+    """Requests as they arrive. ``requests`` are those that nobody has taken; its owner pops them.
+
+    A response among them is the answer to bytes that are no request; nothing follows it.
+    """
+
+    __slots__ = (
+        "_body",
+        "_client",
+        "_framing_bytes",
+        "_head_bytes",
+        "_is_at_start",
+        "_loop",
+        "_on_kept_bytes",
+        "_parser",
+        "_read_budget",
+        "is_ended",
+        "queued_bytes",
+        "requests",
+        "unconsumed",
+    )
+
+    def __init__(
+        self,
+        client: ClientSocket,
+        read_budget: ReadBudget,
+        on_kept_bytes: Callable[[], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """``on_kept_bytes`` is called when it is to be fed with nothing: the parser kept bytes."""
+        self._loop = loop
+        self._client = client
+        self._on_kept_bytes = on_kept_bytes
+        self._parser = RequestParser(self, loop, _PIPELINED_MAX)
+        self.is_ended = False  # broken bytes came, or another protocol: it is not to be fed again
+        self.requests: deque[Request | HttpResponse] = deque()
+        self.queued_bytes = 0  # of their bodies, as charged
+        self._read_budget = read_budget
+        self.unconsumed = False  # the parser still counts the request in work
+        self._body: BodyStream | None = None  # of the last request
+        self._is_at_start = True  # of a request: surely, as far as the parser's bytes go
+        self._head_bytes = 0  # of the head that is under way
+        self._framing_bytes = 0  # of the body that is under way
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether the next byte is surely the first one of a request."""
+        return self._is_at_start and not self.requests
+
+    @property
+    def is_body_arriving(self) -> bool:
+        """Whether bytes of a body are still to come."""
+        return self._body is not None and not self._body.is_eof()
+
+    @property
+    def is_request_arriving(self) -> bool:
+        """Whether bytes of a head or a body are still to come."""
+        return self._head_bytes > 0 or self.is_body_arriving
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether something of a request is here that is not in work."""
+        return self._head_bytes > 0 or bool(self.requests)
+
+    def feed(self, data: bytes) -> None:
+        """Read bytes, until there are some that are no HTTP, or over a limit."""
+        if self.is_ended:
+            return
+        try:
+            self._feed(data)
+            self.is_ended = self._parser.is_upgraded
+        except ParseError as error:
+            self.is_ended = True
+            if self.is_body_arriving:
+                self.fail_body()  # who reads it answers
+            else:
+                self.requests.append(HEADER_TOO_LARGE if error.is_head_too_large else BAD_REQUEST)
+
+    def _feed(self, data: bytes) -> None:
+        body = self._body
+        in_body = body is not None and not body.is_eof()
+        bytes_before = body.total_bytes if body is not None else 0
+        try:
+            requests = self._parser.feed(data)
+        except ParseError as error:
+            requests = error.requests
+            if not requests and self._is_at_start and not self._parser.is_lagging:
+                requests = parse_complete_requests(data, self._loop)
+            self._enqueue(requests, b"", check_size=False)
+            raise
+        if requests:
+            self._on_requests(requests, data)
+        elif not in_body:
+            self._on_head_bytes(len(data))
+        elif body is not None and data:
+            self._on_body_bytes(body, len(data) - (body.total_bytes - bytes_before))
+
+    def _on_head_bytes(self, size: int) -> None:
+        if size:
+            self._is_at_start = False
+            self._head_bytes += size
+            if self._head_bytes > HEADER_MAX_BYTES:
+                raise ParseError(is_head_too_large=True)
+
+    def _on_body_bytes(self, body: BodyStream, framing_bytes: int) -> None:
+        self._is_at_start = not self._parser.is_lagging and not framing_bytes and body.is_eof()
+        if framing_bytes:
+            self._framing_bytes += framing_bytes
+            max_bytes = _FRAMING_MAX_BYTES + _FRAMING_MAX_FACTOR * body.total_bytes
+            # What the parser still keeps is not judged.
+            if self._framing_bytes > max_bytes and not (self._parser.is_stopped or body.is_eof()):
+                raise ParseError
+
+    def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes) -> None:
+        if len(requests) > 1 or self.requests:
+            self._parser.is_lagging = True  # of very many the parser keeps some for later
+        # Sure to be so only where nothing but one request came since the last one's end.
+        head_bytes = b""
+        self._body = body = requests[-1][1]
+        if self._is_at_start and not self._parser.is_lagging and (body is None or body.is_eof()):
+            head_bytes = complete_head(data, body.total_bytes if body is not None else 0)
+        self._is_at_start = bool(head_bytes)
+        check_size = self._head_bytes + len(data) > HEADER_MAX_BYTES
+        self._head_bytes = self._framing_bytes = 0
+        self._enqueue(requests, head_bytes, check_size=check_size)
+        if body is not None and not body.is_eof() and _is_large(requests[-1][0]):
+            self._client.hold(BODY_WAITS)  # until there is budget for it
+        if self._is_full():
+            self._client.hold(QUEUE_FULL)
+
+    def _enqueue(self, requests: Sequence[ParsedRequest], head_bytes: bytes, *, check_size: bool) -> None:
+        for head, body in requests:
+            if check_size and head.size_bytes > HEADER_MAX_BYTES:
+                self.requests.append(HEADER_TOO_LARGE)
+            elif body is None or (body.is_eof() and not self._parser.is_stopped):  # reading would resume it
+                whole = b"" if body is None else body.read_nowait()
+                self.requests.append(Request(head, None, whole, None, head_bytes))
+            else:
+                self.requests.append(Request(head, body))
+
+    def fail_body(self) -> None:
+        """End the body that arrives: the rest of it will not come."""
+        body = self._body
+        if body is not None and not body.is_eof():
+            body.set_exception(IncompleteBodyError("the body ended early"))
+
+    def note_consumed(self) -> None:
+        """Let the parser count a request as over: its body is whole, and it is begun or answered."""
+        self.unconsumed = False
+        self._parser.note_consumed()
+
+    def charge_queued(self) -> None:
+        """Charge the bodies of the requests that nobody has taken."""
+        size = sum(request.received_bytes for request in self.requests if isinstance(request, Request))
+        if size != self.queued_bytes:
+            added, self.queued_bytes = size - self.queued_bytes, size
+            self._read_budget.charge_pipelined(added)
+
+    def drop_queued(self) -> None:
+        """Drop the requests that nobody has taken."""
+        self.requests.clear()
+        self.charge_queued()
+
+    # Back-pressure
+
+    def on_body_full(self) -> None:
+        """Read no more: too much of a body is here that nobody has taken."""
+        self._client.hold(BODY_FULL)
+
+    def on_body_drained(self, *, has_more: bool) -> None:
+        """Read on, unless the bytes that the parser kept fill the body again."""
+        if has_more:
+            self._on_kept_bytes()
+        if not self._parser.is_stopped:
+            self._client.release(BODY_FULL)
+
+    def resume_body(self) -> None:
+        """Read the rest of a body, and what follows it, if that waited for budget."""
+        if self._client.is_held(BODY_WAITS):
+            self._client.release(BODY_WAITS if self._must_hold() else BODY_WAITS | QUEUE_FULL)
+
+    def hold_or_resume(self) -> bool:
+        """Read on, or no more, as what waits here allows. Returns whether the parser is to go on."""
+        if self.requests or self.queued_bytes:
+            self.charge_queued()
+        elif not self._client.is_held(QUEUE_FULL):
+            return False
+        if self._must_hold():
+            self._client.hold(QUEUE_FULL)
+            return False
+        if self._client.is_held(BODY_WAITS) or not self._client.is_held(QUEUE_FULL):
+            return False
+        self._client.release(QUEUE_FULL)
+        return True
+
+    def _is_full(self) -> bool:
+        return len(self.requests) + self.unconsumed >= _PIPELINED_MAX
+
+    def _must_hold(self) -> bool:
+        """Whether too much is here that nobody has taken, on this connection or on all."""
+        size = self.queued_bytes
+        return self._is_full() or size > _PIPELINED_MAX_BYTES or (size > 0 and self._read_budget.is_exhausted)
+
+
+def _is_large(head: RequestHead) -> bool:
+    """Whether a body is larger than the small TCP window, or of unknown size."""
+    size = head.headers.get("Content-Length", "")
+    return not size.isdecimal() or int(size) > tcp_window.SMALL_WINDOW
