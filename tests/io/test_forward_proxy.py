@@ -12,7 +12,9 @@ import uvloop
 from pydantic import SecretStr
 
 from bridge.cli.check.vendor import check_vendor
-from bridge.io.vod.api import PulledEvent, TransportError, VodApi
+from bridge.io.vod.api import VodApi
+from bridge.io.vod.errors import TransportError
+from bridge.io.vod.event_queue import PulledEvent
 from bridge.io.vod.forward_proxy import proxy_for
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account

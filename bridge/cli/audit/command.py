@@ -24,7 +24,9 @@ from bridge.cli.support.kafka_errors import explain_error, silence_aiokafka
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
 from bridge.cli.support.time_arg import parse_duration
 from bridge.io.kafka.client import kafka_options
-from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import FinishedTask, VodApi
+from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
 from bridge.settings.settings import AppSettings, Settings
 from bridge.wiring import build_routing, vendor_account

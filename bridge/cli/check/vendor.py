@@ -9,7 +9,8 @@ import aiohttp
 
 from bridge.cli.check.finding import Finding, failed, ok, warning
 from bridge.core.plural import counted
-from bridge.io.vod.api import ApiError, EventConfig, TransportError, VodApi
+from bridge.io.vod.api import EventConfig, VodApi
+from bridge.io.vod.errors import ApiError, TransportError
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account
 
