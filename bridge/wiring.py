@@ -24,9 +24,11 @@ from bridge.io.kafka.limits import PublisherLimits
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLimits
 from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
-from bridge.io.vod.api import Account, LegacyApi, VodApi
+from bridge.io.vod.account import Account
+from bridge.io.vod.api import VodApi
 from bridge.io.vod.credentials import RefreshingCredentials, credential_source
 from bridge.io.vod.forward_proxy import proxy_for
+from bridge.io.vod.legacy_api import LegacyApi
 from bridge.io.vod.poller import Poller, PollerDeps, PollerLimits
 from bridge.observability.telemetry import Telemetry
 from bridge.observability.tracing.interface import NoopTracing, Tracing

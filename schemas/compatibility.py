@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-SCHEMAS = ROOT / "schemas"
-RELEASED = SCHEMAS / "released"
+PUBLISHED = ROOT / "bridge" / "schemas"
+RELEASED = ROOT / "schemas" / "released"
 PATTERN = "*.v1.schema.json"
 
 Schema = Any
@@ -197,11 +197,11 @@ def save_release(today: Path, released: Path) -> None:
 
 def main(arguments: list[str]) -> int:
     """Compare; with `--release` save the current schemas if nothing breaks. Return the exit code."""
-    found = breaking_changes_in(RELEASED, SCHEMAS)
+    found = breaking_changes_in(RELEASED, PUBLISHED)
     for line in found:
         sys.stderr.write(f"breaks a reader of the last release: {line}\n")
     if "--release" in arguments and not found:
-        save_release(SCHEMAS, RELEASED)
+        save_release(PUBLISHED, RELEASED)
     return 1 if found else 0
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
 """Generates `asyncapi.yaml` (AsyncAPI 3.0): every topic with its key, headers, schema and one example.
 
-    python schemas/gen_asyncapi.py            write it, and the copy for the wheel in `bridge/schemas`
+    python schemas/gen_asyncapi.py            write it to `bridge/schemas`, its only copy
     python schemas/gen_asyncapi.py --check    fail if it is out of date
 
 The examples come from `schemas/examples`, their headers and keys from `bridge.core.record`.
@@ -25,8 +25,7 @@ from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter, event_rec
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "schemas"
 EXAMPLES = SCHEMAS / "examples"
-WHEEL_SCHEMAS = ROOT / "bridge" / "schemas"
-TARGETS = (SCHEMAS / "asyncapi.yaml", WHEEL_SCHEMAS / "asyncapi.yaml")
+TARGET = ROOT / "bridge" / "schemas" / "asyncapi.yaml"
 ROUTING = Routing()
 BINDING = "0.5.0"
 RECEIVED_MS = 1_767_225_600_000  # as in schemas/gen_examples.py
@@ -37,7 +36,7 @@ DESCRIPTION = """\
 Every event notification of Tencent Cloud VOD, each on the topic of its type, in one canonical shape.
 Records are CloudEvents 1.0 in binary mode: the attributes are headers, the value is the event.
 At least once, with the same `id` for the same occurrence.
-What is promised about changes stands in README.md beside this file.
+What is promised about changes stands in schemas/README.md of the project.
 """
 OTHER_DESCRIPTION = (
     "An event of a type that the catalogue does not know, or of one that the vendor has given up."
@@ -276,13 +275,12 @@ def main(arguments: list[str]) -> int:
         document(), Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=110
     )
     if "--check" not in arguments:
-        for path in TARGETS:
-            path.write_text(text, encoding="utf-8")
+        TARGET.write_text(text, encoding="utf-8")
         return 0
-    wrong = [path for path in TARGETS if not path.exists() or path.read_text(encoding="utf-8") != text]
-    for path in wrong:
-        sys.stderr.write(f"{path.relative_to(ROOT)} is not what schemas/gen_asyncapi.py writes: run it\n")
-    return 1 if wrong else 0
+    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    sys.stderr.write(f"{TARGET.relative_to(ROOT)} is not what schemas/gen_asyncapi.py writes: run it\n")
+    return 1
 
 
 if __name__ == "__main__":

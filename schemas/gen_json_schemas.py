@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a tool beside its data, no package
 """Generates `<type>.v1.schema.json`: the JSON Schema of the record's value, for each type of the catalogue.
 
-    python schemas/gen_json_schemas.py            write them, and compact copies in `bridge/schemas`
+    python schemas/gen_json_schemas.py            write them to `bridge/schemas`, their only copy
     python schemas/gen_json_schemas.py --check    fail if one is out of date
 
 Also `event.v1`, for types that the catalogue does not know; `headers.v1`, the headers of every event's
@@ -25,7 +25,7 @@ from bridge.core.record import Routing
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "schemas"
-WHEEL_SCHEMAS = ROOT / "bridge" / "schemas"
+PUBLISHED = ROOT / "bridge" / "schemas"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 Schema = dict[str, Any]
@@ -161,16 +161,15 @@ def files() -> Iterator[tuple[Path, str]]:
     """Yield (path, text) for every file."""
     for name, schema in schemas():
         file = f"{name}.v1.schema.json"
-        yield SCHEMAS / file, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-        yield WHEEL_SCHEMAS / file, json.dumps(schema, separators=(",", ":"), ensure_ascii=False) + "\n"
+        yield PUBLISHED / file, json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` compare them; return the exit code."""
     wanted = dict(files())
-    existing = {path for folder in (SCHEMAS, WHEEL_SCHEMAS) for path in folder.glob("*.schema.json")}
+    existing = set(PUBLISHED.glob("*.schema.json"))
     if "--check" not in arguments:
-        WHEEL_SCHEMAS.mkdir(exist_ok=True)
+        PUBLISHED.mkdir(exist_ok=True)
         for path in existing - wanted.keys():
             path.unlink()
         for path, text in wanted.items():

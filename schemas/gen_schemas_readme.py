@@ -16,6 +16,7 @@ from bridge.core.record import Routing
 
 SCHEMAS = Path(__file__).resolve().parent
 PAGE = SCHEMAS / "README.md"
+PUBLISHED = "../bridge/schemas"  # from the page
 ROUTING = Routing()
 
 
@@ -27,7 +28,7 @@ def topics_table() -> str:
             f"`{ROUTING.topic.replace('{type}', row.name)}`",
             key_of(row),
             triggers.get(row.name, ""),
-            f"[schema]({row.name}.v1.schema.json)",
+            f"[schema]({PUBLISHED}/{row.name}.v1.schema.json)",
             examples_of(row.name),
         )
         for row in EVENT_TYPES
@@ -37,7 +38,7 @@ def topics_table() -> str:
             f"`{ROUTING.topic_other}`",
             "`FileId`, `TaskId`, `CastId`",
             "any event of a type that is not above",
-            "[schema](event.v1.schema.json)",
+            f"[schema]({PUBLISHED}/event.v1.schema.json)",
             "[examples](examples/PorncheckComplete)",
         )
     )
@@ -46,7 +47,7 @@ def topics_table() -> str:
             f"`{ROUTING.topic_dead_letter}`",
             "none: the application's name",
             "bytes that can never be an event",
-            "[headers](dead-letter.v1.schema.json)",
+            f"[headers]({PUBLISHED}/dead-letter.v1.schema.json)",
             "",
         )
     )

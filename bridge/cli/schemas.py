@@ -1,6 +1,6 @@
 """``vod-bridge schemas``: lists the schemas of the events, prints one, or exports all.
 
-The texts are those of the project's folder `schemas`, with the names and topics of the settings.
+The texts are those of the folder `bridge/schemas`, with the names and topics of the settings.
 """
 
 import re

@@ -13,7 +13,8 @@ from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
 from bridge.cli.audit.vendor import FinishedTasks
-from bridge.io.vod.api import Account, Credential, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import VodApi
 from tests.cli.cli_process import CommandResult, start_command, vod_bridge, wait_for_exit
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from bridge.io.vod.api import ApiError, PulledEvent, TransportError
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import PulledEvent
 
 CallError = ApiError | TransportError
 

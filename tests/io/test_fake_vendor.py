@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from bridge.io.vod.api import Account, ApiError, Credential, TransportError, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import VodApi
+from bridge.io.vod.errors import ApiError, TransportError
 from tests.rig.vendor.server import Application, Chances, Vendor
 
 KEY = Credential("AKIDvod", "key")

@@ -11,7 +11,9 @@ import pytest
 import uvloop
 from pydantic import SecretStr
 
-from bridge.io.vod.api import PulledEvent, TransportError, VodApi
+from bridge.io.vod.api import VodApi
+from bridge.io.vod.errors import TransportError
+from bridge.io.vod.event_queue import PulledEvent
 from bridge.io.vod.forward_proxy import proxy_for
 from bridge.operations.check.vendor import check_vendor
 from bridge.settings.apps import AppSettings

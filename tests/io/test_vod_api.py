@@ -10,7 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod.api import Account, ApiError, Credential, EventConfig, PulledEvent, TransportError, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import EventConfig, VodApi
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import PulledEvent
 from tests.rig.vendor.application import element
 from tests.rig.vendor.server import Application, Vendor
 

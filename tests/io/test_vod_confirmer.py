@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bridge.io.vod.api import ApiError, TransportError
 from bridge.io.vod.confirmer import MAX_AGE_S, MAX_BATCH, Confirmer, ConfirmLimits, LeaseHandle
+from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.telemetry import Telemetry
 from tests.io.queues import FakeEventQueue
 from tests.rig.waiting import WITHIN_S, eventually

@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from tencentcloud.common import credential
 
-from bridge.io.vod.api import Credential
+from bridge.io.vod.account import Credential
 from bridge.io.vod.credentials import RefreshingCredentials, credential_source
 from bridge.settings.settings import Settings, load
 from tests.rig.waiting import eventually_blocking

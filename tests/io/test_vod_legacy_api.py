@@ -7,7 +7,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod.api import Account, ApiError, Credential, LegacyApi, PulledEvent, TransportError
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import PulledEvent
+from bridge.io.vod.legacy_api import LegacyApi
 from tests.rig.vendor.server import Application, Vendor
 
 KEY = Credential("AKIDold", "key+with/odd=chars&")

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.io.vod.api import ApiError, PulledEvent, TransportError
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import PulledEvent
 from bridge.io.vod.poller import Poller, PollerDeps, PollerLimits
 from bridge.observability.telemetry import Telemetry
 from tests.contracts import NOW_MS

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.io.vod.api import Account, ApiError, Credential, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import VodApi
+from bridge.io.vod.errors import ApiError
 from bridge.io.vod.signing import V2_PATH, tc3_headers, v2_query
 from tests.rig.vendor.server import Vendor
 

@@ -8,8 +8,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bridge.io.vod.api import Account, ApiError, Credential, EventQueue, LegacyApi, TransportError, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import VodApi
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import EventQueue
 from bridge.io.vod.json_parts import parse_object
+from bridge.io.vod.legacy_api import LegacyApi
 from bridge.io.vod.transport import ApiTransport
 from tests.rig.parts import free_port
 from tests.rig.vendor.server import Application, Fault, Vendor

@@ -3,11 +3,10 @@
 import sys
 from ipaddress import ip_network
 
-from bridge.io.http.rejection_log import RejectionLog
-
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.http.rejection_log import RejectionLog
 from bridge.io.http.routing import CallbackRouter
 from bridge.observability.recent_deliveries import DELIVERIES_MAX, REFUSED_MAX, RecentDeliveries
 from bridge.observability.telemetry import Telemetry

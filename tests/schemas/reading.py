@@ -13,6 +13,7 @@ from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
 
 SCHEMAS = ROOT / "schemas"
+PUBLISHED = ROOT / "bridge" / "schemas"
 NAMES = [*(row.name for row in EVENT_TYPES), "event", "headers", "dead-letter"]
 KNOWN = frozenset(row.name for row in EVENT_TYPES)
 _FEW_DIGITS = 4000
@@ -30,7 +31,7 @@ def tool(name: str) -> Any:  # noqa: ANN401 - a module whose names are looked up
 
 def schema(name: str) -> dict[str, Any]:
     """Return a schema as published."""
-    read: dict[str, Any] = json.loads((SCHEMAS / f"{name}.v1.schema.json").read_text(encoding="utf-8"))
+    read: dict[str, Any] = json.loads((PUBLISHED / f"{name}.v1.schema.json").read_text(encoding="utf-8"))
     return read
 
 

@@ -9,19 +9,19 @@ import pytest
 
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 from tests.schemas.conftest import Parse
-from tests.schemas.reading import SCHEMAS, cut, read_document, validation_errors
+from tests.schemas.reading import PUBLISHED, SCHEMAS, cut, read_document, validation_errors
 
 TOPICS = Routing().topics(["default"])
 
 
 @cache
 def document() -> dict[str, Any]:
-    return read_document(SCHEMAS / "asyncapi.yaml")
+    return read_document(PUBLISHED / "asyncapi.yaml")
 
 
 @pytest.mark.long  # of all channels; the cut one of the next test takes seconds
 def test_the_asyncapi_projects_parser_accepts_it_and_finds_every_topic(parse: Parse) -> None:
-    (found,) = parse(SCHEMAS / "asyncapi.yaml")
+    (found,) = parse(PUBLISHED / "asyncapi.yaml")
     assert found["errors"] == []
     assert sorted(found["topics"]) == TOPICS
 

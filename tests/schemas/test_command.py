@@ -11,7 +11,7 @@ from bridge.cli import app
 from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
 from tests.schemas.conftest import Parse
-from tests.schemas.reading import NAMES, SCHEMAS, cut, read_document
+from tests.schemas.reading import NAMES, PUBLISHED, cut, read_document
 
 FILES = {*(f"{name}.v1.schema.json" for name in NAMES), "asyncapi.yaml"}
 
@@ -55,7 +55,7 @@ def test_it_lists_them_for_machines_under_the_names_that_are_set(monkeypatch: py
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_prints_each_as_it_is_published(name: str) -> None:
-    published = (SCHEMAS / f"{name}.v1.schema.json").read_text(encoding="utf-8")
+    published = (PUBLISHED / f"{name}.v1.schema.json").read_text(encoding="utf-8")
     assert error_output(name) == published
     assert error_output(f"{name}.v1") == published
 
@@ -64,7 +64,7 @@ def test_it_exports_all_as_they_are_published(tmp_path: Path) -> None:
     assert error_output("--export", str(tmp_path / "new")) == f"{len(FILES)} files in {tmp_path / 'new'}\n"
     assert {path.name for path in (tmp_path / "new").iterdir()} == FILES
     for name in FILES:
-        assert (tmp_path / "new" / name).read_bytes() == (SCHEMAS / name).read_bytes()
+        assert (tmp_path / "new" / name).read_bytes() == (PUBLISHED / name).read_bytes()
 
 
 def test_its_asyncapi_has_the_names_that_are_set_and_is_valid(
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_written_to_is_reported_in_one_line(tmp_path: Pa
 def test_the_wheel_carries_all_that_it_shows() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert "schemas/*" in project["tool"]["setuptools"]["package-data"]["bridge"]
-    assert {path.name for path in (ROOT / "bridge" / "schemas").iterdir()} == FILES
+    assert {path.name for path in PUBLISHED.iterdir()} == FILES
 
 
 @pytest.mark.parametrize("start", ["it's: {x}", "no-scheme", ""])

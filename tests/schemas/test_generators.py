@@ -9,7 +9,7 @@ import pytest
 
 from bridge.core import payloads as vod
 from bridge.core.catalogue import EVENT_TYPES, EventType
-from tests.schemas.reading import SCHEMAS, schema, tool
+from tests.schemas.reading import PUBLISHED, SCHEMAS, schema, tool
 
 PAGE = (SCHEMAS / "README.md").read_text(encoding="utf-8")
 
@@ -22,19 +22,17 @@ def test_a_new_type_is_one_row() -> None:
     assert generated["$id"] == "urn:vod-event-bridge:schemas:ANewComplete.v1"
     assert generated["properties"]["type"]["const"] == "ANewComplete"
     assert set(generated["$defs"]["PullUploadTask"]["properties"]) == set(row.struct.__struct_fields__)
-    assert (
-        "| `vod.ANewComplete` | `FileId`, `TaskId` |  | [schema](ANewComplete.v1.schema.json) |"
-        in readme.topics_table()
-    )
+    link = "[schema](../bridge/schemas/ANewComplete.v1.schema.json)"
+    assert f"| `vod.ANewComplete` | `FileId`, `TaskId` |  | {link} |" in readme.topics_table()
 
 
 def test_a_stale_schema_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     json_schemas = tool("gen_json_schemas")
-    json_schemas.ROOT, json_schemas.WHEEL_SCHEMAS = tmp_path, tmp_path / "wheel"
-    shutil.copytree(SCHEMAS.parent / "bridge" / "schemas", json_schemas.WHEEL_SCHEMAS)
+    json_schemas.ROOT, json_schemas.PUBLISHED = tmp_path, tmp_path / "wheel"
+    shutil.copytree(PUBLISHED, json_schemas.PUBLISHED)
     assert json_schemas.main(["--check"]) == 0
-    (json_schemas.WHEEL_SCHEMAS / "PullComplete.v1.schema.json").write_text("{}", encoding="utf-8")
-    (json_schemas.WHEEL_SCHEMAS / "Gone.v1.schema.json").write_text("{}", encoding="utf-8")
+    (json_schemas.PUBLISHED / "PullComplete.v1.schema.json").write_text("{}", encoding="utf-8")
+    (json_schemas.PUBLISHED / "Gone.v1.schema.json").write_text("{}", encoding="utf-8")
     assert json_schemas.main(["--check"]) == 1
     stale = capsys.readouterr().err.splitlines()
     assert [line.split(" is not ")[0] for line in stale] == [
@@ -45,9 +43,9 @@ def test_a_stale_schema_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_a_stale_document_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asyncapi = tool("gen_asyncapi")
-    asyncapi.ROOT, asyncapi.TARGETS = tmp_path, (tmp_path / "asyncapi.yaml",)
+    asyncapi.ROOT, asyncapi.TARGET = tmp_path, tmp_path / "asyncapi.yaml"
     assert asyncapi.main([]) == 0
-    assert (tmp_path / "asyncapi.yaml").read_bytes() == (SCHEMAS / "asyncapi.yaml").read_bytes()
+    assert (tmp_path / "asyncapi.yaml").read_bytes() == (PUBLISHED / "asyncapi.yaml").read_bytes()
     assert asyncapi.main(["--check"]) == 0
     (tmp_path / "asyncapi.yaml").write_text("asyncapi: 3.0.0\n", encoding="utf-8")
     assert asyncapi.main(["--check"]) == 1
@@ -69,7 +67,7 @@ def test_what_breaks_a_reader_ends_with_1_and_is_never_kept_as_released(
 ) -> None:
     compatibility = tool("compatibility")
     compatibility.RELEASED = tmp_path
-    text = (SCHEMAS / "PullComplete.v1.schema.json").read_text(encoding="utf-8")
+    text = (PUBLISHED / "PullComplete.v1.schema.json").read_text(encoding="utf-8")
     released = text.replace('"FileId": {', '"Lost": {}, "FileId": {', 1)
     (tmp_path / "PullComplete.v1.schema.json").write_text(released, encoding="utf-8")
     assert compatibility.main(["--release"]) == 1

@@ -11,7 +11,7 @@ from bridge.core.backfill import notification_from_task
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome
 from bridge.delivery.pipeline import Pipeline
-from bridge.io.vod.api import ApiError
+from bridge.io.vod.errors import ApiError
 from bridge.operations.pipeline_session import open_session
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms

@@ -22,7 +22,9 @@ from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
 from bridge.cli.support.time_arg import parse_duration
 from bridge.io.kafka.client import kafka_options
-from bridge.io.vod.api import Account, ApiError, Credential, FinishedTask, TransportError, VodApi
+from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.api import FinishedTask, VodApi
+from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
 from bridge.operations.check.vendor import api_error_remedy, env_prefix
 from bridge.operations.kafka_errors import explain_error, silence_aiokafka

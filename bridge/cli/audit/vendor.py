@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
-from bridge.io.vod.api import ApiError, FinishedTask, VodApi
+from bridge.io.vod.api import FinishedTask, VodApi
+from bridge.io.vod.errors import ApiError
 
 _CALL_INTERVAL_S = 0.1
 _RATE_LIMITED = "RequestLimitExceeded"

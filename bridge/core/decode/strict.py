@@ -111,10 +111,7 @@ def _extended_struct(struct: type[Struct], added: _Fields) -> type[Struct]:
     @cache
     def extended(struct: type[Struct]) -> type[Struct]:
         schema = schema_of(struct)
-        types = {
-            name: field_type(kind, lambda shape: extended(shape.struct))
-            for name, kind in schema.fields.items()
-        }
+        types = {name: field_type(kind, extended_object) for name, kind in schema.fields.items()}
         if struct not in names and all(
             kind.schema is None or extended(kind.schema.struct) is kind.schema.strict
             for kind in schema.fields.values()

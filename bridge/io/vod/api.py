@@ -1,4 +1,4 @@
-"""Speaks the vendor's API 2018-07-17, and names what callers of either interface need.
+"""Speaks the vendor's API 2018-07-17.
 
 Bytes of events come out as the vendor sent them. When to call, and again, is the caller's to decide.
 """
@@ -12,35 +12,11 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from bridge.io.vod.account import Account, Credential, Proxy
-from bridge.io.vod.json_parts import (
-    NULL,
-    ApiError,
-    EventQueue,
-    PulledEvent,
-    TransportError,
-    confirmable,
-    decode_or,
-    parse_array,
-    parse_object,
-)
-from bridge.io.vod.legacy_api import LegacyApi
+from bridge.io.vod.errors import ApiError, make_api_error
+from bridge.io.vod.event_queue import PulledEvent, confirmable
+from bridge.io.vod.json_parts import NULL, decode_or, parse_array, parse_object
 from bridge.io.vod.signing import tc3_headers
-from bridge.io.vod.transport import ApiRequest, ApiResponse, ApiTransport, make_api_error
-
-__all__ = [
-    "Account",
-    "ApiError",
-    "Credential",
-    "EventConfig",
-    "EventQueue",
-    "FinishedTask",
-    "LegacyApi",
-    "Proxy",
-    "PulledEvent",
-    "TaskPage",
-    "TransportError",
-    "VodApi",
-]
+from bridge.io.vod.transport import ApiRequest, ApiResponse, ApiTransport
 
 _HOST = "vod.tencentcloudapi.com"
 _EMPTY_QUEUE_CODE = "ResourceNotFound"

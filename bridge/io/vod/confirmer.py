@@ -13,7 +13,8 @@ import structlog
 from msgspec import Struct
 
 from bridge.aio.supervisor import supervise
-from bridge.io.vod.api import ApiError, EventQueue, TransportError
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import EventQueue
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

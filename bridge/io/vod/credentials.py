@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 from threading import Thread
 
-from bridge.io.vod.api import Credential
+from bridge.io.vod.account import Credential
 from bridge.settings.apps import AppSettings
 from bridge.settings.secret_files import clean_secret
 

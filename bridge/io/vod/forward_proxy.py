@@ -7,7 +7,7 @@ stop every call, which has an Authorization header of its own.
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from bridge.io.vod.api import Proxy
+from bridge.io.vod.account import Proxy
 
 _DEFAULT_PORT = 80
 

@@ -1,4 +1,4 @@
-"""The vendor's responses and errors, and how a response is split with every value's bytes as they came.
+"""How a response of the vendor is split, with every value's bytes as they came.
 
 Nothing here knows what an event is. A value that no JSON parser accepts (a lone half of a surrogate pair, for
 example, from a file name cut in its middle) must not hold up its neighbours for the four days that the vendor
@@ -6,16 +6,13 @@ keeps it: if msgspec refuses the whole, each value's end is found by brackets an
 """
 
 import re
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-MAX_HANDLES = 16
 NULL = b"null"
 
-_MAX_TEXT_CHARS = 300
 # A text that has no end goes to the last byte: to look for it again from each of its quotes takes hours.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}:,]|[^\s"\[\]{}:,]+', re.DOTALL)
 _DECODE_ERRORS = (
@@ -25,54 +22,6 @@ _DECODE_ERRORS = (
 )  # too deep a value is garbage like any other
 
 T = TypeVar("T")
-
-
-class PulledEvent(Struct, frozen=True):
-    """An event as it was fetched: ``body`` is the vendor's bytes, untouched.
-
-    ``handle`` is "" where the vendor gave none that can be used: such an event goes its way like any other
-    and cannot be confirmed, so the vendor sends it again and deduplication swallows it.
-    """
-
-    handle: str
-    body: bytes
-
-
-class EventQueue(Protocol):
-    """An application's event queue at the vendor, by either interface."""
-
-    async def pull(self) -> list[PulledEvent]:
-        """Fetch some events; empty if none came while the vendor held the call."""
-        ...
-
-    async def confirm(self, handles: Sequence[str]) -> None:
-        """Delete at most 16 events from the queue: all of them, or none and an error is raised."""
-        ...
-
-
-class ApiError(Exception):
-    """The vendor responded with an error: ``code`` is its code, ``text`` is for people."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{code}: {text}")
-        self.code = code
-        self.text = text
-
-
-class TransportError(Exception):
-    """No response, or an invalid one. A call without a response may have been carried out."""
-
-
-def truncate(text: str) -> str:
-    """Return the beginning of a foreign text, printable, short enough for a log line."""
-    return "".join(char if char.isprintable() else " " for char in text[:_MAX_TEXT_CHARS])
-
-
-def confirmable(handles: Sequence[str]) -> list[str]:
-    """Return the handles that are not empty. Raises ValueError if there are too many for one call."""
-    if len(handles) > MAX_HANDLES:
-        raise ValueError(f"{len(handles)} handles in one call, which takes {MAX_HANDLES}")
-    return [handle for handle in handles if handle]
 
 
 def parse_object(text: bytes) -> dict[str, bytes]:

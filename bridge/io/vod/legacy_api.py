@@ -7,17 +7,11 @@ from urllib.parse import urlencode
 import aiohttp
 
 from bridge.io.vod.account import Account
-from bridge.io.vod.json_parts import (
-    NULL,
-    ApiError,
-    PulledEvent,
-    confirmable,
-    decode_or,
-    parse_array,
-    parse_object,
-)
+from bridge.io.vod.errors import ApiError, make_api_error
+from bridge.io.vod.event_queue import PulledEvent, confirmable
+from bridge.io.vod.json_parts import NULL, decode_or, parse_array, parse_object
 from bridge.io.vod.signing import V2_PATH, v2_query
-from bridge.io.vod.transport import ApiRequest, ApiTransport, make_api_error
+from bridge.io.vod.transport import ApiRequest, ApiTransport
 
 _FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded"}
 _HOST = "vod.api.qcloud.com"

@@ -18,8 +18,9 @@ from bridge.aio.supervisor import supervise
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.io.vod.api import ApiError, EventQueue, PulledEvent, TransportError
 from bridge.io.vod.confirmer import Confirmer, LeaseHandle
+from bridge.io.vod.errors import ApiError, TransportError
+from bridge.io.vod.event_queue import EventQueue, PulledEvent
 from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -9,7 +9,7 @@ import aiohttp
 from msgspec import Struct
 
 from bridge.io.vod.account import Account, Credential
-from bridge.io.vod.json_parts import ApiError, TransportError, truncate
+from bridge.io.vod.errors import TransportError, truncate
 
 _MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -98,11 +98,6 @@ class ApiTransport:
                 if len(body) > _MAX_RESPONSE_BYTES:
                     raise TransportError(f"{self.host}: an answer of more than {_MAX_RESPONSE_BYTES} bytes")
             return ApiResponse(response.status, bytes(body))
-
-
-def make_api_error(code: str, text: str, credential: Credential) -> ApiError:
-    """Return the vendor's error without the secrets that it may have repeated."""
-    return ApiError(truncate(credential.redact(code)), truncate(credential.redact(text)))
 
 
 def _describe_error(error: Exception) -> str:

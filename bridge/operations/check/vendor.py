@@ -8,7 +8,8 @@ from typing import TypeVar
 import aiohttp
 
 from bridge.core.plural import counted
-from bridge.io.vod.api import ApiError, EventConfig, TransportError, VodApi
+from bridge.io.vod.api import EventConfig, VodApi
+from bridge.io.vod.errors import ApiError, TransportError
 from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account
