@@ -33,7 +33,7 @@ SHORT_TASKS = {
     "io.dedup.store:self._probe_app": "one call; the probe waits for it",
     "io.http.tls_listener:handshake.run": "one handshake, within its time-out",
     "io.vod.poller:self._process_batch": "one batch; what is not confirmed is pulled again",
-    "io.kafka.broker_health:client.send": "one request, within its time-out",
+    "io.kafka.broker_probe:client.send": "one request, within its time-out",
     "io.kafka.producers:producer.client.close": "within its time-out",
     "io.kafka.producers:producer.stop": "within its time-out",
     "io.spool.group_commit:self._work": "until nothing waits; the next record begins another",

@@ -14,6 +14,7 @@ from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.retry_order import Retry, RetryOrder
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.buffer_budget import BufferLimits
+from bridge.io.kafka.metadata import TopicMetadata
 from bridge.observability.telemetry import Telemetry
 from tests.deliveries import Rig
 from tests.delivery_contracts import RecordingCallbacks, make_record
@@ -42,7 +43,7 @@ class SpoolingCallbacks(RecordingCallbacks):
 
 
 def _new_accumulator() -> RecordAccumulator:
-    accumulator = RecordAccumulator(SMALL, lambda: None, lambda: None)
+    accumulator = RecordAccumulator(SMALL, TopicMetadata(), lambda: None, lambda: None)
     accumulator.update_metadata({"t": 1})
     return accumulator
 

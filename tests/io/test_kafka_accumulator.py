@@ -9,6 +9,7 @@ from aiokafka.errors import InvalidTimestampError, TopicAuthorizationFailedError
 from bridge.core.partition import hash_key, partition_for
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.buffer_budget import BufferLimits
+from bridge.io.kafka.metadata import TopicMetadata
 from bridge.io.kafka.pending import PartitionQueue, RecordBatch
 from bridge.io.kafka.topic_backoff import describe_batch_error, is_topic_error
 from tests.delivery_contracts import RecordingCallbacks
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.asyncio
 
 async def test_records_of_a_deleted_topic_stay_queued_until_it_returns() -> None:
     limits = BufferLimits(max_bytes=10_000, max_records=10)
-    accumulator = RecordAccumulator(limits, on_ack=lambda: None, on_error=lambda: None)
+    accumulator = RecordAccumulator(limits, TopicMetadata(), on_ack=lambda: None, on_error=lambda: None)
     callbacks = RecordingCallbacks()
     accumulator.update_metadata({"t": 4})
     first = accumulator.send(record("t", "a"), 1, callbacks)
@@ -37,7 +38,7 @@ async def test_records_of_a_deleted_topic_stay_queued_until_it_returns() -> None
 
 async def test_the_callbacks_of_a_stalled_batch_are_notified_again_and_again() -> None:
     accumulator = RecordAccumulator(
-        BufferLimits(max_bytes=10_000, max_records=10), lambda: None, lambda: None
+        BufferLimits(max_bytes=10_000, max_records=10), TopicMetadata(), lambda: None, lambda: None
     )
     accumulator.update_metadata({"t": 1})
     callbacks = RecordingCallbacks()
@@ -49,7 +50,7 @@ async def test_the_callbacks_of_a_stalled_batch_are_notified_again_and_again() -
 
 async def test_records_of_a_deleted_partition_go_to_another() -> None:
     accumulator = RecordAccumulator(
-        BufferLimits(max_bytes=10_000, max_records=10), lambda: None, lambda: None
+        BufferLimits(max_bytes=10_000, max_records=10), TopicMetadata(), lambda: None, lambda: None
     )
     accumulator.update_metadata({"t": 4})
     key = next(key for key in "abcdefgh" if partition_for(hash_key(key.encode()), 4) == 3)
@@ -65,7 +66,7 @@ async def test_a_bug_in_one_callback_does_not_stop_the_others() -> None:
     bugs: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: bugs.append(context["exception"]))
     accumulator = RecordAccumulator(
-        BufferLimits(max_bytes=10_000, max_records=10), lambda: None, lambda: None
+        BufferLimits(max_bytes=10_000, max_records=10), TopicMetadata(), lambda: None, lambda: None
     )
     accumulator.update_metadata({"t": 2})
     sender, failing, callbacks = RecordingSender(), _FailingCallbacks(), RecordingCallbacks()
@@ -79,7 +80,7 @@ async def test_a_bug_in_one_callback_does_not_stop_the_others() -> None:
 
 async def test_the_result_of_a_batch_that_was_requeued_is_ignored() -> None:
     accumulator = RecordAccumulator(
-        BufferLimits(max_bytes=10_000, max_records=10), lambda: None, lambda: None
+        BufferLimits(max_bytes=10_000, max_records=10), TopicMetadata(), lambda: None, lambda: None
     )
     accumulator.update_metadata({"t": 1})
     sender, callbacks = RecordingSender(), RecordingCallbacks()

@@ -23,7 +23,7 @@ from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.hold import HoldPolicy
 from bridge.delivery.pipeline import Pipeline
-from bridge.io.kafka import broker_health
+from bridge.io.kafka import broker_probe
 from bridge.io.kafka import publisher as publisher_package
 from bridge.io.kafka.limits import PublisherLimits
 from bridge.io.kafka.publisher import KafkaPublisher
@@ -259,7 +259,7 @@ def violations_of(seed: int) -> list[str]:
                 "choose_sender",
                 lambda producer, hear: SimulatedBatchSender(producer, scenario.broker, hear),
             )
-            patch.setattr(broker_health, "AIOKafkaClient", scenario.client)
+            patch.setattr(broker_probe, "AIOKafkaClient", scenario.client)
             patch.setattr(writer, "write", scenario.disk.write)
             patch.setattr(directory, "write", scenario.disk.write)
             await scenario.play()

@@ -21,36 +21,34 @@ from bridge.io.kafka.pending import (
     PartitionQueue,
     PendingRecord,
     RecordQueue,
-    buffered_size,
     divert,
     drop_indeterminate,
 )
 from bridge.io.kafka.topic_backoff import describe_batch_error, is_too_large, is_topic_error
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
 _MAX_ATTEMPTS = 5
+_Notify = Callable[[], None]
 
 
 class RecordAccumulator:
     """All partition queues. ``on_ack`` is called after acknowledgements, ``on_error`` for each failed batch.
 
-    ``availability_epoch`` grows whenever a queue takes records again that did not: what was skipped is worth
-    another look.
+    ``availability_epoch`` grows whenever more may be sent: what was skipped is worth another look.
     """
 
     def __init__(
-        self, limits: BufferLimits, on_ack: Callable[[], None], on_error: Callable[[], None]
+        self, limits: BufferLimits, metadata: TopicMetadata, on_ack: _Notify, on_error: _Notify
     ) -> None:
         self.loop = asyncio.get_running_loop()  # asked once: asking costs a system call
         self._budget = BufferBudget(limits.max_bytes, limits.max_records)
         # Records that wait for a missing topic take no budget from the others.
         self._unassigned_budget = BufferBudget(limits.max_bytes, limits.max_records)
+        self._metadata = metadata
         self._on_ack = on_ack
         self._on_error = on_error
         self._queues: dict[tuple[str, int], PartitionQueue] = {}
         self._ready: dict[PartitionQueue, None] = {}
-        self.metadata = TopicMetadata()
         self.unassigned: dict[str, RecordQueue] = {}
         self.ready_event = asyncio.Event()
         self.availability_epoch = 0
@@ -63,32 +61,34 @@ class RecordAccumulator:
     @property
     def in_flight(self) -> list[PartitionQueue]:
         """The queues with a batch in the producer."""
-        return [queue for queue in self._queues.values() if queue.batch is not None]
+        return [queue for queue in self.queues if queue.batch is not None]
 
     @property
     def needs_metadata(self) -> bool:
         """Whether new metadata may let more records be sent."""
-        return self.metadata.needs_refresh or any(queue.stalled for queue in self._queues.values())
+        return self._metadata.needs_refresh or any(queue.stalled for queue in self._queues.values())
 
     def accepts(self, topic: str, key_hash: int) -> bool:
         """Whether a record of that topic and key hash would be sent now, as far as is known."""
-        topic_partition = self.metadata.sendable_partition_for(topic, key_hash)
+        topic_partition = self._metadata.sendable_partition_for(topic, key_hash)
         return topic_partition is not None and not self._queue_for(topic_partition).stalled
 
     def try_send(self, record: Record, key_hash: int, callbacks: DeliveryCallbacks) -> PendingRecord | None:
         """Queue ``record`` if it can leave now; None if it cannot, or the buffer is full."""
-        topic_partition = self.metadata.sendable_partition_for(record.topic, key_hash)
-        queue = None if topic_partition is None else self._queue_for(topic_partition)
-        if queue is None or queue.stalled or not self._budget.try_acquire(size := buffered_size(record)):
+        topic_partition = self._metadata.sendable_partition_for(record.topic, key_hash)
+        if topic_partition is None:
+            return None
+        queue = self._queues.get(topic_partition) or self._queue_for(topic_partition)
+        if queue.stalled or not (size := self._budget.try_acquire(record)):
             return None
         return self._enqueue(PendingRecord(record, callbacks, self.loop.time(), size, self._budget), queue)
 
     def send(self, record: Record, key_hash: int, callbacks: DeliveryCallbacks) -> PendingRecord:
         """Queue ``record``, however long it waits. Raises `UnavailableError` if the buffer is full."""
-        topic_partition = self.metadata.partition_for(record.topic, key_hash)
+        topic_partition = self._metadata.partition_for(record.topic, key_hash)
         budget = self._unassigned_budget if topic_partition is None else self._budget
-        size = buffered_size(record)
-        if not budget.try_acquire(size):
+        size = budget.try_acquire(record)
+        if not size:
             raise UnavailableError("too much is on its way to Kafka")
         pending_record = PendingRecord(record, callbacks, self.loop.time(), size, budget)
         if topic_partition is not None:
@@ -104,13 +104,13 @@ class RecordAccumulator:
         Records queued for a deleted topic wait for its return, ahead of those that came since. If it returns
         with fewer partitions, records of the missing ones move to the others.
         """
-        allows_more = self.metadata.update(partitions, leaderless)
+        allows_more = self._metadata.update(partitions, leaderless)
         for queue in tuple(self._queues.values()):
-            if not self.metadata.has_partition(queue.topic_partition):
+            if not self._metadata.has_partition(queue.topic_partition):
                 self._unassign(queue)
         for topic in [topic for topic in self.unassigned if topic in partitions]:
             for pending_record in self.unassigned.pop(topic):
-                topic_partition = self.metadata.partition_for(topic, hash_key(pending_record.record.key))
+                topic_partition = self._metadata.partition_for(topic, hash_key(pending_record.record.key))
                 if topic_partition is not None:
                     self._enqueue(pending_record, self._queue_for(topic_partition))
         if allows_more:
@@ -118,7 +118,7 @@ class RecordAccumulator:
 
     def retry_backed_off(self, now: float) -> None:
         """Unblock the topics whose backoff is over."""
-        if self.metadata.backoff.expire(now):
+        if self._metadata.backoff.expire(now):
             self.mark_all_ready()
 
     def mark_all_ready(self) -> None:
@@ -131,7 +131,7 @@ class RecordAccumulator:
     async def send_ready(self, sender: BatchSender) -> int:
         """Send one batch of each ready queue that has none in flight. Returns the number of records sent."""
         ready, self._ready = self._ready, {}
-        cluster, is_blocked = sender.producer.client.cluster, self.metadata.is_blocked
+        cluster, is_blocked = sender.producer.client.cluster, self._metadata.is_blocked
         now, now_ms = self.loop.time(), int(time.time() * 1000)
         sent = 0
         for queue in ready:
@@ -177,7 +177,7 @@ class RecordAccumulator:
 
     def divert_earlier(self, topic: str, key_hash: int) -> None:
         """Call `on_stalled` of what is in a key's queue: a later record is about to be spooled behind it."""
-        topic_partition = self.metadata.partition_for(topic, key_hash)
+        topic_partition = self._metadata.partition_for(topic, key_hash)
         if topic_partition is None:
             self._divert_missing(topic)
         elif queue := self._queues.get(topic_partition):
@@ -218,7 +218,8 @@ class RecordAccumulator:
         return queue
 
     def _enqueue(self, pending_record: PendingRecord, queue: PartitionQueue) -> PendingRecord:
-        pending_record.enqueue_in(queue.pending)
+        queue.pending[pending_record] = None
+        pending_record.queue = queue.pending
         if not queue.in_flight:  # else it is marked once that batch has ended
             self._mark_ready(queue)
         return pending_record
@@ -243,7 +244,8 @@ class RecordAccumulator:
         for pending_record in records:
             pending_record.release()
             pending_record.callbacks.on_delivered()
-        if self.metadata.backoff.succeeded(queue.topic):
+        backoff = self._metadata.backoff
+        if backoff.backoffs_s and backoff.succeeded(queue.topic):
             self.availability_epoch += 1
         if queue.stalled:
             queue.stalled, queue.broker_alive_at, queue.stall_count = False, 0.0, 0
@@ -282,7 +284,7 @@ class RecordAccumulator:
 
     def _back_off_topic(self, queue: PartitionQueue, error: UnavailableError) -> None:
         """Send nothing to a topic that refuses for a while. All its waiting records fail, in order."""
-        self.metadata.backoff.failed(queue.topic, self.loop.time())
+        self._metadata.backoff.failed(queue.topic, self.loop.time())
         records, queue.pending = queue.pending, {}
         for pending_record in records:
             pending_record.release()
@@ -294,5 +296,5 @@ class RecordAccumulator:
             pending_record.enqueue_in(queue.pending)
         if queue.pending:
             self._mark_ready(queue)
-        if queue.pending and not self.metadata.has_partition(queue.topic_partition):
+        if queue.pending and not self._metadata.has_partition(queue.topic_partition):
             self._unassign(queue)  # else later records would be diverted first

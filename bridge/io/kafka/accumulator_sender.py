@@ -107,7 +107,7 @@ class AccumulatorBatchSender:
         self._pending_batches: set[RecordBatch] = accumulator._pending_batches
         self._loop = asyncio.get_running_loop()
         self._unsubmitted: list[AccumulatorBatch] = []
-        self._results: BatchResults = []
+        self._results: list[tuple[RecordBatch, BaseException | None]] = []
         accumulator._pop_batch = self._pop_batch
         self._sender._send_produce_req = self._send_produce_request
 
@@ -146,11 +146,15 @@ class AccumulatorBatchSender:
         self._results.append((batch, error))
 
     def _notify(self) -> None:
-        ended, self._results = self._results, []
-        for batch, _ in ended:
+        results, self._results = self._results, []
+        self._report(results)
+
+    def _report(self, results: BatchResults) -> None:
+        for batch, _ in results:
             self._pending_batches.discard(batch)
-            batch.set_done()
-        self._on_batches_done(ended)
+            if batch.done_future is not None:
+                batch.set_done()
+        self._on_batches_done(results)
 
     def _pop_batch(self, tp: TopicPartition) -> AccumulatorBatch:
         """Take the next batch of a partition, as the accumulator does."""
@@ -168,14 +172,26 @@ class AccumulatorBatchSender:
         return batch
 
     async def _send_produce_request(self, node: int, batches: dict[TopicPartition, AccumulatorBatch]) -> None:
-        """Send one request, as the sender does."""
-        await _FastProduceHandler(self._sender, batches).do(node)
+        """Send one request, as the sender does; then, its lists being in order, report what was written."""
+        handler = _FastProduceHandler(self._sender, batches)
+        await handler.do(node)
         self._sender._in_flight.remove(node)
         self._sender._muted_partitions.difference_update(batches)
+        try:
+            self._report(handler.written)
+        except Exception as bug:  # noqa: BLE001 - it must not end the library's sender, which waits for this
+            self._loop.call_exception_handler({"message": "a result was not handled", "exception": bug})
 
 
 class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
-    """The library's request with its retries, packed and handled in fewer steps where all goes well."""
+    """The library's request with its retries, packed and handled in fewer steps where all goes well.
+
+    ``written`` collects the batches that the broker has acknowledged.
+    """
+
+    def __init__(self, sender: object, batches: dict[TopicPartition, AccumulatorBatch]) -> None:
+        super().__init__(sender, batches)
+        self.written: list[tuple[AccumulatorBatch, None]] = []
 
     def create_request(self) -> FastProduceRequest:
         topics: dict[str, list[tuple[int, bytearray]]] = {}
@@ -191,7 +207,11 @@ class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the l
                 if partition_result[1]:
                     failed.append((topic, [partition_result]))
                 elif batch := self._batches.get((topic, partition_result[0])):
-                    batch.done()
+                    self.written.append((batch, None))
         if failed:
+            # A batch that is tried again keeps the request for a while: report the others now.
+            for batch, _ in self.written:
+                batch.done()
+            self.written = []
             response.topics = failed
             super().handle_response(response)

@@ -1,136 +1,121 @@
-"""Whether brokers answer: those that a client knows, and those that a fresh client finds.
+"""Whether Kafka answers, and whether the producer is cut off from it. Pure: every time is an argument.
 
-aiokafka asks only the brokers of its last metadata, never the bootstrap addresses again. A client whose
-brokers have all got other addresses therefore stays silent for ever while its cluster is well.
+Times are monotonic seconds. How brokers are asked is in `broker_probe`; what follows, in `publisher`.
 """
 
-import asyncio
-import inspect
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from enum import StrEnum
-from random import sample
-from typing import Any
-
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
-from aiokafka.protocol.metadata import MetadataRequest
+from collections.abc import Iterable
+from enum import Enum
 
 from bridge.io.kafka.limits import PublisherLimits
 
-_PROBED_BROKERS = 3
 _MAX_MISSED_PROBES = 2
-_FRESH_REQUEST_MS = 3_000  # so that one bootstrap address that is dead leaves time for the others
-_CLIENT_OPTIONS = frozenset(inspect.signature(AIOKafkaClient).parameters)
 
 
-async def any_broker_responds(client: AIOKafkaClient, timeout_s: float) -> bool:
-    """Return whether one of a few brokers of a client's cluster answers in time. Asks for no topic."""
-    brokers = list(client.cluster.brokers())
-    chosen = sample(brokers, min(_PROBED_BROKERS, len(brokers)))
-    responses = [asyncio.ensure_future(client.send(broker.nodeId, MetadataRequest([]))) for broker in chosen]
-    try:
-        async with asyncio.timeout(timeout_s):
-            for response in asyncio.as_completed(responses):
-                with suppress(KafkaError, OSError):
-                    await response
-                    return True
-    except TimeoutError:
-        pass
-    finally:
-        for task in responses:
-            task.cancel()
-        await asyncio.gather(*responses, return_exceptions=True)
-    return False
+class Probe(Enum):
+    """What is to be asked: the brokers that the producer knows, or a fresh client's."""
+
+    KNOWN_BROKERS = "known brokers"
+    FRESH_CLIENT = "a fresh client"
 
 
-async def cluster_is_reachable(options: Mapping[str, Any], timeout_s: float) -> bool:
-    """Return whether a fresh client made from ``options`` finds the cluster, and a broker by its own address.
-
-    ``options`` are a producer's; what is not a client's is left out.
-    """
-    client_options = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
-    try:
-        client = AIOKafkaClient(**client_options | {"request_timeout_ms": _FRESH_REQUEST_MS})
-    except (OSError, ValueError):  # a file of the settings cannot be read now
-        return False
-    try:
-        async with asyncio.timeout(timeout_s):
-            await client.bootstrap()
-            return await any_broker_responds(client, timeout_s)
-    except (KafkaError, OSError, TimeoutError, ValueError):
-        return False
-    finally:
-        await client.close()
-
-
-class ProbeResult(StrEnum):
-    """What a check found."""
+class ProbeResult(Enum):
+    """What follows from a probe."""
 
     NO_CHANGE = "nothing"
-    BROKERS_UNRESPONSIVE = "silent"
-    PRODUCER_CUT_OFF = "cut_off"
+    BROKERS_UNRESPONSIVE = "the breaker opens"
+    PRODUCER_CUT_OFF = "the producer is replaced"
 
 
 class BrokerHealth:
-    """Detects what no failed send shows: brokers that do not answer while idle, a producer that is cut off.
+    """Judges by what it is given: starts and losses of the producer, acknowledgements, contacts, probes.
 
-    ``options`` are the producer's; ``now`` is a monotonic clock in seconds.
+    A contact is any sign that the producer reaches its cluster: an acknowledgement, a listing, a probe's
+    response. Beside failed sends this detects brokers that do not answer while idle, and a producer that is
+    cut off while a fresh client reaches the cluster.
     """
 
-    def __init__(self, options: Mapping[str, Any], limits: PublisherLimits, now: Callable[[], float]) -> None:
-        self._options = options
+    def __init__(self, limits: PublisherLimits) -> None:
         self._limits = limits
-        self._now = now
+        self._has_producer = False
+        self._lost_at = 0.0
+        self._last_ack_at = 0.0
+        self._last_contact_at = 0.0
         self._missed_probes = 0
-        self._reachable_since = 0.0
         self._fresh_probe_at = 0.0
-        self._last_contact = 0.0
+        self._reachable_since = 0.0
 
-    def note_contact(self) -> None:
-        """Note that the producer reached its cluster: an acknowledgement, a listing, a probe's response."""
-        self._last_contact = self._now()
+    def on_connected(self, now: float) -> None:
+        """Note that a producer has started."""
+        self._has_producer = True
+        self.on_ack(now)
+
+    def on_producer_lost(self, now: float) -> None:
+        """Note that there is no producer, or none yet."""
+        self._has_producer = False
+        self._lost_at = now
+
+    def on_ack(self, now: float) -> None:
+        """Note that Kafka has acknowledged a batch."""
+        self._last_ack_at = now
+        self.on_contact(now)
+
+    def on_contact(self, now: float) -> None:
+        """Note that the producer reached its cluster."""
+        self._last_contact_at = now
         self._missed_probes, self._reachable_since = 0, 0.0
 
-    async def check(self, client: AIOKafkaClient, *, breaker_open: bool, has_in_flight: bool) -> ProbeResult:
-        """Probe a producer's ``client`` if it is time to. With a batch in flight its time-out decides."""
-        silence_s = self._now() - self._last_contact
-        if breaker_open:
-            return (
-                await self._probe_with_fresh_client()
-                if silence_s > self._limits.stalled_after_s
-                else ProbeResult.NO_CHANGE
-            )
+    def is_known(self, now: float) -> bool:
+        """Whether Kafka's state is known: it answered, or its time to answer is over."""
+        return self._has_producer or now - self._lost_at > self._limits.ack_timeout_s
+
+    def is_silent(self, overdue_sent_at: Iterable[float], now: float) -> bool:
+        """Whether Kafka has not answered for ``ack_timeout_s``, so that the breaker has to open.
+
+        ``overdue_sent_at``: when the batches were sent that are overdue and not known to be stalled.
+        """
+        if not self._has_producer:
+            last_at = max(self._lost_at, self._last_ack_at)
+        else:
+            last_at = max(min(overdue_sent_at, default=now), self._last_ack_at)
+        return now - last_at > self._limits.ack_timeout_s
+
+    def due_probe(self, now: float, *, breaker_open: bool, has_in_flight: bool) -> Probe | None:
+        """Return what is to be asked now, if anything. A batch in flight has a time-out that decides."""
+        silence_s = now - self._last_contact_at
+        if not breaker_open:
+            is_due = silence_s > self._limits.idle_probe_after_s and not has_in_flight
+            return Probe.KNOWN_BROKERS if is_due else None
+        if (
+            silence_s <= self._limits.stalled_after_s
+            or now - self._fresh_probe_at < self._limits.fresh_probe_interval_s
+        ):
+            return None
+        self._fresh_probe_at = now
+        return Probe.FRESH_CLIENT
+
+    def on_probe(self, probe: Probe, asked_at: float, now: float, *, responded: bool) -> ProbeResult:
+        """Judge the end of a probe that began at ``asked_at``."""
+        if self._last_contact_at >= asked_at:  # the producer reached its cluster meanwhile
+            return ProbeResult.NO_CHANGE
         return (
-            await self._probe_brokers(client)
-            if silence_s > self._limits.idle_probe_after_s and not has_in_flight
-            else ProbeResult.NO_CHANGE
+            self._on_brokers_probed(now, responded=responded)
+            if probe is Probe.KNOWN_BROKERS
+            else self._on_fresh_client_probed(asked_at, now, responded=responded)
         )
 
-    async def _probe_brokers(self, client: AIOKafkaClient) -> ProbeResult:
-        last_contact = self._last_contact
-        if await any_broker_responds(client, self._limits.ack_timeout_s):
-            self.note_contact()
-        elif self._last_contact == last_contact:
-            self._missed_probes += 1
-        return (
-            ProbeResult.BROKERS_UNRESPONSIVE
-            if self._missed_probes >= _MAX_MISSED_PROBES
-            else ProbeResult.NO_CHANGE
-        )
+    def _on_brokers_probed(self, now: float, *, responded: bool) -> ProbeResult:
+        if responded:
+            self.on_contact(now)
+            return ProbeResult.NO_CHANGE
+        self._missed_probes += 1
+        is_over = self._missed_probes >= _MAX_MISSED_PROBES
+        return ProbeResult.BROKERS_UNRESPONSIVE if is_over else ProbeResult.NO_CHANGE
 
-    async def _probe_with_fresh_client(self) -> ProbeResult:
-        """Return PRODUCER_CUT_OFF if only a fresh client reached the cluster, for as long as the grace."""
-        last_contact, probed_at = self._last_contact, self._now()
-        if probed_at - self._fresh_probe_at < self._limits.fresh_probe_interval_s:
-            return ProbeResult.NO_CHANGE
-        self._fresh_probe_at = probed_at
-        reachable = await cluster_is_reachable(self._options, self._limits.connect_timeout_s)
-        if self._last_contact != last_contact:  # meanwhile
-            return ProbeResult.NO_CHANGE
-        if not reachable:
+    def _on_fresh_client_probed(self, asked_at: float, now: float, *, responded: bool) -> ProbeResult:
+        """Return PRODUCER_CUT_OFF once fresh clients have reached the cluster for as long as the grace."""
+        if not responded:
             self._reachable_since = 0.0
-        elif not self._reachable_since:
-            self._reachable_since = probed_at
-        is_cut_off = reachable and self._now() - self._reachable_since >= self._limits.replace_grace_s
+            return ProbeResult.NO_CHANGE
+        self._reachable_since = self._reachable_since or asked_at
+        is_cut_off = now - self._reachable_since >= self._limits.replace_grace_s
         return ProbeResult.PRODUCER_CUT_OFF if is_cut_off else ProbeResult.NO_CHANGE

@@ -54,7 +54,13 @@ class TopicMetadata:
     def sendable_partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
         """Return the partition of a topic and key hash if it may be sent to now; else None."""
         topic_partition = self.partition_for(topic, key_hash)
-        return None if topic_partition is None or self.is_blocked(topic_partition) else topic_partition
+        if (
+            topic_partition is None
+            or topic in self.backoff.blocked_until
+            or topic_partition in self.leaderless
+        ):
+            return None
+        return topic_partition
 
     def is_blocked(self, topic_partition: TopicPartition) -> bool:
         """Whether nothing is to be sent there for now."""

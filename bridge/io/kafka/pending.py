@@ -13,14 +13,6 @@ from bridge.core.event import Record
 from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.buffer_budget import BufferBudget
 
-_RECORD_OVERHEAD_BYTES = 256  # what a waiting record costs beside its value and key
-
-
-def buffered_size(record: Record) -> int:
-    """Return the bytes of the buffer budget that a record takes."""
-    return len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD_BYTES
-
-
 # Waiting records in order; a dictionary, because withdrawn ones leave from the middle.
 RecordQueue = dict["PendingRecord", None]
 
@@ -58,7 +50,9 @@ class PendingRecord(Struct, eq=False):
     def release(self) -> None:
         """Give its budget back: it is no longer ours."""
         self.queue = None
-        self.budget.release(self.size)
+        budget = self.budget
+        budget.free_bytes += self.size
+        budget.free_records += 1
 
 
 def divert(pending_records: Iterable[PendingRecord]) -> bool:
@@ -179,5 +173,5 @@ class RecordBatch(Struct, eq=False):
             self.done_future.set_result(None)
 
 
-BatchResults = list[tuple[RecordBatch, BaseException | None]]
+BatchResults = Sequence[tuple[RecordBatch, BaseException | None]]
 """Batches that have ended in one turn of the loop, each with None (written) or its error."""

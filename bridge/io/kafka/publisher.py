@@ -21,11 +21,12 @@ from bridge.io.kafka import stalls
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.accumulator_sender import choose_sender
 from bridge.io.kafka.batch_sender import BatchSender
-from bridge.io.kafka.broker_health import BrokerHealth, ProbeResult
+from bridge.io.kafka.broker_health import BrokerHealth, Probe, ProbeResult
+from bridge.io.kafka.broker_probe import any_broker_responds, cluster_is_reachable
 from bridge.io.kafka.buffer_budget import BufferLimits
 from bridge.io.kafka.limits import PublisherLimits
-from bridge.io.kafka.metadata import read_cluster
-from bridge.io.kafka.pending import PartitionQueue, PendingRecord
+from bridge.io.kafka.metadata import TopicMetadata, read_cluster
+from bridge.io.kafka.pending import PendingRecord
 from bridge.io.kafka.producers import close_producer, create_producer
 from bridge.observability.telemetry import Telemetry
 
@@ -38,6 +39,7 @@ class KafkaPublisher:
     """Publishes with acks=all, idempotent. ``options`` are the producer's (addresses, security, batches).
 
     The breaker is open, and nothing enters the producer, until it is connected and while no broker answers.
+    ``accepting``: the breaker is closed, Kafka takes records now.
     """
 
     def __init__(self, options: Mapping[str, Any], telemetry: Telemetry, limits: PublisherLimits) -> None:
@@ -45,33 +47,26 @@ class KafkaPublisher:
         self._telemetry = telemetry
         self._limits = limits
         buffer = BufferLimits(max_bytes=limits.max_in_flight_bytes, max_records=limits.max_in_flight_records)
-        self._accumulator = RecordAccumulator(buffer, self._on_ack, self._mark_fatal)
+        self._metadata = TopicMetadata()
+        self._accumulator = RecordAccumulator(buffer, self._metadata, self._on_ack, self._mark_fatal)
+        self._health = BrokerHealth(limits)
         self._sender: BatchSender | None = None
-        self._breaker_open = True  # until a first producer lives
         self._fatal = False
         self._unreachable = False
-        self._producer_lost_at = 0.0
-        self._last_ack_at = 0.0
         self._metadata_requested_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self._loop = asyncio.get_running_loop()
-        self._health = BrokerHealth(options, limits, self._loop.time)
-
-    @property
-    def accepting(self) -> bool:
-        """Whether Kafka takes records now: the breaker is closed."""
-        return not self._breaker_open
+        self.accepting = False  # the breaker is open until a first producer lives
 
     @property
     def metadata_loaded(self) -> bool:
         """Whether the topics of the cluster were ever listed."""
-        return bool(self._accumulator.metadata.partitions) or self._sender is not None
+        return bool(self._metadata.partitions) or self._sender is not None
 
     @property
     def health_known(self) -> bool:
         """Whether Kafka's state is known: it answered, it refused, or its time to answer is over."""
-        overdue = self._loop.time() - self._producer_lost_at > self._limits.ack_timeout_s
-        return self._sender is not None or self._unreachable or overdue
+        return self._unreachable or self._health.is_known(self._loop.time())
 
     @property
     def availability_epoch(self) -> int:
@@ -81,15 +76,15 @@ class KafkaPublisher:
     @property
     def unknown_topics(self) -> frozenset[str]:
         """The topics of records that were in no listing."""
-        return frozenset(self._accumulator.metadata.unknown_topics)
+        return frozenset(self._metadata.unknown_topics)
 
     def missing_topics(self, topics: Iterable[str]) -> list[str]:
         """Return those of ``topics`` that are not in the last full listing."""
-        return [topic for topic in topics if topic not in self._accumulator.metadata.partitions]
+        return [topic for topic in topics if topic not in self._metadata.partitions]
 
     def start(self) -> None:
         """Begin to connect. Returns at once: Kafka may be unavailable."""
-        self._producer_lost_at = self._loop.time()
+        self._health.on_producer_lost(self._loop.time())
         work = (self._producer_loop, self._sender_loop, self._health_loop, self._probe_loop)
         self._tasks = [asyncio.create_task(supervise(loop, self._telemetry)) for loop in work]
 
@@ -107,11 +102,11 @@ class KafkaPublisher:
 
     def accepts(self, topic: str, key_hash: int) -> bool:
         """Whether a record of that topic and key hash would be sent now, as far as is known."""
-        return not self._breaker_open and self._accumulator.accepts(topic, key_hash)
+        return self.accepting and self._accumulator.accepts(topic, key_hash)
 
     def try_send(self, record: Record, callbacks: DeliveryCallbacks) -> PendingRecord | None:
         """Send ``record`` if it can leave now; None if it would have to wait."""
-        if self._breaker_open:
+        if not self.accepting:
             return None
         return self._accumulator.try_send(record, hash_key(record.key), callbacks)
 
@@ -130,7 +125,7 @@ class KafkaPublisher:
             ready_event.clear()
             sender = self._sender
             # Nothing enters while the broker is silent: waiting records can still be withdrawn, or spooled.
-            if sender is None or self._breaker_open or self._fatal:
+            if sender is None or not self.accepting or self._fatal:
                 continue
             if await self._accumulator.send_ready(sender) >= _LINGER_MIN_BATCH:
                 # Under load requests are gathered: one costs as much as thirty of the records in it.
@@ -164,7 +159,7 @@ class KafkaPublisher:
             if not self._unreachable:
                 self._unreachable = True
                 # A replacement that does not succeed at once is not missed yet.
-                self._telemetry.breaker_open.set(self._breaker_open)
+                self._telemetry.breaker_open.set(not self.accepting)
                 log.warning("kafka_unavailable", error=str(error) or type(error).__name__)
             await close_producer(producer, self._limits.close_timeout_s)
             await asyncio.sleep(self._limits.reconnect_backoff_s)
@@ -173,19 +168,18 @@ class KafkaPublisher:
             await close_producer(producer, self._limits.close_timeout_s)
             raise
         self._sender, self._unreachable = sender, False
-        self._last_ack_at = self._loop.time()
-        self._health.note_contact()
+        self._health.on_connected(self._loop.time())
         # Not before: the first response of a client's bootstrap lists no topic.
         producer.client.cluster.add_listener(self._on_metadata_changed)
         self._apply_metadata(producer.client.cluster)
         if not self._close_breaker():
             self._accumulator.mark_all_ready()  # for what the replaced producer left
-        log.info("kafka_connected", topics=len(self._accumulator.metadata.partitions), sender=sender.name)
+        log.info("kafka_connected", topics=len(self._metadata.partitions), sender=sender.name)
 
     async def _replace_producer(self) -> None:
         """Discard the producer: after one refused batch its sequence numbers no longer fit, and all fail."""
         sender, self._sender = self._sender, None
-        self._producer_lost_at = self._loop.time()
+        self._health.on_producer_lost(self._loop.time())
         self._telemetry.producer_replacements.inc()
         await self._await_in_flight(self._limits.close_timeout_s)
         if sender is not None:
@@ -201,9 +195,10 @@ class KafkaPublisher:
 
     def _check_timeouts(self) -> None:
         """Open the breaker if the broker does not answer; divert overdue queues; detect a dead producer."""
-        now, after = self._loop.time(), self._limits.ack_timeout_s
-        overdue = stalls.overdue(self._accumulator.queues, now, after)
-        if now - self._last_contact(overdue, now) > after:
+        now = self._loop.time()
+        overdue = stalls.overdue(self._accumulator.queues, now, self._limits.ack_timeout_s)
+        sent_at = [queue.sent_at for queue in overdue if queue.in_flight and not queue.stalled]
+        if self._health.is_silent(sent_at, now):
             self._open_breaker("kafka_ack_timeout", pending=sum(len(queue.in_flight) for queue in overdue))
         # At every tick again: the spool may take now what it did not take before.
         self._accumulator.mark_stalled(overdue)
@@ -218,25 +213,18 @@ class KafkaPublisher:
                 "kafka_producer_task_ended", task=task, note="the library does not start it again"
             )
 
-    def _last_contact(self, overdue: Iterable[PartitionQueue], now: float) -> float:
-        """Return the monotonic time at which Kafka was last known to answer."""
-        if self._sender is None:
-            return max(self._producer_lost_at, self._last_ack_at)
-        sent_at_times = [queue.sent_at for queue in overdue if queue.in_flight and not queue.stalled]
-        return max(min(sent_at_times), self._last_ack_at) if sent_at_times else now
-
     def _open_breaker(self, log_event: str, **facts: object) -> None:
         """Stop feeding the producer and notify all pending records so they can go to the spool."""
-        if self._breaker_open:
+        if not self.accepting:
             return
-        self._breaker_open = True
+        self.accepting = False
         self._telemetry.breaker_open.set(1)
         log.warning(log_event, **facts)
         self._accumulator.mark_all_stalled()
 
     def _close_breaker(self) -> bool:
         """Resume sending. Returns True if it was open."""
-        was_open, self._breaker_open = self._breaker_open, False
+        was_open, self.accepting = not self.accepting, True
         if was_open:
             self._telemetry.breaker_open.set(0)
             self._accumulator.mark_all_ready()
@@ -248,9 +236,9 @@ class KafkaPublisher:
             log.warning("kafka_recovered")
 
     def _on_ack(self) -> None:
-        self._last_ack_at = self._loop.time()
-        self._health.note_contact()
-        self._on_contact()
+        self._health.on_ack(self._loop.time())
+        if not self.accepting:
+            self._on_contact()
 
     def _mark_fatal(self) -> None:
         self._fatal = True
@@ -265,10 +253,15 @@ class KafkaPublisher:
             sender = self._sender
             if sender is None or self._fatal:
                 continue
-            client, busy = sender.producer.client, bool(self._accumulator.in_flight)
-            found = await self._health.check(client, breaker_open=self._breaker_open, has_in_flight=busy)
+            asked_at, has_in_flight = self._loop.time(), bool(self._accumulator.in_flight)
+            breaker_open = not self.accepting
+            probe = self._health.due_probe(asked_at, breaker_open=breaker_open, has_in_flight=has_in_flight)
+            if probe is None:
+                continue
+            responded = await self._ask(probe, sender)
             if self._sender is not sender:
                 continue
+            found = self._health.on_probe(probe, asked_at, self._loop.time(), responded=responded)
             if found is ProbeResult.PRODUCER_CUT_OFF:
                 self._request_replacement(
                     "kafka_producer_isolated", note="a fresh client reaches Kafka, it does not"
@@ -276,18 +269,25 @@ class KafkaPublisher:
             elif found is ProbeResult.BROKERS_UNRESPONSIVE and not self._accumulator.in_flight:
                 self._open_breaker("kafka_ack_timeout", pending=0)
 
+    async def _ask(self, probe: Probe, sender: BatchSender) -> bool:
+        """Return whether a broker responds to ``probe`` in time."""
+        if probe is Probe.KNOWN_BROKERS:
+            return await any_broker_responds(sender.producer.client, self._limits.ack_timeout_s)
+        return await cluster_is_reachable(self._options, self._limits.connect_timeout_s)
+
     def _refresh_metadata(self) -> None:
         """Request new metadata if it may help: a topic or leader is missing, or a queue is stalled."""
         self._accumulator.retry_backed_off(self._loop.time())
-        wanted, now = self._breaker_open or self._accumulator.needs_metadata, self._loop.time()
+        wanted, now = not self.accepting or self._accumulator.needs_metadata, self._loop.time()
         if self._sender and wanted and now - self._metadata_requested_at > self._limits.metadata_retry_s:
             self._metadata_requested_at = now
             self._sender.producer.client.force_metadata_update().add_done_callback(self._on_metadata_response)
 
     def _on_metadata_response(self, update: asyncio.Future[bool]) -> None:
         if not update.cancelled() and update.exception() is None and update.result():
-            self._health.note_contact()
-            stalls.note_broker_alive(self._accumulator.queues, self._loop.time())
+            now = self._loop.time()
+            self._health.on_contact(now)
+            stalls.note_broker_alive(self._accumulator.queues, now)
             # A partition that is silent, for as long as that lasts, does not hold up the others.
             self._on_contact()
 

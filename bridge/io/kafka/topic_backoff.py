@@ -48,23 +48,24 @@ def is_too_large(error: BaseException) -> bool:
 class TopicBackoff:
     """Topics that refused a batch. ``blocked_until`` maps them to the monotonic time of their next try.
 
+    ``backoffs_s`` are the current pauses in seconds of those that have accepted nothing since.
     Every refusal costs a producer, so the backoff doubles.
     """
 
     def __init__(self) -> None:
         self.blocked_until: dict[str, float] = {}
-        self._backoffs_s: dict[str, float] = {}
+        self.backoffs_s: dict[str, float] = {}
 
     def failed(self, topic: str, now: float) -> None:
         """Note a refusal. Several while the topic is blocked count once."""
         if topic not in self.blocked_until:
-            backoff_s = min(2 * self._backoffs_s.get(topic, _MIN_BACKOFF_S / 2), _MAX_BACKOFF_S)
-            self._backoffs_s[topic] = backoff_s
+            backoff_s = min(2 * self.backoffs_s.get(topic, _MIN_BACKOFF_S / 2), _MAX_BACKOFF_S)
+            self.backoffs_s[topic] = backoff_s
             self.blocked_until[topic] = now + backoff_s
 
     def succeeded(self, topic: str) -> bool:
         """Note that the topic accepts records; its backoff starts anew. Returns whether it was blocked."""
-        return bool(self._backoffs_s.pop(topic, None) and self.blocked_until.pop(topic, None))
+        return bool(self.backoffs_s.pop(topic, None) and self.blocked_until.pop(topic, None))
 
     def expire(self, now: float) -> bool:
         """Unblock the topics whose backoff is over. Returns whether there are any."""
