@@ -25,6 +25,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.deliveries import Rig
 from tests.end_to_end.environment import Environment
+from tests.examples import FULL
+from tests.rig.forked import fork_commands
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
@@ -49,6 +51,8 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[_HEAL] = []
     config.stash[_WORKERS] = []
+    if not FULL:
+        fork_commands()
 
     def leave(_number: int, _frame: object) -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough; a second one would cut the clean-up

@@ -24,7 +24,7 @@ try:
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-NEEDS_A_CONNECTION = frozenset({"aiohttp", "aiokafka", "redis", "uvloop"})
+NEEDS_A_CONNECTION = frozenset({"aiohttp", "aiokafka", "redis", "uvloop", "opentelemetry"})
 NEEDS_SETTINGS = frozenset({"bridge.settings", "bridge.wiring", "structlog", "prometheus_client"})
 
 

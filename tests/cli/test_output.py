@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -46,11 +47,28 @@ def _command_line(name: str, folder: Path) -> list[str]:
     return [name, *(arg.format(file=file, folder=folder) for arg in COMMAND_ARGS[name])]
 
 
-async def _piped(args: list[str], then: str, settings: dict[str, str] | None = None) -> CommandResult:
-    """Run it in a shell; ``then`` is what stands behind it. The code is the command's own."""
-    script = f'"$@" {then}; exit "${{PIPESTATUS[0]}}"'
+async def _with_output_to(
+    target: int, args: list[str], settings: dict[str, str] | None = None
+) -> CommandResult:
+    """Run it with this descriptor, which is closed, as its standard output."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "bridge", *args),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=target,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment(settings),
+        )
+    finally:
+        os.close(target)
+    _, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+    return CommandResult(process.returncode or 0, "", err.decode())
+
+
+async def _with_closed(streams: str, args: list[str], settings: dict[str, str]) -> CommandResult:
+    """Run it by a shell that closes ``streams``."""
     process = await asyncio.create_subprocess_exec(
-        *("bash", "-c", script, "bash", sys.executable, "-m", "bridge", *args),
+        *("sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "bridge", *args),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -109,7 +127,9 @@ async def test_boxes_are_drawn_with_what_the_encoding_has() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_where_nobody_reads_the_output_it_ends_without_a_message(name: str, tmp_path: Path) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path / "spool")}
-    result = await _piped(_command_line(name, tmp_path), "| true", NOTHING_REACHABLE | spool)
+    read, write = os.pipe()
+    os.close(read)
+    result = await _with_output_to(write, _command_line(name, tmp_path), NOTHING_REACHABLE | spool)
     _assert_no_traceback(result)
     assert result.code in (0, 1, 2)
 
@@ -120,22 +140,27 @@ async def test_a_reader_that_has_seen_enough_gets_its_line_and_ends_the_command(
 ) -> None:
     many = tmp_path / "many.jsonl"
     many.write_text("".join(f'{{"EventType":"X","Y":{{"TaskId":"{n}"}}}}\n' for n in range(5000)))
-    result = await _piped(["explain", str(many), *more], "| head -1")
-    assert (result.code, result.out.count("\n"), result.err) == (1, 1, "")
+    read, write = os.pipe()
+    running = asyncio.create_task(_with_output_to(write, ["explain", str(many), *more]))
+    with os.fdopen(read) as reader:
+        line = await asyncio.to_thread(reader.readline)
+    result = await running
+    assert (result.code, line[-1:], result.err) == (1, "\n", "")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("name", ["explain", "schemas", "help", "check"])
 async def test_a_stream_that_was_closed_before_takes_anything(name: str, closed: str, tmp_path: Path) -> None:
-    result = await _piped(_command_line(name, tmp_path), closed, NOTHING_REACHABLE)
+    result = await _with_closed(closed, _command_line(name, tmp_path), NOTHING_REACHABLE)
     _assert_no_traceback(result)
     assert result.code == {"explain": 0, "schemas": 2, "help": 0, "check": 1}[name]
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
 async def test_a_full_disk_is_one_line(more: tuple[str, ...], tmp_path: Path) -> None:
-    result = await _piped([*_command_line("explain", tmp_path), *more], ">/dev/full")
-    assert (result.code, result.out) == (1, "")
+    full = os.open("/dev/full", os.O_WRONLY)
+    result = await _with_output_to(full, [*_command_line("explain", tmp_path), *more])
+    assert result.code == 1
     assert result.err == (
         "error: the output cannot be written (No space left on device): make room where it goes\n"
     )
