@@ -141,6 +141,27 @@ async def test_only_those_of_a_time_are_taken_and_the_others_wait(harness: Repla
     assert (await harness.run_dead_letters()).processed == 0
 
 
+async def test_of_a_topic_that_was_deleted_and_made_again_all_are_taken(harness: ReplayHarness) -> None:
+    kafka, topic = harness.environment.kafka, harness.environment.dead_letters
+    _, bodies = edited_notifications(8)
+    await harness.write_dead_letters(*bodies[:3])
+    assert (await harness.run_dead_letters()).outcomes == {"published": 3}
+    await kafka.delete_topics([topic])
+    await eventually(lambda: _is_made(kafka, topic), "the topic is made again")
+    await harness.write_dead_letters(
+        *bodies[3:]
+    )  # more than there were: offsets start over, and pass the old end
+    assert (await harness.run_dead_letters()).outcomes == {"published": 5}
+
+
+async def _is_made(kafka: RealKafka, topic: str) -> bool:
+    try:
+        await kafka.create_topics([topic])
+    except RuntimeError:  # it is still being deleted
+        return False
+    return True
+
+
 async def test_interrupted_it_resumes_with_the_same_command(harness: ReplayHarness) -> None:
     tasks, bodies = edited_notifications(10_000)
     await harness.write_dead_letters(*bodies)

@@ -13,7 +13,7 @@ class FakeEventQueue:
     """Gives the ``batches`` one after the other, then nothing; ``troubles`` happen first.
 
     ``void`` handles are refused with their whole group; ``lost`` counts confirmations that are done without
-    an answer.
+    an answer, ``unanswered_calls`` those that are neither done nor answered.
     """
 
     def __init__(self, *batches: Sequence[PulledEvent]) -> None:
@@ -25,6 +25,7 @@ class FakeEventQueue:
         self.confirm_errors: list[CallError] = []
         self.void_handles: set[str] = set()
         self.lost_responses = 0
+        self.unanswered_calls = 0
 
     async def pull(self) -> list[PulledEvent]:
         """Give the next batch."""
@@ -38,6 +39,9 @@ class FakeEventQueue:
         """Confirm all or none."""
         await asyncio.sleep(0)
         self.groups.append(list(handles))
+        if self.unanswered_calls:
+            self.unanswered_calls -= 1
+            await asyncio.get_running_loop().create_future()
         if self.confirm_errors:
             raise self.confirm_errors.pop(0)
         if self.void_handles & set(handles) or set(self.confirmed) & set(handles):

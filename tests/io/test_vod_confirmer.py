@@ -101,6 +101,17 @@ async def test_a_transient_error_is_retried_until_the_handles_expire(
     assert parts.count_of("expired") == 1
 
 
+async def test_a_call_ends_before_the_oldest_of_its_handles_expires_whatever_their_order(
+    parts: Parts,
+) -> None:
+    parts.queue.unanswered_calls = 1
+    parts.mark_durable(1)
+    parts.mark_durable(2, age_s=MAX_AGE_S - 0.1)
+    await eventually(lambda: len(parts.queue.groups) == 2, "it is given up", within_s=MAX_AGE_S / 2)
+    await parts.wait_until_ended(2)
+    assert parts.queue.groups == [["h1", "h2"], ["h1", "h2"]]
+
+
 async def test_what_is_not_durable_is_left_to_the_vendor(parts: Parts) -> None:
     handle = LeaseHandle("h1", parts.now)
     parts.confirmer.track(handle)

@@ -9,13 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.core.claim import Claim, ClaimStatus
-from bridge.core.event import Record
 from bridge.delivery.drain import Drain
 from bridge.delivery.key_order import KeyOrder
 from bridge.delivery.retry_order import RetryOrder
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.pending import PendingRecord, divert, drop_indeterminate
-from bridge.io.spool import Spool
 from tests.fakes import FakeDedupStore
 
 Mutation = Callable[[pytest.MonkeyPatch], None]
@@ -114,15 +112,6 @@ def _unavailable(request: Claim) -> Claim:
 def a_retry_is_passed_by_later_events(patch: pytest.MonkeyPatch) -> None:
     """Let what came later pass a delivery that is tried again."""
     patch.setattr(RetryOrder, "find_earlier", lambda *_: None)
-
-
-def the_spool_refuses_what_it_accepted(patch: pytest.MonkeyPatch) -> None:
-    """Let the spool say at its brim that it takes a record, and then not take it."""
-
-    def accepts(spool: Spool, record: Record) -> bool:
-        return spool.accepts_size(len(record.value) + len(record.key) - 512)
-
-    patch.setattr(Spool, "accepts", accepts)
 
 
 MUTATIONS: dict[str, Mutation] = {

@@ -47,7 +47,7 @@ async def all_faults(run: Run) -> None:
 
 async def pause30(run: Run) -> None:
     """Kafka paused 30 s at 500 events/s: nothing lost, nothing twice."""
-    async with run.act("one bridge", Load(per_s=500, keys=6000, broken=0.0)):
+    async with run.act("one bridge", _load_of(run.plan, Load(per_s=500, keys=6000, broken=0.0))):
         await asyncio.sleep(3)
         await run.stage.pause_kafka()
         await asyncio.sleep(30)
@@ -58,7 +58,7 @@ async def pause30(run: Run) -> None:
 
 async def kills20(run: Run) -> None:
     """SIGKILL 20 times under load, every other time with Kafka paused: nothing lost of what was answered."""
-    async with run.act("one bridge", Load(per_s=200, keys=1000)):
+    async with run.act("one bridge", _load_of(run.plan, Load(per_s=200, keys=1000))):
         for number in range(20):
             if number % 2:
                 await run.stage.pause_kafka()
@@ -72,7 +72,8 @@ async def kills20(run: Run) -> None:
 
 async def unavailable60(run: Run) -> None:
     """Kafka away 60 s at 1,000 events/s: each answered 202 within 4 s, drained within 20 s, order kept."""
-    async with run.act("one bridge", Load(per_s=1000, keys=5000, broken=0.0, legacy=0.0)):
+    load = _load_of(run.plan, Load(per_s=1000, keys=5000, broken=0.0, legacy=0.0))
+    async with run.act("one bridge", load):
         await asyncio.sleep(3)
         gone = time.time()
         await run.stage.stop_kafka()
@@ -97,9 +98,10 @@ async def unavailable60(run: Run) -> None:
 async def sigterm(run: Run) -> None:
     """SIGTERM with Kafka away and 10,000 spooled, live posts going on: in time, no refusal, nothing lost."""
     stage = run.stage
-    async with run.act("one bridge", Load(per_s=1000, keys=5000)):
+    load = _load_of(run.plan, Load(per_s=1000, keys=5000))
+    async with run.act("one bridge", load):
         await stage.stop_kafka()
-        run.expect("10,000 records spooled", await spool_fills(stage, 10_000, 40))
+        run.expect("10,000 records spooled", await spool_fills(stage, 10_000, 40_000 / load.per_s))
         run.numbers["spooled before SIGTERM"] = stage.spooled
         told = time.time()
         code, seconds = await stage.bridge.end(ENDS_WITHIN_S + 10)
