@@ -19,7 +19,7 @@ SUMS = {
     "peers/go/go.sum": "7d7ac3a065fc62f615ca5e34e8eb6fd1f4699c979571a553a43a9768d1774769",
     "peers/go/main.go": "cc0408d70bf9181788b7dfb00d657fe09babffff7b75521aab060183f02ffd83",
     "peers/go/notification.go": "5cdbe10c90c1aa6685c30f08bd5abaef5e7ee01c83b59fc13566c34c8406fdb5",
-    "peers/go/produce.go": "5cbabd6f00fb578a085a4c7fbd2149b54b633c10bcbf60866150149c960852d2",
+    "peers/go/produce.go": "5fd7db1c16369df3c7ac721c8e05a0e57c747f947edac524d535992c3e50b769",
 }
 
 

@@ -1,8 +1,8 @@
 """Where an event's CPU time goes: the bridge under load, sampled by its CPU clock, by layer.
 
-As a program (``python -m tests.bench.profiling FILE``) it is the bridge with a timer that interrupts it after
-each millisecond of CPU time and counts the innermost frame of ours. What a library or the kernel does counts
-for the layer that called it; without a frame of ours it is the event loop's own.
+As a program (``python -m tests.bench.profiling FILE``) it is the bridge with a timer that interrupts it as
+often as the kernel allows (each 1 to 10 ms of CPU time) and counts the innermost frame of ours. Libraries and
+the kernel count for the layer that called them; without a frame of ours it is the event loop's own.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.rig.waiting import eventually
 PACKAGE = f"{ROOT / 'bridge'}{os.sep}"
 SAMPLE_S = 0.001
 ROUNDS, SECONDS = (1, 3), (2, 12)  # quick, full
-# Folders of `bridge`, in the order in which an event passes them.
+# Folders of `bridge`.
 LAYERS = {
     "io/http": "HTTP and its sockets",
     "delivery": "delivery",

@@ -33,12 +33,12 @@ def _found(*numbers: int, ids: bool = True) -> Found:
     return finds.by_run[RUN]
 
 
-def test_of_several_windows_the_middle_counts_and_what_is_counted_adds_up() -> None:
+def test_of_several_windows_the_median_is_taken_and_counts_are_summed() -> None:
     middle = median([example_cost(30, failed=1), example_cost(10), example_cost(80, failed=2)])
     assert (middle.cpu_us, middle.requests, middle.failed) == (30.0, 300, 3)
 
 
-def test_a_row_shows_how_far_the_windows_lie_apart() -> None:
+def test_a_row_shows_the_spread_of_the_windows() -> None:
     assert spread([30, 10, 80]) == [30.0, 10.0, 80.0]
     shown = row("bridge", [example_cost(30), example_cost(10), example_cost(80)])
     assert (shown["CPU us/event"], shown["least-most"]) == (30.0, "10-80")
@@ -79,13 +79,13 @@ def test_fewer_in_kafka_than_were_answered_are_lost() -> None:
     assert compare(_window(10), Found()).lost == 10
 
 
-def test_a_hole_that_is_old_is_a_loss_even_where_the_count_is_good() -> None:
+def test_an_old_gap_is_a_loss_even_where_the_count_matches() -> None:
     numbers = set(range(1, 101)) - {7}
     assert compare(_window(98), _found(*numbers)).lost == 1
     assert compare(_window(98, failed=1), _found(*numbers)).lost == 0
 
 
-def test_a_hole_among_the_last_requests_may_be_one_that_was_never_answered() -> None:
+def test_a_gap_among_the_last_requests_may_be_one_that_was_never_answered() -> None:
     numbers = set(range(1, 101)) - {98}
     assert compare(_window(98), _found(*numbers)).lost == 0
 
@@ -102,11 +102,11 @@ def test_an_event_sent_twice_is_one_event_and_written_twice_it_is_a_repeat() -> 
     assert compare(_window(3), _found(1, 2, 2, 3)).twice == 1
 
 
-def test_records_without_an_id_are_told_apart_by_what_was_posted() -> None:
+def test_records_without_an_id_are_distinguished_by_the_posted_mark() -> None:
     assert compare(_window(3), _found(1, 2, 3, ids=False)).lost == 0
 
 
-def test_records_that_are_nobodys_count_for_nothing() -> None:
+def test_records_without_a_mark_are_not_counted() -> None:
     finds = Finds()
     finds.add(b'{"id":"another"}', b"another")
     assert finds.by_run == {}
@@ -119,7 +119,7 @@ def test_windows_add_up_by_program() -> None:
     assert found == [("bridge", 7, 1), ("naive", 9, 6)]
 
 
-def test_the_frozen_programs_are_what_they_were() -> None:
+def test_the_frozen_programs_have_their_checksums() -> None:
     refuse_changed()
 
 

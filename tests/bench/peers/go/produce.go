@@ -10,7 +10,7 @@ import (
 const (
 	topicPrefix    = "vod."
 	maxRecordBytes = 16 << 20
-	// Measured at 128 connections: 0 ms costs a third more CPU time an event, and its p99 is later.
+	// Measured at 128 connections beside 0 ms: 8 % less CPU time an event on one topic, the same over 37; p99 as well.
 	defaultLinger = 5 * time.Millisecond
 )
 
