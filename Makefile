@@ -64,7 +64,7 @@ format: $(VENV)/.test ## Format, and mend what the linter can mend
 generate: $(VENV)/.test ## Write the generated files anew
 	@set -e; for generator in $(GENERATORS); do $(BIN)/python $$generator; done
 
-bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafka and Redis
+bench: $(VENV)/.test ## Measure CPU per event, latency and memory on a real Kafka and Redis (ARGS=peers: beside a Go service and others; --quick; report)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 chaos: $(VENV)/.test ## Let every fault strike the real processes under load, and account for every event

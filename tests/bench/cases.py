@@ -24,6 +24,7 @@ from tests.bench.idle import idle
 from tests.bench.large import large
 from tests.bench.load import CLOSING_HEAD, INGRESS_HEAD, Load
 from tests.bench.overload import overload
+from tests.bench.profiling import profile
 from tests.bench.proxying import slow_route
 from tests.bench.pulling import pull
 from tests.bench.single import single
@@ -181,6 +182,7 @@ CASES: dict[str, Case] = {
     "large": large,
     "idle": idle,
     "soak": soak,
+    "profile": profile,
     "core": core,
     "spool": spool,
     "outage": outage,

@@ -18,8 +18,8 @@ SUMS = {
     "peers/go/go.mod": "72aad227c4db66629931e5afc36fa58fb58de9ef195ea4b2db029bdfe79ca7f5",
     "peers/go/go.sum": "7d7ac3a065fc62f615ca5e34e8eb6fd1f4699c979571a553a43a9768d1774769",
     "peers/go/main.go": "cc0408d70bf9181788b7dfb00d657fe09babffff7b75521aab060183f02ffd83",
-    "peers/go/notification.go": "baa9a83f0c4080fadfa8d270a0199126bee231ed7c0467139a293da67933c5db",
-    "peers/go/produce.go": "f6b4b96bf281f492097ca5bfed3a05230d309c50c0b69a136b0b3736124dadfe",
+    "peers/go/notification.go": "5cdbe10c90c1aa6685c30f08bd5abaef5e7ee01c83b59fc13566c34c8406fdb5",
+    "peers/go/produce.go": "5fd7db1c16369df3c7ac721c8e05a0e57c747f947edac524d535992c3e50b769",
 }
 
 

@@ -1,9 +1,13 @@
 """The bench's own arithmetic: medians, ratios, the ledger; its cases and frozen programs. No timing."""
 
+import inspect
+from collections import Counter
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
+from bridge.core.decode.envelope import open_envelope
 from tests.bench.cases import CASES, QUICK
 from tests.bench.comparison import ratios
 from tests.bench.examples import example_cost
@@ -11,6 +15,7 @@ from tests.bench.figures import median, per_event_us, ratio, row, spread
 from tests.bench.frozen import SUMS, refuse_changed, sum_of
 from tests.bench.go_service import SOURCES
 from tests.bench.ledger import Finds, Found, Window, compare, settle
+from tests.bench.profiling import layer_of, table_of
 from tests.rig.parts import MissingPartError
 
 RUN = "0123abcd"
@@ -28,12 +33,12 @@ def _found(*numbers: int, ids: bool = True) -> Found:
     return finds.by_run[RUN]
 
 
-def test_of_several_windows_the_middle_counts_and_what_is_counted_adds_up() -> None:
+def test_of_several_windows_the_median_is_taken_and_counts_are_summed() -> None:
     middle = median([example_cost(30, failed=1), example_cost(10), example_cost(80, failed=2)])
     assert (middle.cpu_us, middle.requests, middle.failed) == (30.0, 300, 3)
 
 
-def test_a_row_shows_how_far_the_windows_lie_apart() -> None:
+def test_a_row_shows_the_spread_of_the_windows() -> None:
     assert spread([30, 10, 80]) == [30.0, 10.0, 80.0]
     shown = row("bridge", [example_cost(30), example_cost(10), example_cost(80)])
     assert (shown["CPU us/event"], shown["least-most"]) == (30.0, "10-80")
@@ -74,13 +79,13 @@ def test_fewer_in_kafka_than_were_answered_are_lost() -> None:
     assert compare(_window(10), Found()).lost == 10
 
 
-def test_a_hole_that_is_old_is_a_loss_even_where_the_count_is_good() -> None:
+def test_an_old_gap_is_a_loss_even_where_the_count_matches() -> None:
     numbers = set(range(1, 101)) - {7}
     assert compare(_window(98), _found(*numbers)).lost == 1
     assert compare(_window(98, failed=1), _found(*numbers)).lost == 0
 
 
-def test_a_hole_among_the_last_requests_may_be_one_that_was_never_answered() -> None:
+def test_a_gap_among_the_last_requests_may_be_one_that_was_never_answered() -> None:
     numbers = set(range(1, 101)) - {98}
     assert compare(_window(98), _found(*numbers)).lost == 0
 
@@ -97,11 +102,11 @@ def test_an_event_sent_twice_is_one_event_and_written_twice_it_is_a_repeat() -> 
     assert compare(_window(3), _found(1, 2, 2, 3)).twice == 1
 
 
-def test_records_without_an_id_are_distinguished_by_what_was_posted() -> None:
+def test_records_without_an_id_are_distinguished_by_the_posted_mark() -> None:
     assert compare(_window(3), _found(1, 2, 3, ids=False)).lost == 0
 
 
-def test_records_that_are_nobodys_count_for_nothing() -> None:
+def test_records_without_a_mark_are_not_counted() -> None:
     finds = Finds()
     finds.add(b'{"id":"another"}', b"another")
     assert finds.by_run == {}
@@ -114,7 +119,7 @@ def test_windows_add_up_by_program() -> None:
     assert found == [("bridge", 7, 1), ("naive", 9, 6)]
 
 
-def test_the_frozen_programs_are_what_they_were() -> None:
+def test_the_frozen_programs_have_their_checksums() -> None:
     refuse_changed()
 
 
@@ -137,3 +142,24 @@ def test_a_changed_program_is_refused_by_name(tmp_path: Path) -> None:
 def test_every_case_has_a_sentence_of_what_it_measures_and_the_quick_ones_are_cases() -> None:
     assert [name for name, case in CASES.items() if not (case.__doc__ or "").startswith("Measure")] == []
     assert set(QUICK) <= set(CASES)
+
+
+def test_a_sample_belongs_to_the_layer_of_the_innermost_frame_of_ours() -> None:
+    frames: list[FrameType | None] = []
+
+    class Body(bytes):
+        """Notes the stack when it is decoded."""
+
+        def removeprefix(self, *_: object) -> bytes:
+            frames.append(inspect.currentframe())
+            return bytes(self)
+
+    open_envelope(Body(b"{}"), try_fast_path=False)
+    assert [layer_of(frame) for frame in frames] == ["core"]
+    assert layer_of(inspect.currentframe()) == layer_of(None) == ""
+
+
+def test_the_profile_shares_out_the_cost_that_was_measured_without_sampling() -> None:
+    table = table_of(Counter({"io/http": 30, "core": 10}), [example_cost(80)])
+    assert [(row["us"], row["%"]) for row in table.rows[:3]] == [(60.0, 75), (0.0, 0), (20.0, 25)]
+    assert table_of(Counter(), [example_cost(80)]).rows[0]["us"] == 0.0

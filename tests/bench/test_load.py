@@ -25,7 +25,7 @@ from tests.bench.load import CLOSING_HEAD, INGRESS_HEAD, MARK, ONE_TYPE, PLAIN_H
 RUN = "0123abcd"
 
 
-def test_every_type_of_the_catalogue_is_posted_and_read_as_what_it_is() -> None:
+def test_every_type_of_the_catalogue_is_posted_and_decoded_as_that_type() -> None:
     bodies = of_every_type()
     assert list(bodies) == [catalogued.name for catalogued in EVENT_TYPES]
     for name, body in bodies.items():
@@ -34,7 +34,7 @@ def test_every_type_of_the_catalogue_is_posted_and_read_as_what_it_is() -> None:
         assert one.identity.key != other.identity.key
 
 
-def test_every_legacy_notification_that_is_posted_is_one() -> None:
+def test_every_posted_legacy_notification_is_decoded_as_legacy() -> None:
     for body in of_legacy():
         one, other = (read_event(open_envelope(_numbered(body, number))) for number in (1, 2))
         assert one.format == "legacy"
@@ -52,7 +52,7 @@ def test_the_documented_form_has_null_siblings_before_and_after_the_payload_in_6
     assert (read.type, read.conformance) == ("EditMediaComplete", "conforming")
 
 
-def test_every_type_as_documented_is_read_as_what_it_is_and_has_many_lengths() -> None:
+def test_every_type_in_the_documented_form_is_decoded_as_that_type_and_has_many_lengths() -> None:
     bodies = of_every_type_as_documented()
     names = [row.name for row in EVENT_TYPES]
     assert len(bodies) >= LENGTHS
@@ -75,7 +75,7 @@ def test_the_mix_has_every_size_in_its_proportion() -> None:
     assert mix() == (bodies, order)
 
 
-def test_what_is_posted_is_known_again_in_what_the_core_writes() -> None:
+def test_the_posted_mark_is_found_in_the_record() -> None:
     for body in (ONE_TYPE, *cases().values()):
         record = read_and_write(_numbered(body, 42))
         mark = MARK.search(record.value)

@@ -18,7 +18,7 @@ from tests.bench.results import Results, newest, to_draw, write
 from tests.bench.table import Table, is_good, verdict
 
 
-def test_a_bar_is_a_most_or_a_least() -> None:
+def test_a_bar_is_a_maximum_or_a_minimum() -> None:
     table = Table(
         title="",
         rows=[],
@@ -61,7 +61,7 @@ def _results(number: float, *, quick: bool, case: str = "plain") -> Results:
     return Results(machine=machine, quick=quick, cases={case: table})
 
 
-def test_what_was_written_down_is_read_again_thorough_runs_before_quick_ones(tmp_path: Path) -> None:
+def test_stored_results_are_read_back_and_full_runs_take_precedence_over_quick_ones(tmp_path: Path) -> None:
     assert newest(tmp_path) is None
     write(_results(80, quick=False), tmp_path / "1.json")
     write(_results(70, quick=True), tmp_path / "2.json")
@@ -116,6 +116,6 @@ def _table(costs: dict[str, list[Cost]]) -> Table:
     return Table(title="", rows=[row(name, each) for name, each in costs.items()], results=ratios(costs))
 
 
-def test_a_group_names_cases_in_their_order_and_each_has_its_words_in_the_table() -> None:
+def test_a_group_names_cases_in_their_order_and_each_has_its_line_in_the_table() -> None:
     assert list(PEER_CASES) == list(GROUPS["peers"])
     assert [name for name in CASES if name in PEER_CASES] == list(PEER_CASES)

@@ -40,7 +40,8 @@ class Program:
 
     ``settings`` are environment variables (``BRIDGE_...``); ports are free ones unless given. ``wait_for`` is
     the operators' path that must answer 200 before the test goes on: ``/readyz``, ``/livez``, or "" for none.
-    ``descriptors`` is its limit of open files, where that is to be low.
+    ``descriptors`` is its limit of open files, where that is to be low. ``module`` runs the bridge: another
+    one, with its own arguments, may do so under observation.
     Leaving ends it with SIGTERM, or SIGKILL if that takes longer than the 20 s it promises.
     """
 
@@ -51,6 +52,7 @@ class Program:
         wait_for: str = "/readyz",
         command: tuple[str, ...] = ("serve",),
         descriptors: int = 0,
+        module: tuple[str, ...] = ("bridge",),
     ) -> None:
         given = dict(settings or {})
         self.port = int(given.setdefault("BRIDGE_HTTP__PORT", str(free_port())))
@@ -61,7 +63,7 @@ class Program:
         given.setdefault("BRIDGE_SPOOL__PATH", str(self._folder / "spool"))
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         self._env = clean | given
-        self._command = [sys.executable, "-m", "bridge", *command]
+        self._command = [sys.executable, "-m", *module, *command]
         if descriptors:
             limited = f'ulimit -n {descriptors}; exec "$@"'
             self._command = ["sh", "-c", limited, "sh", *self._command]

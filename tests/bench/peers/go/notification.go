@@ -30,7 +30,11 @@ type subject struct {
 type status string
 
 func (s *status) UnmarshalJSON(text []byte) error {
-	if text[0] != '"' {
+	switch text[0] {
+	case 'n': // null
+		return nil
+	case '"':
+	default:
 		*s = status(text)
 		return nil
 	}
