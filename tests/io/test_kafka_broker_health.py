@@ -100,7 +100,7 @@ def test_nothing_is_asked_while_the_producer_reaches_its_cluster(
 
 
 @given(st.lists(st.booleans(), max_size=12), st.sampled_from(("ack", "contact")))
-def test_two_idle_probes_in_a_row_without_a_response_and_nothing_heard_meanwhile_open_the_breaker(
+def test_two_idle_probes_in_a_row_without_a_response_and_no_other_contact_open_the_breaker(
     responses: list[bool], kind: Kind
 ) -> None:
     story, missed = Story([Step(0, "connected")]), 0
