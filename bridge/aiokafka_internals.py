@@ -6,8 +6,9 @@ these parts can tell is found later by other means: a client that lost its backg
 # ruff: noqa: SLF001 - see above
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Self
 
 import aiokafka
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, conn
@@ -22,13 +23,44 @@ def is_known() -> bool:
     return aiokafka.__version__ in KNOWN_VERSIONS
 
 
+class FilePassword(str):
+    """A password, as it was when this was made, and how to read it again: ``reread`` may raise OSError."""
+
+    __slots__ = ("reread",)
+    reread: Callable[[], str]
+
+    def __new__(cls, reread: Callable[[], str]) -> Self:
+        """Read it. Raises OSError."""
+        password = super().__new__(cls, reread())
+        password.reread = reread
+        return password
+
+
+def with_current_password(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a client's options with the password that its file holds now; the old one if that fails."""
+    current = dict(options)
+    password = current.get("sasl_plain_password")
+    if isinstance(password, FilePassword):
+        with suppress(OSError):
+            current["sasl_plain_password"] = FilePassword(password.reread)
+    return current
+
+
 class ResetSafeConnection(AIOKafkaConnection):  # type: ignore[misc]  # the library is not typed
-    """A connection on which a write after a reset fails as the library expects it.
+    """A connection that logs in with the current password, and on which a write after a reset fails well.
+
+    The library keeps a password for as long as a client lives. Here a `FilePassword` is read at each login.
 
     For some turns of the event loop after a reset `connected` is still true. A write in them is a warning
     under asyncio and a RuntimeError under uvloop. The library handles only OSError there: the RuntimeError
     would end its sender, and with it every batch of every broker, or its metadata task, for good.
     """
+
+    async def connect(self) -> Any:  # noqa: ANN401 - the library's
+        """Connect and log in. Raises OSError also where the password's file cannot be read."""
+        if isinstance(self._sasl_plain_password, FilePassword):
+            self._sasl_plain_password = await asyncio.to_thread(self._sasl_plain_password.reread)
+        return await super().connect()
 
     def send(self, request: object, expect_response: bool = True) -> Awaitable[Any]:  # noqa: FBT001, FBT002 - the library's
         """Send a request; raises `KafkaConnectionError` where the connection is broken."""

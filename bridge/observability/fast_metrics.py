@@ -6,7 +6,7 @@ custom collectors of the same registry. Not thread-safe. Names and meanings are 
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
@@ -23,56 +23,17 @@ class LocalCounter:
         self._description = (name, meaning, labels)
         registry.register(self)
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the metric family; called by the registry at a scrape."""
-        yield _family(*self._description, self.counts)
-
-
-class JointCounter:
-    """One dictionary behind several counters: ``counts[all labels] += 1`` increments each of its views."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.counts: defaultdict[Labels, int] = defaultdict(int)
-        self._registry = registry
-
-    def view(self, name: str, meaning: str, labels: Sequence[str], positions: Sequence[int]) -> "CounterView":
-        """Register a counter over the labels at these positions, summed over all others."""
-        view = CounterView(name, meaning, labels, self, positions)
-        self._registry.register(view)
-        return view
-
-    def sum_by(self, *positions: int) -> dict[Labels, int]:
-        """Return the counts summed over all labels but those at these positions."""
-        sums: defaultdict[Labels, int] = defaultdict(int)
-        for labels, count in self.counts.items():
-            sums[tuple([labels[position] for position in positions])] += count
-        return sums
-
-
-class CounterView:
-    """A counter over the labels of ``joint`` at ``positions``; those in ``preset`` are exported from 0 on."""
-
-    def __init__(
-        self, name: str, meaning: str, labels: Sequence[str], joint: JointCounter, positions: Sequence[int]
-    ) -> None:
-        self._description = (name, meaning, labels)
-        self._joint = joint
-        self._positions = positions
-        self.preset: set[Labels] = set()
+    def export_from_zero(self, series: Iterable[Labels]) -> None:
+        """Export these label values from 0 on, in their order, before any other."""
+        self.counts.update(dict.fromkeys(sorted(series), 0))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Yield the metric family; called by the registry at a scrape."""
-        sums = self._joint.sum_by(*self._positions)
-        yield _family(*self._description, dict.fromkeys(sorted(self.preset), 0) | sums)
-
-
-def _family(
-    name: str, meaning: str, labels: Sequence[str], counts: Mapping[Labels, int]
-) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, meaning, labels=labels)
-    for values, count in counts.items():
-        family.add_metric(values, count)
-    return family
+        name, meaning, labels = self._description
+        family = CounterMetricFamily(name, meaning, labels=labels)
+        for values, count in self.counts.items():
+            family.add_metric(values, count)
+        yield family
 
 
 class LocalHistogram:

@@ -26,7 +26,7 @@ from prometheus_client.exposition import generate_latest
 from bridge.core.event import DecodedEvent, Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
 from bridge.observability import metrics
-from bridge.observability.fast_metrics import CounterView, JointCounter, LocalCounter, LocalHistogram
+from bridge.observability.fast_metrics import LocalCounter, LocalHistogram
 from bridge.observability.metrics import Metric
 from bridge.observability.recent_deliveries import RecentDeliveries
 
@@ -76,15 +76,14 @@ class Telemetry:
         build.labels(version("vod-event-bridge")).set(1)
 
     def _set_up_deliveries(self) -> None:
-        self._delivery_counts = JointCounter(self.registry)
-        total = self._joint_counter(metrics.DELIVERIES, 0, 1, 2)
-        total.preset.update(product(self._apps, ("none",), DeliveryOutcome))
-        total.preset.update(product(self._apps, (*self._types, "other"), _ALERTED_OUTCOMES))
-        by_format = self._joint_counter(metrics.DELIVERIES_BY_FORMAT, 3, 4)
-        by_format.preset.update(product(metrics.FORMATS, ("push", "pull")))
+        self._delivery_counts = self._local_counter(metrics.DELIVERIES)
+        all_outcomes = product(self._apps, ("none",), DeliveryOutcome)
+        alerted = product(self._apps, (*self._types, "other"), _ALERTED_OUTCOMES)
+        self._delivery_counts.export_from_zero((*all_outcomes, *alerted))
+        self._format_counts = self._local_counter(metrics.DELIVERIES_BY_FORMAT)
+        self._format_counts.export_from_zero(product(metrics.FORMATS, ("push", "pull")))
         self._conformance_counts = self._local_counter(metrics.EVENTS_CONFORMANCE)
-        for labels in product((*self._types, "other"), metrics.CONFORMANCES):
-            self._conformance_counts.counts[labels] = 0
+        self._conformance_counts.export_from_zero(product((*self._types, "other"), metrics.CONFORMANCES))
         self._delivery_seconds = self._local_histogram(metrics.DELIVERY_SECONDS)
         self._last_ms = dict.fromkeys(self._apps, 0)
         self.registry.register(_TimestampGauge(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
@@ -110,8 +109,7 @@ class Telemetry:
         self.producer_replacements = self._counter(metrics.PRODUCER_REPLACEMENTS)
         self.sends_indeterminate = self._gauge(metrics.SENDS_INDETERMINATE)
         self._claims = self._local_counter(metrics.DEDUP_CLAIMS)
-        for claim_result in metrics.CLAIM_RESULTS:
-            self._claims.counts[claim_result,] = 0
+        self._claims.export_from_zero((claim_result,) for claim_result in metrics.CLAIM_RESULTS)
         self.dedup_degraded = self._gauge(metrics.DEDUP_DEGRADED)
         self.dedup_call_seconds = self._local_histogram(metrics.DEDUP_CALL_SECONDS)
 
@@ -160,9 +158,6 @@ class Telemetry:
     def _local_counter(self, metric: Metric) -> LocalCounter:
         return LocalCounter(metric.name, metric.meaning, metric.labels, self.registry)
 
-    def _joint_counter(self, metric: Metric, *positions: int) -> CounterView:
-        return self._delivery_counts.view(metric.name, metric.meaning, metric.labels, positions)
-
     def _local_histogram(self, metric: Metric) -> LocalHistogram:
         return LocalHistogram(metric.name, metric.meaning, metric.labels, metric.buckets, self.registry)
 
@@ -185,8 +180,10 @@ class Telemetry:
         body_format = "none"
         if event is not None:
             body_format = event.format
-            self._conformance_counts.counts[self.type_label(event.type), event.conformance] += 1
-        self._delivery_counts.counts[app_label, label, outcome, body_format, mode] += 1
+            event_label = label if event.type == result.event_type else self.type_label(event.type)
+            self._conformance_counts.counts[event_label, event.conformance] += 1
+        self._delivery_counts.counts[app_label, label, outcome] += 1
+        self._format_counts.counts[body_format, mode] += 1
         self._delivery_seconds.observe(seconds, mode)
         if ack_seconds is not None:
             self._ack_seconds.observe(ack_seconds, mode)
@@ -215,7 +212,10 @@ class Telemetry:
 
     def outcome_counts(self) -> dict[str, int]:
         """Return how many deliveries ended with each outcome since the start."""
-        return {outcome: count for (outcome,), count in self._delivery_counts.sum_by(2).items()}
+        counts = Counts[str]()
+        for (_, _, outcome), count in self._delivery_counts.counts.items():
+            counts[outcome] += count
+        return dict(counts)
 
     @property
     def rejected_request_count(self) -> int:

@@ -54,8 +54,7 @@ class KafkaSettings(Section):
     sasl_username: str = Field(default="", description="User for PLAIN and SCRAM.")
     sasl_password: SecretStr = Field(default=SecretStr(""), description="Password for PLAIN and SCRAM.")
     sasl_password_file: SecretFile | None = Field(
-        default=None,
-        description="File with that password, instead; read again at each login (with PLAIN, at the start).",
+        default=None, description="File with that password, instead; read again at each login."
     )
     sasl_token_file: SecretFile | None = Field(
         default=None, description="File with the OAUTHBEARER token; read again at each login."

@@ -1,15 +1,24 @@
 """How this program logs in: what is in files is followed, and what cannot be meant is refused."""
 
+import asyncio
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiokafka import conn
 
+from bridge import aiokafka_internals
+from bridge.aiokafka_internals import FilePassword, with_current_password
 from bridge.diagnostics.kafka import diagnose_broker
 from bridge.diagnostics.redis import diagnose
 from bridge.io.dedup.redis_client import redis_client, redis_tls_context
 from bridge.io.kafka.client import kafka_options
 from bridge.io.tls import ReloadingSSLContext
+from bridge.settings.secret_files import reread_secret
 from bridge.settings.sections import KafkaSettings, RedisSettings
 from bridge.settings.settings import SettingsError, load
 from tests.rig.certificates import Authority, lock
@@ -24,25 +33,69 @@ def authority() -> Iterator[Authority]:
     authority.remove()
 
 
-def _password_from(file: Path) -> str:
+class SaslBroker:
+    """Accepts every login, and keeps the passwords that PLAIN sends."""
+
+    def __init__(self) -> None:
+        self.passwords: list[bytes] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection's requests."""
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                (size,) = struct.unpack(">i", await reader.readexactly(4))
+                request = await reader.readexactly(size)
+                key, _, correlation = struct.unpack(">hhi", request[:8])
+                response = struct.pack(">i", correlation)
+                if key == 18:  # ApiVersions, version 0
+                    keys = [(3, 0, 1), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
+                    response += struct.pack(">hi", 0, len(keys))
+                    response += b"".join(struct.pack(">hhh", *k) for k in keys)
+                elif key == 17:  # SaslHandshake
+                    response += struct.pack(">hih", 0, 1, 5) + b"PLAIN"
+                else:  # SaslAuthenticate
+                    self.passwords.append(request.rpartition(b"\0")[2])
+                    response += struct.pack(">hhi", 0, -1, 0)
+                writer.write(struct.pack(">i", len(response)) + response)
+        writer.close()
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_password_of_kafka_in_a_file_is_read_again_at_each_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    if not known:
+        monkeypatch.setattr(aiokafka_internals, "KNOWN_VERSIONS", frozenset())
+        monkeypatch.setattr(conn, "AIOKafkaConnection", conn.AIOKafkaConnection.__mro__[-2])
+    file = tmp_path / "password"
+    file.write_text("ein Wört\n", encoding="utf-8")
     settings = KafkaSettings(
         security_protocol="SASL_PLAINTEXT",
-        sasl_mechanism="SCRAM-SHA-512",
+        sasl_mechanism="PLAIN",
         sasl_username="bridge",
         sasl_password_file=file,
     )
-    password: str = kafka_options(settings)["sasl_plain_password"]
-    return password
+    broker = SaslBroker()
+    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()[:2]
 
+    async def log_in(options: dict[str, Any]) -> None:
+        login = {name: value for name, value in options.items() if name.startswith("s")}
+        connection = await conn.create_conn(host, port, **login)
+        connection.close()
 
-def test_a_password_in_a_file_is_encoded_as_the_file_has_it_now(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_text("ein Wört\n", encoding="utf-8")
-    password = _password_from(file)
-    assert password == "ein Wört"  # noqa: S105 - a test's
-    assert password.encode("utf-8") == "ein Wört".encode()
+    options = kafka_options(settings)
+    await log_in(options)
     file.write_text("another\n", encoding="utf-8")
-    assert password.encode("utf-8") == b"another"
+    await log_in(options if known else with_current_password(options))
+    assert broker.passwords == ["ein Wört".encode(), b"another"]
+    file.unlink()
+    if known:
+        with pytest.raises(OSError, match="password"):
+            await log_in(options)
+    await log_in(with_current_password(options) | {"sasl_plain_password": "kept"})
+    assert with_current_password(options)["sasl_plain_password"] == "ein Wört"  # noqa: S105 - a test's
+    server.close()
 
 
 @pytest.mark.parametrize("url", ["redis://bridge@{0}", "redis://{0}"])
@@ -158,14 +211,14 @@ async def test_a_secrets_file_that_turns_into_no_text_is_a_connection_problem_an
 ) -> None:
     file = tmp_path / "secret"
     file.write_text("hidden", encoding="utf-8")
-    password = _password_from(file)
+    password = FilePassword(partial(reread_secret, file))
     server = RealRedis()
     server.start()
     settings = RedisSettings(url=server.url, password_file=file)
     file.write_bytes(b"hidden\xff")
     try:
         with pytest.raises(OSError, match="no UTF-8 text"):
-            password.encode()
+            password.reread()
         found = await diagnose(settings)
     finally:
         server.remove()

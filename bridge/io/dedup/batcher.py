@@ -29,9 +29,6 @@ class ClaimBatch(Struct):
     encoded_claims: list[str] = []
     results: list[Promise[Claim]] = []
 
-    def __len__(self) -> int:
-        return len(self.settlements) + len(self.claims)
-
     def keys(self) -> list[str]:
         """List all keys, in the order in which dedup.lua reads them."""
         claims = self.claims
@@ -105,14 +102,18 @@ class ClaimBatcher:
 
     def next_batch(self) -> ClaimBatch:
         """Take the batch of this call."""
-        queued = self._next
-        batch, self._next = (queued, ClaimBatch()) if len(queued) <= _MAX_BATCH else queued.split()
-        self._sent_at, self._last_size = self._loop.time(), len(batch)
+        batch = self._next
+        size = len(batch.settlements) + len(batch.claims)
+        if size <= _MAX_BATCH:
+            self._next = ClaimBatch()
+        else:
+            batch, self._next = batch.split()
+        self._sent_at, self._last_size = self._loop.time(), size
         return batch
 
     def batch_done(self) -> None:
         """Send the next call if something is queued."""
-        queued = len(self._next)
+        queued = len(self._next.settlements) + len(self._next.claims)
         if not queued:
             self.in_flight = False
             return

@@ -13,7 +13,7 @@ class CircuitBreaker:
     """Opens after three failed calls in a row, closes with the first successful one.
 
     ``on_change(breaker)`` is called at each of the two. ``reason`` is why the last call failed: a code of
-    `redis_errors`, or text.
+    `redis_errors`, or text. ``consecutive_failures`` is 0 while Redis answers.
     """
 
     def __init__(self, app: str, on_change: Callable[["CircuitBreaker"], None]) -> None:
@@ -21,19 +21,19 @@ class CircuitBreaker:
         self.is_open = False
         self.reason = ""
         self._on_change = on_change
-        self._consecutive_failures = 0
+        self.consecutive_failures = 0
 
     def record_failure(self, reason: str) -> None:
         """Count a call that Redis did not answer in time, or refused."""
-        self._consecutive_failures += 1
+        self.consecutive_failures += 1
         self.reason = reason
-        if not self.is_open and self._consecutive_failures >= FAILURES_TO_OPEN:
+        if not self.is_open and self.consecutive_failures >= FAILURES_TO_OPEN:
             self.is_open = True
             self._on_change(self)
 
     def record_success(self) -> None:
         """Note a call that Redis answered."""
-        self._consecutive_failures = 0
+        self.consecutive_failures = 0
         if self.is_open:
             self.is_open = False
             self._on_change(self)

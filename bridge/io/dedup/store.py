@@ -112,7 +112,7 @@ class RedisDedup:
     def claim(self, claim: Claim) -> Promise[Claim]:
         """Claim an event. In the result ``first_ms`` is when its first delivery was received."""
         known = self._unsynced.lookup(claim) if self._unsynced else None
-        batcher = self._batcher(claim.app)
+        batcher = self._batchers.get(claim.app) or self._batcher(claim.app)
         # While a call is in flight it is queued all the same: it must not overtake the queued ones.
         if known is None and batcher.breaker.is_open and not batcher.in_flight:
             known = replace(claim, status=ClaimStatus.UNAVAILABLE)
@@ -126,20 +126,17 @@ class RedisDedup:
     def commit(self, claim: Claim) -> Promise[bool]:
         """Remember that the event is durable. If Redis does not acknowledge, this process remembers it."""
         # A death before Redis acknowledges this repeats the event under the same id; it is never lost.
-        return self._settle(claim, COMMIT)
+        batcher = self._batchers.get(claim.app) or self._batcher(claim.app)
+        return batcher.settle(claim, COMMIT)
 
     def release(self, claim: Claim) -> Promise[bool]:
         """Give the claim back: the event is not durable and will not be by this owner."""
-        return self._settle(claim, RELEASE)
+        return self._batcher(claim.app).settle(claim, RELEASE)
 
     async def renew(self, claims: Iterable[Claim]) -> None:
         """Extend the leases: their owner is still working."""
-        for settled in [self._settle(claim, RENEW) for claim in claims]:
+        for settled in [self._batcher(claim.app).settle(claim, RENEW) for claim in claims]:
             await settled
-
-    def _settle(self, claim: Claim, settlement: str) -> Promise[bool]:
-        """Queue a settlement of ``claim``. Resolves to whether Redis acknowledged it."""
-        return self._batcher(claim.app).settle(claim, settlement)
 
     def _batcher(self, app: str) -> ClaimBatcher:
         batcher = self._batchers.get(app)
@@ -227,7 +224,7 @@ class RedisDedup:
                     if reasons
                     else f"no answer within {self._limits.call_timeout_s * 1000:.0f} ms"
                 )
-            else:
+            elif breaker.consecutive_failures:
                 breaker.record_success()
         finally:  # the waiters of this call, and the calls behind it, must not wait for ever
             on_reply(reply)
@@ -284,7 +281,7 @@ class RedisDedup:
         If another owner has settled a claim meanwhile, that is acknowledged, too: either is enough.
         """
         claims = self._unsynced.oldest(_RESYNC_BATCH, self._now_ms(), self.unavailable)
-        settled = await asyncio.gather(*(self._settle(claim, COMMIT) for claim in claims))
+        settled = await asyncio.gather(*map(self.commit, claims))
         for claim, acknowledged in zip(claims, settled, strict=True):
             if acknowledged:
                 self._unsynced.discard(claim)

@@ -186,12 +186,10 @@ class AccumulatorBatchSender:
 class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the library is not typed
     """The library's request with its retries, packed and handled in fewer steps where all goes well.
 
-    ``written`` collects the batches that the broker has acknowledged.
+    ``written``: the batches, where the broker has acknowledged all of them.
     """
 
-    def __init__(self, sender: object, batches: dict[TopicPartition, AccumulatorBatch]) -> None:
-        super().__init__(sender, batches)
-        self.written: list[tuple[AccumulatorBatch, None]] = []
+    written: BatchResults = ()
 
     def create_request(self) -> FastProduceRequest:
         topics: dict[str, list[tuple[int, bytearray]]] = {}
@@ -201,17 +199,19 @@ class _FastProduceHandler(SendProduceReqHandler):  # type: ignore[misc]  # the l
         return FastProduceRequest(None, sender._acks, sender._request_timeout_ms, list(topics.items()))
 
     def handle_response(self, response: ProduceResponse_v7) -> None:
+        written: list[tuple[AccumulatorBatch, None]] = []
         failed = []
         for topic, partition_results in response.topics:
             for partition_result in partition_results:
                 if partition_result[1]:
                     failed.append((topic, [partition_result]))
                 elif batch := self._batches.get((topic, partition_result[0])):
-                    self.written.append((batch, None))
-        if failed:
-            # A batch that is tried again keeps the request for a while: report the others now.
-            for batch, _ in self.written:
-                batch.done()
-            self.written = []
-            response.topics = failed
-            super().handle_response(response)
+                    written.append((batch, None))
+        if not failed:
+            self.written = written
+            return
+        # A batch that is tried again keeps the request for a while: report the others now.
+        for batch, _ in written:
+            batch.done()
+        response.topics = failed
+        super().handle_response(response)

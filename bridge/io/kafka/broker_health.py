@@ -55,9 +55,9 @@ class BrokerHealth:
         self._lost_at = now
 
     def on_ack(self, now: float) -> None:
-        """Note that Kafka has acknowledged a batch."""
-        self._last_ack_at = now
-        self.on_contact(now)
+        """Note that Kafka has acknowledged a batch: a contact, too."""
+        self._last_ack_at = self._last_contact_at = now
+        self._missed_probes, self._reachable_since = 0, 0.0
 
     def on_contact(self, now: float) -> None:
         """Note that the producer reached its cluster."""

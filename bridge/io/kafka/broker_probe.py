@@ -17,6 +17,8 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
+from bridge.aiokafka_internals import with_current_password
+
 _PROBED_BROKERS = 3
 _FRESH_REQUEST_MS = 3_000  # so that one bootstrap address that is dead leaves time for the others
 _CLIENT_OPTIONS = frozenset(inspect.signature(AIOKafkaClient).parameters)
@@ -47,7 +49,9 @@ async def cluster_is_reachable(options: Mapping[str, Any], timeout_s: float) -> 
 
     ``options`` are a producer's; what is not a client's is left out.
     """
-    client_options = {name: value for name, value in options.items() if name in _CLIENT_OPTIONS}
+    client_options = {
+        name: value for name, value in with_current_password(options).items() if name in _CLIENT_OPTIONS
+    }
     try:
         client = AIOKafkaClient(**client_options | {"request_timeout_ms": _FRESH_REQUEST_MS})
     except (OSError, ValueError):  # a file of the settings cannot be read now

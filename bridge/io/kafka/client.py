@@ -4,11 +4,13 @@ Nothing connects here. Secrets that lie in files are read again at each login, s
 """
 
 import asyncio
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from aiokafka.abc import AbstractTokenProvider
 
+from bridge.aiokafka_internals import FilePassword, install_reset_safe_connections
 from bridge.io.kafka.scram import install_scram_limit
 from bridge.io.tls import ClientTlsFiles, ReloadingSSLContext
 from bridge.settings.secret_files import reread_secret
@@ -23,28 +25,11 @@ class _FileTokenProvider(AbstractTokenProvider):  # type: ignore[misc] # the lib
         return (await asyncio.to_thread(reread_secret, self._path)).strip()
 
 
-class _ReloadingPassword(str):
-    """A password in a file. The text is the file's when this was made; `encode` reads the file again.
-
-    The library keeps a password for as long as a client lives; only SCRAM encodes it anew at each login.
-    """
-
-    __slots__ = ("_path",)
-    _path: Path
-
-    def __new__(cls, path: Path) -> Self:
-        password = super().__new__(cls, reread_secret(path))
-        password._path = path
-        return password
-
-    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
-        return reread_secret(self._path).encode(encoding, errors)
-
-
 def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
     """Return what every Kafka client takes: addresses, client id, TLS, login.
 
-    Certificates and a token file are read again for each connection; a password file only with SCRAM.
+    Certificates, a token file and a password file are read again for each connection; with an aiokafka whose
+    private parts are not known, the password for each producer.
     """
     options: dict[str, Any] = {
         "bootstrap_servers": kafka.bootstrap_servers,
@@ -64,7 +49,8 @@ def kafka_options(kafka: KafkaSettings) -> dict[str, Any]:
         else:
             file, password = kafka.sasl_password_file, kafka.sasl_password.get_secret_value()
             options["sasl_plain_username"] = kafka.sasl_username
-            options["sasl_plain_password"] = _ReloadingPassword(file) if file else password
+            options["sasl_plain_password"] = FilePassword(partial(reread_secret, file)) if file else password
+            install_reset_safe_connections()
     return options
 
 

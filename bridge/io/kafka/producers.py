@@ -6,14 +6,17 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from bridge.aiokafka_internals import cancel_sender, install_reset_safe_connections
+from bridge.aiokafka_internals import cancel_sender, install_reset_safe_connections, with_current_password
 
 
 def create_producer(options: Mapping[str, Any], metadata_max_age_s: float) -> AIOKafkaProducer:
     """Make an idempotent producer with acks=all; it fetches metadata every ``metadata_max_age_s``."""
     install_reset_safe_connections()
     return AIOKafkaProducer(
-        acks="all", enable_idempotence=True, metadata_max_age_ms=int(metadata_max_age_s * 1000), **options
+        acks="all",
+        enable_idempotence=True,
+        metadata_max_age_ms=int(metadata_max_age_s * 1000),
+        **with_current_password(options),
     )
 
 
