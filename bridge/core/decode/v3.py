@@ -45,17 +45,19 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
     if value is None:
         return None
     content = encode(value)
-    if not frame.siblings:
-        return _NO_MEMBERS, DecodedBody("v3", row.name, True, row, value, payload, content)  # noqa: FBT003 - known
-    return {**frame.members, row.field: payload}, DecodedBody(
-        "v3",
-        row.name,
-        True,  # noqa: FBT003 - known
-        row,
-        value,
-        payload,
-        canonical({row.field: Raw(content), **frame.siblings}),
-        has_extra_members=True,
+    members = _NO_MEMBERS
+    if frame.siblings:
+        content = canonical({row.field: Raw(content), **frame.siblings})
+        members = {**frame.members, row.field: payload}
+    return members, DecodedBody(
+        format="v3",
+        type=row.name,
+        known=True,
+        row=row,
+        value=value,
+        payload=payload,
+        content=content,
+        has_extra_members=bool(frame.siblings),
     )
 
 
@@ -72,18 +74,21 @@ def read(members: Members, name: str) -> DecodedBody:
         row, key, repairs = _infer_type(members)
     normalized = normalize(members[key], row)
     extra_members = _extra_members(members, key)
-    return DecodedBody(  # positional, in the fields' order: faster for a struct made for each event
-        "v3",
-        row.name or name,
-        row is not UNKNOWN_TYPE,
-        row,
-        normalized.value,
-        normalized.payload,
-        canonical({key: Raw(normalized.content), **extra_members}) if extra_members else normalized.content,
-        repairs + normalized.repairs,
-        normalized.repairs_more,
-        normalized.nonconforming,
-        bool(extra_members),
+    content = normalized.content
+    if extra_members:
+        content = canonical({key: Raw(content), **extra_members})
+    return DecodedBody(
+        format="v3",
+        type=row.name or name,
+        known=row is not UNKNOWN_TYPE,
+        row=row,
+        value=normalized.value,
+        payload=normalized.payload,
+        content=content,
+        repairs=repairs + normalized.repairs,
+        repairs_more=normalized.repairs_more,
+        nonconforming=normalized.nonconforming,
+        has_extra_members=bool(extra_members),
     )
 
 

@@ -51,7 +51,7 @@ def translate(event_type: str, data: dict[str, Any]) -> Translation:
         file_id=_id_text(data, "fileId", "FileId"),
         top_level_code=code,
         top_level_message=_message(data, code),
-        results=tuple(_nested_results(data)),
+        results=tuple(nested_results(data)),
     )
 
 
@@ -84,7 +84,7 @@ def _unmapped_results(
     """Yield the results of subtasks that have no field in the payload."""
     for path, members in report.unmapped_members:
         if path == _DATA:  # its own result is `top_level_code`
-            yield from _nested_results(members)
+            yield from nested_results(members)
         else:
             is_element = type(path) is tuple and type(path[1]) is int
             position = _position(legacy_type.table.rows, data, path) if is_element else ""
@@ -93,7 +93,7 @@ def _unmapped_results(
             )
 
 
-def _nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
+def nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
     """Yield the results in the objects and arrays among ``members`` of ``data``."""
     for key, value in members.items():
         if type(value) in CONTAINER_TYPES:

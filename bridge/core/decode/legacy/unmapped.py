@@ -7,6 +7,7 @@ like the mapped ones (vod-domain §4, addendum). Both the legacy and the 3.0 spe
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from bridge.core.decode.json_values import CONTAINER_TYPES
@@ -14,6 +15,7 @@ from bridge.core.decode.json_values import CONTAINER_TYPES
 # Deeper than any body that was seen; results below it do not count.
 SEARCH_DEPTH_MAX = 16
 
+_KEY_PARTS = (b"rrCode", b"tatus")
 _RESULT_KEYS = (("errCode", "ErrCode"), ("errCodeExt", "ErrCodeExt"), ("message", "Message"))
 
 
@@ -42,6 +44,12 @@ class SubtaskResult(Struct, frozen=True):
     path: str
     source_path: str
     result: dict[str, Any]
+
+
+def may_have_results(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether `find_results` may find one in a value: a fast search for the keys of results."""
+    text = msgspec.json.encode(value)
+    return any(part in text for part in _KEY_PARTS)
 
 
 def find_results(part: UnmappedPart, depth: int = SEARCH_DEPTH_MAX) -> Iterator[SubtaskResult]:
