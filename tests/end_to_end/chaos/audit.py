@@ -143,7 +143,8 @@ def _mismatch(notification: Notification | None, record: PublishedRecord, sent: 
     if record.event_id != notification.event_id:
         return f"its id should be {notification.event_id}"
     if not any(send.begun - BLUR_S <= record.received <= send.ended + SILENCE_S for send in sent):
-        return "no send was under way when it was received"
+        after_s = record.received - max(send.ended for send in sent)
+        return f"no send was under way when it was received, {after_s:.1f} s after the end of the last one"
     return ""
 
 
