@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.end_to_end.chaos.cases import play
 from tests.end_to_end.chaos.report import as_text
 from tests.end_to_end.chaos.run import IN_CI
+from tests.end_to_end.chaos.scenarios import run_scenario
 from tests.end_to_end.environment import Environment
 
 
@@ -12,7 +12,7 @@ from tests.end_to_end.environment import Environment
 async def test_one_and_three_and_one_again_with_redeliveries_to_all_repeat_nothing(
     timed_environment: Environment,
 ) -> None:
-    found = await play("scaling", timed_environment, IN_CI)
+    found = await run_scenario("scaling", timed_environment, IN_CI)
 
     assert found.good, as_text("scaling", found)
-    assert found.numbers["told to all at once"]
+    assert found.numbers["sent to all at once"]

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.end_to_end.chaos.ledger import Cause, Ledger, Mark
-from tests.end_to_end.chaos.looking import Look, read_look
+from tests.end_to_end.chaos.metrics_sample import MetricsSample, parse_metrics
 from tests.kube.cluster import Cluster
 from tests.kube.watch import follow
 from tests.rig.waiting import ConditionTimeoutError, eventually
@@ -35,7 +35,7 @@ class Member(Struct, kw_only=True):
     restarts: int = 0
     ready: bool = False
     ending: bool = False
-    look: Look = Look()
+    look: MetricsSample = MetricsSample()
     opened: float = inf  # when its breaker was first seen open, while it is
 
     @property
@@ -126,7 +126,7 @@ class Fleet:
 
         def quiet() -> bool:
             members = self.members.values()
-            well = all(member.ready and member.look.calm for member in members)
+            well = all(member.ready and member.look.is_idle for member in members)
             return len(members) == len(self.ready()) == replicas and well
 
         try:
@@ -141,7 +141,7 @@ class Fleet:
         member.restarts = max(restarts, member.restarts)
         if self._restarts > self._killed:
             last = member.pod["status"]["containerStatuses"][0].get("lastState")
-            self._ledger.complaints.append(f"a pod restarted by itself: {last}")
+            self._ledger.problems.append(f"a pod restarted by itself: {last}")
             self._killed = self._restarts
 
     async def _look(self) -> None:
@@ -158,7 +158,7 @@ class Fleet:
             return
         with contextlib.suppress(aiohttp.ClientError, OSError):
             async with session.get(f"http://{member.address}:{ADMIN_PORT}/metrics") as answer:
-                look, now = read_look(await answer.text()), time.time()
+                look, now = parse_metrics(await answer.text()), time.time()
             if look.replaced > member.look.replaced:
                 begun = min(member.opened, now)
                 mark = Mark(cause=Cause.REPLACED, begun=begun, ended=now, replica=number, held_until=begun)

@@ -10,9 +10,9 @@ from random import Random
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tests.end_to_end.chaos.audit import Damage, Kinds, Verdict, audit
+from tests.end_to_end.chaos.audit import Damage, FindingKind, Verdict, audit
 from tests.end_to_end.chaos.ledger import UNKNOWN, Cause, Ledger
-from tests.end_to_end.chaos.records import read_landed
+from tests.end_to_end.chaos.records import read_published
 from tests.end_to_end.chaos.vendor import Load, Vendor
 from tests.end_to_end.environment import Environment
 from tests.kube.checks import Checks
@@ -152,26 +152,24 @@ class Siege:
         """Hold what Kafka has against the ledger."""
         self._name_replicas()
         # `helm test` has left an event of a type of its own.
-        found = await read_landed(self._scene.environment)
+        found = await read_published(self._scene.environment)
         landed = [record for record in found if not record.event_id.startswith(TEST_EVENT)]
         verdict = audit(self._ledger, landed, Damage())
-        sends, notices = self._ledger.sends, len(self._ledger.notices)
+        sends, notifications = self._ledger.sends, len(self._ledger.notifications)
         good = sum(send.good for send in sends)
         again = sum(send.again for send in sends)  # the vendor's own repeats after silence do not count
-        rate = (notices + again) / self._lasted
-        figures = (
-            f"{notices:,} notifications and {again:,} redeliveries in {self._lasted:.0f} s, {rate:.0f}/s"
-        )
-        figures += f"; {good:,} answered 2xx"
+        rate = (notifications + again) / self._lasted
+        figures = f"{notifications:,} notifications and {again:,} redeliveries in {self._lasted:.0f} s"
+        figures += f", {rate:.0f}/s; {good:,} answered 2xx"
         what = f"posts at {self._per_s:.0f}/s for 3 min"
         self._checks.note(what, rate > 0.9 * self._per_s and self._lasted >= LASTS_S, figures)
-        lost = verdict.count(Kinds.LOST)
+        lost = verdict.count(FindingKind.LOST)
         answers = Counter(send.outcome or str(send.status or "none") for send in sends)
         counted = ", ".join(f"{word} {count:,}" for word, count in answers.most_common())
         self._checks.note("0 lost of what was answered 2xx", not lost, f"{lost} lost; {counted}")
         self._judge(verdict, len(landed))
-        complaints = self._ledger.complaints
-        self._checks.note("no pod restarted by itself", not complaints, " ".join(complaints))
+        problems = self._ledger.problems
+        self._checks.note("no pod restarted by itself", not problems, " ".join(problems))
 
     def _judge(self, verdict: Verdict, landed: int) -> None:
         repeats = ", ".join(f"{count} {reason}" for reason, count in verdict.repeats.items())
@@ -179,7 +177,7 @@ class Siege:
         for finding in verdict.findings[:SHOWN]:
             pods = self._front.took.get(finding.task)
             self._checks.report(f"{finding.kind} {finding.task} (given to pods {pods}): {finding.text}")
-        kinds = [kind for kind in Kinds if kind is not Kinds.LOST]
+        kinds = [kind for kind in FindingKind if kind is not FindingKind.LOST]
         counts = {kind: verdict.count(kind) for kind in kinds}
         text = ", ".join(f"{count} {kind.lower()}" for kind, count in counts.items())
         figures = f"{landed:,} records; {text}; repeats: {repeats or 'none'}; lines broken {broken}"
@@ -193,7 +191,7 @@ class Siege:
         for index, send in sorted(enumerate(self._ledger.sends), key=lambda pair: pair[1].begun):
             pods = took.get(send.task)
             if not pods:
-                self._ledger.complaints.append(f"the front never saw a send of {send.task}")
+                self._ledger.problems.append(f"the front never saw a send of {send.task}")
                 continue
             self._ledger.sends[index] = replace(send, replica=pods.pop(0))
 

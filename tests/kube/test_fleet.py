@@ -34,7 +34,7 @@ def test_a_kill_lasts_until_the_pod_is_ready_again(tmp_path: Path) -> None:
     seen.see_pod("MODIFIED", pod(ready=False, restarts=1))
     seen.see_pod("MODIFIED", pod(ready=True, restarts=1))
     assert ledger.marks[0].ended < inf
-    assert not ledger.complaints
+    assert not ledger.problems
 
 
 def test_a_pod_that_ends_may_hold_until_it_is_gone(tmp_path: Path) -> None:
@@ -50,9 +50,9 @@ def test_a_pod_that_ends_may_hold_until_it_is_gone(tmp_path: Path) -> None:
 def test_a_restart_that_nobody_caused_is_complained_of(tmp_path: Path) -> None:
     seen, ledger = fleet(tmp_path)
     seen.see_pod("ADDED", pod(ready=True, restarts=1))  # of before
-    assert not ledger.complaints
+    assert not ledger.problems
     seen.see_pod("MODIFIED", pod(ready=False, restarts=2))
-    assert len(ledger.complaints) == 1
+    assert len(ledger.problems) == 1
 
 
 def test_only_ready_endpoints_are_sent_something(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Plays cases on a real Kafka and Redis: ``python -m tests.end_to_end.chaos [--short] [CASE ...]``."""
+"""Runs scenarios on a real Kafka and Redis: ``python -m tests.end_to_end.chaos [--short] [SCENARIO ...]``."""
 
 import argparse
 import asyncio
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import uvloop
 
-from tests.end_to_end.chaos.cases import CASES, ON_THREE_BROKERS, play
 from tests.end_to_end.chaos.faults import FAULTS
 from tests.end_to_end.chaos.records import TOPIC_SETTINGS
 from tests.end_to_end.chaos.report import as_text, write
-from tests.end_to_end.chaos.run import Found, Plan
+from tests.end_to_end.chaos.run import Plan, RunResult
+from tests.end_to_end.chaos.scenarios import ON_THREE_BROKERS, SCENARIOS, run_scenario
 from tests.end_to_end.chaos.vendor import Load
 from tests.end_to_end.environment import Environment
 from tests.rig.kafka import RealKafka
@@ -27,20 +27,24 @@ SHORT_EVENTS = 3_000
 
 
 def main() -> int:
-    """Play what was asked for; 1 where something is not explained, 2 where this machine cannot."""
-    words = argparse.ArgumentParser(prog="make chaos ARGS=...", description=__doc__)
-    words.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}; default: faults")
-    words.add_argument("--short", action="store_true", help="the faults that CI plays, about a minute")
-    words.add_argument("--events", type=int, help="notifications at least (20,000; short: 3,000)")
-    words.add_argument("--per-s", type=float, default=Load().per_s, help="notifications a second")
-    words.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)), help="what chance chooses")
-    words.add_argument("--fault", action="append", default=[], metavar="NAME", help=f"of {', '.join(FAULTS)}")
-    words.add_argument("--json", type=Path, metavar="PATH", help="write a report there")
-    asked = words.parse_args()
-    for given, known in ((asked.cases, CASES), (asked.fault, FAULTS)):
+    """Run what was asked for; 1 where something is not explained, 2 where this machine cannot."""
+    parser = argparse.ArgumentParser(prog="make chaos ARGS=...", description=__doc__)
+    parser.add_argument(
+        "scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; default: faults"
+    )
+    parser.add_argument("--short", action="store_true", help="the faults that CI injects, about a minute")
+    parser.add_argument("--events", type=int, help="notifications at least (20,000; short: 3,000)")
+    parser.add_argument("--per-s", type=float, default=Load().per_s, help="notifications a second")
+    parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3)), help="of what is random")
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="NAME", help=f"of {', '.join(FAULTS)}"
+    )
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write a report there")
+    asked = parser.parse_args()
+    for given, known in ((asked.scenarios, SCENARIOS), (asked.fault, FAULTS)):
         unknown = [name for name in given if name not in known]
         if unknown:
-            words.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
+            parser.error(f"unknown: {', '.join(unknown)}; there are {', '.join(known)}")
     plan = Plan(
         faults=tuple(asked.fault) or tuple(FAULTS),
         events=asked.events or (SHORT_EVENTS if asked.short else Plan().events),
@@ -50,17 +54,17 @@ def main() -> int:
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
-        found = uvloop.run(_play(asked.cases or ["faults"], plan))
+        found = uvloop.run(_run_all(asked.scenarios or ["faults"], plan))
     except MissingPartError as missing:
-        sys.stderr.write(f"cannot play: {missing}\n")
+        sys.stderr.write(f"cannot run_scenario: {missing}\n")
         return 2
     if asked.json:
         write(asked.json, found)
     return 0 if all(one.good for one in found.values()) else 1
 
 
-async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+async def _run_all(names: list[str], plan: Plan) -> dict[str, RunResult]:
+    found: dict[str, RunResult] = {}
     sys.stdout.write(f"seed {plan.seed}\n")
     with ExitStack() as stack:
         redis = RealRedis()
@@ -71,7 +75,7 @@ async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
             stack.callback(kafka.remove)
             await asyncio.to_thread(kafka.start)
         for name in names:
-            sys.stdout.write(f"\n{name}: {(CASES[name].__doc__ or '').strip()}\n")
+            sys.stdout.write(f"\n{name}: {(SCENARIOS[name].__doc__ or '').strip()}\n")
             redis.flush()
             topics = f"chaos-{uuid.uuid4().hex[:8]}"
             if name in ON_THREE_BROKERS:
@@ -80,11 +84,11 @@ async def _play(names: list[str], plan: Plan) -> dict[str, Found]:
                         kafka=brokers.brokers[0], redis=redis, name=topics, brokers=brokers
                     )
                     await brokers.create_topics(environment.topics, configs=TOPIC_SETTINGS)
-                    found[name] = await play(name, environment, plan)
+                    found[name] = await run_scenario(name, environment, plan)
             else:
                 environment = Environment(kafka=kafka, redis=redis, name=topics)
                 await kafka.create_topics(environment.topics, configs=TOPIC_SETTINGS)
-                found[name] = await play(name, environment, plan)
+                found[name] = await run_scenario(name, environment, plan)
             sys.stdout.write(as_text(name, found[name]))
     return found
 

@@ -1,6 +1,6 @@
-"""Notifications as the vendor writes them, each made from its notice: every send, the same bytes."""
+"""Notifications as the vendor writes them, each made from its notification: every send, the same bytes."""
 
-from tests.end_to_end.chaos.ledger import Kind, Notice
+from tests.end_to_end.chaos.ledger import Kind, Notification
 
 _EVENT = (
     '{"EventType":"EditMediaComplete","EditMediaCompleteEvent":{"TaskId":"%(task)s","Status":"FINISH",'
@@ -18,6 +18,9 @@ _BROKEN = '{"EventType":"EditMediaComplete","EditMediaCompleteEvent":{"TaskId":"
 _OF = {Kind.EVENT: _EVENT, Kind.LEGACY: _LEGACY, Kind.BROKEN: _BROKEN}
 
 
-def body_of(notice: Notice) -> bytes:
+def body_of(notification: Notification) -> bytes:
     """Write it."""
-    return (_OF[notice.kind] % {"task": notice.task, "key": notice.key, "mark": notice.mark}).encode()
+    return (
+        _OF[notification.kind]
+        % {"task": notification.task, "key": notification.key, "mark": notification.mark}
+    ).encode()

@@ -1,6 +1,6 @@
 """Every fault, one entry each: what is done to the real processes, for how long, and what heals them.
 
-All strike under load; calm follows each. ``act`` names the bridges that stand on the stage for it.
+All are injected under load; after each, the bridges are idle again. ``topology`` names those it is for.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from random import Random
 
 from msgspec import Struct
 
-from tests.end_to_end.chaos.stage import Stage
+from tests.end_to_end.chaos.deployment import Deployment
 from tests.rig.waiting import ConditionTimeoutError, eventually
 
-Deed = Callable[[Stage], Awaitable[None]]
+Action = Callable[[Deployment], Awaitable[None]]
 
 SLOW_S = 3.0  # one way: beyond the 2 s that Kafka is waited for
 SLUGGISH_S = 0.5  # one way: not as long as that
@@ -23,167 +23,175 @@ SPOOLED_BEFORE_DAMAGE = 100
 SPOOLED_BEFORE_KILL = 500
 
 
-class Act(Struct, frozen=True, kw_only=True):
+class Topology(Struct, frozen=True, kw_only=True):
     """The bridges that a fault finds."""
 
     replicas: int = 1
     settings: Mapping[str, str] = {}
     proxied: bool = False  # they reach Kafka through a line that can be slowed down
-    balanced: bool = False  # they stand behind a balancer, which is all that the senders know
+    balanced: bool = False  # they are behind a balancer, which is all that the senders know
 
 
 class Fault(Struct, frozen=True, kw_only=True):
     """One fault. It lasts ``seconds`` (in a short run ``short_s``; 0 there leaves it out)."""
 
-    strike: Deed
-    heal: Deed
-    act: str = "one bridge"
+    inject: Action
+    heal: Action
+    topology: str = "one bridge"
     seconds: float = 10.0
     short_s: float = 0.0
 
 
-ACTS: dict[str, Act] = {
-    "one bridge": Act(),
-    "slow line": Act(proxied=True),
-    "small spool": Act(settings={"BRIDGE_SPOOL__MAX_BYTES": str(1024 * 1024)}),
-    "two replicas": Act(replicas=2),
-    "one balanced": Act(balanced=True),
-    "two balanced": Act(replicas=2, balanced=True),
+TOPOLOGIES: dict[str, Topology] = {
+    "one bridge": Topology(),
+    "slow network": Topology(proxied=True),
+    "small spool": Topology(settings={"BRIDGE_SPOOL__MAX_BYTES": str(1024 * 1024)}),
+    "two replicas": Topology(replicas=2),
+    "one balanced": Topology(balanced=True),
+    "two balanced": Topology(replicas=2, balanced=True),
 }
 
 
-async def nothing(_stage: Stage) -> None:
+async def nothing(_deployment: Deployment) -> None:
     """Leave it as it is."""
 
 
-async def kill_at_random_moments(stage: Stage) -> None:
+async def kill_at_random_moments(deployment: Deployment) -> None:
     """Kill it several times, each life cut off somewhere."""
     for _ in range(KILLS):
-        await stage.kill()
-        await stage.restart()
-        await asyncio.sleep(stage.random.uniform(0.1, 3.0))
+        await deployment.kill()
+        await deployment.restart()
+        await asyncio.sleep(deployment.random.uniform(0.1, 3.0))
 
 
-async def kill_while_kafka_is_unavailable(stage: Stage) -> None:
+async def kill_while_kafka_is_unavailable(deployment: Deployment) -> None:
     """Kill it while its spool fills, then while that drains."""
-    await stage.pause_kafka()
-    await asyncio.sleep(stage.random.uniform(2.5, 6.0))
-    await stage.kill()
-    await stage.restart()
-    await asyncio.sleep(stage.random.uniform(2.5, 4.0))
-    await stage.resume_kafka()
-    await asyncio.sleep(stage.random.uniform(0.0, 0.2))
-    await stage.kill()
-    await stage.restart()
+    await deployment.pause_kafka()
+    await asyncio.sleep(deployment.random.uniform(2.5, 6.0))
+    await deployment.kill()
+    await deployment.restart()
+    await asyncio.sleep(deployment.random.uniform(2.5, 4.0))
+    await deployment.resume_kafka()
+    await asyncio.sleep(deployment.random.uniform(0.0, 0.2))
+    await deployment.kill()
+    await deployment.restart()
 
 
-async def kill_while_it_drains(stage: Stage) -> None:
-    """Let the spool fill, let it drain over a slow line, and kill it with much on its way; twice."""
+async def kill_while_it_drains(deployment: Deployment) -> None:
+    """Let the spool fill, let it drain over a slow network, and kill it with much on its way; twice."""
     for _ in range(2):
-        await stage.pause_kafka()
-        await spool_fills(stage, SPOOLED_BEFORE_KILL, 10)
-        stage.slow_line(SLUGGISH_S)
-        await stage.resume_kafka()
-        await eventually(lambda: not stage.bridge.look.breaker_open, "Kafka answers")
-        await asyncio.sleep(stage.random.uniform(0.0, SLUGGISH_S))
-        await stage.kill()
-        stage.slow_line(0.0)
-        await stage.restart()
-        await stage.calm()
+        await deployment.pause_kafka()
+        await spool_fills(deployment, SPOOLED_BEFORE_KILL, 10)
+        deployment.delay_kafka(SLUGGISH_S)
+        await deployment.resume_kafka()
+        await eventually(lambda: not deployment.bridge.sample.breaker_open, "Kafka answers")
+        await asyncio.sleep(deployment.random.uniform(0.0, SLUGGISH_S))
+        await deployment.kill()
+        deployment.delay_kafka(0.0)
+        await deployment.restart()
+        await deployment.wait_until_idle()
 
 
-async def kill_the_second(stage: Stage) -> None:
+async def kill_the_second(deployment: Deployment) -> None:
     """Kill one of two."""
-    await stage.kill(1)
+    await deployment.kill(1)
 
 
-async def restart_the_second(stage: Stage) -> None:
+async def restart_the_second(deployment: Deployment) -> None:
     """Begin its next life."""
-    await stage.restart(1)
+    await deployment.restart(1)
 
 
-async def slow_kafka(stage: Stage) -> None:
+async def inject_latency(deployment: Deployment) -> None:
     """Delay every byte to and from Kafka."""
-    stage.slow_line(SLOW_S)
+    deployment.delay_kafka(SLOW_S)
 
 
-async def quick_kafka(stage: Stage) -> None:
+async def remove_latency(deployment: Deployment) -> None:
     """Delay nothing any more."""
-    stage.slow_line(0.0)
+    deployment.delay_kafka(0.0)
 
 
-async def damage_the_spool(stage: Stage) -> None:
+async def damage_the_spool(deployment: Deployment) -> None:
     """Let the spool fill, kill the bridge, turn one bit of the spool round, and start it again."""
-    await stage.stop_kafka()
-    await spool_fills(stage, SPOOLED_BEFORE_DAMAGE, 10)
+    await deployment.stop_kafka()
+    await spool_fills(deployment, SPOOLED_BEFORE_DAMAGE, 10)
     await asyncio.sleep(1.0)  # so that most of it is answered, and would be missed
-    await stage.kill()
-    segments = stage.segments()
+    await deployment.kill()
+    segments = deployment.segments()
     if not segments:
-        stage.notes.append("no spool to damage")
-        await stage.restart()
+        deployment.notes.append("no spool to damage")
+        await deployment.restart()
         return
-    log = stage.random.choice(segments)
-    place = turn_a_bit(log, stage.random)
-    stage.notes.append(f"bit turned in byte {place} of {log.stat().st_size} of {log.name}")
-    await stage.restart()
-    await stage.watch()
-    if not stage.bridge.look.damaged or not is_kept(log, place):
-        stage.ledger.complaints.append(f"damage not told of or not kept: byte {place} of {log.name}")
+    log = deployment.random.choice(segments)
+    offset = turn_a_bit(log, deployment.random)
+    deployment.notes.append(f"bit turned in byte {offset} of {log.stat().st_size} of {log.name}")
+    await deployment.restart()
+    await deployment.watch()
+    if not deployment.bridge.sample.damaged or not is_kept(log, offset):
+        deployment.ledger.problems.append(f"damage not reported or not kept: byte {offset} of {log.name}")
 
 
 def turn_a_bit(log: Path, random: Random) -> int:
-    """Turn one bit round at any place of a segment; tell in which byte."""
+    """Flip one bit at any offset of a segment; return in which byte."""
     data = bytearray(log.read_bytes())
-    place = random.randrange(len(data))
-    data[place] ^= 1 << random.randrange(8)
+    offset = random.randrange(len(data))
+    data[offset] ^= 1 << random.randrange(8)
     log.write_bytes(data)
-    return place
+    return offset
 
 
-def is_kept(log: Path, place: int) -> bool:
-    """Whether the bytes around ``place`` are kept, in a file that tells by its name where they began."""
+def is_kept(log: Path, offset: int) -> bool:
+    """Whether the bytes around ``offset`` are kept, in a file whose name has the offset of its first byte."""
     begins = {file: int(file.name.split(".")[-2]) for file in log.parent.glob(f"{log.stem}.[0-9]*.damaged")}
-    return any(begin <= place < begin + file.stat().st_size for file, begin in begins.items())
+    return any(begin <= offset < begin + file.stat().st_size for file, begin in begins.items())
 
 
-async def end_while_kafka_is_unavailable(stage: Stage) -> None:
-    """SIGTERM under load while Kafka is away, then the next life."""
-    await stage.stop_kafka()
-    await spool_fills(stage, SPOOLED_BEFORE_DAMAGE, 10)
-    code, seconds = await stage.bridge.end(ENDS_WITHIN_S + 5)
+async def end_while_kafka_is_unavailable(deployment: Deployment) -> None:
+    """SIGTERM under load while Kafka is unavailable, then the next life."""
+    await deployment.stop_kafka()
+    await spool_fills(deployment, SPOOLED_BEFORE_DAMAGE, 10)
+    code, seconds = await deployment.bridge.end(ENDS_WITHIN_S + 5)
     if code or seconds > ENDS_WITHIN_S:
-        stage.ledger.complaints.append(f"SIGTERM: exit {code} after {seconds:.1f} s")
-    await stage.restart()
+        deployment.ledger.problems.append(f"SIGTERM: exit {code} after {seconds:.1f} s")
+    await deployment.restart()
 
 
-async def spool_fills(stage: Stage, records: int, within_s: float) -> bool:
+async def spool_fills(deployment: Deployment, records: int, within_s: float) -> bool:
     """Wait until so many records are spooled; False where that does not come."""
     try:
-        await eventually(lambda: stage.spooled >= records, "the spool fills", within_s=within_s, every_s=0.1)
+        await eventually(
+            lambda: deployment.spooled >= records, "the spool fills", within_s=within_s, every_s=0.1
+        )
     except ConditionTimeoutError:
         return False
     return True
 
 
 FAULTS: dict[str, Fault] = {
-    "bridge killed": Fault(strike=kill_at_random_moments, heal=nothing, seconds=1, short_s=0.5),
-    "kafka stopped": Fault(strike=Stage.stop_kafka, heal=Stage.start_kafka, seconds=15),
-    "kafka paused": Fault(strike=Stage.pause_kafka, heal=Stage.resume_kafka, short_s=4),
-    "killed with kafka away": Fault(strike=kill_while_kafka_is_unavailable, heal=nothing, seconds=1),
-    "redis stopped": Fault(strike=Stage.stop_redis, heal=Stage.start_redis, short_s=2),
-    "redis silent": Fault(strike=Stage.pause_redis, heal=Stage.resume_redis),
-    "redis flushed": Fault(strike=Stage.flush_redis, heal=nothing, seconds=3, short_s=1),
-    "spool damaged": Fault(strike=damage_the_spool, heal=Stage.start_kafka, seconds=2, short_s=0.5),
-    "sigterm with kafka away": Fault(
-        strike=end_while_kafka_is_unavailable, heal=Stage.start_kafka, seconds=2
+    "bridge killed": Fault(inject=kill_at_random_moments, heal=nothing, seconds=1, short_s=0.5),
+    "kafka stopped": Fault(inject=Deployment.stop_kafka, heal=Deployment.start_kafka, seconds=15),
+    "kafka paused": Fault(inject=Deployment.pause_kafka, heal=Deployment.resume_kafka, short_s=4),
+    "killed with kafka unavailable": Fault(inject=kill_while_kafka_is_unavailable, heal=nothing, seconds=1),
+    "redis stopped": Fault(inject=Deployment.stop_redis, heal=Deployment.start_redis, short_s=2),
+    "redis silent": Fault(inject=Deployment.pause_redis, heal=Deployment.resume_redis),
+    "redis flushed": Fault(inject=Deployment.flush_redis, heal=nothing, seconds=3, short_s=1),
+    "spool damaged": Fault(inject=damage_the_spool, heal=Deployment.start_kafka, seconds=2, short_s=0.5),
+    "sigterm with kafka unavailable": Fault(
+        inject=end_while_kafka_is_unavailable, heal=Deployment.start_kafka, seconds=2
     ),
-    "kafka slow": Fault(strike=slow_kafka, heal=quick_kafka, act="slow line", seconds=15),
+    "kafka slow": Fault(inject=inject_latency, heal=remove_latency, topology="slow network", seconds=15),
     "killed while it drains": Fault(
-        strike=kill_while_it_drains, heal=nothing, act="slow line", seconds=1, short_s=0.5
+        inject=kill_while_it_drains, heal=nothing, topology="slow network", seconds=1, short_s=0.5
     ),
-    "spool full": Fault(strike=Stage.stop_kafka, heal=Stage.start_kafka, act="small spool", seconds=20),
-    "one of two killed": Fault(strike=kill_the_second, heal=restart_the_second, act="two replicas"),
-    "kafka paused for two": Fault(strike=Stage.pause_kafka, heal=Stage.resume_kafka, act="two replicas"),
-    "redis stopped for two": Fault(strike=Stage.stop_redis, heal=Stage.start_redis, act="two replicas"),
+    "spool full": Fault(
+        inject=Deployment.stop_kafka, heal=Deployment.start_kafka, topology="small spool", seconds=20
+    ),
+    "one of two killed": Fault(inject=kill_the_second, heal=restart_the_second, topology="two replicas"),
+    "kafka paused for two": Fault(
+        inject=Deployment.pause_kafka, heal=Deployment.resume_kafka, topology="two replicas"
+    ),
+    "redis stopped for two": Fault(
+        inject=Deployment.stop_redis, heal=Deployment.start_redis, topology="two replicas"
+    ),
 }

@@ -1,4 +1,4 @@
-"""What was sent, what was heard, and what was done to the processes meanwhile: the audit's one source.
+"""What was sent, what was answered, and what was done to the processes meanwhile: the audit's one source.
 
 Only notes. Times are unix seconds, so that they can be held against the bridge's and the broker's.
 """
@@ -19,8 +19,8 @@ class Kind(StrEnum):
     BROKEN = "broken"
 
 
-class Notice(Struct, frozen=True, kw_only=True):
-    """One notification. Those of one ``key`` are numbered in the order in which they are told."""
+class Notification(Struct, frozen=True, kw_only=True):
+    """One notification. Those of one ``key`` are numbered in the order in which they are sent."""
 
     task: str
     kind: Kind
@@ -36,12 +36,12 @@ class Notice(Struct, frozen=True, kw_only=True):
 
     @property
     def mark(self) -> str:
-        """What stands in its body, and so must stand in its record."""
+        """What is in its body, and so must be in its record."""
         return f"{self.key}~{self.sequence}~{self.task}"
 
 
 class Send(Struct, frozen=True, kw_only=True):
-    """One send and what was heard. ``status`` is 0 where nothing was: in time, or because the line broke."""
+    """One send and its answer. ``status`` is 0 where there is none: not in time, or the connection broke."""
 
     task: str
     begun: float
@@ -65,7 +65,7 @@ class Send(Struct, frozen=True, kw_only=True):
 
     @property
     def promised(self) -> bool:
-        """Whether it promised that something stands in Kafka: an event, or a dead letter."""
+        """Whether it promised that something is in Kafka: an event, or a dead letter."""
         return self.good or self.status == 422
 
 
@@ -75,8 +75,8 @@ class Cause(StrEnum):
     KILLED = "killed"
     ENDED = "ended"
     REPLACED = "producer replaced"
-    REDIS_AWAY = "redis away"
-    REDIS_FORGOT = "redis forgot"
+    REDIS_UNAVAILABLE = "redis unavailable"
+    REDIS_LOST_DATA = "redis lost its data"
     KAFKA = "kafka"
 
 
@@ -102,11 +102,11 @@ class Ledger:
     """Everything that was noted in one run."""
 
     def __init__(self) -> None:
-        self.notices: dict[str, Notice] = {}
+        self.notifications: dict[str, Notification] = {}
         self.sends: list[Send] = []
         self.marks: list[Mark] = []
         self.held_back = 0  # notifications that the vendor could not begin: every key was waited for
-        self.complaints: list[str] = []  # what is wrong whatever the records say
+        self.problems: list[str] = []  # what is wrong whatever the records are
 
     def of_task(self) -> dict[str, list[Send]]:
         """Give the sends of each task, in the order in which they were begun."""

@@ -1,4 +1,4 @@
-"""One run: what it shall be, the acts that are played in it, and what is found at its end."""
+"""One run: what it shall be, the deployments that follow each other in it, and what is found at its end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -8,12 +8,12 @@ from random import Random
 
 from msgspec import Struct
 
-from tests.end_to_end.chaos.audit import Damage, Landed, Verdict, audit
-from tests.end_to_end.chaos.faults import ACTS, FAULTS, Fault
+from tests.end_to_end.chaos.audit import Damage, PublishedRecord, Verdict, audit
+from tests.end_to_end.chaos.deployment import Deployment
+from tests.end_to_end.chaos.faults import FAULTS, TOPOLOGIES, Fault
 from tests.end_to_end.chaos.ledger import UNKNOWN, Ledger
-from tests.end_to_end.chaos.records import read_landed
+from tests.end_to_end.chaos.records import read_published
 from tests.end_to_end.chaos.rolling import figures, new_balancer
-from tests.end_to_end.chaos.stage import Stage
 from tests.end_to_end.chaos.timeline import Second, Timeline
 from tests.end_to_end.chaos.vendor import Load, Vendor
 from tests.end_to_end.environment import Environment
@@ -22,7 +22,7 @@ WARM_UP_S = 2.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run shall be. ``events`` is how many notifications at least, ``settings`` hold in every act."""
+    """What a run is to be: ``events`` notifications at least, ``settings`` in every deployment."""
 
     faults: tuple[str, ...] = tuple(FAULTS)
     events: int = 20_000
@@ -33,7 +33,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     settings: Mapping[str, str] = {}
 
 
-# On a crowded machine a Redis that is well may need longer than the 250 ms after which it counts as away.
+# On a busy machine a Redis that is well may need longer than the 250 ms after which it is unavailable.
 IN_CI = Plan(
     short=True,
     quiet=True,
@@ -42,12 +42,12 @@ IN_CI = Plan(
 )
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class RunResult(Struct, frozen=True, kw_only=True):
     """What a run found. ``missed`` are its own bars that were not met, beside the audit's findings."""
 
     verdict: Verdict
     ledger: Ledger
-    landed: list[Landed]
+    published: list[PublishedRecord]
     timeline: list[Second]
     numbers: dict[str, float]
     missed: list[str]
@@ -55,40 +55,45 @@ class Found(Struct, frozen=True, kw_only=True):
     @property
     def good(self) -> bool:
         """Whether everything is explained and every bar was met."""
-        return not (self.verdict.findings or self.ledger.complaints or self.missed)
+        return not (self.verdict.findings or self.ledger.problems or self.missed)
 
 
 class Run:
-    """One ledger, one place, one folder of spools; acts are played on it one after the other."""
+    """One ledger, one environment, one folder of spools; deployments follow each other on it."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.plan = plan
         self.ledger = Ledger()
         self.random = Random(plan.seed)  # noqa: S311 - a seed makes a run that can be run again
-        self.stage = Stage(environment, folder, self.ledger, self.random)
+        self.deployment = Deployment(environment, folder, self.ledger, self.random)
         self.numbers: dict[str, float] = {}
         self.missed: list[str] = []
         self.lines: list[Second] = []
         self.damaged = 0
 
     @asynccontextmanager
-    async def act(self, name: str, load: Load | None = None) -> AsyncIterator[Timeline]:
-        """Put an act's bridges on the stage, under load; at its end everything is answered and calm."""
-        act, stage, enough = ACTS[name], self.stage, asyncio.Event()
-        settings: Mapping[str, str] = {**act.settings, **self.plan.settings}
+    async def deployed(self, name: str, load: Load | None = None) -> AsyncIterator[Timeline]:
+        """Run a topology's bridges under load; at its end all is answered, and they are idle."""
+        topology, deployment, enough = TOPOLOGIES[name], self.deployment, asyncio.Event()
+        settings: Mapping[str, str] = {**topology.settings, **self.plan.settings}
         async with AsyncExitStack() as stack:
-            if act.proxied:
-                stage.line = stack.enter_context(stage.place.kafka.open_proxy())
-                settings = {**settings, "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": stage.place.kafka.proxied}
-            if act.balanced:
-                stage.balancer = await stack.enter_async_context(new_balancer())
-            await stage.open(act.replicas, settings)
-            await stage.calm()
-            if stage.balancer is not None:
-                await stage.balancer.wait_until_in(act.replicas)
-            doors = {UNKNOWN: stage.balancer.url} if stage.balancer is not None else stage.urls
-            vendor = Vendor(doors, self.ledger, load or self.plan.load, self.random)
-            timeline = Timeline(stage, lambda: vendor.under_way, quiet=self.plan.quiet)
+            if topology.proxied:
+                deployment.kafka_proxy = stack.enter_context(deployment.environment.kafka.open_proxy())
+                settings = {
+                    **settings,
+                    "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": deployment.environment.kafka.proxied,
+                }
+            if topology.balanced:
+                deployment.balancer = await stack.enter_async_context(new_balancer())
+            await deployment.open(topology.replicas, settings)
+            await deployment.wait_until_idle()
+            if deployment.balancer is not None:
+                await deployment.balancer.wait_until_in(topology.replicas)
+            targets = (
+                {UNKNOWN: deployment.balancer.url} if deployment.balancer is not None else deployment.urls
+            )
+            vendor = Vendor(targets, self.ledger, load or self.plan.load, self.random)
+            timeline = Timeline(deployment, lambda: vendor.under_way, quiet=self.plan.quiet)
             telling = asyncio.create_task(vendor.run(enough))
             try:
                 async with timeline.kept():
@@ -96,23 +101,23 @@ class Run:
                     yield timeline
                     enough.set()
                     await telling
-                    await stage.calm()
+                    await deployment.wait_until_idle()
                     await asyncio.sleep(1.0)  # for the timeline's last line
             finally:
                 enough.set()
                 await telling
                 self.lines += timeline.seconds
-                self.damaged += stage.damaged
-                await stage.close()
+                self.damaged += deployment.damaged
+                await deployment.close()
 
-    async def strike(self, timeline: Timeline, name: str, fault: Fault) -> None:
-        """Let one fault happen, heal it, and wait for calm."""
+    async def inject(self, timeline: Timeline, name: str, fault: Fault) -> None:
+        """Inject one fault, heal it, and wait until the bridges are idle."""
         timeline.fault = name.upper()
-        await fault.strike(self.stage)
+        await fault.inject(self.deployment)
         await asyncio.sleep(fault.short_s if self.plan.short else fault.seconds)
-        await fault.heal(self.stage)
+        await fault.heal(self.deployment)
         timeline.fault = f"after {name}"
-        await self.stage.calm()
+        await self.deployment.wait_until_idle()
         timeline.fault = ""
         await asyncio.sleep(1.0)
 
@@ -126,14 +131,14 @@ class Run:
         self.numbers |= figures(self.ledger)
         self.expect("no post failed", not self.numbers["posts failed"])
 
-    async def conclude(self) -> Found:
+    async def conclude(self) -> RunResult:
         """Read everything and hold it against the ledger."""
-        landed = await read_landed(self.stage.place)
-        damage = Damage(counted=self.damaged, kept=self.stage.kept_damage())
-        return Found(
-            verdict=audit(self.ledger, landed, damage),
+        published = await read_published(self.deployment.environment)
+        damage = Damage(counted=self.damaged, kept=self.deployment.kept_damage())
+        return RunResult(
+            verdict=audit(self.ledger, published, damage),
             ledger=self.ledger,
-            landed=landed,
+            published=published,
             timeline=self.lines,
             numbers=self.numbers,
             missed=self.missed,

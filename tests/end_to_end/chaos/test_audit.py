@@ -5,27 +5,27 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.end_to_end.chaos.audit import Damage, Kinds, Landed, Reason, Verdict, audit
-from tests.end_to_end.chaos.ledger import Cause, Kind, Ledger, Mark, Notice, Send
+from tests.end_to_end.chaos.audit import Damage, FindingKind, PublishedRecord, Reason, Verdict, audit
+from tests.end_to_end.chaos.ledger import Cause, Kind, Ledger, Mark, Notification, Send
 
 KEY = "file-0a-00001"
 WHOLE = Damage()
 
 
-def notice(number: int, kind: Kind = Kind.EVENT) -> Notice:
-    return Notice(task=f"chaos-0a-{number:07d}", kind=kind, key=KEY, sequence=number)
+def notification(number: int, kind: Kind = Kind.EVENT) -> Notification:
+    return Notification(task=f"chaos-0a-{number:07d}", kind=kind, key=KEY, sequence=number)
 
 
-def acknowledged(number: int, at: float, kind: Kind = Kind.EVENT, **more: Any) -> tuple[Notice, Send]:  # noqa: ANN401
-    one = notice(number, kind)
+def acknowledged(number: int, at: float, kind: Kind = Kind.EVENT, **more: Any) -> tuple[Notification, Send]:  # noqa: ANN401
+    one = notification(number, kind)
     status = 422 if kind is Kind.BROKEN else 200
     sent = Send(task=one.task, begun=at, ended=at + 0.01, status=status)
     return one, replace(sent, **more)
 
 
-def record(number: int, at: float, offset: int, kind: Kind = Kind.EVENT) -> Landed:
-    one = notice(number, kind)
-    return Landed(
+def record(number: int, at: float, offset: int, kind: Kind = Kind.EVENT) -> PublishedRecord:
+    one = notification(number, kind)
+    return PublishedRecord(
         event_id=one.event_id,
         task=one.task,
         mark=one.mark,
@@ -33,19 +33,19 @@ def record(number: int, at: float, offset: int, kind: Kind = Kind.EVENT) -> Land
         offset=offset,
         received=at,
         appended=at + 0.005,
-        buried=kind is Kind.BROKEN,
+        is_dead_letter=kind is Kind.BROKEN,
     )
 
 
-def ledger(*all_told: tuple[Notice, Send], marks: tuple[Mark, ...] = ()) -> Ledger:
+def ledger(*all_told: tuple[Notification, Send], marks: tuple[Mark, ...] = ()) -> Ledger:
     made = Ledger()
-    made.notices = {one.task: one for one, _ in all_told}
+    made.notifications = {one.task: one for one, _ in all_told}
     made.sends = [send for _, send in all_told]
     made.marks = list(marks)
     return made
 
 
-def kinds(verdict: Verdict) -> list[Kinds]:
+def kinds(verdict: Verdict) -> list[FindingKind]:
     return [finding.kind for finding in verdict.findings]
 
 
@@ -67,7 +67,7 @@ def test_a_run_in_which_all_went_well_has_no_findings() -> None:
 def test_what_was_promised_and_is_not_there_is_lost(status: int, outcome: str) -> None:
     kind = Kind.BROKEN if status == 422 else Kind.EVENT
     run = ledger(acknowledged(1, 10, kind, status=status, outcome=outcome))
-    assert kinds(audit(run, [], WHOLE)) == [Kinds.LOST]
+    assert kinds(audit(run, [], WHOLE)) == [FindingKind.LOST]
 
 
 def test_what_was_never_answered_well_may_be_missing() -> None:
@@ -76,43 +76,45 @@ def test_what_was_never_answered_well_may_be_missing() -> None:
 
 def test_what_a_damaged_spool_kept_and_counted_is_not_lost_and_no_more_than_that() -> None:
     run = ledger(acknowledged(1, 10), acknowledged(2, 11), acknowledged(3, 12))
-    kept = f"...{notice(1).task}...{notice(2).task}".encode()
+    kept = f"...{notification(1).task}...{notification(2).task}".encode()
     found = audit(run, [], Damage(counted=1, kept=kept))
-    assert (found.damaged, kinds(found)) == (1, [Kinds.LOST, Kinds.LOST])
-    assert audit(run, [record(1, 10, 0), record(2, 11, 1)], Damage(counted=9, kept=kept)).count(Kinds.LOST)
+    assert (found.damaged, kinds(found)) == (1, [FindingKind.LOST, FindingKind.LOST])
+    assert audit(run, [record(1, 10, 0), record(2, 11, 1)], Damage(counted=9, kept=kept)).count(
+        FindingKind.LOST
+    )
 
 
 @pytest.mark.parametrize(
-    "strange",
+    "mismatched",
     [
         record(2, 10, 0),
         replace(record(1, 10, 0), mark="of another"),
         replace(record(1, 10, 0), event_id="EditMediaComplete:other:FINISH"),
         replace(record(1, 10, 0), received=99.0),
-        replace(record(1, 10, 0), buried=True),
+        replace(record(1, 10, 0), is_dead_letter=True),
     ],
     ids=["nobody sent it", "other contents", "another id", "at another time", "a dead letter"],
 )
-def test_what_nobody_sent_like_this_is_invented(strange: Landed) -> None:
+def test_what_nobody_sent_like_this_is_invented(mismatched: PublishedRecord) -> None:
     run = ledger(acknowledged(1, 10, status=0))
-    assert set(kinds(audit(run, [strange], WHOLE))) == {Kinds.INVENTED}
+    assert set(kinds(audit(run, [mismatched], WHOLE))) == {FindingKind.INVENTED}
 
 
 def test_an_id_that_is_published_again_without_a_reason_is_unexplained() -> None:
     run = ledger(acknowledged(1, 10), acknowledged(1, 20, again=True))
     delivered_again = [record(1, 10, 0), record(1, 20, 1)]
     written_again = [record(1, 10, 0), replace(record(1, 10, 1), appended=10.5)]
-    assert kinds(audit(run, delivered_again, WHOLE)) == [Kinds.UNEXPLAINED]
-    assert kinds(audit(run, written_again, WHOLE)) == [Kinds.UNEXPLAINED]
+    assert kinds(audit(run, delivered_again, WHOLE)) == [FindingKind.UNEXPLAINED]
+    assert kinds(audit(run, written_again, WHOLE)) == [FindingKind.UNEXPLAINED]
 
 
 @pytest.mark.parametrize(
     ("mark", "explains"),
     [
-        (Mark(cause=Cause.REDIS_AWAY, begun=19, ended=21), True),
-        (Mark(cause=Cause.REDIS_FORGOT, begun=15, ended=15), True),
-        (Mark(cause=Cause.REDIS_FORGOT, begun=5, ended=6), False),
-        (Mark(cause=Cause.REDIS_AWAY, begun=5, ended=6), False),
+        (Mark(cause=Cause.REDIS_UNAVAILABLE, begun=19, ended=21), True),
+        (Mark(cause=Cause.REDIS_LOST_DATA, begun=15, ended=15), True),
+        (Mark(cause=Cause.REDIS_LOST_DATA, begun=5, ended=6), False),
+        (Mark(cause=Cause.REDIS_UNAVAILABLE, begun=5, ended=6), False),
         (killed(10.2), True),
         (killed(15), False),
         (killed(9), False),
@@ -129,8 +131,8 @@ def test_another_delivery_repeats_only_where_the_claim_was_lost(mark: Mark, *, e
 @pytest.mark.parametrize(
     ("mark", "explains"),
     [
-        (Mark(cause=Cause.REDIS_AWAY, begun=9, ended=21), False),
-        (Mark(cause=Cause.REDIS_FORGOT, begun=15, ended=15), False),
+        (Mark(cause=Cause.REDIS_UNAVAILABLE, begun=9, ended=21), False),
+        (Mark(cause=Cause.REDIS_LOST_DATA, begun=15, ended=15), False),
         (killed(11), True),
         (killed(20), False),
         (Mark(cause=Cause.REPLACED, begun=11, ended=12, held_until=11), True),
@@ -169,7 +171,7 @@ def test_a_dead_letter_is_published_once_a_send() -> None:
     run = ledger(acknowledged(1, 10, Kind.BROKEN, status=0), acknowledged(1, 15, Kind.BROKEN))
     twice = [record(1, 10, 0, Kind.BROKEN), record(1, 15, 1, Kind.BROKEN)]
     assert audit(run, twice, WHOLE).repeats == {Reason.REJECTED: 1}
-    assert kinds(audit(run, [*twice, replace(twice[1], offset=2)], WHOLE)) == [Kinds.UNEXPLAINED]
+    assert kinds(audit(run, [*twice, replace(twice[1], offset=2)], WHOLE)) == [FindingKind.UNEXPLAINED]
 
 
 def test_first_appearances_of_a_key_out_of_order_are_disorder_and_repeats_are_not() -> None:
@@ -178,14 +180,14 @@ def test_first_appearances_of_a_key_out_of_order_are_disorder_and_repeats_are_no
     repeated = [record(1, 10, 0), record(2, 11, 1), record(3, 12, 2), replace(record(1, 10, 3), appended=14)]
     assert kinds(
         audit(ledger(acknowledged(1, 10), acknowledged(2, 11), acknowledged(3, 12)), swapped, WHOLE)
-    ) == [Kinds.DISORDER]
-    assert Kinds.DISORDER not in kinds(audit(run, repeated, WHOLE))
+    ) == [FindingKind.DISORDER]
+    assert FindingKind.DISORDER not in kinds(audit(run, repeated, WHOLE))
 
 
 def test_one_key_in_two_partitions_is_disorder() -> None:
     run = ledger(acknowledged(1, 10), acknowledged(2, 11))
     assert kinds(audit(run, [record(1, 10, 0), replace(record(2, 11, 0), partition=2)], WHOLE)) == [
-        Kinds.DISORDER
+        FindingKind.DISORDER
     ]
 
 
@@ -216,14 +218,14 @@ def test_a_change_of_order_is_excused_where_no_one_process_received_both(
 )
 def test_an_answer_that_the_vendor_misreads_is_wrong(send: dict[str, Any]) -> None:
     found = audit(ledger(acknowledged(1, 10, **send)), [record(1, 10, 0)], WHOLE)
-    assert kinds(found) == [Kinds.WRONG]
+    assert kinds(found) == [FindingKind.WRONG]
 
 
 def test_a_broken_line_is_right_where_its_process_was_killed() -> None:
     run = ledger(acknowledged(1, 10, status=0, broken=True), marks=(killed(9.5),))
     assert audit(run, [], WHOLE).findings == []
     run.sends = [replace(run.sends[0], replica=1)]
-    assert kinds(audit(run, [], WHOLE)) == [Kinds.WRONG]
+    assert kinds(audit(run, [], WHOLE)) == [FindingKind.WRONG]
 
 
 def test_what_a_killed_bridge_held_may_land_after_the_resend_that_another_took() -> None:

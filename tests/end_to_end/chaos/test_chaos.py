@@ -4,10 +4,10 @@ import uuid
 
 import pytest
 
-from tests.end_to_end.chaos.cases import play
 from tests.end_to_end.chaos.records import TOPIC_SETTINGS
 from tests.end_to_end.chaos.report import as_text
 from tests.end_to_end.chaos.run import Plan
+from tests.end_to_end.chaos.scenarios import run_scenario
 from tests.end_to_end.environment import Environment
 from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
@@ -23,7 +23,7 @@ async def test_whatever_happens_each_record_is_explained_and_nothing_answered_we
     redis.flush()
     await own_kafka.create_topics(environment.topics, configs=TOPIC_SETTINGS)
 
-    found = await play("faults", environment, Plan(events=EVENTS, short=True, quiet=True))
+    found = await run_scenario("faults", environment, Plan(events=EVENTS, short=True, quiet=True))
 
     assert found.good, as_text("short", found)
-    assert len(found.ledger.notices) >= EVENTS
+    assert len(found.ledger.notifications) >= EVENTS

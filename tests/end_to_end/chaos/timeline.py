@@ -12,10 +12,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from tests.end_to_end.chaos.deployment import Deployment
 from tests.end_to_end.chaos.ledger import Send
-from tests.end_to_end.chaos.stage import Stage
 
-LOOK_EVERY_S = 0.5
+SAMPLE_EVERY_S = 0.5
 COUNT_WITHIN_S = 2.0
 OUTCOMES = ("published", "spooled", "duplicate", "rejected", "deferred", "none")
 
@@ -33,16 +33,16 @@ class Second(Struct, frozen=True, kw_only=True):
 
 
 class Timeline:
-    """Looks at the stage twice a second, writes a line a second. ``under_way`` is the vendor's number."""
+    """Samples the deployment and writes a line a second. ``under_way`` is the vendor's number."""
 
-    def __init__(self, stage: Stage, under_way: Callable[[], int], *, quiet: bool = False) -> None:
+    def __init__(self, deployment: Deployment, under_way: Callable[[], int], *, quiet: bool = False) -> None:
         self.seconds: list[Second] = []
         self.fault = ""
-        self._stage = stage
+        self._deployment = deployment
         self._under_way = under_way
         self._quiet = quiet
         self._records = 0
-        self._heard = 0
+        self._reported = 0
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[None]:
@@ -57,29 +57,29 @@ class Timeline:
 
     async def _keep(self) -> None:
         begun = time.monotonic()
-        self._heard = len(self._stage.ledger.sends)
+        self._reported = len(self._deployment.ledger.sends)
         if not self._quiet:
             sys.stdout.write("     s |" + "".join(f"{word:>10}" for word in OUTCOMES))
             sys.stdout.write("  waiting |  spooled   in kafka | going on\n")
         while True:
-            await self._stage.watch()
+            await self._deployment.watch()
             now = time.monotonic() - begun
             if now >= len(self.seconds) + 1:
                 self._write(int(now))
-            await asyncio.sleep(max(0.0, LOOK_EVERY_S - (time.monotonic() - begun) % LOOK_EVERY_S))
+            await asyncio.sleep(max(0.0, SAMPLE_EVERY_S - (time.monotonic() - begun) % SAMPLE_EVERY_S))
 
     def _write(self, at: int) -> None:
-        sends = self._stage.ledger.sends
-        answers = Counter(_word(send) for send in sends[self._heard :])
-        self._heard = len(sends)
-        notes, self._stage.notes = self._stage.notes, []
+        sends = self._deployment.ledger.sends
+        answers = Counter(_word(send) for send in sends[self._reported :])
+        self._reported = len(sends)
+        notes, self._deployment.notes = self._deployment.notes, []
         now = time.time()
-        causes = {mark.cause for mark in self._stage.ledger.marks if mark.covers(now, after_s=1.0)}
+        causes = {mark.cause for mark in self._deployment.ledger.marks if mark.covers(now, after_s=1.0)}
         line = Second(
             at=at,
             answers=dict(answers),
             under_way=self._under_way(),
-            spooled=self._stage.spooled,
+            spooled=self._deployment.spooled,
             records=self._records,
             going_on=", ".join(filter(None, [self.fault, *sorted(causes)])),
             notes=notes,
@@ -92,12 +92,14 @@ class Timeline:
             sys.stdout.flush()
 
     async def _count(self) -> None:
-        """Ask Kafka for its end offsets each second; what it does not tell in time stays as it was."""
-        place = self._stage.place
-        consumer = AIOKafkaConsumer(bootstrap_servers=place.kafka.bootstrap, request_timeout_ms=3000)
+        """Ask Kafka for its end offsets each second; what is not answered in time stays as it was."""
+        environment = self._deployment.environment
+        consumer = AIOKafkaConsumer(bootstrap_servers=environment.kafka.bootstrap, request_timeout_ms=3000)
         await consumer.start()
         try:
-            partitions = [TopicPartition(topic, number) for topic in place.topics for number in range(4)]
+            partitions = [
+                TopicPartition(topic, number) for topic in environment.topics for number in range(4)
+            ]
             while True:
                 with contextlib.suppress(TimeoutError, KafkaError):
                     async with asyncio.timeout(COUNT_WITHIN_S):

@@ -1,4 +1,4 @@
-"""What a bridge tells of itself in its metrics, read cheaply: a run looks twice a second."""
+"""What matters here of a bridge's metrics, parsed cheaply: a run samples them about once a second."""
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ _NAMES = {
 }
 
 
-class Look(Struct, frozen=True, kw_only=True):
+class MetricsSample(Struct, frozen=True, kw_only=True):
     """The numbers that matter here; 0 where a metric is not there (yet)."""
 
     spooled: int = 0
@@ -33,13 +33,13 @@ class Look(Struct, frozen=True, kw_only=True):
     bugs: int = 0
 
     @property
-    def calm(self) -> bool:
-        """Whether nothing waits, nothing is unknown and nothing is away."""
+    def is_idle(self) -> bool:
+        """Whether nothing waits, nothing is indeterminate and nothing is unavailable."""
         waiting = self.spooled + self.unknown + self.held
         return not (waiting or self.breaker_open or self.degraded or self.spool_failing)
 
 
-def read_look(exposition: str) -> Look:
+def parse_metrics(exposition: str) -> MetricsSample:
     """Sum the samples of each name, whatever their labels."""
     found: dict[str, int] = {}
     for line in exposition.splitlines():
@@ -48,4 +48,4 @@ def read_look(exposition: str) -> Look:
             name = _NAMES.get(sample.partition("{")[0])
             if name is not None:
                 found[name] = found.get(name, 0) + int(float(value))
-    return Look(**found)
+    return MetricsSample(**found)
