@@ -56,6 +56,8 @@ class ResetSafeConnection(AIOKafkaConnection):  # type: ignore[misc]  # the libr
     would end its sender, and with it every batch of every broker, or its metadata task, for good.
     """
 
+    _sasl_plain_password: str | None
+
     async def connect(self) -> Any:  # noqa: ANN401 - the library's
         """Connect and log in. Raises OSError also where the password's file cannot be read."""
         if isinstance(self._sasl_plain_password, FilePassword):

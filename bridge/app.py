@@ -12,6 +12,8 @@ import uvloop
 
 from bridge import __version__
 from bridge.aio.supervisor import count_unhandled, supervise
+from bridge.console.site import Console
+from bridge.console.state import BridgeView
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 from bridge.delivery.durable_writer import DurableWriter
@@ -88,7 +90,11 @@ class Bridge:
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         self._pollers = build_pollers(settings, deliver, self._publisher, self.telemetry, self._session)
         names = [name.strip() for name in settings.admin.allowed_hosts.split(",") if name.strip()]
-        self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names)
+        view = BridgeView(
+            settings=settings, telemetry=self.telemetry, spool=self._spool, readiness=self._readiness
+        )
+        self._console = Console(view, self._mask)
+        self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self.telemetry.set_spool_limit(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
         self.telemetry.topics_missing.set_function(lambda: len(self._missing_topics() or ()))
@@ -178,6 +184,7 @@ class Bridge:
         await self._spool.stop(max(_SPOOL_MIN_S, at_most(_SPOOL_S)))
         spans = self._tracing.stop(max(_SPANS_MIN_S, at_most(_SPANS_S)))
         await asyncio.gather(self._dedup.stop(), spans)
+        await self._console.stop()
         await self._admin.stop()
         self.telemetry.log_summary()
         log.info("stopped")

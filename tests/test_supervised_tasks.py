@@ -26,6 +26,10 @@ from tests.test_architecture import SOURCES
 # Tasks that `supervise` does not restart when they fail, each with what makes that right. One that is not
 # here and not supervised is refused: a loop that ends in silence leaves a bridge that looks well.
 SHORT_TASKS = {
+    "console.helper:self._answer": "one question, in a process of its own; a failure is its answer",
+    "console.helper_client:self._read": "as long as the helper lives; who waits for an answer gets its end",
+    "console.jobs:self._run": "one replay; a failure is its result",
+    "console.questions:replaying": "one replay, in a process of its own; who asked waits for it",
     "delivery.drain:self._slot_freed.wait": "one wait, cancelled by who made it",
     "io.admin.connections:self._open": "one connection; in a failure it is closed",
     "io.vod.confirmer:self._confirm_group": "one group's calls, for at most as long as its handles live",

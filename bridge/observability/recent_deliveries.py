@@ -74,6 +74,11 @@ class RecentDeliveries:
         self._deliveries: deque[_Delivery] = deque(maxlen=DELIVERIES_MAX)
         self._refused: deque[_Refused] = deque(maxlen=REFUSED_MAX)
 
+    @property
+    def last_number(self) -> int:
+        """The number of the newest, 0 before the first."""
+        return self._last_number
+
     def add_delivery(
         self, notification: Notification, result: DeliveryResult, seconds: float, ids: tuple[str, str]
     ) -> None:

@@ -4,7 +4,7 @@ Reads without a group; nothing is committed, and no topic is created by asking f
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,6 +62,11 @@ class TopicRangeReader:
             for topic_partition, at in self.start_offsets.items()
         )
 
+    async def offsets_at(self, at_ms: int) -> Offsets:
+        """Return where records of ``at_ms`` (unix ms) or later begin, in every partition of the range."""
+        found = await offsets_for_time(self._consumer, list(self.end_offsets), at_ms)
+        return {one: found.get(one, end) for one, end in self.end_offsets.items()}
+
     async def batches(self) -> AsyncIterator[FetchedBatch]:
         """Read to the end. Raises TimeoutError where records stop coming before it."""
         clock = asyncio.get_running_loop().time
@@ -97,9 +102,16 @@ class TopicRangeReader:
                 progress_at = clock()  # the caller's time does not count
 
 
+SelectPartitions = Callable[[str, int], Collection[int]]
+"""Gives the partitions of a topic that are read, from its name and how many it has."""
+
+
 @asynccontextmanager
 async def open_range(
-    options: Mapping[str, Any], topics: Sequence[str], time_range: TimeRange
+    options: Mapping[str, Any],
+    topics: Sequence[str],
+    time_range: TimeRange,
+    select_partitions: SelectPartitions = lambda _, number: range(number),
 ) -> AsyncIterator[TopicRangeReader]:
     """Find the offsets of ``time_range`` on ``topics``; missing topics count as empty.
 
@@ -110,7 +122,7 @@ async def open_range(
         TopicPartition(name, number)
         for name in topics
         if (topic := cluster.topics.get(name))
-        for number in range(topic.partitions)
+        for number in select_partitions(name, topic.partitions)
     ]
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
     try:

@@ -57,9 +57,22 @@ class SettingNamer:
         self._in_file = in_file or {}
         self._overriding = overriding or {}
 
+    def __eq__(self, other: object) -> bool:
+        """Where settings came from is no part of their value: equal settings have any namers."""
+        return isinstance(other, SettingNamer)
+
+    def __hash__(self) -> int:
+        return hash(SettingNamer)
+
     def name_of(self, location: Sequence[object]) -> str:
         """Return the name of the setting at ``location``."""
         return f"{toml_key(location)} in {self._file}" if self._is_in_file(location) else env_name(location)
+
+    def origin_of(self, location: Sequence[object]) -> str:
+        """Return where the setting at ``location`` is given: ``environment``, the file, or ``default``."""
+        if _contains(self._overriding, location):
+            return "environment"
+        return self._file if _contains(self._in_file, location) else "default"
 
     def suggestion(self, location: Sequence[object], instead_of: Sequence[object]) -> str:
         """Return the name of the setting at ``location``, in the notation used for ``instead_of``."""

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Uri
+from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Secret, Uri
 from bridge.settings.kafka import KafkaSettings
 from bridge.settings.redis import RedisSettings
 from bridge.settings.section import Section
@@ -113,7 +113,7 @@ class HttpSettings(Section):
 
 
 class AdminSettings(Section):
-    """The admin endpoint: /livez, /readyz, /metrics."""
+    """The admin endpoint: /livez, /readyz, /metrics, the console and its API."""
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=9090, description="Port to listen on; 0 takes a free one.")
@@ -121,6 +121,19 @@ class AdminSettings(Section):
         default="",
         description="Further names, comma-separated, by which a browser may ask for pages; addresses and"
         " private names (without a dot, .svc, .local, .internal) always may. Probes and metrics: any name.",
+    )
+    token: Secret | None = Field(
+        default=None,
+        description="Who gives it may replay dead letters; without it the console and the API only show.",
+    )
+    read_token: Secret | None = Field(
+        default=None,
+        description="Where set, the console and the API show nothing without it (or token). Probes and"
+        " metrics never ask for one.",
+    )
+    show_payloads: bool = Field(
+        default=False,
+        description="Whether the console and the API show whole payloads; else ids and codes only.",
     )
 
 

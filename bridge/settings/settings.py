@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
 from bridge.core.record import Routing
 from bridge.settings.apps import AppSettings
 from bridge.settings.errors import SettingIssue, SettingNamer, SettingsError, issues_from
+from bridge.settings.in_force import SettingInForce, settings_in_force
 from bridge.settings.sections import (
     AdminSettings,
     DedupSettings,
@@ -51,6 +52,7 @@ class Settings(Section):
     log: LogSettings = LogSettings()
     tracing: TracingSettings = TracingSettings()
     apps: dict[AppName, AppSettings] = Field(default_factory=dict)
+    _namer: SettingNamer = PrivateAttr(default_factory=SettingNamer)
 
     @field_validator("kafka")
     @classmethod
@@ -76,7 +78,11 @@ class Settings(Section):
 
     def weaknesses(self) -> list[Weakness]:
         """Return settings that are valid but weak, or maybe a mistake; for the start and ``check``."""
-        return weaknesses(self.apps, self.kafka, self.redis)
+        return weaknesses(self.apps, self.kafka, self.redis, self.admin)
+
+    def in_force(self) -> list[SettingInForce]:
+        """Return every setting with its value and where it came from; secrets are masked."""
+        return settings_in_force(self, self._namer)
 
 
 def load(config: Path | None = None, environment: Mapping[str, str] | None = None) -> Settings:
@@ -87,7 +93,7 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
     environment = os.environ if environment is None else environment
     config_path = config or environment.get("BRIDGE_CONFIG") or None
     values, issues = read_environment(environment)
-    names = SettingNamer()
+    names = SettingNamer(overriding=values)
     if config_path:
         file_values, file_issues = read_file(Path(config_path), "--config" if config else "BRIDGE_CONFIG")
         names = SettingNamer(str(config_path), file_values, values)
@@ -98,6 +104,7 @@ def load(config: Path | None = None, environment: Mapping[str, str] | None = Non
         raise SettingsError(issues + issues_from(error, Settings, names)) from None
     if issues:
         raise SettingsError(issues)
+    settings._namer = names  # noqa: SLF001 - of the object that is made here
     return settings
 
 

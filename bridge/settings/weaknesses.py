@@ -15,6 +15,7 @@ from bridge.settings.kafka import KafkaSettings
 from bridge.settings.redis import RedisSettings
 from bridge.settings.redis_url import host_urls
 from bridge.settings.secret_files import SecretFileError, read_secret
+from bridge.settings.sections import AdminSettings
 
 _LENGTH_MIN = 16
 _LONGER_REMEDY = f"use {_LENGTH_MIN} or more random letters and digits"
@@ -27,7 +28,12 @@ class Weakness(NamedTuple):
     remedy: str
 
 
-def weaknesses(apps: Mapping[str, AppSettings], kafka: KafkaSettings, redis: RedisSettings) -> list[Weakness]:
+def weaknesses(
+    apps: Mapping[str, AppSettings],
+    kafka: KafkaSettings,
+    redis: RedisSettings,
+    admin: AdminSettings | None = None,
+) -> list[Weakness]:
     """Return all weaknesses; with no application configured, the default one is unsigned."""
     found = [
         Weakness(
@@ -39,7 +45,11 @@ def weaknesses(apps: Mapping[str, AppSettings], kafka: KafkaSettings, redis: Red
     ]
     for name, app in apps.items():
         found += _application_weaknesses(name, app)
-    return [*found, *_kafka_weaknesses(kafka), *_redis_weaknesses(redis)]
+    found += [*_kafka_weaknesses(kafka), *_redis_weaknesses(redis)]
+    for name in ("token", "read_token"):
+        secret = getattr(admin, name, None)
+        found += _short_secret(f"BRIDGE_ADMIN__{name.upper()}", secret.get_secret_value() if secret else "")
+    return found
 
 
 def _application_weaknesses(name: str, app: AppSettings) -> Iterator[Weakness]:

@@ -15,6 +15,7 @@ from yarl import URL
 
 SERVER_NAME = "vod-event-bridge"  # else aiohttp writes its own and Python's version
 
+_BODY_MAX_BYTES = 65_536
 _LINGERING_TIME_S = 0.0  # a body that nobody reads is not waited for
 
 
@@ -57,7 +58,9 @@ def _make_request(
     """Make the request; one without a target ("CONNECT" and two blanks) gets an empty URL."""
     if not message.path:
         message = message._replace(path="", url=URL())
-    return web.BaseRequest(message, payload, protocol, writer, task, asyncio.get_running_loop())
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, asyncio.get_running_loop(), client_max_size=_BODY_MAX_BYTES
+    )
 
 
 class HttpServer:

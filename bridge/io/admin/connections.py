@@ -2,25 +2,27 @@
 
 At most `CONNECTIONS_MAX` at once; a further one is accepted where another can be closed for it (the longest
 idle one, else the one that has been sending its request for longest) and waits in the kernel else. A request
-has 5 s to arrive, its answer 5 s to be taken. Descriptors for all of them are reserved from the start, so
-that neither a flood at the ingress nor a low limit keeps probes out. Answers and accepts are paced.
+has 5 s to arrive, its answer 5 s to be taken; `STREAMS_MAX` may take their time (STREAMING, entered from
+RESPONDING). Descriptors for all of them are reserved from the start, so that neither a flood at the ingress
+nor a low limit keeps probes out. Answers and accepts are paced.
 
-    ARRIVING --request read--> ANSWERING --answer written--> IDLE --first byte--> ARRIVING
+    READING --request read--> RESPONDING --response written--> IDLE --first byte--> READING
 """
 
 import asyncio
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 
 from msgspec import Struct
 
 CONNECTIONS_MAX = 64
+STREAMS_MAX = 16
 
-_REQUEST_TIMEOUT_S = 5.0
-_RESPONSE_TIMEOUT_S = 5.0
+_REQUEST_TIMEOUT_S = _RESPONSE_TIMEOUT_S = 5.0
+_STREAM_TIMEOUT_S = 3600.0  # a browser's stream of events begins anew by itself
 _IDLE_TIMEOUT_S = 90.0
 _CLOSE_TIMEOUT_S = 1.0
 _SWEEP_INTERVAL_S = 0.25
@@ -35,6 +37,7 @@ class ConnectionState(Enum):
 
     READING = auto()
     RESPONDING = auto()
+    STREAMING = auto()
     IDLE = auto()
     CLOSING = auto()
 
@@ -42,6 +45,7 @@ class ConnectionState(Enum):
 _STATE_TIMEOUTS_S = {
     ConnectionState.READING: _REQUEST_TIMEOUT_S,
     ConnectionState.RESPONDING: _RESPONSE_TIMEOUT_S,
+    ConnectionState.STREAMING: _STREAM_TIMEOUT_S,
     ConnectionState.IDLE: _IDLE_TIMEOUT_S,
     ConnectionState.CLOSING: _CLOSE_TIMEOUT_S,
 }
@@ -82,7 +86,7 @@ class AdminConnection(asyncio.Protocol):
         self.enter(ConnectionState.CLOSING)
         if transport is None:
             return
-        if previous in (ConnectionState.RESPONDING, ConnectionState.CLOSING):
+        if previous in (ConnectionState.RESPONDING, ConnectionState.STREAMING, ConnectionState.CLOSING):
             transport.abort()
             return
         if previous is ConnectionState.READING and self._has_received:
@@ -141,6 +145,19 @@ class AdminConnections:
     def find(self, http: object) -> AdminConnection | None:
         """Give the connection that a request came on, by the protocol that it names."""
         return self._by_protocol.get(http)
+
+    @contextmanager
+    def streaming(self, connection: AdminConnection | None) -> Iterator[bool]:
+        """Let a response take its time; yields False where `STREAMS_MAX` others do so now."""
+        streams = sum(one.state is ConnectionState.STREAMING for one in self._by_protocol.values())
+        if connection is None or streams >= STREAMS_MAX:
+            yield False
+            return
+        connection.enter(ConnectionState.STREAMING)
+        try:
+            yield True
+        finally:
+            connection.enter(ConnectionState.RESPONDING)
 
     def start(self, listeners: list[socket.socket]) -> None:
         """Accept on bound sockets. Raises OSError."""
@@ -240,9 +257,8 @@ class AdminConnections:
     def _sweep(self) -> None:
         # First: what fails below must not be the last sweep.
         self._sweep_timer = asyncio.get_running_loop().call_later(_SWEEP_INTERVAL_S, self._sweep)
-        now = self.clock()
         for connection in [*self._by_protocol.values()]:
-            if now - connection.since_s > _STATE_TIMEOUTS_S[connection.state]:
+            if self.clock() - connection.since_s > _STATE_TIMEOUTS_S[connection.state]:
                 connection.close()
 
     def _reserve_fds(self) -> None:

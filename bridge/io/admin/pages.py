@@ -1,8 +1,11 @@
-"""The pages of the admin endpoint: probes, metrics, and rejections."""
+"""The pages of the admin endpoint: probes, metrics, and rejections. The rest is the site's: the console."""
 
 import asyncio
 import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -11,7 +14,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from bridge.core.printable import json_escaped
 from bridge.io.admin.aiohttp_server import SERVER_NAME, HttpServer
-from bridge.io.admin.connections import AdminConnections, ConnectionState, RateLimiter, bind_all
+from bridge.io.admin.connections import (
+    AdminConnection,
+    AdminConnections,
+    ConnectionState,
+    RateLimiter,
+    bind_all,
+)
 from bridge.io.admin.hosts import is_allowed
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,8 +40,19 @@ class Readiness(Struct, frozen=True, kw_only=True):
     degraded: list[str] = []
 
 
+OpenStream = Callable[[], AbstractContextManager[bool]]
+"""Lets a response take its time while the context is open; it is False where too many do so now."""
+
+
+class Site(Protocol):
+    """What else is served here, to browsers that call it by an allowed name."""
+
+    async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
+        """Return the response: not prepared yet, or streamed to its end. Must not raise."""
+
+
 class Admin:
-    """The admin endpoint. ``exposition`` gives the metrics as Prometheus reads them.
+    """The admin endpoint. ``exposition`` gives the metrics as Prometheus reads them; ``site`` has the rest.
 
     ``allowed_hosts`` are further names by which a browser may ask for pages. Probes and metrics may be asked
     for by any name: kubelet and Prometheus use a pod's address, or what their configuration says.
@@ -44,11 +64,13 @@ class Admin:
         render_metrics: Callable[[], bytes],
         *,
         allowed_hosts: Collection[str] = (),
+        site: Site | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._readiness = readiness
         self._render_metrics = render_metrics
         self._allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
+        self._site = site
         self._monotonic = monotonic
         self._was_ready = False
         self._metrics_body = b""
@@ -80,32 +102,45 @@ class Admin:
         self._connections.stop()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = self._connections and self._connections.find(request.protocol)
+        connection = None if self._connections is None else self._connections.find(request.protocol)
         if connection:
             connection.enter(ConnectionState.RESPONDING)
         try:
             if wait_s := self._limiter.reserve_wait_s(asyncio.get_running_loop().time()):
                 await asyncio.sleep(wait_s)
-            response = self._respond(request)
-            response.headers["Server"] = SERVER_NAME
-            await response.prepare(request)
+            response = await self._respond(request, connection)
+            if not response.prepared:
+                response.headers["Server"] = SERVER_NAME
+                await response.prepare(request)
             await response.write_eof()
             return response
         finally:
             if connection:
                 connection.enter(ConnectionState.IDLE)
 
-    def _respond(self, request: web.BaseRequest) -> web.Response:
+    async def _respond(
+        self, request: web.BaseRequest, connection: AdminConnection | None
+    ) -> web.StreamResponse:
         try:
+            if self._site is not None and request.path not in self._routes and self._is_allowed(request):
+                return await self._site.respond(request, partial(self._streaming, connection))
             return self._route(request)
         except Exception:  # a page's bug must not look like a dead process
             log.exception("internal_error", page=request.path)
             return _json_response(500, "failed", [])
 
+    def _streaming(self, connection: AdminConnection | None) -> AbstractContextManager[bool]:
+        if self._connections is None:
+            return nullcontext(enter_result=False)
+        return self._connections.streaming(connection)
+
+    def _is_allowed(self, request: web.BaseRequest) -> bool:
+        return is_allowed(request.headers.get("Host", ""), self._allowed_hosts)
+
     def _route(self, request: web.BaseRequest) -> web.Response:
         endpoint = self._routes.get(request.path)
         if endpoint is None:
-            if not is_allowed(request.headers.get("Host", ""), self._allowed_hosts):
+            if not self._is_allowed(request):
                 return _json_response(
                     421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", []
                 )

@@ -41,12 +41,15 @@ _COMPLETED = (DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE)
 class DeadLetterSelection(Struct, frozen=True, kw_only=True):
     """Dead letters of these reasons and applications (empty: all), written in ``time_range``.
 
+    ``positions`` are partitions and offsets; empty for all.
+
     ``restart`` discards the stored progress. ``fail_open`` publishes while Redis is unavailable.
     """
 
     reasons: Sequence[str] = ()
     apps: Sequence[str] = ()
     time_range: TimeRange = TimeRange()
+    positions: frozenset[tuple[int, int]] = frozenset()
     group: str
     restart: bool = False
     fail_open: bool = False
@@ -126,6 +129,9 @@ class DeadLetterReplay:
 
     def _skip_reason(self, dead_letter: DeadLetter, record: ConsumerRecord) -> str:
         selection = self._selection
+        position = (dead_letter.topic_partition.partition, dead_letter.offset)
+        if selection.positions and position not in selection.positions:
+            return "not selected"
         if selection.reasons and dead_letter.reason not in selection.reasons:
             return f"of reason {dead_letter.reason or 'none'}"
         if selection.apps and dead_letter.app not in selection.apps:

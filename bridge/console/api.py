@@ -1,0 +1,203 @@
+"""The JSON API below /api/v1: one function a route. `openapi` describes them."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from bridge.console.access import Level
+from bridge.console.answers import (
+    Applications,
+    DeadLetters,
+    EventTypes,
+    Findings,
+    Found,
+    Groups,
+    Job,
+    SettingsInForce,
+    SpoolState,
+    Status,
+    Topics,
+)
+from bridge.console.call import JSON, Call
+from bridge.console.live import recent_deliveries, stream_deliveries
+from bridge.console.problem import ProblemError
+from bridge.console.requests import RecordPosition, ReplayArgs
+from bridge.console.state import application_states, event_types, schema_of, settings_in_force, spool_state
+from bridge.console.state import status_of as _status_of
+from bridge.operations.check.finding import Finding
+from bridge.operations.dead_letter_overview import DeadLetterGroup
+from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest
+from bridge.operations.found_record import FoundRecord
+from bridge.operations.topic_lag import GroupState, TopicState
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_DAY_MS = 86_400_000
+_DAYS_MAX = 366
+_TEXT_MIN = 4
+_NUMBER_MAX = 2**63 - 1
+_DRY_RUN_HINT = "a dry run shows what a replay would do; dry_run false does it"
+
+
+async def status(call: Call) -> Status:
+    """Answer how this process is."""
+    return _status_of(call.parts.bridge, can_act=call.level >= Level.ACT)
+
+
+async def deliveries(call: Call) -> web.StreamResponse:
+    """Answer with the recent deliveries, or stream what comes."""
+    if call.wants_events():
+        return await stream_deliveries(call)
+    return call.json(recent_deliveries(call))
+
+
+async def applications(call: Call) -> Applications:
+    """Answer with all applications."""
+    return Applications(application_states(call.parts.bridge))
+
+
+async def topics(call: Call) -> Topics:
+    """Answer with the topics, as Kafka lists them."""
+    return Topics(msgspec.json.decode(await call.ask_once("topics"), type=list[TopicState]))
+
+
+async def groups(call: Call) -> Groups:
+    """Answer with the consumer groups and their lag."""
+    return Groups(msgspec.json.decode(await call.ask_once("groups"), type=list[GroupState]))
+
+
+async def spool(call: Call) -> SpoolState:
+    """Answer how full the spool is."""
+    return spool_state(call.parts.bridge)
+
+
+async def settings(call: Call) -> SettingsInForce:
+    """Answer with the settings in force."""
+    return settings_in_force(call.parts.bridge.settings)
+
+
+async def types(call: Call) -> EventTypes:
+    """Answer with the catalogue."""
+    return await asyncio.to_thread(event_types, call.parts.bridge.settings)
+
+
+async def type_schema(call: Call) -> web.Response:
+    """Answer with the JSON Schema of one type's events."""
+    found = await asyncio.to_thread(schema_of, call.path_args["type"])
+    if found is None:
+        raise ProblemError(404, "no such event type", remedy="types lists them")
+    return web.Response(body=found, content_type="application/schema+json")
+
+
+async def event(call: Call) -> web.Response:
+    """Answer with one record of a topic."""
+    numbers = [call.path_args[name] for name in ("partition", "offset")]
+    if not all(text.isdecimal() and int(text) <= _NUMBER_MAX for text in numbers):
+        raise ProblemError(404, "no such record", "partition and offset are numbers")
+    partition, offset = map(int, numbers)
+    at = RecordPosition(topic=call.path_args["topic"], partition=partition, offset=offset)
+    return web.Response(body=await call.ask_once("record", at), content_type=JSON)
+
+
+async def find(call: Call) -> web.StreamResponse:
+    """Answer with the records of an id, or stream them as they are found."""
+    request = find_request(call)
+    if not call.wants_events():
+        return call.json(await find_all(call, request))
+    async with call.event_stream() as stream:
+        with suppress(ConnectionError, TimeoutError):
+            try:
+                answers = call.ask("find", request)
+                async for name, data in answers:
+                    await stream.send(name, bytes(data))
+                    if stream.has_left:
+                        await answers.aclose()  # type: ignore[attr-defined] # a generator
+                        break
+                await stream.send("end", b"null")
+            except ProblemError as error:
+                await stream.send("problem", call.encode(error.problem))
+        return stream.response
+
+
+async def find_all(call: Call, request: FindRequest) -> Found:
+    """Return all that is found."""
+    records: list[FoundRecord] = []
+    progress: FindProgress | None = None
+    with call.taking_time():
+        async for name, data in call.ask("find", request):
+            if name == "progress":
+                progress = msgspec.json.decode(data, type=FindProgress)
+            else:
+                records += msgspec.json.decode(data, type=list[FoundRecord])
+    return Found(records=records, progress=progress)
+
+
+def find_request(call: Call) -> FindRequest:
+    """Read the query. Raises `ProblemError`."""
+    text = call.query("q").strip()
+    if not _TEXT_MIN <= len(text) <= TEXT_MAX:
+        raise ProblemError(
+            400, "nothing to look for", f"q: a file, task, event or session id of {_TEXT_MIN} to {TEXT_MAX}"
+        )
+    days = call.query_number("days", DEFAULT_DAYS, _DAYS_MAX)
+    now = time.time_ns() // 1_000_000
+    return FindRequest(
+        text=text,
+        since_ms=now - days * _DAY_MS,
+        now_ms=now,
+        everywhere=call.query("everywhere") in ("1", "true", "on"),
+    )
+
+
+async def dead_letters(call: Call) -> DeadLetters:
+    """Answer with the dead letters by reason and application."""
+    return DeadLetters(msgspec.json.decode(await call.ask_once("dead_letters"), type=list[DeadLetterGroup]))
+
+
+async def replay(call: Call) -> web.Response:
+    """Replay dead letters, or show what a replay would do."""
+    args = await _replay_args(call)
+    log.info(
+        "console_replay",
+        dry_run=args.dry_run,
+        reasons=args.reasons,
+        applications=args.applications,
+        records=len(args.records),
+        without_dedup=args.without_dedup,
+    )
+    if args.dry_run:
+        return web.Response(body=await call.ask_once("replay", args), content_type=JSON)
+    job = call.parts.jobs.start_replay(args)
+    response = call.json(job, 202)
+    response.headers["Location"] = f"../jobs/{job.id}"
+    return response
+
+
+async def _replay_args(call: Call) -> ReplayArgs:
+    if call.request.content_type != JSON:
+        raise ProblemError(415, "the body must be application/json")
+    try:
+        return msgspec.json.decode(await call.request.read() or b"{}", type=ReplayArgs)
+    except web.HTTPRequestEntityTooLarge:
+        raise ProblemError(413, "the body is too large") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError(400, "the body cannot be read", str(error), _DRY_RUN_HINT) from None
+
+
+async def job(call: Call) -> Job:
+    """Answer how far a job is."""
+    found = call.parts.jobs.get(call.path_args["job"])
+    if found is None:
+        raise ProblemError(404, "no such job", remedy="the last 20 of this process are kept")
+    return found
+
+
+async def check(call: Call) -> Findings:
+    """Run all checks, and answer with what they found."""
+    findings: Sequence[Finding] = msgspec.json.decode(await call.ask_once("check"), type=list[Finding])
+    return Findings(findings)

@@ -1,0 +1,156 @@
+"""The OpenAPI document: schemas are drawn from the structs, paths are written here."""
+
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+from msgspec.json import schema_components
+
+from bridge.console.answers import (
+    Applications,
+    DeadLetters,
+    Deliveries,
+    EventTypes,
+    Findings,
+    Found,
+    Groups,
+    Job,
+    SettingsInForce,
+    SpoolState,
+    Status,
+    Topics,
+)
+from bridge.console.problem import CONTENT_TYPE, Problem
+from bridge.console.requests import ReplayArgs, ReplayState
+from bridge.operations.read_record import RecordDetails
+
+_TYPES = (
+    Applications,
+    DeadLetters,
+    Deliveries,
+    EventTypes,
+    Findings,
+    Found,
+    Groups,
+    Job,
+    Problem,
+    RecordDetails,
+    ReplayArgs,
+    ReplayState,
+    SettingsInForce,
+    SpoolState,
+    Status,
+    Topics,
+)
+_DELIVERY_FILTERS = {
+    "application": "Only of this application.",
+    "type": "Only of this event type.",
+    "outcome": "published, duplicate, spooled, rejected, unauthorized, deferred, or refused (no delivery).",
+    "file": "Only of this file id.",
+    "task": "Only of this task id.",
+    "limit": "At most so many, 1 to 1000; 200 if not given.",
+    "after": "Only after this number: `last_number` of an earlier answer.",
+}
+_FIND = {
+    "q": "A file, task, event or session id, 4 to 512 characters.",
+    "days": "How many days to look back, at most 366; 7 if not given.",
+    "everywhere": "1: for a file id read all partitions, for events that name it without being keyed by it.",
+}
+_EVENT_STREAM = "With `Accept: text/event-stream` as a stream of server-sent events."
+
+
+def _operation(
+    summary: str, answer: type, *, query: dict[str, str] | None = None, path: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    parameters = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in path
+    ]
+    parameters += [
+        {
+            "name": name,
+            "in": "query",
+            "required": name == "q",
+            "description": text,
+            "schema": {"type": "integer", "minimum": 0}
+            if name in ("limit", "after", "days")
+            else {"type": "string"},
+        }
+        for name, text in (query or {}).items()
+    ]
+    found: dict[str, Any] = {"summary": summary, "responses": _responses(answer)}
+    return found | ({"parameters": parameters} if parameters else {})
+
+
+def _responses(answer: type, status: str = "200") -> dict[str, Any]:
+    return {
+        status: {"description": "The answer.", "content": {"application/json": {"schema": _ref(answer)}}},
+        "default": {
+            "description": "What is wrong, and what to do about it.",
+            "content": {CONTENT_TYPE: {"schema": _ref(Problem)}},
+        },
+    }
+
+
+def _ref(answer: type) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{answer.__name__}"}
+
+
+def _streamed(operation: dict[str, Any]) -> dict[str, Any]:
+    operation["description"] = _EVENT_STREAM
+    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    return operation
+
+
+def _paths() -> dict[str, Any]:
+    schema_answer = {"description": "The JSON Schema.", "content": {"application/schema+json": {}}}
+    schema = _operation("The JSON Schema of a type's events.", Problem, path=("type",))
+    schema["responses"]["200"] = schema_answer
+    replay = _operation(
+        "Replay dead letters. A dry run only reads; the rest needs admin.token and answers 202.", ReplayState
+    )
+    replay["requestBody"] = {"content": {"application/json": {"schema": _ref(ReplayArgs)}}}
+    replay["responses"] |= {"202": _responses(Job, "202")["202"]}
+    return {
+        "/status": {"get": _operation("How this process is.", Status)},
+        "/deliveries": {
+            "get": _streamed(_operation("The recent deliveries.", Deliveries, query=_DELIVERY_FILTERS))
+        },
+        "/applications": {"get": _operation("The applications.", Applications)},
+        "/topics": {"get": _operation("The topics that the bridge writes to.", Topics)},
+        "/groups": {"get": _operation("The consumer groups on them, with their lag.", Groups)},
+        "/spool": {"get": _operation("The spool of this process.", SpoolState)},
+        "/settings": {"get": _operation("The settings in force, secrets masked.", SettingsInForce)},
+        "/types": {"get": _operation("The catalogue of event types.", EventTypes)},
+        "/types/{type}/schema": {"get": schema},
+        "/events/{topic}/{partition}/{offset}": {
+            "get": _operation("One record.", RecordDetails, path=("topic", "partition", "offset"))
+        },
+        "/find": {"get": _streamed(_operation("The records of an id, newest first.", Found, query=_FIND))},
+        "/dead-letters": {"get": _operation("The dead letters by reason and application.", DeadLetters)},
+        "/dead-letters/replay": {"post": replay},
+        "/jobs/{job}": {"get": _operation("How far a replay is.", Job, path=("job",))},
+        "/check": {"get": _operation("Run all checks.", Findings)},
+    }
+
+
+@lru_cache(maxsize=1)
+def openapi_document() -> dict[str, Any]:
+    """Return the document, OpenAPI 3.1. Its server is relative: it works below any path."""
+    _, components = schema_components(
+        _TYPES, ref_template="#/components/schemas/{name}", schema_hook=lambda _: {"type": "object"}
+    )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "VOD Event Bridge",
+            "version": version("vod-event-bridge"),
+            "description": "What the console shows, as JSON. Read-only without a token.",
+        },
+        "servers": [{"url": "."}],
+        "paths": _paths(),
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }

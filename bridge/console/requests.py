@@ -1,0 +1,59 @@
+"""What the bridge and its helper process write to each other, and the arguments of actions.
+
+Here, so that the bridge does not load what only the helper needs.
+"""
+
+from msgspec import Raw, Struct
+
+from bridge.operations.replay.report import ItemResult, ReplaySummary
+
+CANCEL = "cancel"
+
+
+class Request(Struct, frozen=True):
+    """A question; ``kind`` is one of `questions.QUESTIONS`, or `CANCEL` for the question ``id``."""
+
+    id: int
+    kind: str
+    args: Raw = Raw(b"{}")
+
+
+class Message(Struct, frozen=True):
+    """A part of an answer; the last one's event is ``end`` or ``error``."""
+
+    id: int
+    event: str
+    data: Raw = Raw(b"null")
+
+
+class RecordPosition(Struct, frozen=True, kw_only=True):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters are replayed; empty lists stand for all. Times are unix milliseconds.
+
+    ``records`` are partitions and offsets of the dead-letter topic. With ``dry_run`` nothing is written.
+    ``without_dedup`` goes on while Redis is unavailable, and may publish repeats.
+    """
+
+    dry_run: bool = True
+    reasons: list[str] = []
+    applications: list[str] = []
+    records: list[tuple[int, int]] = []
+    since_ms: int | None = None
+    until_ms: int | None = None
+    without_dedup: bool = False
+
+
+class ReplayState(Struct, frozen=True, kw_only=True):
+    """How far a replay is. ``items`` are the first that were not, or would not be, published."""
+
+    total: int | None
+    done: int
+    summary: ReplaySummary
+    items: list[ItemResult]

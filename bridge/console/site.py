@@ -1,0 +1,154 @@
+"""The console as a whole: takes a request, decides whether it may, and gives it to its handler."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from aiohttp import web
+
+from bridge.console.access import Access, Level
+from bridge.console.call import Call, ConsoleParts, problem_response
+from bridge.console.helper_client import HelperClient
+from bridge.console.jobs import Jobs
+from bridge.console.pages import login_page, problem_page
+from bridge.console.problem import Problem, ProblemError
+from bridge.console.routes import API, Route, routes_for
+from bridge.console.state import BridgeView
+from bridge.io.admin import OpenStream
+from bridge.observability.masking import Mask
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_SAFE = ("GET", "HEAD")
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
+        " form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Console:
+    """Serves the console and its API on the admin endpoint."""
+
+    def __init__(self, bridge: BridgeView, mask: Mask, now_s: Callable[[], float] = time.time) -> None:
+        admin = bridge.settings.admin
+        helper = HelperClient(bridge.settings)
+        names = [name.strip() for name in admin.allowed_hosts.split(",") if name.strip()]
+        token, read_token = (
+            secret.get_secret_value() if secret else "" for secret in (admin.token, admin.read_token)
+        )
+        self._parts = ConsoleParts(
+            bridge=bridge,
+            access=Access(token, read_token, now_s, allowed_hosts=names),
+            helper=helper,
+            jobs=Jobs(helper),
+            mask=mask,
+        )
+
+    async def stop(self) -> None:
+        """End the helper process and what it does."""
+        await self._parts.jobs.stop()
+        await self._parts.helper.stop()
+
+    async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
+        """Return the response to a request of the console."""
+        try:
+            response = await self._respond(request, open_stream)
+        except ProblemError as error:
+            response = self._problem(request, error.problem)
+        except Exception:
+            log.exception("internal_error", page=request.path)
+            self._parts.bridge.telemetry.internal_errors.inc()
+            response = self._problem(request, Problem(status=500, title="failed", detail="see the log"))
+        if not response.prepared:
+            for name, value in _SECURITY_HEADERS.items():
+                response.headers.setdefault(name, value)
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    async def _respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
+        found = routes_for(request.rel_url.raw_path)
+        if not found:
+            raise ProblemError(404, "no such page", remedy="the console is at /, the API at /api/v1/")
+        fitting = [one for one in found if request.method == one[0].method]
+        if not fitting and request.method == "HEAD":
+            fitting = [one for one in found if one[0].method == "GET"]
+        if not fitting:
+            raise ProblemError(405, f"this takes {' or '.join(route.method for route, _ in found)}")
+        route, path_args = fitting[0]
+        access = self._parts.access
+        call = Call(
+            request=request,
+            parts=self._parts,
+            level=access.level_of(request),
+            open_stream=open_stream,
+            path_args=path_args,
+        )
+        await self._authorize(call, route)
+        answer = await route.handler(call)
+        return answer if isinstance(answer, web.StreamResponse) else call.json(answer)
+
+    async def _authorize(self, call: Call, route: Route) -> None:
+        """Raise `ProblemError` where a request may not; whoever wants to act leaves a line in the log."""
+        request, access = call.request, self._parts.access
+        acts = request.method not in _SAFE
+        try:
+            if acts:
+                access.require_same_site(request)
+            await self._require_level(call, route, acts=acts)
+        except ProblemError as error:
+            if acts:
+                _audit(call, route, refused=error.problem.title)
+            raise
+        if acts:
+            _audit(call, route)
+
+    async def _require_level(self, call: Call, route: Route, *, acts: bool) -> None:
+        if call.level < route.level:
+            raise ProblemError(
+                401, "a token is needed", remedy="Authorization: Bearer, or the console's login page"
+            )
+        if acts and route.path.startswith(API) and call.level < Level.ACT and not await _is_dry(call.request):
+            raise self._forbidden()
+
+    def _forbidden(self) -> ProblemError:
+        if self._parts.access.can_act:
+            return ProblemError(401, "a token is needed to act", remedy="BRIDGE_ADMIN__TOKEN's value")
+        return ProblemError(
+            403, "this console only shows", "BRIDGE_ADMIN__TOKEN is not set", "set it, and log in with it"
+        )
+
+    def _problem(self, request: web.BaseRequest, problem: Problem) -> web.Response:
+        if request.path.startswith(API) or "text/html" not in request.headers.get("Accept", ""):
+            return problem_response(problem)
+        if problem.status == 401:  # noqa: PLR2004 - HTTP's own
+            return login_page(request, self._parts.access, status=401)
+        return problem_page(request, self._parts, problem)
+
+
+async def _is_dry(request: web.BaseRequest) -> bool:
+    """Whether a request to act asks for a dry run, which only reads."""
+    with suppress(web.HTTPException, ValueError, RecursionError):
+        body = await request.json()
+        return isinstance(body, dict) and body.get("dry_run", True) is True
+    return False
+
+
+def _audit(call: Call, route: Route, refused: str = "") -> None:
+    fields = {
+        "action": route.path.strip("/"),
+        "client": call.request.remote or "",
+        "access": call.level.name.lower(),
+        "by": "token" if "Authorization" in call.request.headers else "session",
+    }
+    if refused:
+        log.warning("console_action_refused", reason=refused, **fields)
+    else:
+        log.info("console_action", **fields)

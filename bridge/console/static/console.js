@@ -1,0 +1,252 @@
+// The console's one script. It writes text only as text; without it every page still shows what it has.
+"use strict";
+
+const root = document.body.dataset.root || "./";
+
+function showTimes(within) {
+  for (const one of within.querySelectorAll("time[datetime]")) {
+    const at = new Date(one.dateTime);
+    if (!isNaN(at) && !one.title) {
+      one.title = one.dateTime;
+      one.textContent = at.toLocaleString(undefined, {
+        year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
+        fractionalSecondDigits: 3,
+      });
+    }
+  }
+}
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined && text !== null) made.textContent = safe(String(text));
+  if (className) made.className = className;
+  return made;
+}
+
+// As bridge/core/printable.py: neither control characters nor invisible or bidirectional ones are shown.
+function safe(text) {
+  return text.replace(
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g,
+    "\ufffd");
+}
+
+function timeElement(text) {
+  const made = element("time", text);
+  made.dateTime = text || "";
+  return made;
+}
+
+function outcomeElement(text) {
+  const made = element("span", text, "outcome");
+  if (/^[a-z_]+$/.test(text || "")) made.classList.add(text);
+  return made;
+}
+
+function link(text, href) {
+  const made = element("a", text);
+  made.href = href;
+  return made;
+}
+
+function findLink(text) {
+  return text ? link(text, root + "find?q=" + encodeURIComponent(text)) : document.createTextNode("");
+}
+
+function cell(content, className) {
+  const made = element("td", undefined, className);
+  made.append(content);
+  return made;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.firstChild.textContent = "Copied";
+  } catch {
+    button.firstChild.textContent = "Cannot copy";
+  }
+});
+
+// Now, Spool: the part that changes is fetched again, unless the reader is in it.
+const refreshed = document.getElementById("refresh");
+if (refreshed) {
+  setInterval(async () => {
+    if (document.hidden || refreshed.contains(document.activeElement)) return;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!response.ok) return;
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const fresh = page.getElementById("refresh");
+      if (fresh) {
+        refreshed.replaceChildren(...fresh.childNodes);
+        showTimes(refreshed);
+      }
+    } catch { /* the next turn tries again */ }
+  }, 1000 * Number(refreshed.dataset.refresh));
+}
+
+// Live
+const live = document.getElementById("live");
+if (live) {
+  const rows = live.tBodies[0], state = document.getElementById("live-state"), pause = document.getElementById("pause");
+  const ROWS_MAX = 300;
+  let waiting = [], leftOut = 0, paused = false, last = Number(live.dataset.last);
+  const query = new URLSearchParams(location.search);
+  const shown = () => {
+    for (const one of waiting) {
+      rows.querySelector(".empty")?.remove();
+      const row = element("tr");
+      const type = cell(element("span", one.type || ""));
+      type.title = safe(one.event_id || "");
+      row.append(
+        cell(timeElement(one.time)), cell(outcomeElement(one.outcome)), cell(element("span", one.application || "")),
+        type, cell(element("span", [one.reason, one.detail].filter(Boolean).join(" "))),
+        cell(findLink(one.file_id)), cell(findLink(one.task_id)),
+        cell(element("span", one.duration_ms ?? ""), "number"), cell(element("span", one.client || "")));
+      rows.prepend(row);
+    }
+    waiting = [];
+    while (rows.rows.length > ROWS_MAX) rows.lastElementChild.remove();
+    showTimes(rows);
+    tell();
+  };
+  const tell = () => {
+    const parts = [paused ? "paused" : "live"];
+    if (paused && waiting.length) parts.push(waiting.length + " waiting");
+    if (leftOut) parts.push(leftOut + " left out");
+    state.textContent = parts.join(", ");
+  };
+  query.set("after", last);
+  const source = new EventSource(root + "api/v1/deliveries?" + query);
+  source.addEventListener("deliveries", (event) => {
+    const found = JSON.parse(event.data);
+    leftOut += found.left_out;
+    waiting.push(...found.deliveries);
+    if (waiting.length > ROWS_MAX) {
+      leftOut += waiting.length - ROWS_MAX;
+      waiting = waiting.slice(-ROWS_MAX);
+    }
+    if (paused) tell(); else requestAnimationFrame(shown);
+  });
+  source.onopen = tell;
+  source.onerror = () => { state.textContent = "not connected, trying again"; };
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    paused = !paused;
+    pause.setAttribute("aria-pressed", String(paused));
+    pause.textContent = paused ? "Go on" : "Pause";
+    if (!paused) shown(); else tell();
+  });
+}
+
+// Find
+const timeline = document.querySelector("[data-find]");
+if (timeline) {
+  const state = document.getElementById("find-state");
+  const query = new URLSearchParams({ q: timeline.dataset.find, days: timeline.dataset.days });
+  if (timeline.dataset.everywhere === "1") query.set("everywhere", "1");
+  const source = new EventSource(root + "api/v1/find?" + query);
+  let count = 0, progress = null;
+  const tell = (ended) => {
+    let text = ended ? count + " found" : "looking, " + count + " found";
+    if (progress) {
+      text += "; looked at " + progress.records_read + " of about " + progress.records_total + " records in "
+        + progress.partitions + " partitions of " + progress.topics + " topics, back to "
+        + new Date(progress.looked_back_to).toLocaleString();
+      if (progress.is_full) text += "; there are more than are shown";
+      if (ended && progress.by_key && !count) text += "; all partitions may have more";
+    }
+    state.textContent = text;
+  };
+  tell(false);
+  source.addEventListener("records", (event) => {
+    for (const one of JSON.parse(event.data)) {
+      count += 1;
+      const item = element("li", undefined, one.kind === "dead_letter" ? "dead_letter" : "event");
+      const when = element("span", undefined, "when");
+      when.append(timeElement(one.time || one.written));
+      const notes = [one.detail, one.status, one.revision ? "revision" : "", one.deduplicated === false ? "not deduplicated" : "",
+        one.mode === "push" ? "" : one.mode, ...(one.errors || [])].filter(Boolean).join(", ");
+      item.append(when, element("strong", one.type || "dead letter"), " ", outcomeElement(one.outcome || one.reason), " ",
+        link(one.topic + "/" + one.partition + "/" + one.offset,
+          root + "events/" + encodeURIComponent(one.topic) + "/" + one.partition + "/" + one.offset),
+        " ", element("span", notes));
+      timeline.append(item);
+    }
+    showTimes(timeline);
+    tell(false);
+  });
+  source.addEventListener("progress", (event) => { progress = JSON.parse(event.data); tell(false); });
+  source.addEventListener("end", () => { source.close(); tell(true); });
+  source.addEventListener("problem", (event) => {
+    source.close();
+    const problem = JSON.parse(event.data);
+    state.textContent = safe([problem.title, problem.detail, problem.remedy].filter(Boolean).join(": "));
+  });
+  source.onerror = () => { source.close(); state.textContent = "the connection has ended; " + count + " found so far"; };
+}
+
+// Dead letters
+const replay = document.getElementById("replay");
+if (replay) {
+  const state = document.getElementById("replay-state"), figures = document.getElementById("replay-figures");
+  const items = document.getElementById("replay-items"), run = document.getElementById("replay-run");
+  let wanted = null;
+  const show = (result, isPlan) => {
+    const summary = result.summary;
+    figures.replaceChildren();
+    for (const [name, count] of [["looked at", summary.looked_at], ...Object.entries(summary.endings)]) {
+      const box = element("div");
+      box.append(element("dt", (isPlan && name !== "looked at" ? "would be " : "") + name), element("dd", count));
+      figures.append(box);
+    }
+    items.replaceChildren(...result.items.map((one) =>
+      element("li", [one.origin, one.outcome, one.type, one.reason, one.name].filter(Boolean).join("  "))));
+  };
+  const ask = async (args) => {
+    const response = await fetch(root + "api/v1/dead-letters/replay", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(args),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error([answer.title, answer.detail, answer.remedy].filter(Boolean).join(": "));
+    return answer;
+  };
+  const failed = (error) => { state.textContent = safe(error.message); run.hidden = true; };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-replay]");
+    if (!button) return;
+    wanted = JSON.parse(button.dataset.replay);
+    replay.hidden = false;
+    run.hidden = true;
+    figures.replaceChildren();
+    items.replaceChildren();
+    state.textContent = "looking at them, nothing is written";
+    replay.focus();
+    try {
+      const result = await ask({ ...wanted, dry_run: true });
+      show(result, true);
+      state.textContent = "a dry run: nothing was written";
+      run.hidden = replay.dataset.acts !== "1" || !result.summary.looked_at;
+    } catch (error) { failed(error); }
+  });
+  run.addEventListener("click", async () => {
+    run.hidden = true;
+    try {
+      let job = await ask({ ...wanted, dry_run: false });
+      while (job.state === "running") {
+        state.textContent = "replaying" + (job.result ? ", " + job.result.done + " of " + job.result.total : "");
+        if (job.result) show(job.result, false);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        const response = await fetch(root + "api/v1/jobs/" + encodeURIComponent(job.id));
+        job = await response.json();
+        if (!response.ok) throw new Error(job.title);
+      }
+      if (job.result) show(job.result, false);
+      state.textContent = job.state === "done" ? "replayed" : "not all: " + safe(job.problem);
+    } catch (error) { failed(error); }
+  });
+}
+
+showTimes(document);

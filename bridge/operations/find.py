@@ -1,0 +1,181 @@
+"""Finds the records of one file, task, event or session over all topics, the newest first.
+
+A file id is the key of its events: one partition of each topic is read. Any other id may stand in any
+partition. The dead-letter topic is always read whole: its key is the application.
+"""
+
+import re
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from bridge.core.catalogue import BY_NAME
+from bridge.core.partition import hash_key, partition_for
+from bridge.core.record import timestamp
+from bridge.io.kafka.client import kafka_options
+from bridge.operations.found_record import FoundRecord, found_record, summary_of
+from bridge.operations.start_offsets import Offsets
+from bridge.operations.topic_range import TimeRange, TopicRangeReader, open_range
+from bridge.settings.settings import Settings
+
+TEXT_MAX = 512
+FOUND_MAX = 500
+DEFAULT_DAYS = 7
+_DAY_MS = 86_400_000
+# How far back each window reaches, in ms: the newest is read first.
+_WINDOWS_MS = (900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
+_FILE_ID = re.compile("[0-9]{6,20}")
+
+
+class FindRequest(Struct, frozen=True, kw_only=True):
+    """What is looked for. ``since_ms`` and ``now_ms`` are unix milliseconds.
+
+    ``everywhere`` reads all partitions for a file id, too: also events that name the file without being keyed
+    by it.
+    """
+
+    text: str
+    since_ms: int
+    now_ms: int
+    everywhere: bool = False
+
+
+class FindProgress(Struct, frozen=True, kw_only=True):
+    """How far it has looked: ``records_read`` of about ``records_total``, back to ``looked_back_to``.
+
+    ``topics`` and ``partitions`` are how many are read. ``by_key``: one partition of each topic.
+    ``is_whole`` once everything in the time asked for was read, ``is_full`` where there are more records
+    than are shown.
+    """
+
+    records_read: int
+    records_total: int
+    looked_back_to: str
+    topics: int
+    partitions: int
+    by_key: bool
+    is_whole: bool = False
+    is_full: bool = False
+
+
+class _Match:
+    """Decides which records are of an id."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._bytes = text.encode()
+        self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._bytes) + rb"(?![0-9A-Za-z_-])")
+
+    def __call__(self, record: ConsumerRecord) -> bool:
+        value = record.value or b""
+        if record.key == self._bytes:
+            return True
+        if self._bytes not in value and not any(self._bytes == header for _, header in record.headers):
+            return False
+        event = summary_of(value)
+        ids = () if event is None else (event.id, event.task_id, event.file_id, event.session_id)
+        return (
+            self._text in ids
+            or any(self._bytes == header for _, header in record.headers)
+            or self._token.search(value) is not None
+        )
+
+
+async def find_records(
+    settings: Settings, request: FindRequest
+) -> AsyncIterator[Sequence[FoundRecord] | FindProgress]:
+    """Yield what is found, window by window into the past, and the progress after each batch.
+
+    Raises KafkaError, OSError or TimeoutError where Kafka does not answer.
+    """
+    dead_letters = settings.kafka.topic_dead_letter
+    by_key = bool(_FILE_ID.fullmatch(request.text)) and not request.everywhere
+    key_hash = hash_key(request.text.encode())
+
+    def select(topic: str, partitions: int) -> Collection[int]:
+        is_keyed = by_key and topic != dead_letters
+        return [partition_for(key_hash, partitions)] if is_keyed else range(partitions)
+
+    topics = _topics_for(request.text, settings)
+    time_range = TimeRange(request.since_ms)
+    async with open_range(kafka_options(settings.kafka), topics, time_range, select) as reader:
+        search = _Search(request, reader, by_key=by_key)
+        async for found in search.run():
+            yield found
+
+
+def _topics_for(text: str, settings: Settings) -> list[str]:
+    """Return the topics where records of an id may be: an event's id begins with its type."""
+    routing = settings.routing()
+    apps = sorted(settings.applications())
+    event_type, colon, _ = text.partition(":")
+    if colon and event_type in BY_NAME:
+        named = {
+            routing.topic.replace("{type}", BY_NAME[event_type].name).replace("{app}", app) for app in apps
+        }
+        return sorted(named | {routing.topic_dead_letter})
+    return routing.topics(apps)
+
+
+class _Search:
+    """One search, window by window."""
+
+    def __init__(self, request: FindRequest, reader: TopicRangeReader, *, by_key: bool) -> None:
+        self._request = request
+        self._reader = reader
+        self._by_key = by_key
+        self._matches = _Match(request.text)
+        self._begin = dict(reader.start_offsets)
+        self._partitions = len(self._begin)
+        self._topics = len({one.topic for one in self._begin})
+        self._total = reader.total
+        self._read = 0
+        self._found = 0
+
+    async def run(self) -> AsyncIterator[Sequence[FoundRecord] | FindProgress]:
+        reader = self._reader
+        stop = dict(reader.stop_offsets)
+        boundaries = self._boundaries() if reader.is_by_time else [self._request.since_ms]
+        for at, since_ms in enumerate(boundaries):
+            is_last = at == len(boundaries) - 1
+            start = self._begin if is_last else await self._offsets_at(since_ms, stop)
+            reader.start_offsets, reader.stop_offsets = start, stop
+            found: list[ConsumerRecord] = []
+            async for batch in reader.batches():
+                self._read += len(batch.records)
+                found += [record for record in batch.records if self._is_wanted(record)]
+                yield self._progress(since_ms)
+            found.sort(key=lambda record: (-record.timestamp, -record.offset))
+            room = FOUND_MAX - self._found
+            self._found += min(room, len(found))
+            if found:
+                yield [found_record(record) for record in found[:room]]
+            if is_last or len(found) > room:
+                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > room)
+                return
+            stop = dict(start)
+
+    def _is_wanted(self, record: ConsumerRecord) -> bool:
+        return bool(record.timestamp >= self._request.since_ms and self._matches(record))
+
+    def _boundaries(self) -> list[int]:
+        """Return the times that windows begin at, the newest first; the last is the oldest asked for."""
+        begins = [self._request.now_ms - back_ms for back_ms in _WINDOWS_MS]
+        return [*(at for at in begins if at > self._request.since_ms), self._request.since_ms]
+
+    async def _offsets_at(self, at_ms: int, stop: Offsets) -> Offsets:
+        found = await self._reader.offsets_at(at_ms)
+        return {one: max(first, min(found[one], stop[one])) for one, first in self._begin.items()}
+
+    def _progress(self, since_ms: int, **more: Any) -> FindProgress:  # noqa: ANN401 - its last two members
+        return FindProgress(
+            records_read=self._read,
+            records_total=self._total,
+            looked_back_to=timestamp(since_ms),
+            topics=self._topics,
+            partitions=self._partitions,
+            by_key=self._by_key,
+            **more,
+        )

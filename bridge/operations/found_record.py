@@ -1,0 +1,173 @@
+"""A record of the bridge's topics as the console and `find` show it: what names it, and how it ended.
+
+Only ids and codes are taken from a value; see `masked_value` for the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from aiokafka import ConsumerRecord
+from msgspec import Struct
+
+from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX, timestamp
+
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding arbitrary bytes may raise."""
+DEAD_LETTER = "dead_letter"
+_ERRORS_SHOWN_MAX = 5
+
+
+class _Failure(Struct, frozen=True):
+    path: str = ""
+    code: int | str = ""
+    code_ext: str = ""
+
+
+class _Delivery(Struct, frozen=True):
+    mode: str = ""
+    deduplicated: bool = True
+    revision: bool = False
+
+
+class EventSummary(Struct):
+    """The members of a canonical event that name it."""
+
+    id: str = ""
+    type: str = ""
+    app: str = ""
+    time: str = ""
+    task_id: str = ""
+    file_id: str = ""
+    status: str = ""
+    outcome: str = ""
+    errors: Sequence[_Failure] = ()
+    session_id: str = ""
+    delivery: _Delivery = _Delivery()
+    conformance: str = ""
+
+
+class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One record. ``kind`` is ``event`` or ``dead_letter``; empty fields are left out.
+
+    ``time`` is when the delivery was received, ``written`` when Kafka took the record. ``outcome`` is the
+    event's; ``errors`` are its first failures as text, codes only. ``reason`` and ``detail`` are a dead
+    letter's.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    kind: str
+    written: str
+    time: str = ""
+    id: str = ""
+    type: str = ""
+    application: str = ""
+    outcome: str = ""
+    status: str = ""
+    file_id: str = ""
+    task_id: str = ""
+    session_id: str = ""
+    errors: Sequence[str] = ()
+    mode: str = ""
+    revision: bool = False
+    deduplicated: bool = True
+    conformance: str = ""
+    reason: str = ""
+    detail: str = ""
+    bytes: int = 0
+
+
+def headers_of(record: ConsumerRecord) -> dict[str, str]:
+    """Return the headers as text."""
+    return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+
+
+def summary_of(value: bytes) -> EventSummary | None:
+    """Return what names a canonical event; None where the value is none."""
+    try:
+        return msgspec.json.decode(value, type=EventSummary)
+    except DECODE_ERRORS:
+        return None
+
+
+def found_record(record: ConsumerRecord) -> FoundRecord:
+    """Return how a record is shown."""
+    headers = headers_of(record)
+    value = record.value or b""
+    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    written = timestamp(max(0, record.timestamp))
+    event = summary_of(value) if "ce_id" in headers else None
+    if event is None:
+        return FoundRecord(
+            **where,
+            kind=DEAD_LETTER if "reason" in headers else "event",
+            written=written,
+            time=headers.get("received_at", ""),
+            type=headers.get("ce_type", "").removeprefix(TYPE_PREFIX),
+            id=headers.get("ce_id", ""),
+            application=_application(headers),
+            mode=headers.get("mode", ""),
+            reason=headers.get("reason", ""),
+            detail=headers.get("detail", ""),
+            bytes=len(value),
+        )
+    return FoundRecord(
+        **where,
+        kind="event",
+        written=written,
+        time=event.time,
+        id=event.id,
+        type=event.type,
+        application=event.app,
+        outcome=event.outcome,
+        status=event.status,
+        file_id=event.file_id,
+        task_id=event.task_id,
+        session_id=event.session_id,
+        errors=[_failure_text(one) for one in event.errors[:_ERRORS_SHOWN_MAX]],
+        mode=event.delivery.mode,
+        revision=event.delivery.revision,
+        deduplicated=event.delivery.deduplicated,
+        conformance=event.conformance,
+        bytes=len(value),
+    )
+
+
+_OPEN_KEYS = frozenset(
+    (
+        *("id", "type", "app", "sub_app_id", "time", "task_id", "file_id", "session_id", "status", "outcome"),
+        *("errors", "path", "code", "code_ext", "errors_truncated", "delivery", "format", "mode"),
+        *("deduplicated", "revision", "conformance", "repairs", "repairs_truncated", "payload", "original"),
+        *("EventType", "Status", "Progress", "Type", "Definition"),
+    )
+)
+_OPEN_ENDINGS = ("Id", "IdSet", "ErrCode", "ErrCodeExt", "Code", "CodeExt")
+_MASK = "****"
+
+
+def masked_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a canonical event's value with ids and codes, and all other texts and numbers masked."""
+    if isinstance(value, dict):
+        return {name: _masked_member(str(name), inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [masked_value(one) if isinstance(one, dict | list) else _MASK for one in value]
+    return _MASK
+
+
+def _masked_member(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    is_open = name in _OPEN_KEYS or name.endswith(_OPEN_ENDINGS)
+    if isinstance(value, dict) or (isinstance(value, list) and not is_open):
+        return masked_value(value)
+    if isinstance(value, list):
+        return [masked_value(one) if isinstance(one, dict | list) else one for one in value]
+    return value if is_open or value is None or isinstance(value, bool) else _MASK
+
+
+def _application(headers: Mapping[str, str]) -> str:
+    return headers.get("app") or headers.get("ce_source", "").removeprefix(SOURCE_PREFIX)
+
+
+def _failure_text(failure: _Failure) -> str:
+    return " ".join(str(part) for part in (failure.path, failure.code, failure.code_ext) if part != "")

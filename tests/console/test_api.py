@@ -1,0 +1,163 @@
+"""The JSON API of a real program with a real Kafka and Redis, held against its own OpenAPI document."""
+
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+from tests.console.console_client import FILE_ID, TOKEN, ConsoleClient, transcoded, uploaded
+from tests.end_to_end.environment import Environment, running
+from tests.rig.program import Program
+from tests.rig.waiting import eventually
+
+TASK = "1256768367-Transcode-1"
+
+
+async def validate(client: ConsoleClient, answers: dict[str, Any]) -> None:
+    """Hold answers, by their path in the document, against its schemas."""
+    document = await client.api("openapi.json")
+    for path, answer in answers.items():
+        operation = document["paths"][path]["get"]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
+
+
+async def test_every_answer_is_as_the_document_describes_it(environment: Environment) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+        await program.post(uploaded())
+        await program.post(transcoded())
+        await program.post(b"no json")
+        await program.post(b"{}", "/callbacks/nobody")
+        answers = {
+            f"/{name}": await client.api(name)
+            for name in (
+                "status",
+                "deliveries",
+                "applications",
+                "topics",
+                "groups",
+                "spool",
+                "settings",
+                "types",
+                "dead-letters",
+                "check",
+            )
+        }
+        found = answers["/find"] = await client.api(f"find?q={FILE_ID}")
+        first = found["records"][0]
+        answers["/events/{topic}/{partition}/{offset}"] = await client.api(
+            f"events/{first['topic']}/{first['partition']}/{first['offset']}"
+        )
+        await validate(client, answers)
+        check_content(answers)
+        schema = await client.get("/api/v1/types/TranscodeComplete/schema")
+        assert schema.json["title"] == "TranscodeComplete, version 1"
+        assert await helper_ends_with(program)
+
+
+def check_content(answers: dict[str, Any]) -> None:
+    status = answers["/status"]
+    assert (status["state"], status["can_act"]) == ("ready", False)
+    assert status["outcomes"]["published"] == 2
+    assert status["refused_requests"] == 1
+    shown = [(one["outcome"], one.get("reason", "")) for one in answers["/deliveries"]["deliveries"]]
+    assert shown == [
+        ("refused", "unknown_application"),
+        ("rejected", "malformed"),
+        ("published", ""),
+        ("published", ""),
+    ]
+    assert answers["/deliveries"]["deliveries"][0]["client"] == "127.0.0.1"
+    assert [one["type"] for one in answers["/find"]["records"]] == ["TranscodeComplete", "NewFileUpload"]
+    assert answers["/find"]["progress"]["by_key"] is True
+    assert {one["reason"]: one["pending"] for one in answers["/dead-letters"]["groups"]} == {"malformed": 1}
+    assert all(one["state"] != "failed" for one in answers["/check"]["findings"])
+    names = {one["name"]: one for one in answers["/settings"]["settings"]}
+    assert names["BRIDGE_KAFKA__TOPIC"]["origin"] == "environment"
+
+
+async def helper_ends_with(program: Program) -> bool:
+    """Tell whether the program ends in order while its helper process is there."""
+    return await program.terminate() == 0
+
+
+async def test_an_event_is_found_by_any_of_its_ids_and_by_nothing_like_them(environment: Environment) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+        for at in range(30):
+            await program.post(uploaded(str(7000000 + at)))
+            await program.post(transcoded(str(7000000 + at), f"1256768367-Transcode-{at}"))
+        for text in ("1256768367-Transcode-7", "TranscodeComplete:1256768367-Transcode-7"):
+            (one,) = (await client.api(f"find?q={text}"))["records"]
+            assert (one["file_id"], one["task_id"]) == ("7000007", "1256768367-Transcode-7")
+            assert one["errors"] == ["70000"]
+        assert len((await client.api("find?q=7000007"))["records"]) == 2
+        assert len((await client.api("find?q=7000007&everywhere=1"))["records"]) == 2
+        nothing = await client.api("find?q=1256768367-Transcode-")
+        assert nothing["records"] == []
+        assert nothing["progress"]["is_whole"] is True
+        assert nothing["progress"]["records_read"] >= 60
+        events = await client.first_events("/api/v1/find?q=7000007", 3)
+        assert {name for name, _ in events} == {"records", "progress"}
+
+
+async def test_what_is_published_shows_live_and_only_what_the_filter_lets_through(
+    environment: Environment,
+) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+
+        async def post_until_seen() -> list[tuple[str, Any]]:
+            await program.post(uploaded("7000001"))
+            await program.post(transcoded("7000002"))
+            return await client.first_events("/api/v1/deliveries?type=TranscodeComplete&after=1", 1)
+
+        ((name, data),) = await post_until_seen()
+        assert name == "deliveries"
+        assert {one["type"] for one in data["deliveries"]} == {"TranscodeComplete"}
+        limited = await client.api("deliveries?limit=1")
+        assert (len(limited["deliveries"]), limited["left_out"]) == (1, 1)
+        assert (await client.get("/api/v1/deliveries?limit=many")).status == 400
+
+
+async def test_a_payload_is_masked_unless_the_settings_show_it(environment: Environment) -> None:
+    async def value(program: Program) -> str:
+        async with ConsoleClient(program) as client:
+            found = (await client.api(f"find?q={FILE_ID}"))["records"][0]
+            answer = await client.api(f"events/{found['topic']}/{found['partition']}/{found['offset']}")
+            return json.dumps(answer)
+
+    async with running(environment) as program:
+        await program.post(transcoded(message="a private message"))
+        text = await value(program)
+        assert "private" not in text
+        assert "70000" in text
+        assert TASK in text
+    async with running(environment, {"BRIDGE_ADMIN__SHOW_PAYLOADS": "true"}) as program:
+        text = await value(program)
+        assert "a private message" in text
+
+
+async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
+    environment: Environment,
+) -> None:
+    reader = {"BRIDGE_APPS__DEFAULT__MODE": "push", "BRIDGE_ADMIN__TOKEN": TOKEN}
+    async with running(environment, reader) as program, ConsoleClient(program, token=TOKEN) as client:
+        await program.post(b"no json")
+        await program.post(b'{"EventType":"TranscodeComplete"}')
+        plan = await client.replay({"reasons": ["malformed"]})
+        assert plan.status == 200
+        assert plan.json["summary"]["endings"] == {"rejected": 1}
+        assert plan.json["summary"]["dry_run"] is True
+        started = await client.replay({"dry_run": False})
+        assert started.status == 202
+
+        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
+            job = await client.api(f"jobs/{started.json['id']}")
+            return job if job["state"] != "running" else None
+
+        job = await eventually(done, "the replay is over")
+        assert job["state"] == "done", job
+        assert job["result"]["summary"]["endings"] == {"rejected": 2}
+        unknown = await client.get("/api/v1/jobs/none")
+        assert (unknown.status, unknown.headers["Content-Type"]) == (404, "application/problem+json")
+        actions = [line for line in program.log_lines() if line["event"] == "console_replay"]
+        assert [line["dry_run"] for line in actions] == [True, False]
