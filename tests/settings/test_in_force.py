@@ -6,7 +6,7 @@ from bridge.settings.settings import load
 from tests.settings.test_settings import toml
 
 
-def test_the_settings_in_force_say_where_each_came_from_and_show_no_secret(tmp_path: Path) -> None:
+def test_the_settings_in_force_name_the_source_of_each_and_show_no_secret(tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text("a-token-that-nobody-may-see\n")
     shop = '[apps.my-shop]\ntoken = "s3cret-of-the-shop"\n'
