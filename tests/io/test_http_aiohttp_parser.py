@@ -115,6 +115,10 @@ async def test_another_aiohttp_is_tried_and_refused_if_it_parses_otherwise(
     with capture_logs() as lines:
         check_version(loop)
     assert [(line["event"], line["version"]) for line in lines] == [("aiohttp_version_unknown", "4.0.0")]
+    with monkeypatch.context() as patch:
+        patch.setattr(aiohttp_parser, "HttpVersion10", None)
+        with pytest.raises(UnsupportedAiohttpError):
+            check_version(loop)
     monkeypatch.setattr(RequestParser, "resume_reading", lambda *_: None)
     with pytest.raises(UnsupportedAiohttpError, match=r"aiohttp 4\.0\.0 .* install aiohttp 3\.14\.\*"):
         check_version(loop)

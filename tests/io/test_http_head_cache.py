@@ -60,6 +60,25 @@ async def test_heads_that_differ_only_in_what_nobody_reads_are_one() -> None:
     assert cache.counts == {("hit",): 4}
 
 
+async def test_a_known_head_alone_is_known_if_its_body_is_small() -> None:
+    cache = HeadCache()
+    cache.store(_request(HEAD + b"Content-Length: 2\r\n\r\n", b"{}"), TARGET)
+    for lines, knows in (
+        (b"Content-Length: 9\r\nX-A: 1\r\n", True),
+        (b"content-length: 32768\r\n", True),
+        (b"Content-Length: 32769\r\n", False),
+        (b"Content-Length: 0\r\n", False),
+        (b"Content-Length: 9\r\nA: 1\r\n", False),
+        (b"Content-Length: 9\r\nContent-Length: 9\r\n", False),
+        (b"X-A: 1\r\n", False),
+    ):
+        assert cache.knows_head(HEAD + lines + b"\r\n") is knows
+        assert not cache.knows_head(HEAD + lines + b"\r\n{")
+    cache.evict_unused()
+    assert cache.knows_head(HEAD + b"Content-Length: 2\r\n\r\n")
+    assert not cache.knows_head(b"x" * 3_000 + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     "lines",
     [

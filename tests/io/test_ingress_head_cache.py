@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.io.http.connection import Connection
 from bridge.io.http.head_cache import HeadCache
 from bridge.io.http.server import IngressLimits
-from tests.io.http_server import HeldDelivery, HttpTestServer, RawClient, post, running_server
+from tests.io.http_server import HeldDelivery, HttpTestServer, RawClient, post, running_server, until
 
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\n"
 
@@ -185,6 +185,53 @@ async def test_what_stands_behind_a_known_request_that_closes_is_dropped(server:
     assert await client.reads_eof()
     assert server.rejected_count("bad_request") == 0
     assert len(_head_cache(server)) == 1
+
+
+async def test_a_known_head_may_come_before_its_body(server: HttpTestServer) -> None:
+    await server.post(b"{}", X_A="1")
+    client = await server.connect()
+    for number in range(3):
+        head, _, body = post(b"[%d]" % number, X_A=str(number)).partition(b"\r\n\r\n")
+        client.send(head + b"\r\n\r\n")
+        await until(server.reading_count)
+        client.send(body)
+        assert (await client.response()).status == 200
+        assert server.reading_count() == 0
+    assert [each.body for each in server.notifications] == [b"{}", b"[0]", b"[1]", b"[2]"]
+    assert _head_cache(server).counts["hit",] == 3
+
+
+@pytest.mark.parametrize("rest", [[b"[", b"1]"], [b"[1]" + post(b"[2]")]])
+async def test_behind_a_known_head_anything_may_come(server: HttpTestServer, rest: list[bytes]) -> None:
+    await server.post(b"{}")
+    client = await server.connect()
+    head, _, _ = post(b"[1]").partition(b"\r\n\r\n")
+    client.send(head + b"\r\n\r\n")
+    for piece in rest:
+        await until(server.reading_count)
+        client.send(piece)
+    assert (await client.response()).status == 200
+    assert server.notifications[1].body == b"[1]"
+
+
+async def test_a_known_head_whose_body_does_not_come_is_rejected_as_any_other(server: HttpTestServer) -> None:
+    await server.post(b"{}", "/callbacks/shop/t0ken")
+    head, _, _ = post(b"[1]", "/callbacks/shop/t0ken").partition(b"\r\n\r\n")
+    client = await server.connect()
+    client.send(head + b"\r\n\r\n")
+    await until(server.reading_count)
+    client.writer.write_eof()
+    assert await client.reads_eof()
+    assert server.rejected_count("incomplete", "shop") == 1
+    slow, gone = await server.connect(), await server.connect()
+    for each in (slow, gone):
+        each.send(head + b"\r\n\r\n")
+    await until(lambda: server.reading_count() == 2)
+    gone.reset()
+    await until(lambda: server.rejected_count("incomplete", "shop") == 2)
+    server.now_s = 60
+    assert await slow.reads_eof()
+    assert server.rejected_count("read_timeout", "shop") == 1
 
 
 async def test_each_known_request_has_the_trace_of_its_own_head() -> None:

@@ -21,14 +21,14 @@ from bridge.io.http.responses import INTERNAL_ERROR, OVERLOADED, HttpResponse
 _OPEN = ConnectionState.OPEN
 _INPUT_ENDED = ConnectionState.INPUT_ENDED
 _FINISHED = ConnectionState.FINISHED
-_OVER = frozenset({ConnectionState.WITHHOLDING, _FINISHED})
 
 
 class Connection(asyncio.Protocol):
     """Serves one client. The work on a request is not cancelled when the client leaves."""
 
     # What many connections never need stands on the class: each attribute of each one costs.
-    _reader: RequestReader | None = None  # made with the first bytes that are no known request
+    _reader: RequestReader | None = None  # while bytes are parsed that are no whole request with a known head
+    _known_head = b""  # whose body has not come
     _eof_received = False
     _is_processing = False
     _is_writing_paused = False
@@ -68,19 +68,24 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Begin with the request that ``data`` is, if its head is known; else have it parsed."""
         request, reader = self._request, self._reader
+        head, self._known_head = self._known_head, b""
+        if head:
+            data = head + data
         if request is not None and request.target is not None and request.head.closes:
             # The parser has not seen that request: to it, what follows would be one that is to be answered.
             self._end_input()
         if self.state is not _OPEN:
             self.client.discard(len(data))
-        elif (
-            request is None
-            and (reader is None or reader.is_at_start)
-            and not self._is_writing_paused
-            and (known := self._server.head_cache.match(data)) is not None
-        ):
+        elif request is not None or reader is not None or self._is_writing_paused:
+            self._feed(data)
+        elif (known := self._server.head_cache.match(data)) is not None:
+            if head:
+                self._connections.read_finished(self)
             self._connections.mark_busy(self)
             self._begin(known)
+        elif self._server.head_cache.knows_head(data):
+            self._known_head = data
+            self._connections.read_started(self, self._server.monotonic())
         else:
             self._feed(data)
 
@@ -97,10 +102,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - whatever the cause
         """Let the request being handled end; a body that still arrives fails."""
+        self._end_input()
         has_arrived = self._reader is not None and self._reader.has_arrived
         self.client.disconnected(is_client_needed=self._request is not None or has_arrived)
         self._connections.remove(self)
-        self._end_input()
         if self.state is _INPUT_ENDED:
             self.state = ConnectionState.DISCONNECTED
         self._is_writing_paused = False  # nobody will read; what has come is delivered all the same
@@ -109,7 +114,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop reading from a client that does not read its responses."""
         self._is_writing_paused = True
-        if self.state not in _OVER:
+        if not self.state.is_over:
             self._connections.write_stalled(self, self._server.monotonic())
             self.client.hold(WRITING_PAUSED)
 
@@ -123,11 +128,13 @@ class Connection(asyncio.Protocol):
 
     # Bytes that are to be parsed
 
-    def _feed(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None:
-            reader = RequestReader(self.client, self._server.read_budget, self._feed_kept, self._loop)
-            self._reader = reader
+    def _feed(self, data: bytes = b"") -> None:
+        """Have bytes parsed; with none, those that the parser kept when it stopped."""
+        if self.state is not _OPEN and self.state is not _INPUT_ENDED:
+            return
+        reader = self._reader = self._reader or RequestReader(
+            self.client, self._server.read_budget, self._feed, self._loop
+        )
         reader.feed(data)
         if reader.is_ended:
             self._end_input()
@@ -138,13 +145,11 @@ class Connection(asyncio.Protocol):
         if reader.requests or self._is_writing_paused:
             self._process_next()
 
-    def _feed_kept(self) -> None:
-        """Parse the bytes that the parser kept when it stopped."""
-        if self._reader is not None and self.state in (_OPEN, _INPUT_ENDED):
-            self._feed(b"")
-
     def _end_input(self) -> None:
-        """Note that no more requests can come; a body that arrives has failed."""
+        """Note that no more can come: a body that arrives, or would have, has failed."""
+        if self._known_head:
+            head, self._known_head = self._known_head, b""
+            self._feed(head)
         if self.state is _OPEN:
             self.state = _INPUT_ENDED
         if self._reader is not None:
@@ -167,20 +172,20 @@ class Connection(asyncio.Protocol):
         """Begin with the next request, unless one is in work or the client does not read its responses."""
         if self._is_processing:
             return
-        if self._reader is not None:
+        if (reader := self._reader) is not None:
             self._is_processing = True
             try:
-                self._process_queue(self._reader)
+                self._process_queue(reader)
             finally:
                 self._is_processing = False
-        if self._request is not None or self.state in _OVER:
+            if self._request is None and reader.is_done:
+                self._reader = None
+        if self._request is not None or self.state.is_over:
             return
-        if self._has_queue():
-            if self._is_writing_paused:  # it may be closed for another connection
-                self._connections.mark_idle(self)
-        elif self.state is _OPEN:
-            self._connections.mark_idle(self)
-        else:
+        has_queue = self._has_queue()
+        if self._is_writing_paused if has_queue else self.state is _OPEN:
+            self._connections.mark_idle(self)  # who does not read its responses may be closed for others, too
+        elif not has_queue:
             self._finish(overloaded=False)
 
     def _has_queue(self) -> bool:
@@ -190,12 +195,12 @@ class Connection(asyncio.Protocol):
         """Begin with request after request, as many as can be answered at once; then read on, or no more."""
         requests = reader.requests
         while True:
-            while requests and not (self._request or self._is_writing_paused or self.state in _OVER):
+            while requests and not (self._request or self._is_writing_paused or self.state.is_over):
                 self._connections.mark_busy(self)
                 self._begin_queued(reader, requests.popleft())
-            if self.state in _OVER or not reader.hold_or_resume():
+            if self.state.is_over or not reader.hold_or_resume():
                 return
-            self._feed_kept()
+            self._feed()
 
     def _begin_queued(self, reader: RequestReader, request: Request | HttpResponse) -> None:
         if isinstance(request, HttpResponse):
@@ -203,14 +208,12 @@ class Connection(asyncio.Protocol):
                 self._finish(overloaded=False)
             return
         self._server.head_cache.count_miss()
-        reader.unconsumed = True
-        if request.is_complete:
-            reader.note_consumed()
+        reader.note_begun(request)
         self._begin(request)
 
     def _begin(self, request: Request) -> None:
         self._request = request
-        self.handling = request.is_complete
+        self.handling = request.stream is None or request.is_complete
         try:
             self._server.handle(request, self)
         except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
@@ -219,18 +222,14 @@ class Connection(asyncio.Protocol):
     def send_response(self, response: HttpResponse) -> None:
         """Write the response to the request being handled, and start the next one."""
         request, self._request = self._request, None
-        if request is None:
-            return  # it was broken, and is over
+        if request is None:  # it was broken, and is over
+            return
         if not self._write_response(request, response):
             self._finish(overloaded=response is OVERLOADED)
             return
         self.handling = False
-        reader = self._reader
-        if reader is not None:
-            if not reader.is_body_arriving:  # else for one that comes yet
-                reader.resume_body()
-            if reader.unconsumed:
-                reader.note_consumed()
+        if self._reader is not None:
+            self._reader.note_answered()
         self._process_next()
 
     def on_internal_error(self, error: BaseException) -> None:
@@ -263,7 +262,7 @@ class Connection(asyncio.Protocol):
             or request.head.closes
             or response.close
             or self._server.draining
-            or not request.is_complete
+            or (request.stream is not None and not request.is_complete)
             or (self.state is not _OPEN and not self._has_queue())
         )
         if self.client.write(response, request, closes=closes):
@@ -293,8 +292,9 @@ class Connection(asyncio.Protocol):
 
     def abort(self, reason: str) -> None:
         """Close it now, whatever is under way; ``reason`` is what is counted."""
-        if reason and (self.handling or self.state is _OPEN or self.state is _INPUT_ENDED):
+        self._end_input()
+        if reason and (self.handling or self.state is _INPUT_ENDED):
             self.client.record(reason, self._request)
-        if self.state not in _OVER:
-            self.state = ConnectionState.ABORTED if reason else _INPUT_ENDED
+        if reason and not self.state.is_over:
+            self.state = ConnectionState.ABORTED
         self.client.abort(is_done=not reason)

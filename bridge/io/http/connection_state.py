@@ -1,6 +1,6 @@
 """The states of a connection."""
 
-from enum import Enum, auto
+from enum import Enum
 
 
 class ConnectionState(Enum):
@@ -23,9 +23,13 @@ class ConnectionState(Enum):
     WITHHOLDING: there was a bug in the work on a request. OPEN leads to all others, FINISHED to none.
     """
 
-    OPEN = auto()
-    INPUT_ENDED = auto()
-    DISCONNECTED = auto()
-    ABORTED = auto()
-    WITHHOLDING = auto()
-    FINISHED = auto()
+    OPEN = 1, False
+    INPUT_ENDED = 2, False
+    DISCONNECTED = 3, False
+    ABORTED = 4, False
+    WITHHOLDING = 5, True
+    FINISHED = 6, True
+
+    def __init__(self, _: int, is_over: bool) -> None:  # noqa: FBT001 - as the members above are written
+        self.is_over = is_over
+        """Whether no request is begun any more."""

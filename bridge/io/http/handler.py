@@ -68,7 +68,8 @@ class CallbackHandler:
         if request.stream is None:
             size = len(request.body)
             if size <= self._small_max_bytes and self._small_budget.try_acquire(size):
-                self._deliver_small(target, request, request.pop_body(), size, connection)
+                body, request.body = request.body, b""
+                self._deliver_small(target, request, body, size, connection)
                 return
         if request.size > self._limits.body_max_bytes:
             connection.send_response(TOO_LARGE)

@@ -30,6 +30,9 @@ _LEFT_OUT = re.compile(rb"\r\n(?:[Xx]-[A-Za-z0-9-]+|[Tt]raceparent|[Tt]racestate
 _TRACE_LINE = re.compile(rb"\r\n[Tt]race(parent|state): ([!-~][ -~]*)")
 # As clients and most proxies write it, and as those do that speak HTTP/2 on their other side.
 _LENGTH_LINES = (b"\r\nContent-Length: %d\r\n", b"\r\ncontent-length: %d\r\n")
+_LENGTH = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,6})\r\n")
+# A larger one is to wait for budget, which its head is parsed for.
+_AWAITED_BODY_MAX_BYTES = 32 * 1024
 _HIT, _MISS = ("hit",), ("miss",)
 
 
@@ -67,6 +70,16 @@ class HeadCache:
             self._insert(key, cached)
         self.counts[_HIT] += 1
         return Request(cached.head, None, data[end:], cached.target, head_bytes)
+
+    def knows_head(self, data: bytes) -> bool:
+        """Whether ``data`` is a known head alone, whose body is small and has not come."""
+        if data[-4:] != _END_OF_HEAD or len(data) > _CACHED_HEAD_MAX_BYTES:
+            return False
+        length = _LENGTH.search(data)
+        if length is None or not 0 < int(length[1]) <= _AWAITED_BODY_MAX_BYTES:
+            return False
+        key = _compared_lines(data, int(length[1]))
+        return key in self._recent or key in self._older
 
     def count_miss(self) -> None:
         """Count a request whose head was parsed."""

@@ -1,6 +1,7 @@
 """Cuts the bytes of one connection into requests, within the limits of heads, chunks and pipelined requests.
 
-A connection has one from its first bytes on that are no whole request with a known head (`head_cache`).
+A connection has one from bytes on that are no whole request with a known head (`head_cache`), until all that
+it was fed is whole requests that are over.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from bridge.io.http.aiohttp_parser import (
     RequestParser,
     parse_complete_requests,
 )
-from bridge.io.http.client_socket import BODY_FULL, BODY_WAITS, QUEUE_FULL, ClientSocket
+from bridge.io.http.client_socket import ALL_HOLDS, BODY_FULL, BODY_WAITS, QUEUE_FULL, ClientSocket
 from bridge.io.http.head_cache import complete_head
 from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request, RequestHead
@@ -40,6 +41,7 @@ class RequestReader:
         "_framing_bytes",
         "_head_bytes",
         "_is_at_start",
+        "_is_unconsumed",
         "_loop",
         "_on_kept_bytes",
         "_parser",
@@ -47,7 +49,6 @@ class RequestReader:
         "is_ended",
         "queued_bytes",
         "requests",
-        "unconsumed",
     )
 
     def __init__(
@@ -66,16 +67,17 @@ class RequestReader:
         self.requests: deque[Request | HttpResponse] = deque()
         self.queued_bytes = 0  # of their bodies, as charged
         self._read_budget = read_budget
-        self.unconsumed = False  # the parser still counts the request in work
+        self._is_unconsumed = False  # the parser still counts the request in work
         self._body: BodyStream | None = None  # of the last request
         self._is_at_start = True  # of a request: surely, as far as the parser's bytes go
         self._head_bytes = 0  # of the head that is under way
         self._framing_bytes = 0  # of the body that is under way
 
     @property
-    def is_at_start(self) -> bool:
-        """Whether the next byte is surely the first one of a request."""
-        return self._is_at_start and not self.requests
+    def is_done(self) -> bool:
+        """Whether all that came is whole requests, and the next byte is surely the first one of another."""
+        is_empty = not (self.requests or self.queued_bytes or self._is_unconsumed or self.is_ended)
+        return self._is_at_start and is_empty and not self._client.is_held(ALL_HOLDS)
 
     @property
     def is_body_arriving(self) -> bool:
@@ -174,10 +176,19 @@ class RequestReader:
         if body is not None and not body.is_eof():
             body.set_exception(IncompleteBodyError("the body ended early"))
 
-    def note_consumed(self) -> None:
-        """Let the parser count a request as over: its body is whole, and it is begun or answered."""
-        self.unconsumed = False
-        self._parser.note_consumed()
+    def note_begun(self, request: Request) -> None:
+        """Note that a request was taken. The parser counts it as over once its body is whole."""
+        self._is_unconsumed = not request.is_complete
+        if not self._is_unconsumed:
+            self._parser.note_consumed()
+
+    def note_answered(self) -> None:
+        """Note that the request that was taken last is answered, and its body was read to its end."""
+        if not self.is_body_arriving:  # else for one that comes yet
+            self.resume_body()
+        if self._is_unconsumed:
+            self._is_unconsumed = False
+            self._parser.note_consumed()
 
     def charge_queued(self) -> None:
         """Charge the bodies of the requests that nobody has taken."""
@@ -224,7 +235,7 @@ class RequestReader:
         return True
 
     def _is_full(self) -> bool:
-        return len(self.requests) + self.unconsumed >= _PIPELINED_MAX
+        return len(self.requests) + self._is_unconsumed >= _PIPELINED_MAX
 
     def _must_hold(self) -> bool:
         """Whether too much is here that nobody has taken, on this connection or on all."""
