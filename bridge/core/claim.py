@@ -93,14 +93,14 @@ def new_claim(app: str, identity: Identity, body_format: Format, first_ms: int, 
     key = f"vod:{{{app}}}:{identity.key}"
     group = f"vod:{{{app}}}:{identity.latest_state_group}" if identity.latest_state_group else ""
     return Claim(
-        app,
-        key,
-        identity,
-        body_format,
-        _FORMAT_LETTERS[body_format] + identity.digest,
-        first_ms,
-        owner_token,
-        group,
+        app=app,
+        key=key,
+        identity=identity,
+        format=body_format,
+        fingerprint=_FORMAT_LETTERS[body_format] + identity.digest,
+        first_ms=first_ms,
+        owner_token=owner_token,
+        state_group=group,
     )
 
 

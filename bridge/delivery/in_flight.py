@@ -146,11 +146,13 @@ class InFlightRegistry(Generic[D]):
         """Commit or release the claim before anyone who waits for the event is notified."""
         in_flight.sent_at = self._loop.time()
         in_flight.durable = durable.exception is None
-        if isinstance(durable.exception, UnavailableError):
-            self._on_failure(delivery)
-        # A death between the acknowledgement and this commit repeats the event, under the same id.
-        settle = self._dedup.commit if in_flight.durable else self._dedup.release
-        settle(in_flight.claim).on_done(partial(self._finish, in_flight))
+        try:
+            if isinstance(durable.exception, UnavailableError):
+                self._on_failure(delivery)
+        finally:
+            # A death between the acknowledgement and this commit repeats the event, under the same id.
+            settle = self._dedup.commit if in_flight.durable else self._dedup.release
+            settle(in_flight.claim).on_done(partial(self._finish, in_flight))
 
     async def _resolve_unavailable(self, claim: Claim, request: Claim, deadline: float) -> Claim:
         """Wait for another process's claim; without the store, proceed only if `fail_open` allows it."""

@@ -90,28 +90,32 @@ class Pipeline:
         """Publish, with retries until the deadline; what can never be published is dead-lettered."""
         received_at = self._loop.time()
         delivery = DeliveryContext(
-            notification,
-            notification.size,
-            received_at,
-            received_at + self._deadline_s,
-            self._policy.initial_backoff_s,
+            notification=notification,
+            size=notification.size,
+            received_at=received_at,
+            deadline=received_at + self._deadline_s,
+            backoff_s=self._policy.initial_backoff_s,
         )
         del notification  # while it is held, its body may be let go
         self._telemetry.deliveries_in_flight += 1
         try:
-            while True:
-                attempt = self._publish if delivery.rejection is None else self._dead_letter
-                try:
-                    result = await attempt(delivery)
-                    break
-                except Exception as error:  # noqa: BLE001 - an event that meets a bug must still be kept somewhere
-                    step = self._after_failure(delivery, error)
-                if isinstance(step, NotDurable):
-                    result = step
-                    break
-                if step:
-                    await asyncio.sleep(step)
-            self._end_retries(delivery)
+            try:
+                while True:
+                    attempt = self._publish if delivery.rejection is None else self._dead_letter
+                    try:
+                        result = await attempt(delivery)
+                        break
+                    except Exception as error:  # noqa: BLE001 - an event that meets a bug must still be kept somewhere
+                        step = self._after_failure(delivery, error)
+                    if isinstance(step, NotDurable):
+                        result = step
+                        break
+                    if step:
+                        await asyncio.sleep(step)
+            finally:
+                delivery.is_over = True
+                if delivery.retry:
+                    self._unregister_retry(delivery, delivery.retry)
             if isinstance(result, NotDurable):
                 result = await self._defer(delivery, result.detail)
         finally:
@@ -127,8 +131,12 @@ class Pipeline:
             pause = delivery.next_backoff()
             if self._loop.time() + pause >= delivery.deadline:
                 return NotDurable(str(error))
-            self._register_retry(delivery)
-            return pause
+            try:
+                self._register_retry(delivery)
+            except Exception as bug:  # noqa: BLE001 - as above
+                error = bug
+            else:
+                return pause
         if isinstance(error, RejectedError) and delivery.rejection is None:
             delivery.rejection = Rejection(error.reason, error.detail)
             return 0
@@ -264,12 +272,10 @@ class Pipeline:
         delivery.retry = Retry((record.topic, record.key), request, delivery.number)
         self._retries.add(delivery.retry)
 
-    def _end_retries(self, delivery: DeliveryContext) -> None:
+    def _unregister_retry(self, delivery: DeliveryContext, retry: Retry) -> None:
         """Let later events of its key proceed: nothing is tried any more."""
-        delivery.is_over = True
-        if delivery.retry:
-            self._retries.remove(delivery.retry)
-            delivery.retry = None
+        self._retries.remove(retry)
+        delivery.retry = None
 
     async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
         """Wait until no earlier event of the key is retried. Raises `UnavailableError` at the deadline."""

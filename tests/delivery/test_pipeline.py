@@ -100,6 +100,24 @@ async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_lea
         assert (await rig.deliver(body)).outcome is DeliveryOutcome.PUBLISHED
 
 
+@pytest.mark.parametrize("fails_at", ["claim", "write"])
+async def test_a_bug_while_a_retry_is_registered_is_rejected_as_internal_and_its_claim_let_go(
+    monkeypatch: pytest.MonkeyPatch, fails_at: str
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with Rig(msgspec.structs.replace(POLICY, fail_open=False)) as rig:
+        rig.dedup.unavailable = fails_at == "claim"
+        rig.writer.scripted_results = [UnavailableError("no")] if fails_at == "write" else []
+        with monkeypatch.context() as patch:
+            patch.setattr(pipeline, "Retry", buggy)
+            outcome = await rig.deliver(edited())
+        assert (outcome.outcome, outcome.reason) == (DeliveryOutcome.REJECTED, "internal")
+        rig.dedup.unavailable = False
+        assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
+
+
 async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig) -> None:
     app = Application(name="shop", sign_keys=("secret",))
     t = str(NOW_MS // 1000 + 600)

@@ -108,6 +108,24 @@ async def test_partitions_that_have_another_leader_are_sent_again_and_the_others
     assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
 
 
+async def test_a_bug_while_results_are_handled_costs_no_producer(
+    topic: str, publisher: KafkaPublisher, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bugs: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: bugs.append(context["exception"]))
+
+    def buggy() -> None:
+        if not bugs:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(publisher._accumulator, "_on_ack", buggy)  # noqa: SLF001 - nobody else has bugs there
+    for key in "ab":
+        (callbacks,) = await _publish_all(publisher, topic, key)
+        assert callbacks.calls[-1] == "delivered"
+    assert [type(bug) for bug in bugs] == [ZeroDivisionError]
+    assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
+
+
 async def test_a_sender_that_dies_costs_its_producer_and_no_record(
     kafka: RealKafka,
     topic: str,
