@@ -46,8 +46,8 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
         return None
     content = encode(value)
     members = _NO_MEMBERS
-    if frame.siblings:
-        content = canonical({row.field: Raw(content), **frame.siblings})
+    if frame.members:
+        content = frame.content_before + content + frame.content_after
         members = {**frame.members, row.field: payload}
     return members, DecodedBody(
         format="v3",
@@ -57,7 +57,7 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
         value=value,
         payload=payload,
         content=content,
-        has_extra_members=bool(frame.siblings),
+        has_extra_members=bool(members),
     )
 
 
