@@ -23,6 +23,7 @@ Members = Mapping[str, Raw]
 _PayloadLocation = tuple[str, tuple[str, ...]]
 
 _NO_MEMBERS: Members = {}
+_CLOSING_BRACE = ord("}")
 
 
 def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
@@ -33,8 +34,12 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
     skips nothing in it, so no further check is needed. `read` gives the same result.
     """
     start = body.find(b"{", 1)
-    end = body.rfind(b"}", 0, body.rfind(b"}")) + 1
-    if not (0 < start < end and start <= FRAME_PART_MAX_BYTES and len(body) - end <= FRAME_PART_MAX_BYTES):
+    if not 0 < start <= FRAME_PART_MAX_BYTES:
+        return None
+    size = len(body)
+    last = size - 1 if body[-1] == _CLOSING_BRACE else body.rfind(b"}")
+    end = body.rfind(b"}", start, last) + 1
+    if not end or size - end > FRAME_PART_MAX_BYTES:
         return None
     frame = judge_frame(body[:start], body[end:])
     if frame is None:
@@ -46,8 +51,8 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
         return None
     content = encode(value)
     members = _NO_MEMBERS
-    if frame.siblings:
-        content = canonical({row.field: Raw(content), **frame.siblings})
+    if frame.members:
+        content = frame.content_before + content + frame.content_after
         members = {**frame.members, row.field: payload}
     return members, DecodedBody(
         format="v3",
@@ -57,7 +62,7 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
         value=value,
         payload=payload,
         content=content,
-        has_extra_members=bool(frame.siblings),
+        has_extra_members=bool(members),
     )
 
 
