@@ -1,4 +1,4 @@
-"""What Linux reports of a process: its CPU time and memory; and on which core it is kept."""
+"""What Linux tells of a process: its CPU time and memory; and on which core it is kept."""
 
 import os
 from pathlib import Path

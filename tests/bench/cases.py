@@ -103,7 +103,7 @@ async def signed(stage: Stage) -> Table:
 
 
 async def redis_unavailable(stage: Stage) -> Table:
-    """Measure with Redis down: published all the same, without deduplication; naive cannot."""
+    """Measure with Redis away: published all the same, without deduplication; naive cannot."""
     contest = Contest(
         title="Redis refuses",
         loads={"": Load()},

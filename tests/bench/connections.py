@@ -1,4 +1,4 @@
-"""From one connection to 2,000: nobody is refused, and throughput stays."""
+"""From one connection to 2,000: nobody is turned away, and throughput stays."""
 
 from collections.abc import Mapping
 

@@ -108,7 +108,7 @@ FORMS: dict[str, Callable[[dict[str, Any], int], Awaitable[None]]] = {
 
 
 def main() -> None:
-    """Consume as asked and report what it took, from the start of the consumer to its end."""
+    """Consume as told and say what it took, from the start of the consumer to its end."""
     task = json.loads(sys.argv[1])
     os.sched_setaffinity(0, {task["core"]})
     cpu_s, wall_s = time.process_time(), time.perf_counter()

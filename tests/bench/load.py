@@ -117,7 +117,7 @@ def script_of(load: Load, run: str) -> str:
 
 
 async def post(url: str, load: Load, seconds: int, folder: Path, run: str) -> Taken:
-    """Post for so long and return how it went. wrk has one thread: it shares a core with Kafka and Redis."""
+    """Post for so long and tell how it went. wrk has one thread: it shares a core with Kafka and Redis."""
     script = folder / f"{run}.lua"
     script.write_text(script_of(load, run), encoding="utf-8")
     command = [wrk_command(), "-t1", f"-c{load.connections}", f"-d{seconds}s", "--timeout", "30s"]

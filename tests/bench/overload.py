@@ -1,4 +1,4 @@
-"""The ingress under attack: idle connections, slow senders, large held bodies; the cost to live traffic."""
+"""The door besieged: idle connections, slow senders, large held bodies; what live traffic feels of it."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Many hostile clients, as a process: ``python -m tests.bench.overload_client PORT IDLE SLOW HELD SECONDS``.
+"""A crowd at the door, as a process: ``python -m tests.bench.overload_client PORT IDLE SLOW HELD SECONDS``.
 
 Idle connections, slow senders, and large bodies of the application ``held``; at the end it prints what the
 last were answered, as JSON: pairs of seconds and status (0: no answer).
@@ -22,7 +22,7 @@ Responses = list[tuple[float, int]]
 
 
 async def run_overload(port: int, idle: int, slow: int, held: int, seconds: int) -> Responses:
-    """Stay connected for so long."""
+    """Stand there for so long."""
     responses: Responses = []
     tasks = [asyncio.ensure_future(hold_idle(port)) for _ in range(idle)]
     tasks += [asyncio.ensure_future(send_slowly(port)) for _ in range(slow)]
@@ -77,7 +77,7 @@ _PADDING = memoryview(b"x" * PIECE)
 
 
 def main() -> None:
-    """Be these clients and print what was answered."""
+    """Stand at the door and print what was heard."""
     port, idle, slow, held, seconds = map(int, sys.argv[1:])
     wanted = idle + slow + held + 100
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

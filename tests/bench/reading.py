@@ -1,4 +1,4 @@
-"""Reads what cases left in Kafka, fast, and frees the space afterwards.
+"""Reads what cases left in Kafka, fast, and makes room again afterwards.
 
 By librdkafka: a million records in seconds. Blocking; call it in a thread.
 """

@@ -1,4 +1,4 @@
-"""The README's tables, in Markdown: what an event costs, how that compares with the bars, what was worse."""
+"""The README's tables, in Markdown: what an event costs, how that stands to the bars, what was worse."""
 
 from collections.abc import Iterator, Mapping
 
@@ -6,7 +6,7 @@ from tests.bench.results import Results, to_draw
 from tests.bench.table import Cell, Table, is_good, verdict
 
 COLUMNS = ("CPU us/event", "Redis us", "events/s", "p50 ms", "p99 ms", "p99.9 ms", "RSS MB")
-# What the ledger reports, where it is none.
+# What is told by the ledger, where it is none.
 _COUNTED = ("lost", "twice", "not_2xx")
 
 

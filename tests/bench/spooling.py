@@ -63,7 +63,7 @@ async def spool(stage: Stage) -> Table:
 
 
 async def outage(stage: Stage) -> Table:
-    """Measure a start with 100,000 records in the spool, Kafka down."""
+    """Measure a start with 100,000 records in the spool, Kafka away."""
     folder = stage.folder / "outage"
     await _fill(folder, 100_000, 256, leave=True)
     settings = {
@@ -126,7 +126,7 @@ async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False)
 
 
 def _write_raw(file: Path, like: Filled) -> float:
-    """Write as many bytes in as many writes, each synced; returns the seconds."""
+    """Write as many bytes in as many writes, each synced; tells the seconds."""
     piece = secrets.token_bytes(like.size // like.commits)
     handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     try:

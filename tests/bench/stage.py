@@ -60,7 +60,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     begin: dict[tuple[str, int], int] = field(default_factory=dict)
 
     async def measure(self, target: Target, load: Load, seconds: int) -> Cost:
-        """Post for so long and return the cost of an event."""
+        """Post for so long and tell the cost of an event."""
         run = new_run()
         used, redis_used = cpu_seconds(target.pid), self._redis_seconds()
         taken = await post(target.url, load, seconds, self.folder, run)

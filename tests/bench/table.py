@@ -24,7 +24,7 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 def is_good(table: Table, name: str) -> bool | None:
-    """Return whether a result keeps its bar; None where it has none."""
+    """Tell whether a result keeps its bar; None where it has none."""
     number = table.results[name]
     if name in table.bars:
         return number <= table.bars[name]
@@ -34,7 +34,7 @@ def is_good(table: Table, name: str) -> bool | None:
 
 
 def verdict(table: Table, name: str) -> str:
-    """Return how a result compares with its bar, empty where it has none."""
+    """Say how a result stands to its bar, empty where it has none."""
     good = is_good(table, name)
     if good is None:
         return ""
