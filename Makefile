@@ -17,6 +17,8 @@ SPACE := $(subst ,, )
 
 # Tests wait more than they compute, so there are more workers than cores; each has its own Kafka and Redis.
 WORKERS ?= 4
+# Those of the tier unit compute, and each worker more collects everything once more.
+UNIT_WORKERS ?= 2
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # They start hundreds of Pythons, which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -32,8 +34,8 @@ help: ## Show this
 run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show events passing
 	@$(BIN)/vod-bridge dev $(ARGS)
 
-unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (1 to 2 min on two cores)
-	@$(PYTEST) -n $(WORKERS) --dist worksteal -m unit $(ARGS)
+unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (1 min on two cores)
+	@$(BIN)/pytest -n $(UNIT_WORKERS) --dist worksteal -m unit $(ARGS)
 
 services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (6 min)
 	@$(PYTEST) -m "services and not long" $(ARGS)

@@ -88,17 +88,10 @@ def own_kafka(kafka: RealKafka) -> RealKafka:
     return kafka
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
-    """Start the Kafka of many listeners, where there can be one of our own at all; one a module."""
-    if not kafka.ours:
-        raise MissingPartError("kafka", "no Kafka of our own to secure: unset BRIDGE_TEST_KAFKA")
-    secured = SecuredKafka()
-    try:
-        secured.kafka.start()
-        yield secured
-    finally:
-        secured.remove()
+    """Start the Kafka of many listeners, where there can be one of our own at all."""
+    yield from secured_kafka(kafka)
 
 
 @pytest.fixture(scope="session")
@@ -171,6 +164,18 @@ async def rig() -> AsyncIterator[Rig]:
     """Give a started pipeline."""
     async with Rig() as rig:
         yield rig
+
+
+def secured_kafka(kafka: RealKafka) -> Iterator[SecuredKafka]:
+    """Start one; a file whose tests change what it trusts has a fixture `secured` of its own."""
+    if not kafka.ours:
+        raise MissingPartError("kafka", "no Kafka of our own to secure: unset BRIDGE_TEST_KAFKA")
+    secured = SecuredKafka()
+    try:
+        secured.kafka.start()
+        yield secured
+    finally:
+        secured.remove()
 
 
 @contextmanager

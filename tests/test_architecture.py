@@ -7,6 +7,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -107,7 +108,10 @@ def _name(file: Path) -> str:
     return ".".join(parts)
 
 
-SOURCES = {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in _files("bridge")}
+@cache
+def sources() -> dict[str, ast.Module]:
+    """Parse the package, when a test first asks: each worker imports this file, and one of them runs it."""
+    return {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in _files("bridge")}
 
 
 def _layer_of(module: str) -> str | None:
@@ -124,7 +128,7 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             origin = node.module or ""
             for alias in node.names:
                 inner = f"{origin}.{alias.name}".removeprefix("bridge.")
-                yield f"bridge.{inner}" if origin.startswith("bridge") and inner in SOURCES else origin
+                yield f"bridge.{inner}" if origin.startswith("bridge") and inner in sources() else origin
 
 
 def _ours(tree: ast.AST) -> set[str]:
@@ -140,15 +144,15 @@ def _theirs(tree: ast.AST) -> set[str]:
 
 
 def test_every_module_has_a_layer_and_every_layer_a_module() -> None:
-    without = [module for module in SOURCES if _layer_of(module) is None]
-    empty = [layer for layer in LAYERS if not any(_layer_of(module) == layer for module in SOURCES)]
+    without = [module for module in sources() if _layer_of(module) is None]
+    empty = [layer for layer in LAYERS if not any(_layer_of(module) == layer for module in sources())]
     assert (without, empty) == ([], [])
 
 
 def test_layers_import_only_what_lies_below_them() -> None:
     wrong = [
         f"{module} imports {target}"
-        for module, tree in SOURCES.items()
+        for module, tree in sources().items()
         for target in sorted(_ours(tree))
         if (layer := _layer_of(module)) is not None
         and (below := _layer_of(target)) != layer
@@ -164,7 +168,7 @@ def _may(layer: Layer, below: str | None) -> bool:
 def test_layers_use_only_their_own_libraries() -> None:
     wrong = [
         f"{module} imports {library}"
-        for module, tree in SOURCES.items()
+        for module, tree in sources().items()
         for library in sorted(_theirs(tree) - sys.stdlib_module_names)
         if (layer := _layer_of(module)) is not None and library not in LAYERS[layer].libraries
     ]
@@ -173,7 +177,7 @@ def test_layers_use_only_their_own_libraries() -> None:
 
 def test_the_core_cannot_wait_read_know_the_time_or_use_chance() -> None:
     wrong: list[str] = []
-    for module, tree in SOURCES.items():
+    for module, tree in sources().items():
         if _layer_of(module) != "core":
             continue
         wrong += [
@@ -194,7 +198,7 @@ def test_the_core_cannot_wait_read_know_the_time_or_use_chance() -> None:
 def test_imports_are_absolute() -> None:
     relative = [
         f"{module}:{node.lineno}"
-        for module, tree in SOURCES.items()
+        for module, tree in sources().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
@@ -203,7 +207,7 @@ def test_imports_are_absolute() -> None:
 
 def test_nothing_imports_in_a_circle() -> None:
     try:
-        TopologicalSorter({module: _ours(tree) for module, tree in SOURCES.items()}).prepare()
+        TopologicalSorter({module: _ours(tree) for module, tree in sources().items()}).prepare()
     except CycleError as circle:
         pytest.fail(f"a circle of imports: {' -> '.join(circle.args[1])}", pytrace=False)
 
@@ -283,7 +287,7 @@ def test_no_log_event_metric_or_setting_bears_a_retired_name() -> None:
     names = [metric.name for metric in METRICS] + [name for name, _, _ in describe()]
     names += [
         str(node.args[0].value)
-        for tree in SOURCES.values()
+        for tree in sources().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and _logs(node.func)

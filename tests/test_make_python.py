@@ -6,13 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import yaml
 
 from tests.rig.parts import ROOT
+from tests.rig.yaml_text import read_yaml
 
 pytestmark = pytest.mark.services
 
-HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
+HOOKS = read_yaml((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"][0]["hooks"]
 STUB = """
 .venv/.test:
 	@mkdir -p .venv/bin

@@ -21,7 +21,7 @@ from tests.contracts import Clock, make_claim
 from tests.fakes import FakeDedupStore
 from tests.io.http_server import running_server
 from tests.rig.waiting import WITHIN_S, eventually
-from tests.test_architecture import SOURCES
+from tests.test_architecture import sources
 
 # Tasks that `supervise` does not restart when they fail, each with what makes that right. One that is not
 # here and not supervised is refused: a loop that ends in silence leaves a bridge that looks well.
@@ -83,7 +83,7 @@ def _is_endless(tree: ast.AST, function: str) -> bool:
 def test_work_that_lives_as_long_as_the_process_is_supervised() -> None:
     made = {
         f"{module}:{function}": _is_endless(tree, function)
-        for module, tree in SOURCES.items()
+        for module, tree in sources().items()
         if module.split(".")[0] not in ENDING_WITH_THEIR_TASKS
         for function in _unsupervised_tasks(tree)
     }

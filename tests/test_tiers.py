@@ -7,7 +7,7 @@ import pytest
 
 from tests.left_out import left_out
 from tests.rig.parts import free_port
-from tests.tiers import CHART, SERVICES, UNIT, WrongTierError, tier_of
+from tests.tiers import CHART, SERVICES, UNIT, UngroupedTestsError, WrongTierError, check_groups, tier_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,12 @@ def test_a_test_of_the_tier_unit_that_starts_a_program_is_refused() -> None:
 @pytest.mark.services
 def test_a_test_of_another_tier_may_start_one() -> None:
     assert subprocess.run(["true"], check=False).returncode == 0  # noqa: S607 - whichever it is
+
+
+def test_tests_of_one_part_that_would_go_to_any_worker_are_refused() -> None:
+    check_groups(["test_a.py::test_one@secured", "test_a.py::test_two[x]@secured"])
+    with pytest.raises(UngroupedTestsError, match="the first being test_a"):
+        check_groups(["test_a.py::test_one@secured", "test_a.py::test_two[x]"])
 
 
 def test_what_was_left_out_is_reported_by_part_with_what_helps() -> None:

@@ -8,7 +8,7 @@ carries its marker itself, or is refused. ``long`` is for scenarios that take th
 import gc
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +30,17 @@ _BY_FIXTURE = {
     "tools": CHART,
     "helm": CHART,
 }
-# Parts that take seconds to start: the tests of one of them go to one worker. `secured` is one a module.
+# Parts that take seconds to start: the tests of one of them go to one worker.
 _SHARED = ("secured", "redis_sentinel", "redis_cluster")
 _running = pytest.StashKey[bool]()
 
 
 class WrongTierError(Exception):
     """A test of the tier ``unit`` started a program that is not Python."""
+
+
+class UngroupedTestsError(Exception):
+    """The tests of one part would go to any worker, and each of these would start it."""
 
 
 def tier_of(marked: Collection[str], fixtures: Collection[str]) -> str:
@@ -64,7 +68,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     fixtures = getattr(item, "fixturenames", ())
     item.add_marker(tier_of({mark.name for mark in item.iter_markers()}, fixtures))
     if shared := next((name for name in _SHARED if name in fixtures), ""):
-        module = f"-{item.path.stem}" if shared == "secured" else ""
+        module = f"-{item.path.stem}" if _has_its_own(item, shared) else ""
         item.add_marker(pytest.mark.xdist_group(f"{shared}{module}"))
 
 
@@ -73,9 +77,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_turn)
 
 
-def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what the tests are made of: it lives as long as this process."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the garbage collector pass over what the tests are made of: it lives as long as this process.
+
+    Raises `UngroupedTestsError` where the tests of one part would go to any worker.
+    """
     gc.freeze()
+    if session.config.getoption("loadgroup", default=False):
+        check_groups(item.nodeid for item in session.items if item.get_closest_marker("xdist_group"))
+
+
+def check_groups(grouped: Iterable[str]) -> None:
+    """Check that pytest-xdist has put the group's name into each id, by which it keeps a group together."""
+    lost = [nodeid for nodeid in grouped if "@" not in nodeid]
+    if lost:
+        raise UngroupedTestsError(
+            f"pytest-xdist does not group tests with pytest {pytest.__version__}, the first being {lost[0]}:"
+            " install the versions of constraints.txt"
+        )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -86,6 +105,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         item.config.stash[_running] = False
+
+
+def _has_its_own(item: pytest.Item, fixture: str) -> bool:
+    """Return whether the test's file defines the fixture for itself."""
+    return hasattr(getattr(item, "module", None), fixture)
 
 
 def _turn(item: pytest.Item) -> int:

@@ -200,6 +200,12 @@ _QUERY = re.compile(r"([^?#]*)(.*)", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]*\]|[^%:#@\[\]]*)(:\d{0,5})?")
 _NAME = re.compile(r"[a-z_]{1,30}", re.IGNORECASE)
 _SECRET_OPTIONS = ("username", "password", "ssl_password")
+# Pydantic's texts are for whoever wrote the model: "a valid integer, unable to parse string as an integer".
+_VALUES_OF_KIND = {
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "bool_parsing": "must be true or false",
+}
 _PATH_SUFFIXES = ("_file", "credentials_dir")
 
 
@@ -209,5 +215,7 @@ def _allowed(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
         return "must not be empty"
     if kind in ("model_type", "dict_type"):
         return "must be a section with settings of its own"
+    if kind in _VALUES_OF_KIND:
+        return _VALUES_OF_KIND[kind]
     text = str(problem["msg"]).removeprefix("Value error, ")
     return text.replace("Input should be", "must be", 1)

@@ -70,7 +70,9 @@ def read_file(path: Path, named_by: str) -> tuple[Values, list[SettingIssue]]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")), []
     except OSError as error:
-        return {}, [SettingIssue(named_by, repr(str(path)), f"cannot be read: {error.strerror}")]
+        return {}, [
+            SettingIssue(named_by, repr(str(path)), f"cannot be read: {error.strerror}; check the path")
+        ]
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         return {}, [SettingIssue(named_by, repr(str(path)), f"is no TOML: {error}")]
 

@@ -70,7 +70,7 @@ def _first(event_type: str) -> str:
 
 
 def of_legacy() -> tuple[str, ...]:
-    """Give the legacy samples that can be distinguished."""
+    """Give the legacy samples of which one can tell which is which."""
     bodies = [_read(file) for file in sorted(EXAMPLES.glob("*/legacy-*.in.json"))]
     return tuple(
         marked(body, body["data"]) for body in bodies if any(name in body["data"] for name in _NAMES)
@@ -157,7 +157,7 @@ def mix() -> tuple[tuple[str, ...], tuple[int, ...]]:
 
 
 def marked(body: dict[str, Any], payload: dict[str, Any]) -> str:
-    """Write the body with ``@`` instead of what names the occurrence in its ``payload``."""
+    """Write the body with ``@`` in place of what names the occurrence in its ``payload``."""
     name = next(name for name in _NAMES if payload.get(name))
     payload[name] = [_HERE] if isinstance(payload[name], list) else _HERE
     text = _write(body)

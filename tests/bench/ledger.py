@@ -1,4 +1,4 @@
-"""Whether every answer was true: what was answered 2xx in each window, beside what Kafka holds.
+"""Whether every answer was true: what was answered 2xx in each window, beside what stands in Kafka.
 
 Pure; reading Kafka is `tests.bench.reading`. wrk does not say which requests it left unanswered when its time
 was up. They are among the last it sent, so Kafka may lack events of the end, and as many as were refused; an
@@ -41,7 +41,7 @@ class Found(Struct):
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    """The balance of a window, or of all of a program's."""
+    """How a window, or all of a program's, stands."""
 
     program: str
     good: int

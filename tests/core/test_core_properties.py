@@ -20,7 +20,7 @@ from bridge.core.record import Routing, event_record
 from tests.core.bodies import Bodies, encode_body, encode_framed, shuffled
 from tests.examples import examples
 
-BODIES = examples(2_000, full=20_000)
+BODIES = examples(1_000, full=20_000)
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
 
 JSON = st.recursive(

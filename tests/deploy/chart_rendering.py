@@ -1,12 +1,12 @@
 """The chart as helm renders it, and what stands in that."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.rig.parts import ROOT
 from tests.rig.tools import run
+from tests.rig.yaml_text import read_documents
 
 CHART = ROOT / "deploy" / "chart"
 VALUE_SETS = sorted((CHART / "ci").glob("*-values.yaml"))
@@ -14,6 +14,7 @@ MINIMAL = CHART / "ci" / "minimal-values.yaml"
 KUBE_VERSION = "1.36.4"
 
 
+@cache  # several tests look at the same
 def render(helm: Path, values: Path, *words: str) -> str:
     """Render the chart with a value set; ``words`` are further options of helm."""
     done = run(
@@ -25,7 +26,7 @@ def render(helm: Path, values: Path, *words: str) -> str:
 
 def objects(rendered: str) -> list[dict[str, Any]]:
     """Read what was rendered."""
-    return [found for found in yaml.safe_load_all(rendered) if found]
+    return [found for found in read_documents(rendered) if found]
 
 
 def the_kind(found: list[dict[str, Any]], *kinds: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped] # it has none
-import yaml
+
+from tests.rig.yaml_text import read_yaml
 
 KUBERNETES = "1.36.0"
 
@@ -24,7 +25,7 @@ def write_schemas(folder: Path, crds: Iterable[Path]) -> None:
             schema.pop(name, None)
         (folder / source.name).write_text(json.dumps(schema), encoding="utf-8")
     for crd in crds:
-        _write_kind(folder, yaml.safe_load(crd.read_text(encoding="utf-8")))
+        _write_kind(folder, read_yaml(crd.read_text(encoding="utf-8")))
 
 
 def _write_kind(folder: Path, definition: dict[str, Any]) -> None:

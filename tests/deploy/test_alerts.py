@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from bridge.core.catalogue import BY_NAME
 from bridge.observability import metrics
@@ -14,14 +13,13 @@ from bridge.observability.metrics import METRICS
 from tests.rig.parts import ROOT
 from tests.rig.prometheus import selectors_in
 from tests.rig.tools import run
+from tests.rig.yaml_text import read_yaml
 
 FILES = ROOT / "deploy" / "chart" / "files"
-(GROUP,) = yaml.safe_load((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
+(GROUP,) = read_yaml((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
 RULES: list[dict[str, Any]] = GROUP["rules"]
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "alert" in rule}
-SCENARIOS: list[dict[str, Any]] = yaml.safe_load((FILES / "alerts.test.yaml").read_text(encoding="utf-8"))[
-    "tests"
-]
+SCENARIOS: list[dict[str, Any]] = read_yaml((FILES / "alerts.test.yaml").read_text(encoding="utf-8"))["tests"]
 RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
 LABELS = {metric.name: set(metric.labels) for metric in METRICS}

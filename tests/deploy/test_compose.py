@@ -4,13 +4,13 @@ import re
 from typing import Any
 
 import pytest
-import yaml
 
 from bridge.settings.settings import describe, load
 from tests.rig.parts import ROOT
+from tests.rig.yaml_text import read_yaml
 
 DEPLOY = ROOT / "deploy"
-COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+COMPOSE = read_yaml((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
@@ -22,7 +22,7 @@ def _mounts(service: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _provisioned(kind: str) -> dict[str, Any]:
     (file,) = (DEPLOY / "grafana" / kind).glob("*.yaml")
-    told: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    told: dict[str, Any] = read_yaml(file.read_text(encoding="utf-8"))
     return told
 
 
@@ -80,7 +80,7 @@ def test_what_it_sets_of_the_bridge_are_settings() -> None:
 
 
 def test_prometheus_scrapes_the_bridge_and_loads_the_alerts() -> None:
-    config = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text(encoding="utf-8"))
+    config = read_yaml((DEPLOY / "prometheus.yaml").read_text(encoding="utf-8"))
     (job,) = config["scrape_configs"]
     (target,) = job["static_configs"][0]["targets"]
     host, port = target.split(":")

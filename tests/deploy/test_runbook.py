@@ -5,18 +5,18 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from bridge.cli.commands import load_command
 from bridge.settings.settings import describe
 from tests.rig.parts import ROOT
+from tests.rig.yaml_text import read_yaml
 
 DEPLOY = ROOT / "deploy"
 FILES = DEPLOY / "chart" / "files"
 RUNBOOK = (DEPLOY / "RUNBOOK.md").read_text(encoding="utf-8")
 ALERTS = "\n".join(
     rule["annotations"]["description"]
-    for rule in yaml.safe_load((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    for rule in read_yaml((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
     if "alert" in rule
 )
 TOLD = re.sub(

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import secured_kafka
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import edited_id, new_task
 from tests.end_to_end.secured import remembers, toml
@@ -22,6 +23,12 @@ from tests.rig.waiting import eventually
 _K = "BRIDGE_KAFKA__"
 _R = "BRIDGE_REDIS__"
 _TOKEN_LIVES_S = 5
+
+
+@pytest.fixture(scope="module")
+def secured(kafka: RealKafka) -> Iterator[SecuredKafka]:
+    """Give one of this file's own: it is renewed."""
+    yield from secured_kafka(kafka)
 
 
 @asynccontextmanager

@@ -58,11 +58,11 @@ async def stands_once(environment: Environment, ids: list[str]) -> None:
 
 
 async def test_two_releases_at_one_redis_take_each_others_events_for_duplicates(
-    environment: Environment, neighbour: Release
+    environment: Environment, other_release: Release
 ) -> None:
     edits, codings, at_once = ([new_task() for _ in range(MANY)] for _ in range(3))
-    async with running(environment) as ours, running(environment, neighbour.settings) as theirs:
-        assert f'"version":"{neighbour.version}"' in theirs.log().replace(" ", "")
+    async with running(environment) as ours, running(environment, other_release.settings) as theirs:
+        assert f'"version":"{other_release.version}"' in theirs.log().replace(" ", "")
         both = [ours, theirs]
         first = await to_each(both, [edited(task) for task in edits], 0)
         again = await to_each(both, [edited(task) for task in edits], 1)
@@ -79,13 +79,13 @@ async def test_two_releases_at_one_redis_take_each_others_events_for_duplicates(
 
 
 async def test_a_spool_goes_to_the_next_release_and_back_and_each_record_is_published_once(
-    own_environment: Environment, neighbour: Release, tmp_path_factory: pytest.TempPathFactory
+    own_environment: Environment, other_release: Release, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     spool = {"BRIDGE_SPOOL__PATH": str(tmp_path_factory.mktemp("spool"))}
     published: list[str] = []
     # Before the first life begins: no producer holds anything whose end is unknown.
     own_environment.kafka.pause()
-    for release in (None, neighbour):
+    for release in (None, other_release):
         tasks = [new_task() for _ in range(MANY)]
         settings = spool | (release.settings if release is not None else {})
         async with running(own_environment, settings, wait_for="/livez") as program:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.io.http_server import running_server
 from tests.rig.waiting import WITHIN_S
 
@@ -62,7 +63,7 @@ async def test_a_header_of_15_kib_is_taken() -> None:
         assert (await server.post(b"{}", X="a" * 15_000)).status == 200
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(100, full=300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
         st.one_of(

@@ -11,13 +11,14 @@ import struct
 import subprocess
 import uuid
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.rig.class_archive import class_archive
 from tests.rig.kafka_jars import java_command
-from tests.rig.parts import MissingPartError, Process, free_port
+from tests.rig.parts import MissingPartError, Process, cache_folder, free_port, locked
 from tests.rig.proxy import Proxy
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually, eventually_blocking
@@ -56,8 +57,7 @@ class RealKafka:
         self._process: Process | None = None
         self._folder: Path | None = None
         self._port, self._behind, self._front, self.controller_port = (free_port() for _ in range(4))
-        # A leading "-" would be read as an option; Kafka's own generator avoids it likewise.
-        self.cluster_id = "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+        self.cluster_id = _new_id()
         self.bootstrap = named or f"127.0.0.1:{self._port}"
         self.proxied = f"127.0.0.1:{self._front}"
 
@@ -189,7 +189,26 @@ class RealKafka:
         return self._process
 
     def _format(self, java: str, jars: str, folder: Path) -> None:
+        """Format the storage; where it has no users, by a copy of what the tool made once on this machine."""
         properties = self._write_properties(folder)
+        mark = blake2b(jars.encode(), digest_size=6).hexdigest()
+        made = cache_folder() / f"kafka-bootstrap-{mark}.checkpoint"
+        data = folder / "data"
+        if not self._scram and made.exists():
+            data.mkdir()
+            shutil.copyfile(made, data / "bootstrap.checkpoint")
+            node = (self._properties(folder) | self.settings)["node.id"]
+            text = f"version=1\ncluster.id={self.cluster_id}\nnode.id={node}\ndirectory.id={_new_id()}\n"
+            (data / "meta.properties").write_text(text)
+            return
+        self._run_format(java, jars, properties)
+        if not self._scram:
+            with locked(made.stem):
+                fresh = made.with_suffix(f".{os.getpid()}")
+                shutil.copyfile(data / "bootstrap.checkpoint", fresh)
+                fresh.replace(made)
+
+    def _run_format(self, java: str, jars: str, properties: Path) -> None:
         tool = [*_QUICK, "-cp", jars, "kafka.tools.StorageTool"]
         users = [
             f"--add-scram={kind}=[name={name},password={password}]"
@@ -259,3 +278,8 @@ def _run_once(option: str) -> None:
         broker._started_process().stop(_ARCHIVED_WITHIN_S)  # noqa: SLF001 - it writes before it ends
     finally:
         broker.remove()
+
+
+def _new_id() -> str:
+    """Make an id as Kafka does: without a leading "-", which would be read as an option."""
+    return "r" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]

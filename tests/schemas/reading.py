@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 
 from bridge.core.catalogue import EVENT_TYPES
 from tests.rig.parts import ROOT
+from tests.rig.yaml_text import read_yaml
 
 SCHEMAS = ROOT / "schemas"
 PUBLISHED = ROOT / "bridge" / "schemas"
@@ -64,7 +64,7 @@ def exactly(text: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 def read_document(path: Path) -> dict[str, Any]:
     """Read an AsyncAPI document."""
-    read: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    read: dict[str, Any] = read_yaml(path.read_text(encoding="utf-8"))
     return read
 
 

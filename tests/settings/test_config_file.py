@@ -15,7 +15,7 @@ def test_issues_in_the_file_are_named_by_their_keys(tmp_path: Path) -> None:
     assert f"kafka.toppic in {file}: no such setting; did you mean kafka.topic?" in error
     assert f"apps.a.tokken in {file}: no such setting; did you mean apps.a.token?" in error
     assert any(one.startswith(f"apps.my_shop in {file}: an application's name") for one in error)
-    assert any(one.startswith(f"admin.port in {file} = 'x': must be a valid integer") for one in error)
+    assert any(one.startswith(f"admin.port in {file} = 'x': must be a whole number") for one in error)
 
 
 def test_an_issue_of_a_variable_over_the_file_is_named_by_the_variable(tmp_path: Path) -> None:
@@ -32,7 +32,9 @@ def test_what_a_list_in_the_file_holds_is_the_keys(tmp_path: Path) -> None:
 
 def test_a_file_that_is_not_there_is_named_by_what_named_it(tmp_path: Path) -> None:
     absent = tmp_path / "no.toml"
-    assert issues({}, absent) == [f"--config = '{absent}': cannot be read: No such file or directory"]
+    assert issues({}, absent) == [
+        f"--config = '{absent}': cannot be read: No such file or directory; check the path"
+    ]
     (error,) = issues({"BRIDGE_CONFIG": str(absent)})
     assert error.startswith("BRIDGE_CONFIG = ")
 

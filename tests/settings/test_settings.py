@@ -77,7 +77,7 @@ def test_all_issues_are_listed_at_once_with_name_value_and_what_is_allowed() -> 
         "BRIDGE_SPOOL__MAX_BYTES": "12",
     }
     assert sorted(issues(environment)) == [
-        "BRIDGE_HTTP__PORT = 'eighty': must be a valid integer, unable to parse string as an integer",
+        "BRIDGE_HTTP__PORT = 'eighty': must be a whole number",
         "BRIDGE_KAFKA__TOPPIC: no such setting; did you mean BRIDGE_KAFKA__TOPIC?",
         "BRIDGE_LOG__DELIVERIES = 'some': must be 'all', 'problems' or 'none'",
         "BRIDGE_SPOOL__MAX_BYTES = '12': must be 0 (no spool) or at least 1 MiB (1048576)",

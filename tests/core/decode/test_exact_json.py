@@ -19,6 +19,7 @@ from bridge.core.decode.exact_json import (
 from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.core.bodies import Bodies, encode_body, encode_compact
+from tests.examples import examples
 
 SEEDS = st.integers(min_value=0, max_value=2**64 - 1)
 SLOW = ("1e308", "-1E+308", "9.5e300", "2.2250738585072011e-308", "4.9406564584124654e-324", "1e23", "1e-400")
@@ -78,7 +79,7 @@ def _read(body: bytes) -> DecodedEvent | str:
         return str(rejected)
 
 
-@settings(max_examples=2000)
+@settings(max_examples=examples(500, full=2_000))
 @given(SEEDS)
 def test_a_body_with_slow_numbers_is_the_same_event(seed: int) -> None:
     bodies = Bodies(seed, wild=Random(seed).choice((0.002, 0.05)))  # noqa: S311 - no secret hangs on it
