@@ -125,13 +125,15 @@ def _invented(
     for task, records in by_task.items():
         notification = ledger.notifications.get(task)
         for record in records:
-            why = _mismatch(notification, record, sends.get(task, []))
+            why = _mismatch(ledger, notification, record, sends.get(task, []))
             if why:
                 at = f"{record.event_id or 'dead letter'} at {record.partition}/{record.offset}"
                 yield Finding(kind=FindingKind.INVENTED, task=task, text=f"{at}: {why}")
 
 
-def _mismatch(notification: Notification | None, record: PublishedRecord, sent: list[Send]) -> str:
+def _mismatch(
+    ledger: Ledger, notification: Notification | None, record: PublishedRecord, sent: list[Send]
+) -> str:
     """Return why this record cannot come of what was sent; empty where it can."""
     if notification is None or not sent:
         return "nobody sent this"
@@ -142,10 +144,20 @@ def _mismatch(notification: Notification | None, record: PublishedRecord, sent: 
         return f"a notification of kind {notification.kind} {is_or_not} dead letter"
     if record.event_id != notification.event_id:
         return f"its id should be {notification.event_id}"
-    if not any(send.begun - BLUR_S <= record.received <= send.ended + SILENCE_S for send in sent):
+    if not any(_was_under_way(ledger, send, record.received) for send in sent):
         after_s = record.received - max(send.ended for send in sent)
         return f"no send was under way when it was received, {after_s:.1f} s after the end of the last one"
     return ""
+
+
+def _was_under_way(ledger: Ledger, send: Send, at: float) -> bool:
+    """Whether ``at`` is a time at which the bridge can have read this send.
+
+    What a sender gave up stays in the socket: a bridge that starts, or gets no processor, reads it later.
+    """
+    delays = ledger.marked(Cause.KILLED, Cause.ENDED, Cause.STARVED)
+    delayed_s = sum(max(0.0, min(at, mark.ended) - max(send.begun, mark.begun)) for mark in delays)
+    return send.begun - BLUR_S <= at <= send.ended + SILENCE_S + delayed_s
 
 
 def _repeats(ledger: Ledger, records: list[PublishedRecord], repeats: Counter[Reason]) -> Iterator[Finding]:

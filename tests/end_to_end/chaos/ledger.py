@@ -78,6 +78,7 @@ class Cause(StrEnum):
     REDIS_UNAVAILABLE = "redis unavailable"
     REDIS_LOST_DATA = "redis lost its data"
     KAFKA = "kafka"
+    STARVED = "starved"  # a bridge that was well did not answer for seconds: the machine gave it no processor
 
 
 class Mark(Struct, frozen=True, kw_only=True):

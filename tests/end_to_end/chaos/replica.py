@@ -13,6 +13,7 @@ from tests.end_to_end.chaos.metrics_sample import MetricsSample, parse_metrics
 from tests.rig.parts import free_port
 from tests.rig.program import Program
 
+STARVED_AFTER_S = 3.0  # a second of it until the program renders its metrics anew
 SAMPLED_WITHIN_S = 10.0  # up to a second of it until the program renders its metrics anew
 LOG_TAIL = 4000
 
@@ -96,10 +97,14 @@ class Replica:
     async def _sample_once(self) -> None:
         if not self._alive:
             return
+        asked_at = time.time()
         try:
             answer = await asyncio.wait_for(self._program.admin("/metrics"), SAMPLED_WITHIN_S)
         except (aiohttp.ClientError, OSError):
             return
+        finally:
+            if time.time() - asked_at > STARVED_AFTER_S:
+                self._note(Mark(cause=Cause.STARVED, begun=asked_at, ended=time.time(), replica=self.number))
         sample, now = parse_metrics(answer.body.decode()), time.time()
         if sample.replaced > self.sample.replaced:
             opened = min(self._opened, now)

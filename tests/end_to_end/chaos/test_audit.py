@@ -100,6 +100,22 @@ def test_what_nobody_sent_like_this_is_invented(mismatched: PublishedRecord) -> 
     assert set(kinds(audit(run, [mismatched], WHOLE))) == {FindingKind.INVENTED}
 
 
+@pytest.mark.parametrize(
+    ("marks", "expected"),
+    [
+        ((), [FindingKind.INVENTED]),
+        ((Mark(cause=Cause.STARVED, begun=12, ended=20),), []),
+        ((Mark(cause=Cause.STARVED, begun=2, ended=9),), [FindingKind.INVENTED]),
+        ((Mark(cause=Cause.KILLED, begun=11, ended=20),), []),
+    ],
+)
+def test_what_is_read_late_was_sent_where_the_bridge_could_not_read_it_earlier(
+    marks: tuple[Mark, ...], expected: list[FindingKind]
+) -> None:
+    run = ledger(acknowledged(1, 10, ended=15.0, status=0), marks=marks)
+    assert kinds(audit(run, [record(1, 21, 0)], WHOLE)) == expected
+
+
 def test_an_id_that_is_published_again_without_a_reason_is_unexplained() -> None:
     run = ledger(acknowledged(1, 10), acknowledged(1, 20, again=True))
     delivered_again = [record(1, 10, 0), record(1, 20, 1)]
