@@ -53,6 +53,16 @@ COMMANDS = {
         "tail",
         "Watch the topics, one line an event: time, type, application, outcome, file and task, errors.",
     ),
+    "find": CommandEntry(
+        "bridge.cli.find",
+        "find",
+        "Find the records of a file, task, event or session over all topics, the newest first.",
+    ),
+    "top": CommandEntry(
+        "bridge.cli.top",
+        "top",
+        "Show how a running bridge is: state, rate, durations, outcomes, spool, applications.",
+    ),
     "drain": CommandEntry(
         "bridge.cli.drain",
         "drain",

@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
+import msgspec
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
@@ -66,13 +67,14 @@ class _Match:
     def __init__(self, text: str) -> None:
         self._text = text
         self._bytes = text.encode()
-        self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._bytes) + rb"(?![0-9A-Za-z_-])")
+        self._json = msgspec.json.encode(text)[1:-1]  # as it stands in a value: quotes, controls escaped
+        self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._json) + rb"(?![0-9A-Za-z_-])")
 
     def __call__(self, record: ConsumerRecord) -> bool:
         value = record.value or b""
         if record.key == self._bytes:
             return True
-        if self._bytes not in value and not any(self._bytes == header for _, header in record.headers):
+        if self._json not in value and not any(self._bytes == header for _, header in record.headers):
             return False
         event = summary_of(value)
         ids = () if event is None else (event.id, event.task_id, event.file_id, event.session_id)

@@ -1,0 +1,125 @@
+"""``vod-bridge top``: how a running bridge is, in a terminal, from the API of its admin port."""
+
+import asyncio
+from typing import Annotated, Any
+
+import aiohttp
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.render import Style, safe_text
+from bridge.core.printable import json_escaped
+from bridge.settings.settings import Settings
+
+_INTERVAL_S = 2.0
+_TIMEOUT_S = 5.0
+_STATE_STYLES: dict[str, Style] = {
+    "ready": "green",
+    "degraded": "yellow",
+    "starting": "yellow",
+    "stopping": "red",
+}
+
+
+class _StatusError(Exception):
+    """The bridge did not answer; the text says why, and what to do."""
+
+
+def top(
+    *,
+    url: Annotated[
+        str,
+        typer.Option(
+            help="The admin port of the bridge; by default the one of the settings, on this machine.",
+            show_default=False,
+        ),
+    ] = "",
+    once: Annotated[bool, typer.Option("--once", help="Show it once, and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer once, and end.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Show how a running bridge is: state, rate, durations, outcomes, spool, applications.
+
+    It is what the console's first page shows. Where reading asks for a token, that of the settings is given.
+
+    Example: vod-bridge top --url http://bridge-0:9090
+    """
+    settings = load_settings_or_exit(config)
+    address = (url or f"http://localhost:{settings.admin.port}").rstrip("/")
+    try:
+        asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))
+    except _StatusError as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        return
+
+
+async def _show(url: str, settings: Settings, *, once: bool, as_json: bool) -> None:
+    token = settings.admin.read_token or settings.admin.token
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    console = Console(highlight=False)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        text, status = await _status(session, url)
+        if as_json:
+            typer.echo(json_escaped(text))
+            return
+        if once:
+            console.print(_render(status))
+            return
+        with Live(_render(status), console=console, auto_refresh=False) as live:
+            while True:
+                await asyncio.sleep(_INTERVAL_S)
+                live.update(_render((await _status(session, url))[1]), refresh=True)
+
+
+async def _status(session: aiohttp.ClientSession, url: str) -> tuple[str, dict[str, Any]]:
+    try:
+        async with session.get(f"{url}/api/v1/status") as response:
+            text = await response.text()
+            if response.status == 401:  # noqa: PLR2004 - HTTP's own
+                raise _StatusError(
+                    f"{url} asks for a token: set BRIDGE_ADMIN__READ_TOKEN as the bridge has it"
+                )
+            if response.status != 200:  # noqa: PLR2004 - HTTP's own
+                raise _StatusError(f"{url} answers {response.status}: is this the admin port of a bridge?")
+            return text, await response.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        raise _StatusError(
+            f"{url} does not answer ({error or 'no answer'}): is the bridge running, and this its admin port?"
+        ) from None
+
+
+def _render(status: dict[str, Any]) -> Group:
+    spool = status["spool"]
+    head = Text.assemble(
+        (safe_text(status["state"]), _STATE_STYLES.get(status["state"], "dim")),
+        f"  {safe_text(status['host'])}, version {safe_text(status['version'])}",
+    )
+    problems = [
+        Text.assemble((f"  {safe_text(one['problem'])}", "yellow"), f"  {safe_text(one['remedy'])}")
+        for one in status["problems"]
+    ]
+    figures = Text(
+        f"{status['events_per_second']} events/s   p50 {_ms(status['p50_ms'])}   p99 {_ms(status['p99_ms'])}"
+        f"   in flight {status['in_flight']}   spool {spool['records']} records"
+    )
+    outcomes = Text(
+        "   ".join(f"{safe_text(name)} {count}" for name, count in status["outcomes"].items())
+        + f"   refused {status['refused_requests']}"
+    )
+    table = Table("application", "mode", "last event", "callback", box=None, pad_edge=False)
+    for app in status["applications"]:
+        table.add_row(*(Text(safe_text(str(app[name] or "-"))) for name in _COLUMNS))
+    return Group(head, *problems, figures, outcomes, table)
+
+
+_COLUMNS = ("name", "mode", "last_event", "callback_path")
+
+
+def _ms(value: float | None) -> str:
+    return "-" if value is None else f"{value} ms"

@@ -1,0 +1,45 @@
+"""``vod-bridge find`` and ``top`` beside a real bridge."""
+
+import json
+
+from tests.cli.cli_process import vod_bridge
+from tests.console.console_client import FILE_ID, HOSTILE, READ_TOKEN, transcoded, uploaded
+from tests.end_to_end.environment import Environment, running
+
+
+async def test_a_file_s_records_are_found_from_the_newest_on_with_how_far_it_looked(
+    environment: Environment,
+) -> None:
+    async with running(environment) as program:
+        await program.post(uploaded())
+        await program.post(transcoded(message=HOSTILE))
+        await program.post(transcoded("other-file", HOSTILE))
+    found = await vod_bridge("find", FILE_ID, settings=environment.settings)
+    lines = found.out.splitlines()
+    assert (found.code, len(lines)) == (0, 2), found
+    assert "TranscodeComplete  default  failed" in lines[0]
+    assert "NewFileUpload" in lines[1]
+    assert found.err.startswith("2 records found: looked at ")
+    by_task = await vod_bridge("find", HOSTILE, "--json", settings=environment.settings)
+    (one,) = [json.loads(line) for line in by_task.out.splitlines()]
+    assert (one["file_id"], one["task_id"]) == ("other-file", HOSTILE)
+    assert not {"\u202e", "\x1b"} & set(by_task.out)
+    nothing = await vod_bridge("find", "99999999", settings=environment.settings)
+    assert (nothing.code, nothing.out) == (1, "")
+    assert "--everywhere reads all partitions" in nothing.err
+
+
+async def test_top_shows_what_the_bridge_s_first_page_shows(environment: Environment) -> None:
+    token = {"BRIDGE_ADMIN__READ_TOKEN": READ_TOKEN}
+    async with running(environment, token) as program:
+        await program.post(uploaded())
+        shown = await vod_bridge("top", "--once", "--url", program.admin_url, settings=token)
+        assert shown.code == 0, shown
+        assert shown.out.startswith("ready")
+        assert "published 1" in shown.out
+        answer = await vod_bridge("top", "--json", "--url", program.admin_url, settings=token)
+        assert json.loads(answer.out)["outcomes"]["published"] == 1
+        refused = await vod_bridge("top", "--once", "--url", program.admin_url)
+        assert (refused.code, "asks for a token" in refused.err) == (1, True)
+    gone = await vod_bridge("top", "--once", "--url", program.admin_url)
+    assert (gone.code, "is the bridge running" in gone.err) == (1, True)

@@ -1,0 +1,218 @@
+"""The console in a real browser: every page, hostile texts, live, find, replay, a narrow window, keys."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import ClientSession, web
+
+from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
+from tests.end_to_end.environment import Environment, running
+from tests.rig.browser import WatchedPage, chromium
+from tests.rig.program import Program
+
+PAGES = ("", "live", "find", "dead-letters", "applications", "topics", "spool", "settings", "types", "check")
+NARROW = 390
+FOUND = '#find-state:text-matches("^[0-9]+ found;")'
+HOSTILE_TYPE = {"EventType": HOSTILE, "HostileEvent": {"FileId": HOSTILE, "TaskId": HOSTILE}}
+
+
+@asynccontextmanager
+async def page_of(width: int = 1280) -> AsyncIterator[WatchedPage]:
+    async with chromium() as browser:
+        context = await browser.new_context(viewport={"width": width, "height": 900})
+        yield WatchedPage(await context.new_page())
+
+
+async def fill(program: Program) -> None:
+    """Deliver one of each kind, with hostile texts wherever a sender can write any."""
+    await program.post(uploaded())
+    await program.post(transcoded(message=HOSTILE))
+    await program.post(transcoded(HOSTILE, HOSTILE, message=HOSTILE))
+    await program.post(json.dumps(HOSTILE_TYPE))
+    await program.post(f"no json {HOSTILE}".encode(), headers={"Content-Type": "text/plain; x=<b>"})
+    await program.post(b"{}", "/callbacks/nobody")
+    await program.post(b"{}", "/callbacks/%3Cscript%3E")
+
+
+async def record_paths(program: Program) -> list[str]:
+    """Give the pages of one event and of one dead letter."""
+    async with ConsoleClient(program) as client:
+        (event, *_) = (await client.api(f"find?q={FILE_ID}"))["records"]
+        (group, *_) = (await client.api("dead-letters"))["groups"]
+        return [
+            f"events/{one['topic']}/{one['partition']}/{one['offset']}"
+            for one in (event, group["records"][0])
+        ]
+
+
+@pytest.mark.parametrize("width", [1280, NARROW])
+async def test_every_page_shows_hostile_texts_as_text_fits_the_window_and_is_accessible(
+    environment: Environment, width: int
+) -> None:
+    settings = {"BRIDGE_ADMIN__SHOW_PAYLOADS": "true", "BRIDGE_ADMIN__TOKEN": TOKEN}
+    async with running(environment, settings) as program, page_of(width) as watched:
+        await fill(program)
+        pages = [*PAGES, "login", "check?run=1", *await record_paths(program)]
+        pages += ["find?q=%3Cscript%3Ealert(1)%3C%2Fscript%3E", "live?file=%22%3E%3Cb%3E"]
+        wrong: dict[str, list[str]] = {}
+        for path in pages:
+            response = await watched.page.goto(f"{program.admin_url}/{path}")
+            assert response is not None
+            assert response.status == 200, path
+            if path.startswith("find?q"):
+                await watched.page.wait_for_selector(FOUND)
+            wrong[path] = await watched.violations() + watched.wrongs
+            watched.wrongs.clear()
+            if {"\u202e", "\x1b"} & set(await watched.page.inner_text("body")):
+                wrong[path].append("control characters")
+            if (pixels := await watched.overflow_px()) > 0:
+                wrong[path].append(f"{pixels} px too wide")
+            if width == NARROW:
+                wrong[path] += [f"not by keys: {one}" for one in await watched.unreachable()]
+        assert {path: found for path, found in wrong.items() if found} == {}
+
+
+async def test_what_is_delivered_appears_live_until_paused_and_a_filter_holds_it_back(
+    environment: Environment,
+) -> None:
+    async with running(environment) as program, page_of() as watched:
+        page = watched.page
+        await page.goto(f"{program.admin_url}/live?type=TranscodeComplete")
+        await page.wait_for_selector("#live-state:text('live')")
+        await program.post(uploaded("7000001"))
+        await program.post(transcoded("7000002", HOSTILE))
+        await page.wait_for_selector("#live tbody tr:has-text('7000002')")
+        assert await page.locator("#live tbody tr").count() == 1
+        await page.click("#pause")
+        await program.post(transcoded("7000003", "1256768367-Transcode-3"))
+        await page.wait_for_selector("#live-state:has-text('1 waiting')")
+        assert await page.locator("#live tbody tr").count() == 1
+        await page.click("#pause")
+        await page.wait_for_selector("#live tbody tr:has-text('7000003')")
+        assert await page.get_attribute("#pause", "aria-pressed") == "false"
+        assert watched.wrongs == []
+
+
+async def test_a_file_is_found_by_its_box_and_its_record_is_one_click_away(environment: Environment) -> None:
+    async with running(environment) as program, page_of() as watched:
+        await program.post(uploaded())
+        await program.post(transcoded())
+        page = watched.page
+        await page.goto(program.admin_url)
+        await page.click("nav >> text=Find")
+        await page.fill("input[name=q]", FILE_ID)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("#find-state:has-text('2 found; looked at')")
+        items = await page.locator("#timeline li strong").all_inner_texts()
+        assert items == ["TranscodeComplete", "NewFileUpload"]
+        await page.click("#timeline li a >> nth=0")
+        await page.wait_for_selector("h2:text('Why')")
+        assert "70000" in await page.inner_text("main")
+        assert watched.wrongs == []
+
+
+async def test_dead_letters_are_tried_dry_by_anyone_and_replayed_after_a_login(
+    environment: Environment,
+) -> None:
+    async with (
+        running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
+        page_of() as watched,
+    ):
+        await program.post(b"no json")
+        page = watched.page
+        await page.goto(f"{program.admin_url}/dead-letters")
+        await page.click("text=What would a replay of all do?")
+        await page.wait_for_selector("#replay-state:has-text('nothing was written')")
+        assert "would be rejected" in await page.inner_text("#replay-figures")
+        assert await page.is_hidden("#replay-run")
+        await page.click("text=Log in")
+        await page.fill("input[name=token]", "wrong")
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("[role=alert]")
+        assert watched.wrongs == [
+            "Failed to load resource: the server responded with a status of 401 (Unauthorized)"
+        ]
+        watched.wrongs.clear()
+        await page.fill("input[name=token]", TOKEN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("text=Log out")
+        await page.click("nav >> text=Dead letters")
+        await page.click("text=What would a replay of these do?")
+        await page.click("#replay-run")
+        await page.wait_for_selector("#replay-state:text('replayed')")
+        await page.click("text=Log out")
+        await page.wait_for_selector("text=Log in")
+        assert watched.wrongs == []
+        assert [line["access"] for line in program.log_lines() if line["event"] == "console_action"][-2:] == [
+            "act",
+            "act",
+        ]
+
+
+async def test_the_console_works_below_a_path_that_a_proxy_gives_it(environment: Environment) -> None:
+    async with (
+        running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
+        prefixed(program) as url,
+        page_of() as watched,
+    ):
+        page = watched.page
+        await page.goto(url)
+        await page.click("nav >> text=Live")
+        await page.wait_for_selector("#live-state:text('live')")
+        await program.post(uploaded())
+        await page.wait_for_selector("#live tbody tr:has-text('NewFileUpload')")
+        await page.click("text=Log in")
+        await page.fill("input[name=token]", TOKEN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("text=You may act")
+        assert page.url == url
+        await page.click("nav >> text=Find")
+        await page.fill("input[name=q]", FILE_ID)
+        await page.keyboard.press("Enter")
+        await page.click("#timeline li a >> nth=0")
+        await page.wait_for_selector("h2:text('Why')")
+        await page.click("nav >> text=Now")
+        await page.wait_for_selector("text=You may act")
+        assert watched.wrongs == []
+
+
+@asynccontextmanager
+async def prefixed(program: Program) -> AsyncIterator[str]:
+    """Serve the console below a path, as an ingress does that cuts it off."""
+
+    async def forward(request: web.Request) -> web.StreamResponse:
+        target = f"{program.admin_url}/{request.match_info['path']}"
+        headers = {name: value for name, value in request.headers.items() if name != "Host"}
+        async with session.request(
+            request.method,
+            target,
+            params=request.query,
+            headers=headers,
+            data=await request.read(),
+            allow_redirects=False,
+        ) as answer:
+            passed = {
+                name: value
+                for name, value in answer.headers.items()
+                if name not in ("Content-Length", "Transfer-Encoding", "Content-Encoding")
+            }
+            response = web.StreamResponse(status=answer.status, headers=passed)
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            return response
+
+    app = web.Application()
+    app.router.add_route("*", "/ops/bridge/{path:.*}", forward)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    async with ClientSession() as session:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        try:
+            yield f"http://127.0.0.1:{port}/ops/bridge/"
+        finally:
+            await runner.cleanup()
