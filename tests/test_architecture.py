@@ -14,6 +14,7 @@ import pytest
 from msgspec import Struct
 
 from bridge.observability.metrics import METRICS
+from bridge.observability.worker_metrics import WORKER_METRICS
 from bridge.settings.settings import describe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,16 +43,25 @@ def _layer(ours: str = "", libraries: str = "") -> Layer:
 LAYERS = {
     "__main__": _layer("cli"),
     "cli": _layer(
-        "__init__ app wiring diagnostics embedded io observability delivery aio settings core",
+        "__init__ app workers wiring diagnostics embedded io observability delivery aio settings core",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
+    "worker": _layer("app workers io.http settings", "msgspec"),
     "app": _layer(
-        "__init__ startup process wiring diagnostics io.admin observability delivery aio settings core",
+        "readiness startup spool_folders process wiring workers diagnostics io.admin io.http io.spool "
+        "observability delivery aio settings core",
         "aiohttp structlog uvloop",
     ),
-    "startup": _layer("core", "structlog"),
+    "workers": _layer(
+        "startup spool_folders diagnostics io.admin io.http io.spool observability settings core",
+        "msgspec prometheus_client pydantic structlog uvloop",
+    ),
+    "readiness": _layer("startup io observability settings core", "msgspec"),
+    "spool_folders": _layer("delivery io.spool", "msgspec structlog"),
+    "startup": _layer("__init__ process observability settings core", "structlog"),
     "process": _layer("", "structlog"),
-    "wiring": _layer("io observability observability.tracing delivery aio settings core", "aiohttp"),
+    "wiring": _layer("workers.limits io observability delivery aio settings core", "aiohttp msgspec"),
+    "workers.limits": _layer("settings core", "pydantic"),
     "observability.tracing": _layer("__init__ delivery aio core", "msgspec opentelemetry structlog"),
     "diagnostics": _layer("io.kafka io.dedup settings", "aiokafka msgspec redis structlog"),
     "embedded": _layer("", "confluent_kafka"),
@@ -178,10 +188,8 @@ def test_the_core_has_no_way_to_wait_read_tell_the_time_or_use_chance() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in CLOCK_CALLS:
                 wrong.append(f"{module}:{node.lineno} asks a clock: {node.attr}")
-            elif (
-                isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in IO_BUILTINS
-            ):
-                wrong.append(f"{module}:{node.lineno} calls {node.func.id}")
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in IO_BUILTINS:
+                wrong.append(f"{module}:{node.lineno} calls {ast.unparse(node.func)}")
             elif isinstance(node, ast.AsyncFunctionDef | ast.Await):
                 wrong.append(f"{module}:{node.lineno} waits")
     assert not wrong, "\n".join(wrong)
@@ -207,19 +215,14 @@ def test_nothing_imports_in_a_circle() -> None:
 def test_nothing_outgrows_its_file_or_its_function() -> None:
     wrong: list[str] = []
     for file in _files("bridge", "tests", "schemas"):
-        text = file.read_text(encoding="utf-8")
-        where = file.relative_to(ROOT).as_posix()
-        if where in GENERATED:
-            continue
-        if (lines := len(text.splitlines())) > LINES_A_FILE:
+        text, where = file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
+        if (lines := len(text.splitlines())) > LINES_A_FILE and where not in GENERATED:
             wrong.append(f"{where} has {lines} lines, over {LINES_A_FILE}")
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > LINES_A_FUNCTION:
-                    wrong.append(
-                        f"{where}:{node.lineno} {node.name} has {lines} lines, over {LINES_A_FUNCTION}"
-                    )
+                    wrong.append(f"{where}:{node.lineno} {node.name} has {lines} lines")
     assert not wrong, "\n".join(wrong)
 
 
@@ -278,7 +281,7 @@ def test_no_module_class_or_function_bears_a_retired_name() -> None:
 
 
 def test_no_log_event_metric_or_setting_bears_a_retired_name() -> None:
-    names = [metric.name for metric in METRICS] + [name for name, _, _ in describe()]
+    names = [metric.name for metric in (*METRICS, *WORKER_METRICS)] + [name for name, _, _ in describe()]
     names += [
         str(node.args[0].value)
         for tree in SOURCES.values()

@@ -5,10 +5,10 @@ holds a body, a token or a key.
 """
 
 from collections import Counter as Counts
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 from prometheus_client import (
@@ -37,6 +37,26 @@ _SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
 _ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class SpoolState(Protocol):
+    """What is exported of a spool."""
+
+    @property
+    def records(self) -> int:
+        """How many records wait."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it takes on disk."""
+
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
+
+    @property
+    def unavailable_reason(self) -> str:
+        """Why no record is accepted now; empty if they are."""
 
 
 class Telemetry:
@@ -133,6 +153,18 @@ class Telemetry:
             for outcome in metrics.CONFIRM_OUTCOMES:
                 self.pull_confirms.labels(app, outcome)
             self.pull_failing.labels(app)
+
+    def watch_spools(self, spools: Callable[[], Sequence[SpoolState]], now_ms: Callable[[], int]) -> None:
+        """Export the sums over ``spools``; the first is the one that takes records."""
+
+        def oldest_age_s() -> float:
+            oldest_ms = min((spool.oldest_ms for spool in spools() if spool.oldest_ms), default=0)
+            return max(now_ms() - oldest_ms, 0) / 1000 if oldest_ms else 0
+
+        self.spool_records.set_function(lambda: sum(spool.records for spool in spools()))
+        self.spool_bytes.set_function(lambda: sum(spool.bytes for spool in spools()))
+        self.spool_oldest_record_age.set_function(oldest_age_s)
+        self.spool_failing.set_function(lambda: bool(spools()[0].unavailable_reason))
 
     def set_spool_limit(self, max_bytes: int) -> None:
         """Export the spool's limit, and its corruption counters from 0 on."""

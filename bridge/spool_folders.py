@@ -1,0 +1,211 @@
+"""The folders of the spool: which one a process writes to, and how those that others left behind are drained.
+
+One process writes to the folder that the settings name. Of several workers each takes a folder of its own in
+it, `1`, `2` and so on: the first that nobody has locked. Whatever lies in a folder that nobody has locked was
+left behind, by more workers or by fewer, by a killed one or by one that was replaced: whoever locks it first
+drains it and removes it. A folder in use is left alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+from msgspec import Struct
+
+from bridge.delivery.drain import Drain
+from bridge.io.spool import Spool, SpoolLockedError
+from bridge.io.spool.directory import SpoolDirectory
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+SUPERVISOR_FOLDER = "supervisor"  # in it the supervisor's lock: two of them would share the limit
+_LOCK_FILES = frozenset({"lock"})
+_FIRST_SCAN_S = 1.0
+_SCAN_INTERVAL_S = 1.0
+_UNREADABLE_REMEDY = "let this user read and write it; it is tried again by itself"
+
+
+class SpoolFolders(Struct, frozen=True):
+    """The folder ``root``, as seen by worker ``number`` of ``workers``; 0 of 1: one process alone."""
+
+    root: Path
+    number: int
+    workers: int
+    max_bytes: int
+
+    def claim_own(self) -> Path:
+        """Return the folder to write to: with several workers, the first from our number on that is free.
+
+        Raises `SpoolLockedError` where a supervisor has it. Where it cannot be used the spool finds that out.
+        """
+        if not self.max_bytes:
+            return self.root
+        if not self.number:
+            self._refuse_supervisor()
+            return self.root
+        for number in (self.number, *range(1, 1000)):
+            folder = self.root / str(number)
+            try:
+                lock_folder(folder).unlock()
+            except SpoolLockedError:
+                continue
+            except OSError:
+                pass  # the spool tries again, and reports it
+            return folder
+        raise SpoolLockedError(f"every folder in {self.root} is in use by another process")
+
+    def _refuse_supervisor(self) -> None:
+        folder = self.root / SUPERVISOR_FOLDER
+        if folder.is_dir():
+            lock_folder(folder).unlock()
+
+    def left_behind(self, own: Path) -> list[Path]:
+        """List the folders with records that are not ``own``, whether in use or not."""
+        return [folder for folder in all_folders(self.root) if folder != own and any(folder.glob("*.log"))]
+
+    def limit_of(self, own: Path) -> int:
+        """Return how many bytes ``own`` may have, so that all folders together stay within the limit.
+
+        An equal share, less what is left behind and what others have above their share.
+        """
+        if self.workers == 1 and not any(_numbered(self.root)):
+            return self.max_bytes
+        used = sorted(used_bytes(folder) for folder in all_folders(self.root) if folder != own)
+        return share_of(self.max_bytes, self.workers, used)
+
+
+def share_of(max_bytes: int, workers: int, used_by_others: Sequence[int]) -> int:
+    """Return one worker's limit. Which of the other folders belong to living workers is not known.
+
+    The smallest ones are taken to be theirs: they may grow to their share, so that is reserved for them.
+    """
+    share = max_bytes // workers
+    others = sorted(used_by_others)
+    reserved = sum(max(used, share) for used in others[: workers - 1])
+    reserved += share * max(0, workers - 1 - len(others)) + sum(others[workers - 1 :])
+    return max(0, min(share, max_bytes - reserved))
+
+
+def all_folders(root: Path) -> list[Path]:
+    """List every folder that may hold records: ``root`` and the numbered ones in it."""
+    return [root, *_numbered(root)]
+
+
+def _numbered(root: Path) -> list[Path]:
+    if not root.is_dir():
+        return []
+    found = [folder for folder in root.iterdir() if folder.name.isdecimal() and folder.is_dir()]
+    return sorted(found, key=lambda folder: int(folder.name))
+
+
+def used_bytes(folder: Path) -> int:
+    """Return the bytes of the files in a folder; files that vanish meanwhile are not counted."""
+    return sum(_sizes(folder))
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    with suppress(OSError):
+        for file in folder.iterdir():
+            with suppress(OSError):
+                if file.is_file():
+                    yield file.stat().st_size
+
+
+def lock_folder(path: Path) -> SpoolDirectory:
+    """Lock a folder, made where it does not exist. Raises `SpoolLockedError`, OSError."""
+    directory = SpoolDirectory(path)
+    directory.lock()
+    return directory
+
+
+class OrphanedSpools:
+    """Drains what was left behind. ``build`` makes a folder's spool and its drain.
+
+    ``set_limit`` is given how many bytes our own folder may have, each time that this may have changed.
+    """
+
+    def __init__(
+        self,
+        folders: SpoolFolders,
+        own: Path,
+        build: Callable[[Path], tuple[Spool, Drain]],
+        set_limit: Callable[[int], None],
+    ) -> None:
+        self._folders = folders
+        self._own = own
+        self._build = build
+        self._set_limit = set_limit
+        self._open: dict[Path, tuple[Spool, Drain]] = {}
+        self._failures: dict[Path, str] = {}
+
+    @property
+    def spools(self) -> list[Spool]:
+        """Those that are being drained now."""
+        return [spool for spool, _ in self._open.values() if spool.opened]
+
+    async def run(self) -> None:
+        """Drain what there is and what comes, until nobody can leave anything any more."""
+        if not self._folders.max_bytes:
+            return
+        if self._folders.number:  # the other workers that start with us take their folders first
+            await asyncio.sleep(_FIRST_SCAN_S)
+        while True:
+            left = await asyncio.to_thread(self._folders.left_behind, self._own)
+            for folder in left:
+                if folder not in self._open:
+                    await self._begin(folder)
+            for folder, (spool, _) in [*self._open.items()]:
+                if spool.opened and not spool.records:
+                    await self._finish(folder)
+            self._set_limit(await asyncio.to_thread(self._folders.limit_of, self._own))
+            if not (left or self._open or self._folders.number):
+                return
+            await asyncio.sleep(_SCAN_INTERVAL_S)
+
+    async def stop_draining(self) -> None:
+        """Send no more of it; before the publisher stops."""
+        for _, drain in self._open.values():
+            await drain.stop()
+
+    async def stop(self, seconds: float) -> None:
+        """Close the folders; what was not drained is left whole."""
+        await asyncio.gather(*(spool.stop(seconds) for spool, _ in self._open.values()))
+        self._open.clear()
+
+    async def _begin(self, folder: Path) -> None:
+        spool, drain = self._build(folder)
+        self._open[folder] = spool, drain
+        try:
+            await spool.open()
+        except (SpoolLockedError, OSError) as error:
+            del self._open[folder]
+            await spool.stop()
+            if not isinstance(error, SpoolLockedError) and self._failures.get(folder) != str(error):
+                self._failures[folder] = str(error)
+                log.error(  # noqa: TRY400 - no bug
+                    "spool_folder_unreadable", path=str(folder), reason=str(error), remedy=_UNREADABLE_REMEDY
+                )
+            return
+        log.info("spool_folder_adopted", path=str(folder), records=spool.records)
+        drain.start()
+
+    async def _finish(self, folder: Path) -> None:
+        spool, drain = self._open.pop(folder)
+        await drain.stop()
+        await spool.stop()
+        if folder != self._folders.root:
+            await asyncio.to_thread(remove_if_empty, folder)
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder that holds nothing but its lock, and that nobody has locked."""
+    with suppress(SpoolLockedError, OSError):
+        directory = lock_folder(folder)
+        try:
+            if {file.name for file in folder.iterdir()} <= _LOCK_FILES:
+                (folder / "lock").unlink()
+                folder.rmdir()
+        finally:
+            directory.unlock()

@@ -1,0 +1,78 @@
+"""A listening socket that several processes accept from: each gets its share of the connections."""
+
+import asyncio
+import socket
+
+from bridge.io.http.connection_counts import ABSENT, ConnectionCounts
+from bridge.io.http.shared_listener import SharedListener, SharedSockets
+from bridge.io.sockets import listen
+from tests.rig.waiting import eventually
+
+
+class Worker:
+    """One of several, all in this process: accepts, and keeps what it accepted."""
+
+    def __init__(self, sock: socket.socket, counts: ConnectionCounts, slot: int) -> None:
+        self.clients: list[socket.socket] = []
+        shared = SharedSockets([sock], counts, slot)
+        self.listener = SharedListener(sock.dup(), self.take, lambda: len(self.clients), shared)
+
+    def take(self, client: socket.socket, _peer: tuple[object, ...]) -> None:
+        self.clients.append(client)
+
+    def close(self) -> None:
+        self.listener.close()
+        for client in self.clients:
+            client.close()
+
+
+async def connect(port: int, number: int) -> list[socket.socket]:
+    loop, clients = asyncio.get_running_loop(), [socket.socket() for _ in range(number)]
+    for client in clients:
+        client.setblocking(False)  # noqa: FBT003 - the socket's own signature
+    await asyncio.gather(*(loop.sock_connect(client, ("127.0.0.1", port)) for client in clients))
+    return clients
+
+
+async def test_a_burst_of_connections_is_spread_evenly() -> None:
+    (sock,) = await listen("127.0.0.1", 0)
+    counts = ConnectionCounts.create(4)
+    workers = [Worker(sock, counts, slot) for slot in range(4)]
+    clients = await connect(sock.getsockname()[1], 128)
+
+    await eventually(lambda: sum(len(one.clients) for one in workers) == 128, "all are accepted")
+
+    assert max(len(one.clients) for one in workers) <= 1.3 * 32
+    for one in workers:
+        one.close()
+    for each in (*clients, sock):
+        each.close()
+    assert counts.fewest_of_others(0) == ABSENT
+    counts.close()
+
+
+async def test_a_worker_that_hangs_keeps_nobody_waiting() -> None:
+    (sock,) = await listen("127.0.0.1", 0)
+    counts = ConnectionCounts.create(2)
+    counts.set(1, 0)  # it has the fewest, and hangs
+    worker = Worker(sock, counts, 0)
+    clients = await connect(sock.getsockname()[1], 128)
+
+    await eventually(lambda: len(worker.clients) == 128, "all are accepted", within_s=10)
+
+    worker.close()
+    worker.listener.close()
+    for each in (*clients, sock):
+        each.close()
+    counts.close()
+
+
+async def test_the_table_is_seen_by_who_has_its_descriptor() -> None:
+    counts = ConnectionCounts.create(3)
+    other = ConnectionCounts(counts.fd, counts.slots)
+    counts.set(0, 5)
+    counts.set(1, 3)
+
+    assert (other.fewest_of_others(0), other.fewest_of_others(1)) == (3, 5)
+    counts.clear(1)
+    assert other.fewest_of_others(0) == ABSENT
