@@ -19,11 +19,12 @@ from bridge.diagnostics.listen import start_listening
 from bridge.diagnostics.monitor import ConnectivityMonitor
 from bridge.io.admin import Admin, Readiness
 from bridge.io.spool import Spool
+from bridge.io.spool.folders import SpoolFolders
 from bridge.observability.masking import mask_for
+from bridge.orphaned_spools import OrphanedSpools
 from bridge.process import exit_despite_threads
 from bridge.readiness import Observed, ReadinessReport
 from bridge.settings.settings import Settings
-from bridge.spool_folders import OrphanedSpools, SpoolFolders
 from bridge.startup import (
     log_listening,
     log_missing_topics,

@@ -10,12 +10,13 @@ from msgspec import json
 from bridge import app
 from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.shared_listener import SharedSockets
+from bridge.io.spool import SpoolLockedError
 from bridge.settings.settings import SettingsError, load
 from bridge.workers.messages import WorkerArguments
 from bridge.workers.role import WorkerRole
 from bridge.workers.supervisor_link import SupervisorLink
 
-_EXIT_USAGE = 2
+_EXIT_FAILED, _EXIT_USAGE = 1, 2
 
 
 def main() -> int:
@@ -31,15 +32,17 @@ def main() -> int:
         return _EXIT_USAGE
     sockets = [_listening(fd) for fd in arguments.listen_fds]
     counts = ConnectionCounts(arguments.counts_fd, arguments.slots)
-    return app.serve(
-        settings,
-        WorkerRole(
-            number=arguments.number,
-            workers=arguments.workers,
-            shared=SharedSockets(sockets, counts, arguments.slot),
-            link=SupervisorLink(socket.socket(fileno=arguments.channel_fd)),
-        ),
+    role = WorkerRole(
+        number=arguments.number,
+        workers=arguments.workers,
+        shared=SharedSockets(sockets, counts, arguments.slot),
+        link=SupervisorLink(socket.socket(fileno=arguments.channel_fd)),
     )
+    try:
+        return app.serve(settings, role)
+    except (SpoolLockedError, OSError) as error:
+        sys.stderr.write(f"worker {arguments.number}: cannot start: {error}\n")
+        return _EXIT_FAILED
 
 
 def _listening(fd: int) -> socket.socket:

@@ -46,18 +46,18 @@ LAYERS = {
         "__init__ app workers wiring diagnostics embedded io observability delivery aio settings core",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
-    "worker": _layer("app workers io.http settings", "msgspec"),
+    "worker": _layer("app workers io.http io.spool settings", "msgspec"),
     "app": _layer(
-        "readiness startup spool_folders process wiring workers diagnostics io.admin io.http io.spool "
+        "readiness startup orphaned_spools process wiring workers diagnostics io.admin io.http io.spool "
         "observability delivery aio settings core",
         "aiohttp structlog uvloop",
     ),
     "workers": _layer(
-        "startup spool_folders diagnostics io.admin io.http io.spool observability settings core",
+        "startup diagnostics io.admin io.http io.spool observability settings core",
         "msgspec prometheus_client pydantic structlog uvloop",
     ),
     "readiness": _layer("startup io observability settings core", "msgspec"),
-    "spool_folders": _layer("delivery io.spool", "msgspec structlog"),
+    "orphaned_spools": _layer("delivery io.spool", "msgspec structlog"),
     "startup": _layer("__init__ process observability settings core", "structlog"),
     "process": _layer("", "structlog"),
     "wiring": _layer("workers.limits io observability delivery aio settings core", "aiohttp msgspec"),

@@ -31,7 +31,7 @@ def worker_count(settings: Settings) -> int:
 def divided(settings: Settings, workers: int) -> Settings:
     """Return the settings of one of ``workers``: its part of what is a limit of the whole bridge.
 
-    Never less than what one event needs. `spool.max_bytes` is divided by `bridge.spool_folders`, which sees
+    Never less than what one event needs. `spool.max_bytes` is divided by `io.spool.folders`, which sees
     what other folders hold; `pull.batches` by `batches_of`.
     """
     http, kafka = settings.http, settings.kafka

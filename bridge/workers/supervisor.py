@@ -17,8 +17,8 @@ from bridge.io.admin import Admin
 from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.listening import listen_for_ingress
 from bridge.io.spool.directory import SpoolDirectory
+from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
 from bridge.settings.settings import Settings
-from bridge.spool_folders import SUPERVISOR_FOLDER, lock_folder
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
 from bridge.workers.keeper import WorkerKeeper
 from bridge.workers.process import Inherited

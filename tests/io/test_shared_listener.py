@@ -2,11 +2,35 @@
 
 import asyncio
 import socket
+import ssl
+from collections.abc import Iterator
+
+import pytest
+import uvloop
 
 from bridge.io.http.connection_counts import ABSENT, ConnectionCounts
 from bridge.io.http.shared_listener import SharedListener, SharedSockets
 from bridge.io.sockets import listen
+from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
+from tests.io.http_server import RawClient, post, running_worker_server
+from tests.rig.certificates import Authority
 from tests.rig.waiting import eventually
+
+BODY = b'{"EventType":"NewFileUpload"}'
+
+
+@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Give both loops: transports differ, and the program runs on the second."""
+    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
+
+
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Authority]:
+    """Give an authority."""
+    one = Authority("one")
+    yield one
+    one.remove()
 
 
 class Worker:
@@ -76,3 +100,40 @@ async def test_the_table_is_seen_by_who_has_its_descriptor() -> None:
     assert (other.fewest_of_others(0), other.fewest_of_others(1)) == (3, 5)
     counts.clear(1)
     assert other.fewest_of_others(0) == ABSENT
+
+
+async def test_deliveries_come_by_a_shared_socket_until_the_worker_accepts_no_more() -> None:
+    async with running_worker_server() as server:
+        kept = await server.connect()
+        for _ in range(2):
+            kept.send(post(BODY))
+            assert (await kept.response()).status == 200
+        assert len(server.ingress.connections) == 1
+        server.ingress.stop_accepting()
+        late = await server.connect()  # it waits at the port, for another worker
+        late.send(post(BODY))
+        kept.send(post(BODY))
+        assert (await kept.response()).status == 200
+
+    assert len(server.notifications) == 3
+
+
+async def test_a_client_that_left_before_it_was_accepted_leaves_nothing_behind() -> None:
+    async with running_worker_server() as server:
+        for _ in range(20):
+            (await server.connect()).reset()
+        assert (await server.post(BODY)).status == 200
+        await eventually(lambda: not len(server.ingress.connections), "every connection is forgotten")
+
+
+async def test_deliveries_come_by_tls_on_a_shared_socket(authority: Authority) -> None:
+    pair = authority.sign("server")
+    files = ServerTlsFiles(certfile=str(pair.cert), keyfile=str(pair.key), client_cafile=None)
+    trusting = ssl.create_default_context(cafile=str(authority.ca))
+    async with running_worker_server(ReloadingSSLContext(files)) as server:
+        client = RawClient(*await asyncio.open_connection("localhost", server.port, ssl=trusting))
+        client.send(post(BODY))
+        assert (await client.response()).status == 200
+        client.writer.close()
+
+    assert [one.body for one in server.notifications] == [BODY]

@@ -4,65 +4,31 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from tests.journey.environment import Environment, running
 from tests.journey.notifications import edited, edited_id, new_task
-from tests.journey.senders import SendResult, run_load, send, tasks_until
+from tests.journey.senders import SendResult, send
+from tests.journey.test_pull import all_confirmed, queue_at
 from tests.journey.test_stopping import STILL_ACCEPTING_S, stopped_under_load
+from tests.journey.workers import (
+    AT_ONCE,
+    by_worker,
+    has_all,
+    is_running,
+    under_load,
+    with_workers,
+    worker_pids,
+)
 from tests.rig.connection_pool import ConnectionPool
 from tests.rig.program import Program
+from tests.rig.vendor.server import Vendor
 from tests.rig.waiting import eventually
 
-AT_ONCE = 32
 CONNECTIONS = 128
 SHARE_MAX = 1.3
-
-
-def with_workers(number: int) -> dict[str, str]:
-    return {"BRIDGE_HTTP__WORKERS": str(number), "BRIDGE_LOG__FORMAT": "json"}
-
-
-def worker_pids(program: Program) -> list[int]:
-    """Give the processes of its workers."""
-    children = Path(f"/proc/{program.process.pid}/task/{program.process.pid}/children")
-    return sorted(int(pid) for pid in children.read_text(encoding="ascii").split())
-
-
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-async def by_worker(program: Program, name: str, workers: int) -> list[float]:
-    return [await program.metric(name, worker=str(number + 1)) for number in range(workers)]
-
-
-async def under_load(
-    program: Program, act: Callable[[list[SendResult]], Awaitable[None]]
-) -> list[SendResult]:
-    """Post all the time while ``act`` does something; give all sends."""
-    enough, heard = asyncio.Event(), list[SendResult]()
-    passing = asyncio.create_task(
-        run_load(tasks_until(enough), lambda task: send(program, task), at_once=AT_ONCE, results=heard)
-    )
-    await eventually(lambda: len(heard) > 10 * AT_ONCE, "events pass")
-    await act(heard)
-    after = len(heard)
-    await eventually(lambda: len(heard) > after + 5 * AT_ONCE, "events pass afterwards")
-    enough.set()
-    await passing
-    return heard
-
-
-async def has_all(environment: Environment, heard: list[SendResult]) -> bool:
-    return {edited_id(sent.task) for sent in heard if sent.is_durable} <= set(await environment.ids())
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -196,66 +162,38 @@ async def test_workers_whose_supervisor_was_killed_end_in_order_and_free_the_por
     assert await has_all(environment, heard)
 
 
-@pytest.mark.parametrize("numbers", [(4, 2, 4), (1, 2, 1)])
-async def test_another_number_of_workers_at_the_next_start_loses_nothing_of_a_full_spool(
-    own_environment: Environment, tmp_path: Path, numbers: tuple[int, ...]
+async def test_the_pulls_of_one_queue_are_spread_over_the_workers_and_not_multiplied(
+    environment: Environment, vendor: Vendor
 ) -> None:
-    heard: list[SendResult] = []
-    settings = {"BRIDGE_SPOOL__PATH": str(tmp_path), "BRIDGE_SPOOL__MAX_BYTES": str(8 << 20)}
-    settings["BRIDGE_HTTP__HOLD_S"] = "0"
-    own_environment.kafka.pause()
-    for number in numbers:
-        async with running(own_environment, settings | with_workers(number)) as program:
-            url = "x" * 20_000
-            for _ in range(8):
-                results = await asyncio.gather(*(post(program, url) for _ in range(100)))
-                heard += results
-                if any(not sent.is_durable for sent in results):
-                    break
-            else:
-                assert number != numbers[0], "the spool is not full"
-            used = spooled_bytes(tmp_path)
-            assert used <= 8 << 20
-            assert await program.terminate() == 0
-    own_environment.kafka.resume()
-    async with running(own_environment, settings | with_workers(numbers[-1])) as program:
-        await eventually(lambda: not list(tmp_path.rglob("*.log")), "every folder is drained")
-        await eventually(lambda: set(folders(tmp_path)) <= set("1234"[: numbers[-1]]), "folders are removed")
+    app, settings = queue_at(vendor)
+    tasks = [new_task() for _ in range(100)]
+    began = time.monotonic()
+    async with running(environment, settings | with_workers(2)) as program:
+        await eventually(lambda: time.monotonic() > began + 20, "a while passes")
+        calls, lasted = app.ledger.outcomes("PullEvents").total(), time.monotonic() - began
+        for task in tasks:
+            app.put(edited(task))
+        await all_confirmed(app)
+        pulled = await program.metric("vod_bridge_pull_events_total", app="shop")
 
-    assert sum(sent.is_durable for sent in heard) > 100
-    assert await has_all(own_environment, heard)
+    assert 2 <= calls <= 2 + lasted / 4
+    assert pulled == len(tasks)
+    assert await environment.ids() == sorted(map(edited_id, tasks))
 
 
-def spooled_bytes(root: Path) -> int:
-    return sum(file.stat().st_size for file in root.rglob("*.log"))
-
-
-def folders(root: Path) -> list[str]:
-    return [folder.name for folder in root.iterdir() if folder.name.isdecimal()]
-
-
-async def post(program: Program, url: str) -> SendResult:
-    task, began = new_task(), time.monotonic()
-    answer = await program.post(edited(task, url=url))
-    return SendResult(task=task, started_at=began, ended_at=time.monotonic(), status=answer.status)
-
-
-async def test_workers_are_replaced_while_kafka_is_away_and_what_they_had_spooled_is_drained(
-    own_environment: Environment, tmp_path: Path
+async def test_a_worker_that_hangs_is_killed_and_started_again_and_nobody_waits_for_it(
+    environment: Environment,
 ) -> None:
-    settings = with_workers(2) | {"BRIDGE_SPOOL__PATH": str(tmp_path)}
-    async with running(own_environment, settings) as program:
-        own_environment.kafka.pause()
-        heard = await asyncio.gather(*(send(program, new_task()) for _ in range(200)))
+    async with running(environment, with_workers(2)) as program:
         first = worker_pids(program)
-        program.process.hang_up()
-        await eventually(
-            lambda: "workers_replaced" in program.log(), "all workers are replaced", within_s=120
-        )
-        assert not set(first) & set(worker_pids(program))
-        heard += await asyncio.gather(*(send(program, new_task()) for _ in range(200)))
-        own_environment.kafka.resume()
-        await eventually(lambda: not list(tmp_path.rglob("*.log")), "every folder is drained")
+        os.kill(first[0], signal.SIGSTOP)
+        heard = [await send(program, new_task()) for _ in range(5)]
 
-    assert {sent.outcome for sent in heard} == {"spooled"}
-    assert await has_all(own_environment, heard)
+        async def is_whole() -> bool:
+            return first[0] not in worker_pids(program) and await program.metric("vod_bridge_workers") == 2
+
+        await eventually(is_whole, "another worker is ready", within_s=120)
+        log = program.log()
+
+    assert "worker_unresponsive" in log
+    assert {sent.status for sent in heard} == {200}

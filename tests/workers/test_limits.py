@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.io.spool.folders import share_of
 from bridge.settings.settings import Settings, SettingsError, load
-from bridge.spool_folders import share_of
 from bridge.workers.limits import batches_of, divided, limit_in_cores, usable_cores, worker_count
 
 MIB = 1024 * 1024

@@ -110,6 +110,8 @@ class DiskQuota:
         return "free space on the volume; BRIDGE_SPOOL__FREE_MIN_BYTES is how much must stay free"
 
     def _full_reason(self) -> str:
+        if self._cap < 0:  # of several workers one has no share before what is elsewhere is drained
+            return "full: other folders take all that BRIDGE_SPOOL__MAX_BYTES allows"
         return f"full: {self.used} bytes are used"
 
     def _floor_reason(self) -> str:
