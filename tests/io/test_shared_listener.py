@@ -79,6 +79,7 @@ async def test_a_worker_that_hangs_keeps_nobody_waiting() -> None:
     (sock,) = await listen("127.0.0.1", 0)
     counts = ConnectionCounts.create(2)
     counts.set(1, 0)  # it has the fewest, and hangs
+    counts.set_alive(1)
     worker = Worker(sock, counts, 0)
     clients = await connect(sock.getsockname()[1], 128)
 
@@ -94,8 +95,9 @@ async def test_a_worker_that_hangs_keeps_nobody_waiting() -> None:
 async def test_the_table_is_seen_by_who_has_its_descriptor() -> None:
     counts = ConnectionCounts.create(3)
     other = ConnectionCounts(counts.fd, counts.slots)
-    counts.set(0, 5)
-    counts.set(1, 3)
+    for slot, connections in enumerate((5, 3)):
+        counts.set(slot, connections)
+        counts.set_alive(slot)
 
     assert (other.fewest_of_others(0), other.fewest_of_others(1)) == (3, 5)
     counts.clear(1)

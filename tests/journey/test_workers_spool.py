@@ -39,7 +39,8 @@ async def test_another_number_of_workers_at_the_next_start_loses_nothing_of_a_fu
     own_environment.kafka.resume()
     async with running(own_environment, settings | with_workers(numbers[-1])) as program:
         await eventually(lambda: not list(tmp_path.rglob("*.log")), "every folder is drained")
-        await eventually(lambda: set(folders(tmp_path)) <= set("1234"[: numbers[-1]]), "folders are removed")
+        in_use = 0 if numbers[-1] == 1 else numbers[-1]  # one process alone has the folder above them
+        await eventually(lambda: len(folders(tmp_path)) == in_use, "folders that nobody uses are removed")
 
     assert sum(sent.is_durable for sent in heard) > 100
     assert await has_all(own_environment, heard)

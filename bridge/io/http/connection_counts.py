@@ -18,7 +18,7 @@ _STALE_MS = 1_000
 
 
 class ConnectionCounts:
-    """The table: for each slot a count and when it was set. Its worker sets it, the supervisor clears it."""
+    """The table: for each slot a count, and when its worker was last alive. The supervisor clears it."""
 
     def __init__(self, fd: int, slots: int) -> None:
         self.fd = fd
@@ -45,12 +45,15 @@ class ConnectionCounts:
         self._cells[slot] = ABSENT
 
     def set(self, slot: int, connections: int) -> None:
-        """Note how many connections the worker of ``slot`` has; to be repeated, else it is taken to hang."""
-        self._cells[self.slots + slot] = _now_ms()
+        """Note how many connections the worker of ``slot`` has."""
         self._cells[slot] = connections
 
+    def set_alive(self, slot: int) -> None:
+        """Note that the worker of ``slot`` runs; one that does not for a second is taken to hang."""
+        self._cells[self.slots + slot] = _now_ms()
+
     def fewest_of_others(self, slot: int) -> int:
-        """Return the smallest count of the other slots that were set lately; `ABSENT` if there is none."""
+        """Return the smallest count of the other slots whose workers run; `ABSENT` if there is none."""
         cells, now_ms = self._cells, _now_ms()
         return min(
             (

@@ -1,7 +1,7 @@
 """Accepts from a listening socket that several worker processes share, so that each gets its share.
 
-One connection is accepted in a turn of the loop, and none while another worker has clearly fewer: that one is
-woken as well. A worker that hangs keeps a client waiting for `_PATIENCE_S`, and after a second nobody.
+Few connections are accepted in a turn of the loop, and none while another worker has clearly fewer: that one
+is woken as well. A worker that hangs keeps a client waiting for `_PATIENCE_S`, and after a second nobody.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ from msgspec import Struct
 from bridge.aio.inline_task import start_inline
 from bridge.io.http.connection_counts import ConnectionCounts
 
-_PAUSE_S = 0.002
+_ACCEPTS_AT_ONCE = 8
+_LIMIT_LASTS_S = _PAUSE_S = 0.002
 _PATIENCE_S = 0.2
 _IMPATIENT_S = 0.02  # for so long all is accepted once patience has ended
 _PUBLISH_INTERVAL_S = 0.1
@@ -49,7 +50,8 @@ class SharedListener:
         self._counts = shared.counts
         self._slot = shared.slot
         self._loop = asyncio.get_running_loop()
-        self._patient_until_s = 0.0
+        self._patient_until_s = self._limit_until_s = 0.0
+        self._limit = 0
         self._closed = False
         self._resume_timer: asyncio.TimerHandle | None = None
         self._publish()
@@ -68,25 +70,35 @@ class SharedListener:
         self._sock.close()
 
     def _on_readable(self) -> None:
-        if self._should_leave_it():
-            self._pause(_PAUSE_S)
-            return
-        try:
-            client, peer = self._sock.accept()
-        except (BlockingIOError, ConnectionError, InterruptedError):  # another worker was faster
-            return
-        except OSError:  # no descriptor, no memory
-            self._pause(_NO_DESCRIPTOR_PAUSE_S)
-            return
-        client.setblocking(False)  # noqa: FBT003 - the socket's own signature
-        self._open_connection(client, peer)
-        self._counts.set(self._slot, self._connections())
+        for _ in range(_ACCEPTS_AT_ONCE):
+            if self._connections() > self._limit_now() and self._is_patient():
+                self._pause(_PAUSE_S)
+                return
+            try:
+                client, peer = self._sock.accept()
+            except (BlockingIOError, ConnectionError, InterruptedError):  # another worker was faster
+                return
+            except OSError:  # no descriptor, no memory
+                self._pause(_NO_DESCRIPTOR_PAUSE_S)
+                return
+            client.setblocking(False)  # noqa: FBT003 - the socket's own signature
+            self._open_connection(client, peer)
+            self._counts.set(self._slot, self._connections())
 
-    def _should_leave_it(self) -> bool:
-        """Whether the next connection is for another worker, which has fewer and has had no chance yet."""
-        fewest = self._counts.fewest_of_others(self._slot)
-        if self._connections() <= fewest + 1 + fewest // 8:
-            return False
+    def _limit_now(self) -> int:
+        """Return with how many connections the next one is still ours; looked up each 2 ms at most.
+
+        Meanwhile others may have got more: then it is too small, which the next look-up mends.
+        """
+        now_s = self._loop.time()
+        if now_s >= self._limit_until_s:
+            fewest = self._counts.fewest_of_others(self._slot)
+            self._limit = fewest + 1 + fewest // 8
+            self._limit_until_s = now_s + _LIMIT_LASTS_S
+        return self._limit
+
+    def _is_patient(self) -> bool:
+        """Whether the worker that has fewer connections is still given the chance to accept the next one."""
         now_s = self._loop.time()
         if now_s >= self._patient_until_s + _IMPATIENT_S:
             self._patient_until_s = now_s + _PATIENCE_S
@@ -102,6 +114,7 @@ class SharedListener:
     def _publish(self) -> None:
         """Publish what has been closed since the last one was accepted."""
         self._counts.set(self._slot, self._connections())
+        self._counts.set_alive(self._slot)
         self._publish_timer = self._loop.call_later(_PUBLISH_INTERVAL_S, self._publish)
 
 

@@ -53,8 +53,14 @@ class SpoolFolders(Struct, frozen=True):
             lock_folder(folder).unlock()
 
     def left_behind(self, own: Path) -> list[Path]:
-        """List the folders with records that are not ``own``, whether in use or not."""
-        return [folder for folder in all_folders(self.root) if folder != own and any(folder.glob("*.log"))]
+        """List the folders with records that are not ``own``, whether in use or not; remove empty ones."""
+        left = []
+        for folder in all_folders(self.root):
+            if folder != own and any(folder.glob("*.log")):
+                left.append(folder)
+            elif folder not in (own, self.root):
+                remove_if_empty(folder)
+        return left
 
     def limit_of(self, own: Path) -> int:
         """Return how many bytes ``own`` may have, so that all folders together stay within the limit.
@@ -114,10 +120,16 @@ def lock_folder(path: Path) -> SpoolDirectory:
 def remove_if_empty(folder: Path) -> None:
     """Remove a folder that holds nothing but its lock, and that nobody has locked."""
     with suppress(SpoolLockedError, OSError):
+        if not _is_empty(folder):
+            return
         directory = lock_folder(folder)
         try:
-            if {file.name for file in folder.iterdir()} <= _LOCK_FILES:
+            if _is_empty(folder):
                 (folder / "lock").unlink()
                 folder.rmdir()
         finally:
             directory.unlock()
+
+
+def _is_empty(folder: Path) -> bool:
+    return {file.name for file in folder.iterdir()} <= _LOCK_FILES
