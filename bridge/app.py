@@ -77,13 +77,13 @@ class Bridge:
         self._role = role
         number, workers = (role.number, role.workers) if role else (0, 1)
         folders = SpoolFolders(Path(settings.spool.path), number, workers, int(settings.spool.max_bytes))
-        folder = folders.claim_own()
         self._settings = settings = divided(settings, workers) if role else settings
         self._routing = build_routing(settings)
         self.telemetry = build_telemetry(settings)
         self._dedup = build_dedup(settings, self.telemetry)
         self._publisher = build_publisher(settings, self.telemetry)
-        self._spool = build_spool(settings, self.telemetry, folder)
+        self.telemetry.set_spool_limit(folders.max_bytes)
+        folder, self._spool = folders.claim_own(partial(build_spool, settings, self.telemetry))
         self._spool.set_limit(folders.limit_of(folder))
         self._drain = build_drain(settings, self._publisher, self._spool, self.telemetry)
         self._orphans = OrphanedSpools(folders, folder, self._build_orphan, self._spool.set_limit)
@@ -123,7 +123,6 @@ class Bridge:
             publisher=self._publisher, dedup=self._dedup, spools=self._spools, pollers=self._pollers
         )
         report = ReadinessReport(settings, mask_for(settings), topics, parts, now_ms)
-        self.telemetry.set_spool_limit(int(settings.spool.max_bytes))
         self.telemetry.ready.set_function(lambda: self._readiness().ready)
         self.telemetry.topics_missing.set_function(lambda: len(report.missing_topics() or ()))
         return report

@@ -31,8 +31,8 @@ def worker_count(settings: Settings) -> int:
 def divided(settings: Settings, workers: int) -> Settings:
     """Return the settings of one of ``workers``: its part of what is a limit of the whole bridge.
 
-    Never less than what one event needs. `spool.max_bytes` is divided by `io.spool.folders`, which sees
-    what other folders hold; `pull.batches` by `batches_of`.
+    Never less than what one event needs. Of its part of `spool.max_bytes`, `io.spool.folders` takes off what
+    other folders hold; `pull.batches` is divided by `batches_of`.
     """
     http, kafka = settings.http, settings.kafka
     in_flight_min = min(kafka.in_flight_max_bytes, 2 * RECORD_MAX_BYTES)
@@ -46,6 +46,9 @@ def divided(settings: Settings, workers: int) -> Settings:
                     "held_max_bytes": ByteSize(max(1, http.held_max_bytes // workers)),
                     "bodies_max_bytes": ByteSize(max(bodies_min, http.bodies_max_bytes // workers)),
                 }
+            ),
+            "spool": settings.spool.model_copy(
+                update={"max_bytes": ByteSize(settings.spool.max_bytes // workers)}
             ),
             "kafka": kafka.model_copy(
                 update={

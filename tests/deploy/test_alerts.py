@@ -11,6 +11,7 @@ import yaml
 from bridge.core.catalogue import BY_NAME
 from bridge.observability import metrics
 from bridge.observability.metrics import METRICS
+from bridge.observability.worker_metrics import WORKER_METRICS
 from tests.rig.parts import ROOT
 from tests.rig.prometheus import selectors_in
 from tests.rig.tools import run
@@ -24,7 +25,7 @@ SCENARIOS: list[dict[str, Any]] = yaml.safe_load((FILES / "alerts.test.yaml").re
 ]
 RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
-LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+LABELS = {metric.name: set(metric.labels) for metric in (*METRICS, *WORKER_METRICS)}
 WORDS = {
     ("vod_bridge_deliveries_total", "outcome"): metrics.DELIVERY_OUTCOMES,
     ("vod_bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,

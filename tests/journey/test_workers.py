@@ -15,9 +15,11 @@ from tests.journey.test_pull import all_confirmed, queue_at
 from tests.journey.test_stopping import STILL_ACCEPTING_S, stopped_under_load
 from tests.journey.workers import (
     AT_ONCE,
+    STARTS_WITHIN_S,
     by_worker,
     has_all,
     is_running,
+    replaced,
     under_load,
     with_workers,
     worker_pids,
@@ -72,7 +74,7 @@ async def test_a_killed_worker_costs_only_what_was_on_its_connections_and_is_sta
                 counts.append(await program.metric("vod_bridge_deliveries_total"))
                 return before != worker_pids(program) and await program.metric("vod_bridge_workers") == 2
 
-            await eventually(is_whole, "another worker is ready")
+            await eventually(is_whole, "another worker is ready", within_s=STARTS_WITHIN_S)
 
         heard = await under_load(program, kill_one)
         restarts = await program.metric("vod_bridge_worker_restarts_total")
@@ -95,7 +97,7 @@ async def test_sighup_replaces_every_worker_without_a_refused_post(environment: 
 
         async def replace(_heard: list[SendResult]) -> None:
             program.process.hang_up()
-            await eventually(lambda: "workers_replaced" in program.log(), "all workers are replaced")
+            await replaced(program)
 
         heard = await under_load(program, replace)
         second = worker_pids(program)
@@ -122,7 +124,7 @@ async def test_sighup_reads_the_files_of_settings_again_and_a_wrong_one_changes_
         unchanged = worker_pids(program)
         config.write_text("[http]\nbody_max_bytes = 100\n", encoding="utf-8")
         program.process.hang_up()
-        await eventually(lambda: "workers_replaced" in program.log(), "all workers are replaced")
+        await replaced(program)
         answer = await program.post(edited(new_task()))
         assert "body_max_bytes" in program.log()
 
@@ -169,7 +171,8 @@ async def test_the_pulls_of_one_queue_are_spread_over_the_workers_and_not_multip
     tasks = [new_task() for _ in range(100)]
     began = time.monotonic()
     async with running(environment, settings | with_workers(2)) as program:
-        await eventually(lambda: time.monotonic() > began + 20, "a while passes")
+        ready = time.monotonic()
+        await eventually(lambda: time.monotonic() > ready + 20, "a while passes")
         calls, lasted = app.ledger.outcomes("PullEvents").total(), time.monotonic() - began
         for task in tasks:
             app.put(edited(task))
@@ -192,7 +195,7 @@ async def test_a_worker_that_hangs_is_killed_and_started_again_and_nobody_waits_
         async def is_whole() -> bool:
             return first[0] not in worker_pids(program) and await program.metric("vod_bridge_workers") == 2
 
-        await eventually(is_whole, "another worker is ready", within_s=120)
+        await eventually(is_whole, "another worker is ready", within_s=STARTS_WITHIN_S)
         log = program.log()
 
     assert "worker_unresponsive" in log

@@ -9,7 +9,7 @@ import pytest
 from tests.journey.environment import Environment, running
 from tests.journey.notifications import edited, new_task
 from tests.journey.senders import SendResult, send
-from tests.journey.workers import has_all, with_workers, worker_pids
+from tests.journey.workers import has_all, replaced, with_workers, worker_pids
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
@@ -69,9 +69,7 @@ async def test_workers_are_replaced_while_kafka_is_away_and_what_they_had_spoole
         heard = await asyncio.gather(*(send(program, new_task()) for _ in range(200)))
         first = worker_pids(program)
         program.process.hang_up()
-        await eventually(
-            lambda: "workers_replaced" in program.log(), "all workers are replaced", within_s=120
-        )
+        await replaced(program)
         assert not set(first) & set(worker_pids(program))
         heard += await asyncio.gather(*(send(program, new_task()) for _ in range(200)))
         own_environment.kafka.resume()

@@ -11,6 +11,8 @@ from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 AT_ONCE = 32
+# Starts of whole programs, one after the other: a machine that is busy with much else gets its time.
+STARTS_WITHIN_S = 240.0
 
 
 def with_workers(number: int) -> dict[str, str]:
@@ -54,3 +56,10 @@ async def under_load(
 
 async def has_all(environment: Environment, heard: list[SendResult]) -> bool:
     return {edited_id(sent.task) for sent in heard if sent.is_durable} <= set(await environment.ids())
+
+
+async def replaced(program: Program) -> None:
+    """Wait until SIGHUP has replaced all workers."""
+    await eventually(
+        lambda: "workers_replaced" in program.log(), "all workers are replaced", within_s=STARTS_WITHIN_S
+    )

@@ -46,7 +46,9 @@ class SpoolDirectory:
         self._lock_fd = -1
 
     def lock(self) -> None:
-        """Create the folder if it does not exist, and lock it. Raises `SpoolLockedError`."""
+        """Create the folder if it does not exist, and lock it, once. Raises `SpoolLockedError`."""
+        if self._lock_fd >= 0:
+            return
         if not self.path.is_dir():
             _make_directory(self.path)
         lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)

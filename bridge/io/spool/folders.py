@@ -6,16 +6,18 @@ left behind, by more workers or by fewer, by a killed one or by one that was rep
 drains it and removes it. A folder in use is left alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
 
 from bridge.io.spool.directory import SpoolDirectory, SpoolLockedError
+from bridge.io.spool.spool import Spool
 
 SUPERVISOR_FOLDER = "supervisor"  # in it the supervisor's lock: two of them would share the limit
 _LOCK_FILES = frozenset({"lock"})
+_NUMBERS_MAX = 1_000
 
 
 class SpoolFolders(Struct, frozen=True):
@@ -26,25 +28,26 @@ class SpoolFolders(Struct, frozen=True):
     workers: int
     max_bytes: int
 
-    def claim_own(self) -> Path:
-        """Return the folder to write to: with several workers, the first from our number on that is free.
+    def claim_own(self, build: Callable[[Path], Spool]) -> tuple[Path, Spool]:
+        """Return the folder to write to, locked where that is possible, and its spool, made by ``build``.
 
-        Raises `SpoolLockedError` where a supervisor has it. Where it cannot be used the spool finds that out.
+        With several workers it is the first free one from our number on. Raises `SpoolLockedError` where a
+        supervisor has the root. A folder that cannot be used is not passed over: its spool tries again.
         """
-        if not self.max_bytes:
-            return self.root
-        if not self.number:
-            self._refuse_supervisor()
-            return self.root
-        for number in (self.number, *range(1, 1000)):
+        if not (self.max_bytes and self.number):
+            if self.max_bytes:
+                self._refuse_supervisor()
+            return self.root, build(self.root)
+        for number in (self.number, *range(1, _NUMBERS_MAX)):
             folder = self.root / str(number)
+            spool = build(folder)
             try:
-                lock_folder(folder).unlock()
+                spool.lock()
             except SpoolLockedError:
                 continue
             except OSError:
-                pass  # the spool tries again, and reports it
-            return folder
+                pass
+            return folder, spool
         raise SpoolLockedError(f"every folder in {self.root} is in use by another process")
 
     def _refuse_supervisor(self) -> None:

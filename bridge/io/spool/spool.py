@@ -57,6 +57,7 @@ class Spool:
         self._directory = SpoolDirectory(path, self._segment_bytes)
         self._quota = DiskQuota(limits)
         self.set_limit = self._quota.set_limit
+        self.lock = self._directory.lock  # for who must have the folder before the start
         self._group_commit = GroupCommit(SegmentWriter(self._directory), self._quota, telemetry, self._report)
         self._index = self._group_commit.index
         self._pending_by_key = self._index.pending_by_key
