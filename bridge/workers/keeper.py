@@ -14,8 +14,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _BACKOFF_S, _MAX_BACKOFF_S = 0.1, 30.0
 _STABLE_S = 30.0  # after so long the next back-off is the first again
-_SILENCE_MAX_S = 30
-_START_MAX_S = 60.0
+_SILENCE_MAX_S, _START_SILENCE_MAX_S = 30, 300
+_START_MAX_S = 120.0
 _RETIRE_MAX_S = 20.0
 _RESTART_REMEDY = (
     "nothing, it is started again; the lines above have the reason, a SIGKILL may be the memory limit"
@@ -101,7 +101,7 @@ class WorkerKeeper:
         """Count another second, and kill what has not reported for too long: it hangs."""
         for process in self.processes:
             process.silent_s += 1
-            limit_s = _SILENCE_MAX_S if process.status else 2 * _SILENCE_MAX_S
+            limit_s = _SILENCE_MAX_S if process.status else _START_SILENCE_MAX_S
             if process.silent_s == limit_s:
                 log.error("worker_unresponsive", worker=self.number, pid=process.pid, silent_s=limit_s)
                 process.send_signal(signal.SIGKILL)
