@@ -12,6 +12,7 @@ from bridge.workers.process import Inherited, WorkerProcess
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+SLOTS_A_WORKER = 3  # in the table of connections: one that ends, its successor, one started meanwhile
 _BACKOFF_S, _MAX_BACKOFF_S = 0.1, 30.0
 _STABLE_S = 30.0  # after so long the next back-off is the first again
 _SILENCE_MAX_S, _START_SILENCE_MAX_S = 30, 300
@@ -57,9 +58,14 @@ class WorkerKeeper:
         clock = asyncio.get_running_loop().time
         while not self._stopping:
             started_s = clock()
-            process = self._current or await self._start()
+            process = self._current
+            if process is None:
+                process = await self._start()
+                if process is not None and self._current is not None:  # a replacement was ready meanwhile
+                    process.retire()
+                    continue
+                self._current = self._current or process
             if process is not None:
-                self._current = process
                 await process.exited.wait()
                 if process is not self._current:
                     continue  # it was replaced
@@ -108,9 +114,8 @@ class WorkerKeeper:
 
     async def _start(self) -> WorkerProcess | None:
         taken = {process.slot for process in self.processes}
-        slot = next(
-            one for one in (self.number - 1, self.number - 1 + self._inherited.workers) if one not in taken
-        )
+        slots = (self.number - 1 + row * self._inherited.workers for row in range(SLOTS_A_WORKER))
+        slot = next(slot for slot in slots if slot not in taken)
         process = WorkerProcess(self.number, slot)
         try:
             await process.start(self._inherited)

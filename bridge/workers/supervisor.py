@@ -20,7 +20,7 @@ from bridge.io.spool.directory import SpoolDirectory
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
 from bridge.settings.settings import Settings
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
-from bridge.workers.keeper import WorkerKeeper
+from bridge.workers.keeper import SLOTS_A_WORKER, WorkerKeeper
 from bridge.workers.process import Inherited
 from bridge.workers.summary import WorkersSummary
 
@@ -42,8 +42,7 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._stop_requested = asyncio.Event()
         self._replace_requested = asyncio.Event()
-        # Twice as many: a worker and its successor are there at the same time.
-        self._counts = ConnectionCounts.create(2 * workers)
+        self._counts = ConnectionCounts.create(SLOTS_A_WORKER * workers)
         self._summary = WorkersSummary(workers, lambda: self._keepers)
         self._admin = Admin(
             self._summary.readiness, self._summary.render, allowed_hosts=settings.admin.host_names
