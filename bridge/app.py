@@ -1,45 +1,58 @@
 """The life cycle of the service: start in order, stop within one budget, readiness. `wiring` builds parts."""
 
 import asyncio
-import os
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import structlog
 import uvloop
 
-from bridge import __version__
 from bridge.aio.supervisor import count_unhandled, supervise
 from bridge.console.site import Console
 from bridge.console.state import BridgeView
-from bridge.core.catalogue import BY_NAME
-from bridge.core.plural import counted
+from bridge.delivery.drain import Drain
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.pipeline import Pipeline
 from bridge.diagnostics.listen import start_listening
 from bridge.diagnostics.monitor import ConnectivityMonitor
 from bridge.io.admin import Admin, Readiness
-from bridge.observability.logging import configure_logging
-from bridge.observability.masking import header_secrets, mask_for
-from bridge.observability.telemetry import Telemetry
-from bridge.process import disable_core_dumps, exit_despite_threads, tune_gc, tune_malloc
+from bridge.io.spool import Spool
+from bridge.io.spool.folders import SpoolFolders
+from bridge.observability.masking import mask_for
+from bridge.orphaned_spools import OrphanedSpools
+from bridge.process import exit_despite_threads
+from bridge.readiness import Observed, ReadinessReport
 from bridge.settings.settings import Settings
-from bridge.startup import TOPICS_LISTED_MAX, callback_paths, describe_dedup_unavailable, log_missing_topics
+from bridge.startup import (
+    log_listening,
+    log_missing_topics,
+    log_stopping,
+    log_weaknesses,
+    prepare_process,
+)
 from bridge.wiring import (
+    PullShare,
     build_dedup,
     build_drain,
     build_ingress,
+    build_orphaned_spool,
     build_pollers,
     build_publisher,
     build_routing,
     build_spool,
+    build_telemetry,
     build_tracing,
     hold_policy,
     ingress_tls,
     now_ms,
 )
+from bridge.workers.limits import divided
+from bridge.workers.role import WorkerRole
+from bridge.workers.supervisor_link import LinkHandlers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -62,22 +75,20 @@ _SUMMARY_INTERVAL_S = 60
 class Bridge:
     """The whole program, built from ``settings``. To be made inside a running loop."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._mask = mask_for(settings)
-        self._applications = settings.applications()
+    def __init__(self, settings: Settings, role: WorkerRole | None = None) -> None:
+        self._role = role
+        number, workers = (role.number, role.workers) if role else (0, 1)
+        folders = SpoolFolders(Path(settings.spool.path), number, workers, int(settings.spool.max_bytes))
+        self._settings = settings = divided(settings, workers) if role else settings
         self._routing = build_routing(settings)
-        self._topics = self._routing.topics(list(self._applications))
-        self.telemetry = Telemetry(
-            types=BY_NAME,
-            apps=list(self._applications),
-            pulled=[app.name for app in self._applications.values() if app.mode != "push"],
-            deliveries=settings.log.deliveries,
-        )
+        self.telemetry = build_telemetry(settings)
         self._dedup = build_dedup(settings, self.telemetry)
         self._publisher = build_publisher(settings, self.telemetry)
-        self._spool = build_spool(settings, self.telemetry)
+        self.telemetry.set_spool_limit(folders.max_bytes)
+        folder, self._spool = folders.claim_own(partial(build_spool, settings, self.telemetry))
+        self._spool.set_limit(folders.limit_of(folder))
         self._drain = build_drain(settings, self._publisher, self._spool, self.telemetry)
+        self._orphans = OrphanedSpools(folders, folder, self._build_orphan, self._spool.set_limit)
         self._tracing = tracing = build_tracing(settings)
         dedup, writer = (
             tracing.dedup(self._dedup),
@@ -88,16 +99,17 @@ class Bridge:
         deliver = tracing.deliver(self._pipeline.deliver)
         self._ingress = build_ingress(settings, deliver, self.telemetry)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        self._pollers = build_pollers(settings, deliver, self._publisher, self.telemetry, self._session)
-        names = [name.strip() for name in settings.admin.allowed_hosts.split(",") if name.strip()]
+        share = PullShare(number=max(1, number), workers=workers)
+        self._pollers = build_pollers(
+            settings, deliver, self._publisher, self.telemetry, self._session, share=share
+        )
+        self._report = self._observe(settings)
         view = BridgeView(
             settings=settings, telemetry=self.telemetry, spool=self._spool, readiness=self._readiness
         )
-        self._console = Console(view, self._mask)
+        self._console = Console(view, mask_for(settings))
+        names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
-        self.telemetry.set_spool_limit(int(settings.spool.max_bytes))
-        self.telemetry.ready.set_function(lambda: self._readiness().ready)
-        self.telemetry.topics_missing.set_function(lambda: len(self._missing_topics() or ()))
         self._connectivity_monitor = ConnectivityMonitor(
             settings.kafka,
             settings.redis,
@@ -105,9 +117,21 @@ class Bridge:
             lambda: bool(self._dedup.unavailable),
         )
         self._stopping = self._stopped = False
+        self._stop_requested, self._stop_now = asyncio.Event(), asyncio.Event()
         self._background: list[asyncio.Task[None]] = []
         self.http_port = 0
         self.admin_port = 0
+
+    def _observe(self, settings: Settings) -> ReadinessReport:
+        """Export the state of the parts, and return what reports it."""
+        topics = self._routing.topics(list(settings.applications()))
+        parts = Observed(
+            publisher=self._publisher, dedup=self._dedup, spools=self._spools, pollers=self._pollers
+        )
+        report = ReadinessReport(settings, mask_for(settings), topics, parts, now_ms)
+        self.telemetry.ready.set_function(lambda: self._readiness().ready)
+        self.telemetry.topics_missing.set_function(lambda: len(report.missing_topics() or ()))
+        return report
 
     async def start(self) -> None:
         """Listen, and start to connect. Kafka, Redis and the spool's disk may be unavailable.
@@ -123,34 +147,40 @@ class Bridge:
             raise
 
     async def _start(self) -> None:
-        for weakness in self._settings.weaknesses():
-            log.warning("settings_warning", problem=weakness.message, remedy=weakness.remedy)
         self._spool.start()
+        self.telemetry.watch_spools(self._spools, now_ms)
         self._dedup.start()
         self._publisher.start()
         self._pipeline.start()
         self._drain.start()
         for poller in self._pollers:
             poller.start()
+        work: list[Callable[[], Awaitable[None]]] = [
+            self._summary_loop,
+            self._connectivity_monitor.run,
+            partial(log_missing_topics, self._report.missing_topics),
+            self._orphans.run,
+        ]
+        if self._role is None:
+            await self._listen()
+        else:
+            self._ingress.start_shared(self._role.shared, ingress_tls(self._settings))
+            await self._role.link.start(
+                LinkHandlers(
+                    self._readiness, self.telemetry.registry.collect, self._retire, self._on_supervisor_lost
+                )
+            )
+            work.append(self._role.link.run)
+        self._background = [asyncio.create_task(supervise(one, self.telemetry)) for one in work]
+
+    async def _listen(self) -> None:
+        log_weaknesses(self._settings)
         admin, http, tls = self._settings.admin, self._settings.http, ingress_tls(self._settings)
         # The admin endpoint last: a process that says it is alive takes deliveries.
         start = partial(self._ingress.start, tls=tls)
         self.http_port = await start_listening(start, "HTTP", http.host, http.port)
         self.admin_port = await start_listening(self._admin.start, "ADMIN", admin.host, admin.port)
-        work = (
-            self._summary_loop,
-            self._connectivity_monitor.run,
-            partial(log_missing_topics, self._missing_topics),
-        )
-        self._background = [asyncio.create_task(supervise(one, self.telemetry)) for one in work]
-        log.info(
-            "listening",
-            version=__version__,
-            url=f"{'https' if tls else 'http'}://{http.host or '*'}:{self.http_port}/callbacks",
-            http_port=self.http_port,
-            admin_port=self.admin_port,
-            callbacks=callback_paths(self._applications.values()),
-        )
+        log_listening(self._settings, self.http_port, self.admin_port)
 
     async def stop(self) -> None:
         """Stop in order, in one budget: ingress, events in flight, drain, publisher, spool, dedup, spans.
@@ -179,77 +209,62 @@ class Bridge:
         await self._pipeline.stop(at_most(_IN_FLIGHT_S))
         should_drain = self._settings.spool.drain_on_stop and self._publisher.accepting
         await self._drain.stop(at_most(_DRAIN_S) if should_drain else 0)
+        await self._orphans.stop_draining()
         # What the writer does not bring to its end it hands to the spool, which is left whole.
         await self._publisher.stop(at_most(_PUBLISHER_S))
-        await self._spool.stop(max(_SPOOL_MIN_S, at_most(_SPOOL_S)))
+        spool_s = max(_SPOOL_MIN_S, at_most(_SPOOL_S))
+        await asyncio.gather(self._spool.stop(spool_s), self._orphans.stop(spool_s))
         spans = self._tracing.stop(max(_SPANS_MIN_S, at_most(_SPANS_S)))
         await asyncio.gather(self._dedup.stop(), spans)
         await self._console.stop()
-        await self._admin.stop()
+        await (self._role.link.stop() if self._role else self._admin.stop())
         self.telemetry.log_summary()
         log.info("stopped")
 
     async def run(self) -> int:
         """Run until SIGTERM or SIGINT; a second one ends it at once. Returns the exit code."""
-        stop_requested = asyncio.Event()
-        stop_now = asyncio.Event()
         loop = asyncio.get_running_loop()
 
         def on_signal() -> None:
-            (stop_now if stop_requested.is_set() else stop_requested).set()
+            (self._stop_now if self._stop_requested.is_set() else self._stop_requested).set()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
         await self.start()
-        await stop_requested.wait()
+        await self._stop_requested.wait()
         # Taken out of the load balancer first, still answering: a closed port's 502 is a yes to the vendor.
         self._stopping = True
         self._ingress.drain()
         for poller in self._pollers:
             poller.stop_pulling()
-        log.info(
-            "stopping", accepting_for_s=_STILL_ACCEPTING_S, remedy="nothing; a second signal ends it at once"
-        )
+        if self._role is None:
+            log_stopping(_STILL_ACCEPTING_S)
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop_now.wait(), _STILL_ACCEPTING_S)
+            await asyncio.wait_for(self._stop_now.wait(), _STILL_ACCEPTING_S)
         await self.stop()
         return 0
 
     def _readiness(self) -> Readiness:
-        missing = self._publisher.missing_topics(self._topics)
-        degraded = []
-        if not self._publisher.accepting:
-            degraded.append("kafka: not answering")
-        if missing and self._publisher.metadata_loaded:
-            named = ", ".join(missing[:TOPICS_LISTED_MAX]) + (
-                ", …" if len(missing) > TOPICS_LISTED_MAX else ""
-            )
-            degraded.append(f"kafka: {counted(len(missing), 'topic')} missing ({named})")
-        if self._spool.unavailable_reason and self._settings.spool.max_bytes:
-            degraded.append(f"spool: {self._spool.unavailable_reason}")
-        if self._spool.records:
-            degraded.append(self._describe_spool_backlog())
-        is_unchecked = self._settings.dedup.when_unavailable == "publish"
-        degraded += describe_dedup_unavailable(self._dedup.unavailable, is_unchecked=is_unchecked)
-        degraded += [f"vendor: {one.name} cannot be pulled" for one in self._pollers if one.failing]
-        # A spool that takes writes is enough, but a Kafka that is well is given the moment to show it.
-        ready = (self._publisher.accepting and not missing) or (
-            self._publisher.health_known and self._spool.accepts_size(0)
-        )
-        return Readiness(
-            ready=ready, stopping=self._stopping, degraded=[self._mask.mask_line(text) for text in degraded]
-        )
+        return self._report.now(stopping=self._stopping)
 
-    def _missing_topics(self) -> list[str] | None:
-        """Name the topics that do not exist; None until Kafka has listed them."""
-        return self._publisher.missing_topics(self._topics) if self._publisher.metadata_loaded else None
+    def _spools(self) -> list[Spool]:
+        return [self._spool, *self._orphans.spools]
 
-    def _describe_spool_backlog(self) -> str:
-        age_s = max(0, now_ms() - (self._spool.oldest_ms or now_ms())) // 1000
-        return (
-            f"spool: {counted(self._spool.records, 'record')} waiting"
-            f" ({self._spool.bytes} bytes, the oldest for {age_s} s)"
-        )
+    def _build_orphan(self, folder: Path) -> tuple[Spool, Drain]:
+        spool = build_orphaned_spool(self._settings, self.telemetry, folder)
+        return spool, build_drain(self._settings, self._publisher, spool, self.telemetry)
+
+    def _retire(self) -> None:
+        """Leave new connections to the other workers, and stop: another process replaces this one."""
+        self._ingress.stop_accepting()
+        self._stop_requested.set()
+
+    def _on_supervisor_lost(self) -> None:
+        """Stop at once, in order: nobody would start this process again, and its port is to become free."""
+        if not self._stop_requested.is_set():
+            log.error("supervisor_lost", note="its workers stop; start the bridge again")
+            self._stop_requested.set()
+        self._stop_now.set()
 
     async def _summary_loop(self) -> None:
         while True:
@@ -257,19 +272,12 @@ class Bridge:
             self.telemetry.log_summary()
 
 
-def serve(settings: Settings) -> int:
-    """Run the bridge in a fast loop of its own until it is told to stop; returns the exit code."""
-    configure_logging(
-        settings.log.level,
-        settings.log.format,
-        mask=mask_for(settings, *header_secrets(os.environ)).mask_nested,
-    )
-    tune_gc()
-    tune_malloc()
-    disable_core_dumps()
+def serve(settings: Settings, role: WorkerRole | None = None) -> int:
+    """Run the bridge, or one of its workers, until it is to stop; returns the exit code."""
+    prepare_process(settings, worker=role.number if role else 0)
 
     async def run() -> int:
-        return await Bridge(settings).run()
+        return await Bridge(settings, role).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(run())

@@ -1,16 +1,60 @@
-"""What the log and /readyz report before the first delivery: callback URLs, missing topics, deduplication."""
+"""The start of a process, and what its log and /readyz report before the first delivery."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
+from bridge import __version__
 from bridge.core.application import Application
+from bridge.observability.logging import configure_logging
+from bridge.observability.masking import header_secrets, mask_for
+from bridge.process import disable_core_dumps, tune_gc, tune_malloc
+from bridge.settings.settings import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TOPICS_LISTED_MAX = 5
 _CHECK_INTERVAL_S = 1.0
+
+
+def prepare_process(settings: Settings, *, worker: int = 0) -> None:
+    """Configure logging, garbage collector, malloc and core files; ``worker`` is its number, if it is one."""
+    configure_logging(
+        settings.log.level,
+        settings.log.format,
+        mask=mask_for(settings, *header_secrets(os.environ)).mask_nested,
+        worker=worker,
+    )
+    tune_gc()
+    tune_malloc()
+    disable_core_dumps()
+
+
+def log_weaknesses(settings: Settings) -> None:
+    """Log the settings that are valid but weak."""
+    for weakness in settings.weaknesses():
+        log.warning("settings_warning", problem=weakness.message, remedy=weakness.remedy)
+
+
+def log_listening(settings: Settings, http_port: int, admin_port: int, workers: int = 1) -> None:
+    """Log where it listens, and the callback URLs; ``workers`` where there are several."""
+    http = settings.http
+    log.info(
+        "listening",
+        version=__version__,
+        url=f"{'https' if http.tls_certfile else 'http'}://{http.host or '*'}:{http_port}/callbacks",
+        http_port=http_port,
+        admin_port=admin_port,
+        callbacks=callback_paths(settings.applications().values()),
+        **({"workers": workers} if workers > 1 else {}),
+    )
+
+
+def log_stopping(accepting_s: float) -> None:
+    """Log that it stops; for ``accepting_s`` it accepts still."""
+    log.info("stopping", accepting_for_s=accepting_s, remedy="nothing; a second signal ends it at once")
 
 
 def callback_paths(applications: Iterable[Application]) -> list[str]:

@@ -8,9 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
+from msgspec import Struct
 
 from bridge.aio.promise import Promise
 from bridge.core.application import Application
+from bridge.core.catalogue import BY_NAME
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import DeliveryResult, RejectedError
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
@@ -34,8 +36,10 @@ from bridge.observability.telemetry import Telemetry
 from bridge.observability.tracing.interface import NoopTracing, Tracing
 from bridge.settings.apps import AppSettings
 from bridge.settings.settings import Settings
+from bridge.workers.limits import batches_of
 
 _MS_PER_DAY = 86_400_000
+_ORPHAN_MAX_BYTES = 1 << 40
 
 
 def now_ms() -> int:
@@ -57,6 +61,17 @@ def hold_policy(settings: Settings) -> HoldPolicy:
         max_held=http.held_max,
         max_held_bytes=http.held_max_bytes,
         fail_open=settings.dedup.when_unavailable == "publish",
+    )
+
+
+def build_telemetry(settings: Settings) -> Telemetry:
+    """Build what counts and logs."""
+    applications = settings.applications()
+    return Telemetry(
+        types=BY_NAME,
+        apps=list(applications),
+        pulled=[app.name for app in applications.values() if app.mode != "push"],
+        deliveries=settings.log.deliveries,
     )
 
 
@@ -85,11 +100,18 @@ def build_publisher(settings: Settings, telemetry: Telemetry) -> KafkaPublisher:
     return KafkaPublisher(options, telemetry, limits)
 
 
-def build_spool(settings: Settings, telemetry: Telemetry) -> Spool:
-    """Build what keeps records on disk."""
+def build_spool(settings: Settings, telemetry: Telemetry, path: Path | None = None) -> Spool:
+    """Build what keeps records on disk; in ``path`` where that is not the folder of the settings."""
     spool = settings.spool
     limits = SpoolLimits(max_bytes=int(spool.max_bytes), free_min_bytes=int(spool.free_min_bytes))
-    return Spool(Path(spool.path), limits, telemetry, now_ms)
+    return Spool(path or Path(spool.path), limits, telemetry, now_ms)
+
+
+def build_orphaned_spool(settings: Settings, telemetry: Telemetry, path: Path) -> Spool:
+    """Build what reads a folder that is to be drained. Its limit is for what has to be put aside."""
+    spool = settings.spool
+    limits = SpoolLimits(max_bytes=_ORPHAN_MAX_BYTES, free_min_bytes=int(spool.free_min_bytes))
+    return Spool(path, limits, telemetry, now_ms)
 
 
 def build_drain(settings: Settings, publisher: KafkaPublisher, spool: Spool, telemetry: Telemetry) -> Drain:
@@ -158,14 +180,30 @@ def vendor_account(app: AppSettings, *, wait_for_credential: bool = False) -> Ac
     )
 
 
-def build_pollers(
+class PullShare(Struct, frozen=True, kw_only=True):
+    """Which worker of how many pulls: ``number`` is from 1 to ``workers``."""
+
+    number: int = 1
+    workers: int = 1
+
+
+def build_pollers(  # noqa: PLR0913 - the share has a default
     settings: Settings,
     deliver: Callable[[Notification], Awaitable[DeliveryResult]],
     publisher: KafkaPublisher,
     telemetry: Telemetry,
     session: aiohttp.ClientSession,
+    *,
+    share: PullShare = PullShare(),  # noqa: B008 - it cannot be changed
 ) -> list[Poller]:
-    """Build a poller for each application in mode pull. None pulls while ``publisher`` is not accepting."""
+    """Build a poller for each application in mode pull. None pulls while ``publisher`` is not accepting.
+
+    The batches of one queue are spread over the workers, and so is the rate at which it is called.
+    """
+    batches = batches_of(settings.pull.batches, share.number, share.workers)
+    if not batches:
+        return []
+    pulling = min(share.workers, settings.pull.batches)
     deps = PollerDeps(
         deliver=deliver,
         can_pull=lambda: publisher.accepting,
@@ -173,13 +211,18 @@ def build_pollers(
         monotonic=time.monotonic,
         telemetry=telemetry,
     )
-    limits = PollerLimits(max_concurrency=settings.pull.batches)
+    limits = PollerLimits(
+        max_concurrency=batches,
+        min_interval_s=pulling * PollerLimits().min_interval_s,
+        idle_interval_s=pulling * PollerLimits().idle_interval_s,
+        start_delay_s=(share.number - 1) * PollerLimits().idle_interval_s,
+    )
 
     def build(app: Application) -> Poller:
         account = vendor_account(settings.apps[app.name])
         if app.mode == "pull-legacy":
             return Poller(app, LegacyApi(account, session, time.time), deps, limits)
         api = VodApi(account, session, time.time)
-        return Poller(app, api, deps, limits, api.queue_depth)
+        return Poller(app, api, deps, limits, api.queue_depth if share.number == 1 else None)
 
     return [build(app) for app in settings.applications().values() if app.mode != "push"]

@@ -20,6 +20,7 @@ from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason
 from bridge.io.http import responses
 from bridge.observability.metrics import METRICS, REJECT_REASONS
+from bridge.observability.worker_metrics import WORKER_METRICS
 from bridge.settings.settings import describe
 
 SCHEMAS = Path(__file__).resolve().parent
@@ -98,7 +99,7 @@ def metrics_table() -> str:
     """One row a metric, with its labels."""
     rows = [
         (f"`{metric.name}`", metric.kind, ", ".join(f"`{label}`" for label in metric.labels), metric.meaning)
-        for metric in METRICS
+        for metric in (*METRICS, *WORKER_METRICS)
     ]
     return _table(("metric", "kind", "labels", "meaning"), sorted(rows))
 

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from bridge.cli import app
 from bridge.observability.metrics import METRICS
+from bridge.observability.worker_metrics import WORKER_METRICS
 from bridge.operations.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from bridge.settings.settings import describe, load
@@ -104,7 +105,7 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", GUIDES, ids=_named)
 def test_every_metric_that_a_page_names_exists(page: Path) -> None:
     found = set(re.findall(r"\bvod_bridge_\w*[a-z]\b", page.read_text(encoding="utf-8")))
-    assert found <= {metric.name for metric in METRICS}
+    assert found <= {metric.name for metric in (*METRICS, *WORKER_METRICS)}
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=_named)

@@ -41,12 +41,18 @@ SHORT_TASKS = {
     "io.kafka.producers:producer.client.close": "within its time-out",
     "io.kafka.producers:producer.stop": "within its time-out",
     "io.spool.group_commit:self._work": "until nothing waits; the next record begins another",
+    "workers.keeper:event.wait": "one wait, cancelled by who made it",
+    "workers.keeper:self._watch": "until one process has ended",
+    "workers.supervisor:self._stop_requested.wait": "one wait, for as long as the supervisor runs",
     "consumer.dead_letters:producer.stop": "within its time-out",
     "consumer.group_member:self._consumer.stop": "within its time-out",
     "consumer.group_member:awaitable": "one wait, cancelled by who made it",
 }
 # These are endless, and somebody else takes their failure.
 WATCHED_TASKS = {
+    "workers.supervisor:self._tick": "a failure ends the supervisor and its workers, in order",
+    "workers.supervisor:self._replace_on_request": "the same",
+    "workers.supervisor:keeper.run": "the same",
     "diagnostics.monitor:self._monitor": "in a group, whose owner is supervised",
     "consumer.worker_pool:self._work": "a failure is the subscription's, which raises it",
     "consumer.group_member:self._commit_loop": "a failure is the subscription's, which raises it",

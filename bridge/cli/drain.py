@@ -15,6 +15,7 @@ from bridge.cli.support.terminal import mask_nested
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool, SpoolLockedError
+from bridge.io.spool.folders import all_folders
 from bridge.observability.logging import configure_logging
 from bridge.observability.telemetry import Telemetry
 from bridge.operations.kafka_errors import silence_aiokafka
@@ -50,6 +51,13 @@ def drain(
     silence_aiokafka()
     configure_logging("error", "console", mask=mask_nested)
     settings = load_settings_or_exit(config)
+    folders = [spool, *(folder for folder in all_folders(spool)[1:] if any(folder.glob("*.log")))]
+    for folder in folders:  # of several workers each has a folder in it
+        _drain_folder(settings, folder, idle_timeout_s)
+
+
+def _drain_folder(settings: Settings, spool: Path, idle_timeout_s: float) -> None:
+    """Drain one folder; exit where something of it is left."""
     # Nothing new is spooled: the quota is for quarantined records only.
     spool_settings = settings.spool.model_copy(
         update={"path": str(spool), "max_bytes": _SPOOL_MAX_BYTES, "free_min_bytes": 0}

@@ -1,11 +1,12 @@
 """``vod-bridge serve``: runs the bridge until a signal stops it."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from bridge import app
 from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
 from bridge.diagnostics.listen import ListenError
 from bridge.io.spool import SpoolLockedError
@@ -20,20 +21,35 @@ _LOG_HINT = (
 )
 
 
-def serve(*, config: ConfigFile = None) -> None:
+def serve(
+    *,
+    config: ConfigFile = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=64,
+            help="Worker processes on the port, 0 = one for each core; also BRIDGE_HTTP__WORKERS.",
+            show_default="1",
+        ),
+    ] = None,
+) -> None:
     """Run the bridge until SIGTERM or Ctrl-C.
 
     A wrong setting stops the start (exit 2) with all mistakes listed.
 
     Kafka and Redis may be unavailable at the start: /readyz shows it. What Kafka does not accept is spooled.
 
+    With several workers SIGHUP replaces them one after the other, with what the files of settings say now.
+
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve
     """
-    settings = load_settings_or_exit(config)
+    options = {} if workers is None else {"BRIDGE_HTTP__WORKERS": str(workers)}
+    settings = load_settings_or_exit(config, options)
     if sys.stdout.isatty():
         _print_usage_hints(settings)
     try:
-        code = app.serve(settings)
+        code = _run(settings, config)
     except SpoolLockedError as error:
         fail(f"{error}: give each bridge a folder of its own (BRIDGE_SPOOL__PATH)")
     except ListenError as error:
@@ -41,6 +57,20 @@ def serve(*, config: ConfigFile = None) -> None:
     except OSError as error:
         fail(f"cannot start: {error}")
     raise typer.Exit(code)
+
+
+def _run(settings: Settings, config: Path | None) -> int:
+    from bridge.workers.limits import worker_count  # noqa: PLC0415
+
+    number = worker_count(settings)
+    # Each is imported where it runs: a supervisor needs nothing of Kafka and Redis.
+    if number > 1:
+        from bridge.workers.supervisor import supervise_workers  # noqa: PLC0415
+
+        return supervise_workers(settings, number, config)
+    from bridge.app import serve as serve_alone  # noqa: PLC0415
+
+    return serve_alone(settings)
 
 
 def _print_usage_hints(settings: Settings) -> None:

@@ -27,11 +27,14 @@ def configure_logging(
     log_format: LogFormat = "auto",
     stream: TextIO | None = None,
     mask: MaskValue | None = None,
+    *,
+    worker: int = 0,
 ) -> None:
     """Send structlog's lines and the libraries' warnings to ``stream`` (standard output), in one format.
 
     ``auto`` is the console format on a terminal and JSON elsewhere. ``mask`` removes configured secrets from
-    every value of a line. Call it once, at the start of the program.
+    every value of a line; every line has the number of the ``worker``, where it is one of several. Call it
+    once, at the start of the program.
     """
     target = stream or sys.stdout
     console = log_format == "console" or (log_format == "auto" and target.isatty())
@@ -43,6 +46,8 @@ def configure_logging(
         structlog.processors.format_exc_info,
         _mask_processor(mask),
     ]
+    if worker:
+        shared.append(_worker_processor(worker))
     if console:
         shared.append(_printable_processor)
     renderer: structlog.typing.Processor = (
@@ -84,6 +89,14 @@ def _mask_processor(mask: MaskValue | None) -> structlog.typing.Processor:
         )
 
     return masked
+
+
+def _worker_processor(worker: int) -> structlog.typing.Processor:
+    def numbered(_logger: object, _method: str, event_dict: _EventDict) -> _EventDict:
+        event_dict["worker"] = worker
+        return event_dict
+
+    return numbered
 
 
 def _printable_processor(_logger: object, _method: str, event_dict: _EventDict) -> _EventDict:

@@ -13,6 +13,7 @@ from bridge.core.event import Conformance
 from bridge.core.outcome import DeliveryOutcome
 
 MetricKind = Literal["counter", "gauge", "histogram"]
+AcrossWorkers = Literal["sum", "max", "min", "latest"]
 
 # 4 s is our limit for a response, 5 s the vendor's time-out, 6 s the hold: a bucket ends at each.
 _DELIVERY_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 5, 6, 7, 10)
@@ -66,37 +67,45 @@ CONFIRM_OUTCOMES = ("confirmed", "rejected", "expired", "not_durable")
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """One metric; ``name`` is the exported name. ``buckets``: a histogram's upper bounds, ascending."""
+    """One metric; ``name`` is the exported name. ``buckets``: a histogram's upper bounds, ascending.
+
+    ``across_workers`` is how a gauge's values of several workers become one; counters and histograms are
+    summed. ``latest`` is the maximum, also of workers that have ended.
+    """
 
     name: str
     kind: MetricKind
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    across_workers: AcrossWorkers = "sum"
 
 
 def _counter(name: str, meaning: str, *labels: str) -> Metric:
     return Metric(name=name, kind="counter", meaning=meaning, labels=labels)
 
 
-def _gauge(name: str, meaning: str, *labels: str) -> Metric:
-    return Metric(name=name, kind="gauge", meaning=meaning, labels=labels)
+def _gauge(name: str, meaning: str, *labels: str, across_workers: AcrossWorkers = "sum") -> Metric:
+    return Metric(name=name, kind="gauge", meaning=meaning, labels=labels, across_workers=across_workers)
 
 
 def _histogram(name: str, meaning: str, buckets: tuple[float, ...], *labels: str) -> Metric:
     return Metric(name=name, kind="histogram", meaning=meaning, labels=labels, buckets=buckets)
 
 
-BUILD_INFO = _gauge("vod_bridge_build_info", "1, labelled with the version.", "version")
+BUILD_INFO = _gauge("vod_bridge_build_info", "1, labelled with the version.", "version", across_workers="max")
 READY = _gauge(
     "vod_bridge_ready",
     "1 while a delivery can be made durable: Kafka takes records and has the topics, or the spool takes"
     " writes. (`/readyz` stays 200 once it was.)",
+    across_workers="min",
 )
 INTERNAL_ERRORS = _counter(
     "vod_bridge_internal_errors_total",
     "Unexpected exceptions caught by the service; each is logged with its traceback. Alert on it.",
 )
+
+DELIVERIES = _counter("vod_bridge_worker_deliveries_total", "Deliveries by worker.", "worker")
 
 DELIVERIES = _counter(
     "vod_bridge_deliveries_total",
@@ -122,6 +131,7 @@ LAST_EVENT = _gauge(
     "When the last event came whose outcome was published, duplicate or spooled, in unix seconds; 0: none"
     " since the start.",
     "app",
+    across_workers="latest",
 )
 EVENTS_CONFORMANCE = _counter(
     "vod_bridge_events_conformance_total",
@@ -154,11 +164,14 @@ ACK_SECONDS = _histogram(
     "mode",
 )
 BREAKER_OPEN = _gauge(
-    "vod_bridge_kafka_breaker_open", "1 while the circuit breaker is open: no record enters the producer."
+    "vod_bridge_kafka_breaker_open",
+    "1 while the circuit breaker is open: no record enters the producer.",
+    across_workers="max",
 )
 TOPICS_MISSING = _gauge(
     "vod_bridge_kafka_topics_missing",
     "Topics that the last full listing does not hold: their events wait in the spool. 0 before the first.",
+    across_workers="max",
 )
 PRODUCER_REPLACEMENTS = _counter(
     "vod_bridge_kafka_producer_replacements_total",
@@ -174,6 +187,7 @@ DEDUP_CLAIMS = _counter(
 DEDUP_DEGRADED = _gauge(
     "vod_bridge_dedup_degraded",
     "1 while Redis does not serve an application: its events are not deduplicated.",
+    across_workers="max",
 )
 DEDUP_CALL_SECONDS = _histogram(
     "vod_bridge_dedup_call_seconds", "One batched call to Redis, in seconds.", _CALL_BUCKETS
@@ -184,12 +198,17 @@ SPOOL_BYTES = _gauge("vod_bridge_spool_bytes", "Bytes of the spool on disk.")
 SPOOL_MAX_BYTES = _gauge(
     "vod_bridge_spool_max_bytes",
     "Configured maximum of vod_bridge_spool_bytes; 0: the spool is disabled.",
+    across_workers="max",
 )
 SPOOL_OLDEST_RECORD_AGE = _gauge(
-    "vod_bridge_spool_oldest_record_age_seconds", "Age of the oldest record in the spool, in seconds."
+    "vod_bridge_spool_oldest_record_age_seconds",
+    "Age of the oldest record in the spool, in seconds.",
+    across_workers="max",
 )
 SPOOL_FAILING = _gauge(
-    "vod_bridge_spool_failing", "1 while the spool takes no record: full, or the disk refuses."
+    "vod_bridge_spool_failing",
+    "1 while the spool takes no record: full, or the disk refuses.",
+    across_workers="max",
 )
 SPOOL_COMMIT_SECONDS = _histogram(
     "vod_bridge_spool_commit_seconds", "One group commit: write and fdatasync, in seconds.", _CALL_BUCKETS
@@ -222,12 +241,19 @@ PULL_OLDEST_UNCONFIRMED = _gauge(
     "vod_bridge_pull_oldest_unconfirmed_seconds",
     "Age of the oldest pulled event that is not confirmed, in seconds; its lease lasts 30.",
     "app",
+    across_workers="max",
 )
 PULL_QUEUE_EVENTS = _gauge(
-    "vod_bridge_pull_queue_events", "Events that wait at the vendor: approximate, as reported by it.", "app"
+    "vod_bridge_pull_queue_events",
+    "Events that wait at the vendor: approximate, as reported by it.",
+    "app",
+    across_workers="max",
 )
 PULL_FAILING = _gauge(
-    "vod_bridge_pull_failing", "1 while the vendor's API refuses or does not answer.", "app"
+    "vod_bridge_pull_failing",
+    "1 while the vendor's API refuses or does not answer.",
+    "app",
+    across_workers="max",
 )
 
 METRICS = (
@@ -267,4 +293,4 @@ METRICS = (
     PULL_QUEUE_EVENTS,
     PULL_FAILING,
 )
-"""All of them, in the order in which the documents list them."""
+"""All of one process, in the order in which the documents list them; `worker_metrics` has more."""

@@ -6,10 +6,10 @@ holds a body, a token or a key.
 
 import time
 from collections import Counter as Counts
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import structlog
 from prometheus_client import (
@@ -20,7 +20,6 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import generate_latest
 
 from bridge.core.event import DecodedEvent, Notification
@@ -29,6 +28,7 @@ from bridge.observability import metrics
 from bridge.observability.fast_metrics import LocalCounter, LocalHistogram
 from bridge.observability.metrics import Metric
 from bridge.observability.recent_deliveries import RecentDeliveries
+from bridge.observability.timestamp_gauge import TimestampGauge
 
 LoggedDeliveries = Literal["all", "problems", "none"]
 
@@ -39,6 +39,26 @@ _SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
 _ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class SpoolState(Protocol):
+    """What is exported of a spool."""
+
+    @property
+    def records(self) -> int:
+        """How many records wait."""
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it takes on disk."""
+
+    @property
+    def oldest_ms(self) -> int:
+        """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
+
+    @property
+    def unavailable_reason(self) -> str:
+        """Why no record is accepted now; empty if they are."""
 
 
 class Telemetry:
@@ -86,7 +106,7 @@ class Telemetry:
         self._conformance_counts.export_from_zero(product((*self._types, "other"), metrics.CONFORMANCES))
         self._delivery_seconds = self._local_histogram(metrics.DELIVERY_SECONDS)
         self._last_ms = dict.fromkeys(self._apps, 0)
-        self.registry.register(_TimestampGauge(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
+        self.registry.register(TimestampGauge(metrics.LAST_EVENT, tuple(self._apps), self._last_ms))
         self.deliveries_in_flight = 0
         self._gauge(metrics.DELIVERIES_IN_FLIGHT).set_function(lambda: self.deliveries_in_flight)
         self.deliveries_held = self._gauge(metrics.DELIVERIES_HELD)
@@ -137,6 +157,18 @@ class Telemetry:
             for outcome in metrics.CONFIRM_OUTCOMES:
                 self.pull_confirms.labels(app, outcome)
             self.pull_failing.labels(app)
+
+    def watch_spools(self, spools: Callable[[], Sequence[SpoolState]], now_ms: Callable[[], int]) -> None:
+        """Export the sums over ``spools``; the first is the one that takes records."""
+
+        def oldest_age_s() -> float:
+            oldest_ms = min((spool.oldest_ms for spool in spools() if spool.oldest_ms), default=0)
+            return max(now_ms() - oldest_ms, 0) / 1000 if oldest_ms else 0
+
+        self.spool_records.set_function(lambda: sum(spool.records for spool in spools()))
+        self.spool_bytes.set_function(lambda: sum(spool.bytes for spool in spools()))
+        self.spool_oldest_record_age.set_function(oldest_age_s)
+        self.spool_failing.set_function(lambda: bool(spools()[0].unavailable_reason))
 
     def set_spool_limit(self, max_bytes: int) -> None:
         """Export the spool's limit, and its corruption counters from 0 on."""
@@ -260,19 +292,3 @@ class Telemetry:
         }
         write = log.info if result.outcome in _SUCCESSFUL else log.warning
         write("delivery", **{key: value for key, value in fields.items() if value not in ("", None)})
-
-
-class _TimestampGauge:
-    """A gauge with one label, whose values are ``values``: converts unix ms to seconds at a scrape."""
-
-    def __init__(self, metric: Metric, values: Collection[str], times_ms: Mapping[str, int]) -> None:
-        self._metric = metric
-        self._values = values
-        self._times_ms = times_ms
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the metric family; called by the registry at a scrape."""
-        family = GaugeMetricFamily(self._metric.name, self._metric.meaning, labels=self._metric.labels)
-        for value in self._values:
-            family.add_metric([value], self._times_ms[value] / 1000)
-        yield family

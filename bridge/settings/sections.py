@@ -41,6 +41,14 @@ class HttpSettings(Section):
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        default=1,
+        ge=0,
+        le=64,
+        description="Worker processes that share the port, under one supervisor; 0: one for each usable core."
+        " connections_max, held_max, held_max_bytes, bodies_max_bytes, spool.max_bytes,"
+        " kafka.in_flight_max_bytes and pull.batches are divided among them.",
+    )
     hold_s: float = Field(
         default=6,
         ge=0,
@@ -135,6 +143,11 @@ class AdminSettings(Section):
         default=False,
         description="Whether the console and the API show whole payloads; else ids and codes only.",
     )
+
+    @property
+    def host_names(self) -> list[str]:
+        """The names in `allowed_hosts`."""
+        return [name.strip() for name in self.allowed_hosts.split(",") if name.strip()]
 
 
 class SpoolSettings(Section):

@@ -6,9 +6,9 @@ No part reads an environment variable itself; `bridge.wiring` passes plain value
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 from pydantic.types import StringConstraints
 
 from bridge.core.application import Application
@@ -17,6 +17,7 @@ from bridge.settings.apps import AppSettings
 from bridge.settings.errors import SettingIssue, SettingNamer, SettingsError, issues_from
 from bridge.settings.in_force import SettingInForce, settings_in_force
 from bridge.settings.sections import (
+    MIB,
     AdminSettings,
     DedupSettings,
     HttpSettings,
@@ -60,6 +61,12 @@ class Settings(Section):
         if kafka.security_protocol.endswith("SSL"):
             load_tls_files(kafka.ssl_cafile, kafka.ssl_certfile, kafka.ssl_keyfile)
         return kafka
+
+    @model_validator(mode="after")
+    def _check_spool_share(self) -> Self:
+        if 0 < self.spool.max_bytes < self.http.workers * MIB:
+            raise ValueError("spool.max_bytes must be at least 1 MiB (1048576) for each of http.workers")
+        return self
 
     def applications(self) -> dict[str, Application]:
         """Return all applications by name; with none configured, one named ``default``: push, unsigned."""

@@ -95,7 +95,9 @@ async def test_what_is_delivered_appears_live_until_paused_and_a_filter_holds_it
         assert watched.wrongs == []
 
 
-async def test_a_file_is_found_by_its_box_and_its_record_is_one_click_away(environment: Environment) -> None:
+async def test_a_file_is_found_by_its_box_and_its_record_is_one_click_further(
+    environment: Environment,
+) -> None:
     async with running(environment) as program, page_of() as watched:
         await program.post(uploaded())
         await program.post(transcoded())

@@ -10,6 +10,7 @@ import pytest
 from bridge.core.catalogue import BY_NAME
 from bridge.observability import metrics
 from bridge.observability.metrics import METRICS
+from bridge.observability.worker_metrics import WORKER_METRICS
 from tests.rig.parts import ROOT
 from tests.rig.prometheus import selectors_in
 from tests.rig.tools import run
@@ -22,7 +23,7 @@ ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "a
 SCENARIOS: list[dict[str, Any]] = read_yaml((FILES / "alerts.test.yaml").read_text(encoding="utf-8"))["tests"]
 RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
-LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+LABELS = {metric.name: set(metric.labels) for metric in (*METRICS, *WORKER_METRICS)}
 WORDS = {
     ("vod_bridge_deliveries_total", "outcome"): metrics.DELIVERY_OUTCOMES,
     ("vod_bridge_events_conformance_total", "conformance"): metrics.CONFORMANCES,

@@ -14,7 +14,10 @@ from bridge.aio.promise import Promise
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.io.http.connection_counts import ConnectionCounts
+from bridge.io.http.listening import listen_for_ingress
 from bridge.io.http.server import Clock, Ingress, IngressLimits
+from bridge.io.http.shared_listener import SharedSockets
 from bridge.observability.telemetry import Telemetry
 from tests.rig.waiting import WITHIN_S, eventually
 
@@ -164,6 +167,22 @@ async def running_server(
         yield server
     finally:
         await server.ingress.stop(within_s=0)
+
+
+@contextlib.asynccontextmanager
+async def running_worker_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpTestServer]:
+    """Start the ingress of a worker, on a listening socket that it does not own."""
+    server, counts = HttpTestServer(), ConnectionCounts.create(2)
+    sockets = await listen_for_ingress("127.0.0.1", 0, 30)
+    server.port = sockets[0].getsockname()[1]
+    server.ingress.start_shared(SharedSockets([sock.dup() for sock in sockets], counts, 0), tls)
+    try:
+        yield server
+    finally:
+        await server.ingress.stop(within_s=0)
+        counts.close()
+        for sock in sockets:
+            sock.close()
 
 
 async def until(condition: Callable[[], object]) -> None:

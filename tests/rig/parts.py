@@ -152,6 +152,10 @@ class Process:
         """Send SIGTERM without waiting."""
         self._signal(signal.SIGTERM)
 
+    def hang_up(self) -> None:
+        """Send SIGHUP without waiting."""
+        self._signal(signal.SIGHUP)
+
     def stop(self, within_s: float = 20.0) -> int:
         """Send SIGTERM, wait (blocking), and give the exit code; what does not end in time is killed."""
         if self._paused:

@@ -3,6 +3,8 @@
 No command shows a traceback for an error that a person can fix.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -36,12 +38,15 @@ def fail(message: str, code: int = EXIT_FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
-def load_settings_or_exit(config: Path | None) -> "Settings":
-    """Load the settings; list all mistakes and exit where there are any."""
+def load_settings_or_exit(config: Path | None, options: Mapping[str, str] | None = None) -> "Settings":
+    """Load the settings; list all mistakes and exit where there are any.
+
+    ``options`` are settings by the names of their environment variables, set on the command line.
+    """
     from bridge.settings.settings import SettingsError, load  # noqa: PLC0415 - what needs no settings starts without it
 
     try:
-        settings = load(config)
+        settings = load(config, {**os.environ, **(options or {})})
     except SettingsError as error:
         fail(str(error), EXIT_USAGE)
     mask_secrets_of(settings)

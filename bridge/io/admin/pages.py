@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
@@ -33,10 +33,14 @@ _STOP_TIMEOUT_S = 1.0
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without."""
+    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without.
+
+    ``serving`` is False while there is no process that takes deliveries.
+    """
 
     ready: bool
     stopping: bool = False
+    serving: bool = True
     degraded: list[str] = []
 
 
@@ -61,7 +65,7 @@ class Admin:
     def __init__(
         self,
         readiness: Callable[[], Readiness],
-        render_metrics: Callable[[], bytes],
+        render_metrics: Callable[[], bytes | Awaitable[bytes]],
         *,
         allowed_hosts: Collection[str] = (),
         site: Site | None = None,
@@ -76,10 +80,13 @@ class Admin:
         self._metrics_body = b""
         self._metrics_at_s = -_METRICS_CACHE_S
         self._limiter = RateLimiter(interval_s=_RESPONSE_INTERVAL_S, burst=_RESPONSE_BURST)
+        self._rendering = asyncio.Lock()
         self._routes: dict[str, Callable[[], web.Response]] = {
             "/livez": lambda: _json_response(200, "alive", []),
             "/readyz": self._readyz,
-            "/metrics": self._metrics_response,
+            "/metrics": lambda: web.Response(
+                body=self._metrics_body, headers={"Content-Type": CONTENT_TYPE_LATEST}
+            ),
         }
         self._http: HttpServer | None = None
         self._connections: AdminConnections | None = None
@@ -124,6 +131,9 @@ class Admin:
         try:
             if self._site is not None and request.path not in self._routes and self._is_allowed(request):
                 return await self._site.respond(request, partial(self._streaming, connection))
+            if request.path == "/metrics":
+                async with self._rendering:
+                    await self._update_metrics()
             return self._route(request)
         except Exception:  # a page's bug must not look like a dead process
             log.exception("internal_error", page=request.path)
@@ -149,12 +159,12 @@ class Admin:
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return endpoint()
 
-    def _metrics_response(self) -> web.Response:
+    async def _update_metrics(self) -> None:
         # Rendering takes some 3 ms of the event loop: once a second, whoever asks how often.
-        now = self._monotonic()
-        if now - self._metrics_at_s >= _METRICS_CACHE_S:
-            self._metrics_body, self._metrics_at_s = self._render_metrics(), now
-        return web.Response(body=self._metrics_body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+        if self._monotonic() - self._metrics_at_s >= _METRICS_CACHE_S:
+            rendered = self._render_metrics()
+            self._metrics_body = rendered if isinstance(rendered, bytes) else await rendered
+            self._metrics_at_s = self._monotonic()
 
     def _readyz(self) -> web.Response:
         now = self._readiness()
@@ -163,6 +173,8 @@ class Admin:
         self._was_ready = self._was_ready or now.ready
         if now.stopping:
             return _json_response(503, "stopping", now.degraded)
+        if not now.serving:
+            return _json_response(503, "no worker is running", now.degraded)
         if not self._was_ready:
             return _json_response(503, "starting", now.degraded)
         return _json_response(200, "degraded" if now.degraded or not now.ready else "ready", now.degraded)

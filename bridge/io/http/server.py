@@ -21,26 +21,25 @@ from bridge.aio.supervisor import supervise
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
-from bridge.io.http import tcp_window
 from bridge.io.http.aiohttp_parser import check_version
 from bridge.io.http.body_reader import BodyLimits
 from bridge.io.http.clock import Clock
 from bridge.io.http.connection import Connection
 from bridge.io.http.connections import ConnectionRegistry
 from bridge.io.http.handler import CallbackHandler
+from bridge.io.http.listening import BACKLOG, listen_for_ingress
 from bridge.io.http.rejection_log import Network, RejectionLog
 from bridge.io.http.request import Request
 from bridge.io.http.responses import http_date
 from bridge.io.http.routing import CallbackRouter
-from bridge.io.http.tls_listener import TlsListener
-from bridge.io.sockets import listen
+from bridge.io.http.shared_listener import ConnectionOpener, SharedListener, SharedSockets
+from bridge.io.http.tls_listener import TlsListener, TlsOpener
 from bridge.observability.telemetry import Telemetry
 
 __all__ = ["Clock", "Ingress", "IngressLimits"]
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_BACKLOG = 4096
 # Descriptors that are not the ingress's: Kafka, Redis, files, the admin endpoint.
 _RESERVED_FDS = 256
 _MAINTENANCE_INTERVAL_S = 0.25
@@ -103,7 +102,7 @@ class Ingress:
         self.head_cache = self._handler.head_cache
         self.head_cache.counts = telemetry.head_cache_counts
         self.read_budget = self._handler.body_budget.reading_small
-        self._servers: list[asyncio.Server | TlsListener] = []
+        self._servers: list[asyncio.Server | TlsListener | SharedListener] = []
         self._maintenance_task: asyncio.Task[None] | None = None
         self._active_connections = 0
         self._all_finished = asyncio.Event()
@@ -117,26 +116,54 @@ class Ingress:
 
         Raises OSError where that is not possible, `UnsupportedAiohttpError` where requests cannot be parsed.
         """
+        sockets = await listen_for_ingress(host, port, self._limits.write_timeout_s)
+        self._prepare()
+        bound_port: int = sockets[0].getsockname()[1]
+        new_connection = self._connection_factory()
         loop = asyncio.get_running_loop()
-        check_version(loop)
+        for sock in sockets:
+            self._servers.append(
+                await loop.create_server(new_connection, sock=sock, backlog=BACKLOG)
+                if tls is None
+                else TlsListener(sock, TlsOpener(self, tls, new_connection), self._telemetry)
+            )
+        return bound_port
+
+    def start_shared(self, shared: SharedSockets, tls: SSLContext | None = None) -> None:
+        """Accept from sockets that other processes accept from, too. Raises as `start` does."""
+        self._prepare()
+        new_connection = self._connection_factory()
+        for sock in shared.sockets:
+            if tls is None:
+                opener = ConnectionOpener(new_connection, self._count_connections)
+                self._servers.append(SharedListener(sock, opener.open, opener.count, shared))
+            else:
+                opened = TlsOpener(self, tls, new_connection).open
+                self._servers.append(SharedListener(sock, opened, self._count_connections, shared))
+
+    def _prepare(self) -> None:
+        """Raise the limit of descriptors, and begin to look after connections."""
+        check_version(asyncio.get_running_loop())
         max_connections = min(self._limits.connections_max, _raise_fd_limit(self._limits.connections_max))
         if max_connections < self._limits.connections_max:
             wanted = self._limits.connections_max
             log.warning("connection_limit_lowered", configured=wanted, allowed=max_connections)
         self.connections = self._new_registry(max_connections)
-        self._telemetry.connections.set_function(lambda: len(self.connections))
-        new_connection = partial(Connection, self, loop)
-        options = tcp_window.listener_options(self._limits.write_timeout_s)
-        sockets = await listen(host, port, backlog=_BACKLOG, options=options)
-        bound_port: int = sockets[0].getsockname()[1]
-        for sock in sockets:
-            self._servers.append(
-                await loop.create_server(new_connection, sock=sock, backlog=_BACKLOG)
-                if tls is None
-                else TlsListener(self, sock, tls, new_connection, self._telemetry)
-            )
-        self._maintenance_task = loop.create_task(supervise(self._maintenance_loop, self._telemetry))
-        return bound_port
+        self._telemetry.connections.set_function(self._count_connections)
+        self._maintenance_task = asyncio.get_running_loop().create_task(
+            supervise(self._maintenance_loop, self._telemetry)
+        )
+
+    def _connection_factory(self) -> Callable[..., Connection]:
+        return partial(Connection, self, asyncio.get_running_loop())
+
+    def _count_connections(self) -> int:
+        return len(self.connections)
+
+    def stop_accepting(self) -> None:
+        """Accept no more connections; those that are open go on."""
+        for server in self._servers:
+            server.close()
 
     def drain(self) -> None:
         """Close each connection with its next response, from now on."""
@@ -145,8 +172,7 @@ class Ingress:
     async def stop(self, within_s: float = 8) -> None:
         """Stop listening, wait for open requests, close every connection after ``within_s`` at the latest."""
         self.draining = True
-        for server in self._servers:
-            server.close()
+        self.stop_accepting()
         self.closed = True  # for who was accepted before that, and has not begun
         self.connections.close_idle()
         with suppress(TimeoutError):

@@ -31,23 +31,35 @@ ConnectionFactory = Callable[[Callable[[], None]], asyncio.Protocol]
 """Makes what a connection is handed to; it calls what it is given once the handshake is over."""
 
 
-class TlsListener:
-    """Accepts on one listening socket, which it closes at its end."""
+class TlsOpener:
+    """Shakes hands with clients whose sockets were accepted, and hands them on."""
 
-    def __init__(
-        self,
-        server: ServerContext,
-        sock: socket.socket,
-        context: ssl.SSLContext,
-        connect: ConnectionFactory,
-        telemetry: Telemetry,
-    ) -> None:
+    def __init__(self, server: ServerContext, context: ssl.SSLContext, connect: ConnectionFactory) -> None:
         self._server = server
-        self._sock = sock
         self._context = context
         self._connect = connect
         self._loop = asyncio.get_running_loop()
         self._handshakes: set[asyncio.Task[None]] = set()
+
+    def open(self, client: socket.socket, peer: tuple[object, ...]) -> None:
+        """Begin a handshake."""
+        handshake = TlsHandshake(self._server, client, str(peer[0]))
+        if self._server.closed or not self._server.connections.admit(handshake):
+            client.close()
+            return
+        self._server.connections.read_started(handshake, self._server.monotonic())
+        task = self._loop.create_task(handshake.run(self._context, self._connect))
+        self._handshakes.add(task)
+        task.add_done_callback(self._handshakes.discard)
+
+
+class TlsListener:
+    """Accepts on one listening socket, which it closes at its end."""
+
+    def __init__(self, sock: socket.socket, opener: TlsOpener, telemetry: Telemetry) -> None:
+        self._sock = sock
+        self._opener = opener
+        self._loop = asyncio.get_running_loop()
         self._accept_task = self._loop.create_task(supervise(self._accept_loop, telemetry))
 
     def close(self) -> None:
@@ -62,14 +74,7 @@ class TlsListener:
             except OSError:
                 await asyncio.sleep(_ACCEPT_RETRY_S)
                 continue
-            handshake = TlsHandshake(self._server, client, str(peer[0]))
-            if self._server.closed or not self._server.connections.admit(handshake):
-                client.close()
-                continue
-            self._server.connections.read_started(handshake, self._server.monotonic())
-            task = self._loop.create_task(handshake.run(self._context, self._connect))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            self._opener.open(client, peer)
             await asyncio.sleep(0)  # accepting at once gives nobody else a turn
 
 

@@ -46,7 +46,9 @@ class SpoolDirectory:
         self._lock_fd = -1
 
     def lock(self) -> None:
-        """Create the folder if it does not exist, and lock it. Raises `SpoolLockedError`."""
+        """Create the folder if it does not exist, and lock it, once. Raises `SpoolLockedError`."""
+        if self._lock_fd >= 0:
+            return
         if not self.path.is_dir():
             _make_directory(self.path)
         lock = open_regular(self.path / "lock", os.O_RDWR | os.O_CREAT)
@@ -58,6 +60,9 @@ class SpoolDirectory:
             if isinstance(error, BlockingIOError):
                 raise SpoolLockedError(f"the spool {self.path} is in use by another process") from None
             raise
+        if not _is_file_of(lock, self.path / "lock"):  # who drained the folder has removed it meanwhile
+            os.close(lock)
+            raise SpoolLockedError(f"the spool {self.path} is being removed by another process")
         self._lock_fd = lock
         with suppress(OSError):  # for people only; a full disk must not keep us from emptying it
             os.ftruncate(lock, 0)
@@ -232,6 +237,13 @@ def describe_exposure(path: Path) -> str:
     if found.st_uid not in {os.geteuid(), 0}:
         return f"it belongs to another user ({found.st_uid})"
     return ""
+
+
+def _is_file_of(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def write(file: int, data: bytes, offset: int) -> None:

@@ -74,6 +74,12 @@ class DiskQuota:
         self.used -= size
         self._at_cap = self._at_cap and self.remaining < _HYSTERESIS_BYTES
 
+    def set_limit(self, max_bytes: int) -> None:
+        """Change the cap of bytes on disk."""
+        if max_bytes - _LOCK_FILE_BYTES != self._cap:
+            self._cap = max_bytes - _LOCK_FILE_BYTES
+            self._at_cap = self.remaining < _HYSTERESIS_BYTES
+
     def update_free(self, free_bytes: int, buffered_bytes: int) -> None:
         """Set the free bytes of the volume, of which ``buffered_bytes`` are reserved by buffered records."""
         self._above_floor = free_bytes - buffered_bytes - self._floor
@@ -104,6 +110,8 @@ class DiskQuota:
         return "free space on the volume; BRIDGE_SPOOL__FREE_MIN_BYTES is how much must stay free"
 
     def _full_reason(self) -> str:
+        if self._cap < 0:  # of several workers one has no share before what is elsewhere is drained
+            return "full: other folders take all that BRIDGE_SPOOL__MAX_BYTES allows"
         return f"full: {self.used} bytes are used"
 
     def _floor_reason(self) -> str:

@@ -54,15 +54,17 @@ class Spool:
         self._telemetry = telemetry
         self._now_ms = now_ms
         self._segment_bytes = limits.effective_segment_bytes
-        self._directory = SpoolDirectory(path, limits.effective_segment_bytes)
+        self._directory = SpoolDirectory(path, self._segment_bytes)
         self._quota = DiskQuota(limits)
+        self.set_limit = self._quota.set_limit
+        self.lock = self._directory.lock  # for who must have the folder before the start
         self._group_commit = GroupCommit(SegmentWriter(self._directory), self._quota, telemetry, self._report)
         self._index = self._group_commit.index
         self._pending_by_key = self._index.pending_by_key
         self._loop = asyncio.get_running_loop()
         self._reader = ThreadPoolExecutor(1, "spool-reader")
         self._maintenance: asyncio.Task[None] | None = None
-        self._opened = False
+        self.opened = False  # whether the folder has been read: before that its records are not known
         self._read_error = ""
         self._read_again_at = 0.0
         self._read_errors = ReadErrors(self._directory)
@@ -92,11 +94,6 @@ class Spool:
         """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
         return self._index.oldest_ms
 
-    @property
-    def opened(self) -> bool:
-        """Whether the folder has been read: before that its records are not known."""
-        return self._opened
-
     def start(self) -> None:
         """Recover what is on disk, start accepting. Raises `SpoolLockedError`; other errors are retried."""
         if not self._limits.max_bytes:
@@ -106,10 +103,15 @@ class Spool:
         except OSError as error:
             self._quota.disk_error = str(error)
         self._quota.log_change()
-        self._telemetry.spool_records.set_function(lambda: self.records)
-        self._telemetry.spool_bytes.set_function(lambda: self.bytes)
-        self._telemetry.spool_oldest_record_age.set_function(self._oldest_age_s)
-        self._telemetry.spool_failing.set_function(lambda: bool(self.unavailable_reason))
+        self._telemetry.watch_spools(lambda: (self,), self._now_ms)
+        self._start_maintenance()
+
+    async def open(self) -> None:
+        """Recover what is on disk in a thread, to drain it. Raises `SpoolLockedError`, OSError."""
+        self._restore(await self._loop.run_in_executor(self._reader, self._recover))
+        self._start_maintenance()
+
+    def _start_maintenance(self) -> None:
         self._maintenance = self._loop.create_task(supervise(self._maintenance_loop, self._telemetry))
 
     async def stop(self, seconds: float = _STOP_S) -> None:
@@ -268,14 +270,14 @@ class Spool:
         self._group_commit.restore(recovery)
         self._index = self._group_commit.index
         self._pending_by_key = self._index.pending_by_key
-        self._opened = True
+        self.opened = True
         if self.records:
             log.info("spool_recovered", records=self.records, bytes=self.bytes)
 
     async def _maintenance_loop(self) -> None:
         while True:
             await asyncio.sleep(self._limits.retry_s)
-            if self._opened:
+            if self.opened:
                 await self._group_commit.check_disk()
                 continue
             try:
@@ -283,10 +285,6 @@ class Spool:
             except (OSError, SpoolLockedError) as error:
                 self._quota.disk_error = str(error)
             self._quota.log_change()
-
-    def _oldest_age_s(self) -> float:
-        oldest_ms = self.oldest_ms
-        return max(self._now_ms() - oldest_ms, 0) / 1000 if oldest_ms else 0
 
     def _report(self, corruption: Corruption) -> None:
         """Log and count a damage. A start that is tried again calls this from another thread."""

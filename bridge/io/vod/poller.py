@@ -36,13 +36,15 @@ class PollerLimits(Struct, frozen=True, kw_only=True):
     """Limits of pulling; times in seconds. At most ``max_concurrency`` batches are processed at once.
 
     ``min_interval_s`` lies between two pulls (the vendor takes 100 a second), ``idle_interval_s`` between two
-    that find nothing. A failure is retried after ``backoff_s``, doubling up to ``max_backoff_s``, with
-    jitter, and logged every ``log_interval_s``. Whether pulling is allowed is checked every ``gate_poll_s``.
+    that find nothing. The first pull comes after ``start_delay_s``. A failure is retried after ``backoff_s``,
+    doubling up to ``max_backoff_s``, with jitter, and logged every ``log_interval_s``. Whether pulling is
+    allowed is checked every ``gate_poll_s``.
     """
 
     max_concurrency: int = 8
     min_interval_s: float = 0.0105
     idle_interval_s: float = 4.5
+    start_delay_s: float = 0.0
     backoff_s: float = 0.5
     max_backoff_s: float = 30.0
     gate_poll_s: float = 0.25
@@ -103,6 +105,7 @@ class Poller:
 
     def start(self) -> None:
         """Begin to pull."""
+        self._next_pull_at = self._monotonic() + self._limits.start_delay_s
         self._confirmer.start()
         self._workers = [
             asyncio.create_task(supervise(partial(self._worker, number), self._telemetry))

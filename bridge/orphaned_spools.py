@@ -1,0 +1,96 @@
+"""Drains the spool folders that others left behind: more or fewer workers, a killed or a replaced one."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from bridge.delivery.drain import Drain
+from bridge.io.spool import Spool, SpoolLockedError
+from bridge.io.spool.folders import SpoolFolders, remove_if_empty
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_FIRST_SCAN_S = 1.0
+_SCAN_INTERVAL_S = 1.0
+_UNREADABLE_REMEDY = "let this user read and write it; it is tried again by itself"
+
+
+class OrphanedSpools:
+    """Drains what was left behind. ``build`` makes a folder's spool and its drain.
+
+    ``set_limit`` is given how many bytes our own folder may have, each time that this may have changed.
+    """
+
+    def __init__(
+        self,
+        folders: SpoolFolders,
+        own: Path,
+        build: Callable[[Path], tuple[Spool, Drain]],
+        set_limit: Callable[[int], None],
+    ) -> None:
+        self._folders = folders
+        self._own = own
+        self._build = build
+        self._set_limit = set_limit
+        self._open: dict[Path, tuple[Spool, Drain]] = {}
+        self._failures: dict[Path, str] = {}
+
+    @property
+    def spools(self) -> list[Spool]:
+        """Those that are being drained now."""
+        return [spool for spool, _ in self._open.values() if spool.opened]
+
+    async def run(self) -> None:
+        """Drain what there is and what comes, until nobody can leave anything any more."""
+        if not self._folders.max_bytes:
+            return
+        if self._folders.number:  # the other workers that start with us take their folders first
+            await asyncio.sleep(_FIRST_SCAN_S)
+        while True:
+            left = await asyncio.to_thread(self._folders.left_behind, self._own)
+            for folder in left:
+                if folder not in self._open:
+                    await self._begin(folder)
+            for folder, (spool, _) in [*self._open.items()]:
+                if spool.opened and not spool.records:
+                    await self._finish(folder)
+            self._set_limit(await asyncio.to_thread(self._folders.limit_of, self._own))
+            if not (left or self._open or self._folders.number):
+                return
+            await asyncio.sleep(_SCAN_INTERVAL_S)
+
+    async def stop_draining(self) -> None:
+        """Send no more of it; before the publisher stops."""
+        for _, drain in self._open.values():
+            await drain.stop()
+
+    async def stop(self, seconds: float) -> None:
+        """Close the folders; what was not drained is left whole."""
+        await asyncio.gather(*(spool.stop(seconds) for spool, _ in self._open.values()))
+        self._open.clear()
+
+    async def _begin(self, folder: Path) -> None:
+        spool, drain = self._build(folder)
+        self._open[folder] = spool, drain
+        try:
+            await spool.open()
+        except (SpoolLockedError, OSError) as error:
+            del self._open[folder]
+            await spool.stop()
+            if not isinstance(error, SpoolLockedError) and self._failures.get(folder) != str(error):
+                self._failures[folder] = str(error)
+                log.error(  # noqa: TRY400 - no bug
+                    "spool_folder_unreadable", path=str(folder), reason=str(error), remedy=_UNREADABLE_REMEDY
+                )
+            return
+        log.info("spool_folder_adopted", path=str(folder), records=spool.records)
+        drain.start()
+
+    async def _finish(self, folder: Path) -> None:
+        spool, drain = self._open.pop(folder)
+        await drain.stop()
+        await spool.stop()
+        if folder != self._folders.root:
+            await asyncio.to_thread(remove_if_empty, folder)

@@ -1,0 +1,1 @@
+"""What makes several worker processes one bridge."""
