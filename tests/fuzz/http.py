@@ -113,12 +113,14 @@ def check(data: bytes) -> None:
     _ERRORS.clear()
     errors = _internal_errors()
     cached = _LOOP.run_until_complete(_run_pieces(pieces))
-    original_match = HeadCache.match
+    original_match, original_knows_head = HeadCache.match, HeadCache.knows_head
     HeadCache.match = lambda *_: None  # type: ignore[method-assign] # put back below
+    HeadCache.knows_head = lambda *_: False  # type: ignore[method-assign] # as above
     try:
         uncached = _LOOP.run_until_complete(_run_pieces(pieces))
     finally:
         HeadCache.match = original_match  # type: ignore[method-assign]
+        HeadCache.knows_head = original_knows_head  # type: ignore[method-assign]
     assert cached[0] == uncached[0], "other deliveries with the memory of heads than without"
     assert cached[1] == uncached[1], "other answers with the memory of heads than without"
     for status in _STATUS.findall(cached[1]):
