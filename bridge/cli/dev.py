@@ -202,8 +202,7 @@ async def _run_demo(settings: Settings, dev_options: _DevOptions, console: Conso
             return
         _print_next_steps(console, settings, dev_options, url)
         console.print(
-            f"Metrics: http://{HOST}:{bridge.admin_port}/metrics   Every event is shown here;"
-            " Ctrl-C ends it all.\n"
+            f"Console: http://{HOST}:{bridge.admin_port}/   Every event is shown here; Ctrl-C ends it all.\n"
         )
         async for record in arriving_records:
             _print_event(console, record)
