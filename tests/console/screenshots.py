@@ -6,8 +6,8 @@ import uuid
 from playwright.async_api import Page
 
 from tests.console.console_client import TOKEN, ConsoleClient
-from tests.journey.environment import Environment, running
-from tests.journey.notifications import published_payloads
+from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.notifications import published_payloads
 from tests.rig.browser import chromium
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import ROOT

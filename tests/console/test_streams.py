@@ -7,7 +7,7 @@ import aiohttp
 
 from bridge.io.admin.connections import STREAMS_MAX
 from tests.console.console_client import ConsoleClient, uploaded
-from tests.journey.environment import Environment, running
+from tests.end_to_end.environment import Environment, running
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
