@@ -147,6 +147,8 @@ class Bridge:
             raise
 
     async def _start(self) -> None:
+        if self._role is None:
+            log_weaknesses(self._settings)
         self._spool.start()
         self.telemetry.watch_spools(self._spools, now_ms)
         self._dedup.start()
@@ -174,7 +176,6 @@ class Bridge:
         self._background = [asyncio.create_task(supervise(one, self.telemetry)) for one in work]
 
     async def _listen(self) -> None:
-        log_weaknesses(self._settings)
         admin, http, tls = self._settings.admin, self._settings.http, ingress_tls(self._settings)
         # The admin endpoint last: a process that says it is alive takes deliveries.
         start = partial(self._ingress.start, tls=tls)

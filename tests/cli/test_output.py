@@ -37,6 +37,8 @@ COMMAND_ARGS = {
     "replay": ("{folder}/无",),
     "explain": ("{file}",),
     "help": ("explain",),
+    "find": ("文",),
+    "top": ("--url", "http://127.0.0.1:1"),
 }
 
 
