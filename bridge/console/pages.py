@@ -108,8 +108,13 @@ async def applications(call: Call) -> web.Response:
 
 async def topics(call: Call) -> web.Response:
     """Show the topics and who reads them."""
-    found = _plain(call, await api.topics(call)), _plain(call, await api.groups(call))
-    return _render(call, "topics.html", topics=found[0]["topics"], groups=found[1]["groups"])
+    found = _plain(call, await api.topics(call))
+    groups, problem = [], ""
+    try:
+        groups = _plain(call, await api.groups(call))["groups"]
+    except ProblemError as error:  # not every broker lists groups, and not every user may
+        problem = error.problem.detail or error.problem.title
+    return _render(call, "topics.html", topics=found["topics"], groups=groups, problem=problem)
 
 
 async def spool(call: Call) -> web.Response:
