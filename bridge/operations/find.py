@@ -26,7 +26,7 @@ FOUND_MAX = 500
 DEFAULT_DAYS = 7
 _DAY_MS = 86_400_000
 # How far back each window reaches, in ms: the newest is read first.
-_WINDOWS_MS = (900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
+_WINDOWS_MS = (60_000, 900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
 _FILE_ID = re.compile("[0-9]{6,20}")
 
 
