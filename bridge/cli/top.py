@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.render import Style, safe_text
 from bridge.core.printable import json_escaped
 from bridge.settings.settings import Settings
@@ -49,6 +49,8 @@ def top(
     Example: vod-bridge top --url http://bridge-0:9090
     """
     settings = load_settings_or_exit(config)
+    if not url and not settings.admin.port:
+        fail("--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known", EXIT_USAGE)
     address = (url or f"http://localhost:{settings.admin.port}").rstrip("/")
     try:
         asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))

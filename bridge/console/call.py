@@ -11,6 +11,7 @@ from msgspec import Struct
 from bridge.console.access import Access, Level
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.pacing import Pacer
 from bridge.console.problem import CONTENT_TYPE, Problem, ProblemError
 from bridge.console.state import BridgeView
 from bridge.core.printable import json_escaped
@@ -30,6 +31,7 @@ class ConsoleParts(Struct, frozen=True, kw_only=True):
     helper: HelperClient
     jobs: Jobs
     mask: Mask
+    pacer: Pacer
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -64,7 +66,8 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def encode(self, answer: object) -> bytes:
         """Encode an answer as JSON, without secrets, control characters escaped."""
-        return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
+        with self.parts.pacer.spending():
+            return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
 
     def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, msgspec.Raw]]:
         """Ask the helper process; its answers are without secrets already."""

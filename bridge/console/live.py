@@ -5,14 +5,13 @@ reader misses is counted, not kept.
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import web
 
 from bridge.console.answers import Deliveries
 from bridge.console.call import Call
-from bridge.observability.recent_deliveries import DeliverySummary, RecentDeliveries
+from bridge.observability.recent_deliveries import DeliveryFilter, RecentDeliveries
 
 DEFAULT_LIMIT = 200
 
@@ -36,7 +35,7 @@ def recent_deliveries(call: Call) -> Deliveries:
 
 async def stream_deliveries(call: Call) -> web.StreamResponse:
     """Stream what comes, from ``after`` or Last-Event-ID on, the oldest first, until the client leaves."""
-    recent, matches = _recent(call), filter_of(call)
+    recent, wanted = _recent(call), filter_of(call)
     last_id = call.request.headers.get("Last-Event-ID", "")
     number = int(last_id) if last_id.isdecimal() and len(last_id) < len(str(_NUMBER_MAX)) else 0
     number = number or call.query_number("after", recent.last_number, _NUMBER_MAX)
@@ -46,7 +45,7 @@ async def stream_deliveries(call: Call) -> web.StreamResponse:
         await stream.keep_alive()
         with suppress(ConnectionError, TimeoutError):
             while not stream.has_left:
-                found = recent.since(number, matches, _SENT_MAX)
+                found = recent.since(number, wanted, _SENT_MAX)
                 number = found.last_number
                 if found.summaries or found.left_out:
                     answer = Deliveries(
@@ -61,20 +60,15 @@ async def stream_deliveries(call: Call) -> web.StreamResponse:
         return stream.response
 
 
-def filter_of(call: Call) -> Callable[[DeliverySummary], bool]:
-    """Return the filter that the query describes: each member that is given must be equal."""
-    wanted = [
-        (member, text)
-        for member, text in (
-            ("application", call.query("application")),
-            ("type", call.query("type")),
-            ("outcome", call.query("outcome")),
-            ("file_id", call.query("file")),
-            ("task_id", call.query("task")),
-        )
-        if text
-    ]
-    return lambda summary: all(getattr(summary, member) == text for member, text in wanted)
+def filter_of(call: Call) -> DeliveryFilter:
+    """Return the filter that the query describes."""
+    return DeliveryFilter(
+        application=call.query("application"),
+        type=call.query("type"),
+        outcome=call.query("outcome"),
+        file_id=call.query("file"),
+        task_id=call.query("task"),
+    )
 
 
 def _recent(call: Call) -> RecentDeliveries:

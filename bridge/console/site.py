@@ -1,5 +1,6 @@
 """The console as a whole: takes a request, decides whether it may, and gives it to its handler."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,8 @@ from bridge.console.access import Access, Level
 from bridge.console.call import Call, ConsoleParts, problem_response
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
-from bridge.console.pages import login_page, problem_page
+from bridge.console.pacing import Pacer
+from bridge.console.pages import load_templates, login_page, problem_page
 from bridge.console.problem import Problem, ProblemError
 from bridge.console.routes import API, Route, routes_for
 from bridge.console.state import BridgeView
@@ -50,7 +52,9 @@ class Console:
             helper=helper,
             jobs=Jobs(helper),
             mask=mask,
+            pacer=Pacer(),
         )
+        self._templates: asyncio.Future[None] | None = None
 
     async def stop(self) -> None:
         """End the helper process and what it does."""
@@ -60,6 +64,8 @@ class Console:
     async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         """Return the response to a request of the console."""
         try:
+            await self._load_templates()
+            await self._parts.pacer.wait()
             response = await self._respond(request, open_stream)
         except ProblemError as error:
             response = self._problem(request, error.problem)
@@ -72,6 +78,13 @@ class Console:
                 response.headers.setdefault(name, value)
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+    async def _load_templates(self) -> None:
+        """Compile the pages when somebody looks first, beside the event loop; who comes then waits for it."""
+        if self._templates is None:
+            loop = asyncio.get_running_loop()
+            self._templates = loop.run_in_executor(None, load_templates)
+        await asyncio.shield(self._templates)
 
     async def _respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         found = routes_for(request.rel_url.raw_path)

@@ -6,9 +6,7 @@ what came after a number that they remember; who reads too slowly gets told how 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from heapq import merge
 from itertools import count
 from typing import TypeVar
 
@@ -55,6 +53,39 @@ class DeliverySummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str = ""
     duration_ms: float | None = None
     client: str = ""
+
+
+class DeliveryFilter(Struct, frozen=True, kw_only=True):
+    """Which deliveries: those whose members equal all that are given; an empty member matches everything."""
+
+    application: str = ""
+    type: str = ""
+    outcome: str = ""
+    file_id: str = ""
+    task_id: str = ""
+
+    def matches_delivery(self, entry: _Delivery) -> bool:
+        """Whether a delivery is one of them."""
+        return (
+            (not self.application or entry[2] == self.application)
+            and (not self.type or entry[7].event_type == self.type)
+            and (not self.outcome or entry[7].outcome == self.outcome)
+            and (not self.file_id or entry[5] == self.file_id)
+            and (not self.task_id or entry[6] == self.task_id)
+        )
+
+    def matches_refused(self, entry: _Refused) -> bool:
+        """Whether a refused request is one of them: it has neither a type nor ids."""
+        outcome = _UNAUTHORIZED if entry[3] == _UNAUTHORIZED else REFUSED
+        return (
+            not (self.type or self.file_id or self.task_id)
+            and (not self.application or entry[2] == self.application)
+            and (not self.outcome or outcome == self.outcome)
+        )
+
+
+_EVERYTHING = DeliveryFilter()
+_UNAUTHORIZED = str(DeliveryOutcome.UNAUTHORIZED)
 
 
 class Recent(Struct, frozen=True):
@@ -112,21 +143,25 @@ class RecentDeliveries:
         self._refused.append((number, received_ms, app, reason, client[:_CUT_TO], detail[:_TEXT_MAX]))
 
     def since(
-        self,
-        number: int = 0,
-        matches: Callable[[DeliverySummary], bool] = lambda _: True,
-        limit: int = DELIVERIES_MAX,
+        self, number: int = 0, wanted: DeliveryFilter | None = None, limit: int = DELIVERIES_MAX
     ) -> Recent:
-        """Return at most ``limit`` of the newest that came after ``number`` and that match."""
-        found: deque[DeliverySummary] = deque(maxlen=limit)
-        matched = present = 0
-        for summary in self._summaries_after(number):
-            present += 1
-            if matches(summary):
-                matched += 1
-                found.append(summary)
+        """Return at most ``limit`` of the newest that came after ``number`` and that ``wanted`` matches."""
+        deliveries, refused = _tail(self._deliveries, number), _tail(self._refused, number)
+        present = len(deliveries) + len(refused)
+        if wanted is not None and wanted != _EVERYTHING:
+            deliveries = [entry for entry in deliveries if wanted.matches_delivery(entry)]
+            refused = [entry for entry in refused if wanted.matches_refused(entry)]
+        # Summaries cost ten times what looking costs: they are built of what is returned only.
+        found = sorted(
+            [
+                *((entry[0], _delivery_summary, entry) for entry in deliveries[-limit:]),
+                *((entry[0], _refused_summary, entry) for entry in refused[-limit:]),
+            ]
+        )[-limit:]
         overwritten = max(0, self._last_number - number - present) if number else 0
-        return Recent([*found], self._last_number, overwritten + matched - len(found))
+        left_out = overwritten + len(deliveries) + len(refused) - len(found)
+        summaries = [build(entry) for _, build, entry in found]  # type: ignore[operator] # each with its own
+        return Recent(summaries, self._last_number, left_out)
 
     def durations_s(self) -> list[float]:
         """Return the durations of the deliveries kept, in seconds, ascending."""
@@ -139,11 +174,6 @@ class RecentDeliveries:
             begin_ms = max(begin_ms, self._deliveries[0][1])
         number = sum(entry[1] >= begin_ms for entry in self._deliveries)
         return number / max(1e-3, (now_ms - begin_ms) / 1000)
-
-    def _summaries_after(self, number: int) -> Iterator[DeliverySummary]:
-        deliveries = (_delivery_summary(entry) for entry in _tail(self._deliveries, number))
-        refused = (_refused_summary(entry) for entry in _tail(self._refused, number))
-        return merge(deliveries, refused, key=lambda summary: summary.number)
 
 
 def _tail(entries: "deque[_Entry]", number: int) -> "list[_Entry]":
@@ -178,12 +208,12 @@ def _delivery_summary(entry: _Delivery) -> DeliverySummary:
 
 def _refused_summary(entry: _Refused) -> DeliverySummary:
     number, received_ms, app, reason, client, detail = entry
-    unauthorized = reason == DeliveryOutcome.UNAUTHORIZED  # a delivery's outcome; the detail is the reason
+    unauthorized = reason == _UNAUTHORIZED  # a delivery's outcome; the detail is the reason
     return DeliverySummary(
         number=number,
         time=_time_text(received_ms),
         application=app,
-        outcome=str(DeliveryOutcome.UNAUTHORIZED) if unauthorized else REFUSED,
+        outcome=_UNAUTHORIZED if unauthorized else REFUSED,
         reason=detail if unauthorized else reason,
         detail="" if unauthorized else detail,
         client=client,

@@ -14,6 +14,7 @@ REPLAY_GROUP = "vod-bridge-replay"
 """The consumer group in which Kafka keeps what was replayed; also the default of ``replay --group``."""
 
 _NEWEST_SHOWN = 20
+_GROUPS_MAX = 100  # others may write to the topic, with any headers
 _HOUR_MS = 3_600_000
 _AGES = (("hour", _HOUR_MS), ("day", 24 * _HOUR_MS), ("week", 7 * 24 * _HOUR_MS))
 
@@ -51,6 +52,8 @@ async def dead_letter_overview(settings: Settings, now_ms: int) -> list[DeadLett
             for record in batch.records:
                 found = found_record(record)
                 key = (found.reason, found.application)
+                if key not in groups and len(groups) >= _GROUPS_MAX:
+                    key = ("of other reasons", "of other applications")
                 group = groups.setdefault(key, DeadLetterGroup(reason=key[0], application=key[1]))
                 stored = done.get((record.topic, record.partition))
                 _add(group, found, record.timestamp, now_ms)

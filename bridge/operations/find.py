@@ -26,7 +26,7 @@ FOUND_MAX = 500
 DEFAULT_DAYS = 7
 _DAY_MS = 86_400_000
 # How far back each window reaches, in ms: the newest is read first.
-_WINDOWS_MS = (900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
+_WINDOWS_MS = (60_000, 900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
 _FILE_ID = re.compile("[0-9]{6,20}")
 
 
@@ -74,15 +74,11 @@ class _Match:
         value = record.value or b""
         if record.key == self._bytes:
             return True
-        if self._json not in value and not any(self._bytes == header for _, header in record.headers):
+        if self._json not in value:  # an event's headers repeat what its value has
             return False
         event = summary_of(value)
         ids = () if event is None else (event.id, event.task_id, event.file_id, event.session_id)
-        return (
-            self._text in ids
-            or any(self._bytes == header for _, header in record.headers)
-            or self._token.search(value) is not None
-        )
+        return self._text in ids or self._token.search(value) is not None
 
 
 async def find_records(

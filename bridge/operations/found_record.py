@@ -16,6 +16,7 @@ DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding arbitrary bytes may raise."""
 DEAD_LETTER = "dead_letter"
 _ERRORS_SHOWN_MAX = 5
+_TEXT_MAX = 512  # a sender may write an id of a megabyte
 
 
 class _Failure(Struct, frozen=True):
@@ -79,6 +80,11 @@ class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int = 0
 
 
+def cut(text: str, most: int = _TEXT_MAX) -> str:
+    """Return a text, or its beginning where it is longer than anybody reads."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def headers_of(record: ConsumerRecord) -> dict[str, str]:
     """Return the headers as text."""
     return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
@@ -104,33 +110,33 @@ def found_record(record: ConsumerRecord) -> FoundRecord:
             **where,
             kind=DEAD_LETTER if "reason" in headers else "event",
             written=written,
-            time=headers.get("received_at", ""),
-            type=headers.get("ce_type", "").removeprefix(TYPE_PREFIX),
-            id=headers.get("ce_id", ""),
-            application=_application(headers),
-            mode=headers.get("mode", ""),
-            reason=headers.get("reason", ""),
-            detail=headers.get("detail", ""),
+            time=cut(headers.get("received_at", "")),
+            type=cut(headers.get("ce_type", "").removeprefix(TYPE_PREFIX)),
+            id=cut(headers.get("ce_id", "")),
+            application=cut(_application(headers)),
+            mode=cut(headers.get("mode", "")),
+            reason=cut(headers.get("reason", "")),
+            detail=cut(headers.get("detail", "")),
             bytes=len(value),
         )
     return FoundRecord(
         **where,
         kind="event",
         written=written,
-        time=event.time,
-        id=event.id,
-        type=event.type,
-        application=event.app,
-        outcome=event.outcome,
-        status=event.status,
-        file_id=event.file_id,
-        task_id=event.task_id,
-        session_id=event.session_id,
+        time=cut(event.time),
+        id=cut(event.id),
+        type=cut(event.type),
+        application=cut(event.app),
+        outcome=cut(event.outcome),
+        status=cut(event.status),
+        file_id=cut(event.file_id),
+        task_id=cut(event.task_id),
+        session_id=cut(event.session_id),
         errors=[_failure_text(one) for one in event.errors[:_ERRORS_SHOWN_MAX]],
-        mode=event.delivery.mode,
+        mode=cut(event.delivery.mode),
         revision=event.delivery.revision,
         deduplicated=event.delivery.deduplicated,
-        conformance=event.conformance,
+        conformance=cut(event.conformance),
         bytes=len(value),
     )
 
@@ -170,4 +176,5 @@ def _application(headers: Mapping[str, str]) -> str:
 
 
 def _failure_text(failure: _Failure) -> str:
-    return " ".join(str(part) for part in (failure.path, failure.code, failure.code_ext) if part != "")
+    parts = (failure.path, failure.code, failure.code_ext)
+    return cut(" ".join(str(part) for part in parts if part != ""))

@@ -19,6 +19,7 @@ from bridge.operations.found_record import (
     DEAD_LETTER,
     DECODE_ERRORS,
     FoundRecord,
+    cut,
     found_record,
     headers_of,
     masked_value,
@@ -28,6 +29,7 @@ from bridge.settings.settings import Settings
 
 _READ_TIMEOUT_S = 10.0
 _SHOWN_MAX_BYTES = 262_144
+_LINE_MAX = 1000
 
 
 class NoRecordError(Exception):
@@ -109,8 +111,8 @@ def _details(record: ConsumerRecord, settings: Settings, partitions: int) -> Rec
     fits = len(value) <= _SHOWN_MAX_BYTES
     return RecordDetails(
         record=found,
-        key=(record.key or b"").decode("utf-8", "replace"),
-        headers=headers,
+        key=cut((record.key or b"").decode("utf-8", "replace"), _LINE_MAX),
+        headers=_bounded(headers),
         value=None if is_dead_letter or not fits else _shown_value(value, shown=shown),
         text=value.decode("utf-8", "replace") if is_dead_letter and shown and fits else "",
         is_masked=not shown,
@@ -164,4 +166,13 @@ def _explanation(body: bytes, app: str, settings: Settings, partitions: int) -> 
             {name: part for name, part in one.items() if name != "message"}
             for one in fields.get("errors", ())
         ]
-    return {name: part for name, part in fields.items() if name != "headers" and part != []}
+    return {name: _bounded(part) for name, part in fields.items() if name != "headers" and part != []}
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a value with each text in it cut to what is shown."""
+    if isinstance(value, str):
+        return cut(value, _LINE_MAX)
+    if isinstance(value, dict):
+        return {name: _bounded(inner) for name, inner in value.items()}
+    return [_bounded(one) for one in value] if isinstance(value, list) else value

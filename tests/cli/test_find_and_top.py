@@ -42,5 +42,7 @@ async def test_top_shows_what_the_bridge_s_first_page_shows(environment: Environ
         assert json.loads(answer.out)["outcomes"]["published"] == 1
         refused = await vod_bridge("top", "--once", "--url", program.admin_url)
         assert (refused.code, "asks for a token" in refused.err) == (1, True)
+    unknown = await vod_bridge("top", settings={"BRIDGE_ADMIN__PORT": "0"})
+    assert (unknown.code, "--url" in unknown.err) == (2, True)
     gone = await vod_bridge("top", "--once", "--url", program.admin_url)
     assert (gone.code, "is the bridge running" in gone.err) == (1, True)

@@ -5,7 +5,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from tests.console.console_client import FILE_ID, TOKEN, ConsoleClient, transcoded, uploaded
+from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
 from tests.end_to_end.environment import Environment, running
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -161,3 +161,21 @@ async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
         assert (unknown.status, unknown.headers["Content-Type"]) == (404, "application/problem+json")
         actions = [line for line in program.log_lines() if line["event"] == "console_replay"]
         assert [line["dry_run"] for line in actions] == [True, False]
+
+
+async def test_texts_of_a_megabyte_are_cut_to_what_is_shown(environment: Environment) -> None:
+    long = HOSTILE * 30_000
+    settings = {"BRIDGE_ADMIN__SHOW_PAYLOADS": "true"}
+    async with running(environment, settings) as program, ConsoleClient(program) as client:
+        assert (await program.post(transcoded(long, long, message=long))).status == 200
+        assert (await program.post(f"no json {long}".encode())).status == 422
+        (group,) = (await client.api("dead-letters"))["groups"]
+        found = {one["kind"]: one for one in (await client.api("find?q=default"))["records"]}
+        for one in (found["event"], found["dead_letter"], group["records"][0]):
+            path = f"events/{one['topic']}/{one['partition']}/{one['offset']}"
+            details = await client.get(f"/api/v1/{path}")
+            assert details.status == 200
+            assert len(details.text) < 40_000
+            assert details.json["omitted_bytes"] > 900_000
+            assert len(await client.page(f"/{path}")) < 60_000
+        assert len(await client.page("/live")) < 20_000

@@ -64,14 +64,15 @@ async def test_nine_hundred_half_sent_requests_with_seven_hundred_descriptors_co
             ended[1].transport.abort()
 
 
-async def test_scrapers_in_a_loop_cost_no_event(bridge: Program) -> None:
+@pytest.mark.parametrize("path", ["/metrics", "/live", "/api/v1/deliveries?limit=1000"])
+async def test_scrapers_in_a_loop_cost_no_event(bridge: Program, path: str) -> None:
     done = asyncio.Event()
 
     async def scrape() -> int:
         scraped = 0
         async with aiohttp.ClientSession() as session:
             while not done.is_set():
-                async with session.get(f"{bridge.admin_url}/metrics") as answer:
+                async with session.get(f"{bridge.admin_url}{path}") as answer:
                     scraped += answer.status == 200 and bool(await answer.read())
         return scraped
 

@@ -3,12 +3,19 @@
 import sys
 from ipaddress import ip_network
 
+import pytest
+
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
 from bridge.io.http.rejection_log import RejectionLog
 from bridge.io.http.routing import CallbackRouter
-from bridge.observability.recent_deliveries import DELIVERIES_MAX, REFUSED_MAX, RecentDeliveries
+from bridge.observability.recent_deliveries import (
+    DELIVERIES_MAX,
+    REFUSED_MAX,
+    DeliveryFilter,
+    RecentDeliveries,
+)
 from bridge.observability.telemetry import Telemetry
 from tests.observability.test_telemetry import EVENT, PUBLISHED, PUSH
 
@@ -49,7 +56,7 @@ def test_a_limit_leaves_the_newest_and_counts_the_missing() -> None:
     recent = RecentDeliveries()
     add(recent, 6)
     add(recent, 4, app="other")
-    found = recent.since(limit=3, matches=lambda one: one.application == "shop")
+    found = recent.since(limit=3, wanted=DeliveryFilter(application="shop"))
     assert ([one.file_id for one in found.summaries], found.left_out) == (["3", "4", "5"], 3)
 
 
@@ -119,3 +126,27 @@ def test_the_rate_is_over_the_last_minute_or_over_what_is_kept() -> None:
     add(recent, DELIVERIES_MAX, at_ms=NOW_MS - 2_000)
     assert recent.per_second(NOW_MS) == DELIVERIES_MAX / 2
     assert recent.durations_s()[-1] == 0.999
+
+
+@pytest.mark.parametrize(
+    ("wanted", "numbers"),
+    [
+        (DeliveryFilter(), [1, 2, 3, 4]),
+        (DeliveryFilter(application="shop"), [1, 3, 4]),
+        (DeliveryFilter(outcome="published"), [1, 2]),
+        (DeliveryFilter(outcome="refused"), [3]),
+        (DeliveryFilter(outcome="unauthorized"), [4]),
+        (DeliveryFilter(type="NewFileUpload"), [1, 2]),
+        (DeliveryFilter(file_id="0", application="other"), [2]),
+        (DeliveryFilter(task_id="none"), []),
+    ],
+)
+def test_a_filter_lets_through_what_equals_all_its_members(
+    wanted: DeliveryFilter, numbers: list[int]
+) -> None:
+    recent = RecentDeliveries()
+    add(recent, 1)
+    add(recent, 1, app="other")
+    recent.add_refused(NOW_MS, "shop", "wrong_token", "192.0.2.1", "")
+    recent.add_refused(NOW_MS, "shop", "unauthorized", "192.0.2.1", "expired")
+    assert [one.number for one in recent.since(wanted=wanted).summaries] == numbers

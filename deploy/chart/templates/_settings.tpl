@@ -33,7 +33,7 @@ BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- range $name, $value := $values }}
 {{- $place := printf "%s.%s" $section $name }}
 {{- $text := include "bridge.text" $value }}
-{{- if or (regexMatch "(password|sign_keys?|secret_id|secret_key|[.]token)$" $name) (eq $name "token") (regexMatch "^[a-z]+://[^/@]*:[^/]*@" $text) (regexMatch "[?&](ssl_)?password=" $text) }}
+{{- if or (regexMatch "(password|sign_keys?|secret_id|secret_key|[.]token|read_token)$" $name) (eq $name "token") (regexMatch "^[a-z]+://[^/@]*:[^/]*@" $text) (regexMatch "[?&](ssl_)?password=" $text) }}
 {{- fail (printf "\n\n%s would stand readable in a ConfigMap: put it into a Secret and name that under `secrets`:\n  - {setting: %s, secret: <its name>, key: <its key>}\n" $place $place) }}
 {{- end }}
 {{- $_ := set $all (include "bridge.variable" $place) $text }}

@@ -1,0 +1,1 @@
+"""Questions and actions that the commands and the console share."""
