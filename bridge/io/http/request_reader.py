@@ -17,6 +17,7 @@ from bridge.io.http.aiohttp_parser import (
 )
 from bridge.io.http.client_socket import ALL_HOLDS, BODY_FULL, BODY_WAITS, QUEUE_FULL, ClientSocket
 from bridge.io.http.head_cache import complete_head
+from bridge.io.http.leftover import TAIL_BYTES, leftover_behind, leftover_behind_chunks
 from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request, RequestHead
 from bridge.io.http.responses import BAD_REQUEST, HEADER_TOO_LARGE, HttpResponse
@@ -41,11 +42,13 @@ class RequestReader:
         "_framing_bytes",
         "_head_bytes",
         "_is_at_start",
+        "_is_chunked",
         "_is_unconsumed",
         "_loop",
         "_on_kept_bytes",
         "_parser",
         "_read_budget",
+        "_tail",
         "is_ended",
         "queued_bytes",
         "requests",
@@ -72,6 +75,8 @@ class RequestReader:
         self._is_at_start = True  # of a request: surely, as far as the parser's bytes go
         self._head_bytes = 0  # of the head that is under way
         self._framing_bytes = 0  # of the body that is under way
+        self._is_chunked = False  # the body that is under way
+        self._tail = b""  # the last bytes of earlier reads of the request that is under way
 
     @property
     def is_done(self) -> bool:
@@ -124,8 +129,10 @@ class RequestReader:
             self._on_requests(requests, data)
         elif not in_body:
             self._on_head_bytes(len(data))
-        elif body is not None and data:
-            self._on_body_bytes(body, len(data) - (body.total_bytes - bytes_before))
+        elif body is not None:
+            self._on_body_bytes(body, data, len(data) - (body.total_bytes - bytes_before))
+        if not self._is_at_start:
+            self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
 
     def _on_head_bytes(self, size: int) -> None:
         if size:
@@ -134,13 +141,19 @@ class RequestReader:
             if self._head_bytes > HEADER_MAX_BYTES:
                 raise ParseError(is_head_too_large=True)
 
-    def _on_body_bytes(self, body: BodyStream, framing_bytes: int) -> None:
+    def _on_body_bytes(self, body: BodyStream, data: bytes, framing_bytes: int) -> None:
+        """Count what is no body; below 0 where the parser goes on with bytes that it kept."""
         self._is_at_start = not self._parser.is_lagging and not framing_bytes and body.is_eof()
-        if framing_bytes:
-            self._framing_bytes += framing_bytes
+        self._framing_bytes += framing_bytes
+        if body.is_eof():
+            if not self._is_chunked:
+                self._head_bytes = self._framing_bytes
+            elif data:
+                self._head_bytes = leftover_behind_chunks(self._tail + data)
+        elif framing_bytes > 0:
             max_bytes = _FRAMING_MAX_BYTES + _FRAMING_MAX_FACTOR * body.total_bytes
             # What the parser still keeps is not judged.
-            if self._framing_bytes > max_bytes and not (self._parser.is_stopped or body.is_eof()):
+            if self._framing_bytes > max_bytes and not self._parser.is_stopped:
                 raise ParseError
 
     def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes) -> None:
@@ -153,7 +166,11 @@ class RequestReader:
             head_bytes = complete_head(data, body.total_bytes if body is not None else 0)
         self._is_at_start = bool(head_bytes)
         check_size = self._head_bytes + len(data) > HEADER_MAX_BYTES
-        self._head_bytes = self._framing_bytes = 0
+        self._is_chunked = requests[-1][0].is_chunked
+        extra = 0 if head_bytes else leftover_behind(self._tail + data, requests)
+        is_whole = body is None or body.is_eof()
+        self._head_bytes = extra if is_whole else 0
+        self._framing_bytes = 0 if is_whole or self._is_chunked else extra
         self._enqueue(requests, head_bytes, check_size=check_size)
         if body is not None and not body.is_eof() and _is_large(requests[-1][0]):
             self._client.hold(BODY_WAITS)  # until there is budget for it
