@@ -12,7 +12,7 @@ from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.delivery.key_order import KeyOrder
 from bridge.delivery.ports import Publisher, SendHandle, SpoolAppender, SpoolHandle
 
-_SPOOL_FULL_FOR_KEY = UnavailableError("the spool has no room for it behind others of its key")
+_SPOOL_FULL_FOR_KEY = UnavailableError("the spool is full, and others of its key are before it")
 _KEY_IN_SPOOL = UnavailableError("the spool does not take what comes behind others of its key")
 _EARLIER_FAILED = UnavailableError("an earlier record of its key is not durable")
 

@@ -65,6 +65,9 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
         ("ProcedureStateChanged", {"Status": "PAUSED", "MediaProcessResultSet": [GOOD, BAD]}, "partial"),
         ("ProcedureStateChanged", {"MediaProcessResultSet": [task(Status="ABORTED"), GOOD]}, "partial"),
         ("New", {"Status": "ABORTED"}, "failed"),
+        ("New", {"Status": "aborted"}, "failed"),
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [task(Status="fail")]}, "failed"),
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [task(Status="Failed", ErrCode=0)]}, "failed"),
         ("New", {"Status": "DONE", "ErrCode": 0}, "unknown"),
         # the types' own result fields
         ("WechatPublishComplete", {"Status": "FINISH", "ErrCode": 0, "WechatStatus": "SUCCESS"}, "succeeded"),

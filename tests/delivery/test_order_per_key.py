@@ -186,7 +186,7 @@ async def test_what_waits_behind_one_that_failed_fails_with_it() -> None:
     spool.append(make_record("t", "k"))
     spool.full = True
     publisher.stall()
-    for write, why in ((first, "no room"), (second, "earlier")):
+    for write, why in ((first, "the spool is full"), (second, "earlier")):
         with pytest.raises(UnavailableError, match=why):
             write.durable.result()
     publisher.fail(publisher.sent[0], UnavailableError("no permission"))

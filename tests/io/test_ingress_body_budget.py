@@ -48,7 +48,10 @@ async def test_a_delivery_that_gets_no_budget_in_time_is_deferred() -> None:
         response = await server.post(b"x" * 60)
         assert asyncio.get_running_loop().time() - began >= 0.05
         assert (response.status, response.headers["retry-after"]) == (503, "5")
-        assert response.json_body == {"outcome": "deferred", "detail": "no room for another body"}
+        assert response.json_body == {
+            "outcome": "deferred",
+            "detail": "the limit of bytes of bodies is reached",
+        }
         held.release.set()
         assert (await first.response()).status == 200
         assert (await server.post(b"x" * 60)).status == 200

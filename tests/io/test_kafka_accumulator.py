@@ -62,13 +62,14 @@ async def test_records_of_a_deleted_partition_go_to_another() -> None:
     assert list(after.queue or ()) == [*before, after]
 
 
-async def test_a_bug_in_one_callback_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("partitions", [1, 2])  # in one batch, or in one each
+async def test_a_bug_in_one_callback_does_not_stop_the_others(partitions: int) -> None:
     bugs: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: bugs.append(context["exception"]))
     accumulator = RecordAccumulator(
         BufferLimits(max_bytes=10_000, max_records=10), TopicMetadata(), lambda: None, lambda: None
     )
-    accumulator.update_metadata({"t": 2})
+    accumulator.update_metadata({"t": partitions})
     sender, failing, callbacks = RecordingSender(), _FailingCallbacks(), RecordingCallbacks()
     for key_hash, one in enumerate((failing, callbacks)):
         accumulator.send(record("t", "k"), key_hash, one)

@@ -27,7 +27,7 @@ from bridge.core.decode.schema import (
 ADDED_FIELDS_MAX = 64
 """For each type of payload. Adding fields takes a few milliseconds, and their names come from the sender."""
 
-# Where a field is: in a struct of the catalogue, or in an object that was added, named by its own place.
+# Where a field is: in a struct of the catalogue, or in an object that was added, named by its own path.
 _Owner = type[Struct] | tuple[Any, str]
 _Fields = frozenset[tuple[_Owner, str]]
 _IS_OBJECT = ""  # as a field's name: the owner was seen as an object
@@ -66,8 +66,11 @@ def _collect(
 ) -> bool:
     """Collect the unknown fields of an object; False where one cannot be added, or there are too many.
 
-    Fields that `core.result` and others read by name from any object cannot: they have a meaning.
+    Fields that `core.result` and others read by name from any object cannot: they have a meaning. Nor can a
+    copy nested in an object that `normalize` joins with it: the decoder would take later copies as they are.
     """
+    if schema is not None and schema.flattens and "MediaBasicInfo" in value:
+        return False
     for key, member in value.items():
         field = schema.fields.get(key) if schema else None
         if field is None:
@@ -83,12 +86,12 @@ def _collect(
 
 def _collect_nested(
     member: Any,  # noqa: ANN401 - any JSON value
-    place: tuple[_Owner, str],
+    path: tuple[_Owner, str],
     field: FieldSchema | None,
     found: set[tuple[_Owner, str]],
 ) -> bool:
     schema = field.schema if field else None
-    owner = schema.struct if schema else place
+    owner = schema.struct if schema else path
     for element in member if type(member) is list else (member,):
         if type(element) is dict:
             if schema is None:
@@ -125,10 +128,10 @@ def _extended_struct(struct: type[Struct], added: _Fields) -> type[Struct]:
     def added_types(owner: _Owner) -> dict[str, Any]:
         return {name: added_type((owner, name)) for name in names[owner] if name != _IS_OBJECT}
 
-    def added_type(place: tuple[_Owner, str]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
+    def added_type(path: tuple[_Owner, str]) -> Any:  # noqa: ANN401 - a type as msgspec takes it
         element: Any = _Scalar
-        if place in names:
-            element |= derive_struct(place[1], added_types(place))
+        if path in names:
+            element |= derive_struct(path[1], added_types(path))
         return element | list[element | None]
 
     return extended(struct)

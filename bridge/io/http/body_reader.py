@@ -23,7 +23,7 @@ class BodyLimits(Struct, frozen=True):
 
 
 class BodyReader:
-    """Reads one request's body. Its bytes stay charged until `end`, which is to be called in any case."""
+    """Reads one request's body. Its bytes stay charged until `release`, which is to be called in any case."""
 
     def __init__(
         self, body_budget: BodyBudget, limits: BodyLimits, request: Request, connection: Connection

@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
         self._connections.read_started(self, self._server.monotonic())
         has_unread_input = has_unread_input and not self._eof_received
         self.client.close(has_unread_input=has_unread_input)
-        if has_unread_input and not overloaded:  # reading what there was no room for would keep all waiting
+        if has_unread_input and not overloaded:  # reading what no budget was left for would keep all waiting
             self.client.release(ALL_HOLDS)
 
     def abort(self, reason: str) -> None:

@@ -214,7 +214,7 @@ class CallbackHandler:
 
 
 class _LargeBody(Struct, eq=False):
-    """A large body on its way into work, as it came; ``opened`` while that is at hand."""
+    """A large body on its way into work, as it came; ``notification`` once it is inflated."""
 
     target: CallbackTarget
     request: Request
@@ -241,7 +241,7 @@ def _respond(
 
 
 def _on_handler_error(promise: Promise[None], connection: Connection) -> None:
-    """Release the reservation and close the connection without a response, so that the sender retries."""
+    """Report a bug in the handling of a body: the response is withheld, then an internal error."""
     if promise.exception is not None:
         connection.on_internal_error(promise.exception)
 

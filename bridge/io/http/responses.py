@@ -21,7 +21,7 @@ _ACCEPTED = {
 
 
 class _AcceptedBody(Struct, gc=False):
-    """What is told of an event that is kept: keys in the order in which they are written."""
+    """The response to an event that is kept: keys in the order in which they are written."""
 
     outcome: str
     event_id: str
@@ -67,7 +67,7 @@ NOT_FOUND = {
 TOO_LARGE = _rejection("too_large", b"413 Content Too Large", "the body is too large")
 OVERLOADED = HttpResponse(
     _STATUS[DeliveryOutcome.DEFERRED],
-    json.encode({"outcome": DeliveryOutcome.DEFERRED, "detail": "no room for another body"}),
+    json.encode({"outcome": DeliveryOutcome.DEFERRED, "detail": "the limit of bytes of bodies is reached"}),
     _RETRY_AFTER,
     reject_reason="overloaded",
 )

@@ -23,6 +23,8 @@ from bridge.io.kafka.pending import (
     RecordQueue,
     divert,
     drop_indeterminate,
+    notify_delivered,
+    report_bug,
 )
 from bridge.io.kafka.topic_backoff import describe_batch_error, is_too_large, is_topic_error
 
@@ -160,7 +162,7 @@ class RecordAccumulator:
             try:
                 self._on_batch_ok(queue) if error is None else self._on_batch_error(queue, error)
             except Exception as bug:  # noqa: BLE001 - a bug in one callback must not stop the others
-                self.loop.call_exception_handler({"message": "a delivery callback failed", "exception": bug})
+                report_bug(bug, self.loop)
         if any_acked:
             self._on_ack()
 
@@ -241,9 +243,7 @@ class RecordAccumulator:
 
     def _on_batch_ok(self, queue: PartitionQueue) -> None:
         records, queue.in_flight = queue.in_flight, []
-        for pending_record in records:
-            pending_record.release()
-            pending_record.callbacks.on_delivered()
+        notify_delivered(records, self.loop)
         backoff = self._metadata.backoff
         if backoff.backoffs_s and backoff.succeeded(queue.topic):
             self.availability_epoch += 1

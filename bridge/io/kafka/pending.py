@@ -63,6 +63,21 @@ def divert(pending_records: Iterable[PendingRecord]) -> bool:
     return all_diverted
 
 
+def report_bug(bug: Exception, loop: asyncio.AbstractEventLoop) -> None:
+    """Report a bug in a callback: it is logged and counted, and must not stop others."""
+    loop.call_exception_handler({"message": "a delivery callback failed", "exception": bug})
+
+
+def notify_delivered(pending_records: Iterable[PendingRecord], loop: asyncio.AbstractEventLoop) -> None:
+    """Call `on_delivered` of the records, in order. A bug in one callback does not stop the others."""
+    for pending_record in pending_records:
+        pending_record.release()
+        try:
+            pending_record.callbacks.on_delivered()
+        except Exception as bug:  # noqa: BLE001 - see above
+            report_bug(bug, loop)
+
+
 def drop_indeterminate(records: RecordQueue) -> None:
     """Remove the records of a discarded producer that are safe elsewhere, and divert what came after them."""
     dropped = False

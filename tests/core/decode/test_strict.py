@@ -180,3 +180,19 @@ def test_added_fields_change_no_event(seed: int) -> None:
         patch.setattr(normalize, "strict_decoder", StrictDecoder)
         slow = [read(text) for text in texts]
     assert fast == slow
+
+
+@pytest.mark.parametrize("inner", [[{"Name": "x", "Type": "y"}], "x", [], 1, None])
+def test_an_odd_nested_copy_changes_no_later_event(monkeypatch: pytest.MonkeyPatch, inner: Any) -> None:  # noqa: ANN401 - any JSON value
+    def uploaded(nested: Any) -> bytes:  # noqa: ANN401 - as above
+        payload = {"FileId": "5", "MediaBasicInfo": {"MediaBasicInfo": nested}}
+        return msgspec.json.encode({"EventType": "NewFileUpload", "FileUploadEvent": payload})
+
+    decoder = StrictDecoder(BY_NAME["NewFileUpload"].struct)
+    monkeypatch.setattr(normalize, "strict_decoder", lambda _: decoder)
+    usual = uploaded({"Name": "n", "Type": "mp4"})
+    before = read(usual)
+    read(uploaded(inner))
+    assert read(usual) == before
+    assert isinstance(before, DecodedEvent)
+    assert before.repairs == ("MediaBasicInfo: unnested",)
