@@ -139,7 +139,7 @@ async def find_all(call: Call, request: FindRequest) -> Found:
 
 def find_request(call: Call) -> FindRequest:
     """Read the query. Raises `ProblemError`."""
-    text = call.query("q").strip()
+    text = call.query("q")
     if not _TEXT_MIN <= len(text) <= TEXT_MAX:
         raise ProblemError(
             400, "nothing to look for", f"q: a file, task, event or session id of {_TEXT_MIN} to {TEXT_MAX}"

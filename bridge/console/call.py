@@ -47,13 +47,13 @@ class Call(Struct, frozen=True, kw_only=True):
         """Return a query parameter; empty where it is not given."""
         return self.request.query.get(name, "")
 
-    def query_number(self, name: str, default: int, most: int = _LIMIT_MAX) -> int:
-        """Return a query parameter as a number from 0 to ``most``. Raises `ProblemError`."""
+    def query_number(self, name: str, default: int, most: int = _LIMIT_MAX, *, least: int = 0) -> int:
+        """Return a query parameter as a number from ``least`` to ``most``. Raises `ProblemError`."""
         text = self.query(name)
         if not text:
             return default
-        if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
-            raise ProblemError(400, f"{name} is no number from 0 to {most}")
+        if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
+            raise ProblemError(400, f"{name} is no number from {least} to {most}")
         return int(text)
 
     def wants_events(self) -> bool:

@@ -26,7 +26,7 @@ def recent_deliveries(call: Call) -> Deliveries:
     found = _recent(call).since(
         call.query_number("after", 0, _NUMBER_MAX),
         filter_of(call),
-        call.query_number("limit", DEFAULT_LIMIT) or DEFAULT_LIMIT,
+        call.query_number("limit", DEFAULT_LIMIT, least=1),
     )
     return Deliveries(
         deliveries=found.summaries[::-1], last_number=found.last_number, left_out=found.left_out

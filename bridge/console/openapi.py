@@ -56,6 +56,12 @@ _FIND = {
     "days": "How many days to look back, at most 366; 7 if not given.",
     "everywhere": "1: for a file id read all partitions, for events that name it without being keyed by it.",
 }
+_QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
+    "q": {"type": "string", "minLength": 4, "maxLength": 512},
+    "days": {"type": "integer", "minimum": 0, "maximum": 366},
+    "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
+    "after": {"type": "integer", "minimum": 0, "maximum": 2**53},
+}
 _EVENT_STREAM = "With `Accept: text/event-stream` as a stream of server-sent events."
 
 
@@ -71,9 +77,7 @@ def _operation(
             "in": "query",
             "required": name == "q",
             "description": text,
-            "schema": {"type": "integer", "minimum": 0}
-            if name in ("limit", "after", "days")
-            else {"type": "string"},
+            "schema": _QUERY_SCHEMAS.get(name, {"type": "string"}),
         }
         for name, text in (query or {}).items()
     ]

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from bridge.console import api
 from bridge.console.access import COOKIE, SESSION_S, Access, Level
@@ -81,7 +82,8 @@ async def find(call: Call) -> web.Response:
     """Show the box; the script asks and shows what is found, or, with ``wait``, the page does."""
     found, text = None, call.query("q").strip()
     if text and call.query("wait"):
-        found = _plain(call, await api.find_all(call, api.find_request(call)))
+        request = replace(api.find_request(call), text=text)
+        found = _plain(call, await api.find_all(call, request))
     days = call.query_number("days", 7, 366)
     return _render(
         call, "find.html", text=text, days=days, everywhere=bool(call.query("everywhere")), found=found

@@ -1,5 +1,7 @@
 """Errors of the API: application/problem+json, RFC 9457."""
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 CONTENT_TYPE = "application/problem+json"
@@ -16,8 +18,11 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ProblemError(Exception):
-    """A request that ends with a problem."""
+    """A request that ends with a problem; ``allow`` are the methods that it might have had."""
 
-    def __init__(self, status: int, title: str, detail: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, status: int, title: str, detail: str = "", remedy: str = "", *, allow: Sequence[str] = ()
+    ) -> None:
         super().__init__(title)
+        self.allow = allow
         self.problem = Problem(status=status, title=title, detail=detail, remedy=remedy)

@@ -69,6 +69,8 @@ class Console:
             response = await self._respond(request, open_stream)
         except ProblemError as error:
             response = self._problem(request, error.problem)
+            if error.allow:
+                response.headers["Allow"] = ", ".join(error.allow)
         except Exception:
             log.exception("internal_error", page=request.path)
             self._parts.bridge.telemetry.internal_errors.inc()
@@ -94,7 +96,8 @@ class Console:
         if not fitting and request.method == "HEAD":
             fitting = [one for one in found if one[0].method == "GET"]
         if not fitting:
-            raise ProblemError(405, f"this takes {' or '.join(route.method for route, _ in found)}")
+            methods = sorted({route.method for route, _ in found})
+            raise ProblemError(405, f"this takes {' or '.join(methods)}", allow=methods)
         route, path_args = fitting[0]
         access = self._parts.access
         call = Call(

@@ -221,6 +221,7 @@ async def test_what_is_no_request_of_the_console_is_answered_in_short(environmen
             ("HEAD", "/api/v1/status", 200),
         ):
             assert (await client.request(method, path)).status == status, path
+        assert (await client.request("PUT", "/login")).headers["Allow"] == "GET, POST"
         renamed = await client.get("/api/v1/status", {"Host": "elsewhere.example"})
         assert renamed.status == 421
         json_type = {"Content-Type": "application/json"}
