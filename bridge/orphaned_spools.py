@@ -12,7 +12,6 @@ from bridge.io.spool.folders import SpoolFolders, remove_if_empty
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_FIRST_SCAN_S = 1.0
 _SCAN_INTERVAL_S = 1.0
 _UNREADABLE_REMEDY = "let this user read and write it; it is tried again by itself"
 
@@ -29,11 +28,14 @@ class OrphanedSpools:
         own: Path,
         build: Callable[[Path], tuple[Spool, Drain]],
         set_limit: Callable[[int], None],
+        *,
+        scan_interval_s: float = _SCAN_INTERVAL_S,
     ) -> None:
         self._folders = folders
         self._own = own
         self._build = build
         self._set_limit = set_limit
+        self._scan_interval_s = scan_interval_s
         self._open: dict[Path, tuple[Spool, Drain]] = {}
         self._failures: dict[Path, str] = {}
 
@@ -47,19 +49,19 @@ class OrphanedSpools:
         if not self._folders.max_bytes:
             return
         if self._folders.number:  # the other workers that start with us take their folders first
-            await asyncio.sleep(_FIRST_SCAN_S)
+            await asyncio.sleep(self._scan_interval_s)
         while True:
-            left = await asyncio.to_thread(self._folders.left_behind, self._own)
-            for folder in left:
+            left = await self._find()
+            for folder in left or ():
                 if folder not in self._open:
                     await self._begin(folder)
             for folder, (spool, _) in [*self._open.items()]:
                 if spool.opened and not spool.records:
                     await self._finish(folder)
             self._set_limit(await asyncio.to_thread(self._folders.limit_of, self._own))
-            if not (left or self._open or self._folders.number):
+            if left == [] and not (self._open or self._folders.number):
                 return
-            await asyncio.sleep(_SCAN_INTERVAL_S)
+            await asyncio.sleep(self._scan_interval_s)
 
     async def stop_draining(self) -> None:
         """Send no more of it; before the publisher stops."""
@@ -71,6 +73,14 @@ class OrphanedSpools:
         await asyncio.gather(*(spool.stop(seconds) for spool, _ in self._open.values()))
         self._open.clear()
 
+    async def _find(self) -> list[Path] | None:
+        """Return the folders that were left behind; None where that cannot be known now."""
+        try:
+            return await asyncio.to_thread(self._folders.left_behind, self._own)
+        except OSError as error:
+            self._log_failure(self._folders.root, error)
+            return None
+
     async def _begin(self, folder: Path) -> None:
         spool, drain = self._build(folder)
         self._open[folder] = spool, drain
@@ -79,14 +89,17 @@ class OrphanedSpools:
         except (SpoolLockedError, OSError) as error:
             del self._open[folder]
             await spool.stop()
-            if not isinstance(error, SpoolLockedError) and self._failures.get(folder) != str(error):
-                self._failures[folder] = str(error)
-                log.error(  # noqa: TRY400 - no bug
-                    "spool_folder_unreadable", path=str(folder), reason=str(error), remedy=_UNREADABLE_REMEDY
-                )
+            if not isinstance(error, SpoolLockedError):
+                self._log_failure(folder, error)
             return
         log.info("spool_folder_adopted", path=str(folder), records=spool.records)
         drain.start()
+
+    def _log_failure(self, folder: Path, error: OSError) -> None:
+        reason = str(error)
+        if self._failures.get(folder) != reason:
+            self._failures[folder] = reason
+            log.error("spool_folder_unreadable", path=str(folder), reason=reason, remedy=_UNREADABLE_REMEDY)
 
     async def _finish(self, folder: Path) -> None:
         spool, drain = self._open.pop(folder)

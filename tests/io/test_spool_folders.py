@@ -81,3 +81,25 @@ async def test_the_limit_is_lower_by_what_other_folders_hold(tmp_path: Path) -> 
     assert folders(tmp_path, 1).limit_of(own) == 2 << 20
     (tmp_path / "2").mkdir()
     assert folders(tmp_path, 1).limit_of(own) == 0
+
+
+async def test_a_folder_that_cannot_be_read_stops_no_start_and_its_spool_tries_again(tmp_path: Path) -> None:
+    root = tmp_path / ("x" * 300)  # longer than a name may be: each look at it fails
+    for number, workers in ((0, 1), (1, 2)):
+        mine = folders(root, number, workers)
+        folder, spool = mine.claim_own(build)
+
+        assert mine.limit_of(folder) == MAX_BYTES // workers
+        spool.start()
+        assert "too long" in spool.unavailable_reason
+        await spool.stop()
+        with pytest.raises(OSError, match="too long"):
+            mine.left_behind(folder)
+
+
+async def test_a_supervisors_folder_that_cannot_be_locked_stops_no_start(tmp_path: Path) -> None:
+    (tmp_path / SUPERVISOR_FOLDER / "lock").mkdir(parents=True)
+    folder, spool = folders(tmp_path, 0, 1).claim_own(build)
+
+    assert folder == tmp_path
+    await spool.stop()
