@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
 from bridge.delivery.drain import Drain
 from bridge.io.spool import Spool, SpoolLockedError
 from bridge.io.spool.folders import SpoolFolders, remove_if_empty
+
+Result = TypeVar("Result")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -36,6 +41,8 @@ class OrphanedSpools:
         self._build = build
         self._set_limit = set_limit
         self._scan_interval_s = scan_interval_s
+        # Not the loop's own, for which its end waits without limit: a disk may never answer.
+        self._threads = ThreadPoolExecutor(1, "spool-folders")
         self._open: dict[Path, tuple[Spool, Drain]] = {}
         self._failures: dict[Path, str] = {}
 
@@ -58,7 +65,7 @@ class OrphanedSpools:
             for folder, (spool, _) in [*self._open.items()]:
                 if spool.opened and not spool.records:
                     await self._finish(folder)
-            self._set_limit(await asyncio.to_thread(self._folders.limit_of, self._own))
+            self._set_limit(await self._in_thread(partial(self._folders.limit_of, self._own)))
             if left == [] and not (self._open or self._folders.number):
                 return
             await asyncio.sleep(self._scan_interval_s)
@@ -69,14 +76,18 @@ class OrphanedSpools:
             await drain.stop()
 
     async def stop(self, seconds: float) -> None:
-        """Close the folders; what was not drained is left whole."""
+        """Close the folders; what was not drained is left whole. Waits for no disk that does not answer."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.gather(*(spool.stop(seconds) for spool, _ in self._open.values()))
         self._open.clear()
+
+    async def _in_thread(self, call: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def _find(self) -> list[Path] | None:
         """Return the folders that were left behind; None where that cannot be known now."""
         try:
-            return await asyncio.to_thread(self._folders.left_behind, self._own)
+            return await self._in_thread(partial(self._folders.left_behind, self._own))
         except OSError as error:
             self._log_failure(self._folders.root, error)
             return None
@@ -106,4 +117,4 @@ class OrphanedSpools:
         await drain.stop()
         await spool.stop()
         if folder != self._folders.root:
-            await asyncio.to_thread(remove_if_empty, folder)
+            await self._in_thread(partial(remove_if_empty, folder))

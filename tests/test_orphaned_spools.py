@@ -1,6 +1,7 @@
 """What becomes of spool folders that others left behind: drained, removed, or left alone for good reason."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 from bridge.core.event import Record
@@ -24,14 +25,14 @@ def _no_dead_letter(_record: Record, _error: Exception) -> None:
 class Parts:
     """The drains of what lies in ``root``, for one process alone, or for worker 1 of ``workers``."""
 
-    def __init__(self, root: Path, workers: int = 1) -> None:
+    def __init__(self, root: Path, workers: int = 1, folders: SpoolFolders | None = None) -> None:
         self.publisher = FakePublisher()
         self.publisher.acks_at_once = True
         self.built: list[Path] = []
         self.scans = 0
         own = root if workers == 1 else root / "1"
         number = 0 if workers == 1 else 1
-        folders = SpoolFolders(root, number, workers, MAX_BYTES)
+        folders = folders or SpoolFolders(root, number, workers, MAX_BYTES)
         self.orphans = OrphanedSpools(folders, own, self._build, self._count, scan_interval_s=INTERVAL_S)
         self.task = asyncio.create_task(self.orphans.run())
 
@@ -83,3 +84,32 @@ async def test_a_root_that_cannot_be_read_at_the_start_is_searched_once_it_can(t
 
     assert len(parts.publisher.written) == 3
     await parts.stop()
+
+
+def test_a_disk_that_does_not_answer_holds_up_no_end(tmp_path: Path) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    class Unresponsive(SpoolFolders, frozen=True):
+        def left_behind(self, own: Path) -> list[Path]:
+            asked.set()
+            answers.wait()
+            return super().left_behind(own)
+
+    async def program() -> None:
+        parts = Parts(tmp_path, folders=Unresponsive(tmp_path, 0, 1, MAX_BYTES))
+        await eventually(asked.is_set, "it looks into the folder")
+        await parts.stop()
+
+    ended = threading.Event()
+
+    def run() -> None:
+        with asyncio.Runner() as runner:
+            runner.run(program())
+        ended.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    in_time = ended.wait(20)
+    answers.set()
+    thread.join()
+    assert in_time

@@ -1,5 +1,7 @@
 """Which folder of the spool a process writes to, and what becomes of folders that nobody uses."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from bridge.core.event import Record
 from bridge.io.spool import Spool, SpoolLockedError
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, SpoolFolders, lock_folder, remove_if_empty
+from bridge.io.spool.recovery import Recovery
 from bridge.observability.telemetry import Telemetry
 from tests.io.spools import LIMITS, NOW_MS
+from tests.rig.waiting import eventually
 
 MAX_BYTES = 8 << 20
 
@@ -103,3 +107,36 @@ async def test_a_supervisors_folder_that_cannot_be_locked_stops_no_start(tmp_pat
 
     assert folder == tmp_path
     await spool.stop()
+
+
+async def test_a_folder_whose_recovery_goes_on_after_the_stop_stays_locked_until_that_ends(
+    tmp_path: Path,
+) -> None:
+    reads, answers = threading.Event(), threading.Event()
+
+    class SlowSpool(Spool):
+        def _recover(self) -> Recovery:
+            recovery = super()._recover()
+            reads.set()
+            answers.wait()
+            return recovery
+
+    spool = SlowSpool(tmp_path, LIMITS, Telemetry(), lambda: NOW_MS)
+    opening = asyncio.create_task(spool.open())
+    await eventually(reads.is_set, "it is read")
+    opening.cancel()
+    await spool.stop(0.05)
+    try:
+        with pytest.raises(SpoolLockedError):
+            lock_folder(tmp_path)
+    finally:
+        answers.set()
+    await eventually(lambda: can_be_locked(tmp_path), "it is unlocked")
+
+
+def can_be_locked(folder: Path) -> bool:
+    try:
+        lock_folder(folder).unlock()
+    except SpoolLockedError:
+        return False
+    return True
