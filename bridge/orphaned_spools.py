@@ -11,13 +11,16 @@ import structlog
 
 from bridge.delivery.drain import Drain
 from bridge.io.spool import Spool, SpoolLockedError
-from bridge.io.spool.folders import SpoolFolders, remove_if_empty
+from bridge.io.spool.folders import SpoolFolders, remove_if_empty, segment_changes
 
 Result = TypeVar("Result")
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _SCAN_INTERVAL_S = 1.0
+_LEFT_REMEDY = (
+    "see the lines spool_corruption above; it is read again once its files change, or at the next start"
+)
 _UNREADABLE_REMEDY = "let this user read and write it; it is tried again by itself"
 
 
@@ -44,6 +47,7 @@ class OrphanedSpools:
         # Not the loop's own, for which its end waits without limit: a disk may never answer.
         self._threads = ThreadPoolExecutor(1, "spool-folders")
         self._open: dict[Path, tuple[Spool, Drain]] = {}
+        self._undrainable: dict[Path, frozenset[tuple[str, int]]] = {}  # as they were when we gave them up
         self._failures: dict[Path, str] = {}
 
     @property
@@ -60,7 +64,7 @@ class OrphanedSpools:
         while True:
             left = await self._find()
             for folder in left or ():
-                if folder not in self._open:
+                if folder not in self._open and not await self._is_undrainable(folder):
                     await self._begin(folder)
             for folder, (spool, _) in [*self._open.items()]:
                 if spool.opened and not spool.records:
@@ -92,6 +96,11 @@ class OrphanedSpools:
             self._log_failure(self._folders.root, error)
             return None
 
+    async def _is_undrainable(self, folder: Path) -> bool:
+        """Whether what is in it was read, and left there, and is the same now."""
+        known = self._undrainable.get(folder)
+        return known is not None and known == await self._in_thread(partial(segment_changes, folder))
+
     async def _begin(self, folder: Path) -> None:
         spool, drain = self._build(folder)
         self._open[folder] = spool, drain
@@ -118,3 +127,8 @@ class OrphanedSpools:
         await spool.stop()
         if folder != self._folders.root:
             await self._in_thread(partial(remove_if_empty, folder))
+        # Records of another release, or that the disk does not give: to read them each second helps nobody.
+        self._undrainable.pop(folder, None)
+        if changes := await self._in_thread(partial(segment_changes, folder)):
+            self._undrainable[folder] = changes
+            log.error("spool_folder_undrainable", path=str(folder), files=len(changes), remedy=_LEFT_REMEDY)

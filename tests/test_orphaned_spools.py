@@ -113,3 +113,18 @@ def test_a_disk_that_does_not_answer_holds_up_no_end(tmp_path: Path) -> None:
     answers.set()
     thread.join()
     assert in_time
+
+
+async def test_a_folder_that_can_never_be_emptied_is_read_again_only_once_it_changes(tmp_path: Path) -> None:
+    unreadable = tmp_path / "2" / f"{1:016}-{'a' * 16}.log"
+    unreadable.mkdir(parents=True)
+    parts = Parts(tmp_path, workers=2)
+    await eventually(lambda: parts.built, "it is adopted")
+    await parts.some_scans()
+    assert parts.built == [tmp_path / "2"]
+
+    unreadable.rmdir()
+    await leave_records(tmp_path / "2", 3)
+    await eventually(lambda: not (tmp_path / "2").exists(), "it is drained and removed")
+    assert len(parts.publisher.written) == 3
+    await parts.stop()

@@ -102,9 +102,24 @@ def all_folders(root: Path) -> list[Path]:
 
 def has_segments(folder: Path) -> bool:
     """Whether files of records are in a folder, as far as that can be read."""
+    return any(_segments(folder))
+
+
+def segment_changes(folder: Path) -> frozenset[tuple[str, int]]:
+    """Return each file of records in a folder with when it last changed: its bytes, its owner or its mode.
+
+    In nanoseconds of the volume's clock; what cannot be read is missing.
+    """
+    found = set[tuple[str, int]]()
+    for file in _segments(folder):
+        with suppress(OSError):
+            found.add((file.name, file.lstat().st_ctime_ns))
+    return frozenset(found)
+
+
+def _segments(folder: Path) -> Iterator[Path]:
     with suppress(OSError):
-        return any(file.suffix == ".log" for file in folder.iterdir())
-    return False
+        yield from (file for file in folder.iterdir() if file.suffix == ".log")
 
 
 def _numbered(root: Path) -> list[Path]:
