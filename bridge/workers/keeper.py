@@ -18,6 +18,7 @@ _STABLE_S = 30.0  # after so long the next back-off is the first again
 _SILENCE_MAX_S, _START_SILENCE_MAX_S = 30, 300
 _START_MAX_S = 120.0
 _RETIRE_MAX_S = 20.0
+_NO_SLOT = "its earlier processes have not ended yet; it is tried again"
 _RESTART_REMEDY = (
     "nothing, it is started again; the lines above have the reason, a SIGKILL may be the memory limit"
 )
@@ -126,7 +127,10 @@ class WorkerKeeper:
     async def _start(self) -> WorkerProcess | None:
         taken = {process.slot for process in self.processes}
         slots = (self.number - 1 + row * self._inherited.workers for row in range(SLOTS_A_WORKER))
-        slot = next(slot for slot in slots if slot not in taken)
+        slot = next((slot for slot in slots if slot not in taken), None)
+        if slot is None:
+            log.error("worker_start_failed", worker=self.number, error=_NO_SLOT)
+            return None
         process = self._make_process(self.number, slot)
         try:
             await process.start(self._inherited)

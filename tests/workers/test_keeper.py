@@ -95,3 +95,16 @@ async def test_a_replacement_that_does_not_become_ready_ends_politely_and_the_ol
     assert old.requests == []
     assert kept.keeper.current is old
     assert kept.keeper.processes == [old]
+
+
+async def test_a_process_too_many_is_not_started_and_ends_nothing(kept: Kept) -> None:
+    kept.keeper.start_max_s = 60
+    waiting = [asyncio.create_task(kept.keeper.replace()) for _ in range(SLOTS_A_WORKER - 1)]
+    await eventually(lambda: len(kept.keeper.processes) == SLOTS_A_WORKER, "every slot is taken")
+
+    assert not await kept.keeper.replace()
+    assert len(kept.started) == SLOTS_A_WORKER
+    for process in kept.started[1:]:
+        process.send_signal(signal.SIGKILL)
+    assert await asyncio.gather(*waiting) == [False, False]
+    assert kept.keeper.current is kept.started[0]
