@@ -16,6 +16,7 @@ from bridge.observability.metrics import Metric
 from bridge.workers.keeper import WorkerKeeper
 from bridge.workers.merged_metrics import MergedMetrics, total
 from bridge.workers.messages import Family, families_of
+from bridge.workers.process import WorkerProcess
 
 
 class _Collected(Collector):
@@ -82,12 +83,15 @@ class WorkersSummary:
 
     async def render(self) -> bytes:
         """Return the metrics of all workers in Prometheus' text format."""
-        processes = [process for keeper in self._keepers() for process in keeper.processes]
-        await asyncio.gather(*(process.fetch_metrics() for process in processes))
+        await asyncio.gather(*(process.fetch_metrics() for process in self._processes()))
+        processes = self._processes()  # one that ended meanwhile is among the ended ones
         self._update_by_worker()
         ours = families_of(self._registry.collect())
         theirs = [family for process in processes for family in process.families]
         return generate_latest(_Collected(self._merged.collect([*ours, *theirs])))
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [process for keeper in self._keepers() for process in keeper.processes]
 
     def _update_by_worker(self) -> None:
         for keeper in self._keepers():
