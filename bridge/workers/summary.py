@@ -60,7 +60,7 @@ class WorkersSummary:
         self._ended_deliveries[number] += int(total(families, metrics.DELIVERIES.name))
 
     def readiness(self) -> Readiness:
-        """Return how the workers are: ready once all of them are, serving as long as one runs."""
+        """Return how the workers are: ready once all of them are."""
         degraded: dict[str, list[int]] = {}
         for keeper in self._keepers():
             process = keeper.current
@@ -74,7 +74,6 @@ class WorkersSummary:
         return Readiness(
             ready=len(self._ready_numbers()) == everyone,
             stopping=self.stopping,
-            serving=any(keeper.processes for keeper in self._keepers()),
             degraded=[
                 reason if len(numbers) == everyone else f"worker {', '.join(map(str, numbers))}: {reason}"
                 for reason, numbers in degraded.items()

@@ -33,14 +33,10 @@ _STOP_TIMEOUT_S = 1.0
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without.
-
-    ``serving`` is False while there is no process that takes deliveries.
-    """
+    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without."""
 
     ready: bool
     stopping: bool = False
-    serving: bool = True
     degraded: list[str] = []
 
 
@@ -173,8 +169,6 @@ class Admin:
         self._was_ready = self._was_ready or now.ready
         if now.stopping:
             return _json_response(503, "stopping", now.degraded)
-        if not now.serving:
-            return _json_response(503, "no worker is running", now.degraded)
         if not self._was_ready:
             return _json_response(503, "starting", now.degraded)
         return _json_response(200, "degraded" if now.degraded or not now.ready else "ready", now.degraded)
