@@ -1,4 +1,4 @@
-"""``vod-bridge serve`` with one process: what signals do that are meant for several."""
+"""``vod-bridge serve`` with one process and with several: what differs between them, and is logged."""
 
 from pathlib import Path
 
@@ -30,3 +30,20 @@ async def test_sighup_is_ignored_by_one_process_alone_and_logged(tmp_path: Path)
 
     assert answer.status == 200
     assert "SIGHUP is only for several workers" in log
+
+
+async def test_a_roll_without_the_spool_is_logged_since_its_folder_stays_undrained(tmp_path: Path) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text("", encoding="utf-8")
+    settings = SETTINGS | {"BRIDGE_HTTP__WORKERS": "2", "BRIDGE_CONFIG": str(config)}
+    async with Program(settings, wait_for="/livez") as program:
+        config.write_text("[spool]\nmax_bytes = 0\n", encoding="utf-8")
+        program.process.hang_up()
+        await eventually(lambda: "workers_replacing" in program.log(), "the roll begins")
+        problems = [
+            line["problem"] for line in program.log_lines() if line["event"] == "spool_change_needs_restart"
+        ]
+        program.kill()
+
+    assert len(problems) == 1
+    assert "spool.max_bytes is 0 now" in problems[0]
