@@ -35,6 +35,10 @@ _SPOOL_REMEDY = (
     "set it back and send SIGHUP again; to change it, stop the bridge, empty the folder with"
     " `vod-bridge drain`, and start it anew"
 )
+_NO_CONSOLE = (
+    "BRIDGE_ADMIN__TOKEN or BRIDGE_ADMIN__READ_TOKEN is set, but several workers have no console and no API"
+)
+_CONSOLE_REMEDY = "set BRIDGE_HTTP__WORKERS=1 to have the console, or leave the token out"
 
 
 class Supervisor:
@@ -99,6 +103,8 @@ class Supervisor:
 
     async def _start(self) -> None:
         log_weaknesses(self._settings)
+        if self._settings.admin.token or self._settings.admin.read_token:
+            log.warning("settings_warning", problem=_NO_CONSOLE, remedy=_CONSOLE_REMEDY)
         http, admin = self._settings.http, self._settings.admin
 
         async def listen(host: str, port: int) -> int:

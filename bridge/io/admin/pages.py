@@ -30,6 +30,10 @@ _METRICS_CACHE_S = 1.0
 _RESPONSE_INTERVAL_S = 0.01
 _RESPONSE_BURST = 30
 _STOP_TIMEOUT_S = 1.0
+_NO_SUCH_PAGE = (  # with a site it is the site that answers
+    "no such page; /livez, /readyz and /metrics are here. The console and its API are served by one process"
+    " alone: start it with one worker (BRIDGE_HTTP__WORKERS=1) to have them"
+)
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
@@ -150,7 +154,7 @@ class Admin:
                 return _json_response(
                     421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", []
                 )
-            return _json_response(404, "no such page; /livez, /readyz and /metrics are here", [])
+            return _json_response(404, _NO_SUCH_PAGE, [])
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return endpoint()
