@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -28,6 +29,7 @@ from bridge.process import exit_despite_threads
 from bridge.readiness import Observed, ReadinessReport
 from bridge.settings.settings import Settings
 from bridge.startup import (
+    log_hangup_ignored,
     log_listening,
     log_missing_topics,
     log_stopping,
@@ -231,6 +233,8 @@ class Bridge:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, on_signal)
+        if self._role is None and not sys.stdout.isatty():  # there it means that the terminal is gone
+            loop.add_signal_handler(signal.SIGHUP, log_hangup_ignored)
         await self.start()
         await self._stop_requested.wait()
         # Taken out of the load balancer first, still answering: a closed port's 502 is a yes to the vendor.

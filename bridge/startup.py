@@ -57,6 +57,15 @@ def log_stopping(accepting_s: float) -> None:
     log.info("stopping", accepting_for_s=accepting_s, remedy="nothing; a second signal ends it at once")
 
 
+def log_hangup_ignored() -> None:
+    """Log that SIGHUP does nothing: one process alone replaces no workers."""
+    log.warning(
+        "sighup_ignored",
+        note="SIGHUP is only for several workers, it replaces them one after the other; this is one process",
+        remedy="restart it to have the files of settings read again; SIGTERM ends it",
+    )
+
+
 def callback_paths(applications: Iterable[Application]) -> list[str]:
     """List the paths of all callback URLs; ``***`` stands for a token."""
     return [

@@ -18,13 +18,17 @@ _STABLE_S = 30.0  # after so long the next back-off is the first again
 _SILENCE_MAX_S, _START_SILENCE_MAX_S = 30, 300
 _START_MAX_S = 120.0
 _RETIRE_MAX_S = 20.0
+_NO_SLOT = "its earlier processes have not ended yet; it is tried again"
 _RESTART_REMEDY = (
     "nothing, it is started again; the lines above have the reason, a SIGKILL may be the memory limit"
 )
 
 
 class WorkerKeeper:
-    """Keeps worker ``number``. ``on_end`` takes the last metrics of each process, ``on_restart`` counts."""
+    """Keeps worker ``number``. ``on_end`` takes the last metrics of each process, ``on_restart`` counts.
+
+    ``make_process`` makes one from its number and its slot.
+    """
 
     def __init__(
         self,
@@ -33,11 +37,14 @@ class WorkerKeeper:
         *,
         on_end: Callable[[int, list[Family]], None],
         on_restart: Callable[[], None],
+        make_process: Callable[[int, int], WorkerProcess] = WorkerProcess,
     ) -> None:
         self.number = number
         self._inherited = inherited
         self._on_end = on_end
         self._on_restart = on_restart
+        self._make_process = make_process
+        self.start_max_s = _START_MAX_S  # for a replacement to become ready
         self._current: WorkerProcess | None = None
         self._processes: dict[WorkerProcess, asyncio.Task[None]] = {}
         self._failures = 0
@@ -77,15 +84,20 @@ class WorkerKeeper:
     async def replace(self) -> bool:
         """Start another process, and retire the one that is there once that is ready; False if it is not."""
         process = await self._start()
-        if process is None or not await self._becomes_ready(process):
-            if process is not None:
-                process.send_signal(signal.SIGKILL)
+        if process is None:
+            return False
+        if not await self._becomes_ready(process):
+            # It has been accepting since its start: what it holds is answered before it ends.
+            await self._retire(process)
             return False
         previous, self._current = self._current, process
         if previous is not None:
-            previous.retire()
-            await self._wait_or_kill(previous, _RETIRE_MAX_S)
+            await self._retire(previous)
         return True
+
+    async def _retire(self, process: WorkerProcess) -> None:
+        process.retire()
+        await self._wait_or_kill(process, _RETIRE_MAX_S)
 
     def stop(self) -> None:
         """Have every process end in order; one that is being retired already does."""
@@ -115,8 +127,11 @@ class WorkerKeeper:
     async def _start(self) -> WorkerProcess | None:
         taken = {process.slot for process in self.processes}
         slots = (self.number - 1 + row * self._inherited.workers for row in range(SLOTS_A_WORKER))
-        slot = next(slot for slot in slots if slot not in taken)
-        process = WorkerProcess(self.number, slot)
+        slot = next((slot for slot in slots if slot not in taken), None)
+        if slot is None:
+            log.error("worker_start_failed", worker=self.number, error=_NO_SLOT)
+            return None
+        process = self._make_process(self.number, slot)
         try:
             await process.start(self._inherited)
         except OSError as error:
@@ -136,7 +151,7 @@ class WorkerKeeper:
 
     async def _becomes_ready(self, process: WorkerProcess) -> bool:
         waiting = [asyncio.create_task(event.wait()) for event in (process.ready, process.exited)]
-        await asyncio.wait(waiting, timeout=_START_MAX_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waiting, timeout=self.start_max_s, return_when=asyncio.FIRST_COMPLETED)
         for one in waiting:
             one.cancel()
         return process.ready.is_set() and not process.exited.is_set()

@@ -16,6 +16,7 @@ from bridge.observability.metrics import Metric
 from bridge.workers.keeper import WorkerKeeper
 from bridge.workers.merged_metrics import MergedMetrics, total
 from bridge.workers.messages import Family, families_of
+from bridge.workers.process import WorkerProcess
 
 
 class _Collected(Collector):
@@ -59,7 +60,7 @@ class WorkersSummary:
         self._ended_deliveries[number] += int(total(families, metrics.DELIVERIES.name))
 
     def readiness(self) -> Readiness:
-        """Return how the workers are: ready once all of them are, serving as long as one runs."""
+        """Return how the workers are: ready once all of them are."""
         degraded: dict[str, list[int]] = {}
         for keeper in self._keepers():
             process = keeper.current
@@ -73,7 +74,6 @@ class WorkersSummary:
         return Readiness(
             ready=len(self._ready_numbers()) == everyone,
             stopping=self.stopping,
-            serving=any(keeper.processes for keeper in self._keepers()),
             degraded=[
                 reason if len(numbers) == everyone else f"worker {', '.join(map(str, numbers))}: {reason}"
                 for reason, numbers in degraded.items()
@@ -82,12 +82,15 @@ class WorkersSummary:
 
     async def render(self) -> bytes:
         """Return the metrics of all workers in Prometheus' text format."""
-        processes = [process for keeper in self._keepers() for process in keeper.processes]
-        await asyncio.gather(*(process.fetch_metrics() for process in processes))
+        await asyncio.gather(*(process.fetch_metrics() for process in self._processes()))
+        processes = self._processes()  # one that ended meanwhile is among the ended ones
         self._update_by_worker()
         ours = families_of(self._registry.collect())
         theirs = [family for process in processes for family in process.families]
         return generate_latest(_Collected(self._merged.collect([*ours, *theirs])))
+
+    def _processes(self) -> list[WorkerProcess]:
+        return [process for keeper in self._keepers() for process in keeper.processes]
 
     def _update_by_worker(self) -> None:
         for keeper in self._keepers():

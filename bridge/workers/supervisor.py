@@ -7,6 +7,7 @@ connection is refused while a worker is missing, and the admin endpoint, which a
 import asyncio
 import signal
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -18,10 +19,11 @@ from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.listening import listen_for_ingress
 from bridge.io.spool.directory import SpoolDirectory
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
-from bridge.settings.settings import Settings
+from bridge.settings.settings import Settings, SettingsError, load
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
 from bridge.workers.keeper import SLOTS_A_WORKER, WorkerKeeper
 from bridge.workers.process import Inherited
+from bridge.workers.spool_change import spool_change
 from bridge.workers.summary import WorkersSummary
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -29,6 +31,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _ACCEPTING_S = 5.0  # for people: what `bridge.app` does
 _STOP_S = 19.0  # a worker promises to end within it
 _TICK_S = 1.0
+_SPOOL_REMEDY = (
+    "set it back and send SIGHUP again; to change it, stop the bridge, empty the folder with"
+    " `vod-bridge drain`, and start it anew"
+)
+_NO_CONSOLE = (
+    "BRIDGE_ADMIN__TOKEN or BRIDGE_ADMIN__READ_TOKEN is set, but several workers have no console and no API"
+)
+_CONSOLE_REMEDY = "set BRIDGE_HTTP__WORKERS=1 to have the console, or leave the token out"
 
 
 class Supervisor:
@@ -93,6 +103,8 @@ class Supervisor:
 
     async def _start(self) -> None:
         log_weaknesses(self._settings)
+        if self._settings.admin.token or self._settings.admin.read_token:
+            log.warning("settings_warning", problem=_NO_CONSOLE, remedy=_CONSOLE_REMEDY)
         http, admin = self._settings.http, self._settings.admin
 
         async def listen(host: str, port: int) -> int:
@@ -134,11 +146,18 @@ class Supervisor:
             for keeper in self._keepers:
                 keeper.check_silence()
 
+    def _log_spool_change(self) -> None:
+        with suppress(SettingsError, OSError):  # the new worker reports that, and the roll ends
+            reloaded = load(Path(self._config) if self._config else None)
+            if problem := spool_change(self._settings, reloaded):
+                log.error("spool_change_needs_restart", problem=problem, remedy=_SPOOL_REMEDY)
+
     async def _replace_on_request(self) -> None:
         """Replace all workers, one after the other, each time that it is asked for."""
         while True:
             await self._replace_requested.wait()
             self._replace_requested.clear()
+            self._log_spool_change()
             log.info("workers_replacing", workers=self._workers)
             for keeper in self._keepers:
                 if not await keeper.replace():

@@ -1,5 +1,7 @@
 """Which folder of the spool a process writes to, and what becomes of folders that nobody uses."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -7,8 +9,10 @@ import pytest
 from bridge.core.event import Record
 from bridge.io.spool import Spool, SpoolLockedError
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, SpoolFolders, lock_folder, remove_if_empty
+from bridge.io.spool.recovery import Recovery
 from bridge.observability.telemetry import Telemetry
 from tests.io.spools import LIMITS, NOW_MS
+from tests.rig.waiting import eventually
 
 MAX_BYTES = 8 << 20
 
@@ -81,3 +85,58 @@ async def test_the_limit_is_lower_by_what_other_folders_hold(tmp_path: Path) -> 
     assert folders(tmp_path, 1).limit_of(own) == 2 << 20
     (tmp_path / "2").mkdir()
     assert folders(tmp_path, 1).limit_of(own) == 0
+
+
+async def test_a_folder_that_cannot_be_read_stops_no_start_and_its_spool_tries_again(tmp_path: Path) -> None:
+    root = tmp_path / ("x" * 300)  # longer than a name may be: each look at it fails
+    for number, workers in ((0, 1), (1, 2)):
+        mine = folders(root, number, workers)
+        folder, spool = mine.claim_own(build)
+
+        assert mine.limit_of(folder) == MAX_BYTES // workers
+        spool.start()
+        assert "too long" in spool.unavailable_reason
+        await spool.stop()
+        with pytest.raises(OSError, match="too long"):
+            mine.left_behind(folder)
+
+
+async def test_a_supervisors_folder_that_cannot_be_locked_stops_no_start(tmp_path: Path) -> None:
+    (tmp_path / SUPERVISOR_FOLDER / "lock").mkdir(parents=True)
+    folder, spool = folders(tmp_path, 0, 1).claim_own(build)
+
+    assert folder == tmp_path
+    await spool.stop()
+
+
+async def test_a_folder_whose_recovery_goes_on_after_the_stop_stays_locked_until_that_ends(
+    tmp_path: Path,
+) -> None:
+    reads, answers = threading.Event(), threading.Event()
+
+    class SlowSpool(Spool):
+        def _recover(self) -> Recovery:
+            recovery = super()._recover()
+            reads.set()
+            answers.wait()
+            return recovery
+
+    spool = SlowSpool(tmp_path, LIMITS, Telemetry(), lambda: NOW_MS)
+    opening = asyncio.create_task(spool.open())
+    await eventually(reads.is_set, "it is read")
+    opening.cancel()
+    await spool.stop(0.05)
+    try:
+        with pytest.raises(SpoolLockedError):
+            lock_folder(tmp_path)
+    finally:
+        answers.set()
+    await eventually(lambda: can_be_locked(tmp_path), "it is unlocked")
+
+
+def can_be_locked(folder: Path) -> bool:
+    try:
+        lock_folder(folder).unlock()
+    except SpoolLockedError:
+        return False
+    return True

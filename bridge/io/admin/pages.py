@@ -30,17 +30,17 @@ _METRICS_CACHE_S = 1.0
 _RESPONSE_INTERVAL_S = 0.01
 _RESPONSE_BURST = 30
 _STOP_TIMEOUT_S = 1.0
+_NO_SUCH_PAGE = (  # with a site it is the site that answers
+    "no such page; /livez, /readyz and /metrics are here. The console and its API are served by one process"
+    " alone: start it with one worker (BRIDGE_HTTP__WORKERS=1) to have them"
+)
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without.
-
-    ``serving`` is False while there is no process that takes deliveries.
-    """
+    """How the bridge is: whether it can take deliveries now, whether it is stopping, what it does without."""
 
     ready: bool
     stopping: bool = False
-    serving: bool = True
     degraded: list[str] = []
 
 
@@ -154,7 +154,7 @@ class Admin:
                 return _json_response(
                     421, "not served by this name; BRIDGE_ADMIN__ALLOWED_HOSTS adds names", []
                 )
-            return _json_response(404, "no such page; /livez, /readyz and /metrics are here", [])
+            return _json_response(404, _NO_SUCH_PAGE, [])
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"Allow": "GET, HEAD"})
         return endpoint()
@@ -173,8 +173,6 @@ class Admin:
         self._was_ready = self._was_ready or now.ready
         if now.stopping:
             return _json_response(503, "stopping", now.degraded)
-        if not now.serving:
-            return _json_response(503, "no worker is running", now.degraded)
         if not self._was_ready:
             return _json_response(503, "starting", now.degraded)
         return _json_response(200, "degraded" if now.degraded or not now.ready else "ready", now.degraded)

@@ -52,14 +52,18 @@ class SpoolFolders(Struct, frozen=True):
 
     def _refuse_supervisor(self) -> None:
         folder = self.root / SUPERVISOR_FOLDER
-        if folder.is_dir():
-            lock_folder(folder).unlock()
+        with suppress(OSError):  # the spool of a folder that cannot be used tries again, and reports it
+            if folder.is_dir():
+                lock_folder(folder).unlock()
 
     def left_behind(self, own: Path) -> list[Path]:
-        """List the folders with records that are not ``own``, whether in use or not; remove empty ones."""
+        """List the folders with records that are not ``own``, whether in use or not; remove empty ones.
+
+        Raises OSError where the root cannot be read: what lies in it is not known then.
+        """
         left = []
-        for folder in all_folders(self.root):
-            if folder != own and any(folder.glob("*.log")):
+        for folder in (self.root, *_numbered(self.root)):
+            if folder != own and has_segments(folder):
                 left.append(folder)
             elif folder not in (own, self.root):
                 remove_if_empty(folder)
@@ -70,9 +74,10 @@ class SpoolFolders(Struct, frozen=True):
 
         An equal share, less what is left behind and what others have above their share.
         """
-        if self.workers == 1 and not any(_numbered(self.root)):
+        folders = all_folders(self.root)
+        if self.workers == 1 and folders == [self.root]:
             return self.max_bytes
-        used = sorted(used_bytes(folder) for folder in all_folders(self.root) if folder != own)
+        used = sorted(used_bytes(folder) for folder in folders if folder != own)
         return share_of(self.max_bytes, self.workers, used)
 
 
@@ -89,8 +94,32 @@ def share_of(max_bytes: int, workers: int, used_by_others: Sequence[int]) -> int
 
 
 def all_folders(root: Path) -> list[Path]:
-    """List every folder that may hold records: ``root`` and the numbered ones in it."""
-    return [root, *_numbered(root)]
+    """List every folder that may hold records: ``root`` and, as far as that can be read, those in it."""
+    with suppress(OSError):
+        return [root, *_numbered(root)]
+    return [root]
+
+
+def has_segments(folder: Path) -> bool:
+    """Whether files of records are in a folder, as far as that can be read."""
+    return any(_segments(folder))
+
+
+def segment_changes(folder: Path) -> frozenset[tuple[str, int]]:
+    """Return each file of records in a folder with when it last changed: its bytes, its owner or its mode.
+
+    In nanoseconds of the volume's clock; what cannot be read is missing.
+    """
+    found = set[tuple[str, int]]()
+    for file in _segments(folder):
+        with suppress(OSError):
+            found.add((file.name, file.lstat().st_ctime_ns))
+    return frozenset(found)
+
+
+def _segments(folder: Path) -> Iterator[Path]:
+    with suppress(OSError):
+        yield from (file for file in folder.iterdir() if file.suffix == ".log")
 
 
 def _numbered(root: Path) -> list[Path]:

@@ -121,8 +121,9 @@ class Spool:
             await asyncio.wait((self._maintenance,), timeout=seconds)
         self._quota.close()
         # Else the lock goes with the process, after the last write.
-        if await self._group_commit.stop(seconds):
-            self._directory.unlock()
+        if await self._group_commit.stop(seconds):  # and behind a recovery, which writes, too
+            unlocking = self._loop.run_in_executor(self._reader, self._directory.unlock)
+            await asyncio.wait((unlocking,), timeout=seconds)
         self._reader.shutdown(wait=False)
 
     def accepts_size(self, size: int) -> bool:
