@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bridge.console.problem import ProblemError
+from bridge.console.problem import ForbiddenError
 
 COOKIE = "vod_bridge_session"
 SESSION_S = 12 * 3600
@@ -82,8 +82,18 @@ class Access:
             while len(self._revoked) > _REVOKED_MAX:
                 del self._revoked[next(iter(self._revoked))]
 
+    def require_act(self, level: Level) -> None:
+        """Raise `ForbiddenError` where a request of this level may only read."""
+        if level >= Level.ACT:
+            return
+        if self.can_act:
+            raise ForbiddenError(401, "a token is needed to act", remedy="BRIDGE_ADMIN__TOKEN's value")
+        raise ForbiddenError(
+            403, "this console only shows", "BRIDGE_ADMIN__TOKEN is not set", "set it, and log in with it"
+        )
+
     def require_same_site(self, request: web.BaseRequest) -> None:
-        """Raise `ProblemError` where a page of another site, or who hides where from, makes a browser ask.
+        """Raise `ForbiddenError` where a page of another site, or who hides where from, makes a browser ask.
 
         By Sec-Fetch-Site, else by Origin. A request with neither is no browser's: it needs a bearer token.
         """
@@ -95,7 +105,7 @@ class Access:
         else:
             is_ours = request.headers.get("Authorization", "").lower().startswith("bearer ")
         if not is_ours:
-            raise ProblemError(
+            raise ForbiddenError(
                 403,
                 "asked for by another site",
                 "the request does not come from a page of this console",

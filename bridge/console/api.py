@@ -162,6 +162,8 @@ async def dead_letters(call: Call) -> DeadLetters:
 async def replay(call: Call) -> web.Response:
     """Replay dead letters, or show what a replay would do."""
     args = await _replay_args(call)
+    if not args.dry_run:
+        call.parts.access.require_act(call.level)
     log.info(
         "console_replay",
         dry_run=args.dry_run,

@@ -21,3 +21,7 @@ class ProblemError(Exception):
     def __init__(self, status: int, title: str, detail: str = "", remedy: str = "") -> None:
         super().__init__(title)
         self.problem = Problem(status=status, title=title, detail=detail, remedy=remedy)
+
+
+class ForbiddenError(ProblemError):
+    """A request that may not do what it asks for."""
