@@ -66,8 +66,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def encode(self, answer: object) -> bytes:
         """Encode an answer as JSON, without secrets, control characters escaped."""
-        with self.parts.pacer.spending():
-            return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
+        return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
 
     def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, msgspec.Raw]]:
         """Ask the helper process; its answers are without secrets already."""

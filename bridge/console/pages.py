@@ -201,8 +201,7 @@ def problem_page(request: web.BaseRequest, parts: ConsoleParts, problem: Problem
 
 def _render(call: Call, template: str, **data: Any) -> web.Response:  # noqa: ANN401 - what a template shows
     frame = _frame(call.request, call.parts.access, call.level)
-    with call.parts.pacer.spending():
-        text = _environment.get_template(template).render(**frame, **data)
+    text = _environment.get_template(template).render(**frame, **data)
     return web.Response(text=text, content_type="text/html", charset="utf-8")
 
 
@@ -231,6 +230,4 @@ def _root(request: web.BaseRequest) -> str:
 
 def _plain(call: Call, answer: object) -> Any:  # noqa: ANN401 - what JSON holds
     """Return an answer as the API gives it, without secrets."""
-    encoded = call.encode(answer)
-    with call.parts.pacer.spending():
-        return msgspec.json.decode(encoded)
+    return msgspec.json.decode(call.encode(answer))

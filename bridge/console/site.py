@@ -62,9 +62,11 @@ class Console:
 
     async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         """Return the response to a request of the console."""
+        return await self._parts.pacer.charge(self._respond_paced(request, open_stream))
+
+    async def _respond_paced(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         try:
             await self._load_templates()
-            await self._parts.pacer.wait()
             response = await self._respond(request, open_stream)
         except ProblemError as error:
             response = self._problem(request, error.problem)
@@ -86,6 +88,8 @@ class Console:
         await asyncio.shield(self._templates)
 
     async def _respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
+        if not await self._parts.pacer.wait():
+            raise ProblemError(503, "too many requests", remedy="try again in some seconds")
         found = routes_for(request.rel_url.raw_path)
         if not found:
             raise ProblemError(404, "no such page", remedy="the console is at /, the API at /api/v1/")
