@@ -55,6 +55,11 @@ class Access:
         return bool(self._tokens[Level.ACT])
 
     @property
+    def is_open(self) -> bool:
+        """Whether everybody may read."""
+        return not self._tokens[Level.READ]
+
+    @property
     def has_login(self) -> bool:
         """Whether there is any token to log in with."""
         return any(self._tokens.values())
@@ -122,7 +127,7 @@ class Access:
         return found.netloc.lower() == host.lower() or name in self._allowed_hosts
 
     def _open_level(self) -> Level:
-        return Level.NOTHING if self._tokens[Level.READ] else Level.READ
+        return Level.READ if self.is_open else Level.NOTHING
 
     def _level_of_token(self, given: str) -> Level:
         # Both are compared, whatever the first gives: the time shows nothing.

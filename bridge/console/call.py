@@ -9,7 +9,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from bridge.console.access import Access, Level
-from bridge.console.helper_client import HelperClient
+from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
 from bridge.console.pacing import Pacer
 from bridge.console.problem import CONTENT_TYPE, Problem, ProblemError
@@ -70,7 +70,10 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, msgspec.Raw]]:
         """Ask the helper process; its answers are without secrets already."""
-        return self.parts.helper.ask(kind, args)
+        caller = Caller.OPERATOR if self.level >= Level.ACT else Caller.READER
+        if caller is Caller.READER and self.parts.access.is_open:
+            caller = Caller.ANYBODY
+        return self.parts.helper.ask(kind, args, caller=caller)
 
     async def ask_once(self, kind: str, args: object = None) -> bytes:
         """Return the last part of an answer, as JSON. Takes its time: one of the few that may."""
