@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from bridge.console.access import Access, Level
+from bridge.console.audit import AuditLog
 from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
 from bridge.console.pacing import Pacer
@@ -21,6 +22,14 @@ from bridge.observability.masking import Mask
 JSON = "application/json"
 _WRITE_TIMEOUT_S = 5.0
 _LIMIT_MAX = 1000
+# What reading a body raises that is cut off, or not encoded as its headers say.
+_BODY_ERRORS = (
+    web.HTTPException,
+    web.RequestPayloadError,
+    ValueError,
+    LookupError,
+    OSError,
+)
 
 
 class ConsoleParts(Struct, frozen=True, kw_only=True):
@@ -32,6 +41,7 @@ class ConsoleParts(Struct, frozen=True, kw_only=True):
     jobs: Jobs
     mask: Mask
     pacer: Pacer
+    audit: AuditLog
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -55,6 +65,15 @@ class Call(Struct, frozen=True, kw_only=True):
         if not text.isdecimal() or len(text) > len(str(most)) or int(text) > most:
             raise ProblemError(400, f"{name} is no number from 0 to {most}")
         return int(text)
+
+    async def read_body(self) -> bytes:
+        """Return the body. Raises `ProblemError` where it is too large, or not as its headers say."""
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise ProblemError(413, "the body is too large") from None
+        except _BODY_ERRORS:
+            raise ProblemError(400, "the body cannot be read") from None
 
     def wants_events(self) -> bool:
         """Whether a stream of server-sent events is asked for."""

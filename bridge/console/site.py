@@ -8,6 +8,7 @@ import structlog
 from aiohttp import web
 
 from bridge.console.access import Access, Level
+from bridge.console.audit import AuditLog
 from bridge.console.call import Call, ConsoleParts, problem_response
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
@@ -52,11 +53,13 @@ class Console:
             jobs=Jobs(helper),
             mask=mask,
             pacer=Pacer(),
+            audit=AuditLog(),
         )
         self._templates: asyncio.Future[None] | None = None
 
     async def stop(self) -> None:
         """End the helper process and what it does."""
+        self._parts.audit.log_suppressed()
         await self._parts.jobs.stop()
         await self._parts.helper.stop()
 
@@ -113,7 +116,7 @@ class Console:
             answer = await route.handler(call)
         except ForbiddenError as error:
             if acts:
-                _audit(call, route, refused=error.problem.title)
+                self._audit(call, route, refused=error.problem.title)
             raise
         return answer if isinstance(answer, web.StreamResponse) else call.json(answer)
 
@@ -130,7 +133,19 @@ class Console:
                 401, "a token is needed", remedy="Authorization: Bearer, or the console's login page"
             )
         if acts and call.level >= Level.ACT:
-            _audit(call, route)
+            self._audit(call, route)
+
+    def _audit(self, call: Call, route: Route, refused: str = "") -> None:
+        audit, request = self._parts.audit, call.request
+        fields = {
+            "access": call.level.name.lower(),
+            "by": "token" if "Authorization" in request.headers else "session",
+        }
+        action, client = route.path.strip("/"), request.remote or ""
+        if refused:
+            audit.record_refused(action, client, refused, **fields)
+        else:
+            audit.record(action, client, **fields)
 
     def _problem(self, request: web.BaseRequest, problem: Problem) -> web.Response:
         if request.path.startswith(API) or "text/html" not in request.headers.get("Accept", ""):
@@ -138,16 +153,3 @@ class Console:
         if problem.status == 401:  # noqa: PLR2004 - HTTP's own
             return login_page(request, self._parts.access, status=401)
         return problem_page(request, self._parts, problem)
-
-
-def _audit(call: Call, route: Route, refused: str = "") -> None:
-    fields = {
-        "action": route.path.strip("/"),
-        "client": call.request.remote or "",
-        "access": call.level.name.lower(),
-        "by": "token" if "Authorization" in call.request.headers else "session",
-    }
-    if refused:
-        log.warning("console_action_refused", reason=refused, **fields)
-    else:
-        log.info("console_action", **fields)

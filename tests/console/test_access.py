@@ -253,6 +253,9 @@ async def test_what_is_no_request_of_the_console_is_answered_in_short(environmen
             ("HEAD", "/api/v1/status", 200),
         ):
             assert (await client.request(method, path)).status == status, path
+        digits = "9" * 5000
+        assert (await client.get(f"/api/v1/events/{environment.events}/0/{digits}")).status == 404
+        assert (await client.get(f"/events/{environment.events}/{digits}/0")).status == 404
         renamed = await client.get("/api/v1/status", {"Host": "elsewhere.example"})
         assert renamed.status == 421
         json_type = {"Content-Type": "application/json"}
