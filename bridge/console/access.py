@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bridge.console.problem import ProblemError
+from bridge.console.problem import ForbiddenError
 
 COOKIE = "vod_bridge_session"
 SESSION_S = 12 * 3600
@@ -55,6 +55,11 @@ class Access:
         return bool(self._tokens[Level.ACT])
 
     @property
+    def is_open(self) -> bool:
+        """Whether everybody may read."""
+        return not self._tokens[Level.READ]
+
+    @property
     def has_login(self) -> bool:
         """Whether there is any token to log in with."""
         return any(self._tokens.values())
@@ -82,8 +87,18 @@ class Access:
             while len(self._revoked) > _REVOKED_MAX:
                 del self._revoked[next(iter(self._revoked))]
 
+    def require_act(self, level: Level) -> None:
+        """Raise `ForbiddenError` where a request of this level may only read."""
+        if level >= Level.ACT:
+            return
+        if self.can_act:
+            raise ForbiddenError(401, "a token is needed to act", remedy="BRIDGE_ADMIN__TOKEN's value")
+        raise ForbiddenError(
+            403, "this console only shows", "BRIDGE_ADMIN__TOKEN is not set", "set it, and log in with it"
+        )
+
     def require_same_site(self, request: web.BaseRequest) -> None:
-        """Raise `ProblemError` where a page of another site, or who hides where from, makes a browser ask.
+        """Raise `ForbiddenError` where a page of another site, or who hides where from, makes a browser ask.
 
         By Sec-Fetch-Site, else by Origin. A request with neither is no browser's: it needs a bearer token.
         """
@@ -95,7 +110,7 @@ class Access:
         else:
             is_ours = request.headers.get("Authorization", "").lower().startswith("bearer ")
         if not is_ours:
-            raise ProblemError(
+            raise ForbiddenError(
                 403,
                 "asked for by another site",
                 "the request does not come from a page of this console",
@@ -112,7 +127,7 @@ class Access:
         return found.netloc.lower() == host.lower() or name in self._allowed_hosts
 
     def _open_level(self) -> Level:
-        return Level.NOTHING if self._tokens[Level.READ] else Level.READ
+        return Level.READ if self.is_open else Level.NOTHING
 
     def _level_of_token(self, given: str) -> Level:
         # Both are compared, whatever the first gives: the time shows nothing.

@@ -9,7 +9,8 @@ from aiohttp import web
 from msgspec import Struct
 
 from bridge.console.access import Access, Level
-from bridge.console.helper_client import HelperClient
+from bridge.console.audit import AuditLog
+from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
 from bridge.console.pacing import Pacer
 from bridge.console.problem import CONTENT_TYPE, Problem, ProblemError
@@ -21,6 +22,14 @@ from bridge.observability.masking import Mask
 JSON = "application/json"
 _WRITE_TIMEOUT_S = 5.0
 _LIMIT_MAX = 1000
+# What reading a body raises that is cut off, or not encoded as its headers say.
+_BODY_ERRORS = (
+    web.HTTPException,
+    web.RequestPayloadError,
+    ValueError,
+    LookupError,
+    OSError,
+)
 
 
 class ConsoleParts(Struct, frozen=True, kw_only=True):
@@ -32,6 +41,7 @@ class ConsoleParts(Struct, frozen=True, kw_only=True):
     jobs: Jobs
     mask: Mask
     pacer: Pacer
+    audit: AuditLog
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -56,6 +66,15 @@ class Call(Struct, frozen=True, kw_only=True):
             raise ProblemError(400, f"{name} is no number from {least} to {most}")
         return int(text)
 
+    async def read_body(self) -> bytes:
+        """Return the body. Raises `ProblemError` where it is too large, or not as its headers say."""
+        try:
+            return await self.request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise ProblemError(413, "the body is too large") from None
+        except _BODY_ERRORS:
+            raise ProblemError(400, "the body cannot be read") from None
+
     def wants_events(self) -> bool:
         """Whether a stream of server-sent events is asked for."""
         return "text/event-stream" in self.request.headers.get("Accept", "")
@@ -66,12 +85,14 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def encode(self, answer: object) -> bytes:
         """Encode an answer as JSON, without secrets, control characters escaped."""
-        with self.parts.pacer.spending():
-            return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
+        return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
 
     def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, msgspec.Raw]]:
         """Ask the helper process; its answers are without secrets already."""
-        return self.parts.helper.ask(kind, args)
+        caller = Caller.OPERATOR if self.level >= Level.ACT else Caller.READER
+        if caller is Caller.READER and self.parts.access.is_open:
+            caller = Caller.ANYBODY
+        return self.parts.helper.ask(kind, args, caller=caller)
 
     async def ask_once(self, kind: str, args: object = None) -> bytes:
         """Return the last part of an answer, as JSON. Takes its time: one of the few that may."""

@@ -15,6 +15,7 @@ import pickle
 import sys
 from base64 import b64decode
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -35,6 +36,7 @@ from bridge.settings.settings import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_OOM_SCORE = "1000"  # where memory runs out, this process goes, not the bridge
 _NICE = 10  # the bridge goes first where both want the same core
 _LINE_MAX_BYTES = 1_048_576
 
@@ -102,6 +104,8 @@ def main() -> None:
     """Run the helper until standard input ends."""
     with suppress(OSError):
         os.nice(_NICE)
+    with suppress(OSError):  # Linux only
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
     # Nothing but messages may reach standard output, whatever a library prints.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -7,6 +7,7 @@ import sys
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from enum import IntEnum
 from itertools import count
 
 import msgspec
@@ -21,6 +22,18 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 QUESTIONS_MAX = 4
 """Questions that are answered at once; further ones are refused."""
+
+
+class Caller(IntEnum):
+    """Who asks; the number is how many questions those who may no more than this have answered at once.
+
+    One of `QUESTIONS_MAX` is kept for who may act.
+    """
+
+    ANYBODY = 2
+    READER = 3  # has shown a token to read
+    OPERATOR = 4  # may act
+
 
 _IDLE_S = 120.0
 _STOP_S = 2.0
@@ -40,6 +53,7 @@ class HelperClient:
         self._starting = asyncio.Lock()
         self._numbers = count(1)
         self._answers: dict[int, Answers] = {}
+        self._callers: dict[int, Caller] = {}
         self._idle_timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -48,16 +62,20 @@ class HelperClient:
         """The helper's process id; None while there is none."""
         return self._process.pid if self._process else None
 
-    async def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, Raw]]:
+    async def ask(
+        self, kind: str, args: object = None, *, caller: Caller = Caller.OPERATOR
+    ) -> AsyncIterator[tuple[str, Raw]]:
         """Yield the events of an answer, with their data as JSON. Raises `ProblemError`.
 
         Closing the generator cancels the question.
         """
-        if len(self._answers) >= QUESTIONS_MAX:
+        alike = sum(one <= caller for one in self._callers.values())
+        if alike >= caller or len(self._callers) >= QUESTIONS_MAX:
             raise ProblemError(
-                503, "busy", f"{QUESTIONS_MAX} questions are being answered", "try again in some seconds"
+                503, "busy", f"{alike} questions are being answered", "try again in some seconds"
             )
         number = next(self._numbers)
+        self._callers[number] = caller
         answers = self._answers[number] = asyncio.Queue()
         is_whole = False
         try:
@@ -75,7 +93,7 @@ class HelperClient:
                     raise ProblemError(problem.status, problem.title, problem.detail, problem.remedy)
                 yield message.event, message.data
         finally:
-            del self._answers[number]
+            del self._answers[number], self._callers[number]
             if not is_whole:
                 with suppress(OSError):
                     self._write(Request(number, CANCEL))

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bridge.console.answers import Deliveries
 from bridge.console.call import Call
-from bridge.observability.recent_deliveries import DeliveryFilter, RecentDeliveries
+from bridge.observability.recent_deliveries import DeliveryFilter, Recent, RecentDeliveries
 
 DEFAULT_LIMIT = 200
 
@@ -19,6 +19,7 @@ _INTERVAL_S = 0.25
 _SENT_MAX = 100  # in one message: more nobody can read
 _KEEP_ALIVE_S = 15.0
 _NUMBER_MAX = 2**53
+_NOTHING = Recent([], 0, 0)
 
 
 def recent_deliveries(call: Call) -> Deliveries:
@@ -35,7 +36,7 @@ def recent_deliveries(call: Call) -> Deliveries:
 
 async def stream_deliveries(call: Call) -> web.StreamResponse:
     """Stream what comes, from ``after`` or Last-Event-ID on, the oldest first, until the client leaves."""
-    recent, wanted = _recent(call), filter_of(call)
+    recent, wanted, pacer = _recent(call), filter_of(call), call.parts.pacer
     last_id = call.request.headers.get("Last-Event-ID", "")
     number = int(last_id) if last_id.isdecimal() and len(last_id) < len(str(_NUMBER_MAX)) else 0
     number = number or call.query_number("after", recent.last_number, _NUMBER_MAX)
@@ -45,8 +46,10 @@ async def stream_deliveries(call: Call) -> web.StreamResponse:
         await stream.keep_alive()
         with suppress(ConnectionError, TimeoutError):
             while not stream.has_left:
-                found = recent.since(number, wanted, _SENT_MAX)
-                number = found.last_number
+                found = _NOTHING
+                if recent.last_number != number and await pacer.wait():
+                    found = recent.since(number, wanted, _SENT_MAX)
+                    number = found.last_number
                 if found.summaries or found.left_out:
                     answer = Deliveries(
                         deliveries=found.summaries, last_number=number, left_out=found.left_out

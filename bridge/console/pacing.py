@@ -6,11 +6,16 @@ does not notice.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
+from typing import Any, TypeVar
 
 _PAUSE_PARTS = 9
 _LEAST_S = 0.001  # of work that each request is charged, before it is known
+_WAIT_MAX_S = 4.0  # the admin endpoint closes a connection whose response takes 5 s
+
+_Result = TypeVar("_Result")
 
 
 class Pacer:
@@ -28,20 +33,34 @@ class Pacer:
         self._sleep = sleep
         self._next_at_s = 0.0
 
-    async def wait(self) -> None:
-        """Wait for this request's turn."""
+    async def wait(self) -> bool:
+        """Wait for this request's turn. False, at once, where that would take over 4 s."""
         now_s = self._clock()
         at_s = max(self._next_at_s, now_s)
+        if at_s - now_s > _WAIT_MAX_S:
+            return False
         self._next_at_s = at_s + (1 + _PAUSE_PARTS) * _LEAST_S
         if at_s > now_s:
             await self._sleep(at_s - now_s)
+        return True
 
-    @contextmanager
-    def spending(self) -> Iterator[None]:
-        """Charge the time of what is done inside, which must not wait for anything."""
-        begun_s = self._clock()
-        try:
-            yield
-        finally:
-            now_s = self._clock()
-            self._next_at_s = max(self._next_at_s, now_s) + _PAUSE_PARTS * (now_s - begun_s)
+    @coroutine
+    def charge(self, work: Coroutine[Any, Any, _Result]) -> Generator[Any, Any, _Result]:
+        """Do ``work`` and return its result; each step of it is charged, from one await to the next."""
+        step: Callable[[], Any] = partial(work.send, None)
+        while True:
+            begun_s = self._clock()
+            try:
+                awaited = step()
+            except StopIteration as end:
+                result: _Result = end.value
+                return result
+            finally:
+                spent_s = self._clock() - begun_s
+                self._next_at_s = max(self._next_at_s, begun_s) + (1 + _PAUSE_PARTS) * spent_s
+            try:
+                sent = yield awaited
+            except BaseException as error:  # noqa: BLE001 - cancellation too is for the work to take
+                step = partial(work.throw, error)
+            else:
+                step = partial(work.send, sent)

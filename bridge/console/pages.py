@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import msgspec
-import structlog
 from aiohttp import web
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
@@ -27,8 +26,7 @@ from bridge.core.outcome import DeliveryOutcome
 from bridge.core.printable import printable
 from bridge.observability.recent_deliveries import REFUSED
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
+_FORM = "application/x-www-form-urlencoded"
 _STATIC: Mapping[str, str] = MappingProxyType({"console.css": "text/css", "console.js": "text/javascript"})
 
 
@@ -153,12 +151,13 @@ async def login_form(call: Call) -> web.Response:
 
 async def login(call: Call) -> web.Response:
     """Take a token, and give a cookie for it."""
-    fields = await call.request.post()
-    given = fields.get("token", "")
-    level, cookie = call.parts.access.new_session(given if isinstance(given, str) else "")
+    if call.request.content_type != _FORM:
+        raise ProblemError(415, f"the body must be {_FORM}")
+    body = (await call.read_body()).decode("utf-8", "replace")
+    given = dict(parse_qsl(body)).get("token", "")
+    level, cookie = call.parts.access.new_session(given)
     if level is Level.NOTHING:
-        client = call.request.remote or ""
-        log.warning("console_action_refused", action="login", reason="wrong token", client=client)
+        call.parts.audit.record_refused("login", call.request.remote or "", "wrong token")
         problem = "That is no token of this bridge."
         return login_page(call.request, call.parts.access, status=401, problem=problem)
     # Without a Path: the cookie is for the folder of this page, whatever a proxy puts before it.
@@ -203,8 +202,7 @@ def problem_page(request: web.BaseRequest, parts: ConsoleParts, problem: Problem
 
 def _render(call: Call, template: str, **data: Any) -> web.Response:  # noqa: ANN401 - what a template shows
     frame = _frame(call.request, call.parts.access, call.level)
-    with call.parts.pacer.spending():
-        text = _environment.get_template(template).render(**frame, **data)
+    text = _environment.get_template(template).render(**frame, **data)
     return web.Response(text=text, content_type="text/html", charset="utf-8")
 
 
@@ -233,6 +231,4 @@ def _root(request: web.BaseRequest) -> str:
 
 def _plain(call: Call, answer: object) -> Any:  # noqa: ANN401 - what JSON holds
     """Return an answer as the API gives it, without secrets."""
-    encoded = call.encode(answer)
-    with call.parts.pacer.spending():
-        return msgspec.json.decode(encoded)
+    return msgspec.json.decode(call.encode(answer))

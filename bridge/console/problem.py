@@ -26,3 +26,7 @@ class ProblemError(Exception):
         super().__init__(title)
         self.allow = allow
         self.problem = Problem(status=status, title=title, detail=detail, remedy=remedy)
+
+
+class ForbiddenError(ProblemError):
+    """A request that may not do what it asks for."""

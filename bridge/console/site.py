@@ -3,18 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from aiohttp import web
 
 from bridge.console.access import Access, Level
+from bridge.console.audit import AuditLog
 from bridge.console.call import Call, ConsoleParts, problem_response
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
 from bridge.console.pacing import Pacer
 from bridge.console.pages import load_templates, login_page, problem_page
-from bridge.console.problem import Problem, ProblemError
+from bridge.console.problem import ForbiddenError, Problem, ProblemError
 from bridge.console.routes import API, Route, routes_for
 from bridge.console.state import BridgeView
 from bridge.io.admin import OpenStream
@@ -53,19 +53,23 @@ class Console:
             jobs=Jobs(helper),
             mask=mask,
             pacer=Pacer(),
+            audit=AuditLog(),
         )
         self._templates: asyncio.Future[None] | None = None
 
     async def stop(self) -> None:
         """End the helper process and what it does."""
+        self._parts.audit.log_suppressed()
         await self._parts.jobs.stop()
         await self._parts.helper.stop()
 
     async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         """Return the response to a request of the console."""
+        return await self._parts.pacer.charge(self._respond_paced(request, open_stream))
+
+    async def _respond_paced(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         try:
             await self._load_templates()
-            await self._parts.pacer.wait()
             response = await self._respond(request, open_stream)
         except ProblemError as error:
             response = self._problem(request, error.problem)
@@ -89,6 +93,8 @@ class Console:
         await asyncio.shield(self._templates)
 
     async def _respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
+        if not await self._parts.pacer.wait():
+            raise ProblemError(503, "too many requests", remedy="try again in some seconds")
         found = routes_for(request.rel_url.raw_path)
         if not found:
             raise ProblemError(404, "no such page", remedy="the console is at /, the API at /api/v1/")
@@ -107,39 +113,42 @@ class Console:
             open_stream=open_stream,
             path_args=path_args,
         )
-        await self._authorize(call, route)
-        answer = await route.handler(call)
-        return answer if isinstance(answer, web.StreamResponse) else call.json(answer)
-
-    async def _authorize(self, call: Call, route: Route) -> None:
-        """Raise `ProblemError` where a request may not; whoever wants to act leaves a line in the log."""
-        request, access = call.request, self._parts.access
         acts = request.method not in _SAFE
         try:
+            self._authorize(call, route, acts=acts)
+            answer = await route.handler(call)
+        except ForbiddenError as error:
             if acts:
-                access.require_same_site(request)
-            await self._require_level(call, route, acts=acts)
-        except ProblemError as error:
-            if acts:
-                _audit(call, route, refused=error.problem.title)
+                self._audit(call, route, refused=error.problem.title)
             raise
-        if acts:
-            _audit(call, route)
+        return answer if isinstance(answer, web.StreamResponse) else call.json(answer)
 
-    async def _require_level(self, call: Call, route: Route, *, acts: bool) -> None:
+    def _authorize(self, call: Call, route: Route, *, acts: bool) -> None:
+        """Raise `ForbiddenError` where a request may not; whoever may act leaves a line in the log.
+
+        What depends on the body is for the handler to decide, by what it then does: a second reading of the
+        same bytes may find something else in them.
+        """
+        if acts:
+            self._parts.access.require_same_site(call.request)
         if call.level < route.level:
-            raise ProblemError(
+            raise ForbiddenError(
                 401, "a token is needed", remedy="Authorization: Bearer, or the console's login page"
             )
-        if acts and route.path.startswith(API) and call.level < Level.ACT and not await _is_dry(call.request):
-            raise self._forbidden()
+        if acts and call.level >= Level.ACT:
+            self._audit(call, route)
 
-    def _forbidden(self) -> ProblemError:
-        if self._parts.access.can_act:
-            return ProblemError(401, "a token is needed to act", remedy="BRIDGE_ADMIN__TOKEN's value")
-        return ProblemError(
-            403, "this console only shows", "BRIDGE_ADMIN__TOKEN is not set", "set it, and log in with it"
-        )
+    def _audit(self, call: Call, route: Route, refused: str = "") -> None:
+        audit, request = self._parts.audit, call.request
+        fields = {
+            "access": call.level.name.lower(),
+            "by": "token" if "Authorization" in request.headers else "session",
+        }
+        action, client = route.path.strip("/"), request.remote or ""
+        if refused:
+            audit.record_refused(action, client, refused, **fields)
+        else:
+            audit.record(action, client, **fields)
 
     def _problem(self, request: web.BaseRequest, problem: Problem) -> web.Response:
         if request.path.startswith(API) or "text/html" not in request.headers.get("Accept", ""):
@@ -147,24 +156,3 @@ class Console:
         if problem.status == 401:  # noqa: PLR2004 - HTTP's own
             return login_page(request, self._parts.access, status=401)
         return problem_page(request, self._parts, problem)
-
-
-async def _is_dry(request: web.BaseRequest) -> bool:
-    """Whether a request to act asks for a dry run, which only reads."""
-    with suppress(web.HTTPException, ValueError, RecursionError):
-        body = await request.json()
-        return isinstance(body, dict) and body.get("dry_run", True) is True
-    return False
-
-
-def _audit(call: Call, route: Route, refused: str = "") -> None:
-    fields = {
-        "action": route.path.strip("/"),
-        "client": call.request.remote or "",
-        "access": call.level.name.lower(),
-        "by": "token" if "Authorization" in call.request.headers else "session",
-    }
-    if refused:
-        log.warning("console_action_refused", reason=refused, **fields)
-    else:
-        log.info("console_action", **fields)

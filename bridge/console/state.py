@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Literal, Protocol
@@ -121,16 +122,15 @@ class _SchemaHead(Struct):
 
 
 def event_types(settings: Settings) -> EventTypes:
-    """Return the catalogue, with each type's meaning as its schema has it. Reads files."""
+    """Return the catalogue, with each type's meaning as its schema has it. Reads files, once."""
     routing, apps = settings.routing(), sorted(settings.applications())
     found = []
     for row in EVENT_TYPES:
-        head = msgspec.json.decode(schema_of(row.name) or b"{}", type=_SchemaHead)
         topics = {routing.topic.replace("{type}", row.name).replace("{app}", app) for app in apps}
         found.append(
             EventTypeInfo(
                 name=row.name,
-                meaning=head.description.partition(": ")[2] or head.description,
+                meaning=_meanings()[row.name],
                 topics=sorted(topics),
                 payload_field=row.field,
                 aliases=[*row.aliases, *row.field_aliases],
@@ -138,6 +138,14 @@ def event_types(settings: Settings) -> EventTypes:
             )
         )
     return EventTypes(found)
+
+
+@lru_cache(maxsize=1)
+def _meanings() -> Mapping[str, str]:
+    heads = {
+        row.name: msgspec.json.decode(schema_of(row.name) or b"{}", type=_SchemaHead) for row in EVENT_TYPES
+    }
+    return {name: head.description.partition(": ")[2] or head.description for name, head in heads.items()}
 
 
 def schema_of(event_type: str) -> bytes | None:

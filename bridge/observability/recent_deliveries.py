@@ -146,11 +146,16 @@ class RecentDeliveries:
         self, number: int = 0, wanted: DeliveryFilter | None = None, limit: int = DELIVERIES_MAX
     ) -> Recent:
         """Return at most ``limit`` of the newest that came after ``number`` and that ``wanted`` matches."""
-        deliveries, refused = _tail(self._deliveries, number), _tail(self._refused, number)
-        present = len(deliveries) + len(refused)
-        if wanted is not None and wanted != _EVERYTHING:
+        is_filtered = wanted is not None and wanted != _EVERYTHING
+        looked_at = DELIVERIES_MAX if is_filtered else limit
+        deliveries = _tail(self._deliveries, number, looked_at)
+        refused = _tail(self._refused, number, looked_at)
+        matching = came = self._last_number - number if number else len(self._deliveries) + len(self._refused)
+        if wanted is not None and is_filtered:
+            overwritten = came - len(deliveries) - len(refused)
             deliveries = [entry for entry in deliveries if wanted.matches_delivery(entry)]
             refused = [entry for entry in refused if wanted.matches_refused(entry)]
+            matching = overwritten + len(deliveries) + len(refused)
         # Summaries cost ten times what looking costs: they are built of what is returned only.
         found = sorted(
             [
@@ -158,8 +163,7 @@ class RecentDeliveries:
                 *((entry[0], _refused_summary, entry) for entry in refused[-limit:]),
             ]
         )[-limit:]
-        overwritten = max(0, self._last_number - number - present) if number else 0
-        left_out = overwritten + len(deliveries) + len(refused) - len(found)
+        left_out = max(0, matching - len(found))  # a number from before a restart may be greater than ours
         summaries = [build(entry) for _, build, entry in found]  # type: ignore[operator] # each with its own
         return Recent(summaries, self._last_number, left_out)
 
@@ -176,11 +180,11 @@ class RecentDeliveries:
         return number / max(1e-3, (now_ms - begin_ms) / 1000)
 
 
-def _tail(entries: "deque[_Entry]", number: int) -> "list[_Entry]":
-    """Return the entries after ``number``, without looking at all of them."""
+def _tail(entries: "deque[_Entry]", number: int, limit: int) -> "list[_Entry]":
+    """Return at most ``limit`` of the newest entries after ``number``, without looking at all of them."""
     found: list[_Entry] = []
     for entry in reversed(entries):
-        if entry[0] <= number:
+        if entry[0] <= number or len(found) == limit:
             break
         found.append(entry)
     found.reverse()

@@ -28,6 +28,7 @@ from bridge.operations.kafka_admin import describe_cluster
 from bridge.settings.settings import Settings
 
 _READ_TIMEOUT_S = 10.0
+_FETCH_MAX_BYTES = 65_536  # one record is read; one that is larger comes whole
 _SHOWN_MAX_BYTES = 262_144
 _LINE_MAX = 1000
 
@@ -79,7 +80,13 @@ def _is_ours(topic: str, settings: Settings) -> bool:
 
 
 async def _fetch(options: Mapping[str, Any], at: TopicPartition, offset: int) -> ConsumerRecord:
-    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        **options,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_bytes=_FETCH_MAX_BYTES,
+        max_partition_fetch_bytes=_FETCH_MAX_BYTES,
+    )
     try:
         async with asyncio.timeout(_READ_TIMEOUT_S):
             await consumer.start()

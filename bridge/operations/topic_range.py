@@ -16,6 +16,7 @@ from bridge.operations.start_offsets import Offsets, find_start_offsets, offsets
 
 _POLL_MS = 1000
 _BATCH_MAX_RECORDS = 500  # bounds what is fetched ahead into memory
+_FETCH_MAX_BYTES = 8_388_608  # of one broker at once; Kafka's 50 MB of each would be the process's memory
 _STALL_TIMEOUT_S = 30.0
 _CLOCK_SKEW_MS = 600_000  # the clocks of several bridges differ
 
@@ -124,7 +125,12 @@ async def open_range(
         if (topic := cluster.topics.get(name))
         for number in select_partitions(name, topic.partitions)
     ]
-    consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        **options,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_bytes=_FETCH_MAX_BYTES,
+    )
     try:
         await consumer.start()
         yield TopicRangeReader(

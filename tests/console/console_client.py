@@ -84,7 +84,7 @@ class ConsoleClient:
         self,
         method: str,
         path: str,
-        data: str | Mapping[str, str] | None = None,
+        data: str | bytes | Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         async with self._session.request(

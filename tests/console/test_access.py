@@ -1,6 +1,7 @@
 """Who may read, who may act, and what is left in the log of it."""
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 
 import pytest
@@ -171,6 +172,37 @@ async def test_acting_is_refused_without_the_token_from_another_site_and_with_a_
         assert TOKEN not in program.log()
 
 
+def _with_utf_7(hidden: str, **args: object) -> bytes:
+    """Write a body that reads ``args`` as UTF-8, and what is hidden in a reason too as UTF-7."""
+    coded = b64encode(hidden.encode("utf-16-be")).decode().rstrip("=")
+    return json.dumps(args | {"reasons": [f"+{coded}-"]}).encode()
+
+
+_SMUGGLED = _with_utf_7('"],"dry_run":true,"x":["', dry_run=False, without_dedup=True)
+
+
+@pytest.mark.parametrize(("token", "refused"), [("", 403), (TOKEN, 401)])
+async def test_nobody_acts_without_the_token_whatever_the_body_is_in_another_charset(
+    environment: Environment, token: str, refused: int
+) -> None:
+    assert json.loads(_SMUGGLED.decode("utf-7"))["dry_run"] is True
+    settings = {"BRIDGE_ADMIN__TOKEN": token} if token else {}
+    async with running(environment, settings) as program, ConsoleClient(program) as stranger:
+        for charset, body, status in (
+            ("utf-8", b'{"dry_run":false}', refused),
+            ("utf-8", b'{"dry_run":true,"dry_run":false}', refused),
+            ("utf-8", b'{"dry_run":false,"dry_run":true}', 200),
+            ("utf-7", _SMUGGLED, refused),
+            ("utf-16", '{"dry_run":false}'.encode("utf-16"), 400),
+            ("utf-16", '{"dry_run":true}'.encode("utf-16"), 400),
+            ("no-charset", b'{"dry_run":false}', refused),
+        ):
+            headers = SAME_SITE | {"Content-Type": f"application/json; charset={charset}"}
+            answer = await stranger.request("POST", "/api/v1/dead-letters/replay", body, headers)
+            assert answer.status == status, (charset, body, answer.text)
+        assert '"dry_run":false' not in program.log().replace(" ", "")
+
+
 async def test_with_a_read_token_nothing_is_shown_without_one_but_probes_and_metrics(
     environment: Environment,
 ) -> None:
@@ -222,6 +254,9 @@ async def test_what_is_no_request_of_the_console_is_answered_in_short(environmen
         ):
             assert (await client.request(method, path)).status == status, path
         assert (await client.request("PUT", "/login")).headers["Allow"] == "GET, POST"
+        digits = "9" * 5000
+        assert (await client.get(f"/api/v1/events/{environment.events}/0/{digits}")).status == 404
+        assert (await client.get(f"/events/{environment.events}/{digits}/0")).status == 404
         renamed = await client.get("/api/v1/status", {"Host": "elsewhere.example"})
         assert renamed.status == 421
         json_type = {"Content-Type": "application/json"}

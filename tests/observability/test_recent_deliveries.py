@@ -60,6 +60,17 @@ def test_a_limit_leaves_the_newest_and_counts_the_missing() -> None:
     assert ([one.file_id for one in found.summaries], found.left_out) == (["3", "4", "5"], 3)
 
 
+def test_what_is_left_out_is_counted_the_same_with_a_filter_and_without() -> None:
+    recent = RecentDeliveries()
+    add(recent, DELIVERIES_MAX + 10)
+    for _ in range(REFUSED_MAX + 5):
+        recent.add_refused(NOW_MS, "shop", "not_found", "192.0.2.1", "")
+    everything, of_shop = None, DeliveryFilter(application="shop")
+    for number in (0, 1, 30, 900, DELIVERIES_MAX + 50, recent.last_number, recent.last_number + 7):
+        plain, filtered = (recent.since(number, wanted, 100) for wanted in (everything, of_shop))
+        assert (plain.summaries, plain.left_out) == (filtered.summaries, filtered.left_out), number
+
+
 def test_refused_requests_do_not_push_deliveries_out() -> None:
     recent = RecentDeliveries()
     add(recent, 1)

@@ -67,7 +67,10 @@ class HttpServer:
     """Makes the protocol of a connection; ``answer`` gives the response to a request."""
 
     def __init__(self, handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
-        self._server = web.Server(handle, request_factory=_make_request, access_log=None)
+        # Who leaves is not worked for any longer.
+        self._server = web.Server(
+            handle, request_factory=_make_request, access_log=None, handler_cancellation=True
+        )
 
     def make_protocol(self) -> asyncio.Protocol:
         """Make the protocol of one connection; it is what a request names as its ``protocol``."""
