@@ -139,7 +139,7 @@ class Console:
         audit, request = self._parts.audit, call.request
         fields = {
             "access": call.level.name.lower(),
-            "by": "token" if "Authorization" in request.headers else "session",
+            "by": self._parts.access.shown_by(request),
         }
         action, client = route.path.strip("/"), request.remote or ""
         if refused:
