@@ -42,13 +42,12 @@ class Console:
     def __init__(self, bridge: BridgeView, mask: Mask, now_s: Callable[[], float] = time.time) -> None:
         admin = bridge.settings.admin
         helper = HelperClient(bridge.settings)
-        names = [name.strip() for name in admin.allowed_hosts.split(",") if name.strip()]
         token, read_token = (
             secret.get_secret_value() if secret else "" for secret in (admin.token, admin.read_token)
         )
         self._parts = ConsoleParts(
             bridge=bridge,
-            access=Access(token, read_token, now_s, allowed_hosts=names),
+            access=Access(token, read_token, now_s, allowed_hosts=admin.host_names),
             helper=helper,
             jobs=Jobs(helper),
             mask=mask,

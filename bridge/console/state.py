@@ -159,13 +159,11 @@ _TYPE_NAMES: Mapping[str, None] = dict.fromkeys(row.name for row in EVENT_TYPES)
 
 
 def _application_state(app: Application, last_event_ms: int) -> ApplicationState:
-    is_pushed = app.mode == "push"
-    path = f"/callbacks/{app.name}/***" if app.token else f"/callbacks/{app.name}".removesuffix("/default")
     return ApplicationState(
         name=app.name,
         mode=app.mode,
         sub_app_id=app.sub_app_id,
-        callback_path=path if is_pushed else "",
+        callback_path=app.callback_path,
         has_token=bool(app.token),
         sign_keys=len(app.sign_keys),
         signature_required=bool(app.sign_keys) and app.signature_required,

@@ -2,7 +2,7 @@
 
 Recording one costs a few tenths of a microsecond: a tuple is appended. `DeliverySummary` is built only when
 somebody looks. Two rings, so that a flood of refused requests does not push deliveries out. Readers ask for
-what came after a number that they remember; who reads too slowly gets told how many were left out.
+what came after a number that they remember; who reads too slowly gets the number of those left out.
 """
 
 from collections import deque

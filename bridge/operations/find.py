@@ -152,12 +152,12 @@ class _Search:
                 found += [record for record in batch.records if self._is_wanted(record)]
                 yield self._progress(since_ms)
             found.sort(key=lambda record: (-record.timestamp, -record.offset))
-            room = FOUND_MAX - self._found
-            self._found += min(room, len(found))
+            left = FOUND_MAX - self._found
+            self._found += min(left, len(found))
             if found:
-                yield [found_record(record) for record in found[:room]]
-            if is_last or len(found) > room:
-                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > room)
+                yield [found_record(record) for record in found[:left]]
+            if is_last or len(found) > left:
+                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > left)
                 return
             stop = dict(start)
 
