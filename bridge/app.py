@@ -107,7 +107,7 @@ class Bridge:
         )
         self._report = self._observe(settings)
         view = BridgeView(
-            settings=settings, telemetry=self.telemetry, spool=self._spool, readiness=self._readiness
+            settings=settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
         )
         self._console = Console(view, mask_for(settings))
         names = settings.admin.host_names

@@ -68,11 +68,7 @@ def log_hangup_ignored() -> None:
 
 def callback_paths(applications: Iterable[Application]) -> list[str]:
     """List the paths of all callback URLs; ``***`` stands for a token."""
-    return [
-        f"/callbacks/{app.name}/***" if app.token else f"/callbacks/{app.name}".removesuffix("/default")
-        for app in applications
-        if app.mode == "push"
-    ]
+    return [app.callback_path for app in applications if app.callback_path]
 
 
 def describe_dedup_unavailable(reasons: Mapping[str, str], *, is_unchecked: bool) -> list[str]:

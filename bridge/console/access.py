@@ -71,6 +71,13 @@ class Access:
             return max(self._level_of_token(given.strip()), self._open_level())
         return max(self._level_of_cookie(request.cookies.get(COOKIE, "")), self._open_level())
 
+    def shown_by(self, request: web.BaseRequest) -> str:
+        """Return what a request shows its level by: ``token``, ``session``, or ``nothing`` that is valid."""
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            return "token" if self._level_of_token(given.strip()) else "nothing"
+        return "session" if self._level_of_cookie(request.cookies.get(COOKIE, "")) else "nothing"
+
     def new_session(self, given: str) -> tuple[Level, str]:
         """Return the level of a token and a cookie's value for it; (NOTHING, "") where it is wrong."""
         level = self._level_of_token(given)

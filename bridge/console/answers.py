@@ -23,11 +23,13 @@ class StatusProblem(Struct, frozen=True):
 class SpoolState(Struct, frozen=True, kw_only=True):
     """The spool of this process. ``oldest_age_s`` is 0 where it is empty.
 
+    ``left_behind_records`` of the records are in folders of processes that have ended; they are sent too.
     ``problem`` is why it takes no records now.
     """
 
     path: str
     records: int
+    left_behind_records: int
     bytes: int
     max_bytes: int
     oldest_age_s: int

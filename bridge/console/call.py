@@ -12,6 +12,7 @@ from bridge.console.access import Access, Level
 from bridge.console.audit import AuditLog
 from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.masked_json import masked_json
 from bridge.console.pacing import Pacer
 from bridge.console.problem import CONTENT_TYPE, Problem, ProblemError
 from bridge.console.state import BridgeView
@@ -85,7 +86,7 @@ class Call(Struct, frozen=True, kw_only=True):
 
     def encode(self, answer: object) -> bytes:
         """Encode an answer as JSON, without secrets, control characters escaped."""
-        return self.parts.mask(json_escaped(msgspec.json.encode(answer).decode())).encode()
+        return masked_json(answer, self.parts.mask)
 
     def ask(self, kind: str, args: object = None) -> AsyncIterator[tuple[str, msgspec.Raw]]:
         """Ask the helper process; its answers are without secrets already."""

@@ -23,10 +23,10 @@ import structlog
 from aiokafka.errors import KafkaError
 from msgspec import Raw
 
+from bridge.console.masked_json import masked_json
 from bridge.console.problem import Problem
 from bridge.console.questions import QUESTIONS, QuestionContext, RefusedError
 from bridge.console.requests import CANCEL, Message, Request
-from bridge.core.printable import json_escaped
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
 from bridge.observability.masking import mask_for
@@ -87,8 +87,8 @@ class Helper:
             self._write(request.id, "end", None)
 
     def _write(self, number: int, event: str, data: object) -> None:
-        text = self._mask(json_escaped(msgspec.json.encode(data).decode()))
-        line = msgspec.json.encode(Message(number, event, Raw(text.encode()))) + b"\n"
+        message = Message(number, event, Raw(masked_json(data, self._mask)))
+        line = msgspec.json.encode(message) + b"\n"
         self._out.write(line)
         self._out.flush()
 

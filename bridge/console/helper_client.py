@@ -54,6 +54,7 @@ class HelperClient:
         self._numbers = count(1)
         self._answers: dict[int, Answers] = {}
         self._callers: dict[int, Caller] = {}
+        self._asked: dict[int, asyncio.subprocess.Process] = {}
         self._idle_timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
@@ -94,6 +95,7 @@ class HelperClient:
                 yield message.event, message.data
         finally:
             del self._answers[number], self._callers[number]
+            self._asked.pop(number, None)
             if not is_whole:
                 with suppress(OSError):
                     self._write(Request(number, CANCEL))
@@ -124,7 +126,7 @@ class HelperClient:
             async with self._starting, asyncio.timeout(_STARTED_S):
                 if self._process is None or self._process.returncode is not None:
                     await self._start()
-            self._write(request)
+            self._asked[request.id] = self._write(request)
         except (OSError, TimeoutError) as error:
             raise ProblemError(503, "the helper process cannot be started", str(error)) from None
 
@@ -146,13 +148,14 @@ class HelperClient:
         process.stdin.write(b64encode(pickle.dumps(self._settings)) + b"\n")
         self._reading = asyncio.create_task(self._read(process))
 
-    def _write(self, request: Request) -> None:
+    def _write(self, request: Request) -> asyncio.subprocess.Process:
         if self._process is None or self._process.stdin is None or self._process.stdin.is_closing():
             raise OSError("the helper process has ended")
         self._process.stdin.write(msgspec.json.encode(request) + b"\n")
+        return self._process
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
-        """Hand out messages until the helper ends; whoever waits then is told."""
+        """Hand out messages until the helper ends, and end the questions that it has not answered."""
         try:
             while process.stdout is not None and (line := await process.stdout.readline()):
                 message = msgspec.json.decode(line, type=Message)
@@ -166,16 +169,18 @@ class HelperClient:
         problem = Problem(status=503, title="the helper process has ended", remedy="try again")
         if self._process is process:
             self._process = None
-        for number, answers in self._answers.items():
-            answers.put_nowait(Message(number, "error", Raw(msgspec.json.encode(problem))))
+        for number, asked in self._asked.items():  # another may have been started since
+            if asked is process:
+                self._answers[number].put_nowait(Message(number, "error", Raw(msgspec.json.encode(problem))))
 
     def _restart_idle_timer(self) -> None:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         if not self._stopped:
-            self._idle_timer = asyncio.get_running_loop().call_later(_IDLE_S, self._end_if_idle)
+            self._idle_timer = asyncio.get_running_loop().call_later(_IDLE_S, self.end_if_idle)
 
-    def _end_if_idle(self) -> None:
+    def end_if_idle(self) -> None:
+        """End the helper, unless it answers a question; the next question starts another."""
         if not self._answers and self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
             self._process = None

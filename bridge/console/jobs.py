@@ -41,7 +41,10 @@ class Jobs:
         return job
 
     async def stop(self) -> None:
-        """End the one that is running: what it has done is stored."""
+        """End the one that is running. The helper has 2 s to store how far it is.
+
+        What it did since it stored that last is done again by the next replay: deduplication recognizes it.
+        """
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait((self._running,))

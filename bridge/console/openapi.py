@@ -48,7 +48,7 @@ _DELIVERY_FILTERS = {
     "outcome": "published, duplicate, spooled, rejected, unauthorized, deferred, or refused (no delivery).",
     "file": "Only of this file id.",
     "task": "Only of this task id.",
-    "limit": "At most so many, 1 to 1000; 200 if not given.",
+    "limit": "At most so many, up to 1000; 200 if not given, or 0.",
     "after": "Only after this number: `last_number` of an earlier answer.",
 }
 _FIND = {

@@ -26,6 +26,7 @@ from bridge.core.outcome import DeliveryOutcome
 from bridge.core.printable import printable
 from bridge.observability.recent_deliveries import REFUSED
 
+_DEPTH_MAX = 8  # no page is deeper; a path of slashes would make a page of links to "../../.."
 _FORM = "application/x-www-form-urlencoded"
 _STATIC: Mapping[str, str] = MappingProxyType({"console.css": "text/css", "console.js": "text/javascript"})
 
@@ -226,7 +227,10 @@ def _frame(request: web.BaseRequest, access: Access, level: Level) -> dict[str, 
 
 def _root(request: web.BaseRequest) -> str:
     """Return the way from this page back to the console's first page."""
-    return "../" * (request.rel_url.raw_path.count("/") - 1) or "./"
+    depth = request.rel_url.raw_path.count("/") - 1
+    if depth > _DEPTH_MAX:
+        return "/"
+    return "../" * depth or "./"
 
 
 def _plain(call: Call, answer: object) -> Any:  # noqa: ANN401 - what JSON holds

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from bridge.console.problem import Problem
 from bridge.console.requests import RecordPosition, ReplayArgs, ReplayState
@@ -47,6 +48,7 @@ class RefusedError(Exception):
 
 async def _find(context: QuestionContext, args: Raw) -> Answer:
     request = msgspec.json.decode(args, type=FindRequest)
+    request = replace(request, ids_only=not context.settings.admin.show_payloads)
     async for found in find_records(context.settings, request):
         yield ("progress" if isinstance(found, FindProgress) else "records"), found
 

@@ -16,7 +16,7 @@ Handler = Callable[[Call], Awaitable[object]]
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A handler, and what a request needs to get to it. ``acts``: by the API, what it does is audited."""
+    """A handler, and the ``level`` that a request needs to get to it; any method but GET is audited."""
 
     path: str
     handler: Handler

@@ -42,13 +42,12 @@ class Console:
     def __init__(self, bridge: BridgeView, mask: Mask, now_s: Callable[[], float] = time.time) -> None:
         admin = bridge.settings.admin
         helper = HelperClient(bridge.settings)
-        names = [name.strip() for name in admin.allowed_hosts.split(",") if name.strip()]
         token, read_token = (
             secret.get_secret_value() if secret else "" for secret in (admin.token, admin.read_token)
         )
         self._parts = ConsoleParts(
             bridge=bridge,
-            access=Access(token, read_token, now_s, allowed_hosts=names),
+            access=Access(token, read_token, now_s, allowed_hosts=admin.host_names),
             helper=helper,
             jobs=Jobs(helper),
             mask=mask,
@@ -142,7 +141,7 @@ class Console:
         audit, request = self._parts.audit, call.request
         fields = {
             "access": call.level.name.lower(),
-            "by": "token" if "Authorization" in request.headers else "session",
+            "by": self._parts.access.shown_by(request),
         }
         action, client = route.path.strip("/"), request.remote or ""
         if refused:

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -60,11 +60,14 @@ class SpoolView(Protocol):
 
 
 class BridgeView(Struct, frozen=True, kw_only=True):
-    """What the console sees of the running bridge."""
+    """What the console sees of the running bridge. The first of ``spools`` is this process's own.
+
+    The others are those that earlier processes left behind, and that are being emptied.
+    """
 
     settings: Settings
     telemetry: Telemetry
-    spool: SpoolView
+    spools: Callable[[], Sequence[SpoolView]]
     readiness: Callable[[], Readiness]
 
 
@@ -100,15 +103,18 @@ def application_states(bridge: BridgeView) -> list[ApplicationState]:
 
 
 def spool_state(bridge: BridgeView) -> SpoolState:
-    """Return how full the spool is."""
-    spool, settings = bridge.spool, bridge.settings.spool
+    """Return how full the spool is, with what others left behind."""
+    spools, settings = bridge.spools(), bridge.settings.spool
+    own, *left_behind = spools
+    oldest_ms = min((one.oldest_ms for one in spools if one.oldest_ms), default=0)
     return SpoolState(
         path=settings.path,
-        records=spool.records,
-        bytes=spool.bytes,
+        records=sum(one.records for one in spools),
+        left_behind_records=sum(one.records for one in left_behind),
+        bytes=sum(one.bytes for one in spools),
         max_bytes=int(settings.max_bytes),
-        oldest_age_s=max(0, _now_ms() - spool.oldest_ms) // 1000 if spool.oldest_ms else 0,
-        problem=spool.unavailable_reason if settings.max_bytes else "there is no spool (max_bytes = 0)",
+        oldest_age_s=max(0, _now_ms() - oldest_ms) // 1000 if oldest_ms else 0,
+        problem=own.unavailable_reason if settings.max_bytes else "there is no spool (max_bytes = 0)",
     )
 
 
@@ -159,13 +165,11 @@ _TYPE_NAMES: Mapping[str, None] = dict.fromkeys(row.name for row in EVENT_TYPES)
 
 
 def _application_state(app: Application, last_event_ms: int) -> ApplicationState:
-    is_pushed = app.mode == "push"
-    path = f"/callbacks/{app.name}/***" if app.token else f"/callbacks/{app.name}".removesuffix("/default")
     return ApplicationState(
         name=app.name,
         mode=app.mode,
         sub_app_id=app.sub_app_id,
-        callback_path=path if is_pushed else "",
+        callback_path=app.callback_path,
         has_token=bool(app.token),
         sign_keys=len(app.sign_keys),
         signature_required=bool(app.sign_keys) and app.signature_required,

@@ -22,3 +22,11 @@ class Application(Struct, frozen=True, kw_only=True):
     sign_keys: tuple[str, ...] = ()
     signature_required: bool = True
     token: str = ""
+
+    @property
+    def callback_path(self) -> str:
+        """The path of its callback URL, ``***`` for the token; empty where it is pulled."""
+        if self.mode != "push":
+            return ""
+        path = f"/callbacks/{self.name}"
+        return f"{path}/***" if self.token else path.removesuffix("/default")

@@ -16,7 +16,7 @@ from bridge.core.catalogue import BY_NAME
 from bridge.core.partition import hash_key, partition_for
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
-from bridge.operations.found_record import FoundRecord, found_record, summary_of
+from bridge.operations.found_record import FoundRecord, found_record, has_id, summary_of
 from bridge.operations.start_offsets import Offsets
 from bridge.operations.topic_range import TimeRange, TopicRangeReader, open_range
 from bridge.settings.settings import Settings
@@ -34,13 +34,15 @@ class FindRequest(Struct, frozen=True, kw_only=True):
     """What is looked for. ``since_ms`` and ``now_ms`` are unix milliseconds.
 
     ``everywhere`` reads all partitions for a file id, too: also events that name the file without being keyed
-    by it.
+    by it. ``ids_only`` finds a text only where it is an id: payloads that are masked cannot be
+    guessed.
     """
 
     text: str
     since_ms: int
     now_ms: int
     everywhere: bool = False
+    ids_only: bool = False
 
 
 class FindProgress(Struct, frozen=True, kw_only=True):
@@ -64,8 +66,9 @@ class FindProgress(Struct, frozen=True, kw_only=True):
 class _Match:
     """Decides which records are of an id."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, ids_only: bool = False) -> None:
         self._text = text
+        self._ids_only = ids_only
         self._bytes = text.encode()
         self._json = msgspec.json.encode(text)[1:-1]  # as it stands in a value: quotes, controls escaped
         self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._json) + rb"(?![0-9A-Za-z_-])")
@@ -78,7 +81,10 @@ class _Match:
             return False
         event = summary_of(value)
         ids = () if event is None else (event.id, event.task_id, event.file_id, event.session_id)
-        return self._text in ids or self._token.search(value) is not None
+        if self._text in ids:
+            return True
+        is_there = self._token.search(value) is not None
+        return is_there and (not self._ids_only or has_id(value, self._text))
 
 
 async def find_records(
@@ -124,7 +130,7 @@ class _Search:
         self._request = request
         self._reader = reader
         self._by_key = by_key
-        self._matches = _Match(request.text)
+        self._matches = _Match(request.text, ids_only=request.ids_only)
         self._begin = dict(reader.start_offsets)
         self._partitions = len(self._begin)
         self._topics = len({one.topic for one in self._begin})
@@ -146,12 +152,12 @@ class _Search:
                 found += [record for record in batch.records if self._is_wanted(record)]
                 yield self._progress(since_ms)
             found.sort(key=lambda record: (-record.timestamp, -record.offset))
-            room = FOUND_MAX - self._found
-            self._found += min(room, len(found))
+            left = FOUND_MAX - self._found
+            self._found += min(left, len(found))
             if found:
-                yield [found_record(record) for record in found[:room]]
-            if is_last or len(found) > room:
-                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > room)
+                yield [found_record(record) for record in found[:left]]
+            if is_last or len(found) > left:
+                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > left)
                 return
             stop = dict(start)
 

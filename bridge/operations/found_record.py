@@ -150,6 +150,8 @@ _OPEN_KEYS = frozenset(
     )
 )
 _OPEN_ENDINGS = ("Id", "IdSet", "ErrCode", "ErrCodeExt", "Code", "CodeExt")
+_ID_KEYS = frozenset(("id", "file_id", "task_id", "session_id"))
+_ID_ENDINGS = ("Id", "IdSet")
 _MASK = "****"
 
 
@@ -160,6 +162,29 @@ def masked_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     if isinstance(value, list):
         return [masked_value(one) if isinstance(one, dict | list) else _MASK for one in value]
     return _MASK
+
+
+def has_id(value: bytes, text: str) -> bool:
+    """Whether ``text`` is an id in a record's value, at any depth."""
+    try:
+        return _has_id(msgspec.json.decode(value), text)
+    except DECODE_ERRORS:
+        return False
+
+
+def _has_id(value: Any, text: str) -> bool:  # noqa: ANN401 - any JSON value
+    if isinstance(value, list):
+        return any(_has_id(one, text) for one in value)
+    if not isinstance(value, dict):
+        return False
+    return any(
+        _has_id(inner, text) or ((name in _ID_KEYS or name.endswith(_ID_ENDINGS)) and _is_or_has(inner, text))
+        for name, inner in value.items()
+    )
+
+
+def _is_or_has(value: Any, text: str) -> bool:  # noqa: ANN401 - any JSON value
+    return text in map(str, value) if isinstance(value, list) else str(value) == text
 
 
 def _masked_member(name: str, value: Any) -> Any:  # noqa: ANN401 - any JSON value

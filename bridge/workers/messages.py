@@ -61,7 +61,7 @@ ToWorker = MetricsRequest | RetireRequest
 
 
 class WorkerArguments(Struct, frozen=True, kw_only=True):
-    """What a worker process is told. Descriptors are inherited by number.
+    """What a worker process is started with. Descriptors are inherited by number.
 
     ``number`` is from 1 to ``workers``; ``slot`` is its place in the table of connections.
     """

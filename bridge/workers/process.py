@@ -1,4 +1,4 @@
-"""One worker process, as the supervisor sees it: started anew, asked for its metrics, told to end."""
+"""One worker process, as the supervisor sees it: started anew, asked for its metrics, ended."""
 
 import asyncio
 import os

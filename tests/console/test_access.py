@@ -167,6 +167,13 @@ async def test_acting_is_refused_without_the_token_from_another_site_and_with_a_
             "console_action",
             "console_action_refused",
         ]
+        assert [line["by"] for line in replays] == [
+            *["nothing"] * 2,
+            "token",
+            "session",
+            "session",
+            "nothing",
+        ]
         assert {line["client"] for line in lines} == {"127.0.0.1"}
         assert (replays[4]["by"], replays[4]["access"]) == ("session", "act")
         assert TOKEN not in program.log()

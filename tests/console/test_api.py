@@ -129,11 +129,15 @@ async def test_a_payload_is_masked_unless_the_settings_show_it(environment: Envi
         await program.post(transcoded(message="a private message"))
         text = await value(program)
         assert "private" not in text
+        async with ConsoleClient(program) as client:
+            assert (await client.api("find?q=private"))["records"] == []
         assert "70000" in text
         assert TASK in text
     async with running(environment, {"BRIDGE_ADMIN__SHOW_PAYLOADS": "true"}) as program:
         text = await value(program)
         assert "a private message" in text
+        async with ConsoleClient(program) as client:
+            assert (await client.api("find?q=private"))["records"]
 
 
 async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(

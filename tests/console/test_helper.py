@@ -50,6 +50,23 @@ async def test_anybody_leaves_questions_for_readers_and_both_leave_one_for_opera
         await helper.stop()
 
 
+async def test_the_end_of_an_idle_helper_does_not_end_the_questions_to_the_next() -> None:
+    helper = HelperClient(load(environment={"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}))
+
+    async def problem() -> str:
+        with pytest.raises(ProblemError) as failed:
+            async for _ in helper.ask("topics"):
+                pass
+        return failed.value.problem.title
+
+    try:
+        assert await problem() == "Kafka did not answer"
+        helper.end_if_idle()  # what happens two minutes later
+        assert await problem() == "Kafka did not answer"
+    finally:
+        await helper.stop()
+
+
 async def test_the_question_of_a_client_that_left_is_cancelled() -> None:
     async with AsyncExitStack() as stack:
         silent = await asyncio.start_server(_never_answer, "127.0.0.1", 0)

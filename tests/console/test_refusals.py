@@ -32,6 +32,14 @@ async def test_a_body_that_cannot_be_read_is_the_clients_error_and_no_internal_o
         assert await program.metric("vod_bridge_internal_errors_total") == 0
 
 
+async def test_a_path_of_slashes_gives_no_page_larger_than_others(environment: Environment) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+        for path in ("/" * 8000, "/" * 12, "/a" * 2000):
+            answer = await client.get(path, {"Accept": "text/html"})
+            assert (answer.status, len(answer.text) < 30_000) == (404, True)
+        assert '"../static/console.css"' in (await client.get("/a/b", {"Accept": "text/html"})).text
+
+
 async def test_refusals_are_logged_five_a_second_and_the_rest_is_counted() -> None:
     clock = ManualClock()
     audit = AuditLog(clock)

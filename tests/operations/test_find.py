@@ -125,6 +125,22 @@ def test_an_id_is_found_whole_wherever_it_stands(text: str, is_match: bool) -> N
         payload={"FileIdSet": ["named-in-the-payload"], "Message": 'say "hi"'},
     )
     assert _Match(text)(found) is is_match
+    is_no_id = text.startswith("say")
+    assert _Match(text, ids_only=True)(found) is (is_match and not is_no_id)
+
+
+def test_without_payloads_only_ids_are_found() -> None:
+    payload = {
+        "Name": "private",
+        "Price": 4711,
+        "Items": [{"TaskId": "1-Task-2", "Note": "private"}, "private"],
+        "Output": {"FileId": 815, "ReferenceIdSet": ["reference"], "TaskIds": "private"},
+    }
+    found = record(A, 0, 0, file_id="7000001", payload=payload)
+    guessed = ("private", "4711", "Name", "Note", "1-Task", "shop")
+    assert [text for text in guessed if _Match(text, ids_only=True)(found)] == []
+    named = ("7000001", "1-Task-2", "815", "reference", "a0")
+    assert [text for text in named if not _Match(text, ids_only=True)(found)] == []
 
 
 def test_an_event_id_names_its_topic_and_any_other_id_may_be_anywhere() -> None:

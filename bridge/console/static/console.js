@@ -110,9 +110,9 @@ if (live) {
     waiting = [];
     while (rows.rows.length > ROWS_MAX) rows.lastElementChild.remove();
     showTimes(rows);
-    tell();
+    showState();
   };
-  const tell = () => {
+  const showState = () => {
     const parts = [paused ? "paused" : "live"];
     if (paused && waiting.length) parts.push(waiting.length + " waiting");
     if (leftOut) parts.push(leftOut + " left out");
@@ -128,16 +128,16 @@ if (live) {
       leftOut += waiting.length - ROWS_MAX;
       waiting = waiting.slice(-ROWS_MAX);
     }
-    if (paused) tell(); else requestAnimationFrame(shown);
+    if (paused) showState(); else requestAnimationFrame(shown);
   });
-  source.onopen = tell;
+  source.onopen = showState;
   source.onerror = () => { state.textContent = "not connected, trying again"; };
   pause.hidden = false;
   pause.addEventListener("click", () => {
     paused = !paused;
     pause.setAttribute("aria-pressed", String(paused));
     pause.textContent = paused ? "Go on" : "Pause";
-    if (!paused) shown(); else tell();
+    if (!paused) shown(); else showState();
   });
 }
 
@@ -149,7 +149,7 @@ if (timeline) {
   if (timeline.dataset.everywhere === "1") query.set("everywhere", "1");
   const source = new EventSource(root + "api/v1/find?" + query);
   let count = 0, progress = null;
-  const tell = (ended) => {
+  const showState = (ended) => {
     let text = ended ? count + " found" : "looking, " + count + " found";
     if (progress) {
       text += "; looked at " + progress.records_read + " of about " + progress.records_total + " records in "
@@ -160,7 +160,7 @@ if (timeline) {
     }
     state.textContent = text;
   };
-  tell(false);
+  showState(false);
   source.addEventListener("records", (event) => {
     for (const one of JSON.parse(event.data)) {
       count += 1;
@@ -176,10 +176,10 @@ if (timeline) {
       timeline.append(item);
     }
     showTimes(timeline);
-    tell(false);
+    showState(false);
   });
-  source.addEventListener("progress", (event) => { progress = JSON.parse(event.data); tell(false); });
-  source.addEventListener("end", () => { source.close(); tell(true); });
+  source.addEventListener("progress", (event) => { progress = JSON.parse(event.data); showState(false); });
+  source.addEventListener("end", () => { source.close(); showState(true); });
   source.addEventListener("problem", (event) => {
     source.close();
     const problem = JSON.parse(event.data);

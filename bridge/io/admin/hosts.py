@@ -13,7 +13,7 @@ _PRIVATE = re.compile(r"[a-z0-9_-]+|(?:.+\.)(?:localhost|local|internal|svc|svc\
 
 
 def is_allowed(host: str, allowed: Collection[str] = ()) -> bool:
-    """Tell whether a Host header is an address, a private name, or one of ``allowed`` (lower case)."""
+    """Whether a Host header is an address, a private name, or one of ``allowed`` (lower case)."""
     name = re.sub(r":\d*$", "", host.strip()).lower().removesuffix(".")
     if name in allowed:
         return True
