@@ -1,6 +1,9 @@
 """What is in front of the pods answers nothing of its own."""
 
 import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import closing
 
 import aiohttp
 import pytest
@@ -28,10 +31,18 @@ async def pod(status: int) -> tuple[web.ServerRunner, str]:
     return runner, f"127.0.0.1:{port}"
 
 
-async def test_a_pod_that_refuses_is_passed_over() -> None:
+@pytest.fixture
+def refusing() -> Iterator[list[str]]:
+    """Give two addresses that refuse connections: bound, so that nobody else listens there."""
+    with closing(socket.socket()) as first, closing(socket.socket()) as second:
+        for sock in (first, second):
+            sock.bind(("127.0.0.1", 0))
+        yield [f"127.0.0.1:{sock.getsockname()[1]}" for sock in (first, second)]
+
+
+async def test_a_pod_that_refuses_is_passed_over(refusing: list[str]) -> None:
     runner, address = await pod(202)
-    gone = f"127.0.0.1:{free_port()}"
-    front = Front(lambda: [(0, gone), (1, address)])
+    front = Front(lambda: [(0, refusing[0]), (1, address)])
     async with front.open() as url, aiohttp.ClientSession() as session:
         for _ in range(2):  # each of the two is first once
             async with session.post(url, data=BODY) as answer:
@@ -40,10 +51,9 @@ async def test_a_pod_that_refuses_is_passed_over() -> None:
     assert (front.took[TASK], front.passed_over) == ([1, 1], 1)
 
 
-async def test_of_many_at_once_each_comes_to_the_pod_that_takes_it() -> None:
+async def test_of_many_at_once_each_comes_to_the_pod_that_takes_it(refusing: list[str]) -> None:
     runner, address = await pod(200)
-    gone = [(number, f"127.0.0.1:{free_port()}") for number in range(2)]
-    front = Front(lambda: [*gone, (2, address)])
+    front = Front(lambda: [*enumerate(refusing), (2, address)])
     async with front.open() as url, aiohttp.ClientSession() as session:
         answers = await asyncio.gather(*(session.post(url, data=BODY) for _ in range(50)))
         assert {answer.status for answer in answers} == {200}
