@@ -41,6 +41,7 @@ def serve(
     Kafka and Redis may be unavailable at the start: /readyz shows it. What Kafka does not accept is spooled.
 
     With several workers SIGHUP replaces them one after the other, with what the files of settings say now.
+
     One process alone ignores it, but for that of a closed terminal.
 
     Example: BRIDGE_KAFKA__BOOTSTRAP_SERVERS=kafka:9092 BRIDGE_REDIS__URL=redis://redis:6379 vod-bridge serve

@@ -146,10 +146,8 @@ class RequestReader:
         self._is_at_start = not self._parser.is_lagging and not framing_bytes and body.is_eof()
         self._framing_bytes += framing_bytes
         if body.is_eof():
-            if not self._is_chunked:
-                self._head_bytes = self._framing_bytes
-            elif data:
-                self._head_bytes = leftover_behind_chunks(self._tail + data)
+            behind_chunks = leftover_behind_chunks(self._tail + data) if data else 0
+            self._head_bytes = behind_chunks if self._is_chunked else self._framing_bytes
         elif framing_bytes > 0:
             max_bytes = _FRAMING_MAX_BYTES + _FRAMING_MAX_FACTOR * body.total_bytes
             # What the parser still keeps is not judged.
