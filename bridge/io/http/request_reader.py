@@ -115,8 +115,8 @@ class RequestReader:
 
     def _feed(self, data: bytes) -> None:
         body = self._body
-        in_body = body is not None and not body.is_eof()
-        bytes_before = body.total_bytes if body is not None else 0
+        arriving = body if body is not None and not body.is_eof() else None
+        bytes_before = arriving.total_bytes if arriving is not None else 0
         try:
             requests = self._parser.feed(data)
         except ParseError as error:
@@ -127,10 +127,10 @@ class RequestReader:
             raise
         if requests:
             self._on_requests(requests, data)
-        elif not in_body:
+        elif arriving is None:
             self._on_head_bytes(len(data))
-        elif body is not None:
-            self._on_body_bytes(body, data, len(data) - (body.total_bytes - bytes_before))
+        else:
+            self._on_body_bytes(arriving, data, len(data) - (arriving.total_bytes - bytes_before))
         if not self._is_at_start:
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
 
