@@ -18,7 +18,7 @@ SPACE := $(subst ,, )
 # Tests wait more than they compute, so there are more workers than cores; each has its own Kafka and Redis.
 WORKERS ?= 4
 # Those of the tier unit compute, and each worker more collects everything once more.
-UNIT_WORKERS ?= 2
+UNIT_WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # They start hundreds of Pythons, which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
