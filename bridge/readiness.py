@@ -11,6 +11,7 @@ from bridge.io.kafka.publisher import KafkaPublisher
 from bridge.io.spool import Spool
 from bridge.io.vod.poller import Poller
 from bridge.observability.masking import Mask
+from bridge.observability.spool_backlog import backlog_of
 from bridge.settings.settings import Settings
 from bridge.startup import TOPICS_LISTED_MAX, describe_dedup_unavailable
 
@@ -76,8 +77,8 @@ class ReadinessReport:
         ]
 
     def _describe_backlog(self, spools: Sequence[Spool]) -> str:
-        now_ms = self._now_ms()
-        oldest_ms = min((spool.oldest_ms for spool in spools if spool.oldest_ms), default=now_ms)
-        records, size = sum(spool.records for spool in spools), sum(spool.bytes for spool in spools)
-        age_s = max(0, now_ms - oldest_ms) // 1000
-        return f"spool: {counted(records, 'record')} waiting ({size} bytes, the oldest for {age_s} s)"
+        backlog = backlog_of(spools, self._now_ms())
+        return (
+            f"spool: {counted(backlog.records, 'record')} waiting"
+            f" ({backlog.bytes} bytes, the oldest for {backlog.oldest_age_ms // 1000} s)"
+        )

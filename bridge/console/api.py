@@ -1,7 +1,6 @@
 """The JSON API below /api/v1: one function a route. `openapi` describes them."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -27,7 +26,14 @@ from bridge.console.call import JSON, Call
 from bridge.console.live import recent_deliveries, stream_deliveries
 from bridge.console.problem import ProblemError
 from bridge.console.requests import RecordPosition, ReplayArgs
-from bridge.console.state import application_states, event_types, schema_of, settings_in_force, spool_state
+from bridge.console.state import (
+    application_states,
+    event_types,
+    now_ms,
+    schema_of,
+    settings_in_force,
+    spool_state,
+)
 from bridge.console.state import status_of as _status_of
 from bridge.operations.check.finding import Finding
 from bridge.operations.dead_letter_overview import DeadLetterGroup
@@ -145,7 +151,7 @@ def find_request(call: Call) -> FindRequest:
             400, "nothing to look for", f"q: a file, task, event or session id of {_TEXT_MIN} to {TEXT_MAX}"
         )
     days = call.query_number("days", DEFAULT_DAYS, _DAYS_MAX)
-    now = time.time_ns() // 1_000_000
+    now = now_ms()
     return FindRequest(
         text=text,
         since_ms=now - days * _DAY_MS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +25,7 @@ from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.record import timestamp
 from bridge.io.admin import Readiness
+from bridge.observability.spool_backlog import SpoolReport, backlog_of
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.settings import Settings
 
@@ -39,26 +40,6 @@ _REMEDIES = {
 }
 
 
-class SpoolView(Protocol):
-    """What is shown of the spool."""
-
-    @property
-    def records(self) -> int:
-        """How many records wait."""
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes it takes."""
-
-    @property
-    def oldest_ms(self) -> int:
-        """When the oldest was appended, in unix milliseconds; 0 for none."""
-
-    @property
-    def unavailable_reason(self) -> str:
-        """Why it takes nothing now; empty if it does."""
-
-
 class BridgeView(Struct, frozen=True, kw_only=True):
     """What the console sees of the running bridge. The first of ``spools`` is this process's own.
 
@@ -67,7 +48,7 @@ class BridgeView(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     telemetry: Telemetry
-    spools: Callable[[], Sequence[SpoolView]]
+    spools: Callable[[], Sequence[SpoolReport]]
     readiness: Callable[[], Readiness]
 
 
@@ -81,7 +62,7 @@ def status_of(bridge: BridgeView, *, can_act: bool) -> Status:
         host=socket.gethostname(),
         state=_state_name(readiness),
         problems=[StatusProblem(text, _remedy(text)) for text in readiness.degraded],
-        events_per_second=round(telemetry.recent.per_second(_now_ms()), 2),
+        events_per_second=round(telemetry.recent.per_second(now_ms()), 2),
         p50_ms=p50,
         p99_ms=p99,
         in_flight=telemetry.deliveries_in_flight,
@@ -106,14 +87,14 @@ def spool_state(bridge: BridgeView) -> SpoolState:
     """Return how full the spool is, with what others left behind."""
     spools, settings = bridge.spools(), bridge.settings.spool
     own, *left_behind = spools
-    oldest_ms = min((one.oldest_ms for one in spools if one.oldest_ms), default=0)
+    backlog = backlog_of(spools, now_ms())
     return SpoolState(
         path=settings.path,
-        records=sum(one.records for one in spools),
+        records=backlog.records,
         left_behind_records=sum(one.records for one in left_behind),
-        bytes=sum(one.bytes for one in spools),
+        bytes=backlog.bytes,
         max_bytes=int(settings.max_bytes),
-        oldest_age_s=max(0, _now_ms() - oldest_ms) // 1000 if oldest_ms else 0,
+        oldest_age_s=backlog.oldest_age_ms // 1000,
         problem=own.unavailable_reason if settings.max_bytes else "there is no spool (max_bytes = 0)",
     )
 
@@ -132,7 +113,7 @@ def event_types(settings: Settings) -> EventTypes:
     routing, apps = settings.routing(), sorted(settings.applications())
     found = []
     for row in EVENT_TYPES:
-        topics = {routing.topic.replace("{type}", row.name).replace("{app}", app) for app in apps}
+        topics = {routing.topic_of_type(row.name, app) for app in apps}
         found.append(
             EventTypeInfo(
                 name=row.name,
@@ -197,5 +178,6 @@ def _percentile(ascending: list[float], part: float) -> float | None:
     return round(ascending[min(len(ascending) - 1, int(len(ascending) * part))] * 1000, 1)
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Return the time in unix milliseconds."""
     return time.time_ns() // 1_000_000

@@ -9,7 +9,7 @@ from collections import Counter as Counts
 from collections.abc import Callable, Collection, Sequence
 from importlib.metadata import version
 from itertools import product
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import structlog
 from prometheus_client import (
@@ -28,6 +28,7 @@ from bridge.observability import metrics
 from bridge.observability.fast_metrics import LocalCounter, LocalHistogram
 from bridge.observability.metrics import Metric
 from bridge.observability.recent_deliveries import RecentDeliveries
+from bridge.observability.spool_backlog import SpoolBacklog, SpoolReport, backlog_of
 from bridge.observability.timestamp_gauge import TimestampGauge
 
 LoggedDeliveries = Literal["all", "problems", "none"]
@@ -39,26 +40,6 @@ _SUCCESSFUL = frozenset({DeliveryOutcome.PUBLISHED, DeliveryOutcome.DUPLICATE})
 _ALERTED_OUTCOMES = (DeliveryOutcome.REJECTED, DeliveryOutcome.DEFERRED)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-
-class SpoolState(Protocol):
-    """What is exported of a spool."""
-
-    @property
-    def records(self) -> int:
-        """How many records wait."""
-
-    @property
-    def bytes(self) -> int:
-        """How many bytes it takes on disk."""
-
-    @property
-    def oldest_ms(self) -> int:
-        """When the oldest record was appended, in unix milliseconds; 0 if there is none."""
-
-    @property
-    def unavailable_reason(self) -> str:
-        """Why no record is accepted now; empty if they are."""
 
 
 class Telemetry:
@@ -158,16 +139,15 @@ class Telemetry:
                 self.pull_confirms.labels(app, outcome)
             self.pull_failing.labels(app)
 
-    def watch_spools(self, spools: Callable[[], Sequence[SpoolState]], now_ms: Callable[[], int]) -> None:
+    def watch_spools(self, spools: Callable[[], Sequence[SpoolReport]], now_ms: Callable[[], int]) -> None:
         """Export the sums over ``spools``; the first is the one that takes records."""
 
-        def oldest_age_s() -> float:
-            oldest_ms = min((spool.oldest_ms for spool in spools() if spool.oldest_ms), default=0)
-            return max(now_ms() - oldest_ms, 0) / 1000 if oldest_ms else 0
+        def backlog() -> SpoolBacklog:
+            return backlog_of(spools(), now_ms())
 
-        self.spool_records.set_function(lambda: sum(spool.records for spool in spools()))
-        self.spool_bytes.set_function(lambda: sum(spool.bytes for spool in spools()))
-        self.spool_oldest_record_age.set_function(oldest_age_s)
+        self.spool_records.set_function(lambda: backlog().records)
+        self.spool_bytes.set_function(lambda: backlog().bytes)
+        self.spool_oldest_record_age.set_function(lambda: backlog().oldest_age_ms / 1000)
         self.spool_failing.set_function(lambda: bool(spools()[0].unavailable_reason))
 
     def set_spool_limit(self, max_bytes: int) -> None:
