@@ -22,3 +22,8 @@ def printable(text: str, *, multiline: bool = False) -> str:
 def json_escaped(text: str) -> str:
     """Write unsafe characters of a JSON text as Unicode escapes: the value stays the same."""
     return _IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text, or its beginning and … where it has more than ``most`` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -45,14 +45,14 @@ class Routing(Struct, frozen=True):
         """Return the topic of an event of an application."""
         return _template_for(event, app, self).topic
 
+    def topic_of_type(self, event_type: str, app: str) -> str:
+        """Return the topic of a type of the catalogue, of an application."""
+        return self.topic.replace("{type}", event_type).replace("{app}", app)
+
     def topics(self, apps: Sequence[str]) -> list[str]:
         """Return every topic that records of these applications may go to, sorted."""
-        named = {_format_topic(self.topic, row.name, app) for row in EVENT_TYPES for app in apps}
+        named = {self.topic_of_type(row.name, app) for row in EVENT_TYPES for app in apps}
         return sorted(named | {self.topic_other, self.topic_dead_letter})
-
-
-def _format_topic(template: str, event_type: str, app: str) -> str:
-    return template.replace("{type}", event_type).replace("{app}", app)
 
 
 class _Delivery(Struct, omit_defaults=True, gc=False):
@@ -148,7 +148,7 @@ class _RecordTemplate(Struct, frozen=True):
 
 def _new_template(event_type: str, known: bool, app: str, routing: Routing) -> _RecordTemplate:  # noqa: FBT001 - see above
     return _RecordTemplate(
-        _format_topic(routing.topic, event_type, app) if known else routing.topic_other,
+        routing.topic_of_type(event_type, app) if known else routing.topic_other,
         ("ce_source", f"{SOURCE_PREFIX}{app}".encode()),
         ("ce_type", f"{TYPE_PREFIX}{event_type}".encode()),
         ("ce_dataschema", f"{routing.schema_base_uri}{event_type if known else 'event'}.v1".encode()),

@@ -6,7 +6,6 @@ what came after a number that they remember; who reads too slowly learns how man
 """
 
 from collections import deque
-from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
 
@@ -15,6 +14,8 @@ from msgspec.structs import replace
 
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.core.printable import cut
+from bridge.core.record import timestamp
 
 DELIVERIES_MAX = 1000
 REFUSED_MAX = 200
@@ -119,7 +120,7 @@ class RecentDeliveries:
             len(file_id) + len(task_id) + len(result.event_id) + len(result.event_type) + len(result.detail)
             > _TEXT_MAX
         ):
-            file_id, task_id, result = _cut(file_id), _cut(task_id), _cut_result(result)
+            file_id, task_id, result = cut(file_id, _CUT_TO), cut(task_id, _CUT_TO), _cut_result(result)
         self._last_number = number = next(self._numbers)
         self._deliveries.append(
             (
@@ -195,7 +196,7 @@ def _delivery_summary(entry: _Delivery) -> DeliverySummary:
     number, received_ms, app, mode, seconds, file_id, task_id, result = entry
     return DeliverySummary(
         number=number,
-        time=_time_text(received_ms),
+        time=timestamp(received_ms),
         application=app,
         mode=mode,
         type=result.event_type,
@@ -215,7 +216,7 @@ def _refused_summary(entry: _Refused) -> DeliverySummary:
     unauthorized = reason == _UNAUTHORIZED  # a delivery's outcome; the detail is the reason
     return DeliverySummary(
         number=number,
-        time=_time_text(received_ms),
+        time=timestamp(received_ms),
         application=app,
         outcome=_UNAUTHORIZED if unauthorized else REFUSED,
         reason=detail if unauthorized else reason,
@@ -224,19 +225,10 @@ def _refused_summary(entry: _Refused) -> DeliverySummary:
     )
 
 
-def _time_text(unix_ms: int) -> str:
-    time = datetime.fromtimestamp(unix_ms / 1000, UTC)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CUT_TO else text[: _CUT_TO - 1] + "…"
-
-
 def _cut_result(result: DeliveryResult) -> DeliveryResult:
     return replace(
         result,
-        event_id=_cut(result.event_id),
-        event_type=_cut(result.event_type),
-        detail=_cut(result.detail),
+        event_id=cut(result.event_id, _CUT_TO),
+        event_type=cut(result.event_type, _CUT_TO),
+        detail=cut(result.detail, _CUT_TO),
     )

@@ -10,6 +10,7 @@ import msgspec
 from aiokafka import ConsumerRecord
 from msgspec import Struct
 
+from bridge.core.printable import cut
 from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX, timestamp
 
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -80,11 +81,6 @@ class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     bytes: int = 0
 
 
-def cut(text: str, most: int = _TEXT_MAX) -> str:
-    """Return a text, or its beginning where it is longer than anybody reads."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
 def headers_of(record: ConsumerRecord) -> dict[str, str]:
     """Return the headers as text."""
     return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
@@ -110,33 +106,33 @@ def found_record(record: ConsumerRecord) -> FoundRecord:
             **where,
             kind=DEAD_LETTER if "reason" in headers else "event",
             written=written,
-            time=cut(headers.get("received_at", "")),
-            type=cut(headers.get("ce_type", "").removeprefix(TYPE_PREFIX)),
-            id=cut(headers.get("ce_id", "")),
-            application=cut(_application(headers)),
-            mode=cut(headers.get("mode", "")),
-            reason=cut(headers.get("reason", "")),
-            detail=cut(headers.get("detail", "")),
+            time=_shortened(headers.get("received_at", "")),
+            type=_shortened(headers.get("ce_type", "").removeprefix(TYPE_PREFIX)),
+            id=_shortened(headers.get("ce_id", "")),
+            application=_shortened(_application(headers)),
+            mode=_shortened(headers.get("mode", "")),
+            reason=_shortened(headers.get("reason", "")),
+            detail=_shortened(headers.get("detail", "")),
             bytes=len(value),
         )
     return FoundRecord(
         **where,
         kind="event",
         written=written,
-        time=cut(event.time),
-        id=cut(event.id),
-        type=cut(event.type),
-        application=cut(event.app),
-        outcome=cut(event.outcome),
-        status=cut(event.status),
-        file_id=cut(event.file_id),
-        task_id=cut(event.task_id),
-        session_id=cut(event.session_id),
+        time=_shortened(event.time),
+        id=_shortened(event.id),
+        type=_shortened(event.type),
+        application=_shortened(event.app),
+        outcome=_shortened(event.outcome),
+        status=_shortened(event.status),
+        file_id=_shortened(event.file_id),
+        task_id=_shortened(event.task_id),
+        session_id=_shortened(event.session_id),
         errors=[_failure_text(one) for one in event.errors[:_ERRORS_SHOWN_MAX]],
-        mode=cut(event.delivery.mode),
+        mode=_shortened(event.delivery.mode),
         revision=event.delivery.revision,
         deduplicated=event.delivery.deduplicated,
-        conformance=cut(event.conformance),
+        conformance=_shortened(event.conformance),
         bytes=len(value),
     )
 
@@ -202,4 +198,8 @@ def _application(headers: Mapping[str, str]) -> str:
 
 def _failure_text(failure: _Failure) -> str:
     parts = (failure.path, failure.code, failure.code_ext)
-    return cut(" ".join(str(part) for part in parts if part != ""))
+    return _shortened(" ".join(str(part) for part in parts if part != ""))
+
+
+def _shortened(text: str) -> str:
+    return cut(text, _TEXT_MAX)

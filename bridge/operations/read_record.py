@@ -14,12 +14,12 @@ from bridge.core.catalogue import BY_NAME
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation, explain
 from bridge.core.inflate import CODINGS, inflate
+from bridge.core.printable import cut
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.found_record import (
     DEAD_LETTER,
     DECODE_ERRORS,
     FoundRecord,
-    cut,
     found_record,
     headers_of,
     masked_value,
