@@ -90,13 +90,7 @@ class _Reporter:
         self._done = done
 
     def add_result(self, result: ItemResult) -> None:
-        summary = self.summary
-        summary.processed += 1
-        summary.outcomes[result.outcome] += 1
-        if result.type:
-            summary.types[result.type] += 1
-        if result.reason:
-            summary.reasons[result.reason] += 1
+        self.summary.count(result)
         if len(self._items) < _ITEMS_SHOWN_MAX:
             self._items.append(result)
 

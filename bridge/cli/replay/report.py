@@ -44,12 +44,7 @@ class ConsoleReporter:
     def add_result(self, result: ItemResult) -> None:
         """Count one, and show it where that is useful."""
         summary = self.summary
-        summary.processed += 1
-        summary.outcomes[result.outcome] += 1
-        if result.type:
-            summary.types[result.type] += 1
-        if result.reason:
-            summary.reasons[result.reason] += 1
+        summary.count(result)
         if result.outcome not in SUCCESSFUL:
             self._problems += 1
             if self._problems <= _PROBLEMS_SHOWN_MAX:

@@ -28,6 +28,15 @@ class ReplaySummary(Struct, kw_only=True):
     stop_reason: str = msgspec.field(name="stopped", default="")
     resume_hint: str = msgspec.field(name="again", default="")
 
+    def count(self, result: "ItemResult") -> None:
+        """Count one item."""
+        self.processed += 1
+        self.outcomes[result.outcome] += 1
+        if result.type:
+            self.types[result.type] += 1
+        if result.reason:
+            self.reasons[result.reason] += 1
+
     @property
     def is_successful(self) -> bool:
         """Whether nothing is left to do."""
