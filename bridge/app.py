@@ -109,7 +109,7 @@ class Bridge:
         view = BridgeView(
             settings=settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
         )
-        self._console = Console(view, mask_for(settings))
+        self._console = None if role else Console(view, mask_for(settings))  # a worker has no admin endpoint
         names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self._connectivity_monitor = ConnectivityMonitor(
@@ -219,7 +219,8 @@ class Bridge:
         await asyncio.gather(self._spool.stop(spool_s), self._orphans.stop(spool_s))
         spans = self._tracing.stop(max(_SPANS_MIN_S, at_most(_SPANS_S)))
         await asyncio.gather(self._dedup.stop(), spans)
-        await self._console.stop()
+        if self._console is not None:
+            await self._console.stop()
         await (self._role.link.stop() if self._role else self._admin.stop())
         self.telemetry.log_summary()
         log.info("stopped")
