@@ -56,7 +56,7 @@ async def nothing(_deployment: Deployment) -> None:
     """Leave it as it is."""
 
 
-async def kill_at_random_moments(deployment: Deployment) -> None:
+async def kill_at_random_times(deployment: Deployment) -> None:
     """Kill it several times, each life cut off somewhere."""
     for _ in range(KILLS):
         await deployment.kill()
@@ -169,7 +169,7 @@ async def spool_fills(deployment: Deployment, records: int, within_s: float) -> 
 
 
 FAULTS: dict[str, Fault] = {
-    "bridge killed": Fault(inject=kill_at_random_moments, heal=nothing, seconds=1, short_s=0.5),
+    "bridge killed": Fault(inject=kill_at_random_times, heal=nothing, seconds=1, short_s=0.5),
     "kafka stopped": Fault(inject=Deployment.stop_kafka, heal=Deployment.start_kafka, seconds=15),
     "kafka paused": Fault(inject=Deployment.pause_kafka, heal=Deployment.resume_kafka, short_s=4),
     "killed with kafka unavailable": Fault(inject=kill_while_kafka_is_unavailable, heal=nothing, seconds=1),
