@@ -105,6 +105,15 @@ def redis(request: pytest.FixtureRequest) -> Iterator[RealRedis]:
     server.remove()
 
 
+@pytest.fixture
+def own_redis() -> Iterator[RealRedis]:
+    """Start a Redis that a test may fill, demote, and change the settings of."""
+    server = RealRedis()
+    server.start()
+    yield server
+    server.remove()
+
+
 @pytest.fixture(scope="session")
 def redis_sentinel(redis: RealRedis) -> Iterator[RealSentinel]:
     """Start a master, a replica and their sentinel, where there is a Redis at all."""

@@ -33,15 +33,6 @@ Fault = tuple[Callable[[], None], Callable[[], None]]
 
 
 @pytest.fixture
-def own_redis() -> Iterator[RealRedis]:
-    """Start a Redis that a test may fill and demote."""
-    server = RealRedis()
-    server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
 def successor(own_redis: RealRedis) -> Iterator[RealRedis]:
     """Start the one that is made the primary at a failover."""
     assert own_redis.pid

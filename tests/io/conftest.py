@@ -1,6 +1,6 @@
 """What the tests of the publisher need: a topic, a publisher by each sender, a writer. And an HTTP server."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import aiohttp
@@ -15,8 +15,17 @@ from bridge.observability.telemetry import Telemetry
 from tests.delivery_fakes import FakeSpool
 from tests.io.http_server import HttpTestServer, running_server
 from tests.io.kafka_helpers import StalledTopics
+from tests.rig.certificates import Authority
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Authority]:
+    """Give an authority, whose certificates the tests of a module make."""
+    one = Authority()
+    yield one
+    one.remove()
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """How this program logs in: what is in files is followed, and what cannot be meant is refused."""
 
 import asyncio
-import struct
-from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,43 +18,9 @@ from bridge.io.tls import ReloadingSSLContext
 from bridge.settings.secret_files import reread_secret
 from bridge.settings.sections import KafkaSettings, RedisSettings
 from bridge.settings.settings import SettingsError, load
+from tests.io.sasl_broker import SaslBroker
 from tests.rig.certificates import Authority, lock
 from tests.rig.redis import RealRedis, Tls
-
-
-@pytest.fixture
-def authority() -> Iterator[Authority]:
-    """Give an authority."""
-    authority = Authority()
-    yield authority
-    authority.remove()
-
-
-class SaslBroker:
-    """Accepts every login, and keeps the passwords that PLAIN sends."""
-
-    def __init__(self) -> None:
-        self.passwords: list[bytes] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection's requests."""
-        with suppress(asyncio.IncompleteReadError):
-            while True:
-                (size,) = struct.unpack(">i", await reader.readexactly(4))
-                request = await reader.readexactly(size)
-                key, _, correlation = struct.unpack(">hhi", request[:8])
-                response = struct.pack(">i", correlation)
-                if key == 18:  # ApiVersions, version 0
-                    keys = [(3, 0, 1), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
-                    response += struct.pack(">hi", 0, len(keys))
-                    response += b"".join(struct.pack(">hhh", *k) for k in keys)
-                elif key == 17:  # SaslHandshake
-                    response += struct.pack(">hih", 0, 1, 5) + b"PLAIN"
-                else:  # SaslAuthenticate
-                    self.passwords.append(request.rpartition(b"\0")[2])
-                    response += struct.pack(">hhi", 0, -1, 0)
-                writer.write(struct.pack(">i", len(response)) + response)
-        writer.close()
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -75,7 +38,13 @@ async def test_a_password_of_kafka_in_a_file_is_read_again_at_each_login(
         sasl_username="bridge",
         sasl_password_file=file,
     )
-    broker = SaslBroker()
+    passwords: list[bytes] = []
+
+    def accept(request: bytes) -> bytes:
+        passwords.append(request.rpartition(b"\0")[2])
+        return b""
+
+    broker = SaslBroker("PLAIN", accept)
     server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
     host, port = server.sockets[0].getsockname()[:2]
 
@@ -88,7 +57,7 @@ async def test_a_password_of_kafka_in_a_file_is_read_again_at_each_login(
     await log_in(options)
     file.write_text("another\n", encoding="utf-8")
     await log_in(options if known else with_current_password(options))
-    assert broker.passwords == ["ein Wört".encode(), b"another"]
+    assert passwords == ["ein Wört".encode(), b"another"]
     file.unlink()
     if known:
         with pytest.raises(OSError, match="password"):

@@ -1,7 +1,7 @@
 """A Redis that answers and refuses: it is full, read-only, without replicas, or forbids some keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import structlog
@@ -25,15 +25,6 @@ COMMANDS_BY_CODE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "READONLY": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
     "NOREPLICAS": ((*_REPLICAS, "1"), (*_REPLICAS, "0")),
 }
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RealRedis]:
-    """Start a Redis whose settings a test may change."""
-    server = RealRedis()
-    server.start()
-    yield server
-    server.remove()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import aiohttp
 import pytest
@@ -34,13 +34,6 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    authority = Authority()
-    yield authority
-    authority.remove()
 
 
 def _settings(url: str) -> AppSettings:

@@ -26,14 +26,6 @@ def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLo
 
 
 @pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    """Give an authority."""
-    one = Authority("one")
-    yield one
-    one.remove()
-
-
-@pytest.fixture(scope="module")
 def stranger() -> Iterator[Authority]:
     """Give one that nobody trusts."""
     other = Authority("two")

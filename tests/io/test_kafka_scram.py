@@ -4,7 +4,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import struct
 
 import pytest
 from aiokafka import conn
@@ -14,6 +13,7 @@ from bridge.diagnostics.kafka import diagnose_broker
 from bridge.io.kafka.client import kafka_options
 from bridge.io.kafka.scram import install_scram_limit
 from bridge.settings.settings import load
+from tests.io.sasl_broker import SaslBroker
 
 SETTINGS = {
     "BRIDGE_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT",
@@ -56,30 +56,11 @@ def test_a_usual_number_of_iterations_is_hashed_by_the_standard() -> None:
 
 
 async def test_a_broker_that_asks_for_too_many_is_reported_in_time() -> None:
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                (size,) = struct.unpack(">i", await reader.readexactly(4))
-                request = await reader.readexactly(size)
-                key, _, correlation = struct.unpack(">hhi", request[:8])
-                response = struct.pack(">i", correlation)
-                if key == 18:  # ApiVersions, version 0
-                    keys = [(3, 0, 1), (17, 0, 1), (18, 0, 0), (36, 0, 0)]
-                    response += struct.pack(">hi", 0, len(keys)) + b"".join(
-                        struct.pack(">hhh", *k) for k in keys
-                    )
-                elif key == 17:  # SaslHandshake
-                    name = b"SCRAM-SHA-256"
-                    response += struct.pack(">hih", 0, 1, len(name)) + name
-                else:  # SaslAuthenticate
-                    nonce = request.rpartition(b"r=")[2]
-                    server_first = b"r=" + nonce + b"x,s=c2FsdA==,i=2147483647"
-                    response += struct.pack(">hhi", 0, -1, len(server_first)) + server_first
-                writer.write(struct.pack(">i", len(response)) + response)
-        except asyncio.IncompleteReadError:
-            writer.close()
+    def answer(request: bytes) -> bytes:
+        nonce = request.rpartition(b"r=")[2]
+        return b"r=" + nonce + b"x,s=c2FsdA==,i=2147483647"
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(SaslBroker("SCRAM-SHA-256", answer).serve, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()[:2]
     async with asyncio.timeout(30):
         problem = await diagnose_broker(address, kafka_options(load(None, SETTINGS).kafka))

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Iterator
 
 import pytest
 import uvloop
@@ -23,14 +22,6 @@ BODY = b'{"EventType":"NewFileUpload"}'
 def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
     """Give both loops: transports differ, and the program runs on the second."""
     return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
-
-
-@pytest.fixture(scope="module")
-def authority() -> Iterator[Authority]:
-    """Give an authority."""
-    one = Authority("one")
-    yield one
-    one.remove()
 
 
 class Worker:
