@@ -103,7 +103,6 @@ class Spool:
         except OSError as error:
             self._quota.disk_error = str(error)
         self._quota.log_change()
-        self._telemetry.watch_spools(lambda: (self,), self._now_ms)
         self._start_maintenance()
 
     async def open(self) -> None:
