@@ -1,10 +1,12 @@
 """``vod-bridge topics``: lists the topics that the bridge writes to, and creates missing ones."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
@@ -29,6 +31,8 @@ from bridge.wiring import build_routing
 _PARTITIONS = 4
 _TARGET_REPLICATION = 3
 _DEAD_LETTER_RETENTION = "30d"
+_LISTED_WITHIN_S = 10.0
+_LISTED_POLL_S = 0.1
 
 
 class _TopicDefaults(Struct, frozen=True, kw_only=True):
@@ -131,6 +135,22 @@ def _create_topics(wanted: Sequence[NewTopic], cluster: ClusterInfo, options: Ma
     if creation.failures:
         number = f"{len(creation.failures)} of {counted(len(wanted), 'topic')}"
         fail(f"not made: {number}; {_remedy(creation.failures)}")
+    asyncio.run(_wait_until_listed([topic.name for topic in wanted], options))
+
+
+async def _wait_until_listed(names: Collection[str], options: Mapping[str, Any]) -> None:
+    """Wait until a broker lists the topics: it learns of them a moment after the controller made them.
+
+    Else `check` or `serve` right behind this command could miss them. Not for long: who may create topics may
+    still not be allowed to see them.
+    """
+    with suppress(TimeoutError, KafkaError, OSError):
+        async with asyncio.timeout(_LISTED_WITHIN_S):
+            while True:
+                listed = (await describe_cluster(options)).topics
+                if all(name in listed for name in names):
+                    return
+                await asyncio.sleep(_LISTED_POLL_S)
 
 
 def _remedy(failures: Mapping[str, CreateFailure]) -> str:
