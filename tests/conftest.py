@@ -42,6 +42,7 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 PARTS = frozenset({"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "volume", "git"})
+_LONGEST_ID = 60  # characters of a text, or bytes of a body, in the name of a test
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()
 _WORKERS = pytest.StashKey[list[int]]()
 
@@ -174,6 +175,13 @@ async def rig() -> AsyncIterator[Rig]:
     """Give a started pipeline."""
     async with Rig() as rig:
         yield rig
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Cut the name that a long text or body would have: workers and reports are sent each name whole."""
+    if not isinstance(val, str | bytes) or len(val) <= _LONGEST_ID:
+        return None
+    return f"{val[:_LONGEST_ID]!r}...{len(val)}"
 
 
 def secured_kafka(kafka: RealKafka) -> Iterator[SecuredKafka]:

@@ -12,7 +12,9 @@ from contextlib import suppress
 
 from bridge.io.sockets import SocketOption
 
-SMALL_WINDOW = 32 * 1024
+# Not less than a segment of the loopback interface (65,483 bytes): a client that cannot fill one waits for
+# delayed acknowledgements, 128 ms for each window.
+SMALL_WINDOW = 64 * 1024
 LARGE_WINDOW = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
