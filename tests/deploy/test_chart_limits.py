@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from bridge.core.record import RECORD_MAX_BYTES
 from bridge.settings.settings import Settings
-from bridge.workers import limits
+from bridge.workers.limits import divided
 from tests.deploy.chart_rendering import CHART
 
 LIMITS = (CHART / "templates" / "_limits.tpl").read_text(encoding="utf-8")
@@ -24,5 +25,9 @@ def test_a_default_is_the_programs(section: str, name: str, number: str, unit: s
     assert getattr(model, name) == int(number) * (MIB if unit == "M" else 1024 * MIB)
 
 
-def test_what_each_of_several_workers_has_at_least_is_what_they_have() -> None:
-    assert f"(mul $workers {limits.IN_FLIGHT_MIN_BYTES})" in LIMITS
+def test_what_each_of_many_workers_has_at_least_is_counted() -> None:
+    each = divided(Settings(), 64)
+    assert each.kafka.in_flight_max_bytes == 2 * RECORD_MAX_BYTES
+    assert f"(mul $workers (min $flying {2 * RECORD_MAX_BYTES}))" in LIMITS
+    assert each.http.bodies_max_bytes == 2 * each.http.body_max_bytes
+    assert "(mul $workers 2 $body)" in LIMITS

@@ -56,7 +56,7 @@
 {{- if gt $workers 1 }}
 {{- $processes = add $processes 68157440 }}
 {{- $bodies = max $bodies (mul $workers 2 $body) }}
-{{- $flying = max $flying (mul $workers 33554432) }}
+{{- $flying = max $flying (mul $workers (min $flying 33554432)) }}
 {{- end }}
 {{- add $processes $bodies $held $flying }}
 {{- end }}
