@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.observability.metrics import PULL_QUEUE_EVENTS
 from tests.deploy.chart_rendering import (
     CHART,
     KUBE_VERSION,
@@ -22,6 +23,7 @@ from tests.deploy.chart_rendering import (
 from tests.deploy.chart_schemas import KUBERNETES
 from tests.rig.parts import ROOT
 from tests.rig.tools import ProcessResult, run
+from tests.rig.yaml_text import read_yaml
 
 Tools = Callable[[str], Path]
 
@@ -156,6 +158,42 @@ def test_what_is_packed_holds_no_tests_of_the_chart(helm: Path, tmp_path: Path) 
         names = {name.removeprefix("vod-event-bridge/") for name in archive.getnames()}
     assert {"values.schema.json", "templates/NOTES.txt", "templates/tests/post-and-read.yaml"} <= names
     assert not [name for name in names if name.startswith(("ci/", "tests/")) or name.endswith(".test.yaml")]
+
+
+def test_artifact_hub_can_read_what_changed() -> None:
+    annotations = read_yaml((CHART / "Chart.yaml").read_text(encoding="utf-8"))["annotations"]
+    changes = read_yaml(annotations["artifacthub.io/changes"])
+    assert changes
+    assert {change["kind"] for change in changes} <= _KINDS_OF_CHANGES
+    assert all(change["description"] for change in changes)
+
+
+_KINDS_OF_CHANGES = {"added", "changed", "deprecated", "removed", "fixed", "security"}
+
+# Two replicas see the queues of two applications, one of them a moment later; the last is another release's.
+_QUEUES = """
+evaluation_interval: 1m
+tests:
+  - interval: 1m
+    input_series:
+      - {{series: '{metric}{{app="a",namespace="default",pod="demo-vod-event-bridge-0"}}', values: 100x2}}
+      - {{series: '{metric}{{app="a",namespace="default",pod="demo-vod-event-bridge-1"}}', values: 120x2}}
+      - {{series: '{metric}{{app="b",namespace="default",pod="demo-vod-event-bridge-0"}}', values: 7x2}}
+      - {{series: '{metric}{{app="a",namespace="default",pod="other-vod-event-bridge-0"}}', values: 9000x2}}
+    promql_expr_test:
+      - {{expr: '{query}', eval_time: 1m, exp_samples: [{{labels: '{{}}', value: 127}}]}}
+"""
+
+
+def test_what_keda_asks_for_is_the_queues_length_of_this_release(
+    helm: Path, tools: Tools, tmp_path: Path
+) -> None:
+    scaled = the_kind(objects(render(helm, CHART / "ci" / "gateway-values.yaml")), "ScaledObject")
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    scenario = tmp_path / "queues.yaml"
+    scenario.write_text(_QUEUES.format(metric=PULL_QUEUE_EVENTS.name, query=query), encoding="utf-8")
+    done = run(tools("promtool"), "test", "rules", str(scenario))
+    assert done.code == 0, done.output
 
 
 def test_the_version_is_the_programs() -> None:
