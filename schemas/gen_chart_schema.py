@@ -118,6 +118,8 @@ def _setting(described: Mapping[str, Any]) -> Schema:
 
 def _values(choice: Mapping[str, Any], described: Mapping[str, Any]) -> Schema:
     limits = {name: choice[name] for name in _LIMITS if name in choice}
+    if "pattern" in limits:  # to the chart an empty text is none, and its templates say what is needed
+        limits["pattern"] = f"^$|{limits['pattern']}"
     if "enum" in choice:
         return {"enum": list(choice["enum"])}
     if _is_size(described):

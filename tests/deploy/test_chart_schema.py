@@ -68,6 +68,13 @@ def test_every_setting_may_come_from_a_secret(name: str) -> None:
         ({"settings": {"http": {"hold_s": "6s"}}}, "settings.http.hold_s: '6s'"),
         ({"settings": {"kafka": {"sasl_username": 123}}}, "settings.kafka.sasl_username: 123"),
         ({"settings": {"redis": {"cluster": "yes"}}}, "settings.redis.cluster: 'yes'"),
+        ({"settings": {"redis": {"url": "redis:6379"}}}, "settings.redis.url: 'redis:6379'"),
+        (
+            {"settings": {"kafka": {"bootstrap_servers": "kafka"}}},
+            "settings.kafka.bootstrap_servers: 'kafka'",
+        ),
+        ({"settings": {"kafka": {"topic_other": "a b"}}}, "settings.kafka.topic_other: 'a b'"),
+        ({"apps": {"my-shop": {"endpoint": "a b"}}}, "apps.my-shop.endpoint: 'a b'"),
         ({"apps": {"my-shop": {"sub_app": 1}}}, "sub_app"),
         ({"apps": {"my-shop": {"signature": "maybe"}}}, "apps.my-shop.signature: 'maybe'"),
         ({"apps": {"My_Shop": {}}}, "My_Shop"),
