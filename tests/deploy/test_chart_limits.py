@@ -28,6 +28,6 @@ def test_a_default_is_the_programs(section: str, name: str, number: str, unit: s
 def test_what_each_of_many_workers_has_at_least_is_counted() -> None:
     each = divided(Settings(), 64)
     assert each.kafka.in_flight_max_bytes == 2 * RECORD_MAX_BYTES
-    assert f"(mul $workers (min $flying {2 * RECORD_MAX_BYTES}))" in LIMITS
+    assert f"(mul $workers (min $inFlight {2 * RECORD_MAX_BYTES}))" in LIMITS
     assert each.http.bodies_max_bytes == 2 * each.http.body_max_bytes
     assert "(mul $workers 2 $body)" in LIMITS

@@ -1,4 +1,4 @@
-"""The systemd unit: systemd takes it, it is hardened, and its time for a stop is more than the program's."""
+"""The systemd unit: systemd takes it, it is hardened, and leaves the program the time that a stop takes."""
 
 import re
 import shutil
@@ -62,6 +62,12 @@ def test_it_has_time_to_stop() -> None:
     assert int(value("TimeoutStopSec")) >= int(promised[1]) + 5
     # The supervisor stops its workers itself; whoever is left is killed with the group.
     assert value("KillMode") == "mixed"
+
+
+def test_docker_is_told_to_wait_as_long() -> None:
+    page = (ROOT / "docs" / "howto" / "docker.md").read_text(encoding="utf-8")
+    (waits,) = set(re.findall(r"--stop-timeout (\d+)", page))
+    assert waits == value("TimeoutStopSec")
 
 
 def test_it_says_no_more_than_the_program_does() -> None:

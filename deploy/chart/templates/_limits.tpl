@@ -51,14 +51,14 @@
 {{- $bodies := include "bridge.settingBytes" (list . "http" "bodies_max_bytes" "128MiB") | int64 }}
 {{- $body := include "bridge.settingBytes" (list . "http" "body_max_bytes" "4MiB") | int64 }}
 {{- $held := include "bridge.settingBytes" (list . "http" "held_max_bytes" "64MiB") | int64 }}
-{{- $flying := include "bridge.settingBytes" (list . "kafka" "in_flight_max_bytes" "64MiB") | int64 }}
+{{- $inFlight := include "bridge.settingBytes" (list . "kafka" "in_flight_max_bytes" "64MiB") | int64 }}
 {{- $processes := mul $workers 83886080 }}
 {{- if gt $workers 1 }}
 {{- $processes = add $processes 68157440 }}
 {{- $bodies = max $bodies (mul $workers 2 $body) }}
-{{- $flying = max $flying (mul $workers (min $flying 33554432)) }}
+{{- $inFlight = max $inFlight (mul $workers (min $inFlight 33554432)) }}
 {{- end }}
-{{- add $processes $bodies $held $flying }}
+{{- add $processes $bodies $held $inFlight }}
 {{- end }}
 
 {{- define "bridge.checkMemory" -}}
