@@ -11,6 +11,7 @@ is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (name
 ``chart``       the tools of ``make tools``
 ``browser``     Chromium: the package chromium, or a path in BRIDGE_TEST_CHROMIUM
 ``git``         what keeps a release's code
+``systemd``     systemd-analyze and systemd-sysusers
 ``volume``      a small volume to fill: root, with CAP_SYS_ADMIN
 """
 
@@ -41,7 +42,9 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
-PARTS = frozenset({"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "volume", "git"})
+PARTS = frozenset(
+    {"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "volume", "git", "systemd"}
+)
 _LONGEST_ID = 60  # characters of a text, or bytes of a body, in the name of a test
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()
 _WORKERS = pytest.StashKey[list[int]]()

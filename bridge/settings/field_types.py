@@ -1,9 +1,10 @@
 """The types of single settings, with their checks and error messages. `sections` uses them."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +12,7 @@ from pydantic import (
     ByteSize,
     Field,
     FilePath,
+    GetJsonSchemaHandler,
     IPvAnyNetwork,
     SecretStr,
 )
@@ -19,13 +21,23 @@ from bridge.settings.redis_url import check_hostname, check_url
 from bridge.settings.secret_files import read_secret
 
 
+@dataclass(frozen=True, slots=True)
+class _MatchValidator(AfterValidator):
+    """A check by a pattern, which the JSON schema of the settings says as well."""
+
+    pattern: str
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:  # noqa: ANN401 - pydantic's signature
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+
+
 def _match_validator(pattern: str, meaning: str) -> AfterValidator:
     def check(value: str) -> str:
         if not re.fullmatch(pattern, value):
             raise ValueError(f"must be {meaning}")
         return value
 
-    return AfterValidator(check)
+    return _MatchValidator(check, pattern)
 
 
 def _split_list(value: object) -> object:

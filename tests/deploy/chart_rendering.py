@@ -41,7 +41,6 @@ def variables(found: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def container(one: dict[str, Any]) -> dict[str, Any]:
-    """Give the one container of a workload, a Job or a Pod."""
+    """Give the bridge's own container of a workload, a Job or a Pod; `extraContainers` are behind it."""
     spec = one["spec"] if one["kind"] == "Pod" else one["spec"]["template"]["spec"]
-    (only,) = spec["containers"]
-    return dict(only)
+    return dict(spec["containers"][0])

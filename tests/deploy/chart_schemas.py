@@ -1,6 +1,6 @@
-"""JSON Schemas of Kubernetes' kinds and of the Prometheus operator's, strict, in files named for kubeconform.
+"""JSON Schemas of Kubernetes' kinds and of those that operators bring, strict, named for kubeconform.
 
-Kubernetes' come from the kubernetes-validate package, the operator's from its own definitions.
+Kubernetes' come from the kubernetes-validate package, the others from their own definitions.
 """
 
 import json

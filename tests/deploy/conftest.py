@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.chart_schemas import write_schemas
-from tests.rig.tools import operator_crds, tool
+from tests.rig.tools import crds, tool
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def helm(tools: Callable[[str], Path]) -> Path:
 @pytest.fixture(scope="session")
 def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder with the schema of every kind, as kubeconform wants them."""
-    crds = operator_crds()
+    kinds = crds()
     folder = tmp_path_factory.mktemp("schemas")
-    write_schemas(folder, crds)
+    write_schemas(folder, kinds)
     return folder

@@ -60,8 +60,11 @@ def test_the_job_that_makes_topics_has_the_bridges_settings(helm: Path) -> None:
                 assert own.items() >= variables(found).items()
 
 
-async def test_an_unknown_setting_is_refused_by_the_programs_own_start(helm: Path) -> None:
-    rendered = render(helm, MINIMAL, "--set", "settings.kafka.topik=x", "--set", "settings.radis.url=y")
+async def test_an_unknown_setting_that_no_schema_checked_is_refused_by_the_programs_own_start(
+    helm: Path,
+) -> None:
+    words = ("--skip-schema-validation", "--set", "settings.kafka.topik=x", "--set", "settings.radis.url=y")
+    rendered = render(helm, MINIMAL, *words)
     said = await vod_bridge("serve", settings=variables(objects(rendered)))
     assert said.code == 2
     assert "BRIDGE_KAFKA__TOPIK: no such setting; did you mean BRIDGE_KAFKA__TOPIC?" in said.err
@@ -77,13 +80,13 @@ def _loaded(given: dict[str, str]) -> Settings:
 
 def _mounted(found: list[dict[str, Any]], folder: Path) -> dict[str, str]:
     """Give the pods' variables, with what the chart mounts lying in ``folder``."""
-    spec = the_kind(found, "StatefulSet", "Deployment")["spec"]["template"]["spec"]
-    places = {one["name"]: one["mountPath"] for one in container_of(spec)["volumeMounts"]}
+    workload = the_kind(found, "StatefulSet", "Deployment")
+    places = {one["name"]: one["mountPath"] for one in container(workload)["volumeMounts"]}
     authority = Authority()
     try:
         pair = authority.sign("bridge")
         files = {"ca.crt": authority.ca, "tls.crt": pair.cert, "tls.key": pair.key}
-        for volume in spec.get("volumes", []):
+        for volume in workload["spec"]["template"]["spec"].get("volumes", []):
             place = places[volume["name"]]
             if not place.startswith(MOUNTED):
                 continue
@@ -101,9 +104,3 @@ def _mounted(found: list[dict[str, Any]], folder: Path) -> dict[str, str]:
     finally:
         authority.remove()
     return {name: text.replace(MOUNTED, str(folder)) for name, text in variables(found).items()}
-
-
-def container_of(spec: dict[str, Any]) -> dict[str, Any]:
-    """Give the one container of a pod's spec."""
-    (only,) = spec["containers"]
-    return dict(only)

@@ -11,7 +11,8 @@ from tests.rig.waiting import eventually_blocking
 
 FILES = Path(__file__).parent / "files"
 VERSION = "1.36.4"
-SERVICES = "10.96.0.0/24"
+# Both families, so that Services of either can be asked for.
+SERVICES = "10.96.0.0/24,fd00:10:96::/112"
 STARTS_WITHIN_S = 90.0
 HELM_WITHIN_S = 240.0
 

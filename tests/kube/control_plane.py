@@ -19,11 +19,14 @@ WORKLOAD = "statefulset/bridge-vod-event-bridge"
 PODS = "app.kubernetes.io/instance=bridge,app.kubernetes.io/component=bridge"
 VALUES = [
     "--set",
+    "image.repository=images.example.com/vod-event-bridge",
+    "--set",
     "settings.kafka.bootstrap_servers=kafka:9092",
     "--set",
     "settings.redis.url=redis://redis:6379/0",
 ]
 KINDS = ["--api-versions", "monitoring.coreos.com/v1"]
+RESTRICTED_V2 = {"example.com/ids": "by-platform"}
 WAITS = ["--wait", "--timeout", "90s"]
 BLOCKED_S = 6
 
@@ -33,7 +36,7 @@ def play(cluster: Cluster, checks: Checks) -> None:
     install_kinds(cluster)
     pretend_nodes(cluster)
     checks.report("control plane and pretended nodes are ready")
-    for check in (warnings_are_noticed, value_sets, installs, upgrades, scales, drains):
+    for check in (warnings_are_noticed, value_sets, openshift, typos, installs, upgrades, scales, drains):
         _try(check, cluster, checks)
 
 
@@ -53,19 +56,61 @@ def warnings_are_noticed(cluster: Cluster, checks: Checks) -> None:
 def value_sets(cluster: Cluster, checks: Checks) -> None:
     """Let the API server judge what the chart makes of every value set."""
     for number, values in enumerate(sorted((CHART / "ci").glob("*.yaml"))):
-        space = ["-n", f"values-{number}"]
-        cluster.kubectl("create", "namespace", space[1])
-        words = [*space, "-f", str(values), "--kube-version", VERSION, *KINDS]
-        drawn = cluster.helm("template", RELEASE, str(CHART), *words, must=False)
-        objects = [one for one in yaml.safe_load_all(drawn.out) if one]
-        # A pod is judged only where its account is: these are made in earnest.
-        cluster.apply(*(one for one in objects if one["kind"] == "ServiceAccount"), space=space[1])
-        dry = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", *space, "-f", "-"]
-        said = cluster.kubectl(*dry, text=drawn.out, must=False) if drawn.good else drawn
+        space = f"values-{number}"
+        cluster.kubectl("create", "namespace", space)
+        said, wanted = _dry_run(cluster, space, values)
         taken = len(said.out.splitlines())
-        good = drawn.good and said.good and not said.warnings and taken == len(objects) > 0
+        good = said.good and not said.warnings and taken == wanted > 0
         figures = f"{taken} objects, no warning" if good else said.last
         checks.note(f"{values.name} passes the server's dry run", good, figures)
+
+
+def _dry_run(cluster: Cluster, space: str, values: Path) -> tuple[Output, int]:
+    """Give what the server says of a value set in a namespace, and how many objects it was asked for."""
+    words = ["-n", space, "-f", str(values), "--kube-version", VERSION, *KINDS]
+    drawn = cluster.helm("template", RELEASE, str(CHART), *words, must=False)
+    if not drawn.good:
+        return drawn, 0
+    objects = [one for one in yaml.safe_load_all(drawn.out) if one]
+    # A pod is judged only where its account is: these are made in earnest.
+    cluster.apply(*(one for one in objects if one["kind"] == "ServiceAccount"), space=space)
+    dry = ["apply", "--server-side", "--dry-run=server", "--force-conflicts", "-n", space, "-f", "-"]
+    return cluster.kubectl(*dry, text=drawn.out, must=False), len(objects)
+
+
+def openshift(cluster: Cluster, checks: Checks) -> None:
+    """Refuse ids by policy, as OpenShift's restricted-v2 does; see that it does, and that the chart fits."""
+    space = "openshift"
+    cluster.kubectl("create", "namespace", space)
+    cluster.kubectl("label", "namespace", space, *(f"{name}={word}" for name, word in RESTRICTED_V2.items()))
+    cluster.kubectl("apply", "--server-side", "-f", str(FILES / "restricted-v2.yaml"))
+    minimal, adapted = (CHART / "ci" / f"{name}-values.yaml" for name in ("minimal", "openshift"))
+    eventually_blocking(
+        lambda: "names an id" in _dry_run(cluster, space, minimal)[0].err,
+        "the policy is in force",
+        within_s=60,
+        every_s=1,
+    )
+    said, _ = _dry_run(cluster, space, minimal)
+    refused = said.err.count("names an id")
+    checks.note("fixed ids are refused under the rules of restricted-v2", refused == _PODS, f"{refused} pods")
+    said, wanted = _dry_run(cluster, space, adapted)
+    taken = len(said.out.splitlines())
+    good = said.good and not said.warnings and taken == wanted > 0
+    checks.note("openshift-values.yaml fits them", good, f"{taken} objects" if good else said.last)
+
+
+# The workload, the topics' Job, and the test's Pod.
+_PODS = 3
+
+
+def typos(cluster: Cluster, checks: Checks) -> None:
+    """See that a typo in settings or applications ends `helm install`, by name."""
+    for value, named in (("settings.kafka.topik=x", "topik"), ("apps.shop.mod=pull", "mod")):
+        said = cluster.helm("install", "typo", str(CHART), *VALUES, "--set", value, must=False)
+        checks.note(
+            f"--set {value} is refused by name", not said.good and f"'{named}'" in said.err, said.last
+        )
 
 
 def installs(cluster: Cluster, checks: Checks) -> None:

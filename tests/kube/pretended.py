@@ -5,7 +5,8 @@ from typing import Any
 from tests.kube.binaries import module_folder
 from tests.kube.cluster import Cluster
 from tests.rig.parts import free_port
-from tests.rig.tools import operator_crds
+from tests.rig.tools import crds
+from tests.rig.yaml_text import read_yaml
 
 KWOK = "sigs.k8s.io/kwok@v0.8.0"
 STAGES = ("node/fast", "node/heartbeat-with-lease", "pod/fast")
@@ -14,11 +15,11 @@ VOLUMES = 6
 
 
 def install_kinds(cluster: Cluster) -> None:
-    """Install the Prometheus operator's kinds, which some values want."""
+    """Install the kinds of operators, which some values want."""
     names = []
-    for file in operator_crds():
+    for file in crds():
         cluster.kubectl("apply", "--server-side", "-f", str(file))
-        names.append(f"crd/{file.stem.rpartition('_')[2]}.monitoring.coreos.com")
+        names.append(f"crd/{read_yaml(file.read_text(encoding='utf-8'))['metadata']['name']}")
     cluster.kubectl("wait", "--for=condition=Established", *names, "--timeout=30s")
 
 

@@ -33,11 +33,12 @@ def tool(name: str) -> Path:
     return path
 
 
-def operator_crds() -> list[Path]:
-    """Give the files of the Prometheus operator's own kinds; raises `Missing` where they were not fetched."""
+def crds() -> list[Path]:
+    """Give the files of kinds that operators bring; raises `MissingPartError` where one was not fetched."""
     found = sorted((TOOLS / "crds").glob("*.yaml"))
-    if not found:
-        raise MissingPartError("chart", "no kinds of the Prometheus operator: make tools")
+    for kinds in ("monitoring.coreos.com_", "gateway.networking.k8s.io_", "keda.sh_"):
+        if not [file for file in found if file.name.startswith(kinds)]:
+            raise MissingPartError("chart", f"no kinds of {kinds.rstrip('_')}: make tools")
     return found
 
 

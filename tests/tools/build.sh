@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds what checks the chart, from source, into .tools of this checkout: tests/tools/build.sh GROUP...
-#   chart   helm, helm4, kubeconform, untt (helm-unittest), kube-score, promtool, prometheus, the Prometheus operator's CRDs
+#   chart   helm, helm4, kubeconform, untt (helm-unittest), kube-score, promtool, prometheus, CRDs of the
+#           Prometheus operator, the Gateway API and KEDA
 #   kube    etcd, kube-apiserver and the rest of Kubernetes, kwok
 # What is there at its version stays. Where Go is missing or too old, one is installed for this alone.
 set -euo pipefail
@@ -19,6 +20,8 @@ KUBE_SCORE=1.20.0
 HELM_UNITTEST=1.1.2
 PROMETHEUS=0.315.0
 OPERATOR=0.85.0
+GATEWAY_API=1.6.3
+KEDA=2.21.0
 ETCD=3.7.3
 KUBERNETES=1.36.4
 KWOK=0.8.0
@@ -85,13 +88,12 @@ install_helm4() { # both are called helm
   rmdir "$tools/helm4"
 }
 
-fetch_operator() {
-  local folder
-  folder="$(go mod download -json "github.com/prometheus-operator/prometheus-operator@v$OPERATOR" |
-    sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')"
+fetch_crds() { # MODULE@VERSION FILE...: files of a Go module, by their path in it
+  local folder file module="$1"
+  shift
+  folder="$(go mod download -json "$module" | sed -n 's/^\t"Dir": "\(.*\)",\{0,1\}$/\1/p')"
   mkdir -p "$tools/crds"
-  install -m 644 "$folder"/example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,servicemonitors,prometheusrules}.yaml \
-    "$tools/crds/"
+  for file in "$@"; do install -m 644 "$folder/$file" "$tools/crds/"; done
 }
 
 chart() {
@@ -108,7 +110,15 @@ chart() {
     install_from "" "github.com/zegl/kube-score/cmd/kube-score@v$KUBE_SCORE"
   build helm-unittest "$HELM_UNITTEST" bin/untt \
     build_in helm-unittest "" "" "$bin/untt" github.com/helm-unittest/helm-unittest/cmd/helm-unittest
-  build operator-crds "$OPERATOR" "crds/monitoring.coreos.com_podmonitors.yaml" fetch_operator
+  local crd=monitoring.coreos.com
+  build operator-crds "$OPERATOR" "crds/${crd}_podmonitors.yaml" \
+    fetch_crds "github.com/prometheus-operator/prometheus-operator@v$OPERATOR" \
+    example/prometheus-operator-crd/"$crd"_{podmonitors,servicemonitors,prometheusrules}.yaml
+  crd=gateway.networking.k8s.io_httproutes.yaml
+  build gateway-crds "$GATEWAY_API" "crds/$crd" \
+    fetch_crds "sigs.k8s.io/gateway-api@v$GATEWAY_API" "config/crd/standard/$crd"
+  build keda-crds "$KEDA" "crds/keda.sh_scaledobjects.yaml" \
+    fetch_crds "github.com/kedacore/keda/v2@v$KEDA" config/crd/bases/keda.sh_{scaledobjects,triggerauthentications}.yaml
   # Without the clouds' discovery, which is most of it.
   build prometheus "$PROMETHEUS" "bin/prometheus bin/promtool" \
     build_in prometheus "" remove_all_sd "$bin/" \

@@ -1,27 +1,5 @@
 {{/* What the bridge's pods and those of the Jobs have in common. */}}
 
-{{- define "bridge.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
-{{- define "bridge.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-capabilities:
-  drop: [ALL]
-seccompProfile:
-  type: RuntimeDefault
-{{- end }}
-
 {{/* Whole folders, never single files of them (subPath): only so changes reach a living pod. */}}
 {{- define "bridge.volumes" -}}
 {{- if .Values.secrets }}
@@ -90,22 +68,30 @@ tolerations:
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}
+{{- with .Values.runtimeClassName }}
+runtimeClassName: {{ . | quote }}
+{{- end }}
+{{- with .Values.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .Values.dnsConfig }}
+dnsConfig:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.hostAliases }}
+hostAliases:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* The bridge's own pod template. */}}
 {{- define "bridge.pod" -}}
+{{- $checksum := dict "checksum/settings" (include "bridge.variables" . | sha256sum) }}
 metadata:
   labels:
-    {{- with .Values.podLabels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
-    {{- include "bridge.labels" . | nindent 4 }}
+    {{- include "bridge.labelsUnder" (list . .Values.podLabels) | nindent 4 }}
     app.kubernetes.io/component: bridge
-  annotations:
-    checksum/settings: {{ include "bridge.variables" . | sha256sum }}
-    {{- with .Values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  {{- include "bridge.annotations" (list . $checksum .Values.podAnnotations) | nindent 2 }}
 spec:
   serviceAccountName: {{ include "bridge.serviceAccount" . }}
   automountServiceAccountToken: false
@@ -114,6 +100,10 @@ spec:
   terminationGracePeriodSeconds: {{ add .Values.preStopSeconds 25 }}
   securityContext:
     {{- include "bridge.podSecurity" . | nindent 4 }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   containers:
     - name: bridge
       image: {{ include "bridge.image" . | quote }}
@@ -125,28 +115,19 @@ spec:
       envFrom:
         - configMapRef:
             name: {{ include "bridge.fullname" . }}
+        {{- with .Values.extraEnvFrom }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       {{- with .Values.extraEnv }}
       env:
         {{- toYaml . | nindent 8 }}
       {{- end }}
-      # Nobody answers before the spool is read: 10 min for dozens of GiB on a slow disk. Not /readyz:
-      # a bridge that waits for Kafka, its spool full, is to be there when Kafka is back, not in a restart's back-off.
-      startupProbe:
-        httpGet: {path: /livez, port: metrics}
-        periodSeconds: 2
-        timeoutSeconds: 3
-        failureThreshold: 300
-      readinessProbe:
-        httpGet: {path: /readyz, port: metrics}
-        periodSeconds: 5
-        timeoutSeconds: 3
-        failureThreshold: 2
-      # Never depends on Kafka or Redis. Slow to judge: a restart answers nobody.
-      livenessProbe:
-        httpGet: {path: /livez, port: metrics}
-        periodSeconds: 10
-        timeoutSeconds: 5
-        failureThreshold: 6
+      {{- range $probe := list "startupProbe" "readinessProbe" "livenessProbe" }}
+      {{- with index $.Values $probe }}
+      {{ $probe }}:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- end }}
       {{- if .Values.preStopSeconds }}
       lifecycle:
         preStop:
@@ -167,6 +148,9 @@ spec:
         {{- with include "bridge.mounts" . | trim }}
         {{- . | nindent 8 }}
         {{- end }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
   {{- with include "bridge.placing" . | trim }}
   {{- . | nindent 2 }}
   {{- end }}
@@ -176,13 +160,9 @@ spec:
   {{- end }}
   {{- if .Values.topologySpread }}
   topologySpreadConstraints:
+    {{- $own := dict "labelSelector" (dict "matchLabels" (include "bridge.selector" . | fromYaml)) }}
     {{- range .Values.topologySpread }}
-    - topologyKey: {{ .topologyKey }}
-      maxSkew: {{ .maxSkew }}
-      whenUnsatisfiable: {{ .whenUnsatisfiable }}
-      labelSelector:
-        matchLabels:
-          {{- include "bridge.selector" $ | nindent 10 }}
+    - {{- toYaml (ternary . (merge (deepCopy .) $own) (hasKey . "labelSelector")) | nindent 6 }}
     {{- end }}
   {{- end }}
   {{- $volumes := include "bridge.volumes" . | trim }}
@@ -222,10 +202,15 @@ containers:
     {{- end }}
     args:
       {{- toYaml $.args | nindent 6 }}
-    {{- if not $.inline }}
+    {{- if or (not $.inline) .Values.extraEnvFrom }}
     envFrom:
+      {{- if not $.inline }}
       - configMapRef:
           name: {{ include "bridge.fullname" . }}
+      {{- end }}
+      {{- with .Values.extraEnvFrom }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- end }}
     {{- $env := concat (default list $.env) .Values.extraEnv }}
     {{- if or $.inline $env }}

@@ -55,6 +55,11 @@ BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- toYaml $all }}
 {{- end }}
 
+{{/* Whether an application's queue has a length: the interface of pull-legacy names none. */}}
+{{- define "bridge.reportsQueue" -}}
+{{- range .Values.apps }}{{ if eq "pull" (dig "mode" "push" (default dict .)) }}yes{{ end }}{{ end }}
+{{- end }}
+
 {{/* Whether an application pulls. */}}
 {{- define "bridge.pulls" -}}
 {{- range .Values.apps }}{{ if hasPrefix "pull" (dig "mode" "push" (default dict .)) }}yes{{ end }}{{ end }}
