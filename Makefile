@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := $(addprefix schemas/, gen_payload_structs.py gen_examples.py gen_reference.py gen_json_schemas.py \
+GENERATORS := $(addprefix schemas/, gen_payload_structs.py gen_consumer_types.py gen_examples.py gen_reference.py gen_json_schemas.py \
 	gen_asyncapi.py gen_schemas_readme.py compatibility.py)
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.

@@ -33,6 +33,11 @@ signal that ``stop_on`` names) repeats nothing, as long as what is in progress e
 **Order.** Events of one key (``event.key``: the file's id, else the task's) on one topic come in the order in
 which they stand in Kafka, in both forms. Between keys, and between topics, there is none.
 
+**Types.** `bridge.consumer.payloads` has the payload of each type by the type's name. With one type, a type
+checker knows it: a wrong field, type or ``outcome`` is an error before the program runs.
+
+**Other clients.** `decode` makes an event of what any client of Kafka has read.
+
 **Unknown values.** Values and fields that this version does not know are no error: a value is a plain text,
 and `Event.raw` holds every field there is. A payload that does not fit its type is a ``dict``, and
 ``event.typed`` is False; so it is for a type that the catalogue does not know.
@@ -48,10 +53,12 @@ from bridge.consumer.errors import (
     NoRecordError,
     UnreadableRecordError,
 )
-from bridge.consumer.event import Delivery, Event, Failure
+from bridge.consumer.event import Delivery, Event, Failure, decode
 from bridge.consumer.handlers import Consumer
 from bridge.consumer.options import ConsumerOptions, Options
-from bridge.consumer.subscription import Subscription, subscribe
+from bridge.consumer.overloads import UnlistedType, subscribe
+from bridge.consumer.payloads import EventType
+from bridge.consumer.subscription import Subscription
 from bridge.consumer.topics import OTHER, TYPES
 
 __all__ = [
@@ -63,11 +70,14 @@ __all__ = [
     "DeadLetterNow",
     "Delivery",
     "Event",
+    "EventType",
     "Failure",
     "KafkaUnreachableError",
     "NoRecordError",
     "Options",
     "Subscription",
+    "UnlistedType",
     "UnreadableRecordError",
+    "decode",
     "subscribe",
 ]

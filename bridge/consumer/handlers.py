@@ -4,18 +4,18 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable
 from inspect import isawaitable
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from aiokafka import ConsumerRecord
 
 from bridge.consumer.dead_letters import DeadLetterWriter
 from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
-from bridge.consumer.event import Event, read
+from bridge.consumer.event import read
 from bridge.consumer.group_member import GroupMember
 from bridge.consumer.offset_tracker import OffsetTracker
 from bridge.consumer.options import ConsumerConfig, ConsumerOptions, Lag, config_from
+from bridge.consumer.overloads import Handler, HandlerRegistry, Register
 from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.subscription import warn_unknown_types
 from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
@@ -23,12 +23,10 @@ from bridge.consumer.worker_pool import HandlerJob, WorkerPool, is_cancelling
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 
-HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any]], Awaitable[object]])
-
 _log = logging.getLogger("bridge.consumer")
 
 
-class Consumer:
+class Consumer(HandlerRegistry):
     """Handlers for types of events, run by a member of a group, at least once.
 
     ``concurrency`` handlers (16) work at once, never two for one key. A handler that raises is tried again,
@@ -43,18 +41,14 @@ class Consumer:
 
     def __init__(self, *, group: str, **options: Unpack[ConsumerOptions]) -> None:
         self._config = config_from(group, {"stop_on": (signal.SIGTERM, signal.SIGINT), **options})
-        self._handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]] = {}
+        self._handlers: dict[str, Handler[Any]] = {}
         self._current_run: _ConsumerRun | None = None
 
-    def on(self, *types: str) -> Callable[[HandlerT], HandlerT]:
-        """Register the decorated function for these types; `OTHER` is those of no known type.
-
-        A type has one handler: ValueError for a second one, or where no type is named.
-        """
+    def _register(self, types: tuple[str, ...]) -> Register[Any]:
         if not types:
             raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
 
-        def register(handle: HandlerT) -> HandlerT:
+        def register(handle: Handler[Any]) -> Handler[Any]:
             warn_unknown_types(types)
             for given_name in types:
                 name = BY_NAME[given_name].name if given_name in BY_NAME else given_name
@@ -100,7 +94,7 @@ class _ConsumerRun:
         self,
         config: ConsumerConfig,
         topic_filter: TopicFilter,
-        handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]],
+        handlers: dict[str, Handler[Any]],
     ) -> None:
         self._config = config
         self._topic_filter = topic_filter

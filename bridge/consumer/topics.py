@@ -6,17 +6,18 @@ Topics are matched by a pattern: a topic that does not exist yet is read once it
 import difflib
 import re
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct
 
 from bridge.consumer.event import Event
-from bridge.core.catalogue import BY_NAME, EVENT_TYPES
+from bridge.consumer.payloads import EventType
+from bridge.core.catalogue import BY_NAME
 
 OTHER: Final = "<other>"
 """Subscribes to every record on the topic of types that are not in the catalogue."""
 
-TYPES: Final = tuple(row.name for row in EVENT_TYPES)
+TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 """Every type of the catalogue."""
 
 _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
