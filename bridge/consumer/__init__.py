@@ -43,7 +43,8 @@ and `Event.raw` holds every field there is. A payload that does not fit its type
 ``event.typed`` is False; so it is for a type that the catalogue does not know.
 
 **Security.** ``security_protocol``, ``ssl_context``, ``sasl_…`` and the like are passed to aiokafka. The
-user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic.
+user needs Read and Describe on the topics and Read on the group, and Write on the dead-letter topic; for dead
+letters that are redriven also Read and Describe on ``<dead-letter topic>.retry``.
 """
 
 from bridge.consumer.errors import (

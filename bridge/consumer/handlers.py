@@ -33,7 +33,9 @@ class Consumer(HandlerRegistry):
     up to ``attempts`` times (5) in all, after growing pauses in which other keys go on. Then the record
     goes, as it is and with its reason in headers, to the group's dead-letter topic
     ``vod.dead-letter.<group>``, which must exist. `DeadLetterNow` sends it there at once. No event is
-    skipped silently: where the dead letter cannot be written, `run` raises `DeadLetterError`.
+    skipped silently: where the dead letter cannot be written, `run` raises `DeadLetterError`. Dead letters
+    that an operator redrives (``vod-bridge replay --dead-letters-of``, or the console) come back by
+    ``vod.dead-letter.<group>.retry``, to this group alone.
 
     ``options`` are explained at `ConsumerOptions`. SIGTERM and Ctrl-C stop it cleanly (``stop_on``); a second
     Ctrl-C waits for nothing.
@@ -68,7 +70,13 @@ class Consumer(HandlerRegistry):
         if self._current_run is not None:
             raise RuntimeError("it runs already")
         config = self._config
-        topic_filter = build_topic_filter(self._handlers, config.topic, config.topic_other, config.apps)
+        topic_filter = build_topic_filter(
+            self._handlers,
+            config.topic,
+            config.topic_other,
+            config.apps,
+            retry_topic=config.retry_topic_name,
+        )
         with stop_on_signals(config.stop_on, self.stop):
             self._current_run = _ConsumerRun(config, topic_filter, self._handlers)
             try:
@@ -144,6 +152,8 @@ class _ConsumerRun:
             if self._topic_filter.matches(event):
                 self._pool.add(HandlerJob(tracker, record, event))
             else:
+                if record.topic == self._topic_filter.retry_topic:
+                    _log.warning("%r was redriven and has no handler here: it counts as done", event)
                 self.member.mark_done(tracker, record.offset)
 
     def _on_unreadable(self, job: HandlerJob, unreadable: UnreadableRecordError) -> None:

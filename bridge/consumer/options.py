@@ -11,6 +11,7 @@ from aiokafka.abc import AbstractTokenProvider
 from msgspec import Struct
 
 from bridge.consumer.errors import UnreadableRecordError
+from bridge.core.group_dead_letter import retry_topic_of
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 
 Lag = Mapping[tuple[str, int], int]
@@ -86,7 +87,8 @@ class ConsumerOptions(Options, total=False):
     ``concurrency``: handlers at work at once. ``in_flight_max``: events fetched from Kafka and not done.
     ``attempts``: how often an event is tried in all, after pauses of ``backoff_s``, twice that, and so on up
     to ``backoff_max_s`` (each shortened by up to half, at random). ``dead_letter_topic``: a template of
-    {group}; None: an event that cannot be handled stops the consumer.
+    {group}; None: an event that cannot be handled stops the consumer. ``retry_topic``: where dead letters
+    that are redriven come back, to this group alone, a template of {dead_letter_topic}; None: nowhere.
     """
 
     concurrency: int
@@ -95,6 +97,7 @@ class ConsumerOptions(Options, total=False):
     backoff_s: float
     backoff_max_s: float
     dead_letter_topic: str | None
+    retry_topic: str | None
 
 
 class ConsumerConfig(Struct, frozen=True, kw_only=True):
@@ -119,6 +122,7 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     backoff_s: float = 0.5
     backoff_max_s: float = 30.0
     dead_letter_topic: str | None = "vod.dead-letter.{group}"
+    retry_topic: str | None = retry_topic_of("{dead_letter_topic}")
 
     def __post_init__(self) -> None:
         if not self.group:
@@ -154,6 +158,14 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     def dead_letter_topic_name(self) -> str | None:
         """The group's dead-letter topic."""
         return self.dead_letter_topic and self.dead_letter_topic.replace("{group}", self.group)
+
+    @property
+    def retry_topic_name(self) -> str | None:
+        """The topic of redriven dead letters; None where there are none."""
+        dead_letters = self.dead_letter_topic_name
+        if self.retry_topic is None or dead_letters is None:
+            return None
+        return self.retry_topic.replace("{dead_letter_topic}", dead_letters)
 
 
 def config_from(group: str, options: Mapping[str, Any]) -> ConsumerConfig:

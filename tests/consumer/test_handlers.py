@@ -13,6 +13,7 @@ from bridge.consumer import OTHER, Consumer, DeadLetterError, DeadLetterNow, Eve
 from tests.consumer.records import ConsumerEnvironment, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
 
+KAFKA_NAMES = ("topic", "partition", "offset", "group", "delivery.count", "message")
 FAST_RETRIES = {"attempts": 3, "backoff_s": 0.01}
 
 
@@ -75,14 +76,24 @@ async def test_a_poison_message_goes_to_the_dead_letters_as_it_is_with_its_reaso
     assert (dead_letter.key, dead_letter.value) == (record.key, record.value)
     assert dead_letter.headers[: len(record.headers)] == tuple(record.headers)
     headers = dict(dead_letter.headers[len(record.headers) :])
-    assert headers.pop("original_offset").isdigit()
-    assert headers.pop("original_partition") in (b"0", b"1", b"2", b"3")
+    topic = f"{consumer_env.name}.TranscodeComplete".encode()
+    offset, partition = headers.pop("original_offset"), headers.pop("original_partition")
+    assert (offset.isdigit(), partition in (b"0", b"1", b"2", b"3")) == (True, True)
+    kafka_names = {name: headers.pop(f"__dlq.errors.{name}") for name in KAFKA_NAMES}
+    assert list(kafka_names.values()) == [
+        topic,
+        partition,
+        offset,
+        consumer_env.group.encode(),
+        b"3",
+        b"no good",
+    ]
     assert headers == {
         "reason": b"failed",
         "detail": b"no good",
         "error_type": b"ZeroDivisionError",
         "attempts": b"3",
-        "original_topic": f"{consumer_env.name}.TranscodeComplete".encode(),
+        "original_topic": topic,
     }
     assert handler.attempted.count("55") == 3
     assert all(tasks == sorted(tasks, key=int) for tasks in handler.done.values())
