@@ -1,1 +1,1 @@
-"""A vendor on this machine: the API that the bridge calls, with its queue and its faults."""
+"""A twin of the vendor for a laptop and for tests: what it sends, and the API that the bridge calls."""
