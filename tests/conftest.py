@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bridge.vendor_twin.server import Vendor
 from tests.deliveries import Rig
 from tests.end_to_end.environment import Environment
 from tests.examples import FULL
@@ -33,7 +34,6 @@ from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
-from tests.rig.vendor.server import Vendor
 
 pytest_plugins = ["tests.tiers", "tests.left_out"]
 

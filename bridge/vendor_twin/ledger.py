@@ -1,4 +1,4 @@
-"""What the fake vendor remembers for audits: every call, every event, and how old each handle came back."""
+"""What the twin records for audits: every call, event and push, and how old each handle came back."""
 
 from collections import Counter
 
@@ -15,9 +15,9 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, kw_only=True, eq=False):
-    """One event that was put: when it was given away and confirmed, by the fake's clock.
+    """One event that was put: when it was handed out and confirmed, by the twin's clock.
 
-    ``age_s`` is its handle's age when it was confirmed, counted from when the vendor gave the handle away.
+    ``age_s`` is its handle's age when it was confirmed, counted from when the handle was handed out.
     """
 
     number: int
@@ -28,12 +28,25 @@ class Event(Struct, kw_only=True, eq=False):
     age_s: float | None = None
 
 
+class Push(Struct, kw_only=True, eq=False):
+    """One notification that is pushed: how each send ended, a status or why there was none.
+
+    ``is_lost``: all sends are over, and none was answered.
+    """
+
+    body: bytes
+    sends: list[str]
+    is_answered: bool = False
+    is_lost: bool = False
+
+
 class Ledger:
-    """Written by the fake, read by the test."""
+    """Written by the twin."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self.events: list[Event] = []
+        self.pushes: list[Push] = []
         self.stale = 0  # handles that came back after their lease, or for an event confirmed already
 
     @property
@@ -61,7 +74,7 @@ class Ledger:
         return Counter(call.outcome for call in self.calls if call.action == action)
 
     def add(self, body: bytes, *, spliced: bool) -> Event:
-        """Note an event that waits from now on."""
+        """Record an event that waits from now on."""
         event = Event(number=len(self.events), body=body, spliced=spliced, pulled_s=[])
         self.events.append(event)
         return event

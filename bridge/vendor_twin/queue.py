@@ -1,4 +1,4 @@
-"""One application's queue at the fake vendor: leases, redelivery, confirmation of all or none."""
+"""One application's queue: leases, redelivery, confirmation of all or none."""
 
 import asyncio
 import itertools
@@ -8,30 +8,30 @@ from contextlib import suppress
 
 from msgspec import Struct
 
-from tests.rig.vendor.ledger import Event, Ledger
+from bridge.vendor_twin.ledger import Event, Ledger
 
-MOST = 16
-LOOK_S = 0.05  # a lease that ends wakes nobody
+MAX_EVENTS = 16
+_CHECK_INTERVAL_S = 0.05  # nothing signals the end of a lease
 
 
-class Reply(Exception):  # noqa: N818 - it is what the vendor says, not that something broke
-    """The vendor answers with an error; ``code`` is v3's word, ``number`` what v2 says in its place."""
+class VendorError(Exception):
+    """The answer is an error; ``code`` is that of API 2018-07-17, ``number`` that of the v2 interface."""
 
     def __init__(self, code: str, text: str = "", number: int = 4000) -> None:
         super().__init__(code)
         self.code = code
-        self.text = text or f"{code} (the fake says so)"
+        self.text = text or f"{code} (from the twin of the vendor)"
         self.number = number
 
 
 class Lease(Struct, frozen=True):
-    """An event on loan."""
+    """An event that was handed out."""
 
     event: Event
     since_s: float
 
 
-class Waiting:
+class LeaseQueue:
     """The events of one application that nobody has confirmed."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -44,12 +44,12 @@ class Waiting:
         self._came = asyncio.Event()
 
     def __len__(self) -> int:
-        """Tell how many could be pulled now."""
+        """Return how many could be pulled now."""
         self._end_leases()
         return len(self._free)
 
     def put(self, body: bytes, *, spliced: bool = True) -> Event:
-        """Let one more wait. ``spliced=False`` sends ``body`` as the whole element, without a handle."""
+        """Add an event. ``spliced=False`` sends ``body`` as the whole element, without a handle."""
         event = self.ledger.add(body, spliced=spliced)
         self._free.append(event)
         self._came.set()
@@ -62,13 +62,13 @@ class Waiting:
         while not len(self) and (left := until - loop.time()) > 0:
             self._came.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._came.wait(), min(left, LOOK_S))
+                await asyncio.wait_for(self._came.wait(), min(left, _CHECK_INTERVAL_S))
 
     def pull(self) -> list[tuple[str, Event]]:
-        """Lend up to 16 under fresh handles."""
+        """Lease up to 16 under new handles."""
         self._end_leases()
         now, pulled = self._clock(), []
-        for _ in range(min(MOST, len(self._free))):
+        for _ in range(min(MAX_EVENTS, len(self._free))):
             event = self._free.popleft()
             event.pulled_s.append(now)
             handle = f"handle-{next(self._numbers)}+/=&"  # what an encoding must not spoil
@@ -77,12 +77,12 @@ class Waiting:
         return pulled
 
     def confirm(self, handles: Sequence[str]) -> None:
-        """Forget all of these events, or none where one handle is not alive."""
+        """Delete all of these events, or none where one lease has ended."""
         self._end_leases()
         stale = [handle for handle in handles if handle not in self._leases]
         self.ledger.stale += len(stale)
-        if stale or not 0 < len(handles) <= MOST:
-            raise Reply("InvalidParameterValue", f"{len(handles)} handles, {len(stale)} of them void")
+        if stale or not 0 < len(handles) <= MAX_EVENTS:
+            raise VendorError("InvalidParameterValue", f"{len(handles)} handles, {len(stale)} of them void")
         now = self._clock()
         for handle in dict.fromkeys(handles):
             lease = self._leases.pop(handle)

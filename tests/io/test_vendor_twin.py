@@ -1,4 +1,4 @@
-"""The fake vendor keeps the promises that tests build on: leases, long polls, rates, faults, the ledger."""
+"""The twin of the vendor: leases, long polls, rates, faults, the ledger."""
 
 import time
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from bridge.io.vod.account import Account, Credential
 from bridge.io.vod.api import VodApi
 from bridge.io.vod.errors import ApiError, TransportError
-from tests.rig.vendor.server import Application, Chances, Vendor
+from bridge.vendor_twin.server import Application, Chances, Vendor
 
 KEY = Credential("AKIDvod", "key")
 
@@ -38,13 +38,13 @@ async def vendor(clock: Clock) -> AsyncIterator[Vendor]:
 @pytest.fixture
 def app(vendor: Vendor) -> Application:
     known = vendor.add(KEY.secret_id, KEY.secret_key)
-    known.manners.poll_s = 0
+    known.behaviour.poll_s = 0
     return known
 
 
 @pytest.fixture
 async def api(vendor: Vendor, app: Application) -> AsyncIterator[VodApi]:
-    assert app.manners.poll_s == 0
+    assert app.behaviour.poll_s == 0
     async with aiohttp.ClientSession() as session:
         yield VodApi(Account(endpoint=vendor.url, credential=lambda: KEY), session, time.time)
 
@@ -74,21 +74,21 @@ async def test_sixteen_events_a_call(app: Application, api: VodApi) -> None:
 
 
 async def test_the_long_poll_lasts_as_long_as_it_is_set(app: Application, api: VodApi) -> None:
-    app.manners.poll_s = 0.2
+    app.behaviour.poll_s = 0.2
     begun = time.monotonic()
     assert await api.pull() == []
     assert time.monotonic() - begun >= 0.19
 
 
 async def test_the_empty_forms_come_in_turn(app: Application, api: VodApi) -> None:
-    app.manners.empty = "cycle"
+    app.behaviour.empty = "cycle"
     for _ in range(3):
         assert await api.pull() == []
     assert app.ledger.outcomes("PullEvents") == {"ok": 2, "ResourceNotFound": 1}
 
 
 async def test_an_application_that_is_pushed_refuses_pulls(app: Application, api: VodApi) -> None:
-    app.manners.mode = "PUSH"
+    app.behaviour.mode = "PUSH"
     with pytest.raises(ApiError, match="FailedOperation"):
         await api.pull()
     assert (await api.event_config()).mode == "PUSH"

@@ -1,4 +1,4 @@
-"""How the fake vendor misbehaves: by chance, from a seed, or as a test wants the next calls to go."""
+"""Faults of the twin: by chance, from a seed, or as listed for the next calls."""
 
 import random
 import socket
@@ -9,11 +9,11 @@ from enum import StrEnum
 from aiohttp import web
 from msgspec import Struct
 
-from tests.rig.vendor.queue import Reply
+from bridge.vendor_twin.queue import VendorError
 
 
 class Fault(StrEnum):
-    """What goes wrong with one call. The call takes effect but for ERROR, JUNK and RESET."""
+    """What goes wrong with one call. The call takes effect except for ERROR, JUNK and RESET."""
 
     NONE = "none"
     ERROR = "error"  # one of `CODES`, nothing done
@@ -30,7 +30,7 @@ JUNK = ((502, PAGE), (200, PAGE), (200, b""), (200, b"\x00\xff\xfe"), (200, b"{}
 
 
 class Chances(Struct):
-    """How likely each fault is, call by call; may be changed while the fake runs."""
+    """How likely each fault is, call by call; may be changed while the twin runs."""
 
     error: float = 0.0
     junk: float = 0.0
@@ -42,7 +42,7 @@ class Chances(Struct):
 
 
 class Faults:
-    """Draws each call's fault. ``next`` goes first: one word a call, for a test that wants it exactly."""
+    """Draws each call's fault. ``next`` goes first: one fault a call."""
 
     def __init__(self, chances: Chances, seed: int) -> None:
         self.chances = chances
@@ -50,7 +50,7 @@ class Faults:
         self.random = random.Random(seed)  # noqa: S311 - faults are to be repeatable
 
     def draw(self) -> Fault:
-        """Say what happens to this call."""
+        """Return what happens to this call."""
         if self.next:
             return self.next.popleft()
         kinds = [kind for kind in Fault if kind is not Fault.NONE]
@@ -61,16 +61,16 @@ class Faults:
     def strike(self, fault: Fault) -> None:
         """Answer with an error where that is the fault."""
         if fault is Fault.ERROR:
-            raise Reply(self.random.choice(CODES), "by chance", 5000)
+            raise VendorError(self.random.choice(CODES), "by chance", 5000)
 
     def junk(self) -> web.Response:
-        """Give an answer that is none."""
+        """Return an answer that is none."""
         status, body = self.random.choice(JUNK)
         return web.Response(status=status, body=body, content_type="text/html")
 
 
 def reset(request: web.Request) -> web.Response:
-    """Cut the connection as a crash does; what is returned is written to nobody."""
+    """Cut the connection as a crash does; nobody reads what is returned."""
     transport = request.transport
     if transport is not None:
         sock = transport.get_extra_info("socket")
