@@ -5,8 +5,8 @@ Never skips one: what cannot be written raises `DeadLetterError`, or is retried 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordTooLargeError
 
 from bridge.consumer.errors import DeadLetterError, DeadLetterNow, UnreadableRecordError
@@ -37,7 +37,8 @@ class DeadLetterWriter:
         self._retry_topic = config.retry_topic_name
         self._options = config.producer_options
         self._list_topics = list_topics
-        self._producer: AIOKafkaProducer | None = None
+        self._new_producer = config.clients.new_producer
+        self._producer: Any = None
         self._send_lock = asyncio.Lock()
 
     async def check_topic(self) -> None:
@@ -72,7 +73,7 @@ class DeadLetterWriter:
     async def _send(self, topic: str, job: HandlerJob) -> None:
         if self._producer is None:
             await self.check_topic()
-            self._producer = AIOKafkaProducer(**self._options)
+            self._producer = self._new_producer(**self._options)
             await self._producer.start()
         record = job.record
         is_redriven = record.topic == self._retry_topic

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
@@ -42,7 +42,7 @@ class GroupMember:
         self._topic_filter = topic_filter
         self._drain = drain
         install_reset_safe_connections()
-        self._consumer = AIOKafkaConsumer(group_id=config.group, **config.consumer_options)
+        self._consumer = config.clients.new_consumer(group_id=config.group, **config.consumer_options)
         self._trackers: dict[TopicPartition, OffsetTracker] = {}
         self._stop_future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._commit_now = asyncio.Event()

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict
 from aiokafka.abc import AbstractTokenProvider
 from msgspec import Struct
 
+from bridge.consumer.clients import AiokafkaClients, KafkaClients
 from bridge.consumer.errors import UnreadableRecordError
 from bridge.core.group_dead_letter import retry_topic_of
 from bridge.core.record import RECORD_MAX_BYTES, Routing
@@ -65,7 +66,7 @@ class Options(KafkaOptions, total=False):
     events in progress; keep it below ``rebalance_timeout_ms`` (30 s). ``stop_on``: signals that stop it
     cleanly. ``on_lag`` is called every ``lag_interval_s`` with the lag. ``on_unreadable`` is called with a
     record that is no event, which then counts as done; without it, `subscribe` raises it and `Consumer`
-    writes it to the dead-letter topic.
+    writes it to the dead-letter topic. ``clients`` is for tests: a `bridge.consumer.testing.FakeKafka`.
     """
 
     topic: str
@@ -79,6 +80,7 @@ class Options(KafkaOptions, total=False):
     on_lag: Callable[[Lag], None]
     lag_interval_s: float
     on_unreadable: Callable[[UnreadableRecordError], None]
+    clients: KafkaClients
 
 
 class ConsumerOptions(Options, total=False):
@@ -116,6 +118,7 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     on_lag: Callable[[Lag], None] | None = None
     lag_interval_s: float = 10.0
     on_unreadable: Callable[[UnreadableRecordError], None] | None = None
+    clients: KafkaClients = AiokafkaClients()
     concurrency: int = 16
     in_flight_max: int = 1_000
     attempts: int = 5

@@ -10,10 +10,19 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.consumer import OTHER, Consumer, DeadLetterError, DeadLetterNow, Event
+from tests.consumer.fake_environment import EVERY_KAFKA, environment_of
 from tests.consumer.records import ConsumerEnvironment, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
 
 KAFKA_NAMES = ("topic", "partition", "offset", "group", "delivery.count", "message")
+
+
+@pytest.fixture(params=EVERY_KAFKA)
+def consumer_env(request: pytest.FixtureRequest) -> ConsumerEnvironment:
+    """Give topics of a real Kafka, and such in memory."""
+    return environment_of(request)
+
+
 FAST_RETRIES = {"attempts": 3, "backoff_s": 0.01}
 
 
@@ -213,7 +222,7 @@ async def test_a_dead_letter_that_cannot_be_written_stops_it_and_comes_first_aga
     await consumer_env.publish_transcoded([0])
     await eventually(lambda: handler.count, "it runs")
     if goes:
-        await consumer_env.kafka.delete_topics([consumer_env.dead_letter_topic])
+        await consumer_env.delete(consumer_env.dead_letter_topic)
     await consumer_env.publish_transcoded([1, 2], keys=1)
     with pytest.raises(DeadLetterError):
         async with asyncio.timeout(WITHIN_S):

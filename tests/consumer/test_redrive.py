@@ -62,7 +62,9 @@ class _Service:
 
     async def dead_letters(self, number: int) -> list[Consumed]:
         async def found() -> list[Consumed]:
-            records = await read_all(self.env.kafka.bootstrap, [f"{self.env.name}.dead-letter.{self.group}"])
+            records = await read_all(
+                self.env.options["bootstrap_servers"], [f"{self.env.name}.dead-letter.{self.group}"]
+            )
             return records if len(records) == number else []
 
         return await eventually(found, f"there are {number} dead letters")
@@ -71,7 +73,7 @@ class _Service:
         settings = load(
             None,
             {
-                "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.env.kafka.bootstrap,
+                "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": self.env.options["bootstrap_servers"],
                 "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": f"{self.env.name}.dead-letter",
                 "BRIDGE_REDIS__URL": "redis://127.0.0.1:1",  # a redrive needs none
             },

@@ -11,9 +11,16 @@ import pytest
 from msgspec.structs import replace
 
 from bridge.consumer import OTHER, Event, Subscription, UnlistedType, UnreadableRecordError, subscribe
+from tests.consumer.fake_environment import EVERY_KAFKA, environment_of
 from tests.consumer.records import ConsumerEnvironment, new_consumer_env, record_of, sample, transcoded
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import WITHIN_S, eventually
+
+
+@pytest.fixture(params=EVERY_KAFKA)
+def consumer_env(request: pytest.FixtureRequest) -> ConsumerEnvironment:
+    """Give topics of a real Kafka, and such in memory."""
+    return environment_of(request)
 
 
 async def _read_events(events: Subscription[Any], number: int) -> list[str]:
@@ -173,8 +180,9 @@ async def test_the_lag_counts_what_is_not_done(consumer_env: ConsumerEnvironment
 
 
 async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_partition(
-    consumer_env: ConsumerEnvironment, caplog: pytest.LogCaptureFixture
+    kafka: RealKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
+    consumer_env = new_consumer_env(kafka)
     caplog.set_level(logging.INFO, "aiokafka")
     await consumer_env.create("TranscodeComplete", partitions=1)
     await consumer_env.publish_transcoded(range(30))
