@@ -84,6 +84,9 @@ LAYERS = {
     "delivery": _layer("delivery.ports observability aio core", "msgspec structlog"),
     "delivery.ports": _layer("aio core", "msgspec"),
     "aio": _layer("observability", "msgspec structlog"),
+    # Imported by who asks for it: its library is not among what a consumer needs.
+    "consumer.tracing": _layer("consumer", "opentelemetry"),
+    "consumer.metrics": _layer("consumer", "prometheus_client"),
     "consumer": _layer("aiokafka_internals core", "aiokafka msgspec"),
     "aiokafka_internals": _layer("", "aiokafka"),
     "observability": _layer("settings core", "msgspec prometheus_client pydantic structlog"),

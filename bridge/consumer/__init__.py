@@ -25,10 +25,10 @@ offset be committed. After a crash, a SIGKILL, a lost connection to Kafka, or wh
 another member before you were done, some events are delivered *again*: those in progress, and those that were
 done and not yet committed (of about the last second: ``commit_interval_s``). The bridge, too, may publish
 an occurrence twice after a fault, at two offsets. Both kinds of repeats carry the same ``event.id``. So
-make the work idempotent, with ``event.id`` as its key: an upsert, a unique index, an "insert where this id
-is not there yet" in the same transaction as the work. A clean stop (`Consumer.stop`, `Subscription.stop`, a
-signal that ``stop_on`` names) repeats nothing, as long as what is in progress ends within
-``drain_timeout_s``.
+make the work idempotent, with ``event.id`` as its key: an upsert, a unique index, or `once`, which remembers
+the id in the same transaction as the work (Postgres) or beside it (Redis). A clean stop
+(`Consumer.stop`, `Subscription.stop`, a signal that ``stop_on`` names) repeats nothing, as long as what is in
+progress ends within ``drain_timeout_s``.
 
 **Order.** Events of one key (``event.key``: the file's id, else the task's) on one topic come in the order in
 which they stand in Kafka, in both forms. Between keys, and between topics, there is none.
@@ -56,6 +56,7 @@ from bridge.consumer.errors import (
 )
 from bridge.consumer.event import Delivery, Event, Failure, decode
 from bridge.consumer.handlers import Consumer
+from bridge.consumer.once import POSTGRES_TABLE, InProgressError, once
 from bridge.consumer.options import ConsumerOptions, Options
 from bridge.consumer.overloads import UnlistedType, subscribe
 from bridge.consumer.payloads import EventType
@@ -64,6 +65,7 @@ from bridge.consumer.topics import OTHER, TYPES
 
 __all__ = [
     "OTHER",
+    "POSTGRES_TABLE",
     "TYPES",
     "Consumer",
     "ConsumerOptions",
@@ -73,6 +75,7 @@ __all__ = [
     "Event",
     "EventType",
     "Failure",
+    "InProgressError",
     "KafkaUnreachableError",
     "NoRecordError",
     "Options",
@@ -80,5 +83,6 @@ __all__ = [
     "UnlistedType",
     "UnreadableRecordError",
     "decode",
+    "once",
     "subscribe",
 ]

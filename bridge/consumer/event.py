@@ -128,7 +128,7 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     def key(self) -> str:
         """The record's key: events of one key are in order."""
         if self.record is None or isinstance(self.record, _ValueOnly):
-            return self.file_id or self.task_id or self.app
+            return self.file_id or self.task_id or _cast_id(self.payload) or self.app
         return (self.record.key or b"").decode(errors="replace")
 
     @property
@@ -234,6 +234,11 @@ def _type_from_headers(headers: Iterable[tuple[str, bytes | str | None]]) -> str
         if name == "ce_type":
             return _header_text(value).rpartition(".")[2]
     return ""
+
+
+def _cast_id(payload: object) -> str:
+    found = payload.get("CastId") if isinstance(payload, dict) else getattr(payload, "CastId", None)
+    return found if isinstance(found, str) else ""
 
 
 def _header_text(value: bytes | str | None) -> str:

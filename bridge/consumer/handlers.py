@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 import signal
+from contextlib import ExitStack
 from inspect import isawaitable
 from typing import Any, Unpack
 
@@ -170,9 +171,12 @@ class _ConsumerRun:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
             job.attempts += 1
             try:
-                work = handle(job.event)
-                if isawaitable(work):
-                    await work
+                with ExitStack() as stack:
+                    for middleware in self._config.middleware:
+                        stack.enter_context(middleware(job.event))
+                    work = handle(job.event)
+                    if isawaitable(work):
+                        await work
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_cancelling():
                     raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, TypedDict
 
 from aiokafka.abc import AbstractTokenProvider
@@ -12,11 +13,14 @@ from msgspec import Struct
 
 from bridge.consumer.clients import AiokafkaClients, KafkaClients
 from bridge.consumer.errors import UnreadableRecordError
+from bridge.consumer.event import Event
 from bridge.core.group_dead_letter import retry_topic_of
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 
 Lag = Mapping[tuple[str, int], int]
 """Records not yet done, by topic and partition."""
+
+Middleware = Callable[[Event[Any]], AbstractContextManager[object]]
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -91,6 +95,8 @@ class ConsumerOptions(Options, total=False):
     to ``backoff_max_s`` (each shortened by up to half, at random). ``dead_letter_topic``: a template of
     {group}; None: an event that cannot be handled stops the consumer. ``retry_topic``: where dead letters
     that are redriven come back, to this group alone, a template of {dead_letter_topic}; None: nowhere.
+    ``middleware`` are called with an event, and give a context that each attempt of its handler runs in, the
+    first one outermost: `bridge.consumer.tracing.handler_span`, `bridge.consumer.metrics.ConsumerMetrics`.
     """
 
     concurrency: int
@@ -100,6 +106,7 @@ class ConsumerOptions(Options, total=False):
     backoff_max_s: float
     dead_letter_topic: str | None
     retry_topic: str | None
+    middleware: Sequence[Middleware]
 
 
 class ConsumerConfig(Struct, frozen=True, kw_only=True):
@@ -125,6 +132,7 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     backoff_s: float = 0.5
     backoff_max_s: float = 30.0
     dead_letter_topic: str | None = "vod.dead-letter.{group}"
+    middleware: Sequence[Middleware] = ()
     retry_topic: str | None = retry_topic_of("{dead_letter_topic}")
 
     def __post_init__(self) -> None:
