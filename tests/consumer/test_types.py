@@ -68,7 +68,8 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def found_by_mypy(programs: dict[str, Path]) -> dict[str, list[str]]:
     """Give the errors of mypy --strict by program."""
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "/dev/null", *programs.values()]
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "/dev/null"]
+    command += map(str, programs.values())
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)  # noqa: S603
     return {
         name: [line for line in done.stdout.splitlines() if f"{path.name}:" in line and ": error:" in line]
