@@ -10,6 +10,7 @@ is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (name
 ``node``        node and npm, with their registry or a filled cache
 ``chart``       the tools of ``make tools``
 ``browser``     Chromium: the package chromium, or a path in BRIDGE_TEST_CHROMIUM
+``postgres``    a Postgres, as /usr/lib/postgresql has it or PATH
 ``git``         what keeps a release's code
 ``volume``      a small volume to fill: root, with CAP_SYS_ADMIN
 """
@@ -41,7 +42,9 @@ settings.register_profile("default", deadline=None, suppress_health_check=[Healt
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
-PARTS = frozenset({"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "volume", "git"})
+PARTS = frozenset(
+    {"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "postgres", "volume", "git"}
+)
 _LONGEST_ID = 60  # characters of a text, or bytes of a body, in the name of a test
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()
 _WORKERS = pytest.StashKey[list[int]]()

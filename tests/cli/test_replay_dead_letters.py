@@ -281,7 +281,7 @@ async def test_what_five_replays_reject_is_set_aside_until_it_is_asked_for(harne
     assert {one.reason: one.set_aside for one in groups} == {"malformed": 1, "no_payload": 0}
 
 
-async def test_where_the_counts_may_not_be_read_a_replay_goes_on_and_says_so() -> None:
+async def test_where_the_counts_may_not_be_read_a_replay_continues_with_a_warning() -> None:
     class RefusingStore(GroupOffsetStore):
         async def read_stored(
             self, topic_partitions: Iterable[TopicPartition]

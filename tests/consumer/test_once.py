@@ -115,7 +115,7 @@ async def test_in_redis_work_that_fails_is_tried_again_at_once(client: Redis) ->
         assert is_first
 
 
-async def test_in_redis_a_second_worker_is_sent_away_while_the_first_works(client: Redis) -> None:
+async def test_in_redis_a_second_worker_gets_an_error_while_the_first_works(client: Redis) -> None:
     async with once("event", client):
         with pytest.raises(InProgressError, match="another process works on event"):
             async with once("event", client):
