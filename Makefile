@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 # What `make generate` writes and `make check` compares: each takes --check.
-GENERATORS := $(addprefix schemas/, gen_payload_structs.py gen_examples.py gen_reference.py gen_json_schemas.py \
-	gen_asyncapi.py gen_schemas_readme.py gen_chart_schema.py compatibility.py)
+GENERATORS := $(addprefix schemas/, gen_payload_structs.py gen_consumer_types.py gen_examples.py gen_reference.py \
+	gen_json_schemas.py gen_asyncapi.py gen_schemas_readme.py gen_chart_schema.py compatibility.py)
 
 # What `make gate` holds to 100 % branch coverage: the core, and all that decides whether an event is kept.
 GATED := bridge/core/* bridge/delivery/* bridge/aio/promise.py bridge/aio/inline_task.py \

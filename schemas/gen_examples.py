@@ -6,7 +6,8 @@
 
 A type of the catalogue without a published notification gets `made-01.in.json`, generated from the vendor's
 catalogue with plausible values. All are decoded as deliveries to the application `default` at one fixed time,
-cases that begin with `pull` as pulled ones.
+cases that begin with `pull` as pulled ones. Of each type one notification in format 3.0, and one
+in the legacy format where there is one, is copied to `bridge/samples`, for `vod-bridge send --example`.
 """
 
 import json
@@ -28,6 +29,7 @@ from bridge.core.record import Routing, event_record
 ROOT = Path(__file__).resolve().parent
 EXAMPLES = ROOT / "examples"
 VENDOR = ROOT / "vendor" / "structs.json"
+SAMPLES = ROOT.parent / "bridge" / "samples"
 RECEIVED_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 Field = dict[str, Any]
@@ -129,6 +131,16 @@ def types_without_example() -> Iterator[tuple[Path, EventType]]:
             yield folder / "made-01.in.json", row
 
 
+def package_samples() -> Iterator[tuple[Path, bytes]]:
+    """Yield (path, notification) of what the package has for each type."""
+    for folder in sorted(EXAMPLES.iterdir()):
+        pushed = [*sorted(folder.glob("push-*.in.json")), *folder.glob("made-01.in.json")]
+        for name, cases in (("3.0", pushed), ("legacy", sorted(folder.glob("legacy-*.in.json")))):
+            case = next((one for one in cases if "mismatch" not in one.name), None)
+            if case is not None:
+                yield SAMPLES / name / f"{folder.name}.json", case.read_bytes()
+
+
 def main(arguments: list[str]) -> int:
     """Write the files, or with `--check` compare them; return the exit code."""
     check = "--check" in arguments
@@ -145,6 +157,14 @@ def main(arguments: list[str]) -> int:
             out.write_bytes(text)
         elif not out.exists() or out.read_bytes() != text:
             wrong.append(out)
+    samples = dict(package_samples())
+    for path, text in samples.items():
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text)
+        elif not path.exists() or path.read_bytes() != text:
+            wrong.append(path)
+    wrong += [path for path in SAMPLES.glob("*/*.json") if check and path not in samples]
     for path in wrong:
         sys.stderr.write(
             f"{path.relative_to(ROOT.parent)} is not what schemas/gen_examples.py writes: run it\n"

@@ -10,6 +10,7 @@ is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (name
 ``node``        node and npm, with their registry or a filled cache
 ``chart``       the tools of ``make tools``
 ``browser``     Chromium: the package chromium, or a path in BRIDGE_TEST_CHROMIUM
+``postgres``    a Postgres, as /usr/lib/postgresql has it or PATH
 ``git``         what keeps a release's code
 ``systemd``     systemd-analyze and systemd-sysusers
 ``volume``      a small volume to fill: root, with CAP_SYS_ADMIN
@@ -25,6 +26,7 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from bridge.vendor_twin.server import Vendor
 from tests.deliveries import Rig
 from tests.end_to_end.environment import Environment
 from tests.examples import FULL
@@ -34,7 +36,6 @@ from tests.rig.parts import MissingPartError
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import RealCluster, RealSentinel
 from tests.rig.secured import SecuredKafka
-from tests.rig.vendor.server import Vendor
 
 pytest_plugins = ["tests.tiers", "tests.left_out"]
 
@@ -43,7 +44,19 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 PARTS = frozenset(
-    {"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "volume", "git", "systemd"}
+    {
+        "kafka",
+        "redis",
+        "redis-tls",
+        "openssl",
+        "node",
+        "chart",
+        "browser",
+        "postgres",
+        "volume",
+        "git",
+        "systemd",
+    }
 )
 _LONGEST_ID = 60  # characters of a text, or bytes of a body, in the name of a test
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()

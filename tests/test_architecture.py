@@ -39,7 +39,7 @@ _LOWER = "observability delivery aio settings core"
 LAYERS = {
     "__main__": _layer("cli"),
     "cli": _layer(
-        f"__init__ app workers operations wiring diagnostics embedded io {_LOWER}",
+        f"__init__ app workers operations wiring diagnostics embedded vendor_twin io {_LOWER}",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "worker": _layer("app workers io.http io.spool settings", "msgspec"),
@@ -65,6 +65,7 @@ LAYERS = {
     "workers.limits": _layer("settings core", "pydantic"),
     "observability.tracing": _layer("__init__ delivery aio core", "msgspec opentelemetry structlog"),
     "diagnostics": _layer("io.kafka io.dedup settings", "aiokafka msgspec redis structlog"),
+    "vendor_twin": _layer("", "aiohttp msgspec"),
     "embedded": _layer("", "confluent_kafka"),
     "embedded_relay": _layer(),
     "io.http": _layer("io.sockets observability delivery.ports aio core", "aiohttp msgspec structlog"),
@@ -83,6 +84,9 @@ LAYERS = {
     "delivery": _layer("delivery.ports observability aio core", "msgspec structlog"),
     "delivery.ports": _layer("aio core", "msgspec"),
     "aio": _layer("observability", "msgspec structlog"),
+    # Imported by who asks for it: its library is not among what a consumer needs.
+    "consumer.tracing": _layer("consumer", "opentelemetry"),
+    "consumer.metrics": _layer("consumer", "prometheus_client"),
     "consumer": _layer("aiokafka_internals core", "aiokafka msgspec"),
     "aiokafka_internals": _layer("", "aiokafka"),
     "observability": _layer("settings core", "msgspec prometheus_client pydantic structlog"),

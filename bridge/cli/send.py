@@ -1,120 +1,87 @@
-"""``vod-bridge send``: posts notifications from files to a bridge, and counts the outcomes."""
+"""``vod-bridge send``: posts notifications from files, or examples, to a bridge, and counts the outcomes."""
 
-import asyncio
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import aiohttp
-import msgspec
 import typer
-from msgspec import Struct
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.support.examples import (
+    CURRENT,
+    LEGACY,
+    complete_example,
+    example_names,
+    read_example,
+)
+from bridge.cli.support.exit import EXIT_USAGE, fail
+from bridge.cli.support.ids import NewIds, NoIdError, set_ids
 from bridge.cli.support.input_files import (
     InputNotification,
     read_notifications,
     require_files,
     total_bytes,
 )
-from bridge.cli.support.render import render_response, safe_text
-from bridge.cli.support.signing import SignatureLocation, load_sign_key, mask_callback_url, sign_body
-from bridge.core.printable import json_escaped
+from bridge.cli.support.posting import DEFAULT_URL, URL_VARIABLE, PostOptions, post_and_exit
+from bridge.cli.support.signing import SignatureLocation, load_sign_key
 
-# The ingress withholds the response for 6 s where an event is not durable; this is much longer.
-_POST_TIMEOUT_S = 30
-_PROBLEMS_SHOWN = 20
-_NEWLINE_BYTES = 1  # the byte between two bodies
-_ELAPSED_MIN_S = 0.1
-_OUTCOME_MAX_CHARS = 40  # characters shown of a server's outcome
-_JSON_HEADERS = {"Content-Type": "application/json"}
-_SUCCESSFUL = frozenset({"published", "duplicate", "spooled"})
-
-
-class _Item(Struct, frozen=True):
-    """A notification and its index, from 0."""
-
-    index: int
-    notification: InputNotification
-
-
-_OnPosted = Callable[[_Item, int, bytes], None]
-_ItemQueue = asyncio.Queue[_Item | OSError | None]  # None: the end
-
-
-class _PostOptions(Struct, frozen=True, kw_only=True):
-    url: str
-    sign_key: str
-    sign_in: SignatureLocation
-    concurrency: int
-    skip: int
-
-
-class _SendCounts(Struct, kw_only=True):
-    """The outcomes so far. ``skip`` counts those done without a gap from the beginning, skipped included."""
-
-    skip: int
-    outcomes: Counter[str] = msgspec.field(default_factory=Counter)
-    problems: int = 0
-    stop_reason: str = ""
-    done_ahead: set[int] = msgspec.field(default_factory=set)
-
-    def add_result(self, index: int, outcome: str) -> None:
-        """Count one; several are in progress at once, and may be done in another order."""
-        self.outcomes[outcome] += 1
-        self.done_ahead.add(index)
-        while self.skip in self.done_ahead:
-            self.done_ahead.remove(self.skip)
-            self.skip += 1
-
-
-class _SendSummary(Struct):
-    posted: int
-    outcomes: dict[str, int] = msgspec.field(name="endings")
-    seconds: float
-    stop_reason: str = msgspec.field(name="stopped")
-    skip: int
-
-
+SignKey = Annotated[
+    str,
+    typer.Option(
+        envvar="VOD_SIGN_KEY",
+        help="Sign each post with this SignKey. Other users of the machine see command lines:"
+        " --sign-key-file, or the variable, does not show it.",
+        show_default=False,
+    ),
+]
+SignKeyFile = Annotated[
+    Path | None, typer.Option(help="Sign each post with the SignKey in this file.", show_default=False)
+]
+CallbackUrl = Annotated[
+    str,
+    typer.Option(
+        envvar=URL_VARIABLE, help="The callback URL, with application and token where there are any."
+    ),
+]
 _Paths = Annotated[
-    list[Path],
+    list[Path] | None,
     typer.Argument(
         help="Files, folders (their *.json, *.jsonl, *.ndjson), or - for standard input.", show_default=False
     ),
 ]
+_Example = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--example",
+        metavar="TYPE",
+        help="Post the example of this event type; may be repeated.",
+        autocompletion=complete_example,
+        show_default=False,
+    ),
+]
+_Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=ID", help="Give an example this file_id or task_id; may be repeated."
+    ),
+]
+_ListExamples = Annotated[bool, typer.Option("--list-examples", help="List the examples, and end.")]
+_Legacy = Annotated[bool, typer.Option("--legacy", help="Take the example in the legacy format.")]
+_NewIds = Annotated[
+    bool, typer.Option("--new-ids", help="Give an example new ids, so that it is no duplicate.")
+]
 
 
 def send(  # noqa: PLR0913 - one parameter is one option of the command
-    paths: _Paths,
+    paths: _Paths = None,
     *,
-    url: Annotated[
-        str, typer.Option(help="The callback URL, with application and token where there are any.")
-    ] = "http://127.0.0.1:8080/callbacks",
-    sign_key: Annotated[
-        str,
-        typer.Option(
-            envvar="VOD_SIGN_KEY",
-            help="Sign each post with this SignKey. Other users of the machine see command lines:"
-            " --sign-key-file, or the variable, does not show it.",
-            show_default=False,
-        ),
-    ] = "",
-    sign_key_file: Annotated[
-        Path | None, typer.Option(help="Sign each post with the SignKey in this file.", show_default=False)
-    ] = None,
+    example: _Example = None,
+    list_examples: _ListExamples = False,
+    legacy: _Legacy = False,
+    set_id: _Set = None,
+    new_ids: _NewIds = False,
+    url: CallbackUrl = DEFAULT_URL,
+    sign_key: SignKey = "",
+    sign_key_file: SignKeyFile = None,
     sign_in: Annotated[
         SignatureLocation, typer.Option(help="Where the signature travels.")
     ] = SignatureLocation.BODY,
@@ -122,7 +89,7 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
     skip: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out the first N notifications.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one line of JSON.")] = False,
 ) -> None:
-    """Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.
+    """Post notifications to a bridge: examples, a file, a folder, JSON lines, or whole pull answers.
 
     A PullEvents answer is split into its notifications, each with its bytes as they are.
 
@@ -130,168 +97,63 @@ def send(  # noqa: PLR0913 - one parameter is one option of the command
 
     Ends with 1 when something was neither published, duplicate nor spooled.
 
+    Example: vod-bridge send --example TranscodeComplete --new-ids
+
     Example: vod-bridge send captured/ --url https://bridge.example/callbacks/shop --sign-key-file key
     """
-    sign_key = load_sign_key(sign_key, sign_key_file)
-    if not url.startswith(("http://", "https://")):
-        fail(f"--url {mask_callback_url(url)}: must begin with http:// or https://", EXIT_USAGE)
-    files = require_files(paths)
-    post_options = _PostOptions(
-        url=url, sign_key=sign_key, sign_in=sign_in, concurrency=concurrency, skip=skip
-    )
-    started_at = time.monotonic()
-    counts = _post_files(post_options, files)
-    _print_summary_and_exit(counts, time.monotonic() - started_at, as_json=as_json)
-
-
-def _post_files(post_options: _PostOptions, files: Sequence[Path]) -> _SendCounts:
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
-    counts = _SendCounts(skip=post_options.skip)
-    started_at = time.monotonic()
-    with Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[rate]}/s"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as progress:
-        # The number of notifications is known only at the end of the files, that of bytes at once.
-        task = progress.add_task("", total=total_bytes(files), rate="0")
-
-        def skipped(notification: InputNotification) -> None:
-            progress.update(task, advance=len(notification.body) + _NEWLINE_BYTES)
-
-        def posted(item: _Item, status: int, response: bytes) -> None:
-            _record_result(counts, console, item, status, response)
-            summary_text = "  ".join(f"{outcome} {count}" for outcome, count in counts.outcomes.items())
-            rate = f"{counts.outcomes.total() / max(time.monotonic() - started_at, _ELAPSED_MIN_S):.0f}"
-            read = len(item.notification.body) + _NEWLINE_BYTES
-            progress.update(task, advance=read, description=summary_text, rate=rate)
-
-        try:
-            asyncio.run(_post_all(post_options, _read_items(files, post_options.skip, skipped), posted))
-        except* _SendStoppedError as stopped:
-            counts.stop_reason = str(stopped.exceptions[0])
-        except* KeyboardInterrupt:
-            counts.stop_reason = "interrupted"
-    return counts
-
-
-def _read_items(
-    files: Sequence[Path], skip: int, skipped: Callable[[InputNotification], None]
-) -> Iterator[_Item]:
-    """Read all notifications but the first ``skip``."""
-    for index, notification in enumerate(read_notifications(files)):
-        if index < skip:
-            skipped(notification)
-        else:
-            yield _Item(index, notification)
-
-
-class _SendStoppedError(Exception):
-    """Nothing answers at the URL, or a file cannot be read."""
-
-
-async def _post_all(post_options: _PostOptions, items: Iterator[_Item], posted: _OnPosted) -> None:
-    queue: _ItemQueue = asyncio.Queue()
-    slots = threading.Semaphore(post_options.concurrency)
-    loop = asyncio.get_running_loop()
-
-    def put(item: _Item | OSError | None) -> None:
-        slots.acquire()
-        with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(queue.put_nowait, item)
-
-    def read() -> None:
-        try:
-            for item in items:
-                put(item)
-        except OSError as error:
-            put(error)
-        put(None)
-
-    # A daemon thread: a read from a terminal must not prevent the exit.
-    threading.Thread(target=read, daemon=True).start()
-    timeout = aiohttp.ClientTimeout(total=_POST_TIMEOUT_S)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
-        asyncio.TaskGroup() as group,
-    ):
-        for _ in range(post_options.concurrency):
-            group.create_task(_post_worker(post_options, session, queue, slots, posted))
-
-
-async def _post_worker(
-    post_options: _PostOptions,
-    session: aiohttp.ClientSession,
-    queue: _ItemQueue,
-    slots: threading.Semaphore,
-    posted: _OnPosted,
-) -> None:
-    while (item := await queue.get()) is not None:
-        slots.release()
-        if isinstance(item, OSError):
-            raise _SendStoppedError(f"cannot read {item.filename or 'a file'}: {item.strerror}")
-        body, query = sign_body(item.notification.body, post_options.sign_key, post_options.sign_in)
-        try:
-            async with session.post(
-                post_options.url, data=body, params=query, headers=_JSON_HEADERS
-            ) as response:
-                posted(item, response.status, await response.read())
-        except aiohttp.ClientConnectorError as error:
-            reason = error.os_error.strerror or error
-            raise _SendStoppedError(
-                f"nothing answers at {mask_callback_url(post_options.url)} ({reason}):"
-                " is the bridge running? `vod-bridge dev` starts one on this machine"
-            ) from None
-        except aiohttp.InvalidURL:
-            raise _SendStoppedError(f"--url {mask_callback_url(post_options.url)}: is no URL") from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            posted(item, 0, str(error).encode())
-    queue.put_nowait(None)  # ends the other workers, too
-
-
-def _record_result(counts: _SendCounts, console: Console, item: _Item, status: int, response: bytes) -> None:
-    outcome = safe_text(_outcome_of(status, response))[:_OUTCOME_MAX_CHARS]
-    counts.add_result(item.index, outcome)
-    if outcome in _SUCCESSFUL:
+    if list_examples:
+        _print_examples()
         return
-    counts.problems += 1
-    if counts.problems <= _PROBLEMS_SHOWN:
-        console.print(f"{safe_text(item.notification.origin)}: ", render_response(status, response), sep="")
-    elif counts.problems == _PROBLEMS_SHOWN + 1:
-        console.print("further problems are only counted")
+    if bool(paths) == bool(example):
+        fail("what is to be sent? Either files, or --example TYPE (--list-examples lists them)", EXIT_USAGE)
+    if paths and (legacy or set_id or new_ids):
+        fail("--legacy, --set and --new-ids are for --example; files are sent as they are", EXIT_USAGE)
+    post_options = PostOptions(
+        url=url,
+        sign_key=load_sign_key(sign_key, sign_key_file),
+        sign_in=sign_in,
+        concurrency=concurrency,
+        skip=skip,
+    )
+    if paths:
+        files = require_files(paths)
+        post_and_exit(post_options, read_notifications(files), total_bytes(files), as_json=as_json)
+        return
+    examples = _read_examples(example or (), _ids_to_set(set_id or ()), legacy=legacy, new_ids=new_ids)
+    post_and_exit(post_options, iter(examples), None, as_json=as_json)
 
 
-def _outcome_of(status: int, response: bytes) -> str:
-    if not status:
-        return "unanswered"
-    try:
-        raw_outcome = msgspec.json.decode(response, type=dict[str, msgspec.Raw]).get(
-            "outcome", msgspec.Raw(b'""')
-        )
-        return msgspec.json.decode(raw_outcome, type=str) or f"refused {status}"
-    except msgspec.MsgspecError:
-        return f"refused {status}"
+def _print_examples() -> None:
+    legacy_names = set(example_names(LEGACY))
+    names = dict.fromkeys([*example_names(CURRENT), *sorted(legacy_names)])
+    current_names = set(example_names(CURRENT))
+    for name in names:
+        if name not in current_names:
+            typer.echo(f"{name}  only with --legacy")
+        else:
+            typer.echo(f"{name}  also with --legacy" if name in legacy_names else name)
 
 
-def _print_summary_and_exit(counts: _SendCounts, seconds: float, *, as_json: bool) -> None:
-    posted = counts.outcomes.total()
-    if as_json:
-        summary = _SendSummary(
-            posted, dict(counts.outcomes), round(seconds, 3), counts.stop_reason, counts.skip
-        )
-        typer.echo(json_escaped(msgspec.json.encode(summary).decode()))
-    else:
-        outcomes = ", ".join(f"{count} {outcome}" for outcome, count in counts.outcomes.most_common())
-        typer.echo(f"{posted} posted in {seconds:.1f} s: {outcomes}" if posted else "nothing was posted")
-    if counts.stop_reason:
-        resume_hint = f"; --skip {counts.skip} goes on from there" if counts.skip else ""
-        fail(f"stopped after {posted}: {counts.stop_reason}{resume_hint}" if posted else counts.stop_reason)
-    if not set(counts.outcomes) <= _SUCCESSFUL:
-        raise typer.Exit(EXIT_FAILED)
+def _ids_to_set(assignments: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for text in assignments:
+        name, separator, value = text.partition("=")
+        if not (separator and value):
+            fail(f"--set {text}: write NAME=ID, for example file_id=17", EXIT_USAGE)
+        found[name.strip()] = value
+    return found
+
+
+def _read_examples(
+    names: Sequence[str], ids: dict[str, str], *, legacy: bool, new_ids: bool
+) -> list[InputNotification]:
+    replaced = NewIds()
+    found = []
+    for name in names:
+        body = read_example(name, legacy=legacy)
+        try:
+            body = set_ids(replaced.apply(body) if new_ids else body, ids)
+        except NoIdError as error:
+            fail(f"--set for --example {name}: {error}", EXIT_USAGE)
+        found.append(InputNotification(f"example {name}", body))
+    return found

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -25,7 +26,7 @@ from bridge.console.answers import (
 from bridge.console.call import JSON, Call
 from bridge.console.live import recent_deliveries, stream_deliveries
 from bridge.console.problem import ProblemError
-from bridge.console.requests import RecordPosition, ReplayArgs
+from bridge.console.requests import RecordPosition, RedriveArgs, RedriveRequest, ReplayArgs
 from bridge.console.state import (
     application_states,
     event_types,
@@ -43,6 +44,9 @@ from bridge.operations.topic_lag import GroupState, TopicState
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_Args = TypeVar("_Args", ReplayArgs, RedriveArgs)
+
+_API_DEPTH = 3  # slashes of a path just below /api/v1
 _DAY_MS = 86_400_000
 _DAYS_MAX = 366
 _TEXT_MIN = 4
@@ -167,31 +171,41 @@ async def dead_letters(call: Call) -> DeadLetters:
 
 async def replay(call: Call) -> web.Response:
     """Replay dead letters, or show what a replay would do."""
-    args = await _replay_args(call)
+    args = await _body(call, ReplayArgs)
+    log_fields = {"applications": args.applications, "without_dedup": args.without_dedup}
+    return await _replay(call, args, ("replay", args), log_fields)
+
+
+async def redrive(call: Call) -> web.Response:
+    """Redrive the dead letters of a consumer group to it, or show what that would do."""
+    args, group = await _body(call, RedriveArgs), call.path_args["group"]
+    return await _replay(call, args, ("redrive", RedriveRequest(group=group, args=args)), {"group": group})
+
+
+async def _replay(
+    call: Call, args: ReplayArgs | RedriveArgs, question: tuple[str, object], log_fields: dict[str, object]
+) -> web.Response:
     if not args.dry_run:
         call.parts.access.require_act(call.level)
-    log.info(
-        "console_replay",
-        dry_run=args.dry_run,
-        reasons=args.reasons,
-        applications=args.applications,
-        records=len(args.records),
-        without_dedup=args.without_dedup,
-    )
+    records = len(args.records)
+    log.info("console_replay", dry_run=args.dry_run, reasons=args.reasons, records=records, **log_fields)
     if args.dry_run:
-        return web.Response(body=await call.ask_once("replay", args), content_type=JSON)
-    job = call.parts.jobs.start_replay(args)
+        return web.Response(body=await call.ask_once(*question), content_type=JSON)
+    job = call.parts.jobs.start(*question)
     response = call.json(job, 202)
-    response.headers["Location"] = f"../jobs/{job.id}"
+    # Relative: it works below any path. From the folder of this path to that of the jobs.
+    response.headers["Location"] = (
+        f"{'../' * (call.request.rel_url.raw_path.count('/') - _API_DEPTH)}jobs/{job.id}"
+    )
     return response
 
 
-async def _replay_args(call: Call) -> ReplayArgs:
+async def _body(call: Call, wanted: type[_Args]) -> _Args:
     if call.request.content_type != JSON:
         raise ProblemError(415, "the body must be application/json")
     body = await call.read_body()
     try:
-        return msgspec.json.decode(body or b"{}", type=ReplayArgs)
+        return msgspec.json.decode(body or b"{}", type=wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, "the body cannot be read", str(error), _DRY_RUN_HINT) from None
 

@@ -31,13 +31,13 @@ class Jobs:
         """Return a job; None where there is none, or it ended long ago."""
         return self._jobs.get(job_id)
 
-    def start_replay(self, args: object) -> Job:
-        """Start a replay. Raises `ProblemError` while one is running."""
+    def start(self, kind: str, args: object) -> Job:
+        """Start a replay, of a kind of `questions.QUESTIONS`. Raises `ProblemError` while one is running."""
         if self._running is not None and not self._running.done():
             raise ProblemError(409, "a replay is running", remedy="wait for its end")
         job = Job(id=f"{next(self._numbers)}-{token_hex(4)}", state="running")
         self._keep(job)
-        self._running = asyncio.create_task(self._run(job.id, self._helper.ask("replay", args)))
+        self._running = asyncio.create_task(self._run(job.id, self._helper.ask(kind, args)))
         return job
 
     async def stop(self) -> None:
@@ -69,7 +69,8 @@ class Jobs:
         summary = (result or {}).get("summary", {})
         stopped = str(summary.get("stopped", ""))
         self._keep(Job(id=job_id, state="failed" if stopped else "done", result=result, problem=stopped))
-        log.info("replay_done", job=job_id, endings=summary.get("endings"), stopped=stopped)
+        endings, left = summary.get("endings"), summary.get("left")
+        log.info("replay_done", job=job_id, endings=endings, left=left, stopped=stopped)
 
     def _keep(self, job: Job) -> None:
         self._jobs[job.id] = job

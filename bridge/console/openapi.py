@@ -21,7 +21,7 @@ from bridge.console.answers import (
     Topics,
 )
 from bridge.console.problem import CONTENT_TYPE, Problem
-from bridge.console.requests import ReplayArgs, ReplayState
+from bridge.console.requests import RedriveArgs, ReplayArgs, ReplayState
 from bridge.operations.read_record import RecordDetails
 
 _TYPES = (
@@ -35,6 +35,7 @@ _TYPES = (
     Job,
     Problem,
     RecordDetails,
+    RedriveArgs,
     ReplayArgs,
     ReplayState,
     SettingsInForce,
@@ -105,15 +106,20 @@ def _streamed(operation: dict[str, Any]) -> dict[str, Any]:
     return operation
 
 
+def _action(summary: str, args: type, *, path: tuple[str, ...] = ()) -> dict[str, Any]:
+    more = "A dry run only reads; the rest needs admin.token and answers 202."
+    operation = _operation(f"{summary} {more}", ReplayState, path=path)
+    operation["requestBody"] = {"content": {"application/json": {"schema": _ref(args)}}}
+    operation["responses"] |= {"202": _responses(Job, "202")["202"]}
+    return operation
+
+
 def _paths() -> dict[str, Any]:
     schema_answer = {"description": "The JSON Schema.", "content": {"application/schema+json": {}}}
     schema = _operation("The JSON Schema of a type's events.", Problem, path=("type",))
     schema["responses"]["200"] = schema_answer
-    replay = _operation(
-        "Replay dead letters. A dry run only reads; the rest needs admin.token and answers 202.", ReplayState
-    )
-    replay["requestBody"] = {"content": {"application/json": {"schema": _ref(ReplayArgs)}}}
-    replay["responses"] |= {"202": _responses(Job, "202")["202"]}
+    replay = _action("Replay dead letters.", ReplayArgs)
+    redrive = _action("Redrive a consumer group's dead letters, to it alone.", RedriveArgs, path=("group",))
     return {
         "/status": {"get": _operation("How this process is.", Status)},
         "/deliveries": {
@@ -122,6 +128,7 @@ def _paths() -> dict[str, Any]:
         "/applications": {"get": _operation("The applications.", Applications)},
         "/topics": {"get": _operation("The topics that the bridge writes to.", Topics)},
         "/groups": {"get": _operation("The consumer groups on them, with their lag.", Groups)},
+        "/groups/{group}/redrive": {"post": redrive},
         "/spool": {"get": _operation("The spool of this process.", SpoolState)},
         "/settings": {"get": _operation("The settings in force, secrets masked.", SettingsInForce)},
         "/types": {"get": _operation("The catalogue of event types.", EventTypes)},

@@ -11,15 +11,17 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from bridge.console.problem import Problem
-from bridge.console.requests import RecordPosition, ReplayArgs, ReplayState
+from bridge.console.requests import RecordPosition, RedriveRequest, ReplayArgs, ReplayState
 from bridge.diagnostics.redis import diagnose
 from bridge.observability.masking import Mask
 from bridge.operations.check.run import run_checks
-from bridge.operations.dead_letter_overview import REPLAY_GROUP, dead_letter_overview
+from bridge.operations.dead_letter_overview import dead_letter_overview
 from bridge.operations.find import FindProgress, FindRequest, find_records
 from bridge.operations.read_record import read_record
-from bridge.operations.replay.common import ReplayStoppedError
+from bridge.operations.replay.attempt_counter import REPLAY_GROUP
+from bridge.operations.replay.common import Replay, ReplayStoppedError
 from bridge.operations.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.operations.replay.redrive import GroupRedrive, RedriveSelection
 from bridge.operations.replay.report import ItemResult, ReplaySummary
 from bridge.operations.topic_lag import group_states, topic_states
 from bridge.operations.topic_range import TimeRange
@@ -117,12 +119,33 @@ async def _replay(context: QuestionContext, args: Raw) -> Answer:
         positions=frozenset(request.records),
         group=REPLAY_GROUP,
         fail_open=request.without_dedup,
+        max_attempts=request.max_attempts,
     )
-    replay = DeadLetterReplay(settings, selection)
-    reporter = _Reporter(ReplaySummary(unit=replay.unit, dry_run=request.dry_run))
+    async for answer in _run(context, DeadLetterReplay(settings, selection), dry_run=request.dry_run):
+        yield answer
+
+
+async def _redrive(context: QuestionContext, args: Raw) -> Answer:
+    request = msgspec.json.decode(args, type=RedriveRequest)
+    selection = RedriveSelection(
+        group=request.group,
+        reasons=request.args.reasons,
+        time_range=TimeRange(request.args.since_ms, request.args.until_ms),
+        positions=frozenset(request.args.records),
+        progress_group=REPLAY_GROUP,
+        max_attempts=request.args.max_attempts,
+    )
+    redrive = GroupRedrive(context.settings, selection)
+    async for answer in _run(context, redrive, dry_run=request.args.dry_run):
+        yield answer
+
+
+async def _run(context: QuestionContext, replay: Replay, *, dry_run: bool) -> Answer:
+    """Plan or run it, with its progress a few times a second."""
+    reporter = _Reporter(ReplaySummary(unit=replay.unit, dry_run=dry_run))
     stop_event = asyncio.Event()
     begun_at = time.monotonic()
-    replaying = replay.plan(reporter) if request.dry_run else replay.run(reporter, stop_event)
+    replaying = replay.plan(reporter) if dry_run else replay.run(reporter, stop_event)
     work = asyncio.ensure_future(replaying)
     try:
         while not work.done():
@@ -150,5 +173,6 @@ QUESTIONS: Mapping[str, Callable[[QuestionContext, Raw], Any]] = MappingProxyTyp
         "dead_letters": _dead_letters,
         "check": _check,
         "replay": _replay,
+        "redrive": _redrive,
     }
 )

@@ -3,8 +3,11 @@
 Here, so that the bridge does not load what only the helper needs.
 """
 
-from msgspec import Raw, Struct
+from typing import Annotated
 
+from msgspec import Meta, Raw, Struct
+
+from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS
 from bridge.operations.replay.report import ItemResult, ReplaySummary
 
 CANCEL = "cancel"
@@ -38,7 +41,8 @@ class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which dead letters are replayed; empty lists stand for all. Times are unix milliseconds.
 
     ``records`` are partitions and offsets of the dead-letter topic. With ``dry_run`` nothing is written.
-    ``without_dedup`` goes on while Redis is unavailable, and may publish repeats.
+    ``without_dedup`` goes on while Redis is unavailable, and may publish repeats. What was replayed in vain
+    ``max_attempts`` times is left; 0 for no limit.
     """
 
     dry_run: bool = True
@@ -48,6 +52,28 @@ class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     since_ms: int | None = None
     until_ms: int | None = None
     without_dedup: bool = False
+    max_attempts: Annotated[int, Meta(ge=0, le=1_000_000)] = MAX_ATTEMPTS
+
+
+class RedriveArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters of a consumer group are redriven to it, as `ReplayArgs`.
+
+    ``records`` are partitions and offsets of the group's dead-letter topic.
+    """
+
+    dry_run: bool = True
+    reasons: list[str] = []
+    records: list[tuple[int, int]] = []
+    since_ms: int | None = None
+    until_ms: int | None = None
+    max_attempts: Annotated[int, Meta(ge=0, le=1_000_000)] = MAX_ATTEMPTS
+
+
+class RedriveRequest(Struct, frozen=True, kw_only=True):
+    """A redrive, and whose dead letters they are."""
+
+    group: str
+    args: RedriveArgs
 
 
 class ReplayState(Struct, frozen=True, kw_only=True):

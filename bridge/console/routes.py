@@ -36,6 +36,7 @@ ROUTES: Sequence[Route] = (
     Route(path=f"{API}applications", handler=api.applications),
     Route(path=f"{API}topics", handler=api.topics),
     Route(path=f"{API}groups", handler=api.groups),
+    Route(path=f"{API}groups/{{group}}/redrive", handler=api.redrive, method="POST"),
     Route(path=f"{API}spool", handler=api.spool),
     Route(path=f"{API}settings", handler=api.settings),
     Route(path=f"{API}types", handler=api.types),

@@ -5,13 +5,21 @@ Never skips one: what cannot be written raises `DeadLetterError`, or is retried 
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordTooLargeError
 
 from bridge.consumer.errors import DeadLetterError, DeadLetterNow, UnreadableRecordError
 from bridge.consumer.options import ConsumerConfig
 from bridge.consumer.worker_pool import HandlerJob
+from bridge.core.group_dead_letter import (
+    ORIGINAL_OFFSET,
+    ORIGINAL_PARTITION,
+    ORIGINAL_TOPIC,
+    kafka_failure_texts,
+    origin_of,
+    without_failure,
+)
 from bridge.core.plural import counted
 
 Headers = list[tuple[str, bytes]]
@@ -24,10 +32,13 @@ class DeadLetterWriter:
     """Writes dead letters; connects when the first one comes. ``list_topics`` returns the existing topics."""
 
     def __init__(self, config: ConsumerConfig, list_topics: Callable[[], Awaitable[set[str]]]) -> None:
+        self._group = config.group
         self._topic = config.dead_letter_topic_name
+        self._retry_topic = config.retry_topic_name
         self._options = config.producer_options
         self._list_topics = list_topics
-        self._producer: AIOKafkaProducer | None = None
+        self._new_producer = config.clients.new_producer
+        self._producer: Any = None
         self._send_lock = asyncio.Lock()
 
     async def check_topic(self) -> None:
@@ -62,11 +73,17 @@ class DeadLetterWriter:
     async def _send(self, topic: str, job: HandlerJob) -> None:
         if self._producer is None:
             await self.check_topic()
-            self._producer = AIOKafkaProducer(**self._options)
+            self._producer = self._new_producer(**self._options)
             await self._producer.start()
         record = job.record
+        is_redriven = record.topic == self._retry_topic
+        headers = without_failure(record.headers) if is_redriven else record.headers
+        origin = (origin_of(record.headers) if is_redriven else None) or _position(job)
         await self._producer.send_and_wait(
-            topic, record.value, key=record.key, headers=[*record.headers, *failure_headers(job)]
+            topic,
+            record.value,
+            key=record.key,
+            headers=[*headers, *failure_headers(job, self._group, origin)],
         )
 
     async def close(self) -> None:
@@ -76,26 +93,32 @@ class DeadLetterWriter:
             await asyncio.wait({asyncio.ensure_future(producer.stop())}, timeout=_SEND_TIMEOUT_S)
 
 
-def failure_headers(job: HandlerJob) -> Headers:
-    """Build the headers: why the event is a dead letter, and where its record was.
+def failure_headers(job: HandlerJob, group: str, origin: tuple[str, str, str]) -> Headers:
+    """Build the headers: why the event is a dead letter, and where its record was first, ``origin``.
 
     ``reason`` is ``failed`` (every attempt did), ``buried`` (`DeadLetterNow`) or ``unreadable``; ``detail``
-    and ``error_type`` are the last error's.
+    and ``error_type`` are the last error's. The same stands under Kafka's own names, ``__dlq.errors.*``.
     """
     reason_by_error = {DeadLetterNow: "buried", UnreadableRecordError: "unreadable"}
     reason = next(
         (word for error_type, word in reason_by_error.items() if isinstance(job.error, error_type)), "failed"
     )
+    detail = _error_text(job.error)[:_DETAIL_MAX]
     texts = {
         "reason": reason,
-        "detail": _error_text(job.error)[:_DETAIL_MAX],
+        "detail": detail,
         "error_type": type(job.error).__qualname__,
         "attempts": str(job.attempts),
-        "original_topic": job.record.topic,
-        "original_partition": str(job.record.partition),
-        "original_offset": str(job.record.offset),
-    }
+        ORIGINAL_TOPIC: origin[0],
+        ORIGINAL_PARTITION: origin[1],
+        ORIGINAL_OFFSET: origin[2],
+    } | kafka_failure_texts(origin, group, job.attempts, detail)
     return [(name, text.encode(errors="replace")) for name, text in texts.items()]
+
+
+def _position(job: HandlerJob) -> tuple[str, str, str]:
+    record = job.record
+    return record.topic, str(record.partition), str(record.offset)
 
 
 def _error_text(error: BaseException | None) -> str:

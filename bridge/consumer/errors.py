@@ -1,7 +1,11 @@
 """The errors of a consumer, named for what is to be done. Kafka's own are raised as aiokafka raises them."""
 
-from aiokafka import ConsumerRecord
+from typing import TYPE_CHECKING
+
 from aiokafka.errors import KafkaConnectionError
+
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
 
 
 class DeadLetterNow(Exception):  # noqa: N818 - an instruction to the consumer, not a failure of ours
@@ -27,7 +31,7 @@ class NoRecordError(AttributeError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"this event was made by hand and has no record, so it has no {name};"
+            f"this event was made without its record, so it has no {name};"
             f" give it one: Event(..., record=aiokafka.ConsumerRecord(...))"
         )
 
@@ -35,10 +39,11 @@ class NoRecordError(AttributeError):
 class UnreadableRecordError(Exception):
     """A record on one of the topics is no canonical event; the bridge writes none such.
 
-    ``record`` is aiokafka's, with its bytes; ``detail`` says what is wrong with it.
+    ``record`` is aiokafka's, with its bytes, None from `decode`; ``detail`` says what is wrong with it.
     """
 
-    def __init__(self, record: ConsumerRecord, detail: str) -> None:
-        super().__init__(f"no event at {record.topic}[{record.partition}]@{record.offset}: {detail}")
+    def __init__(self, record: "ConsumerRecord | None", detail: str) -> None:
+        position = f" at {record.topic}[{record.partition}]@{record.offset}" if record is not None else ""
+        super().__init__(f"no event{position}: {detail}")
         self.record = record
         self.detail = detail

@@ -3,14 +3,13 @@
 A tolerant reader: unknown fields and values are no error. No I/O here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import msgspec
-from aiokafka import ConsumerRecord
 from msgspec import Raw, Struct
 from msgspec.structs import force_setattr
 
@@ -19,7 +18,19 @@ from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.decode.exact_json import SLOW_NUMBER_SCAN_MIN_BYTES, decode_exactly, has_slow_numbers
 from bridge.core.payloads import Payload
 
+if TYPE_CHECKING:
+    from aiokafka import ConsumerRecord
+
+    Outcome = Literal["succeeded", "failed", "partial", "in_progress", "unknown"]
+    Conformance = Literal["conforming", "repaired", "nonconforming"]
+    Format = Literal["v3", "legacy"]
+    Mode = Literal["push", "pull", "replay", "audit"]
+else:  # a reader is tolerant: a value that this version does not know is no error
+    Outcome = Conformance = Format = Mode = str
+
 P = TypeVar("P")
+Headers = Mapping[str, bytes | str | None] | Iterable[tuple[str, bytes | str | None]]
+"""The headers of a record, as clients of Kafka give them."""
 
 
 class Delivery(Struct, frozen=True):
@@ -29,8 +40,8 @@ class Delivery(Struct, frozen=True):
     is a later, different result of the same occurrence.
     """
 
-    format: str
-    mode: str
+    format: Format
+    mode: Mode
     deduplicated: bool = True
     revision: bool = False
 
@@ -63,9 +74,9 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     type: str
     app: str
     time: datetime
-    outcome: str
+    outcome: Outcome
     delivery: Delivery
-    conformance: str
+    conformance: Conformance
     payload: P
     sub_app_id: int | None = None
     task_id: str | None = None
@@ -116,24 +127,25 @@ class Event(Struct, Generic[P], frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """The record's key: events of one key are in order."""
-        if self.record is None:
-            return self.file_id or self.task_id or self.app
+        if self.record is None or isinstance(self.record, _ValueOnly):
+            return self.file_id or self.task_id or _cast_id(self.payload) or self.app
         return (self.record.key or b"").decode(errors="replace")
 
     @property
     def headers(self) -> dict[str, str]:
         """The record's headers as texts (``ce_id``, ``ce_subject``, …); of a repeated one the last."""
         headers = self._require_record("headers").headers
-        return {name: (value or b"").decode(errors="replace") for name, value in headers}
+        return {name: _header_text(value) for name, value in headers}
 
     def _require_record(self, name: str) -> Any:  # noqa: ANN401 - aiokafka's record
         """Return the record; `NoRecordError` for ``name`` where there is none."""
-        if self.record is None:
+        if getattr(self.record, name, None) is None:
             raise NoRecordError(name)
         return self.record
 
     def __repr__(self) -> str:
-        position = f"{self.topic}[{self.partition}]@{self.offset}" if self.record else "no record"
+        has_position = getattr(self.record, "topic", None) is not None
+        position = f"{self.topic}[{self.partition}]@{self.offset}" if has_position else "no record"
         return f"<Event {self.id} {self.outcome} {position}>"
 
 
@@ -146,16 +158,45 @@ def _to_plain_data(event: Event[Any]) -> dict[str, Any]:
     return value
 
 
-def read(record: ConsumerRecord) -> Event[Any]:
-    """Decode a record as an event. Raises `UnreadableRecordError`."""
-    if record.value is None:
-        raise UnreadableRecordError(record, "it has no value")
-    try:
-        event = _decode(record.value, _type_from_headers(record))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableRecordError(record, str(error) or type(error).__name__) from error
+class _ValueOnly(Struct, frozen=True):
+    """What `decode` knows of a record."""
+
+    value: bytes
+    headers: tuple[tuple[str, bytes | str | None], ...]
+
+
+def decode(value: bytes | None, headers: Headers | None = None) -> Event[Any]:
+    """Decode a record's value as an event, whatever client of Kafka read it.
+
+    ::
+
+        event = decode(message.value(), message.headers())  # confluent-kafka
+
+    ``headers`` as pairs or as a mapping: with them one pass over the value is enough. The event has no topic,
+    partition and offset: they are the client's. Raises `UnreadableRecordError`, whose ``record`` is None.
+    """
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers or ())
+    event = _decode_value(value, pairs, None)
+    force_setattr(event, "record", _ValueOnly(value or b"", pairs))
+    return event
+
+
+def read(record: "ConsumerRecord") -> Event[Any]:
+    """Decode aiokafka's record as an event. Raises `UnreadableRecordError`."""
+    event = _decode_value(record.value, record.headers, record)
     force_setattr(event, "record", record)
     return event
+
+
+def _decode_value(
+    value: bytes | None, headers: Iterable[tuple[str, bytes | str | None]], record: "ConsumerRecord | None"
+) -> Event[Any]:
+    if value is None:
+        raise UnreadableRecordError(record, "it has no value")
+    try:
+        return _decode(value, _type_from_headers(headers))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRecordError(record, str(error) or type(error).__name__) from error
 
 
 def _decode(value: bytes, name: str) -> Event[Any]:
@@ -187,12 +228,21 @@ def _decode_slow_numbers(value: bytes) -> Event[Any]:
     return event
 
 
-def _type_from_headers(record: ConsumerRecord) -> str:
+def _type_from_headers(headers: Iterable[tuple[str, bytes | str | None]]) -> str:
     """Take the type that the CloudEvents header names, so that one pass over the value is enough."""
-    for name, value in record.headers:
+    for name, value in headers:
         if name == "ce_type":
-            return str((value or b"").rpartition(b".")[2].decode(errors="replace"))
+            return _header_text(value).rpartition(".")[2]
     return ""
+
+
+def _cast_id(payload: object) -> str:
+    found = payload.get("CastId") if isinstance(payload, dict) else getattr(payload, "CastId", None)
+    return found if isinstance(found, str) else ""
+
+
+def _header_text(value: bytes | str | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 _STRUCTS = {row.name: row.struct for row in EVENT_TYPES}

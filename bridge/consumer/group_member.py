@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError, KafkaError
 
@@ -42,7 +42,7 @@ class GroupMember:
         self._topic_filter = topic_filter
         self._drain = drain
         install_reset_safe_connections()
-        self._consumer = AIOKafkaConsumer(group_id=config.group, **config.consumer_options)
+        self._consumer = config.clients.new_consumer(group_id=config.group, **config.consumer_options)
         self._trackers: dict[TopicPartition, OffsetTracker] = {}
         self._stop_future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._commit_now = asyncio.Event()
@@ -214,18 +214,19 @@ class GroupMember:
         """With ``start="latest"``, seek to the end of partitions without a committed offset.
 
         That offset is committed at once: else a member that starts there after a crash would skip what came
-        before the first commit.
+        before the first commit. Redriven dead letters are all for us, whenever they were written.
         """
-        if self._config.start == "earliest" or not assigned_partitions:
+        fresh = [one for one in assigned_partitions if one.topic != self._topic_filter.retry_topic]
+        if self._config.start == "earliest" or not fresh:
             return
-        self._consumer.pause(*assigned_partitions)
+        self._consumer.pause(*fresh)
         try:
             committed_positions = await asyncio.gather(
-                *(self._consumer.committed(topic_partition) for topic_partition in assigned_partitions)
+                *(self._consumer.committed(topic_partition) for topic_partition in fresh)
             )
             without_position = [
                 topic_partition
-                for topic_partition, position in zip(assigned_partitions, committed_positions, strict=True)
+                for topic_partition, position in zip(fresh, committed_positions, strict=True)
                 if position is None
             ]
             if without_position:
@@ -234,7 +235,7 @@ class GroupMember:
                     self._consumer.seek(topic_partition, end)
                 with suppress(CommitFailedError, IllegalStateError):  # a new assignment comes, and this again
                     await self._consumer.commit(end_offsets)
-            self._consumer.resume(*assigned_partitions)
+            self._consumer.resume(*fresh)
         except Exception as error:  # noqa: BLE001 - the library would only log it: it has to stop us
             self.fail(error)
 

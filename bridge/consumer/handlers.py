@@ -4,18 +4,19 @@ import asyncio
 import logging
 import random
 import signal
-from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from inspect import isawaitable
-from typing import Any, TypeVar, Unpack
+from typing import Any, Unpack
 
 from aiokafka import ConsumerRecord
 
 from bridge.consumer.dead_letters import DeadLetterWriter
 from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
-from bridge.consumer.event import Event, read
+from bridge.consumer.event import read
 from bridge.consumer.group_member import GroupMember
 from bridge.consumer.offset_tracker import OffsetTracker
 from bridge.consumer.options import ConsumerConfig, ConsumerOptions, Lag, config_from
+from bridge.consumer.overloads import Handler, HandlerRegistry, Register
 from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.subscription import warn_unknown_types
 from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
@@ -23,19 +24,19 @@ from bridge.consumer.worker_pool import HandlerJob, WorkerPool, is_cancelling
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
 
-HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any]], Awaitable[object]])
-
 _log = logging.getLogger("bridge.consumer")
 
 
-class Consumer:
+class Consumer(HandlerRegistry):
     """Handlers for types of events, run by a member of a group, at least once.
 
     ``concurrency`` handlers (16) work at once, never two for one key. A handler that raises is tried again,
     up to ``attempts`` times (5) in all, after growing pauses in which other keys go on. Then the record
     goes, as it is and with its reason in headers, to the group's dead-letter topic
     ``vod.dead-letter.<group>``, which must exist. `DeadLetterNow` sends it there at once. No event is
-    skipped silently: where the dead letter cannot be written, `run` raises `DeadLetterError`.
+    skipped silently: where the dead letter cannot be written, `run` raises `DeadLetterError`. Dead letters
+    that an operator redrives (``vod-bridge replay --dead-letters-of``, or the console) come back by
+    ``vod.dead-letter.<group>.retry``, to this group alone.
 
     ``options`` are explained at `ConsumerOptions`. SIGTERM and Ctrl-C stop it cleanly (``stop_on``); a second
     Ctrl-C waits for nothing.
@@ -43,18 +44,14 @@ class Consumer:
 
     def __init__(self, *, group: str, **options: Unpack[ConsumerOptions]) -> None:
         self._config = config_from(group, {"stop_on": (signal.SIGTERM, signal.SIGINT), **options})
-        self._handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]] = {}
+        self._handlers: dict[str, Handler[Any]] = {}
         self._current_run: _ConsumerRun | None = None
 
-    def on(self, *types: str) -> Callable[[HandlerT], HandlerT]:
-        """Register the decorated function for these types; `OTHER` is those of no known type.
-
-        A type has one handler: ValueError for a second one, or where no type is named.
-        """
+    def _register(self, types: tuple[str, ...]) -> Register[Any]:
         if not types:
             raise ValueError("name at least one type; `*TYPES, OTHER` are all there are")
 
-        def register(handle: HandlerT) -> HandlerT:
+        def register(handle: Handler[Any]) -> Handler[Any]:
             warn_unknown_types(types)
             for given_name in types:
                 name = BY_NAME[given_name].name if given_name in BY_NAME else given_name
@@ -74,7 +71,13 @@ class Consumer:
         if self._current_run is not None:
             raise RuntimeError("it runs already")
         config = self._config
-        topic_filter = build_topic_filter(self._handlers, config.topic, config.topic_other, config.apps)
+        topic_filter = build_topic_filter(
+            self._handlers,
+            config.topic,
+            config.topic_other,
+            config.apps,
+            retry_topic=config.retry_topic_name,
+        )
         with stop_on_signals(config.stop_on, self.stop):
             self._current_run = _ConsumerRun(config, topic_filter, self._handlers)
             try:
@@ -100,7 +103,7 @@ class _ConsumerRun:
         self,
         config: ConsumerConfig,
         topic_filter: TopicFilter,
-        handlers: dict[str, Callable[[Event[Any]], Awaitable[object]]],
+        handlers: dict[str, Handler[Any]],
     ) -> None:
         self._config = config
         self._topic_filter = topic_filter
@@ -150,6 +153,8 @@ class _ConsumerRun:
             if self._topic_filter.matches(event):
                 self._pool.add(HandlerJob(tracker, record, event))
             else:
+                if record.topic == self._topic_filter.retry_topic:
+                    _log.warning("%r was redriven and has no handler here: it counts as done", event)
                 self.member.mark_done(tracker, record.offset)
 
     def _on_unreadable(self, job: HandlerJob, unreadable: UnreadableRecordError) -> None:
@@ -166,9 +171,12 @@ class _ConsumerRun:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
             job.attempts += 1
             try:
-                work = handle(job.event)
-                if isawaitable(work):
-                    await work
+                with ExitStack() as stack:
+                    for middleware in self._config.middleware:
+                        stack.enter_context(middleware(job.event))
+                    work = handle(job.event)
+                    if isawaitable(work):
+                        await work
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_cancelling():
                     raise

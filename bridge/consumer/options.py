@@ -5,16 +5,22 @@ from __future__ import annotations
 import signal
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Literal, TypedDict
 
 from aiokafka.abc import AbstractTokenProvider
 from msgspec import Struct
 
+from bridge.consumer.clients import AiokafkaClients, KafkaClients
 from bridge.consumer.errors import UnreadableRecordError
+from bridge.consumer.event import Event
+from bridge.core.group_dead_letter import retry_topic_of
 from bridge.core.record import RECORD_MAX_BYTES, Routing
 
 Lag = Mapping[tuple[str, int], int]
 """Records not yet done, by topic and partition."""
+
+Middleware = Callable[[Event[Any]], AbstractContextManager[object]]
 
 
 class ConnectionOptions(TypedDict, total=False):
@@ -64,7 +70,7 @@ class Options(KafkaOptions, total=False):
     events in progress; keep it below ``rebalance_timeout_ms`` (30 s). ``stop_on``: signals that stop it
     cleanly. ``on_lag`` is called every ``lag_interval_s`` with the lag. ``on_unreadable`` is called with a
     record that is no event, which then counts as done; without it, `subscribe` raises it and `Consumer`
-    writes it to the dead-letter topic.
+    writes it to the dead-letter topic. ``clients`` is for tests: a `bridge.consumer.testing.FakeKafka`.
     """
 
     topic: str
@@ -78,6 +84,7 @@ class Options(KafkaOptions, total=False):
     on_lag: Callable[[Lag], None]
     lag_interval_s: float
     on_unreadable: Callable[[UnreadableRecordError], None]
+    clients: KafkaClients
 
 
 class ConsumerOptions(Options, total=False):
@@ -86,7 +93,10 @@ class ConsumerOptions(Options, total=False):
     ``concurrency``: handlers at work at once. ``in_flight_max``: events fetched from Kafka and not done.
     ``attempts``: how often an event is tried in all, after pauses of ``backoff_s``, twice that, and so on up
     to ``backoff_max_s`` (each shortened by up to half, at random). ``dead_letter_topic``: a template of
-    {group}; None: an event that cannot be handled stops the consumer.
+    {group}; None: an event that cannot be handled stops the consumer. ``retry_topic``: where dead letters
+    that are redriven come back, to this group alone, a template of {dead_letter_topic}; None: nowhere.
+    ``middleware`` are called with an event, and give a context that each attempt of its handler runs in, the
+    first one outermost: `bridge.consumer.tracing.handler_span`, `bridge.consumer.metrics.ConsumerMetrics`.
     """
 
     concurrency: int
@@ -95,6 +105,8 @@ class ConsumerOptions(Options, total=False):
     backoff_s: float
     backoff_max_s: float
     dead_letter_topic: str | None
+    retry_topic: str | None
+    middleware: Sequence[Middleware]
 
 
 class ConsumerConfig(Struct, frozen=True, kw_only=True):
@@ -113,12 +125,15 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     on_lag: Callable[[Lag], None] | None = None
     lag_interval_s: float = 10.0
     on_unreadable: Callable[[UnreadableRecordError], None] | None = None
+    clients: KafkaClients = AiokafkaClients()
     concurrency: int = 16
     in_flight_max: int = 1_000
     attempts: int = 5
     backoff_s: float = 0.5
     backoff_max_s: float = 30.0
     dead_letter_topic: str | None = "vod.dead-letter.{group}"
+    middleware: Sequence[Middleware] = ()
+    retry_topic: str | None = retry_topic_of("{dead_letter_topic}")
 
     def __post_init__(self) -> None:
         if not self.group:
@@ -154,6 +169,14 @@ class ConsumerConfig(Struct, frozen=True, kw_only=True):
     def dead_letter_topic_name(self) -> str | None:
         """The group's dead-letter topic."""
         return self.dead_letter_topic and self.dead_letter_topic.replace("{group}", self.group)
+
+    @property
+    def retry_topic_name(self) -> str | None:
+        """The topic of redriven dead letters; None where there are none."""
+        dead_letters = self.dead_letter_topic_name
+        if self.retry_topic is None or dead_letters is None:
+            return None
+        return self.retry_topic.replace("{dead_letter_topic}", dead_letters)
 
 
 def config_from(group: str, options: Mapping[str, Any]) -> ConsumerConfig:

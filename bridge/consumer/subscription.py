@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Generic, Self, TypeVar
 
 from aiokafka import ConsumerRecord
 
@@ -17,32 +17,15 @@ from bridge.consumer.options import ConsumerConfig, Lag, Options, config_from
 from bridge.consumer.signals import stop_on_signals
 from bridge.consumer.topics import TopicFilter, build_topic_filter, unknown_types
 
+P = TypeVar("P")
+
 _BATCH_MAX_RECORDS = 500
 
 _log = logging.getLogger("bridge.consumer")
 
 
-def subscribe(*types: str, group: str, **options: Unpack[Options]) -> "Subscription":
-    """Read the events of these types for a group, at least once.
-
-    ::
-
-        async for event in subscribe("TranscodeComplete", "ClipComplete", group="catalogue",
-                                     bootstrap_servers="kafka:9092"):
-            ...
-
-    An event is done when the next one is asked for; an exception in the body, or leaving the loop by
-    ``break``, leaves the last one undone, and it is delivered again. To end cleanly, use it with ``async
-    with`` (its end without an exception counts the last event as done, commits and leaves the group), or call
-    `Subscription.stop`: the loop then ends by itself after the current event.
-
-    A body may take up to ``max_poll_interval_ms`` (5 min) for one event; it must not block the event loop.
-
-    ``types`` are names of `TYPES`; another name is read from the topic for others (and from its own topic,
-    once there is one), as plain data; `OTHER` is whatever stands on the topic for others. ``options`` are
-    explained at `Options`. Raises ValueError for options that cannot be; `KafkaUnreachableError` at the
-    start; while reading `UnreadableRecordError`, and aiokafka's errors, such as no permission.
-    """
+def open_subscription(types: tuple[str, ...], group: str, options: Options) -> "Subscription[Any]":
+    """Make what `subscribe` returns."""
     config = config_from(group, options)
     warn_unknown_types(types)
     return Subscription(config, build_topic_filter(types, config.topic, config.topic_other, config.apps))
@@ -57,7 +40,7 @@ def warn_unknown_types(types: tuple[str, ...]) -> None:
         )
 
 
-class Subscription:
+class Subscription(Generic[P]):
     """What `subscribe` gives: iterate it once."""
 
     def __init__(self, config: ConsumerConfig, topic_filter: TopicFilter) -> None:
@@ -69,9 +52,9 @@ class Subscription:
         self._idle = asyncio.Event()
         self._idle.set()
         # Set only where __aexit__ closes it: else this reference would keep an abandoned loop alive.
-        self._events: AsyncGenerator[Event[Any], None] | None = None
+        self._events: AsyncGenerator[Event[P], None] | None = None
 
-    def __aiter__(self) -> AsyncIterator[Event[Any]]:
+    def __aiter__(self) -> AsyncIterator[Event[P]]:
         return self._events or self._read()
 
     async def __aenter__(self) -> Self:
@@ -96,7 +79,7 @@ class Subscription:
         """Count the records of our partitions that are not done; empty before the start."""
         return {} if self._member is None else await self._member.lag()
 
-    async def _read(self) -> AsyncGenerator[Event[Any], None]:
+    async def _read(self) -> AsyncGenerator[Event[P], None]:
         if self._member is not None:
             raise RuntimeError("a subscription is iterated once")
         member = self._member = GroupMember(self._config, self._topic_filter, self._drain)
@@ -122,7 +105,7 @@ class Subscription:
             self._idle.set()
             await member.close()
 
-    def _read_wanted(self, record: ConsumerRecord) -> Event[Any] | None:
+    def _read_wanted(self, record: ConsumerRecord) -> Event[P] | None:
         try:
             event = read(record)
         except UnreadableRecordError as unreadable:

@@ -6,17 +6,19 @@ Topics are matched by a pattern: a topic that does not exist yet is read once it
 import difflib
 import re
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import Struct
 
 from bridge.consumer.event import Event
-from bridge.core.catalogue import BY_NAME, EVENT_TYPES
+from bridge.consumer.payloads import EventType
+from bridge.core.catalogue import BY_NAME
+from bridge.core.group_dead_letter import ORIGINAL_TOPIC
 
 OTHER: Final = "<other>"
 """Subscribes to every record on the topic of types that are not in the catalogue."""
 
-TYPES: Final = tuple(row.name for row in EVENT_TYPES)
+TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 """Every type of the catalogue."""
 
 _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
@@ -25,7 +27,8 @@ _ANY_APP = "[a-z0-9]+(?:-[a-z0-9]+)*"
 class TopicFilter(Struct, frozen=True, kw_only=True):
     """A pattern of topics, and the types wanted among their records.
 
-    ``expected`` are patterns of topics that should exist, by a readable label.
+    ``expected`` are patterns of topics that should exist, by a readable label. ``retry_topic`` is where dead
+    letters of the group come back.
     """
 
     pattern: str
@@ -35,6 +38,7 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
     includes_other: bool = False
     is_shared_topic: bool = False
     apps: frozenset[str] = frozenset()
+    retry_topic: str = ""
 
     def matches(self, event: Event[object]) -> bool:
         """Whether the event is one that was subscribed to."""
@@ -42,9 +46,14 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
             return False
         if event.type in self.types:
             return True
-        if not self.includes_other or event.topic != self.topic_other:
+        if not self.includes_other or self._first_topic(event) != self.topic_other:
             return False
         return not self.is_shared_topic or event.type not in BY_NAME
+
+    def _first_topic(self, event: Event[object]) -> str:
+        """Return the topic that an event was on first."""
+        is_redriven = event.topic == self.retry_topic
+        return event.headers.get(ORIGINAL_TOPIC, "") if is_redriven else event.topic
 
     def missing(self, topics: Collection[str]) -> list[str]:
         """Name the expected topics that are not among these."""
@@ -56,7 +65,12 @@ class TopicFilter(Struct, frozen=True, kw_only=True):
 
 
 def build_topic_filter(
-    types: Iterable[str], topic: str, topic_other: str, apps: Iterable[str] = ()
+    types: Iterable[str],
+    topic: str,
+    topic_other: str,
+    apps: Iterable[str] = (),
+    *,
+    retry_topic: str | None = None,
 ) -> TopicFilter:
     """Build the filter for these types. ``topic`` is the bridge's template of {type} and {app}.
 
@@ -71,7 +85,10 @@ def build_topic_filter(
     expected = {_topic_label(topic, name): _topic_regex(topic, name, apps) for name in known}
     if len(named) < len(names) or len(known) < len(named):
         expected[topic_other] = re.escape(topic_other)
-    patterns = dict.fromkeys([*expected.values(), *(_topic_regex(topic, name, apps) for name in named)])
+    retry = [re.escape(retry_topic)] if retry_topic else []
+    patterns = dict.fromkeys(
+        [*expected.values(), *(_topic_regex(topic, name, apps) for name in named), *retry]
+    )
     return TopicFilter(
         pattern=f"^(?:{'|'.join(patterns)})$",
         types=frozenset(named),
@@ -80,6 +97,7 @@ def build_topic_filter(
         includes_other=OTHER in names,
         is_shared_topic=topic == topic_other,
         apps=frozenset(apps),
+        retry_topic=retry_topic or "",
     )
 
 

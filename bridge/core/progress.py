@@ -7,7 +7,7 @@ again: records are repeated rather than lost.
 
 import zlib
 from base64 import b85decode, b85encode
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 
 from msgspec import Struct
@@ -78,7 +78,9 @@ def _encode(ranges: Sequence[OffsetRange], max_chars: int) -> str:
         runs.append((start - at, end - start))
         at = end
     plain = f"{_PLAIN} {','.join(f'{gap}' if length == 1 else f'{gap}+{length}' for gap, length in runs)}"
-    return plain if len(plain) <= max_chars else min(plain, f"{_COMPRESSED} {_compress(runs)}", key=len)
+    if len(plain) <= max_chars:
+        return plain
+    return min(plain, f"{_COMPRESSED} {pack_numbers(chain.from_iterable(runs))}", key=len)
 
 
 def _decode_plain(encoded: str) -> Iterator[OffsetRange]:
@@ -87,10 +89,10 @@ def _decode_plain(encoded: str) -> Iterator[OffsetRange]:
         yield int(gap), int(length or 1)
 
 
-def _compress(runs: Sequence[OffsetRange]) -> str:
+def pack_numbers(numbers: Iterable[int]) -> str:
     """Encode numbers as varints (groups of 7 bits, the lowest first), compressed, as base85."""
     packed = bytearray()
-    for number in chain.from_iterable(runs):
+    for number in numbers:
         rest = number
         while rest > _LOW_BITS:
             packed.append(rest & _LOW_BITS | _MORE_BIT)
@@ -99,7 +101,8 @@ def _compress(runs: Sequence[OffsetRange]) -> str:
     return b85encode(zlib.compress(bytes(packed), 9)).decode()
 
 
-def _decompress(encoded: str) -> Iterator[OffsetRange]:
+def unpack_numbers(encoded: str) -> list[int]:
+    """Decode what `pack_numbers` gave. Raises ValueError or zlib.error."""
     numbers: list[int] = []
     number = shift = 0
     for byte in zlib.decompress(b85decode(encoded)):
@@ -108,6 +111,11 @@ def _decompress(encoded: str) -> Iterator[OffsetRange]:
         if not byte & _MORE_BIT:
             numbers.append(number)
             number = shift = 0
+    return numbers
+
+
+def _decompress(encoded: str) -> Iterator[OffsetRange]:
+    numbers = unpack_numbers(encoded)
     return zip(numbers[::2], numbers[1::2], strict=True)
 
 

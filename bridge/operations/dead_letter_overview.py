@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
+from aiokafka import TopicPartition
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.found_record import FoundRecord, found_record
 from bridge.operations.offset_store import GroupOffsetStore
+from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS, REPLAY_GROUP, AttemptCounter
 from bridge.operations.topic_range import TimeRange, open_range
 from bridge.settings.settings import Settings
-
-REPLAY_GROUP = "vod-bridge-replay"
-"""The consumer group in which Kafka keeps what was replayed; also the default of ``replay --group``."""
 
 _NEWEST_SHOWN = 20
 _GROUPS_MAX = 100  # others may write to the topic, with any headers
@@ -22,7 +22,8 @@ _AGES = (("hour", _HOUR_MS), ("day", 24 * _HOUR_MS), ("week", 7 * 24 * _HOUR_MS)
 class DeadLetterGroup(Struct, kw_only=True):
     """Dead letters of one reason and application.
 
-    ``count`` are those that are kept, ``pending`` those of them that no replay has completed. ``last_hour``,
+    ``count`` are those that are kept, ``pending`` those of them that no replay has completed, ``set_aside``
+    those of them that were replayed in vain so often that a replay leaves them. ``last_hour``,
     ``last_day`` and ``last_week`` count by the time of writing, each including the one before.
     """
 
@@ -30,6 +31,7 @@ class DeadLetterGroup(Struct, kw_only=True):
     application: str
     count: int = 0
     pending: int = 0
+    set_aside: int = 0
     last_hour: int = 0
     last_day: int = 0
     last_week: int = 0
@@ -48,6 +50,8 @@ async def dead_letter_overview(settings: Settings, now_ms: int) -> list[DeadLett
     async with open_range(options, [settings.kafka.topic_dead_letter], TimeRange()) as reader:
         progress = await GroupOffsetStore(options, REPLAY_GROUP).read(reader.start_offsets)
         done = {(one.topic, one.partition): stored for one, stored in progress.items()}
+        attempts = AttemptCounter(options, REPLAY_GROUP)
+        await attempts.load(reader.start_offsets, reader.end_offsets)
         async for batch in reader.batches():
             for record in batch.records:
                 found = found_record(record)
@@ -58,8 +62,10 @@ async def dead_letter_overview(settings: Settings, now_ms: int) -> list[DeadLett
                 stored = done.get((record.topic, record.partition))
                 _add(group, found, record.timestamp, now_ms)
                 if stored is None or stored.is_pending(record.offset):
+                    failed = attempts.count_of(TopicPartition(record.topic, record.partition), record.offset)
                     group.pending += 1
-                    group.records = [found, *group.records][:_NEWEST_SHOWN]
+                    group.set_aside += failed >= MAX_ATTEMPTS
+                    group.records = [replace(found, failed_replays=failed), *group.records][:_NEWEST_SHOWN]
     return sorted(groups.values(), key=lambda group: (-group.pending, -group.count, group.reason))
 
 

@@ -54,7 +54,7 @@ class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``time`` is when the delivery was received, ``written`` when Kafka took the record. ``outcome`` is the
     event's; ``errors`` are its first failures as text, codes only. ``reason`` and ``detail`` are a dead
-    letter's.
+    letter's, and ``failed_replays`` how often it was replayed in vain.
     """
 
     topic: str
@@ -78,6 +78,7 @@ class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     conformance: str = ""
     reason: str = ""
     detail: str = ""
+    failed_replays: int = 0
     bytes: int = 0
 
 

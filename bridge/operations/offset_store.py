@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.protocol.coordination import FindCoordinatorRequest
-from aiokafka.structs import OffsetAndMetadata
+from msgspec import Struct
 
 from bridge.core.progress import Progress, decode_progress
 from bridge.diagnostics.kafka import Address, addresses_of
@@ -28,6 +28,13 @@ _RETRY_DELAY_S = 0.25
 T = TypeVar("T")
 
 
+class StoredOffset(Struct, frozen=True):
+    """A committed offset with its metadata."""
+
+    offset: int
+    metadata: str
+
+
 class GroupOffsetStore:
     """The committed offsets of ``group``. All methods raise KafkaError or OSError."""
 
@@ -37,34 +44,43 @@ class GroupOffsetStore:
 
     async def read(self, topic_partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Progress]:
         """Return the progress of each partition; those without one are left out."""
+        stored = await self.read_stored(topic_partitions)
+        return {one: decode_progress(found.offset, found.metadata) for one, found in stored.items()}
+
+    async def read_stored(
+        self, topic_partitions: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, StoredOffset]:
+        """Return what is committed for each partition; those without a commit are left out."""
         requested: dict[str, list[int]] = {}
         for topic_partition in topic_partitions:
             requested.setdefault(topic_partition.topic, []).append(topic_partition.partition)
 
-        async def call(coordinator: Address) -> dict[TopicPartition, OffsetAndMetadata]:
+        async def call(coordinator: Address) -> dict[TopicPartition, StoredOffset]:
             async with connection(coordinator, self._options) as conn:
                 response = await conn.send(OffsetFetchRequest(self._group, list(requested.items())))
             _raise_for_code(getattr(response, "error_code", 0))
-            found: dict[TopicPartition, OffsetAndMetadata] = {}
+            found: dict[TopicPartition, StoredOffset] = {}
             for topic, partitions in response.topics:
                 for partition, offset, metadata, code in partitions:
                     _raise_for_code(code)
-                    found[TopicPartition(topic, partition)] = OffsetAndMetadata(offset, metadata or "")
+                    if offset >= 0:
+                        found[TopicPartition(topic, partition)] = StoredOffset(offset, metadata or "")
             return found
 
-        committed = await self._with_coordinator(call)
-        return {
-            topic_partition: decode_progress(position.offset, position.metadata)
-            for topic_partition, position in committed.items()
-            if position.offset >= 0
-        }
+        return await self._with_coordinator(call)
 
     async def write(self, progress: Mapping[TopicPartition, Progress]) -> None:
         """Commit the progress of each partition."""
+        await self.write_stored(
+            {one: StoredOffset(done.high_watermark, done.encode()) for one, done in progress.items()}
+        )
+
+    async def write_stored(self, offsets: Mapping[TopicPartition, StoredOffset]) -> None:
+        """Commit an offset with its metadata for each partition."""
         commits: dict[str, list[tuple[int, int, str]]] = {}
-        for topic_partition, partition_progress in progress.items():
+        for topic_partition, stored in offsets.items():
             commits.setdefault(topic_partition.topic, []).append(
-                (topic_partition.partition, partition_progress.high_watermark, partition_progress.encode())
+                (topic_partition.partition, stored.offset, stored.metadata)
             )
         if not commits:
             return

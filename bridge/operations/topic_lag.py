@@ -8,12 +8,18 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from msgspec import Struct
 
+from bridge.core.group_dead_letter import RETRY_SUFFIX, retry_topic_of
+from bridge.core.progress import Progress
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.kafka_admin import ClusterInfo, describe_cluster
+from bridge.operations.offset_store import GroupOffsetStore
+from bridge.operations.replay.attempt_counter import ATTEMPTS_SUFFIX, REPLAY_GROUP
+from bridge.operations.replay.redrive import dead_letter_topic_of, redrive_progress_group
 from bridge.settings.settings import Settings
 
 _GROUPS_MAX = 200
+_GROUPS_AT_ONCE = 20
 _NEWEST_TIMEOUT_S = 3.0
 _POLL_MS = 250
 
@@ -30,11 +36,16 @@ class TopicState(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class GroupState(Struct, frozen=True, kw_only=True):
-    """A consumer group on the topics of this bridge; ``lag`` by topic: records that it has not committed."""
+    """A consumer group on the topics of this bridge; ``lag`` by topic: records that it has not committed.
+
+    ``dead_letters`` are kept on its dead-letter topic, ``dead_letters_pending`` of them were not redriven.
+    """
 
     name: str
     lag: Mapping[str, int]
     total_lag: int
+    dead_letters: int = 0
+    dead_letters_pending: int = 0
 
 
 async def topic_states(settings: Settings) -> list[TopicState]:
@@ -72,31 +83,90 @@ async def topic_states(settings: Settings) -> list[TopicState]:
 
 
 async def group_states(settings: Settings) -> list[GroupState]:
-    """Return the groups with offsets on this bridge's topics. Raises KafkaError or OSError."""
+    """Return the groups with offsets on this bridge's topics, or with dead letters.
+
+    Raises KafkaError or OSError.
+    """
     options = kafka_options(settings.kafka)
     cluster = await describe_cluster(options)
-    partitions = _partitions_of(settings.routing().topics(sorted(settings.applications())), cluster)
-    admin = AIOKafkaAdminClient(**options)
+    by_group = _dead_letter_topics(settings, cluster)
+    topics = settings.routing().topics(sorted(settings.applications()))
+    retry_topics = [retry_topic_of(topic) for topic in by_group.values()]
+    read_by_groups = set(_partitions_of([*topics, *retry_topics], cluster))
+    dead_letters = _partitions_of(list(by_group.values()), cluster)
+    partitions = [*read_by_groups, *dead_letters]
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False)
     try:
-        await asyncio.gather(admin.start(), consumer.start())
+        await consumer.start()
         consumer.assign(partitions)
         end = await consumer.end_offsets(partitions) if partitions else {}
-        names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})[:_GROUPS_MAX]
-        found = []
-        for name in names:
-            committed = await admin.list_consumer_group_offsets(name)
-            lag: dict[str, int] = {}
-            for one, position in committed.items():
-                if one in end and position.offset >= 0:
-                    lag[one.topic] = lag.get(one.topic, 0) + max(0, end[one] - position.offset)
-            if lag:
-                found.append(
-                    GroupState(name=name, lag=dict(sorted(lag.items())), total_lag=sum(lag.values()))
-                )
+        first = await consumer.beginning_offsets(dead_letters) if dead_letters else {}
+        committed = await committed_offsets(options)
     finally:
-        await asyncio.gather(admin.close(), consumer.stop())
+        await consumer.stop()
+    found = []
+    for name in sorted({*committed, *by_group} - {REPLAY_GROUP + ATTEMPTS_SUFFIX}):
+        lag: dict[str, int] = {}
+        for one, offset in committed.get(name, {}).items():
+            if one in read_by_groups:
+                lag[one.topic] = lag.get(one.topic, 0) + max(0, end[one] - offset)
+        own = {one: (first[one], end[one]) for one in dead_letters if one.topic == by_group.get(name)}
+        if lag or own:
+            found.append(
+                GroupState(
+                    name=name,
+                    lag=dict(sorted(lag.items())),
+                    total_lag=sum(lag.values()),
+                    dead_letters=sum(last - begin for begin, last in own.values()),
+                    dead_letters_pending=await _pending(options, name, own),
+                )
+            )
     return found
+
+
+async def committed_offsets(options: Mapping[str, Any]) -> dict[str, dict[TopicPartition, int]]:
+    """Return what each group has committed, of at most 200 groups. Raises KafkaError or OSError."""
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+        names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})[:_GROUPS_MAX]
+        limit = asyncio.Semaphore(_GROUPS_AT_ONCE)
+
+        async def ask(name: str) -> dict[TopicPartition, int]:
+            async with limit:
+                found = await admin.list_consumer_group_offsets(name)
+            return {one: position.offset for one, position in found.items() if position.offset >= 0}
+
+        return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+    finally:
+        await admin.close()
+
+
+async def _pending(
+    options: Mapping[str, Any], group: str, own: Mapping[TopicPartition, tuple[int, int]]
+) -> int:
+    """Count a group's dead letters that were not redriven; ``own`` are the offsets of its partitions."""
+    if not own:
+        return 0
+    stored = await GroupOffsetStore(options, redrive_progress_group(REPLAY_GROUP, group)).read(own)
+    pending = 0
+    for one, (begin, end) in own.items():
+        progress = stored.get(one, Progress())
+        if progress.high_watermark > end:  # of an earlier topic of this name
+            progress = Progress()
+        progress = progress.trim_before(begin)
+        pending += end - progress.high_watermark + sum(last - start for start, last in progress.gaps)
+    return pending
+
+
+def _dead_letter_topics(settings: Settings, cluster: ClusterInfo) -> dict[str, str]:
+    """Return the topic of each group's dead letters, by the group."""
+    begin = dead_letter_topic_of(settings, "")
+    return {
+        name.removeprefix(begin): name
+        for name in cluster.topics
+        if name.startswith(begin) and name != begin and not name.endswith(RETRY_SUFFIX)
+    }
 
 
 def _partitions_of(names: Sequence[str], cluster: ClusterInfo) -> list[TopicPartition]:

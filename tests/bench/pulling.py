@@ -3,12 +3,12 @@
 import json
 import time
 
+from bridge.vendor_twin.server import Vendor
 from tests.bench.accounts import cpu_seconds, pin
 from tests.bench.load import ONE_TYPE
 from tests.bench.stage import Stage
 from tests.bench.table import Table
 from tests.rig.program import Program
-from tests.rig.vendor.server import Vendor
 from tests.rig.waiting import eventually
 
 SUB_APP_ID = 1_500_000_001
@@ -20,7 +20,7 @@ async def pull(stage: Stage) -> Table:
     wanted = 4_000 if stage.quick else 20_000
     async with Vendor() as vendor:
         app = vendor.add("AKID", "secret", sub_app_id=SUB_APP_ID)
-        app.manners.latency_s = LATENCY_S
+        app.behaviour.latency_s = LATENCY_S
         run = f"{time.time_ns():x}"
         for number in range(wanted):
             app.put(ONE_TYPE.replace("@", f"{run}-{number}").encode())

@@ -49,15 +49,15 @@ class ReplayHarness:
 
     async def run_dead_letters(self, selection: DeadLetterSelection = ALL_DEAD_LETTERS) -> ReplaySummary:
         """Replay dead letters in this process."""
-        return await self._run(DeadLetterReplay(self._settings, selection))
+        return await self._run(DeadLetterReplay(self.load_settings(), selection))
 
     async def run_files(self, selection: FileSelection) -> ReplaySummary:
         """Replay files in this process."""
-        return await self._run(FileReplay(self._settings, selection))
+        return await self._run(FileReplay(self.load_settings(), selection))
 
     async def run_range(self, selection: RangeSelection, *, interrupted: bool = False) -> ReplaySummary:
         """Replay a time range in this process; ``interrupted`` before its first record."""
-        return await self._run(RangeReplay(self._settings, selection), interrupted=interrupted)
+        return await self._run(RangeReplay(self.load_settings(), selection), interrupted=interrupted)
 
     async def _run(self, work: Replay, *, interrupted: bool = False) -> ReplaySummary:
         summary = ReplaySummary(unit=work.unit, dry_run=False)
@@ -71,8 +71,8 @@ class ReplayHarness:
                 summary.stop_reason = str(stopped)
         return summary
 
-    @property
-    def _settings(self) -> Settings:
+    def load_settings(self) -> Settings:
+        """Return the settings as the command has them."""
         return load(None, self.settings)
 
     async def write_dead_letters(

@@ -15,12 +15,12 @@ from aiokafka import AIOKafkaProducer
 from bridge.cli.audit.vendor import FinishedTasks
 from bridge.io.vod.account import Account, Credential
 from bridge.io.vod.api import VodApi
+from bridge.vendor_twin.server import Application, Vendor
 from tests.cli.cli_process import CommandResult, start_command, vod_bridge, wait_for_exit
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
-from tests.rig.vendor.server import Application, Vendor
 from tests.rig.waiting import eventually
 
 KEY_ID, KEY, NUMBER = "AKIDaudit", "c0rrect-key", 1500000001

@@ -7,9 +7,9 @@ from pydantic import SecretStr
 
 from bridge.operations.check.vendor import api_error_remedy, check_vendor
 from bridge.settings.apps import AppSettings
+from bridge.vendor_twin.server import Application, Vendor
 from tests.cli.cli_process import vod_bridge
 from tests.rig.parts import free_port
-from tests.rig.vendor.server import Application, Vendor
 
 KEY_ID, KEY, NUMBER = "AKIDcheck", "c0rrect-key", 1500000001
 
@@ -53,7 +53,7 @@ async def test_all_is_ok_where_mode_and_switches_are_as_expected(vendor: Vendor,
 async def test_another_mode_at_the_vendor_has_failed_with_what_to_change(
     vendor: Vendor, shop: Application
 ) -> None:
-    shop.manners.mode = "PUSH"
+    shop.behaviour.mode = "PUSH"
     shop.notification_url = "https://bridge.example/callbacks/shop/t0ken"
     found = await _findings(my_shop=_settings(vendor.url))
     state, words = found["vendor mode"]
@@ -113,7 +113,7 @@ async def test_a_vendor_that_nothing_answers_for_is_unreachable_and_others_are_c
 
 
 async def test_a_rate_that_was_exceeded_is_no_failure(vendor: Vendor, shop: Application) -> None:
-    shop.manners.calls_s = 1
+    shop.behaviour.calls_s = 1
     found = await _findings(shop=_settings(vendor.url))
     assert found["vendor mode"][0] == "ok"
     assert found["vendor login"][0] == "warning"

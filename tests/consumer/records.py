@@ -65,8 +65,8 @@ def consumed(record: Record, offset: int = 0) -> ConsumerRecord[bytes, bytes]:
 class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
     """Topics and a group of one test's own."""
 
-    kafka: RealKafka
     name: str
+    kafka: RealKafka | None = None
 
     @property
     def routing(self) -> Routing:
@@ -83,7 +83,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
         """The options of a consumer here."""
         return {
             "group": self.group,
-            "bootstrap_servers": self.kafka.bootstrap,
+            "bootstrap_servers": self.kafka.bootstrap if self.kafka else "",
             "topic": self.routing.topic,
             "topic_other": self.routing.topic_other,
             "commit_interval_s": 0.05,
@@ -99,12 +99,21 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
     async def create(self, *types: str, partitions: int = 4) -> None:
         """Create the topics of these types (``other`` is one)."""
         configs = {"max.message.bytes": str(RECORD_MAX_BYTES)}
-        await self.kafka.create_topics([f"{self.name}.{name}" for name in types], partitions, configs)
+        await self._real_kafka.create_topics([f"{self.name}.{name}" for name in types], partitions, configs)
+
+    async def delete(self, topic: str) -> None:
+        """Delete a topic."""
+        await self._real_kafka.delete_topics([topic])
+
+    @property
+    def _real_kafka(self) -> RealKafka:
+        assert self.kafka is not None
+        return self.kafka
 
     async def publish(self, records: Iterable[Record]) -> None:
         """Write records in their order."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self.kafka.bootstrap, linger_ms=5, max_batch_size=512 * 1024
+            bootstrap_servers=self._real_kafka.bootstrap, linger_ms=5, max_batch_size=512 * 1024
         )
         async with producer:
             await asyncio.gather(
@@ -122,7 +131,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
 
     async def committed(self) -> int:
         """Add up the positions that the group has committed."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._real_kafka.bootstrap)
         await admin.start()
         try:
             found = await admin.list_consumer_group_offsets(self.group)
@@ -132,7 +141,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
 
     async def group_state(self) -> tuple[str, int]:
         """Give the group's state, as Kafka calls it, and the number of its members."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._real_kafka.bootstrap)
         await admin.start()
         try:
             responses = await admin.describe_consumer_groups([self.group])
@@ -143,7 +152,7 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
 
     async def dead_letter_records(self) -> list[Consumed]:
         """Read the group's dead letters."""
-        return await read_all(self.kafka.bootstrap, [self.dead_letter_topic])
+        return await read_all(self._real_kafka.bootstrap, [self.dead_letter_topic])
 
 
 def new_consumer_env(kafka: RealKafka) -> ConsumerEnvironment:

@@ -51,7 +51,10 @@ def test_the_key_is_the_file_else_the_task_else_the_application() -> None:
 
 @pytest.mark.parametrize("name", ["topic", "partition", "offset", "headers"])
 def test_what_only_a_record_knows_raises_an_error_with_the_remedy(name: str) -> None:
-    with pytest.raises(NoRecordError, match=rf"made by hand .* no {name}; give it one: Event\(..., record="):
+    with pytest.raises(
+        NoRecordError,
+        match=rf"made without its record, so it has no {name}; give it one: Event\(..., record=",
+    ):
         getattr(_event(), name)
 
 

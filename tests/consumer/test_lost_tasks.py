@@ -1,6 +1,7 @@
 """A consumer whose client can no longer work raises an error, instead of reading nothing."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiokafka import conn
@@ -12,7 +13,7 @@ from bridge.consumer import Subscription, subscribe
 from tests.consumer.records import ConsumerEnvironment
 
 
-def _task_of(events: Subscription, name: str) -> "asyncio.Task[None]":
+def _task_of(events: Subscription[Any], name: str) -> "asyncio.Task[None]":
     assert events._member is not None  # noqa: SLF001 - there is no other way to the library's tasks
     consumer = events._member._consumer  # noqa: SLF001
     tasks: dict[str, asyncio.Task[None]] = {

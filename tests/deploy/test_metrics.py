@@ -12,13 +12,13 @@ import pytest
 
 from bridge.observability.metrics import METRICS
 from bridge.observability.telemetry import Telemetry
+from bridge.vendor_twin.server import Application, Vendor
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import edited, new_task
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
 from tests.rig.prometheus import Prometheus, selectors_in
 from tests.rig.tools import run
-from tests.rig.vendor.server import Application, Vendor
 from tests.rig.waiting import eventually
 
 FILES = ROOT / "deploy" / "chart" / "files"
@@ -53,7 +53,7 @@ async def watched(environment: Environment) -> AsyncIterator[tuple[Program, Prom
     """Run a bridge that is pushed to and pulls, and a Prometheus that watches it."""
     async with Vendor(seed=7) as vendor:
         queue = vendor.add("AKID-queue", "secret", sub_app_id=1_500_000_001)
-        queue.manners.poll_s = 0.3
+        queue.behaviour.poll_s = 0.3
         settings = SETTINGS | {"BRIDGE_APPS__QUEUE__ENDPOINT": vendor.url}
         async with running(environment, settings) as program:
             rules = [FILES / "alerts.yaml"]

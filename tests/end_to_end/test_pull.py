@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from bridge.vendor_twin.server import Application, Chances, Vendor
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import edited, edited_id, new_task
 from tests.end_to_end.senders import send
 from tests.rig.program import Program
-from tests.rig.vendor.server import Application, Chances, Vendor
 from tests.rig.waiting import eventually
 
 SUB_APP_ID = 1_500_000_001
@@ -34,7 +34,7 @@ def queue_at(vendor: Vendor, name: str = "shop", mode: str = "pull") -> tuple[Ap
     """Give an application at the vendor, and the program's settings for it."""
     sub_app_id = SUB_APP_ID if mode == "pull" else None
     app = vendor.add(f"AKID-{name}", "secret", sub_app_id=sub_app_id)
-    app.manners.poll_s, app.manners.empty = 0.3, "cycle"
+    app.behaviour.poll_s, app.behaviour.empty = 0.3, "cycle"
     settings = {
         "MODE": mode,
         "SECRET_ID": f"AKID-{name}",
@@ -105,7 +105,7 @@ async def test_a_wrong_key_or_application_is_logged_in_one_line_and_affects_no_o
     wrong_app["BRIDGE_APPS__STRANGE__SUB_APP_ID"] = "7"
     task = new_task()
     async with running(environment, settings | wrong_key | wrong_app) as program:
-        await eventually(lambda: len(vendor.strangers) > 6, "both are refused several times")
+        await eventually(lambda: len(vendor.refused_calls) > 6, "both are refused several times")
         good.put(edited(task))
         await all_confirmed(good)
         lines = Counter(line["app"] for line in program.log_lines() if line["event"] == "pull_failing")
@@ -171,8 +171,8 @@ async def test_faults_of_every_kind_a_kill_kafka_down_and_two_replicas_lose_noth
     own_environment: Environment, vendor: Vendor, tmp_path: Path
 ) -> None:
     app, settings = queue_at(vendor)
-    app.manners.poll_s, app.manners.latency_s = 1, 0.02
-    app.waiting.lease_s = LEASE_S  # the shorter, the sooner comes what a lost answer holds back
+    app.behaviour.poll_s, app.behaviour.latency_s = 1, 0.02
+    app.queue.lease_s = LEASE_S  # the shorter, the sooner comes what a lost answer holds back
     tasks = [new_task() for _ in range(EVENTS)]
     for task in tasks[: EVENTS // 2]:
         app.put(edited(task))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.vendor_twin.server import Vendor
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import edited, edited_id, new_task
 from tests.end_to_end.senders import SendResult, send
@@ -26,7 +27,6 @@ from tests.end_to_end.workers import (
 )
 from tests.rig.connection_pool import ConnectionPool
 from tests.rig.program import Program
-from tests.rig.vendor.server import Vendor
 from tests.rig.waiting import eventually
 
 CONNECTIONS = 128

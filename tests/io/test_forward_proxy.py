@@ -17,11 +17,11 @@ from bridge.io.vod.event_queue import PulledEvent
 from bridge.io.vod.forward_proxy import proxy_for
 from bridge.operations.check.vendor import check_vendor
 from bridge.settings.apps import AppSettings
+from bridge.vendor_twin.server import Vendor
 from bridge.wiring import vendor_account
 from tests.rig.certificates import Authority
 from tests.rig.forward_proxy import ForwardProxy
 from tests.rig.parts import free_port
-from tests.rig.vendor.server import Vendor
 
 KEY_ID, KEY = "AKIDproxied", "s3cret-key"
 LOGIN = "user:p@ss w0rd"

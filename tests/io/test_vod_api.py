@@ -14,8 +14,8 @@ from bridge.io.vod.account import Account, Credential
 from bridge.io.vod.api import EventConfig, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.io.vod.event_queue import PulledEvent
-from tests.rig.vendor.application import element
-from tests.rig.vendor.server import Application, Vendor
+from bridge.vendor_twin.application import element
+from bridge.vendor_twin.server import Application, Vendor
 
 KEY = Credential("AKIDvod", "s3cret-key-of-the-application")
 SUB_APP = 1500000001
@@ -40,13 +40,13 @@ UNUSUAL_EVENTS = (
 @pytest.fixture
 def app(vendor: Vendor) -> Application:
     known = vendor.add(KEY.secret_id, KEY.secret_key, sub_app_id=SUB_APP)
-    known.manners.poll_s = 0
+    known.behaviour.poll_s = 0
     return known
 
 
 @pytest.fixture
 def api(vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> VodApi:
-    assert app.manners.poll_s == 0
+    assert app.behaviour.poll_s == 0
     account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY)
     return VodApi(account, session, time.time)
 
@@ -85,12 +85,12 @@ async def test_the_vendors_own_samples_come_out_as_they_are(app: Application, ap
 async def test_an_empty_queue_is_no_error_in_any_of_its_forms(
     app: Application, api: VodApi, empty: str
 ) -> None:
-    app.manners.empty = empty
+    app.behaviour.empty = empty
     assert await api.pull() == []
 
 
 async def test_an_event_that_comes_during_the_long_poll_is_pulled(app: Application, api: VodApi) -> None:
-    app.manners.poll_s = 5
+    app.behaviour.poll_s = 5
     pulling = asyncio.create_task(api.pull())
     await asyncio.sleep(0)
     app.put(b"{}")
@@ -140,7 +140,7 @@ async def test_one_void_handle_confirms_nothing(app: Application, api: VodApi) -
 
 
 async def test_a_refusal_carries_the_vendors_code(vendor: Vendor, app: Application, api: VodApi) -> None:
-    app.manners.calls_s = 1
+    app.behaviour.calls_s = 1
     await api.pull()
     with pytest.raises(ApiError) as excinfo:
         await api.pull()
@@ -174,7 +174,7 @@ async def test_a_wrong_key_or_application_is_refused(
     account = Account(endpoint=vendor.url, sub_app_id=sub_app, credential=lambda: key)
     with pytest.raises(ApiError) as excinfo:
         await VodApi(account, session, time.time).pull()
-    assert (excinfo.value.code, vendor.strangers) == (code, [code])
+    assert (excinfo.value.code, vendor.refused_calls) == (code, [code])
 
 
 async def test_a_clock_that_is_minutes_off_is_refused(known: Known) -> None:
@@ -189,7 +189,7 @@ async def test_a_rotated_key_counts_from_the_next_call(
 ) -> None:
     keys = [Credential("AKIDa", "first", "t1"), Credential("AKIDa", "second", "t2")]
     for key in list(keys):
-        vendor.add(key.secret_id, key.secret_key, token=key.token).manners.poll_s = 0
+        vendor.add(key.secret_id, key.secret_key, token=key.token).behaviour.poll_s = 0
         account = Account(endpoint=vendor.url, credential=lambda: keys[0])
         assert await VodApi(account, session, time.time).pull() == []
         keys.pop(0)

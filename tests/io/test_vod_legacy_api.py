@@ -11,7 +11,7 @@ from bridge.io.vod.account import Account, Credential
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.io.vod.event_queue import PulledEvent
 from bridge.io.vod.legacy_api import LegacyApi
-from tests.rig.vendor.server import Application, Vendor
+from bridge.vendor_twin.server import Application, Vendor
 
 KEY = Credential("AKIDold", "key+with/odd=chars&")
 EVENT = (
@@ -22,13 +22,13 @@ EVENT = (
 @pytest.fixture
 def app(vendor: Vendor) -> Application:
     known = vendor.add(KEY.secret_id, KEY.secret_key, sub_app_id=15)
-    known.manners.poll_s = 0
+    known.behaviour.poll_s = 0
     return known
 
 
 @pytest.fixture
 async def api(vendor: Vendor, app: Application) -> AsyncIterator[LegacyApi]:
-    assert app.manners.poll_s == 0
+    assert app.behaviour.poll_s == 0
     async with aiohttp.ClientSession() as session:
         account = Account(endpoint=vendor.url, sub_app_id=15, credential=lambda: KEY)
         yield LegacyApi(account, session, time.time)
@@ -38,7 +38,7 @@ async def api(vendor: Vendor, app: Application) -> AsyncIterator[LegacyApi]:
 async def test_an_events_bytes_are_the_body_also_out_of_a_text(
     app: Application, api: LegacyApi, *, texts: bool
 ) -> None:
-    app.manners.texts = texts
+    app.behaviour.texts = texts
     for _ in range(16):
         app.put(EVENT)
     pulled = await api.pull()
@@ -51,14 +51,14 @@ async def test_an_events_bytes_are_the_body_also_out_of_a_text(
 async def test_an_empty_queue_is_no_error_in_any_of_its_forms(
     app: Application, api: LegacyApi, empty: str
 ) -> None:
-    app.manners.empty = empty
+    app.behaviour.empty = empty
     assert await api.pull() == []
 
 
 async def test_a_late_confirmation_is_refused_with_4000(app: Application, api: LegacyApi) -> None:
     app.put(EVENT)
     (pulled,) = await api.pull()
-    app.waiting.lease_s = 0
+    app.queue.lease_s = 0
     with pytest.raises(ApiError, match="4000"):
         await api.confirm([pulled.handle])
 

@@ -16,7 +16,7 @@ from bridge.io.vod.account import Account, Credential
 from bridge.io.vod.api import VodApi
 from bridge.io.vod.errors import ApiError
 from bridge.io.vod.signing import V2_PATH, tc3_headers, v2_query
-from tests.rig.vendor.server import Vendor
+from bridge.vendor_twin.server import Vendor
 
 # The SDK brings no types; imported as a statement it would need a line in the project's settings.
 SDK_CLIENT = import_module("tencentcloud.common.abstract_client").AbstractClient
@@ -77,7 +77,7 @@ async def test_the_fake_takes_the_sdks_calls_and_ours_alike() -> None:
     credential = Credential("AKIDsdk", "sdk-key", "t0ken")
     async with Vendor() as vendor, aiohttp.ClientSession() as session:
         app = vendor.add("AKIDsdk", "sdk-key", sub_app_id=15, token="t0ken")
-        app.manners.poll_s, app.manners.empty = 0, "null"
+        app.behaviour.poll_s, app.behaviour.empty = 0, "null"
         client = sdk(vendor.url.removeprefix("http://"), credential)
         theirs = await asyncio.to_thread(client.call_json, "PullEvents", {"SubAppId": 15})
         assert theirs["Response"]["EventSet"] is None

@@ -15,8 +15,8 @@ from bridge.io.vod.event_queue import EventQueue
 from bridge.io.vod.json_parts import parse_object
 from bridge.io.vod.legacy_api import LegacyApi
 from bridge.io.vod.transport import ApiTransport
+from bridge.vendor_twin.server import Application, Fault, Vendor
 from tests.rig.parts import free_port
-from tests.rig.vendor.server import Application, Fault, Vendor
 
 KEY = Credential("AKIDvod", "s3cret-key-of-the-application", "t0ken-of-the-application")
 Api = type[VodApi] | type[LegacyApi]
@@ -25,7 +25,7 @@ Api = type[VodApi] | type[LegacyApi]
 @pytest.fixture
 def app(vendor: Vendor) -> Application:
     known = vendor.add(KEY.secret_id, KEY.secret_key, token=KEY.token)
-    known.manners.poll_s = 0
+    known.behaviour.poll_s = 0
     return known
 
 
@@ -37,7 +37,7 @@ def kind(request: pytest.FixtureRequest) -> Api:
 
 @pytest.fixture
 def api(kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> EventQueue:
-    assert app.manners.mode == "PULL"
+    assert app.behaviour.mode == "PULL"
     return kind(Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=5), session, time.time)
 
 
@@ -88,7 +88,7 @@ async def test_half_a_response_junk_and_a_reset_are_transport_errors(
 async def test_a_vendor_that_does_not_respond_times_out(
     kind: Api, vendor: Vendor, app: Application, session: aiohttp.ClientSession
 ) -> None:
-    app.manners.latency_s = 5
+    app.behaviour.latency_s = 5
     account = Account(endpoint=vendor.url, credential=lambda: KEY, timeout_s=0.1)
     begun = time.monotonic()
     with pytest.raises(TransportError, match=r"no answer within 0\.1 s") as excinfo:

@@ -14,12 +14,14 @@ from bridge.cli.support.exit import EXIT_FAILED, fail
 from bridge.cli.support.render import safe_text
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
+from bridge.operations.replay.attempt_counter import SET_ASIDE
 from bridge.operations.replay.report import SUCCESSFUL, TOO_SOON, ItemResult, ReplaySummary
 
 _PROBLEMS_SHOWN_MAX = 20
 _PLAN_SHOWN_MAX = 5
 _LINE_INTERVAL_S = 5.0
 _TOO_SOON_NOTE = f"what {TOO_SOON} only looks like the one before it: in a minute the same command takes it"
+_SET_ASIDE_NOTE = f"what is {SET_ASIDE} failed each time: --max-attempts 0 tries it all the same"
 _DRY_RUN_NOTE = (
     "a dry run: nothing was written; --execute does it (what was published before will count as a duplicate)"
 )
@@ -116,6 +118,10 @@ def _print_summary(summary: ReplaySummary) -> None:
         typer.echo(_TOO_SOON_NOTE)
     if summary.skipped:
         typer.echo(safe_text(f"left as they are: {_format_counts(summary.skipped)}"))
+    if any(reason.startswith(SET_ASIDE) for reason in summary.skipped):
+        typer.echo(_SET_ASIDE_NOTE)
+    if summary.note:
+        typer.echo(safe_text(summary.note))
     if summary.dry_run and summary.processed:
         typer.echo(_DRY_RUN_COPY_NOTE if summary.unit == "records" else _DRY_RUN_NOTE)
 

@@ -15,28 +15,34 @@ from bridge.cli.support.exit import EXIT_USAGE, fail, load_settings_or_exit
 from bridge.cli.support.input_files import require_files
 from bridge.cli.support.terminal import mask_nested
 from bridge.cli.support.time_arg import parse_time
+from bridge.core.outcome import Reason
 from bridge.diagnostics.redis import diagnose
 from bridge.io.kafka.client import kafka_options
 from bridge.observability.logging import configure_logging
 from bridge.operations.kafka_admin import describe_cluster
 from bridge.operations.kafka_errors import explain_error, silence_aiokafka
+from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS
 from bridge.operations.replay.common import Replay, ReplayStoppedError, stop_event_on_signals
 from bridge.operations.replay.dead_letters import DeadLetterReplay, DeadLetterSelection
+from bridge.operations.replay.redrive import GroupRedrive, RedriveSelection
 from bridge.operations.replay.report import ReplaySummary, Reporter
 from bridge.operations.topic_range import TimeRange
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
+REASONS = tuple(map(str, Reason))
+GROUP_REASONS = ("failed", "buried", "unreadable")
 _CONFIRM_ABOVE = 1_000
 
 
 class ReplaySource(Struct, frozen=True):
-    """What is replayed: exactly one of the first three."""
+    """What is replayed: exactly one of the others but ``skip``; ``dead_letters_of`` is a consumer group."""
 
     paths: Sequence[Path]
     topic: str
     dead_letters: bool
     skip: int
+    dead_letters_of: str = ""
 
 
 class ReplayFilter(Struct, frozen=True):
@@ -56,6 +62,7 @@ class ReplayOptions(Struct, frozen=True):
     restart: bool
     without_dedup: bool
     group: str
+    max_attempts: int = MAX_ATTEMPTS
 
 
 class ReplayRequest(Struct, frozen=True):
@@ -76,7 +83,8 @@ def run_replay(
     configure_logging("error", "console", sys.stderr, mask=mask_nested)
     summary = ReplaySummary(unit=replay.unit, dry_run=not (execute or yes))
     if not summary.dry_run:
-        if not request.source.topic and not request.replay_options.without_dedup:
+        is_deduplicated = not (request.source.topic or request.source.dead_letters_of)
+        if is_deduplicated and not request.replay_options.without_dedup:
             _require_redis(settings)
         if not yes:
             _confirm(replay, settings)
@@ -138,9 +146,15 @@ def _count_if_many(replay: Replay, settings: Settings) -> str:
 def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
     """Build the kind of replay that is requested; wrong options end the command."""
     source, record_filter, replay_options = request.source, request.record_filter, request.replay_options
-    if sum((bool(source.paths), source.dead_letters, bool(source.topic))) != 1:
-        fail("one of --dead-letters, --topic or files, please", EXIT_USAGE)
-    _require("--reason", record_filter.reasons, "--dead-letters", is_allowed=source.dead_letters)
+    sources = (bool(source.paths), source.dead_letters, bool(source.dead_letters_of), bool(source.topic))
+    if sum(sources) != 1:
+        fail("one of --dead-letters, --dead-letters-of, --topic or files, please", EXIT_USAGE)
+    has_reasons = source.dead_letters or source.dead_letters_of
+    _require(
+        "--reason", record_filter.reasons, "--dead-letters and --dead-letters-of", is_allowed=has_reasons
+    )
+    _require_reasons(record_filter.reasons, GROUP_REASONS if source.dead_letters_of else REASONS)
+    _require("--app", record_filter.apps, "the others", is_allowed=not source.dead_letters_of)
     _require("--to", replay_options.to, "--topic", is_allowed=source.topic)
     _require("--republish", replay_options.republish, "--topic", is_allowed=source.topic)
     _require("--skip", source.skip, "files", is_allowed=source.paths)
@@ -152,10 +166,15 @@ def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
     )
     _require("--restart", replay_options.restart, "topics", is_allowed=not source.paths)
     _require(
-        "--without-dedup", replay_options.without_dedup, "dead letters and files", is_allowed=not source.topic
+        "--without-dedup",
+        replay_options.without_dedup,
+        "--dead-letters and files",
+        is_allowed=not (source.topic or source.dead_letters_of),
     )
     if source.topic:
         return _range_replay(request, settings)
+    if source.dead_letters_of:
+        return _redrive(request, settings)
     unknown = [app for app in record_filter.apps if app not in settings.applications()]
     if unknown:
         fail(
@@ -163,6 +182,12 @@ def _build_replay(request: ReplayRequest, settings: Settings) -> Replay:
             EXIT_USAGE,
         )
     return _dead_letter_replay(request, settings) if source.dead_letters else _file_replay(request, settings)
+
+
+def _require_reasons(reasons: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [reason for reason in reasons if reason not in known]
+    if unknown:
+        fail(f"--reason {unknown[0]}: there is {', '.join(known)}", EXIT_USAGE)
 
 
 def _require(option: str, given: object, required_option: str, *, is_allowed: object) -> None:
@@ -178,8 +203,21 @@ def _dead_letter_replay(request: ReplayRequest, settings: Settings) -> Replay:
         group=request.replay_options.group,
         restart=request.replay_options.restart,
         fail_open=request.replay_options.without_dedup,
+        max_attempts=request.replay_options.max_attempts,
     )
     return DeadLetterReplay(settings, selection)
+
+
+def _redrive(request: ReplayRequest, settings: Settings) -> Replay:
+    selection = RedriveSelection(
+        group=request.source.dead_letters_of,
+        reasons=request.record_filter.reasons,
+        time_range=_time_range(request.record_filter, now_ms()),
+        progress_group=request.replay_options.group,
+        restart=request.replay_options.restart,
+        max_attempts=request.replay_options.max_attempts,
+    )
+    return GroupRedrive(settings, selection)
 
 
 def _file_replay(request: ReplayRequest, settings: Settings) -> Replay:

@@ -193,7 +193,7 @@ const replay = document.getElementById("replay");
 if (replay) {
   const state = document.getElementById("replay-state"), figures = document.getElementById("replay-figures");
   const items = document.getElementById("replay-items"), run = document.getElementById("replay-run");
-  let wanted = null;
+  let wanted = null, path = "";
   const show = (result, isPlan) => {
     const summary = result.summary;
     figures.replaceChildren();
@@ -202,11 +202,17 @@ if (replay) {
       box.append(element("dt", (isPlan && name !== "looked at" ? "would be " : "") + name), element("dd", count));
       figures.append(box);
     }
+    for (const [why, count] of Object.entries(summary.left)) {
+      if (why === "not selected") continue;
+      const box = element("div");
+      box.append(element("dt", "left: " + why), element("dd", count));
+      figures.append(box);
+    }
     items.replaceChildren(...result.items.map((one) =>
       element("li", [one.origin, one.outcome, one.type, one.reason, one.name].filter(Boolean).join("  "))));
   };
   const ask = async (args) => {
-    const response = await fetch(root + "api/v1/dead-letters/replay", {
+    const response = await fetch(root + "api/v1/" + path, {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(args),
     });
     const answer = await response.json();
@@ -218,6 +224,7 @@ if (replay) {
     const button = event.target.closest("button[data-replay]");
     if (!button) return;
     wanted = JSON.parse(button.dataset.replay);
+    path = button.dataset.replayPath || "dead-letters/replay";
     replay.hidden = false;
     run.hidden = true;
     figures.replaceChildren();
@@ -244,7 +251,8 @@ if (replay) {
         if (!response.ok) throw new Error(job.title);
       }
       if (job.result) show(job.result, false);
-      state.textContent = job.state === "done" ? "replayed" : "not all: " + safe(job.problem);
+      const note = job.result ? job.result.summary.note : "";
+      state.textContent = job.state === "done" ? "replayed" + (note ? "; " + safe(note) : "") : "not all: " + safe(job.problem);
     } catch (error) { failed(error); }
   });
 }

@@ -3,7 +3,7 @@
 Kafka keeps the progress of each partition as a group's committed offset, and in its metadata the dead letters
 before it that are still open: those rejected again, and those that a filter excluded. So each is tried until
 it is published or known to be a duplicate, and never again from then on, also where Redis has forgotten it.
-What is rejected again is not written again: it stays where it is.
+What is rejected again is not written again: it stays where it is. After some such replays it is set aside.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from bridge.core.record import TYPE_PREFIX
 from bridge.core.record_from_value import record_from_value
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
+from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS, AttemptCounter, set_aside_reason
 from bridge.operations.replay.common import (
     ReplayStoppedError,
     chunks,
@@ -43,7 +44,8 @@ class DeadLetterSelection(Struct, frozen=True, kw_only=True):
 
     ``positions`` are partitions and offsets; empty for all.
 
-    ``restart`` discards the stored progress. ``fail_open`` publishes while Redis is unavailable.
+    ``restart`` discards the stored progress. ``fail_open`` publishes while Redis is unavailable. What was
+    replayed in vain ``max_attempts`` times is left; 0 for no limit.
     """
 
     reasons: Sequence[str] = ()
@@ -53,6 +55,7 @@ class DeadLetterSelection(Struct, frozen=True, kw_only=True):
     group: str
     restart: bool = False
     fail_open: bool = False
+    max_attempts: int = MAX_ATTEMPTS
 
 
 class DeadLetterReplay:
@@ -73,11 +76,12 @@ class DeadLetterReplay:
             name: replace(app, sign_keys=()) for name, app in settings.applications().items()
         }
         self._progress = TopicProgress(self._options, selection.group, restart=selection.restart)
+        self._attempts = AttemptCounter(self._options, selection.group)
 
     async def plan(self, reporter: Reporter) -> None:
         """Report what would be done; write nothing."""
         async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
-            await self._progress.load(reader, reporter, self._resume)
+            await self._load(reader, reporter)
             async for batch in reader.batches():
                 for dead_letter in self._select(batch, reporter):
                     inflated = self._inflate(dead_letter)
@@ -105,9 +109,19 @@ class DeadLetterReplay:
             open_range(self._options, [self._topic], self._selection.time_range) as reader,
             open_session(self._settings, fail_open=self._selection.fail_open) as session,
         ):
-            await self._progress.load(reader, reporter, self._resume)
+            await self._load(reader, reporter)
             async with self._progress.stored():
-                await self._process(reader, session, reporter, stop_event)
+                try:
+                    await self._process(reader, session, reporter, stop_event)
+                finally:
+                    await self._attempts.save()
+
+    async def _load(self, reader: TopicRangeReader, reporter: Reporter) -> None:
+        is_whole = self._selection.time_range.since_ms is None
+        begin = reader.start_offsets if is_whole else dict.fromkeys(reader.start_offsets, 0)
+        await self._attempts.load(begin, reader.end_offsets)
+        reporter.summary.note = self._attempts.problem
+        await self._progress.load(reader, reporter, self._resume)
 
     def _resume(self, stored: Progress | None, begin: int, end: int) -> Progress:
         if stored is None or stored.high_watermark > end:
@@ -138,11 +152,11 @@ class DeadLetterReplay:
             return f"of application {dead_letter.app or 'none'}"
         if not selection.time_range.contains(record):
             return "outside of the time"
-        return (
-            ""
-            if dead_letter.app in self._applications
-            else f"of application {dead_letter.app or 'none'}, not configured"
-        )
+        if dead_letter.app not in self._applications:
+            return f"of application {dead_letter.app or 'none'}, not configured"
+        attempts = self._attempts.count_of(dead_letter.topic_partition, dead_letter.offset)
+        is_set_aside = 0 < selection.max_attempts <= attempts
+        return set_aside_reason(selection.max_attempts) if is_set_aside else ""
 
     async def _process(
         self,
@@ -177,8 +191,12 @@ class DeadLetterReplay:
         """Deliver them concurrently, in their order. Raises `ReplayStoppedError` if one is deferred."""
         results = await deliver_all([self._deliver(dead_letter, session) for dead_letter in chunk], reporter)
         for dead_letter, result in zip(chunk, results, strict=True):
+            position = dead_letter.topic_partition, dead_letter.offset
             if isinstance(result, ItemResult) and result.outcome in _COMPLETED:
                 done[dead_letter.topic_partition].add(dead_letter.offset)
+                self._attempts.remove(*position)
+            elif isinstance(result, ItemResult) and result.outcome == DeliveryOutcome.REJECTED:
+                self._attempts.add_failure(*position)
         for result in results:
             if isinstance(result, BaseException):
                 raise result

@@ -14,7 +14,8 @@ class ReplaySummary(Struct, kw_only=True):
     """Counts of ``unit`` by outcome. The JSON names are part of the public interface.
 
     ``skipped`` counts what was left untouched, by reason. ``stop_reason`` is why it could not continue,
-    ``resume_hint`` how to resume. In a dry run the outcomes are predictions.
+    ``resume_hint`` how to resume, ``note`` what else a reader must know. In a dry run the outcomes are
+    predictions.
     """
 
     unit: str = msgspec.field(name="what")
@@ -27,6 +28,7 @@ class ReplaySummary(Struct, kw_only=True):
     seconds: float = 0.0
     stop_reason: str = msgspec.field(name="stopped", default="")
     resume_hint: str = msgspec.field(name="again", default="")
+    note: str = ""
 
     def count(self, result: "ItemResult") -> None:
         """Count one item."""
