@@ -38,7 +38,7 @@ from bridge.console.state import (
 from bridge.console.state import status_of as _status_of
 from bridge.operations.check.finding import Finding
 from bridge.operations.dead_letter_overview import DeadLetterGroup
-from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest
+from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest, FoundGroups, with_groups
 from bridge.operations.found_record import FoundRecord
 from bridge.operations.topic_lag import GroupState, TopicState
 
@@ -138,13 +138,18 @@ async def find_all(call: Call, request: FindRequest) -> Found:
     """Return all that is found."""
     records: list[FoundRecord] = []
     progress: FindProgress | None = None
+    groups = FoundGroups()
     with call.taking_time():
         async for name, data in call.ask("find", request):
             if name == "progress":
                 progress = msgspec.json.decode(data, type=FindProgress)
+            elif name == "groups":
+                groups = msgspec.json.decode(data, type=FoundGroups)
             else:
                 records += msgspec.json.decode(data, type=list[FoundRecord])
-    return Found(records=records, progress=progress)
+    return Found(
+        records=with_groups(records, groups.offsets), progress=progress, groups_problem=groups.problem
+    )
 
 
 def find_request(call: Call) -> FindRequest:

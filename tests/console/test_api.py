@@ -3,9 +3,20 @@
 import json
 from typing import Any
 
+from aiokafka import AIOKafkaProducer
 from jsonschema import Draft202012Validator
 
-from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
+from bridge.operations.kafka_admin import describe_cluster
+from tests.cli.cli_process import vod_bridge
+from tests.console.console_client import (
+    FILE_ID,
+    HOSTILE,
+    SAME_SITE,
+    TOKEN,
+    ConsoleClient,
+    transcoded,
+    uploaded,
+)
 from tests.end_to_end.environment import Environment, running
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -165,6 +176,60 @@ async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
         assert (unknown.status, unknown.headers["Content-Type"]) == (404, "application/problem+json")
         actions = [line for line in program.log_lines() if line["event"] == "console_replay"]
         assert [line["dry_run"] for line in actions] == [True, False]
+
+
+async def test_a_group_s_dead_letters_are_redriven_to_its_retry_topic_after_a_dry_run(
+    environment: Environment,
+) -> None:
+    letters = f"{environment.dead_letters}.catalogue"
+    await environment.kafka.create_topics([letters], 2)
+    failure = [("reason", b"failed"), ("attempts", b"5"), ("original_topic", environment.events.encode())]
+    async with AIOKafkaProducer(bootstrap_servers=environment.kafka.bootstrap) as producer:
+        for number in range(3):
+            await producer.send_and_wait(letters, b"{}", key=str(number).encode(), headers=failure)
+    async with (
+        running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
+        ConsoleClient(program) as reader,
+        ConsoleClient(program, token=TOKEN) as client,
+    ):
+        (group,) = (one for one in (await reader.api("groups"))["groups"] if one["name"] == "catalogue")
+        assert (group["dead_letters"], group["dead_letters_pending"]) == (3, 3)
+        plan = await client.redrive("catalogue", {"reasons": ["buried"]})
+        assert (plan.status, plan.json["summary"]["left"]) == (200, {"of reason failed": 3})
+        plan = await client.redrive("catalogue", {})
+        assert plan.json["summary"]["endings"] == {"published": 3}
+        assert (
+            f"{letters}.retry"
+            not in (await describe_cluster({"bootstrap_servers": environment.kafka.bootstrap})).topics
+        )
+        assert (await reader.redrive("catalogue", {"dry_run": False}, SAME_SITE)).status == 401
+        started = await client.redrive("catalogue", {"dry_run": False})
+        assert (started.status, started.headers["Location"]) == (202, f"../../jobs/{started.json['id']}")
+
+        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
+            job = await client.api(f"jobs/{started.json['id']}")
+            return job if job["state"] != "running" else None
+
+        job = await eventually(done, "the redrive is over")
+        assert (job["state"], job["result"]["summary"]["endings"]) == ("done", {"published": 3}), job
+        assert f"{letters}.retry" in job["result"]["summary"]["note"]
+        assert len(await environment.records(f"{letters}.retry")) == 3
+        assert "3 dead letters, 0 not redriven" in await reader.page("/topics")
+        nobody = await client.redrive("nobody", {})
+        assert "has no dead letters" in nobody.json["summary"]["stopped"]
+        (refused, acted) = (
+            [line for line in program.log_lines() if line["event"] == name and "groups" in line["action"]]
+            for name in ("console_action_refused", "console_action")
+        )
+        assert (len(refused), len(acted) >= 1) == (1, True)
+    shown = await vod_bridge("replay", "--dead-letters-of", "catalogue", settings=environment.settings)
+    assert (shown.code, shown.out) == (0, "no dead letters to replay\n"), shown
+    again = ("replay", "--dead-letters-of", "catalogue", "--restart", "--reason", "failed", "--execute")
+    redriven = await vod_bridge(*again, settings=environment.settings)
+    assert (redriven.code, "3 published" in redriven.out, "they are on" in redriven.out) == (0, True, True)
+    for wrong in (("--reason", "no_payload"), ("--app", "default"), ("--without-dedup",)):
+        refused_args = await vod_bridge(*again[:3], *wrong, settings=environment.settings)
+        assert refused_args.code == 2, refused_args
 
 
 async def test_texts_of_a_megabyte_are_cut_to_what_is_shown(environment: Environment) -> None:
