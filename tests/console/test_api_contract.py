@@ -1,12 +1,14 @@
 """The API of a real program answers as its OpenAPI document says, whatever it is asked: schemathesis asks."""
 
 import asyncio
+from typing import Any
 
 import requests
 import schemathesis
 from hypothesis import HealthCheck, given, seed
 from hypothesis import settings as hypothesis_settings
 from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from bridge.console.openapi import openapi_document
@@ -18,7 +20,9 @@ SEED = 18
 _HEALTH = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 
 
-def check_operation(operation: APIOperation, mode: GenerationMode, url: str, headers: dict[str, str]) -> None:
+def check_operation(
+    operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, url: str, headers: dict[str, str]
+) -> None:
     """Ask for one operation, with arguments that the document allows or with ones that it does not."""
     with requests.Session() as session:
 
@@ -30,7 +34,7 @@ def check_operation(operation: APIOperation, mode: GenerationMode, url: str, hea
             suppress_health_check=_HEALTH,
         )
         @given(case=operation.as_strategy(generation_mode=mode))
-        def check(case: Case) -> None:
+        def check(case: Case[Any]) -> None:
             case.call_and_validate(base_url=url, session=session, headers=headers)
 
         check()
@@ -40,6 +44,7 @@ def check_all(url: str, headers: dict[str, str]) -> list[str]:
     """Check all operations; return them."""
     names: list[str] = []
     for found in schemathesis.openapi.from_dict(openapi_document()).get_all_operations():
+        assert isinstance(found, Ok), found
         operation = found.ok()
         names.append(operation.label)
         check_operation(operation, GenerationMode.POSITIVE, url, headers)

@@ -30,7 +30,7 @@ def read(fetched: bytes) -> tuple[list[tuple[int, bytes]], int]:
         assert one is not None
         assert one.validate_crc()
         found += [(record.offset, record.value) for record in one]
-        next_offset = one.next_offset  # type: ignore[union-attr] # of version 2
+        next_offset = one.next_offset
     return found, next_offset
 
 
