@@ -281,7 +281,7 @@ async def test_what_five_replays_reject_is_set_aside_until_it_is_asked_for(harne
     assert {one.reason: one.set_aside for one in groups} == {"malformed": 1, "no_payload": 0}
 
 
-async def test_where_the_counts_may_not_be_read_a_replay_goes_on_and_says_so() -> None:
+async def test_where_the_counts_may_not_be_read_a_replay_goes_on_and_reports_it() -> None:
     class RefusingStore(GroupOffsetStore):
         async def read_stored(
             self, topic_partitions: Iterable[TopicPartition]
@@ -294,3 +294,26 @@ async def test_where_the_counts_may_not_be_read_a_replay_goes_on_and_says_so() -
     counter.add_failure(position, 0)
     await counter.save()
     assert "may not read the group vod-bridge-replay.attempts" in counter.problem
+
+
+async def test_a_group_s_dead_letters_are_redriven_by_the_command_again_where_that_is_asked_for(
+    harness: ReplayHarness,
+) -> None:
+    letters = f"{harness.environment.dead_letters}.catalogue"
+    await harness.environment.kafka.create_topics([letters], 2)
+    await harness.write(replace(harness.dead_letter_record(b"{}", reason="failed"), topic=letters))
+    group = ("--dead-letters-of", "catalogue")
+    plan = await harness.replay(*group)
+    assert (plan.code, "1 would be published" in plan.out) == (0, True)
+    for left in (None, "no dead letters to replay\n"):
+        result = await harness.replay(*group, "--reason", "failed", "--execute")
+        assert (result.code, left or result.out) == (0, result.out)
+    again = await harness.replay(*group, "--restart", "--execute")
+    assert (again.code, "1 published" in again.out, "they are on" in again.out) == (0, True, True)
+    assert len(await harness.environment.records(f"{letters}.retry")) == 2
+    for wrong in (("--reason", "no_payload"), ("--app", "default"), ("--without-dedup",)):
+        refused = await harness.replay(*group, *wrong)
+        assert refused.code == 2, refused
+    for name, problem in (("nobody", "has no dead letters"), ("catalogue.retry", "is a retry topic")):
+        nothing = await harness.replay("--dead-letters-of", name)
+        assert (nothing.code, problem in nothing.err) == (1, True), nothing

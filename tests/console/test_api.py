@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from jsonschema import Draft202012Validator
 
 from bridge.operations.kafka_admin import describe_cluster
@@ -17,6 +17,7 @@ from tests.console.console_client import (
     transcoded,
     uploaded,
 )
+from tests.console.group_dead_letters import write_group_dead_letters
 from tests.end_to_end.environment import Environment, running
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -181,12 +182,7 @@ async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
 async def test_a_group_s_dead_letters_are_redriven_to_its_retry_topic_after_a_dry_run(
     environment: Environment,
 ) -> None:
-    letters = f"{environment.dead_letters}.catalogue"
-    await environment.kafka.create_topics([letters], 2)
-    failure = [("reason", b"failed"), ("attempts", b"5"), ("original_topic", environment.events.encode())]
-    async with AIOKafkaProducer(bootstrap_servers=environment.kafka.bootstrap) as producer:
-        for number in range(3):
-            await producer.send_and_wait(letters, b"{}", key=str(number).encode(), headers=failure)
+    letters = await write_group_dead_letters(environment)
     async with (
         running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
         ConsoleClient(program) as reader,
@@ -222,14 +218,34 @@ async def test_a_group_s_dead_letters_are_redriven_to_its_retry_topic_after_a_dr
             for name in ("console_action_refused", "console_action")
         )
         assert (len(refused), len(acted) >= 1) == (1, True)
-    shown = await vod_bridge("replay", "--dead-letters-of", "catalogue", settings=environment.settings)
-    assert (shown.code, shown.out) == (0, "no dead letters to replay\n"), shown
-    again = ("replay", "--dead-letters-of", "catalogue", "--restart", "--reason", "failed", "--execute")
-    redriven = await vod_bridge(*again, settings=environment.settings)
-    assert (redriven.code, "3 published" in redriven.out, "they are on" in redriven.out) == (0, True, True)
-    for wrong in (("--reason", "no_payload"), ("--app", "default"), ("--without-dedup",)):
-        refused_args = await vod_bridge(*again[:3], *wrong, settings=environment.settings)
-        assert refused_args.code == 2, refused_args
+
+
+async def test_of_each_record_it_is_shown_how_far_each_group_is_past_it(environment: Environment) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+        await program.post(uploaded())
+        await program.post(transcoded())  # of the same file: behind it on its partition
+        newest, oldest = (await client.api(f"find?q={FILE_ID}"))["records"]
+        assert "groups" not in newest
+        await commit(environment, "catalogue", newest["partition"], newest["offset"])
+        newest, oldest = (await client.api(f"find?q={FILE_ID}"))["records"]
+        assert newest["groups"] == [{"group": "catalogue", "past": 0}]
+        assert oldest["groups"] == [{"group": "catalogue", "past": 1}]
+        page = await client.page(f"/find?q={FILE_ID}&wait=1")
+        assert ("catalogue: 1 to go" in page, "catalogue: just past it" in page) == (True, True)
+    found = await vod_bridge("find", FILE_ID, settings=environment.settings)
+    assert found.out.splitlines()[-1] == "group catalogue: past 1 of 2 records, at most 1 to go"
+    as_json = await vod_bridge("find", FILE_ID, "--json", settings=environment.settings)
+    assert json.loads(as_json.out.splitlines()[0])["groups"] == newest["groups"]
+
+
+async def commit(environment: Environment, group: str, partition: int, offset: int) -> None:
+    """Commit an offset on the topic of events, as a consumer of the group does."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=environment.kafka.bootstrap, group_id=group, enable_auto_commit=False
+    )
+    async with consumer:
+        consumer.assign([TopicPartition(environment.events, partition)])
+        await consumer.commit({TopicPartition(environment.events, partition): offset})
 
 
 async def test_texts_of_a_megabyte_are_cut_to_what_is_shown(environment: Environment) -> None:

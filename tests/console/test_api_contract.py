@@ -1,4 +1,4 @@
-"""The API of a real program answers as its OpenAPI document says, whatever it is asked: schemathesis asks."""
+"""The API of a real program answers as its OpenAPI document describes it: schemathesis asks what it may."""
 
 import asyncio
 from typing import Any
@@ -53,7 +53,7 @@ def check_all(url: str, headers: dict[str, str]) -> list[str]:
     return names
 
 
-async def test_every_operation_answers_as_its_document_says(environment: Environment) -> None:
+async def test_every_operation_answers_as_its_document_describes_it(environment: Environment) -> None:
     async with running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program:
         await program.post(uploaded())
         await program.post(b"no json")
