@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from bridge.core.catalogue import BY_NAME
 from bridge.core.partition import hash_key, partition_for
+from bridge.core.plural import counted
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.found_record import FoundRecord, GroupDistance, found_record, has_id, summary_of
@@ -86,10 +87,10 @@ def with_groups(records: Sequence[FoundRecord], offsets: Sequence[GroupOffset]) 
     return [
         replace(
             record,
-            groups=[
+            groups=tuple(
                 GroupDistance(one.group, one.committed - record.offset)
                 for one in by_partition.get((record.topic, record.partition), ())
-            ],
+            ),  # an empty one is left out of the answer
         )
         for record in records
     ]
@@ -131,7 +132,7 @@ class _Match:
 class FoundGroups(Struct, frozen=True):
     """What the consumer groups have committed in the partitions of what was found.
 
-    ``problem`` is why that is not known: not every broker lists groups, and not every user may.
+    ``problem`` is what is not known of it: not every broker lists groups, and not every user may.
     """
 
     offsets: Sequence[GroupOffset] = ()
@@ -164,11 +165,12 @@ async def _groups_in(settings: Settings, partitions: Collection[TopicPartition])
     return FoundGroups(
         [
             GroupOffset(group=group, topic=one.topic, partition=one.partition, committed=offset)
-            for group, offsets in sorted(committed.items())
+            for group, offsets in sorted(committed.by_group.items())
             if group.partition(".")[0] != REPLAY_GROUP
             for one, offset in offsets.items()
             if one in partitions
-        ]
+        ],
+        problem=f"{counted(committed.left_out, 'further group')} not shown" if committed.left_out else "",
     )
 
 
