@@ -16,6 +16,7 @@ from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 
 KNOWN_VERSIONS = frozenset({"0.14.0"})
+_FETCH_API_KEY = 1
 
 
 def is_known() -> bool:
@@ -130,3 +131,26 @@ async def close_client(consumer: AIOKafkaConsumer) -> None:
     client = getattr(consumer, "_client", None)
     if client is not None:
         await client.close()
+
+
+def filter_fetched(consumer: AIOKafkaConsumer, keep: Callable[[bytes], bytes]) -> None:
+    """Pass the bytes of each partition that a started consumer fetches through ``keep``.
+
+    ``keep`` may leave batches out, but not the last one, which moves the position. Does nothing where the
+    library's private parts are not known: the caller then gets all records.
+    """
+    if not is_known():
+        return
+    client = consumer._client
+    send = client.send
+
+    async def send_and_filter(node_id: int, request: Any, **more: Any) -> Any:  # noqa: ANN401 - the library's
+        response = await send(node_id, request, **more)
+        if getattr(response, "API_KEY", None) == _FETCH_API_KEY:
+            response.topics = [
+                (topic, [(*partition[:-1], keep(partition[-1] or b"")) for partition in partitions])
+                for topic, partitions in response.topics
+            ]
+        return response
+
+    client.send = send_and_filter

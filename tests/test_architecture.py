@@ -52,7 +52,9 @@ LAYERS = {
         "operations diagnostics io.admin io.kafka observability settings core",
         "aiohttp aiokafka jinja2 markupsafe msgspec structlog",
     ),
-    "operations": _layer(f"wiring diagnostics io {_LOWER}", "aiohttp aiokafka msgspec redis"),
+    "operations": _layer(
+        f"wiring diagnostics io aiokafka_internals {_LOWER}", "aiohttp aiokafka msgspec redis"
+    ),
     "workers": _layer(
         "startup diagnostics io.admin io.http io.spool observability settings core",
         "msgspec prometheus_client pydantic structlog uvloop",

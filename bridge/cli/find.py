@@ -1,6 +1,7 @@
 """``vod-bridge find``: the records of a file, task, event or session over all topics, as a timeline."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
@@ -15,7 +16,15 @@ from bridge.cli.support.time_arg import parse_time
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
 from bridge.io.kafka.client import kafka_options
-from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest, find_records
+from bridge.operations.find import (
+    DEFAULT_DAYS,
+    TEXT_MAX,
+    FindProgress,
+    FindRequest,
+    FoundGroups,
+    find_records,
+    with_groups,
+)
 from bridge.operations.found_record import FoundRecord
 from bridge.operations.kafka_errors import explain_error, silence_aiokafka
 from bridge.settings.settings import Settings
@@ -46,6 +55,8 @@ def find(
 
     A file id is the key of its events: one partition of each topic is read. Dead letters are looked at, too.
 
+    It also tells how far each consumer group is past the records.
+
     Ends with 1 if nothing is found.
 
     Example: vod-bridge find 24961954183923290
@@ -69,23 +80,43 @@ def find(
 
 
 async def _find(settings: Settings, request: FindRequest, *, as_json: bool) -> int:
-    """Print what is found as it is found; return how much."""
+    """Print what is found as it is found, as JSON once the groups are known; return how much."""
     console = Console(highlight=False, soft_wrap=True)
-    number, progress = 0, None
+    records: list[FoundRecord] = []
+    groups, progress = FoundGroups(), None
     async for found in find_records(settings, request):
         if isinstance(found, FindProgress):
             progress = found
-            continue
-        for record in found:
-            if as_json:
-                shown = mask_nested(msgspec.to_builtins(record))
-                typer.echo(json_escaped(msgspec.json.encode(shown).decode()))
-            else:
+        elif isinstance(found, FoundGroups):
+            groups = found
+        else:
+            records += found
+            for record in () if as_json else found:
                 console.print(_render(record))
-        number += len(found)
+    records = with_groups(records, groups.offsets)
+    if as_json:
+        for record in records:
+            shown = mask_nested(msgspec.to_builtins(record))
+            typer.echo(json_escaped(msgspec.json.encode(shown).decode()))
+    else:
+        _print_groups(records)
+    if groups.problem:
+        typer.echo(safe_text(groups.problem), err=True)
     if progress is not None:
-        typer.echo(_summary(number, progress, request), err=True)
-    return number
+        typer.echo(_summary(len(records), progress, request), err=True)
+    return len(records)
+
+
+def _print_groups(records: Sequence[FoundRecord]) -> None:
+    """Print how many of the records each consumer group has committed, and how far it is from the others."""
+    by_group: dict[str, list[int]] = {}
+    for record in records:
+        for one in record.groups:
+            by_group.setdefault(one.group, []).append(one.past)
+    for group, distances in by_group.items():
+        left = [1 - past for past in distances if past <= 0]
+        text = f"group {group}: past {len(distances) - len(left)} of {counted(len(records), 'record')}"
+        typer.echo(safe_text(f"{text}, at most {max(left)} to go" if left else text))
 
 
 def _summary(number: int, progress: FindProgress, request: FindRequest) -> str:

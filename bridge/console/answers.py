@@ -132,10 +132,14 @@ class Groups(Struct, frozen=True):
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """What was found, the newest first, and how far was looked."""
+    """What was found, the newest first, and how far was looked.
+
+    ``groups_problem`` is why the records do not tell how far the consumer groups are.
+    """
 
     records: Sequence[FoundRecord]
     progress: FindProgress | None
+    groups_problem: str = ""
 
 
 class DeadLetters(Struct, frozen=True):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -38,7 +38,7 @@ from bridge.console.state import (
 from bridge.console.state import status_of as _status_of
 from bridge.operations.check.finding import Finding
 from bridge.operations.dead_letter_overview import DeadLetterGroup
-from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest
+from bridge.operations.find import DEFAULT_DAYS, TEXT_MAX, FindProgress, FindRequest, FoundGroups, with_groups
 from bridge.operations.found_record import FoundRecord
 from bridge.operations.topic_lag import GroupState, TopicState
 
@@ -138,13 +138,18 @@ async def find_all(call: Call, request: FindRequest) -> Found:
     """Return all that is found."""
     records: list[FoundRecord] = []
     progress: FindProgress | None = None
+    groups = FoundGroups()
     with call.taking_time():
         async for name, data in call.ask("find", request):
             if name == "progress":
                 progress = msgspec.json.decode(data, type=FindProgress)
+            elif name == "groups":
+                groups = msgspec.json.decode(data, type=FoundGroups)
             else:
                 records += msgspec.json.decode(data, type=list[FoundRecord])
-    return Found(records=records, progress=progress)
+    return Found(
+        records=with_groups(records, groups.offsets), progress=progress, groups_problem=groups.problem
+    )
 
 
 def find_request(call: Call) -> FindRequest:
@@ -205,9 +210,18 @@ async def _body(call: Call, wanted: type[_Args]) -> _Args:
         raise ProblemError(415, "the body must be application/json")
     body = await call.read_body()
     try:
-        return msgspec.json.decode(body or b"{}", type=wanted)
+        return msgspec.convert(_whole_numbers(msgspec.json.decode(body or b"{}")), wanted)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ProblemError(400, "the body cannot be read", str(error), _DRY_RUN_HINT) from None
+
+
+def _whole_numbers(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return JSON data with 1.0 as 1: to JSON Schema both are integers."""
+    if isinstance(value, dict):
+        return {name: _whole_numbers(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 async def job(call: Call) -> Job:

@@ -101,6 +101,16 @@ class HelperClient:
                     self._write(Request(number, CANCEL))
             self._restart_idle_timer()
 
+    async def warm_up(self) -> None:
+        """Start the helper, where there is none: the first question then need not wait for that."""
+        try:
+            async with self._starting, asyncio.timeout(_STARTED_S):
+                if self._process is None or self._process.returncode is not None:
+                    await self._start()
+        except (OSError, TimeoutError) as error:
+            log.warning("helper_failed", problem=str(error))
+        self._restart_idle_timer()
+
     async def stop(self) -> None:
         """End the helper: what it does ends with its input."""
         self._stopped = True

@@ -16,7 +16,7 @@ from bridge.observability.recent_deliveries import DeliveryFilter, Recent, Recen
 DEFAULT_LIMIT = 200
 
 _INTERVAL_S = 0.25
-_SENT_MAX = 100  # in one message: more nobody can read
+_SENT_MAX = 50  # in one message: more nobody can read, and the browser must draw them
 _KEEP_ALIVE_S = 15.0
 _NUMBER_MAX = 2**53
 _NOTHING = Recent([], 0, 0)

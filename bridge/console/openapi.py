@@ -109,7 +109,7 @@ def _streamed(operation: dict[str, Any]) -> dict[str, Any]:
 def _action(summary: str, args: type, *, path: tuple[str, ...] = ()) -> dict[str, Any]:
     more = "A dry run only reads; the rest needs admin.token and answers 202."
     operation = _operation(f"{summary} {more}", ReplayState, path=path)
-    operation["requestBody"] = {"content": {"application/json": {"schema": _ref(args)}}}
+    operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(args)}}}
     operation["responses"] |= {"202": _responses(Job, "202")["202"]}
     return operation
 

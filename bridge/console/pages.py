@@ -25,6 +25,7 @@ from bridge.console.problem import Problem, ProblemError
 from bridge.core.outcome import DeliveryOutcome
 from bridge.core.printable import printable
 from bridge.observability.recent_deliveries import REFUSED
+from bridge.operations.found_record import distance_text
 
 _DEPTH_MAX = 8  # no page is deeper; a path of slashes would make a page of links to "../../.."
 _FORM = "application/x-www-form-urlencoded"
@@ -50,6 +51,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["pretty"] = _pretty
+_environment.filters["group_text"] = lambda one: distance_text(one["group"], one["past"])
 _environment.filters["segment"] = lambda text: quote(str(text), safe="")
 
 
@@ -83,6 +85,8 @@ async def find(call: Call) -> web.Response:
     if text and call.query("wait"):
         request = replace(api.find_request(call), text=text)
         found = _plain(call, await api.find_all(call, request))
+    if not text:
+        await call.parts.helper.warm_up()
     days = call.query_number("days", 7, 366)
     return _render(
         call, "find.html", text=text, days=days, everywhere=bool(call.query("everywhere")), found=found

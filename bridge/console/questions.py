@@ -16,7 +16,7 @@ from bridge.diagnostics.redis import diagnose
 from bridge.observability.masking import Mask
 from bridge.operations.check.run import run_checks
 from bridge.operations.dead_letter_overview import dead_letter_overview
-from bridge.operations.find import FindProgress, FindRequest, find_records
+from bridge.operations.find import FindProgress, FindRequest, FoundGroups, find_records
 from bridge.operations.read_record import read_record
 from bridge.operations.replay.attempt_counter import REPLAY_GROUP
 from bridge.operations.replay.common import Replay, ReplayStoppedError
@@ -52,7 +52,10 @@ async def _find(context: QuestionContext, args: Raw) -> Answer:
     request = msgspec.json.decode(args, type=FindRequest)
     request = replace(request, ids_only=not context.settings.admin.show_payloads)
     async for found in find_records(context.settings, request):
-        yield ("progress" if isinstance(found, FindProgress) else "records"), found
+        if isinstance(found, FindProgress):
+            yield "progress", found
+        else:
+            yield ("groups" if isinstance(found, FoundGroups) else "records"), found
 
 
 async def _record(context: QuestionContext, args: Raw) -> Answer:

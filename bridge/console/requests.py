@@ -12,6 +12,10 @@ from bridge.operations.replay.report import ItemResult, ReplaySummary
 
 CANCEL = "cancel"
 
+_Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+_TimeMs = Annotated[int, Meta(ge=0, le=2**53)]
+_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
 
 class Request(Struct, frozen=True):
     """A question; ``kind`` is one of `questions.QUESTIONS`, or `CANCEL` for the question ``id``."""
@@ -48,11 +52,11 @@ class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     dry_run: bool = True
     reasons: list[str] = []
     applications: list[str] = []
-    records: list[tuple[int, int]] = []
-    since_ms: int | None = None
-    until_ms: int | None = None
+    records: list[tuple[_Count, _Offset]] = []
+    since_ms: _TimeMs | None = None
+    until_ms: _TimeMs | None = None
     without_dedup: bool = False
-    max_attempts: Annotated[int, Meta(ge=0, le=1_000_000)] = MAX_ATTEMPTS
+    max_attempts: _Count = MAX_ATTEMPTS
 
 
 class RedriveArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,10 +67,10 @@ class RedriveArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     dry_run: bool = True
     reasons: list[str] = []
-    records: list[tuple[int, int]] = []
-    since_ms: int | None = None
-    until_ms: int | None = None
-    max_attempts: Annotated[int, Meta(ge=0, le=1_000_000)] = MAX_ATTEMPTS
+    records: list[tuple[_Count, _Offset]] = []
+    since_ms: _TimeMs | None = None
+    until_ms: _TimeMs | None = None
+    max_attempts: _Count = MAX_ATTEMPTS
 
 
 class RedriveRequest(Struct, frozen=True, kw_only=True):

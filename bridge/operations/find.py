@@ -4,26 +4,33 @@ A file id is the key of its events: one partition of each topic is read. Any oth
 partition. The dead-letter topic is always read whole: its key is the application.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
 import msgspec
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from bridge.core.catalogue import BY_NAME
 from bridge.core.partition import hash_key, partition_for
+from bridge.core.plural import counted
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
-from bridge.operations.found_record import FoundRecord, found_record, has_id, summary_of
+from bridge.operations.found_record import FoundRecord, GroupDistance, found_record, has_id, summary_of
+from bridge.operations.replay.attempt_counter import REPLAY_GROUP
 from bridge.operations.start_offsets import Offsets
+from bridge.operations.topic_lag import committed_offsets
 from bridge.operations.topic_range import TimeRange, TopicRangeReader, open_range
 from bridge.settings.settings import Settings
 
 TEXT_MAX = 512
 FOUND_MAX = 500
 DEFAULT_DAYS = 7
+_GROUPS_WITHIN_S = 5.0
 _DAY_MS = 86_400_000
 # How far back each window reaches, in ms: the newest is read first.
 _WINDOWS_MS = (60_000, 900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
@@ -63,6 +70,41 @@ class FindProgress(Struct, frozen=True, kw_only=True):
     is_full: bool = False
 
 
+class GroupOffset(Struct, frozen=True, kw_only=True):
+    """What a consumer group has committed in a partition: the offset of the record that it reads next."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+
+
+def with_groups(records: Sequence[FoundRecord], offsets: Sequence[GroupOffset]) -> list[FoundRecord]:
+    """Return the records with how far each group is past them."""
+    by_partition: dict[tuple[str, int], list[GroupOffset]] = {}
+    for one in offsets:
+        by_partition.setdefault((one.topic, one.partition), []).append(one)
+    return [
+        replace(
+            record,
+            groups=tuple(
+                GroupDistance(one.group, one.committed - record.offset)
+                for one in by_partition.get((record.topic, record.partition), ())
+            ),  # an empty one is left out of the answer
+        )
+        for record in records
+    ]
+
+
+def needles_of(text: str) -> list[bytes]:
+    """Return what stands in the bytes of each record of an id: in its key, or in its value as JSON."""
+    return [*{text.encode(), _as_json(text)}]
+
+
+def _as_json(text: str) -> bytes:
+    return msgspec.json.encode(text)[1:-1]  # as it stands in a value: quotes, controls escaped
+
+
 class _Match:
     """Decides which records are of an id."""
 
@@ -70,7 +112,7 @@ class _Match:
         self._text = text
         self._ids_only = ids_only
         self._bytes = text.encode()
-        self._json = msgspec.json.encode(text)[1:-1]  # as it stands in a value: quotes, controls escaped
+        self._json = _as_json(text)
         self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._json) + rb"(?![0-9A-Za-z_-])")
 
     def __call__(self, record: ConsumerRecord) -> bool:
@@ -87,13 +129,54 @@ class _Match:
         return is_there and (not self._ids_only or has_id(value, self._text))
 
 
+class FoundGroups(Struct, frozen=True):
+    """What the consumer groups have committed in the partitions of what was found.
+
+    ``problem`` is what is not known of it: not every broker lists groups, and not every user may.
+    """
+
+    offsets: Sequence[GroupOffset] = ()
+    problem: str = ""
+
+
 async def find_records(
     settings: Settings, request: FindRequest
-) -> AsyncIterator[Sequence[FoundRecord] | FindProgress]:
+) -> AsyncIterator[Sequence[FoundRecord] | FindProgress | FoundGroups]:
     """Yield what is found, window by window into the past, and the progress after each batch.
 
-    Raises KafkaError, OSError or TimeoutError where Kafka does not answer.
+    At the end the consumer groups, where anything was found. Raises KafkaError, OSError or TimeoutError where
+    Kafka does not answer.
     """
+    found_in: set[TopicPartition] = set()
+    async for found in _find(settings, request):
+        if not isinstance(found, FindProgress):
+            found_in |= {TopicPartition(one.topic, one.partition) for one in found}
+        yield found
+    if found_in:
+        yield await _groups_in(settings, found_in)
+
+
+async def _groups_in(settings: Settings, partitions: Collection[TopicPartition]) -> FoundGroups:
+    try:
+        async with asyncio.timeout(_GROUPS_WITHIN_S):
+            committed = await committed_offsets(kafka_options(settings.kafka))
+    except (KafkaError, OSError, TimeoutError) as error:
+        return FoundGroups(problem=f"the consumer groups are not known: {error or type(error).__name__}")
+    return FoundGroups(
+        [
+            GroupOffset(group=group, topic=one.topic, partition=one.partition, committed=offset)
+            for group, offsets in sorted(committed.by_group.items())
+            if group.partition(".")[0] != REPLAY_GROUP
+            for one, offset in offsets.items()
+            if one in partitions
+        ],
+        problem=f"{counted(committed.left_out, 'further group')} not shown" if committed.left_out else "",
+    )
+
+
+async def _find(
+    settings: Settings, request: FindRequest
+) -> AsyncIterator[Sequence[FoundRecord] | FindProgress]:
     dead_letters = settings.kafka.topic_dead_letter
     by_key = bool(_FILE_ID.fullmatch(request.text)) and not request.everywhere
     key_hash = hash_key(request.text.encode())
@@ -104,7 +187,8 @@ async def find_records(
 
     topics = _topics_for(request.text, settings)
     time_range = TimeRange(request.since_ms)
-    async with open_range(kafka_options(settings.kafka), topics, time_range, select) as reader:
+    options, needles = kafka_options(settings.kafka), needles_of(request.text)
+    async with open_range(options, topics, time_range, select, needles=needles) as reader:
         search = _Search(request, reader, by_key=by_key)
         async for found in search.run():
             yield found
@@ -147,8 +231,10 @@ class _Search:
             start = self._begin if is_last else await self._offsets_at(since_ms, stop)
             reader.start_offsets, reader.stop_offsets = start, stop
             found: list[ConsumerRecord] = []
+            reached = dict(start)
             async for batch in reader.batches():
-                self._read += len(batch.records)
+                self._read += sum(position - reached[one] for one, position in batch.positions.items())
+                reached |= batch.positions
                 found += [record for record in batch.records if self._is_wanted(record)]
                 yield self._progress(since_ms)
             found.sort(key=lambda record: (-record.timestamp, -record.offset))

@@ -49,12 +49,23 @@ class EventSummary(Struct):
     conformance: str = ""
 
 
+class GroupDistance(Struct, frozen=True):
+    """How far a consumer group is past a record: ``past`` records of its partition, this one included.
+
+    0 or less: it has not committed the record yet, and is so many records before it.
+    """
+
+    group: str
+    past: int
+
+
 class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One record. ``kind`` is ``event`` or ``dead_letter``; empty fields are left out.
 
     ``time`` is when the delivery was received, ``written`` when Kafka took the record. ``outcome`` is the
     event's; ``errors`` are its first failures as text, codes only. ``reason`` and ``detail`` are a dead
-    letter's, and ``failed_replays`` how often it was replayed in vain.
+    letter's, and ``failed_replays`` how often it was replayed in vain. ``groups`` are those that
+    have committed an offset in its partition.
     """
 
     topic: str
@@ -79,7 +90,15 @@ class FoundRecord(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     failed_replays: int = 0
+    groups: Sequence[GroupDistance] = ()
     bytes: int = 0
+
+
+def distance_text(group: str, past: int) -> str:
+    """Return in words how far a group is past a record."""
+    if past > 1:
+        return f"{group}: {past - 1} past it"
+    return f"{group}: just past it" if past == 1 else f"{group}: {1 - past} to go"
 
 
 def headers_of(record: ConsumerRecord) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupAuthorizationFailedError
 from msgspec import Struct
 
 from bridge.core.group_dead_letter import RETRY_SUFFIX, retry_topic_of
@@ -101,7 +102,7 @@ async def group_states(settings: Settings) -> list[GroupState]:
         consumer.assign(partitions)
         end = await consumer.end_offsets(partitions) if partitions else {}
         first = await consumer.beginning_offsets(dead_letters) if dead_letters else {}
-        committed = await committed_offsets(options)
+        committed = (await committed_offsets(options)).by_group
     finally:
         await consumer.stop()
     found = []
@@ -124,12 +125,20 @@ async def group_states(settings: Settings) -> list[GroupState]:
     return found
 
 
-async def committed_offsets(options: Mapping[str, Any]) -> dict[str, dict[TopicPartition, int]]:
+class CommittedOffsets(Struct, frozen=True):
+    """What each group has committed; ``left_out`` groups were not asked."""
+
+    by_group: Mapping[str, Mapping[TopicPartition, int]]
+    left_out: int = 0
+
+
+async def committed_offsets(options: Mapping[str, Any]) -> CommittedOffsets:
     """Return what each group has committed, of at most 200 groups. Raises KafkaError or OSError."""
     admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
-        names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})[:_GROUPS_MAX]
+        all_names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})
+        names = all_names[:_GROUPS_MAX]
         limit = asyncio.Semaphore(_GROUPS_AT_ONCE)
 
         async def ask(name: str) -> dict[TopicPartition, int]:
@@ -137,7 +146,8 @@ async def committed_offsets(options: Mapping[str, Any]) -> dict[str, dict[TopicP
                 found = await admin.list_consumer_group_offsets(name)
             return {one: position.offset for one, position in found.items() if position.offset >= 0}
 
-        return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
+        found = await asyncio.gather(*map(ask, names))
+        return CommittedOffsets(dict(zip(names, found, strict=True)), len(all_names) - len(names))
     finally:
         await admin.close()
 
@@ -148,7 +158,10 @@ async def _pending(
     """Count a group's dead letters that were not redriven; ``own`` are the offsets of its partitions."""
     if not own:
         return 0
-    stored = await GroupOffsetStore(options, redrive_progress_group(REPLAY_GROUP, group)).read(own)
+    try:
+        stored = await GroupOffsetStore(options, redrive_progress_group(REPLAY_GROUP, group)).read(own)
+    except GroupAuthorizationFailedError:  # who may not read it has redriven none
+        stored = {}
     pending = 0
     for one, (begin, end) in own.items():
         progress = stored.get(one, Progress())

@@ -11,12 +11,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
+from bridge.aiokafka_internals import filter_fetched
 from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.record_batches import batches_with
 from bridge.operations.start_offsets import Offsets, find_start_offsets, offsets_for_time
 
 _POLL_MS = 1000
+_FILTERED_POLL_MS = 50  # where most is left out, a fetch without records is progress, too
 _BATCH_MAX_RECORDS = 500  # bounds what is fetched ahead into memory
 _FETCH_MAX_BYTES = 8_388_608  # of one broker at once; Kafka's 50 MB of each would be the process's memory
+_FETCH_WAIT_MS = 50  # the end is known: what is not there yet is not waited for
 _STALL_TIMEOUT_S = 30.0
 _CLOCK_SKEW_MS = 600_000  # the clocks of several bridges differ
 
@@ -48,8 +52,11 @@ class TopicRangeReader:
     (``is_by_time`` is False), the range begins with the topics.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, offsets: "_RangeOffsets") -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, offsets: "_RangeOffsets", *, poll_ms: int = _POLL_MS
+    ) -> None:
         self._consumer = consumer
+        self._poll_ms = poll_ms
         self.start_offsets = offsets.start_offsets
         self.stop_offsets = offsets.stop_offsets
         self.end_offsets = offsets.end_offsets
@@ -74,15 +81,18 @@ class TopicRangeReader:
         at, progress_at = dict(self.start_offsets), clock()
         for topic_partition, offset in at.items():
             self._consumer.seek(topic_partition, offset)
+        self._consumer.resume(*at)
         while unfinished := [
             topic_partition
             for topic_partition in at
             if at[topic_partition] < self.stop_offsets[topic_partition]
         ]:
+            # What lies behind the end must not be fetched: it would be in the way of what is still wanted.
+            self._consumer.pause(*(at.keys() - unfinished))
             if clock() - progress_at > _STALL_TIMEOUT_S:
                 raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
             found = await self._consumer.getmany(
-                *unfinished, timeout_ms=_POLL_MS, max_records=_BATCH_MAX_RECORDS
+                *unfinished, timeout_ms=self._poll_ms, max_records=_BATCH_MAX_RECORDS
             )
             records = [
                 record
@@ -113,10 +123,13 @@ async def open_range(
     topics: Sequence[str],
     time_range: TimeRange,
     select_partitions: SelectPartitions = lambda _, number: range(number),
+    *,
+    needles: Sequence[bytes] = (),
 ) -> AsyncIterator[TopicRangeReader]:
     """Find the offsets of ``time_range`` on ``topics``; missing topics count as empty.
 
-    The range may hold later records at its end: record times are not strictly ordered.
+    The range may hold later records at its end: record times are not strictly ordered. Records without one of
+    ``needles`` in their bytes may be left out, by the batch; with none, all are read.
     """
     cluster = await describe_cluster(options)
     topic_partitions = [
@@ -130,15 +143,16 @@ async def open_range(
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_bytes=_FETCH_MAX_BYTES,
+        fetch_max_wait_ms=_FETCH_WAIT_MS,
     )
     try:
         await consumer.start()
-        yield TopicRangeReader(
-            consumer,
-            await _find_range(consumer, topic_partitions, time_range)
-            if topic_partitions
-            else _RangeOffsets(),
-        )
+        if needles:
+            filter_fetched(consumer, lambda fetched: batches_with(fetched, needles))
+        offsets = _RangeOffsets()
+        if topic_partitions:
+            offsets = await _find_range(consumer, topic_partitions, time_range)
+        yield TopicRangeReader(consumer, offsets, poll_ms=_FILTERED_POLL_MS if needles else _POLL_MS)
     finally:
         await consumer.stop()
 

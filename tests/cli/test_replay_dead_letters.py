@@ -5,16 +5,10 @@ import gzip
 import json
 import signal
 import sys
-from collections.abc import Iterable
 
 import pytest
-from aiokafka import TopicPartition
-from aiokafka.errors import GroupAuthorizationFailedError
 from msgspec.structs import replace
 
-from bridge.operations.dead_letter_overview import dead_letter_overview
-from bridge.operations.offset_store import GroupOffsetStore, StoredOffset
-from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS, AttemptCounter
 from bridge.operations.replay.dead_letters import DeadLetterSelection
 from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
@@ -251,46 +245,3 @@ async def test_a_dead_letter_that_was_kept_compressed_is_decompressed(harness: R
 
 def _compressed(harness: ReplayHarness, encoding: str) -> list[tuple[str, bytes]]:
     return [*harness.dead_letter_record(b"").headers, ("content-encoding", encoding.encode())]
-
-
-async def test_what_five_replays_reject_is_set_aside_until_it_is_asked_for(harness: ReplayHarness) -> None:
-    (task, _), (body, late) = edited_notifications(2)
-    await harness.write_dead_letters(b"{", reason="malformed")
-    for _ in range(MAX_ATTEMPTS):
-        assert (await harness.run_dead_letters()).outcomes == {"rejected": 1}
-    await harness.write_dead_letters(body)
-    result = await harness.replay("--dead-letters", "--execute")
-    assert (result.code, "1 published" in result.out) == (0, True)
-    assert "left as they are: 1 set aside after 5 failed replays" in result.out
-    assert "--max-attempts 0 tries it all the same" in result.out
-    assert await harness.environment.ids() == [edited_id(task)]
-    # It stays open: a later release, or a person, may try it.
-    plan = await harness.replay("--dead-letters", "--max-attempts", "0", "--json")
-    assert json.loads(plan.out)["endings"] == {"rejected": 1}
-    groups = await dead_letter_overview(harness.load_settings(), now_ms())
-    assert [(one.reason, one.pending, one.set_aside) for one in groups] == [
-        ("malformed", 1, 1),
-        ("no_payload", 0, 0),
-    ]
-    assert groups[0].records[0].failed_replays == MAX_ATTEMPTS
-    # Counts of what a later replay does not look at are kept.
-    await harness.write_dead_letters(late)
-    recent = DeadLetterSelection(group=GROUP, time_range=TimeRange(now_ms() - 1))
-    assert (await harness.run_dead_letters(recent)).skipped == {}
-    groups = await dead_letter_overview(harness.load_settings(), now_ms())
-    assert {one.reason: one.set_aside for one in groups} == {"malformed": 1, "no_payload": 0}
-
-
-async def test_where_the_counts_may_not_be_read_a_replay_continues_with_a_warning() -> None:
-    class RefusingStore(GroupOffsetStore):
-        async def read_stored(
-            self, topic_partitions: Iterable[TopicPartition]
-        ) -> dict[TopicPartition, StoredOffset]:
-            raise GroupAuthorizationFailedError(topic_partitions)
-
-    counter = AttemptCounter({}, GROUP, store=RefusingStore({}, GROUP))
-    position = TopicPartition("dead-letters", 0)
-    await counter.load({position: 0}, {position: 1})
-    counter.add_failure(position, 0)
-    await counter.save()
-    assert "may not read the group vod-bridge-replay.attempts" in counter.problem

@@ -74,6 +74,16 @@ class ConsoleClient:
             {"Content-Type": "application/json"} | dict(headers or {}),
         )
 
+    async def redrive(
+        self, group: str, args: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        return await self.request(
+            "POST",
+            f"/api/v1/groups/{group}/redrive",
+            json.dumps(args),
+            {"Content-Type": "application/json"} | dict(headers or {}),
+        )
+
     async def log_in(self, token: str, headers: Mapping[str, str] | None = None) -> tuple[Answer, str]:
         """Post the login form; return the answer and the cookie as a browser sends it back."""
         answer = await self.request("POST", "/login", {"token": token}, SAME_SITE | dict(headers or {}))

@@ -3,9 +3,21 @@
 import json
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from jsonschema import Draft202012Validator
 
-from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
+from bridge.operations.kafka_admin import describe_cluster
+from tests.cli.cli_process import vod_bridge
+from tests.console.console_client import (
+    FILE_ID,
+    HOSTILE,
+    SAME_SITE,
+    TOKEN,
+    ConsoleClient,
+    transcoded,
+    uploaded,
+)
+from tests.console.group_dead_letters import write_group_dead_letters
 from tests.end_to_end.environment import Environment, running
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -165,6 +177,75 @@ async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
         assert (unknown.status, unknown.headers["Content-Type"]) == (404, "application/problem+json")
         actions = [line for line in program.log_lines() if line["event"] == "console_replay"]
         assert [line["dry_run"] for line in actions] == [True, False]
+
+
+async def test_a_group_s_dead_letters_are_redriven_to_its_retry_topic_after_a_dry_run(
+    environment: Environment,
+) -> None:
+    letters = await write_group_dead_letters(environment)
+    async with (
+        running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
+        ConsoleClient(program) as reader,
+        ConsoleClient(program, token=TOKEN) as client,
+    ):
+        (group,) = (one for one in (await reader.api("groups"))["groups"] if one["name"] == "catalogue")
+        assert (group["dead_letters"], group["dead_letters_pending"]) == (3, 3)
+        plan = await client.redrive("catalogue", {"reasons": ["buried"]})
+        assert (plan.status, plan.json["summary"]["left"]) == (200, {"of reason failed": 3})
+        plan = await client.redrive("catalogue", {})
+        assert plan.json["summary"]["endings"] == {"published": 3}
+        assert (
+            f"{letters}.retry"
+            not in (await describe_cluster({"bootstrap_servers": environment.kafka.bootstrap})).topics
+        )
+        assert (await reader.redrive("catalogue", {"dry_run": False}, SAME_SITE)).status == 401
+        started = await client.redrive("catalogue", {"dry_run": False})
+        assert (started.status, started.headers["Location"]) == (202, f"../../jobs/{started.json['id']}")
+
+        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
+            job = await client.api(f"jobs/{started.json['id']}")
+            return job if job["state"] != "running" else None
+
+        job = await eventually(done, "the redrive is over")
+        assert (job["state"], job["result"]["summary"]["endings"]) == ("done", {"published": 3}), job
+        assert f"{letters}.retry" in job["result"]["summary"]["note"]
+        assert len(await environment.records(f"{letters}.retry")) == 3
+        assert "3 dead letters, 0 not redriven" in await reader.page("/topics")
+        nobody = await client.redrive("nobody", {})
+        assert "has no dead letters" in nobody.json["summary"]["stopped"]
+        (refused, acted) = (
+            [line for line in program.log_lines() if line["event"] == name and "groups" in line["action"]]
+            for name in ("console_action_refused", "console_action")
+        )
+        assert (len(refused), len(acted) >= 1) == (1, True)
+
+
+async def test_of_each_record_it_is_shown_how_far_each_group_is_past_it(environment: Environment) -> None:
+    async with running(environment) as program, ConsoleClient(program) as client:
+        await program.post(uploaded())
+        await program.post(transcoded())  # of the same file: behind it on its partition
+        newest, oldest = (await client.api(f"find?q={FILE_ID}"))["records"]
+        assert "groups" not in newest
+        await commit(environment, "catalogue", newest["partition"], newest["offset"])
+        newest, oldest = (await client.api(f"find?q={FILE_ID}"))["records"]
+        assert newest["groups"] == [{"group": "catalogue", "past": 0}]
+        assert oldest["groups"] == [{"group": "catalogue", "past": 1}]
+        page = await client.page(f"/find?q={FILE_ID}&wait=1")
+        assert ("catalogue: 1 to go" in page, "catalogue: just past it" in page) == (True, True)
+    found = await vod_bridge("find", FILE_ID, settings=environment.settings)
+    assert found.out.splitlines()[-1] == "group catalogue: past 1 of 2 records, at most 1 to go"
+    as_json = await vod_bridge("find", FILE_ID, "--json", settings=environment.settings)
+    assert json.loads(as_json.out.splitlines()[0])["groups"] == newest["groups"]
+
+
+async def commit(environment: Environment, group: str, partition: int, offset: int) -> None:
+    """Commit an offset on the topic of events, as a consumer of the group does."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=environment.kafka.bootstrap, group_id=group, enable_auto_commit=False
+    )
+    async with consumer:
+        consumer.assign([TopicPartition(environment.events, partition)])
+        await consumer.commit({TopicPartition(environment.events, partition): offset})
 
 
 async def test_texts_of_a_megabyte_are_cut_to_what_is_shown(environment: Environment) -> None:

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientSession, web
 
 from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
+from tests.console.group_dead_letters import write_group_dead_letters
 from tests.end_to_end.environment import Environment, running
 from tests.rig.browser import WatchedPage, chromium
 from tests.rig.program import Program
@@ -151,6 +152,28 @@ async def test_dead_letters_are_tried_dry_by_anyone_and_replayed_after_a_login(
             "act",
             "act",
         ]
+
+
+async def test_a_group_s_dead_letters_are_redriven_from_the_page_of_topics(environment: Environment) -> None:
+    letters = await write_group_dead_letters(environment)
+    async with (
+        running(environment, {"BRIDGE_ADMIN__TOKEN": TOKEN}) as program,
+        page_of(NARROW) as watched,
+    ):
+        page = watched.page
+        await page.goto(f"{program.admin_url}/login")
+        await page.fill("input[name=token]", TOKEN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_selector("text=Log out")
+        await page.goto(f"{program.admin_url}/topics")
+        assert await watched.violations() == []
+        assert await watched.overflow_px() <= 0
+        await page.click("text=What would a redrive do?")
+        await page.wait_for_selector("#replay-state:has-text('nothing was written')")
+        assert "would be published" in await page.inner_text("#replay-figures")
+        await page.click("#replay-run")
+        await page.wait_for_selector(f"#replay-state:has-text('they are on {letters}.retry')")
+        assert watched.wrongs == []
 
 
 async def test_the_console_works_below_a_path_that_a_proxy_gives_it(environment: Environment) -> None:

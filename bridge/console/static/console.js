@@ -141,6 +141,12 @@ if (live) {
   });
 }
 
+// How far a consumer group is past a record, as bridge/console/pages.py says it.
+function groupText(group, past) {
+  if (past > 1) return group + ": " + (past - 1) + " past it";
+  return group + (past === 1 ? ": just past it" : ": " + (1 - past) + " to go");
+}
+
 // Find
 const timeline = document.querySelector("[data-find]");
 if (timeline) {
@@ -173,10 +179,21 @@ if (timeline) {
         link(one.topic + "/" + one.partition + "/" + one.offset,
           root + "events/" + encodeURIComponent(one.topic) + "/" + one.partition + "/" + one.offset),
         " ", element("span", notes));
+      item.dataset.at = one.topic + "/" + one.partition;
+      item.dataset.offset = one.offset;
       timeline.append(item);
     }
     showTimes(timeline);
     showState(false);
+  });
+  source.addEventListener("groups", (event) => {
+    const found = JSON.parse(event.data);
+    for (const item of timeline.children) {
+      const texts = found.offsets.filter((one) => one.topic + "/" + one.partition === item.dataset.at)
+        .map((one) => groupText(one.group, one.committed - Number(item.dataset.offset)));
+      if (texts.length) item.append(element("span", texts.join("; "), "groups"));
+    }
+    if (found.problem) timeline.after(element("p", found.problem, "note"));
   });
   source.addEventListener("progress", (event) => { progress = JSON.parse(event.data); showState(false); });
   source.addEventListener("end", () => { source.close(); showState(true); });

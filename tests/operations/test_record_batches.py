@@ -1,0 +1,61 @@
+"""Batches without what is looked for are left out of fetched bytes; a reader still gets to their end."""
+
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.operations.record_batches import batches_with
+
+GZIP = 1
+VALUES = st.lists(
+    st.lists(st.sampled_from([b"aaa", b"needle", b"b" * 50]), min_size=1, max_size=4), max_size=6
+)
+
+
+def batch(base_offset: int, values: list[bytes], compression: int = 0) -> bytes:
+    """Write a batch as a producer and a broker do."""
+    builder = DefaultRecordBatchBuilder(2, compression, 0, -1, -1, 0, 1_000_000)
+    for offset, value in enumerate(values):
+        builder.append(offset, 1_763_700_000_000, b"key", value, [])
+    built = builder.build()
+    return base_offset.to_bytes(8, "big") + bytes(built[8:])
+
+
+def read(fetched: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """Read as aiokafka does: the records with their offsets, and where the next fetch begins."""
+    records, found, next_offset = MemoryRecords(fetched), [], -1
+    while records.has_next():
+        one = records.next_batch()
+        assert one is not None
+        assert one.validate_crc()
+        found += [(record.offset, record.value) for record in one]
+        next_offset = one.next_offset
+    return found, next_offset
+
+
+@given(VALUES, st.sampled_from([0, GZIP]), st.integers(0, 40))
+def test_no_record_with_the_needle_is_lost_and_the_end_is_that_of_all(
+    batches: list[list[bytes]], compression: int, cut: int
+) -> None:
+    fetched, offset = b"", 0
+    for values in batches:
+        fetched += batch(offset, values, compression)
+        offset += len(values)
+    whole = fetched + batch(offset, [b"needle"])[:cut]  # a broker cuts the last one where it may
+    all_records, end = read(fetched)
+    found, found_end = read(batches_with(whole, [b"needle"]))
+    wanted = [one for one in all_records if one[1] == b"needle"]
+    assert [one for one in found if one[1] == b"needle"] == wanted
+    assert found_end == end
+    if not compression and not wanted:
+        assert found == []
+
+
+def test_bytes_without_a_whole_batch_and_of_an_unknown_format_are_kept() -> None:
+    whole = batch(5, [b"aaa"])
+    assert batches_with(whole[:40], [b"needle"]) == whole[:40]
+    assert batches_with(b"", [b"needle"]) == b""
+    assert batches_with(b"\xff" * 80, [b"needle"]) == b"\xff" * 80
+    other_magic = whole[:16] + b"\x01" + whole[17:]
+    assert batches_with(other_magic, [b"needle"]) == other_magic
