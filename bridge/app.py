@@ -75,9 +75,14 @@ _SUMMARY_INTERVAL_S = 60
 
 
 class Bridge:
-    """The whole program, built from ``settings``. To be made inside a running loop."""
+    """The whole program, built from ``settings``. To be made inside a running loop.
 
-    def __init__(self, settings: Settings, role: WorkerRole | None = None) -> None:
+    Without ``confirm_pulled`` what is pulled is left at the vendor.
+    """
+
+    def __init__(
+        self, settings: Settings, role: WorkerRole | None = None, *, confirm_pulled: bool = True
+    ) -> None:
         self._role = role
         number, workers = (role.number, role.workers) if role else (0, 1)
         folders = SpoolFolders(Path(settings.spool.path), number, workers, int(settings.spool.max_bytes))
@@ -101,7 +106,7 @@ class Bridge:
         deliver = tracing.deliver(self._pipeline.deliver)
         self._ingress = build_ingress(settings, deliver, self.telemetry)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-        share = PullShare(number=max(1, number), workers=workers)
+        share = PullShare(number=max(1, number), workers=workers, confirm=confirm_pulled)
         self._pollers = build_pollers(
             settings, deliver, self._publisher, self.telemetry, self._session, share=share
         )

@@ -29,6 +29,7 @@ from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
 from bridge.io.vod.account import Account
 from bridge.io.vod.api import VodApi
 from bridge.io.vod.credentials import RefreshingCredentials, credential_source
+from bridge.io.vod.event_queue import EventQueue, UnconfirmedQueue
 from bridge.io.vod.forward_proxy import proxy_for
 from bridge.io.vod.legacy_api import LegacyApi
 from bridge.io.vod.poller import Poller, PollerDeps, PollerLimits
@@ -181,10 +182,14 @@ def vendor_account(app: AppSettings, *, wait_for_credential: bool = False) -> Ac
 
 
 class PullShare(Struct, frozen=True, kw_only=True):
-    """Which worker of how many pulls: ``number`` is from 1 to ``workers``."""
+    """Which worker of how many pulls: ``number`` is from 1 to ``workers``.
+
+    Without ``confirm`` the events are left at the vendor, which hands them out again.
+    """
 
     number: int = 1
     workers: int = 1
+    confirm: bool = True
 
 
 def build_pollers(  # noqa: PLR0913 - the share has a default
@@ -223,6 +228,7 @@ def build_pollers(  # noqa: PLR0913 - the share has a default
         if app.mode == "pull-legacy":
             return Poller(app, LegacyApi(account, session, time.time), deps, limits)
         api = VodApi(account, session, time.time)
-        return Poller(app, api, deps, limits, api.queue_depth if share.number == 1 else None)
+        queue: EventQueue = api if share.confirm else UnconfirmedQueue(api)
+        return Poller(app, queue, deps, limits, api.queue_depth if share.number == 1 else None)
 
     return [build(app) for app in settings.applications().values() if app.mode != "push"]

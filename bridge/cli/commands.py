@@ -53,6 +53,16 @@ COMMANDS = {
         "tail",
         "Watch the topics, one line an event: time, type, application, outcome, file and task, errors.",
     ),
+    "record": CommandEntry(
+        "bridge.cli.record",
+        "record",
+        "Save the notification of a record in a file, to be sent again by its name.",
+    ),
+    "fire": CommandEntry(
+        "bridge.cli.fire",
+        "fire",
+        "Send recorded notifications again, by their names.",
+    ),
     "find": CommandEntry(
         "bridge.cli.find",
         "find",

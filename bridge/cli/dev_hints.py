@@ -36,7 +36,8 @@ def post_command(url: str, app: Application) -> str:
 
 
 def inspect_commands(settings: Settings) -> Iterator[str]:
-    """Return commands that show what was published."""
+    """Return commands that post more, and show what was published."""
+    yield "vod-bridge send --example TranscodeComplete --new-ids"
     yield "vod-bridge tail --from-beginning --ids"
     yield "vod-bridge replay --dead-letters"
     if settings.kafka.bootstrap_servers != DEFAULT_KAFKA:

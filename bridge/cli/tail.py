@@ -1,77 +1,44 @@
 """``vod-bridge tail``: shows the records of the topics, one line each."""
 
 import asyncio
-import os
-import select
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
-from enum import StrEnum
-from typing import Annotated, Any
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated
 
 import typer
-from msgspec import Struct
 from rich.console import Console
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
-from bridge.cli.support.follow import following, shown_record, written_at
+from bridge.cli.support.pipe import discard_stdout, watch_broken_pipe
 from bridge.cli.support.render import ShownRecord, render_json, render_line, safe_text
 from bridge.cli.support.time_arg import parse_time
-from bridge.cli.tail_filter import RecordFilter, catalogue_name, require_known_apps, require_known_types
+from bridge.cli.tail_api import ApiAddress, tail_api
+from bridge.cli.tail_filter import RecordFilter, require_known_apps, require_known_types
+from bridge.cli.tail_records import (
+    AppOption,
+    Chosen,
+    DeadLettersOption,
+    FileOption,
+    IdOption,
+    OutcomeChoice,
+    OutcomeOption,
+    TailOptions,
+    TailRequest,
+    TaskOption,
+    TypeOption,
+    existing_records,
+    followed_records,
+    make_filter,
+    print_note,
+)
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.kafka_errors import explain_error, silence_aiokafka
-from bridge.operations.start_offsets import NO_TIME_LOOKUP_NOTE
-from bridge.operations.topic_range import TimeRange, open_range
 from bridge.settings.settings import Settings
 from bridge.wiring import now_ms
 
-_PIPE_POLL_S = 0.5
-_NO_TOPICS_NOTE = "none of the topics exists yet: `vod-bridge topics --create` makes them"
-
-
-class OutcomeChoice(StrEnum):
-    """The values of ``--outcome``; a dead letter counts as rejected."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    PARTIAL = "partial"
-    IN_PROGRESS = "in_progress"
-    UNKNOWN = "unknown"
-    REJECTED = "rejected"
-
-
-class _TailRequest(Struct, frozen=True, kw_only=True):
-    options: dict[str, Any]
-    topics: Sequence[str]
-    record_filter: RecordFilter
-    unverified_apps: Sequence[str]
-    since_ms: int | None
-    follow: bool
-    max_records: int
-
-
-_Types = Annotated[
-    list[str] | None,
-    typer.Option("--type", help="Only this EventType, or other: types unknown to the catalogue; repeatable."),
-]
-_Apps = Annotated[list[str] | None, typer.Option("--app", help="Only this application; may be repeated.")]
-_Outcomes = Annotated[
-    list[OutcomeChoice] | None,
-    typer.Option(
-        "--outcome", help="Only this outcome; rejected is the same as --dead-letters; may be repeated."
-    ),
-]
-_DeadLetters = Annotated[
-    bool, typer.Option("--dead-letters", help="Only dead letters, or with --outcome these too.")
-]
-_Files = Annotated[
-    list[str] | None, typer.Option("--file", help="Only events of this file_id; may be repeated.")
-]
-_Tasks = Annotated[
-    list[str] | None, typer.Option("--task", help="Only events of this task_id; may be repeated.")
-]
-_Ids = Annotated[list[str] | None, typer.Option("--id", help="Only the event of this id; may be repeated.")]
 _Since = Annotated[
     str,
     typer.Option(
@@ -93,23 +60,41 @@ _ShowIds = Annotated[
 _Json = Annotated[
     bool, typer.Option("--json", help="One JSON object a line: where it stands, headers, value.")
 ]
+_Api = Annotated[
+    str,
+    typer.Option(
+        "--api",
+        metavar="URL",
+        help="Ask the admin port of a bridge in place of Kafka: shows its deliveries, refused ones too.",
+        show_default=False,
+    ),
+]
+_TokenFile = Annotated[
+    Path | None,
+    typer.Option(help="For --api: the file with the token, where it asks for one.", show_default=False),
+]
+_API_HINT = (
+    "Where Kafka cannot be reached from here, `vod-bridge tail --api http://<bridge>:9090` asks the bridge"
+)
 
 
 def tail(  # noqa: PLR0913 - one parameter is one option of the command
     *,
-    types: _Types = None,
-    apps: _Apps = None,
-    outcomes: _Outcomes = None,
-    dead_letters: _DeadLetters = False,
-    files: _Files = None,
-    tasks: _Tasks = None,
-    ids: _Ids = None,
+    types: TypeOption = None,
+    apps: AppOption = None,
+    outcomes: OutcomeOption = None,
+    dead_letters: DeadLettersOption = False,
+    files: FileOption = None,
+    tasks: TaskOption = None,
+    ids: IdOption = None,
     since: _Since = "",
     from_beginning: _Beginning = False,
     follow: _Follow = True,
     max_records: _Max = 0,
     show_ids: _ShowIds = False,
     as_json: _Json = False,
+    api: _Api = "",
+    token_file: _TokenFile = None,
     config: ConfigFile = None,
 ) -> None:
     """Watch the topics, one line an event: time, type, application, outcome, file and task, errors.
@@ -118,31 +103,35 @@ def tail(  # noqa: PLR0913 - one parameter is one option of the command
 
     Example: vod-bridge tail --type TranscodeComplete --outcome failed --since 2h
 
+    Example: vod-bridge tail --api http://localhost:9090 --app my-shop
+
     Example: vod-bridge tail --no-follow --file 24961954183923290 --ids
     """
     silence_aiokafka()
     settings = load_settings_or_exit(config)
-    record_filter = RecordFilter(
-        types=[catalogue_name(name) for name in types or ()],
-        apps=apps or (),
-        outcomes=[*(outcomes or ()), *([OutcomeChoice.REJECTED] if dead_letters else ())],
-        files=files or (),
-        tasks=tasks or (),
-        ids=ids or (),
-        topic_other=settings.kafka.topic_other,
+    record_filter = make_filter(
+        Chosen(types, apps, outcomes, files, tasks, ids), settings, dead_letters=dead_letters
     )
     _check_dead_letter_filter(record_filter)
-    since_ms = _start_time_ms(since, from_beginning=from_beginning, follow=follow)
-    request = _TailRequest(
+    wanted = TailOptions(since, from_beginning, follow, max_records, show_ids, as_json)
+    if api:
+        tail_api(ApiAddress(api, token_file), record_filter, wanted, settings)
+    else:
+        _tail_kafka(record_filter, wanted, settings)
+
+
+def _tail_kafka(record_filter: RecordFilter, wanted: TailOptions, settings: Settings) -> None:
+    since_ms = _start_time_ms(wanted)
+    request = TailRequest(
         options=kafka_options(settings.kafka),
         topics=record_filter.topics(settings),
         record_filter=record_filter,
         unverified_apps=require_known_apps(record_filter, settings),
         since_ms=since_ms,
-        follow=follow,
-        max_records=max_records,
+        follow=wanted.follow,
+        max_records=wanted.max_records,
     )
-    _run(request, settings, _printer(with_date=since_ms is not None, show_ids=show_ids, as_json=as_json))
+    _run(request, settings, _printer(wanted, with_date=since_ms is not None))
 
 
 def _check_dead_letter_filter(record_filter: RecordFilter) -> None:
@@ -154,18 +143,18 @@ def _check_dead_letter_filter(record_filter: RecordFilter) -> None:
         )
 
 
-def _start_time_ms(since: str, *, from_beginning: bool, follow: bool) -> int | None:
+def _start_time_ms(wanted: TailOptions) -> int | None:
     """Return the time to start at, in unix ms: 0 for the beginning, None for new records only."""
-    if since and from_beginning:
+    if wanted.since and wanted.from_beginning:
         fail("either --since or --from-beginning", EXIT_USAGE)
-    if since:
-        return parse_time("--since", since, now_ms())
-    return 0 if from_beginning or not follow else None
+    if wanted.since:
+        return parse_time("--since", wanted.since, now_ms())
+    return 0 if wanted.from_beginning or not wanted.follow else None
 
 
-def _run(request: _TailRequest, settings: Settings, print_record: Callable[[ShownRecord], None]) -> None:
+def _run(request: TailRequest, settings: Settings, print_record: Callable[[ShownRecord], None]) -> None:
     for name in request.unverified_apps:
-        _print_note(
+        print_note(
             f"--app {name}: no application is configured here, so nothing tells whether this one exists"
         )
 
@@ -176,23 +165,23 @@ def _run(request: _TailRequest, settings: Settings, print_record: Callable[[Show
     try:
         asyncio.run(run_all())
     except BrokenPipeError:
-        _discard_stdout()
+        discard_stdout()
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(request.options, error))))
+        fail(f"{asyncio.run(explain_error(request.options, error))}\n  {_API_HINT}")
 
 
-def _printer(*, with_date: bool, show_ids: bool, as_json: bool) -> Callable[[ShownRecord], None]:
+def _printer(wanted: TailOptions, *, with_date: bool) -> Callable[[ShownRecord], None]:
     """Return a function that prints a record; it raises BrokenPipeError once the reader is gone."""
     console = Console(highlight=False, soft_wrap=True)
 
     def print_record(record: ShownRecord) -> None:
-        if as_json:
+        if wanted.as_json:
             typer.echo(render_json(record))
             return
         line = render_line(record, with_date=with_date)
-        if show_ids:
+        if wanted.show_ids:
             line.append(f"  {_format_position(record)}", "blue")
         with console.capture() as capture:  # rich would exit at a broken pipe
             console.print(line)
@@ -209,20 +198,16 @@ def _format_position(record: ShownRecord) -> str:
     return f"id {event_id} at {position}" if event_id else f"at {position}"
 
 
-def _print_note(text: str) -> None:
-    typer.echo(text, err=True)
-
-
-async def _tail(request: _TailRequest, print_record: Callable[[ShownRecord], None]) -> None:
+async def _tail(request: TailRequest, print_record: Callable[[ShownRecord], None]) -> None:
     task = asyncio.current_task()
     if task is not None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     shown_count = 0
     apps: set[str] = set()
-    pipe_watcher = asyncio.create_task(_watch_broken_pipe(task))
+    pipe_watcher = asyncio.create_task(watch_broken_pipe(task))
     try:
-        async with aclosing((_followed_records if request.follow else _existing_records)(request)) as records:
+        async with aclosing((followed_records if request.follow else existing_records)(request)) as records:
             async for record in records:
                 apps.add(record.app)
                 if request.record_filter.matches(record):
@@ -237,47 +222,4 @@ async def _tail(request: _TailRequest, print_record: Callable[[ShownRecord], Non
     app_names = ", ".join(sorted(apps)) or "none"
     for name in request.unverified_apps:
         if name not in apps:
-            _print_note(f"--app {name}: no record of it was read; applications with records: {app_names}")
-
-
-async def _followed_records(request: _TailRequest) -> AsyncGenerator[ShownRecord, None]:
-    async with following(request.options, request.topics, request.since_ms) as follower:
-        if not follower.topics:
-            _print_note(_NO_TOPICS_NOTE)
-        if not follower.is_by_time:
-            _print_note(NO_TIME_LOOKUP_NOTE)
-        async for record in follower.records():
-            yield record
-
-
-async def _existing_records(request: _TailRequest) -> AsyncGenerator[ShownRecord, None]:
-    time_range = TimeRange(request.since_ms)
-    async with open_range(request.options, request.topics, time_range) as reader:
-        if not reader.start_offsets:
-            _print_note(_NO_TOPICS_NOTE)
-        if not reader.is_by_time:
-            _print_note(NO_TIME_LOOKUP_NOTE)
-        async for batch in reader.batches():
-            for record in sorted(batch.records, key=written_at):
-                if reader.is_by_time or time_range.contains(record):
-                    yield shown_record(record)
-
-
-async def _watch_broken_pipe(task: "asyncio.Task[Any] | None") -> None:
-    """End a ``tail | head`` when head has ended, not with the next event, which may take hours."""
-    poller = select.poll()
-    with suppress(OSError, ValueError):  # stdout has no file descriptor
-        poller.register(sys.stdout.fileno(), 0)
-    while task is not None:
-        await asyncio.sleep(_PIPE_POLL_S)
-        if any(events & select.POLLERR for _, events in poller.poll(0)):
-            _discard_stdout()
-            task.cancel()
-            return
-
-
-def _discard_stdout() -> None:
-    """Send the rest of the buffer to /dev/null: the reader is gone, and that is no error."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
-    os.close(devnull)
+            print_note(f"--app {name}: no record of it was read; applications with records: {app_names}")

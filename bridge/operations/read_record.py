@@ -6,16 +6,15 @@ from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from bridge.core.application import Application
-from bridge.core.catalogue import BY_NAME
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation, explain
-from bridge.core.inflate import CODINGS, inflate
 from bridge.core.printable import cut
 from bridge.io.kafka.client import kafka_options
+from bridge.operations.delivered_body import delivered_body, inflated
 from bridge.operations.found_record import (
     DEAD_LETTER,
     DECODE_ERRORS,
@@ -112,9 +111,9 @@ def _details(record: ConsumerRecord, settings: Settings, partitions: int) -> Rec
     shown = settings.admin.show_payloads
     found = found_record(record)
     headers = headers_of(record)
-    value = _inflated(record.value or b"", headers.get("content-encoding", ""), settings)
+    value = inflated(record.value or b"", headers.get("content-encoding", ""), settings.http.body_max_bytes)
     is_dead_letter = found.kind == DEAD_LETTER
-    body = value if is_dead_letter else _delivered_body(value, found.type)
+    body = value if is_dead_letter else delivered_body(value, found.type)
     fits = len(value) <= _SHOWN_MAX_BYTES
     return RecordDetails(
         record=found,
@@ -135,30 +134,6 @@ def _shown_value(value: bytes, *, shown: bool) -> Any:  # noqa: ANN401 - any JSO
     except DECODE_ERRORS:
         return None
     return decoded if shown else masked_value(decoded)
-
-
-def _inflated(value: bytes, encoding: str, settings: Settings) -> bytes:
-    coding = CODINGS.get(encoding)
-    if coding is None:
-        return value
-    return inflate(value, coding, settings.http.body_max_bytes).body or value
-
-
-class _Delivered(Struct):
-    payload: Raw
-    original: Raw | None = None
-
-
-def _delivered_body(value: bytes, event_type: str) -> bytes:
-    """Return the notification that an event was made of: ``original``, else its payload in its envelope."""
-    try:
-        event = msgspec.json.decode(value, type=_Delivered)
-    except DECODE_ERRORS:
-        return value
-    if event.original is not None:
-        return bytes(event.original)
-    field = BY_NAME[event_type].field if event_type in BY_NAME else f"{event_type}Event"
-    return msgspec.json.encode({"EventType": event_type, field: event.payload})
 
 
 def _explanation(body: bytes, app: str, settings: Settings, partitions: int) -> Mapping[str, Any]:

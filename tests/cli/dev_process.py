@@ -11,16 +11,20 @@ from msgspec import Struct
 from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.rig.reaper import watch_process
 
-ANY_PORTS = ("--port", "0", "--admin-port", "0", "--kafka-port", "0", "--redis-port", "0")
+ANY_PORTS = tuple(f"--{word}port=0" for word in ("", "admin-", "kafka-", "redis-", "vendor-"))
 
 
 class DevProcess(Struct):
-    """The process, its output, the variables it suggested to export and the other commands it printed."""
+    """The process, its output, the variables it suggested to export and the other commands it printed.
+
+    ``before_hints`` is what it printed before these.
+    """
 
     process: asyncio.subprocess.Process
     out: asyncio.StreamReader
     exports: dict[str, str]
     commands: list[str]
+    before_hints: str = ""
 
     @property
     def url(self) -> str:
@@ -64,12 +68,15 @@ async def read_line_with(out: asyncio.StreamReader, word: str) -> str:
 
 
 async def _read_hints(process: asyncio.subprocess.Process, out: asyncio.StreamReader) -> DevProcess:
-    await read_line_with(out, "In another terminal")
+    before = ""
+    while "In another terminal" not in (line := (await out.readline()).decode()):
+        assert line, f"it ended before it was ready:\n{before}"
+        before += line
     exports: dict[str, str] = {}
     commands: list[str] = []
     while line := (await out.readline()).decode():
         if "Ctrl-C" in line:
-            return DevProcess(process, out, exports, commands)
+            return DevProcess(process, out, exports, commands, before)
         if line.startswith("  export "):
             name, _, value = shlex.split(line)[1].partition("=")
             exports[name] = value

@@ -59,10 +59,11 @@ def test_in_bash_it_is_installed_once_and_completes_commands_options_and_values(
         assert "bash completion installed in " in result
     assert (home / "home" / ".bashrc").read_text().count("vod-bridge.sh") == 1
     assert _completed(home, "") >= COMMANDS.keys()
-    assert _completed(home, "re") == {"replay"}
+    assert _completed(home, "re") == {"record", "replay"}
     assert {"--dead-letters", "--since", "--execute", "--help"} <= _completed(home, "replay", "--")
     assert _completed(home, "tail", "--outcome", "f") == {"failed"}
     assert _completed(home, "send", "--sign-in", "") == {"body", "query"}
+    assert _completed(home, "send", "--example", "Transc") == {"TranscodeComplete"}
 
 
 @pytest.mark.parametrize(

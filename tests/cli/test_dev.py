@@ -112,7 +112,7 @@ async def test_an_application_has_its_own_url_token_and_signature() -> None:
         assert dev.exports["BRIDGE_APPS__MY_SHOP__SIGN_KEY"] == key
         unsigned = await vod_bridge("send", "-", "--url", dev.url, stdin=UPLOADED.encode())
         assert "401 unauthorized" in unsigned.err
-        (post,) = (line for line in dev.commands if "send" in line)
+        (post,) = (line for line in dev.commands if "send - " in line)
         shell = await asyncio.create_subprocess_shell(
             post.replace("vod-bridge", f"{sys.executable} -m bridge"),
             env=environment(dev.exports),

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from bridge.core.record import SOURCE_PREFIX
 from bridge.operations.kafka_admin import describe_cluster
+from bridge.operations.start_offsets import find_start_offsets
 
 _POLL_MS = 1000
 _STALL_TIMEOUT_S = 30.0
@@ -57,11 +58,11 @@ async def tasks_without_event(tasks: Collection[str], scan: AuditScan, on_progre
         consumer.assign(topic_partitions)
         # End offsets first: records written meanwhile lie behind them, whatever the start offsets are.
         end_offsets: dict[TopicPartition, int] = await consumer.end_offsets(topic_partitions)
-        found_offsets = await consumer.offsets_for_times(dict.fromkeys(topic_partitions, scan.since_ms))
-        at = {topic_partition: found.offset for topic_partition, found in found_offsets.items() if found}
+        # Where a broker finds no offsets by time, all is read: an older record is of no harm.
+        found = await find_start_offsets(consumer, topic_partitions, end_offsets, scan.since_ms)
         at = {
             topic_partition: offset
-            for topic_partition, offset in at.items()
+            for topic_partition, offset in found.start_offsets.items()
             if offset < end_offsets[topic_partition]
         }
         for topic_partition in topic_partitions:

@@ -25,7 +25,7 @@ OUTCOME_STYLES: Mapping[str, Style] = {
     "in_progress": "cyan",
     "unknown": "dim",
 }
-_DELIVERY_STYLES: Mapping[str, Style] = {
+DELIVERY_STYLES: Mapping[str, Style] = {
     "published": "green",
     "duplicate": "cyan",
     "spooled": "yellow",
@@ -164,7 +164,7 @@ def render_response(status: int, body: bytes) -> Text:
     line = Text.assemble(
         (
             f"{status} {safe_text(delivery_outcome) or 'refused'}",
-            _DELIVERY_STYLES.get(delivery_outcome, "red"),
+            DELIVERY_STYLES.get(delivery_outcome, "red"),
         )
     )
     for name in ("event_id", "topic", "reason", "detail", "error"):

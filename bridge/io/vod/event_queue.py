@@ -31,6 +31,20 @@ class EventQueue(Protocol):
         ...
 
 
+class UnconfirmedQueue:
+    """A queue that is only looked at: nothing is confirmed, and each event is handed out again."""
+
+    def __init__(self, queue: EventQueue) -> None:
+        self._queue = queue
+
+    async def pull(self) -> list[PulledEvent]:
+        """Fetch some events; they are leased for 30 s."""
+        return await self._queue.pull()
+
+    async def confirm(self, handles: Sequence[str]) -> None:
+        """Do nothing: the leases end by themselves."""
+
+
 def confirmable(handles: Sequence[str]) -> list[str]:
     """Return the handles that are not empty. Raises ValueError if there are too many for one call."""
     if len(handles) > MAX_HANDLES:
