@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from bridge.io.http import tcp_window
 from bridge.io.http.connections import ServerContext
+from bridge.io.http.read_turns import TURN_OVER
 from bridge.io.http.request import Request
 from bridge.io.http.responses import BAD_REQUEST, HttpResponse, serialize
 
@@ -47,7 +48,7 @@ class ClientSocket:
         if not self._holds and self._transport is not None:
             with suppress(RuntimeError):  # it is closed already
                 self._transport.pause_reading()
-            if not self._has_small_window:
+            if not self._has_small_window and hold != TURN_OVER:
                 self._has_small_window = True
                 tcp_window.set_window(self._transport, tcp_window.SMALL_WINDOW)
         self._holds |= hold

@@ -1,8 +1,7 @@
 """One connection: takes its requests one after the other and writes the responses.
 
 aiohttp's own request handler is not used: it has no time-out for slow requests, logs tracebacks of hostile
-ones and costs a task, a request and a response object each. `head_cache` and `request_reader` turn bytes into
-requests; `handler` knows what a request means.
+ones and costs three objects each. `head_cache` and `request_reader` make requests of bytes.
 """
 
 import asyncio
@@ -14,13 +13,13 @@ from bridge.io.http.client_socket import ALL_HOLDS, WRITING_PAUSED, ClientSocket
 from bridge.io.http.connection_state import ConnectionState
 from bridge.io.http.connections import ServerContext
 from bridge.io.http.read_budget import IncomingBody
+from bridge.io.http.read_turns import LARGE_READ_BYTES
 from bridge.io.http.request import Request
 from bridge.io.http.request_reader import RequestReader
 from bridge.io.http.responses import INTERNAL_ERROR, OVERLOADED, HttpResponse
 
 _OPEN = ConnectionState.OPEN
 _INPUT_ENDED = ConnectionState.INPUT_ENDED
-_FINISHED = ConnectionState.FINISHED
 
 
 class Connection(asyncio.Protocol):
@@ -63,14 +62,16 @@ class Connection(asyncio.Protocol):
         elif self._connections.admit(self):
             self._server.connection_opened()
             return
-        self.state = _FINISHED
+        self.state = ConnectionState.FINISHED
 
     def data_received(self, data: bytes) -> None:
         """Begin with the request that ``data`` is, if its head is known; else have it parsed."""
+        if len(data) >= LARGE_READ_BYTES and self._server.read_turns.defers(self, data):
+            self._connections.mark_busy(self)
+            return
         request, reader = self._request, self._reader
         head, self._known_head = self._known_head, b""
-        if head:
-            data = head + data
+        data = head + data  # as it is, if there is no head
         if request is not None and request.target is not None and request.head.closes:
             # The parser has not seen that request: to it, what follows would be one that is to be answered.
             self._end_input()
@@ -96,8 +97,7 @@ class Connection(asyncio.Protocol):
         self._process_next()
         if self.client.closes_as_one():
             return False  # TLS closes both halves at once
-        request = self._request
-        answers = request is not None and (self.handling or request.is_complete)
+        answers = self._request is not None and (self.handling or self._request.is_complete)
         return answers or self.state is ConnectionState.WITHHOLDING or self._has_queue()
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - whatever the cause
@@ -147,6 +147,7 @@ class Connection(asyncio.Protocol):
 
     def _end_input(self) -> None:
         """Note that no more can come: a body that arrives, or would have, has failed."""
+        self._server.read_turns.read_now(self)
         if self._known_head:
             head, self._known_head = self._known_head, b""
             self._feed(head)
@@ -240,7 +241,7 @@ class Connection(asyncio.Protocol):
         """
         request, self._request = self._request, None
         self._server.on_internal_error(error)
-        if self.state is not _FINISHED:
+        if self.state is not ConnectionState.FINISHED:
             self.state = ConnectionState.WITHHOLDING
             self.handling = True
             self._loop.call_later(self._server.hold_s, self._respond_after_hold, request)
@@ -265,17 +266,16 @@ class Connection(asyncio.Protocol):
             or (request.stream is not None and not request.is_complete)
             or (self.state is not _OPEN and not self._has_queue())
         )
-        if self.client.write(response, request, closes=closes):
-            return not closes
-        return self._has_queue()  # the client is gone, what it sent is delivered
+        is_written = self.client.write(response, request, closes=closes)
+        return not closes if is_written else self._has_queue()  # what a client sent that is gone is delivered
 
     # Its end
 
     def _finish(self, *, overloaded: bool) -> None:
         """Take no more requests, and close it without losing the last response on its way."""
         reader = self._reader
-        has_unread_input = self.state is not _OPEN or (reader is not None and reader.is_body_arriving)
-        self.state = _FINISHED
+        is_arriving = self.state is not _OPEN or (reader is not None and reader.is_body_arriving)
+        self.state = ConnectionState.FINISHED
         self.handling = False
         self._server.connection_finished()
         if reader is not None:
@@ -285,7 +285,7 @@ class Connection(asyncio.Protocol):
             return
         # Watched until it is closed: its client may neither read the response nor stop sending.
         self._connections.read_started(self, self._server.monotonic())
-        has_unread_input = has_unread_input and not self._eof_received
+        has_unread_input = is_arriving and not self._eof_received
         self.client.close(has_unread_input=has_unread_input)
         if has_unread_input and not overloaded:  # reading what no budget was left for would keep all waiting
             self.client.release(ALL_HOLDS)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from bridge.io.http.head_cache import HeadCache
 from bridge.io.http.read_budget import ReadBudget
+from bridge.io.http.read_turns import ReadTurns
 from bridge.io.http.rejection_log import RejectionLog
 from bridge.io.http.request import Request
 
@@ -137,6 +138,7 @@ class ServerContext(Protocol):
     date: bytes
     head_cache: HeadCache
     read_budget: ReadBudget
+    read_turns: ReadTurns
     handle: Callable[[Request, Any], None]
 
     def monotonic(self) -> float:

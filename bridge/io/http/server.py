@@ -2,7 +2,8 @@
 
 A request passes `connection` (one after the other; a known head from `head_cache`, else `request_reader`
 with aiohttp's parser), `handler` (what it means), `body_reader`, `responses`, and `rejection_log` if refused.
-`connections` is the registry of all connections; `body_budget` and `read_budget` count the bytes of bodies.
+`connections` is the registry of all connections; `body_budget` and `read_budget` count the bytes of bodies,
+`read_turns` how many large reads one turn of the event loop takes.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from bridge.io.http.connection import Connection
 from bridge.io.http.connections import ConnectionRegistry
 from bridge.io.http.handler import CallbackHandler
 from bridge.io.http.listening import BACKLOG, listen_for_ingress
+from bridge.io.http.read_turns import ReadTurns
 from bridge.io.http.rejection_log import Network, RejectionLog
 from bridge.io.http.request import Request
 from bridge.io.http.responses import http_date
@@ -102,6 +104,7 @@ class Ingress:
         self.head_cache = self._handler.head_cache
         self.head_cache.counts = telemetry.head_cache_counts
         self.read_budget = self._handler.body_budget.reading_small
+        self.read_turns = ReadTurns()
         self._servers: list[asyncio.Server | TlsListener | SharedListener] = []
         self._maintenance_task: asyncio.Task[None] | None = None
         self._active_connections = 0

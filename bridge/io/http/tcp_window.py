@@ -18,6 +18,8 @@ SMALL_WINDOW = 64 * 1024
 LARGE_WINDOW = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+# Linux 5.14 and later, asm-generic/socket.h: which buffers the kernel must not size by itself.
+_BUF_LOCK, _SEND_BUFFER_LOCKED = 72, 1
 # Linux takes twice this, for its own bookkeeping.
 _SEND_BUFFER_BYTES = 8 * 1024
 # Answers beyond it wait in the process, and the client is not read on until it reads.
@@ -34,7 +36,24 @@ def listener_options(write_timeout_s: float) -> list[SocketOption]:
     if _USER_TIMEOUT is not None:
         # Answers that the kernel holds and the client does not take: too few to be noticed above it.
         options.append((socket.IPPROTO_TCP, _USER_TIMEOUT, int(write_timeout_s * 1000)))
+    if _can_unlock_buffers():
+        # What a connection begins with; it grows with what is read. Of a thousand bodies that begin at once,
+        # each brings half as much to be read in one turn. Left locked, it would bound the window for good.
+        options.append((socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW))
+        options.append((socket.SOL_SOCKET, _BUF_LOCK, _SEND_BUFFER_LOCKED))
     return options
+
+
+def _can_unlock_buffers() -> bool:
+    """Whether the kernel can be given a buffer's first size and sizes it by itself from then on."""
+    if sys.platform != "linux":
+        return False
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, _BUF_LOCK, _SEND_BUFFER_LOCKED)
+        except OSError:
+            return False
+    return True
 
 
 def set_window(transport: asyncio.BaseTransport | None, size_bytes: int) -> None:

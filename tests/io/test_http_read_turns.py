@@ -1,0 +1,121 @@
+"""Many bodies that begin to arrive at once: how much of them one turn of the event loop takes."""
+
+import fcntl
+import socket
+import termios
+
+import pytest
+
+from bridge.io.http import tcp_window
+from bridge.io.http.connection import Connection
+from bridge.io.http.listening import listen_for_ingress
+from bridge.io.http.read_turns import TURN_OVER, ReadTurns
+from tests.io.http_server import HttpTestServer, RawClient, post, running_server, until
+from tests.rig.waiting import eventually
+
+KIB = 1024
+BEGINNING = post(b"x" * (100 * KIB))[: 9 * KIB]
+WHOLE = post(b"x" * (9 * KIB))
+
+
+class Client:
+    """A connection and its socket in one: what was handled, and whether it is read."""
+
+    def __init__(self, turns: ReadTurns, handled: list[bytes]) -> None:
+        self.turns = turns
+        self.client = self
+        self.handled = handled
+        self.holds = 0
+        self.fails = False
+
+    def hold(self, hold: int) -> None:
+        """Note it."""
+        self.holds |= hold
+
+    def release(self, holds: int) -> None:
+        """Note it."""
+        self.holds &= ~holds
+
+    def data_received(self, data: bytes) -> None:
+        """Handle it, or wait."""
+        if not self.turns.defers(self, data):
+            self.handled.append(data)
+            if self.fails:
+                raise ValueError
+
+
+async def _connect(server: HttpTestServer, number: int) -> tuple[list[RawClient], list[Connection]]:
+    clients = [await server.connect() for _ in range(number)]
+    await until(lambda: len(server.ingress.connections) == number)
+    return clients, [found for found in server.ingress.connections if isinstance(found, Connection)]
+
+
+async def test_of_many_large_reads_a_turn_takes_some_and_the_next_ones_the_others_in_order() -> None:
+    turns, handled = ReadTurns(), list[bytes]()
+    clients = [Client(turns, handled) for _ in range(40)]
+    for number, client in enumerate(clients):
+        client.data_received(bytes([number]))
+    assert len(handled) == 16
+    assert [client.holds for client in clients] == [0] * 16 + [TURN_OVER] * 24
+    await until(lambda: len(handled) == 40)
+    assert b"".join(handled) == bytes(range(40))
+    assert not any(client.holds for client in clients)
+
+
+async def test_a_bug_in_one_keeps_none_of_the_others_waiting() -> None:
+    turns, handled = ReadTurns(), list[bytes]()
+    clients = [Client(turns, handled) for _ in range(40)]
+    for client in clients[16:]:
+        client.fails = True
+    for client in clients:
+        client.data_received(b"1")
+    await until(lambda: len(handled) == 40)
+
+
+async def test_a_small_event_is_answered_while_large_bodies_that_came_at_once_wait() -> None:
+    async with running_server() as server:
+        clients, connections = await _connect(server, 41)
+        for connection in connections[:40]:
+            connection.data_received(BEGINNING)
+        connections[40].data_received(post(b"{}"))
+        assert server.reading_count() == 16
+        assert len(server.notifications) == 1
+        await until(lambda: server.reading_count() == 40)
+        assert len(clients) == len(server.ingress.connections)
+
+
+async def test_what_waits_for_its_turn_is_neither_idle_nor_lost_when_its_client_leaves() -> None:
+    async with running_server() as server:
+        clients, connections = await _connect(server, 18)
+        for connection in connections[:17]:
+            connection.data_received(WHOLE)
+        assert len(server.notifications) == 16
+        server.ingress.connections.close_idle()
+        assert len(server.notifications) == 16
+        connections[16].abort("")
+        assert len(server.notifications) == 17
+        await until(lambda: len(server.ingress.connections) == 0)
+        assert len(clients) == 18
+
+
+async def test_a_client_sends_little_ahead_until_it_is_read_and_then_as_much_as_ever() -> None:
+    if len(tcp_window.listener_options(30)) < 5:
+        pytest.skip("this kernel has no SO_BUF_LOCK")
+    (listener,) = await listen_for_ingress("127.0.0.1", 0, 30)
+    with listener, socket.create_connection(listener.getsockname()) as sender, listener.accept()[0] as taken:
+        sender.settimeout(0)
+        taken.settimeout(0)
+        await eventually(lambda: _send_all_it_takes(sender, taken) > 16 * KIB, "it sends")
+        assert _send_all_it_takes(sender, taken) <= 64 * KIB
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, tcp_window.LARGE_WINDOW)
+        while _send_all_it_takes(sender, taken) < 256 * KIB:
+            taken.recv(32 * KIB)
+
+
+def _send_all_it_takes(sender: socket.socket, taken: socket.socket) -> int:
+    """Send until nothing more is taken; gives how much lies unread."""
+    try:
+        while True:
+            sender.send(b"x" * 64 * KIB)
+    except BlockingIOError:
+        return int.from_bytes(fcntl.ioctl(taken, termios.FIONREAD, b"\0" * 4), "little")
