@@ -1,5 +1,6 @@
 """The twin of the vendor pushes as the vendor does, and makes happen what a person asks it for."""
 
+import asyncio
 import hashlib
 import json
 import time
@@ -37,8 +38,8 @@ class Callback:
         self.bodies.append(await request.read())
         self.headers.append(dict(request.headers))
         if self.status is None:
-            assert request.transport
-            request.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket's
+            assert isinstance(request.transport, asyncio.Transport)
+            request.transport.pause_reading()
             await eventually(lambda: self.status, "the test is over")
         return web.Response(status=self.status or 200)
 
