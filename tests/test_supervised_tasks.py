@@ -41,6 +41,7 @@ SHORT_TASKS = {
     "io.kafka.producers:producer.client.close": "within its time-out",
     "io.kafka.producers:producer.stop": "within its time-out",
     "io.spool.group_commit:self._work": "until nothing waits; the next record begins another",
+    "vendor_twin.push:self._push": "three sends, within their time-outs; each failure is recorded",
     "workers.keeper:event.wait": "one wait, cancelled by who made it",
     "workers.keeper:self._watch": "until one process has ended",
     "workers.supervisor:self._stop_requested.wait": "one wait, for as long as the supervisor runs",

@@ -46,7 +46,7 @@ COMMANDS = {
     "send": CommandEntry(
         "bridge.cli.send",
         "send",
-        "Post notifications to a bridge: a file, a folder, JSON lines, or whole pull answers.",
+        "Post notifications to a bridge: examples, a file, a folder, JSON lines, or whole pull answers.",
     ),
     "tail": CommandEntry(
         "bridge.cli.tail",

@@ -76,8 +76,9 @@ def fire(  # noqa: PLR0913 - one parameter is one option of the command
 ) -> None:
     """Send recorded notifications again, by their names.
 
-    They are sent one after the other, each signed anew: with --sign-key, or with the key that the settings
-    have for the URL's application. Without --new-ids a bridge that has them answers duplicate.
+    One after the other, each signed anew; without --sign-key with the settings' key for the application.
+
+    Without --new-ids a bridge that has them answers duplicate.
 
     Ends with 1 when something was neither published, duplicate nor spooled.
 

@@ -65,8 +65,9 @@ def record(  # noqa: PLR0913 - one parameter is one option of the command
 ) -> None:
     """Save the notification of a record in a file, to be sent again by its name.
 
-    It is read from Kafka: the next record that matches, or with --last the newest one. The file is JSON,
-    without signature: to read, to change, to commit. It holds the whole notification, so mind what is in it.
+    It is read from Kafka: the next record that matches, or with --last the newest one.
+
+    The file is JSON, without signature: to read, to change, to commit. It holds the whole notification.
 
     Example: vod-bridge record failed-transcode --type TranscodeComplete --outcome failed --last
     """

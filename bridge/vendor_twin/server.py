@@ -128,7 +128,7 @@ class Vendor:
         return application
 
     def emit(self, application: Application, body: bytes) -> str:
-        """Send an event as the application is configured: returns ``pushing`` or ``queued``."""
+        """Send an event as the application is configured: returns ``pushing``, ``queued`` or ``dropped``."""
         return self._pushes.emit(application, body)
 
     async def _v3(self, request: web.Request) -> web.StreamResponse:

@@ -37,6 +37,8 @@ COMMAND_ARGS = {
     "replay": ("{folder}/无",),
     "explain": ("{file}",),
     "help": ("explain",),
+    "record": ("文",),
+    "fire": ("文",),
     "find": ("文",),
     "top": ("--url", "http://127.0.0.1:1"),
 }
