@@ -15,8 +15,8 @@ NOW = 1_700_000_000_000
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", "one of --dead-letters, --topic or files"),
-        ("--dead-letters --topic t", "one of --dead-letters, --topic or files"),
+        ("", "one of --dead-letters, --dead-letters-of, --topic or files"),
+        ("--dead-letters --topic t", "one of --dead-letters, --dead-letters-of, --topic or files"),
         ("- --reason malformed", "--reason: only with --dead-letters"),
         ("--dead-letters --to t", "--to: only with --topic"),
         ("--dead-letters --republish", "--republish: only with --topic"),
@@ -24,7 +24,7 @@ NOW = 1_700_000_000_000
         ("- --since 1h", "--since and --until: only with topics"),
         ("- --restart", "--restart: only with topics"),
         ("- --again", "--restart: only with topics"),
-        ("--topic t --without-dedup", "--without-dedup: only with dead letters and files"),
+        ("--topic t --without-dedup", "--without-dedup: only with --dead-letters and files"),
         ("--topic t --since 1h", "Either --to TOPIC or --republish"),
         ("--topic t --since 1h --to u --republish", "Either --to TOPIC or --republish"),
         ("--topic t --since 1h --to t", "--republish says so"),
@@ -35,7 +35,7 @@ NOW = 1_700_000_000_000
         ("--topic t --to u --since 1h --until 2h", "--since 1h: must be before 2h"),
         ("--dead-letters --app shop", "--app shop: not configured; there is default"),
         ("/no/such/file", "there is no such file or folder"),
-        ("--dead-letters --reason bad-luck", "Invalid value"),
+        ("--dead-letters --reason bad-luck", "--reason bad-luck: there is malformed, "),
     ],
 )
 def test_options_that_exclude_one_another_are_reported(words: str, expected: str) -> None:
