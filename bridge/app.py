@@ -7,14 +7,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
 import uvloop
 
 from bridge.aio.supervisor import count_unhandled, supervise
-from bridge.console.site import Console
-from bridge.console.state import BridgeView
+from bridge.console.deferred import DeferredConsole
 from bridge.delivery.drain import Drain
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.pipeline import Pipeline
@@ -55,6 +55,9 @@ from bridge.wiring import (
 from bridge.workers.limits import divided
 from bridge.workers.role import WorkerRole
 from bridge.workers.supervisor_link import LinkHandlers
+
+if TYPE_CHECKING:
+    from bridge.console.site import Console
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -111,10 +114,7 @@ class Bridge:
             settings, deliver, self._publisher, self.telemetry, self._session, share=share
         )
         self._report = self._observe(settings)
-        view = BridgeView(
-            settings=settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
-        )
-        self._console = None if role else Console(view, mask_for(settings))  # a worker has no admin endpoint
+        self._console = None if role else DeferredConsole(self._build_console)  # a worker serves no pages
         names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self._connectivity_monitor = ConnectivityMonitor(
@@ -260,6 +260,15 @@ class Bridge:
 
     def _spools(self) -> list[Spool]:
         return [self._spool, *self._orphans.spools]
+
+    def _build_console(self) -> "Console":
+        from bridge.console.site import Console  # noqa: PLC0415 - imported when somebody looks first
+        from bridge.console.state import BridgeView  # noqa: PLC0415
+
+        view = BridgeView(
+            settings=self._settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
+        )
+        return Console(view, mask_for(self._settings))
 
     def _build_orphan(self, folder: Path) -> tuple[Spool, Drain]:
         spool = build_orphaned_spool(self._settings, self.telemetry, folder)

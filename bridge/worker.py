@@ -1,5 +1,6 @@
 """The program of one worker process: ``python -m bridge.worker``, started by the supervisor alone."""
 
+import gc
 import signal
 import socket
 import sys
@@ -7,7 +8,6 @@ from pathlib import Path
 
 from msgspec import json
 
-from bridge import app
 from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.shared_listener import SharedSockets
 from bridge.io.spool import SpoolLockedError
@@ -16,6 +16,7 @@ from bridge.workers.messages import WorkerArguments
 from bridge.workers.role import WorkerRole
 from bridge.workers.supervisor_link import SupervisorLink
 
+_GC_THRESHOLD = 100_000  # while modules are imported, which stay: as `bridge.cli.commands` has it
 _EXIT_FAILED, _EXIT_USAGE = 1, 2
 
 
@@ -24,6 +25,7 @@ def main() -> int:
     # A terminal sends them to all of its processes: what they mean is the supervisor's to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    gc.set_threshold(_GC_THRESHOLD)
     arguments = json.decode(sys.argv[1], type=WorkerArguments)
     try:
         settings = load(Path(arguments.config) if arguments.config else None)
@@ -38,8 +40,10 @@ def main() -> int:
         shared=SharedSockets(sockets, counts, arguments.slot),
         link=SupervisorLink(socket.socket(fileno=arguments.channel_fd)),
     )
+    from bridge.app import serve  # noqa: PLC0415 - most of a start is this import: by the threshold above
+
     try:
-        return app.serve(settings, role)
+        return serve(settings, role)
     except (SpoolLockedError, OSError) as error:
         sys.stderr.write(f"worker {arguments.number}: cannot start: {error}\n")
         return _EXIT_FAILED

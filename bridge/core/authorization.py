@@ -3,20 +3,23 @@
 from bridge.core.decode.envelope import Envelope, open_envelope, read_event
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES, has_many_containers
 from bridge.core.event import DecodedEvent, Notification
-from bridge.core.outcome import Reason, RejectedError
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError
 from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
 
 _SLOW_BYTES = 256 * 1024
 
 
-def read_authorized(notification: Notification, size: int) -> tuple[DecodedEvent | None, str]:
-    """Return (event, "") for a notification of ``size`` bytes, or (None, reason) where it is unauthorized.
+def read_authorized(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
+    """Return the event of a notification of ``size`` bytes, or its result where it is unauthorized.
 
-    ``reason`` is one of `core.signature.check_signature`. Raises `RejectedError` where it is no event.
+    The result's ``reason`` is one of `core.signature.check_signature`. Raises `RejectedError` where it is no
+    event.
     """
     if notification.application.sign_keys:
         return _read_signed(notification, size)
-    return read_event(_open_envelope(notification)), ""
+    if notification.decode_error:
+        raise RejectedError(Reason.MALFORMED, notification.decode_error)
+    return read_event(open_envelope(notification.body))
 
 
 def is_slow_to_decode(body: bytes) -> bool:
@@ -24,7 +27,7 @@ def is_slow_to_decode(body: bytes) -> bool:
     return len(body) > _SLOW_BYTES or has_many_containers(body)
 
 
-def _read_signed(notification: Notification, size: int) -> tuple[DecodedEvent | None, str]:
+def _read_signed(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
     """Decode for an application with sign keys: no payload is decoded before its signature is valid.
 
     A small body is split into its members once; of a large one only the signature is read first.
@@ -48,14 +51,14 @@ def _read_signed(notification: Notification, size: int) -> tuple[DecodedEvent | 
         # cannot be decoded has no proof.
         unauthorized = check_signature(application, NO_SIGNATURE, query_signature, now_s)
         if unauthorized:
-            return None, unauthorized
+            return DeliveryResult(DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
         raise
     if unauthorized or envelope is None:
-        return None, unauthorized or ""
-    return read_event(envelope), ""
+        return DeliveryResult(DeliveryOutcome.UNAUTHORIZED, reason=unauthorized or "")
+    return read_event(envelope)
 
 
-def _open_envelope(notification: Notification, *, try_fast_path: bool = True) -> Envelope:
+def _open_envelope(notification: Notification, *, try_fast_path: bool) -> Envelope:
     if notification.decode_error:
         raise RejectedError(Reason.MALFORMED, notification.decode_error)
     return open_envelope(notification.body, try_fast_path=try_fast_path)

@@ -131,30 +131,27 @@ class UnsyncedCommits:
 
     Bounded to ``max_entries``: the oldest is dropped first, which may repeat an event and never loses one.
     ``window_ms``: how long after the first delivery a copy in the other format counts as the same event, in
-    milliseconds.
+    milliseconds. ``claims``: each with the time until which it is kept, by its key, the oldest first.
     """
 
     def __init__(self, max_entries: int = 20_000, window_ms: int = 900_000) -> None:
         self._max_entries = max_entries
         self._window_ms = window_ms
-        self._claims: OrderedDict[str, tuple[Claim, int]] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._claims)
+        self.claims: OrderedDict[str, tuple[Claim, int]] = OrderedDict()
 
     def add(self, claim: Claim, until_ms: int) -> None:
         """Keep the commit of ``claim``, whose event is durable, until ``until_ms`` (unix milliseconds)."""
-        self._claims[claim.key] = (claim, until_ms)
-        if len(self._claims) > self._max_entries:
-            self._claims.popitem(last=False)
+        self.claims[claim.key] = (claim, until_ms)
+        if len(self.claims) > self._max_entries:
+            self.claims.popitem(last=False)
 
     def discard(self, claim: Claim) -> None:
         """Remove ``claim``: its commit is in Redis now."""
-        self._claims.pop(claim.key, None)
+        self.claims.pop(claim.key, None)
 
     def lookup(self, claim: Claim) -> Claim | None:
         """Return the reply to ``claim`` from a commit here, or None where there is none for it."""
-        known, until_ms = self._claims.get(claim.key, (None, 0))
+        known, until_ms = self.claims.get(claim.key, (None, 0))
         # In a group only a repeat of the latest state is a duplicate, and only Redis knows the latest state.
         if known is None or claim.first_ms > until_ms or claim.state_group:
             return None
@@ -169,7 +166,7 @@ class UnsyncedCommits:
         Skips those of ``excluded_apps``, for which Redis is unavailable. Removes those that have expired:
         written now, they would suppress a new occurrence of a recurring event.
         """
-        for key in [key for key, (_, until_ms) in self._claims.items() if until_ms < now_ms]:
-            del self._claims[key]
-        candidates = (claim for claim, _ in self._claims.values() if claim.app not in excluded_apps)
+        for key in [key for key, (_, until_ms) in self.claims.items() if until_ms < now_ms]:
+            del self.claims[key]
+        candidates = (claim for claim, _ in self.claims.values() if claim.app not in excluded_apps)
         return list(islice(candidates, limit))

@@ -20,10 +20,10 @@ _EARLIER_FAILED = UnavailableError("an earlier record of its key is not durable"
 class PendingWrite(Struct, eq=False):
     """One record until it is durable. ``durable`` resolves to the outcome, or fails.
 
-    Where it is, by ``_send_handle`` and ``_entry``:
+    Where it is, by ``send_handle`` and ``_entry``:
 
     ============ ======= =====================================================================
-    _send_handle _entry  state
+    send_handle _entry  state
     ============ ======= =====================================================================
     set          None    queued for Kafka or in the producer
     None         set     in the spool, to be drained
@@ -36,22 +36,19 @@ class PendingWrite(Struct, eq=False):
 
     _writer: "DurableWriter"
     _record: Record
-    _send_handle: SendHandle | None = None
+    send_handle: SendHandle | None = None
     _entry: SpoolHandle | None = None
     _unspooled: bool = False
     number: int = 0
     durable: Promise[DeliveryOutcome] = field(default_factory=Promise)
 
-    def start(self) -> None:
-        """Send it to Kafka if that can take it now, else to the spool."""
-        writer, record = self._writer, self._record
-        # What came earlier of this key is in the spool: past it, the order would be lost.
-        if not writer.spool.has_pending(record):
-            self._send_handle = writer.publisher.try_send(record, self)
-            if self._send_handle is None and writer.spool.accepts(record):
-                # What came earlier of this key waits for Kafka: in the spool it must stand before this one.
-                writer.publisher.divert_earlier(record)
-        if self._send_handle is None and not self._try_spool():
+    def spool_or_queue(self) -> None:
+        """Spool it, for Kafka does not take it now; where the spool does not either, queue it for Kafka."""
+        spool, record = self._writer.spool, self._record
+        if spool.accepts(record) and not spool.has_pending(record):
+            # What came earlier of this key waits for Kafka: in the spool it must stand before this one.
+            self._writer.publisher.divert_earlier(record)
+        if not self._try_spool():
             self._send_when_possible()
 
     def withdraw(self) -> bool:
@@ -65,13 +62,13 @@ class PendingWrite(Struct, eq=False):
 
     def _withdraw_send(self) -> bool:
         """Take the record back from the publisher. False if it is not there, or in flight."""
-        return self._send_handle is not None and self._send_handle.withdraw()
+        return self.send_handle is not None and self.send_handle.withdraw()
 
     # Callbacks of the publisher
 
     def on_delivered(self) -> None:
         """Finish as published, and delete the copy in the spool."""
-        self._send_handle = None
+        self.send_handle = None
         if self._unspooled:
             self._set_unspooled(unspooled=False)
         if self._entry is not None:
@@ -81,7 +78,7 @@ class PendingWrite(Struct, eq=False):
 
     def on_failed(self, error: UnavailableError | RejectedError) -> None:
         """Let the copy in the spool be drained, or spool it now; a rejected record fails."""
-        self._send_handle = None
+        self.send_handle = None
         if self._entry is not None:
             self._entry.make_available()
         elif isinstance(error, RejectedError):
@@ -92,13 +89,13 @@ class PendingWrite(Struct, eq=False):
     def on_indeterminate(self) -> bool:
         """Let the copy in the spool be drained: it may then be in Kafka twice. True if it is safe there."""
         if self._entry is not None:
-            self._send_handle = None
+            self.send_handle = None
             self._entry.make_available()
             return True
         if not self._writer.spool.has_pending(self._record):
             return False
         # Sent again, it would overtake those of its key that are in the spool.
-        self._send_handle = None
+        self.send_handle = None
         if not self._try_spool():
             self._fail(_SPOOL_FULL_FOR_KEY)
         return True
@@ -117,7 +114,7 @@ class PendingWrite(Struct, eq=False):
         if writer.spool.accepts(self._record):
             withdrawn = self._withdraw_send()
             if withdrawn:
-                self._send_handle = None
+                self.send_handle = None
             self._set_unspooled(unspooled=False)
             self._append(pending=not withdrawn)
             return self._entry is not None
@@ -157,7 +154,7 @@ class PendingWrite(Struct, eq=False):
             self._finish(DeliveryOutcome.SPOOLED)
             return
         self._entry = None
-        if self._send_handle is None:
+        if self.send_handle is None:
             self._send_when_possible()
         else:
             self._set_unspooled(unspooled=True)
@@ -171,7 +168,7 @@ class PendingWrite(Struct, eq=False):
             self._fail(_EARLIER_FAILED if failed else _KEY_IN_SPOOL)
             return
         try:
-            self._send_handle = self._writer.publisher.send(self._record, self)
+            self.send_handle = self._writer.publisher.send(self._record, self)
         except UnavailableError as error:
             self._fail(error)
 
@@ -181,7 +178,7 @@ class PendingWrite(Struct, eq=False):
 
     def _finish(self, outcome: DeliveryOutcome | UnavailableError | RejectedError) -> None:
         if isinstance(outcome, Exception):
-            self._send_handle = None
+            self.send_handle = None
             self._set_unspooled(unspooled=False)
         if not self.durable.pending:
             return
@@ -207,5 +204,9 @@ class DurableWriter:
     def send(self, record: Record) -> PendingWrite:
         """Start to write ``record``. Its `PendingWrite.durable` may be done already."""
         write = PendingWrite(self, record)
-        write.start()
+        # What came earlier of this key is in the spool: past it, the order would be lost.
+        if not self.spool.has_pending(record):
+            write.send_handle = self.publisher.try_send(record, write)
+        if write.send_handle is None:
+            write.spool_or_queue()
         return write

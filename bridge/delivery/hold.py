@@ -94,9 +94,19 @@ class HoldLimiter:
         self._telemetry = telemetry
         # A little longer than Kafka is given: what it did not take is in the spool by then, and not held.
         self._timeouts = TimeoutQueue(min(1.25 * policy.slow_after_s, policy.deadline_s / 2))
+        self._resolved: Promise[None] = Promise(pending=False)
         self._loop = asyncio.get_running_loop()
         self._held_count = 0
         self._held_bytes = 0
+
+    def until_slow(self, promise: AnyPromise, deadline: float) -> Promise[None]:
+        """Return what resolves with ``promise``, or once a delivery that waits for it counts as held.
+
+        If ``deadline`` (monotonic seconds) is nearer than that, it counts as held from the start.
+        """
+        if promise.pending and deadline - self._loop.time() > self._timeouts.timeout_s:
+            return self._timeouts.with_timeout(promise)
+        return self._resolved
 
     async def wait(self, promise: AnyPromise, deadline: float, size: int, *, slow: bool) -> bool:
         """Wait for ``promise`` until ``deadline`` (monotonic seconds). Returns whether it is done.
@@ -104,9 +114,8 @@ class HoldLimiter:
         Returns early if ``size`` more bytes cannot be held. With ``slow`` no result is expected soon: the
         delivery is held from the start.
         """
-        if not slow and deadline - self._loop.time() > self._timeouts.timeout_s:
-            if promise.pending:
-                await wait(self._timeouts.with_timeout(promise))
+        if not slow:
+            await wait(self.until_slow(promise, deadline))
             if not promise.pending:
                 return True
         if self._held_count >= self._policy.max_held or self._held_bytes + size > self._policy.max_held_bytes:

@@ -92,6 +92,9 @@ class InFlightRegistry(Generic[D]):
                 in_flight = self._register(request)
                 try:
                     claim = await wait(self._dedup.claim(request))
+                    if claim.status is ClaimStatus.ACQUIRED and claim.key == request.key:
+                        in_flight.claim, in_flight.lease_held = claim, True
+                        return claim, in_flight
                     if claim.status is not ClaimStatus.ACQUIRED:
                         claim = await self._resolve_unavailable(claim, request, deadline)
                 except BaseException:

@@ -14,7 +14,7 @@ from secrets import token_hex
 import structlog
 from msgspec.structs import replace
 
-from bridge.aio.inline_task import start_inline
+from bridge.aio.inline_task import start_inline, wait
 from bridge.aio.promise import Promise
 from bridge.core.authorization import is_slow_to_decode, read_authorized
 from bridge.core.claim import Claim, ClaimStatus, new_claim
@@ -161,7 +161,7 @@ class Pipeline:
         if event is None:
             notification, size = delivery.notification, delivery.size
             is_slow = size > CONTAINER_COUNT_MIN_BYTES and is_slow_to_decode(notification.body)
-            decoded = await self._decode_in_thread(delivery) if is_slow else self._decode(notification, size)
+            decoded = await self._read_in_thread(delivery) if is_slow else read_authorized(notification, size)
             if isinstance(decoded, DeliveryResult):
                 return decoded
             event = delivery.event = decoded
@@ -174,7 +174,7 @@ class Pipeline:
         stamp = DedupStamp(claim.event_id, claim.status is not ClaimStatus.UNAVAILABLE, claim.revision)
         try:
             record = event_record(event, stamp, delivery.notification, self._routing)
-            if self._retries:
+            if self._retries.by_key:
                 await self._wait_for_earlier(delivery, record, claim)
             sent_at = self._loop.time()
             write = self._writer.send(record)
@@ -183,9 +183,12 @@ class Pipeline:
             raise
         # From here on its claim is committed or released when the write ends, even after we gave up.
         self._in_flight.track(in_flight, write.durable, delivery)
-        state = await self._await_send(delivery, write, in_flight.done)
-        if state is not SendState.DONE:
-            return NotDurable(state.value)
+        if self._writer.accepting:  # then it is nearly always done before it counts as slow
+            await wait(self._hold.until_slow(in_flight.done, delivery.deadline))
+        if in_flight.done.pending or write.durable.pending:
+            state = await self._await_send(delivery, write, in_flight.done, slow=True)
+            if state is not SendState.DONE:
+                return NotDurable(state.value)
         outcome = write.durable.result()
         if outcome is DeliveryOutcome.PUBLISHED:
             delivery.ack_s = in_flight.sent_at - sent_at
@@ -198,7 +201,7 @@ class Pipeline:
         reason, detail = rejection.reason, rejection.detail
         record = dead_letter(delivery.notification, reason, detail, self._routing)
         write = self._writer.send(record)
-        state = await self._await_send(delivery, write, write.durable)
+        state = await self._await_send(delivery, write, write.durable, slow=not self._writer.accepting)
         if state is not SendState.DONE:
             return NotDurable(state.value)
         if isinstance(write.durable.exception, RejectedError):
@@ -208,20 +211,14 @@ class Pipeline:
 
     # Steps
 
-    @staticmethod
-    def _decode(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
-        """Authorize and decode. Returns the result of the delivery instead if it is unauthorized."""
-        event, unauthorized = read_authorized(notification, size)
-        return event or DeliveryResult(DeliveryOutcome.UNAUTHORIZED, reason=unauthorized)
-
-    async def _decode_in_thread(self, delivery: DeliveryContext) -> DecodedEvent | DeliveryResult:
+    async def _read_in_thread(self, delivery: DeliveryContext) -> DecodedEvent | DeliveryResult:
         """Decode a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
 
         Events of one key keep their order but for those that overtake such a one while it is read.
         """
         if not self._is_stopped:  # else the executor accepts nothing more
             work = self._loop.run_in_executor(
-                self._decode_executor, self._decode, delivery.notification, delivery.size
+                self._decode_executor, read_authorized, delivery.notification, delivery.size
             )
             with suppress(asyncio.CancelledError):
                 return await work
@@ -237,10 +234,17 @@ class Pipeline:
         return replace(request, audit=True) if notification.mode == "audit" else request
 
     async def _await_send(
-        self, delivery: DeliveryContext, write: WriteHandle, done: Promise[bool] | Promise[DeliveryOutcome]
+        self,
+        delivery: DeliveryContext,
+        write: WriteHandle,
+        done: Promise[bool] | Promise[DeliveryOutcome],
+        *,
+        slow: bool,
     ) -> SendState:
-        """Wait until the deadline for ``done``, which follows the end of a send; then withdraw the record."""
-        slow = not self._writer.accepting
+        """Wait until the deadline for ``done``, which follows the end of a send; then withdraw the record.
+
+        With ``slow`` no end is expected soon, or it was waited for already.
+        """
         if not await self._hold.wait(done, delivery.deadline, delivery.size, slow=slow):
             if write.withdraw():
                 return SendState.WITHDRAWN

@@ -30,24 +30,21 @@ class Retry(Struct, eq=False):
 
 
 class RetryOrder:
-    """All deliveries that wait for a retry, by key, in the order of receipt. False if there are none."""
+    """All deliveries that wait for a retry. ``by_key``: in the order of receipt; empty if there are none."""
 
     def __init__(self) -> None:
-        self._by_key: dict[TopicKey, list[Retry]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._by_key)
+        self.by_key: dict[TopicKey, list[Retry]] = {}
 
     def add(self, retry: Retry) -> None:
         """Make later events of its key wait for ``retry``."""
-        insort(self._by_key.setdefault(retry.key, []), retry, key=_number)
+        insort(self.by_key.setdefault(retry.key, []), retry, key=_number)
 
     def remove(self, retry: Retry) -> None:
         """Let later events of its key proceed: it is durable, or given up."""
-        retries = self._by_key[retry.key]
+        retries = self.by_key[retry.key]
         retries.remove(retry)
         if not retries:
-            del self._by_key[retry.key]
+            del self.by_key[retry.key]
         retry.done.set_result(value=True)
 
     def find_earlier(self, key: TopicKey, claim: Claim, number: int) -> Retry | None:
@@ -55,7 +52,7 @@ class RetryOrder:
 
         None if that retry is of the same event: the two deliveries would wait for each other.
         """
-        for retry in self._by_key.get(key, ()):
+        for retry in self.by_key.get(key, ()):
             if retry.number >= number or _is_same_event(retry.request, claim):
                 return None
             return retry

@@ -188,7 +188,8 @@ class Telemetry:
         """
         app, mode, outcome = notification.application.name, notification.mode, result.outcome
         app_label = app if app in self._apps else "other"
-        label = self.type_label(result.event_type)
+        event_type = result.event_type
+        label = event_type if event_type in self._types else self.type_label(event_type)
         body_format = "none"
         if event is not None:
             body_format = event.format

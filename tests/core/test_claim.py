@@ -152,7 +152,7 @@ def test_of_a_state_group_nothing_is_looked_up(unsynced: UnsyncedCommits) -> Non
 def test_what_the_store_has_is_discarded(unsynced: UnsyncedCommits) -> None:
     unsynced.discard(make_claim())
     unsynced.discard(make_claim())
-    assert (len(unsynced), unsynced.lookup(make_claim())) == (0, None)
+    assert (len(unsynced.claims), unsynced.lookup(make_claim())) == (0, None)
 
 
 def test_over_its_bound_the_oldest_is_discarded(unsynced: UnsyncedCommits) -> None:
@@ -160,11 +160,12 @@ def test_over_its_bound_the_oldest_is_discarded(unsynced: UnsyncedCommits) -> No
     for claim in later:
         unsynced.add(claim, NOW_MS + DAY_MS)
     assert unsynced.lookup(make_claim()) is None
-    assert (len(unsynced), unsynced.oldest(10, NOW_MS), unsynced.oldest(1, NOW_MS)) == (2, later, later[:1])
+    assert len(unsynced.claims) == 2
+    assert (unsynced.oldest(10, NOW_MS), unsynced.oldest(1, NOW_MS)) == (later, later[:1])
 
 
 def test_what_has_expired_is_discarded_instead_of_resynced(unsynced: UnsyncedCommits) -> None:
     unsynced.add(WORKING, NOW_MS + 60_000)
     assert unsynced.oldest(10, NOW_MS + 60_000) == [make_claim(token=ONE), WORKING]
     assert unsynced.oldest(10, NOW_MS + 60_001) == [make_claim(token=ONE)]
-    assert len(unsynced) == 1
+    assert len(unsynced.claims) == 1

@@ -210,7 +210,7 @@ async def test_what_waits_for_a_retry_does_not_wait_beyond_its_own_deadline(rig:
     assert (await rig.deliver(edited("t1"))).outcome is DeliveryOutcome.DEFERRED
     rig.pipeline._retries.remove(retry)  # noqa: SLF001
     assert (await rig.deliver(edited("t1"))).outcome is DeliveryOutcome.PUBLISHED
-    assert not rig.pipeline._retries  # noqa: SLF001
+    assert not rig.pipeline._retries.by_key  # noqa: SLF001
 
 
 async def test_a_revision_is_before_the_next_event_of_its_file(rig: Rig) -> None:
@@ -240,7 +240,7 @@ def _claim_request(task: str, digest: str = "0" * 16) -> Claim:
 
 async def test_a_retry_is_waited_for_by_later_events_of_its_key_and_by_no_others() -> None:
     order = RetryOrder()
-    assert not order
+    assert not order.by_key
     second, first = Retry(KEY, _claim_request("b"), 2), Retry(KEY, _claim_request("a"), 1)
     for retry in (second, first):
         order.add(retry)
@@ -253,7 +253,7 @@ async def test_a_retry_is_waited_for_by_later_events_of_its_key_and_by_no_others
     assert order.find_earlier(KEY, _claim_request("c"), 3) is second
     assert order.find_earlier(KEY, _claim_request("b"), 2) is None
     order.remove(second)
-    assert not order
+    assert not order.by_key
 
 
 async def test_another_delivery_of_what_is_retried_stands_in_for_it() -> None:

@@ -133,6 +133,18 @@ async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig)
     assert by_query.outcome is DeliveryOutcome.REJECTED
 
 
+async def test_of_a_body_that_was_not_inflated_only_the_query_can_prove_its_sender(rig: Rig) -> None:
+    app = Application(name="shop", sign_keys=("secret",))
+    t = str(NOW_MS // 1000 + 600)
+    sign = md5(f"secret{t}".encode()).hexdigest()  # noqa: S324 - the vendor's
+    unsigned = await rig.deliver(b"\x1f\x8b", application=app, decode_error="broken gzip")
+    assert unsigned.outcome is DeliveryOutcome.UNAUTHORIZED
+    signed = await rig.deliver(
+        b"\x1f\x8b", application=app, decode_error="broken gzip", query_sign=sign, query_t=t
+    )
+    assert (signed.reason, signed.detail) == ("malformed", "broken gzip")
+
+
 async def test_half_a_signature_of_another_kind_is_no_unsigned_delivery(rig: Rig) -> None:
     app = Application(name="shop", sign_keys=("secret",), signature_required=False)
     assert (await rig.deliver(edited(), application=app)).outcome is DeliveryOutcome.PUBLISHED

@@ -111,7 +111,7 @@ class RedisDedup:
 
     def claim(self, claim: Claim) -> Promise[Claim]:
         """Claim an event. In the result ``first_ms`` is when its first delivery was received."""
-        known = self._unsynced.lookup(claim) if self._unsynced else None
+        known = self._unsynced.lookup(claim) if self._unsynced.claims else None
         batcher = self._batchers.get(claim.app) or self._batcher(claim.app)
         # While a call is in flight it is queued all the same: it must not overtake the queued ones.
         if known is None and batcher.breaker.is_open and not batcher.in_flight:
@@ -233,7 +233,7 @@ class RedisDedup:
         """Log the change, once. The gauge is 1 while any application is not served."""
         self._telemetry.dedup_degraded.set(1 if self.unavailable else 0)
         if not breaker.is_open:
-            log.warning("dedup_recovered", app=breaker.app, unsynced=len(self._unsynced))
+            log.warning("dedup_recovered", app=breaker.app, unsynced=len(self._unsynced.claims))
             return
         advice = ERROR_ADVICE.get(breaker.reason)
         log.warning(
@@ -251,7 +251,7 @@ class RedisDedup:
         while True:
             await asyncio.sleep(self._limits.probe_interval_s)
             await self._probe_all([batcher for batcher in self._batchers.values() if batcher.breaker.is_open])
-            while self._unsynced and await self._resync_commits():
+            while self._unsynced.claims and await self._resync_commits():
                 pass
 
     async def _probe_all(self, batchers: Sequence[ClaimBatcher]) -> None:

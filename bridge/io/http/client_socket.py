@@ -7,7 +7,7 @@ from bridge.io.http import tcp_window
 from bridge.io.http.connections import ServerContext
 from bridge.io.http.read_turns import TURN_OVER
 from bridge.io.http.request import Request
-from bridge.io.http.responses import BAD_REQUEST, HttpResponse, serialize
+from bridge.io.http.responses import BAD_REQUEST, HttpResponse
 
 # What may hold its reading, bit by bit, for several may: a body that is full, as aiohttp's parser says; a
 # body that waits for budget; too much behind the request in work; too many responses for the client.
@@ -86,8 +86,22 @@ class ClientSocket:
         transport = self._transport
         if transport is None or transport.is_closing():
             return False
-        connection = b"close" if closes else b"keep-alive" if request and request.head.is_http10 else b""
-        transport.write(serialize(response, self._server.date, connection))
+        connection = b""
+        if closes:
+            connection = b"Connection: close\r\n"
+        elif request and request.head.is_http10:
+            connection = b"Connection: keep-alive\r\n"
+        transport.write(
+            b"HTTP/1.1 %b\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n%b"
+            % (
+                response.status,
+                response.headers,
+                len(response.body),
+                self._server.date,
+                connection,
+                b"" if response.omit_body else response.body,
+            )
+        )
         return True
 
     def send_continue(self) -> None:

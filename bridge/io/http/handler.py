@@ -234,8 +234,9 @@ def _respond(
         connection.on_internal_error(promise.exception)
         return
     try:
-        result = promise.result()
-        connection.send_response(result if isinstance(result, HttpResponse) else response_for(result))
+        result = promise.value
+        response = result if isinstance(result, HttpResponse) else response_for(result)  # type: ignore[arg-type] # it did not fail: there is one
+        connection.send_response(response)
     except Exception as error:  # noqa: BLE001 - a bug there must not keep the connection for good
         connection.on_internal_error(error)
 

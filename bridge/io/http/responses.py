@@ -103,21 +103,6 @@ def response_for(result: DeliveryResult) -> HttpResponse:
     return HttpResponse(_STATUS[delivery_outcome], json.encode(fields), _RETRY_AFTER)
 
 
-def serialize(response: HttpResponse, date: bytes, connection: bytes) -> bytes:
-    """Serialize a response. ``connection`` is empty, or the value of a Connection header."""
-    return (
-        b"HTTP/1.1 %b\r\n%bContent-Type: application/json\r\nContent-Length: %d\r\nDate: %b\r\n%b\r\n%b"
-        % (
-            response.status,
-            response.headers,
-            len(response.body),
-            date,
-            b"Connection: %b\r\n" % connection if connection else b"",
-            b"" if response.omit_body else response.body,
-        )
-    )
-
-
 def http_date(unix_s: int) -> bytes:
     """Write a time as a Date header has it."""
     return formatdate(unix_s, usegmt=True).encode()

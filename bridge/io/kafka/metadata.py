@@ -53,14 +53,13 @@ class TopicMetadata:
 
     def sendable_partition_for(self, topic: str, key_hash: int) -> TopicPartition | None:
         """Return the partition of a topic and key hash if it may be sent to now; else None."""
-        topic_partition = self.partition_for(topic, key_hash)
-        if (
-            topic_partition is None
-            or topic in self.backoff.blocked_until
-            or topic_partition in self.leaderless
-        ):
+        partitions = self.partitions.get(topic)
+        if partitions is None:
+            self.unknown_topics.add(topic)
             return None
-        return topic_partition
+        topic_partition = topic, partition_for(key_hash, partitions)
+        is_blocked = topic in self.backoff.blocked_until or topic_partition in self.leaderless
+        return None if is_blocked else topic_partition
 
     def is_blocked(self, topic_partition: TopicPartition) -> bool:
         """Whether nothing is to be sent there for now."""
