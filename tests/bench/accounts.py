@@ -15,6 +15,11 @@ def rss_bytes(pid: int) -> int:
     return _memory(pid, "VmRSS:")
 
 
+def core_wait_seconds(pid: int) -> float:
+    """Give how long a process's first thread could have run and had no core."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+
+
 def peak_bytes(pid: int) -> int:
     """Give the most memory that a process ever had resident."""
     return _memory(pid, "VmHWM:")

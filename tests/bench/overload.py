@@ -9,10 +9,11 @@ import uuid
 from contextlib import suppress
 
 import aiohttp
+from msgspec import Struct
 
-from tests.bench.accounts import peak_bytes, pin
+from tests.bench.accounts import core_wait_seconds, cpu_seconds, peak_bytes, pin
 from tests.bench.load import ONE_TYPE
-from tests.bench.stage import Stage
+from tests.bench.stage import Stage, Target
 from tests.bench.table import Cell, Table
 from tests.rig.parts import ROOT
 from tests.rig.program import Program
@@ -25,36 +26,83 @@ HOLD_S = 6.0
 LiveResponses = list[tuple[float, int]]
 
 
+class Phase(Struct, frozen=True):
+    """Live traffic for some seconds: seconds and status of each; what the server had of its core."""
+
+    live: LiveResponses
+    seconds: float
+    used_s: float
+    waited_s: float
+    peak_mb: float
+
+    def p(self, percent: int) -> float:
+        """Give a percentile in milliseconds."""
+        return 1000 * statistics.quantiles([seconds for seconds, _ in self.live], n=100)[percent - 1]
+
+
 async def overload(stage: Stage) -> Table:
-    """Measure live traffic beside 10,000 idle connections, 500 slow senders, 2,000 held bodies of 4 MiB."""
+    """Measure live traffic beside 10,000 idle connections, 500 slow senders, 2,000 held bodies of 4 MiB.
+
+    What one writes first has the same clients, in the same run: its ratio shows what the machine adds.
+    """
     idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
-    seconds = 6 if stage.quick else 14
+    async with stage.naive() as target:
+        naive_before, naive_during, _ = await _before_and_during(stage, target)
     async with Program(await _settings(stage), wait_for="/livez") as program:
-        pin(program.process.pid, stage.core)
-        await _live(program, 3)
-        before, quiet_mb = await _live(program, seconds), _peak_mb(program)
-        numbers = (program.port, idle, slow, held, seconds + 2)
-        client = await asyncio.create_subprocess_exec(
-            *("nice", "-n", "19", sys.executable),  # else live clients wait for a core, not for the bridge
-            *("-m", "tests.bench.overload_client", *map(str, numbers)),
-            cwd=ROOT,
-            stdout=asyncio.subprocess.PIPE,
+        pid = program.process.pid
+        pin(pid, stage.core)
+        before, during, answers = await _before_and_during(
+            stage, Target(name="bridge", url=program.url, pid=pid), "/live"
         )
-        await asyncio.sleep(3)  # by then they are connected, and the large bodies have begun to arrive
-        during, peak_mb = await _live(program, seconds), _peak_mb(program)
-        answers: LiveResponses = [tuple(pair) for pair in json.loads((await client.communicate())[0])]
         program.kill()
+    phases = {"before": before, "overloaded": during}
+    phases |= {"naive, before": naive_before, "naive, overloaded": naive_during}
+    peak_mb, ratio = during.peak_mb, during.p(99) / before.p(99)
     return Table(
         title=f"{idle:,} idle, {slow} slow, {held:,} held bodies of 4 MiB; {LIVE_PER_S} live events/s",
-        rows=[_row("before", before, quiet_mb), _row("overloaded", during, peak_mb)],
+        rows=[_row(name, phase) for name, phase in phases.items()],
         results={
-            "p99_overloaded_to_before": round(_p(99, during) / _p(99, before), 2),
+            "p99_overloaded_to_before": round(ratio, 2),
+            "naive_p99_overloaded_to_before": round(naive_during.p(99) / naive_before.p(99), 2),
             "peak_mb": round(peak_mb),
-            "live_not_2xx": sum(status >= 300 or not status for _, status in during),
+            "live_not_2xx": sum(status >= 300 or not status for _, status in during.live),
             "answered_early": sum(status != 0 and seconds < HOLD_S for seconds, status in answers),
             "held_answers": sum(status != 0 for _, status in answers),
         },
         bars={"p99_overloaded_to_before": 2, "peak_mb": 350, "live_not_2xx": 0, "answered_early": 0},
+    )
+
+
+async def _before_and_during(
+    stage: Stage, target: Target, application: str = ""
+) -> tuple[Phase, Phase, LiveResponses]:
+    """Post live events without and with the clients; also give the answers to the held bodies."""
+    idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
+    seconds = 6 if stage.quick else 14
+    url = f"{target.url}/callbacks{application}"
+    await _live(url, 3)
+    before = await _phase(target, url, seconds)
+    numbers = (target.url.rpartition(":")[2], idle, slow, held, seconds + 2)
+    client = await asyncio.create_subprocess_exec(
+        *("nice", "-n", "19", sys.executable),  # else live clients wait for a core, not for the bridge
+        *("-m", "tests.bench.overload_client", *map(str, numbers), *([] if application else ["/callbacks"])),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    await asyncio.sleep(3)  # by then they are connected, and the large bodies have begun to arrive
+    during = await _phase(target, url, seconds)
+    return before, during, [tuple(pair) for pair in json.loads((await client.communicate())[0])]
+
+
+async def _phase(target: Target, url: str, seconds: float) -> Phase:
+    used_s, waited_s, began = cpu_seconds(target.pid), core_wait_seconds(target.pid), time.monotonic()
+    live = await _live(url, seconds)
+    return Phase(
+        live,
+        time.monotonic() - began,
+        cpu_seconds(target.pid) - used_s,
+        core_wait_seconds(target.pid) - waited_s,
+        peak_bytes(target.pid) / 1e6,
     )
 
 
@@ -74,7 +122,7 @@ async def _settings(stage: Stage) -> dict[str, str]:
     }
 
 
-async def _live(program: Program, seconds: float) -> LiveResponses:
+async def _live(url: str, seconds: float) -> LiveResponses:
     """Post new events at an even pace; give seconds and status of each."""
     responses: LiveResponses = []
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
@@ -83,7 +131,7 @@ async def _live(program: Program, seconds: float) -> LiveResponses:
             body, started_at = ONE_TYPE.replace("@", uuid.uuid4().hex), time.perf_counter()
             status = 0
             with suppress(aiohttp.ClientError):
-                async with session.post(f"{program.url}/callbacks/live", data=body) as answer:
+                async with session.post(url, data=body) as answer:
                     status = answer.status
             responses.append((time.perf_counter() - started_at, status))
 
@@ -96,21 +144,14 @@ async def _live(program: Program, seconds: float) -> LiveResponses:
     return responses
 
 
-def _row(name: str, live: LiveResponses, peak_mb: float) -> dict[str, Cell]:
+def _row(name: str, phase: Phase) -> dict[str, Cell]:
     return {
         "": name,
-        "live events": len(live),
-        "p50 ms": round(_p(50, live), 1),
-        "p99 ms": round(_p(99, live), 1),
-        "max ms": round(1000 * max(seconds for seconds, _ in live), 1),
-        "peak RSS MB": round(peak_mb),
+        "live events": len(phase.live),
+        "p50 ms": round(phase.p(50), 1),
+        "p99 ms": round(phase.p(99), 1),
+        "max ms": round(1000 * max(seconds for seconds, _ in phase.live), 1),
+        "CPU %": round(100 * phase.used_s / phase.seconds),
+        "waits for its core %": round(100 * phase.waited_s / phase.seconds),
+        "peak RSS MB": round(phase.peak_mb),
     }
-
-
-def _p(percent: int, live: LiveResponses) -> float:
-    """Give a percentile in milliseconds."""
-    return 1000 * statistics.quantiles([seconds for seconds, _ in live], n=100)[percent - 1]
-
-
-def _peak_mb(program: Program) -> float:
-    return peak_bytes(program.process.pid) / 1e6

@@ -17,23 +17,28 @@ class EntryActions(Struct, frozen=True):
     quarantine: Callable[["SpoolEntry", str], None]
 
 
-class SpoolEntry:
-    """One record in the spool. ``durable`` ends with None once it is on disk, or with `UnavailableError`."""
+class SpoolEntry(Struct, eq=False):
+    """One record in the spool. ``segment`` is None where it is not in the spool, or no longer.
 
-    __slots__ = ("_actions", "_callback", "durable", "index", "segment")
+    It is durable once it ``is_resolved`` without an ``error``.
+    """
 
-    def __init__(
-        self,
-        actions: EntryActions,
-        durable: "asyncio.Future[None]",
-        segment: Segment | None = None,
-        index: int = 0,
-    ) -> None:
-        self._actions = actions
-        self._callback: Callable[[UnavailableError | None], None] | None = None
-        self.durable = durable
-        self.segment = segment  # None: it is not in the spool, or no longer
-        self.index = index
+    _actions: EntryActions
+    segment: Segment | None = None
+    index: int = 0
+    is_resolved: bool = False
+    error: UnavailableError | None = None
+    _callback: Callable[[UnavailableError | None], None] | None = None
+    _durable: "asyncio.Future[None] | None" = None
+
+    @property
+    def durable(self) -> "asyncio.Future[None]":
+        """Ends with None once it is on disk, or with `UnavailableError`. Made where somebody asks for it."""
+        if self._durable is None:
+            self._durable = asyncio.get_running_loop().create_future()
+            if self.is_resolved:
+                self._resolve_future(self._durable)
+        return self._durable
 
     def make_available(self) -> None:
         """Let it be read, for the first time or again: it is not known to be in Kafka."""
@@ -52,23 +57,28 @@ class SpoolEntry:
 
         Not a turn of the loop later, in which another record of the same key could overtake.
         """
-        if self.durable.done():
-            error = self.durable.exception()
-            callback(error if isinstance(error, UnavailableError) else None)
+        if self.is_resolved:
+            callback(self.error)
         else:
             self._callback = callback
 
     def resolve(self, failure_reason: str = "") -> None:
         """Resolve as durable, or as failed with a reason. The index must be up to date by now."""
-        error = UnavailableError(f"spool: {failure_reason}") if failure_reason else None
-        if error is not None:
+        self.is_resolved = True
+        if failure_reason:
+            self.error = UnavailableError(f"spool: {failure_reason}")
             self.segment = None
-        if not self.durable.done():  # a waiter may have cancelled it
-            if error is None:
-                self.durable.set_result(None)
-            else:
-                self.durable.set_exception(error)
-                self.durable.exception()  # marks it as retrieved: nobody has to wait for it
+        if self._durable is not None:
+            self._resolve_future(self._durable)
         callback, self._callback = self._callback, None
         if callback is not None:
-            callback(error)
+            callback(self.error)
+
+    def _resolve_future(self, durable: "asyncio.Future[None]") -> None:
+        if durable.done():  # a waiter may have cancelled it
+            return
+        if self.error is None:
+            durable.set_result(None)
+        else:
+            durable.set_exception(self.error)
+            durable.exception()  # marks it as retrieved: nobody has to wait for it

@@ -107,10 +107,16 @@ def body_bound(record: Record) -> int:
     return size
 
 
+def encode_header(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
+    """Write what stands before a body in its frame. The body is not copied."""
+    size = len(body)
+    crc = crc32c(body, crc32c(_CHECKED.pack(size, VERSION, key_hash, put_ms)))
+    return _FRAME_HEADER.pack(salt, crc, size, VERSION, key_hash, put_ms)
+
+
 def encode_frame(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
     """Frame a body."""
-    checked = _CHECKED.pack(len(body), VERSION, key_hash, put_ms) + body
-    return salt + crc32c(checked).to_bytes(4, "little") + checked
+    return encode_header(body, salt, key_hash, put_ms) + body
 
 
 def decode_frame(frame: memoryview, salt: bytes) -> Record:

@@ -5,6 +5,7 @@ While one job is with the writer's thread the next one gathers here. All of this
 
 import asyncio
 import secrets
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +23,7 @@ from bridge.observability.telemetry import Telemetry
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _MAX_BATCH_BYTES = 8 * 1024 * 1024
+_CLOCK_EVERY = 16  # records: to ask how late it is costs a hundredth of one
 _ACK_DELAY_S = 0.02  # acknowledgements that a SIGKILL within it loses repeat their records
 
 
@@ -43,7 +45,9 @@ class GroupCommit:
         self._last_segment = 0
         self._queued: deque[CommitBatch] = deque()
         self._in_flight: list[CommitBatch] = []
+        self._submitted: tuple[WriteJob, asyncio.Future[WriteResult]] | None = None
         self._job_started_at = 0.0
+        self._gather_s = 0.0  # what a record takes from the end of one commit to the begin of the next
         self._to_quarantine: list[FramePosition] = []
         self._unacked_segments: dict[Segment, None] = {}
         self._obsolete: dict[Segment, None] = {}
@@ -80,15 +84,15 @@ class GroupCommit:
             self._quota.reserve(segment.reserved)
         return segment
 
-    def add(self, entry: SpoolEntry, segment: Segment, frame: bytes) -> None:
+    def add(self, entry: SpoolEntry, segment: Segment, header: bytes, body: bytes) -> None:
         """Write the frame of an entry, the last one of ``segment``, with the next commit."""
         batch = self._queued[-1] if self._queued else None
         if batch is None or batch.segment is not segment or batch.size > _MAX_BATCH_BYTES:
             batch = CommitBatch(segment, entry.index, segment.offsets[entry.index], self._loop.time())
             self._queued.append(batch)
             self._start_worker()
-        size = len(frame)
-        batch.frames.append(frame)
+        size = len(header) + len(body)
+        batch.parts += (header, body)
         batch.entries.append(entry)
         batch.size += size
         segment.reserved += size + ACK_BYTES
@@ -146,20 +150,29 @@ class GroupCommit:
 
     async def _work(self) -> None:
         try:
-            while (job := self._next_job()) is not None:
+            while (submitted := self._submit_next()) is not None:
+                job, done = submitted
                 result = WriteResult(error="the writer failed", partial_write_left=True)
-                self._job_started_at = self._loop.time()
                 try:
                     # A death while this waits: nobody was told yet that the batch is durable.
-                    result = await self._loop.run_in_executor(self._thread, self._writer.execute, job)
+                    result = await done
                 finally:
+                    self._submitted = None
                     self._job_started_at = 0.0
                     self._apply(job, result)
-                if not self._queued:
+                if self._submitted is None and not self._queued:
                     # Callbacks that just ran may append at once: those records leave with the next commit.
                     await asyncio.sleep(0)
         finally:
             self._task = None
+
+    def _submit_next(self) -> tuple[WriteJob, asyncio.Future[WriteResult]] | None:
+        """Hand the next job, if there is one, to the writer's thread, unless it has one."""
+        job = None if self._submitted else self._next_job()
+        if job is not None:
+            self._job_started_at = self._loop.time()
+            self._submitted = (job, self._loop.run_in_executor(self._thread, self._writer.execute, job))
+        return self._submitted
 
     def _next_job(self) -> WriteJob | None:
         batch = None
@@ -174,6 +187,7 @@ class GroupCommit:
         return job if batch or job.to_quarantine or job.acks or job.obsolete else None
 
     def _apply(self, job: WriteJob, result: WriteResult) -> None:
+        durable: list[SpoolEntry] = []
         if job.batch is not None:
             self._telemetry.spool_commit_seconds.observe(result.commit_s)
             if result.error:
@@ -181,6 +195,7 @@ class GroupCommit:
                 self._fail_all(result.error, partial_write_left=result.partial_write_left)
             elif self._in_flight:  # else a stop has given it up
                 self._on_committed(job.batch)
+                durable = job.batch.entries
         for position, error in result.quarantined:
             self._on_quarantined(position, error)
         self._requeue_acks(result.failed_acks)
@@ -189,18 +204,32 @@ class GroupCommit:
                 self._quota.unreserve(segment.reserved)
         self._quota.update_free(result.free_bytes, sum(batch.size for batch in self._queued))
         self._quota.log_change()
+        self._resolve(durable, result.commit_s)
 
     def _on_committed(self, batch: CommitBatch) -> None:
         segment = batch.segment
-        segment.durable = batch.first + len(batch.frames)
+        segment.durable = batch.first + len(batch.entries)
         self._in_flight = []
         index = batch.first - 1
         while (index := segment.states.find(ACKED, index + 1, segment.durable)) >= 0:
             self.acknowledge(segment, index)  # removed before it was durable
         if segment.states.find(READY, batch.first, segment.durable) >= 0:
             self.wake.set()
-        for entry in batch.entries:
+
+    def _resolve(self, entries: list[SpoolEntry], commit_s: float) -> None:
+        """Resolve as durable. Those who wait for it may append the next records at once.
+
+        These leave together, unless gathering them takes longer than a commit: then what is gathered is
+        committed meanwhile.
+        """
+        started_at_s = time.perf_counter()
+        commit_at_s = started_at_s + commit_s if len(entries) * self._gather_s <= commit_s else started_at_s
+        for number, entry in enumerate(entries):
+            if number % _CLOCK_EVERY == 0 and self._queued and time.perf_counter() >= commit_at_s:
+                self._submit_next()
             entry.resolve()
+        if entries:
+            self._gather_s = (time.perf_counter() - started_at_s) / len(entries)
 
     def _fail_all(self, reason: str, *, partial_write_left: bool = False) -> None:
         """Fail the batch in flight and all queued behind it: none may overtake another of its key."""

@@ -23,7 +23,7 @@ from bridge.io.spool.frames import (
     FrameRef,
     body_bound,
     encode_body,
-    encode_frame,
+    encode_header,
 )
 from bridge.io.spool.group_commit import GroupCommit
 from bridge.io.spool.index import ReadSelection, Skip
@@ -68,8 +68,6 @@ class Spool:
         self._read_error = ""
         self._read_again_at = 0.0
         self._read_errors = ReadErrors(self._directory)
-        self._already_durable: asyncio.Future[None] = self._loop.create_future()
-        self._already_durable.set_result(None)
         self._entry_actions = EntryActions(self.make_available, self.remove, self.quarantine)
         self.wake = self._group_commit.wake
 
@@ -141,7 +139,7 @@ class Spool:
 
     def append(self, record: Record, *, pending: bool = False) -> SpoolEntry:
         """Store ``record``. A ``pending`` one is not read until `SpoolEntry.make_available` is called."""
-        entry = SpoolEntry(self._entry_actions, self._loop.create_future())
+        entry = SpoolEntry(self._entry_actions)
         body = encode_body(record)
         reason = self._reason_to_refuse(len(body) + _FRAME_OVERHEAD)
         if reason:
@@ -152,7 +150,7 @@ class Spool:
         entry.segment = segment = self._group_commit.segment_for(size, self._segment_bytes)
         frame = FrameRef(segment.size, size, key_hash, now_ms, record.topic)
         entry.index = self._index.add(segment, frame, PENDING if pending else READY)
-        self._group_commit.add(entry, segment, encode_frame(body, segment.salt, key_hash, now_ms))
+        self._group_commit.add(entry, segment, encode_header(body, segment.salt, key_hash, now_ms), body)
         return entry
 
     def make_available(self, entry: SpoolEntry) -> None:
@@ -218,8 +216,7 @@ class Spool:
         read: list[tuple[SpoolEntry, Record]] = []
         for at, (position, record) in enumerate(zip(positions, results, strict=True)):
             if isinstance(record, Record):
-                actions, done = self._entry_actions, self._already_durable
-                entry = SpoolEntry(actions, done, position.segment, position.index)
+                entry = SpoolEntry(self._entry_actions, position.segment, position.index, is_resolved=True)
                 read.append((entry, record))
             elif isinstance(record, CorruptFrameError):
                 self._quarantine(position, str(record))

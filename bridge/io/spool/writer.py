@@ -26,25 +26,28 @@ from bridge.io.spool.frames import (
 )
 from bridge.io.spool.segment import Segment
 
+_PARTS_MAX = 1024  # of one call, as Linux and macOS have it
+
 
 class CommitBatch(Struct):
     """Frames that become durable together: consecutive records of one segment, from index ``first`` on.
 
-    ``queued_at`` is monotonic seconds. ``entries`` are resolved on the event loop, not here.
+    ``parts`` are the bytes of the frames, one behind the other; ``queued_at`` is monotonic seconds.
+    ``entries`` are resolved on the event loop, not here.
     """
 
     segment: Segment
     first: int
     offset: int
     queued_at: float
-    frames: list[bytes] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
     entries: list[SpoolEntry] = field(default_factory=list)
     size: int = 0
 
     @property
     def disk_bytes(self) -> int:
         """What it takes on disk, with its acknowledgements."""
-        return self.size + ACK_BYTES * len(self.frames)
+        return self.size + ACK_BYTES * len(self.entries)
 
 
 class FramePosition(Struct, frozen=True):
@@ -144,7 +147,7 @@ class SegmentWriter:
                 self.close()
                 self._log_fd = self._directory.create(batch.segment.name)
                 self._segment = batch.segment
-            write(self._log_fd, b"".join(batch.frames), batch.offset)
+            _write_parts(self._log_fd, batch.parts, batch.offset)
             # A death up to here leaves a torn tail, of which nobody was told that it is durable.
             os.fdatasync(self._log_fd)
         except OSError as error:
@@ -193,6 +196,16 @@ class SegmentWriter:
         except OSError:
             return False
         return True
+
+
+def _write_parts(file: int, parts: Sequence[bytes], offset: int) -> None:
+    """Write all of ``parts``, one behind the other, without joining them first."""
+    for start in range(0, len(parts), _PARTS_MAX):
+        some = parts[start : start + _PARTS_MAX]
+        size, written = sum(map(len, some)), os.pwritev(file, some, offset)
+        if written < size:
+            write(file, b"".join(some)[written:], offset + written)
+        offset += size
 
 
 def read_frames(

@@ -1,0 +1,56 @@
+"""Which records leave for the disk together, and that none of them is missing there."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from bridge.io.spool import SpoolEntry
+from bridge.io.spool.writer import SegmentWriter, WriteJob, WriteResult
+from tests.io.spools import numbers_after_restart, record, spool_in
+from tests.rig.waiting import eventually
+
+pytestmark = pytest.mark.asyncio
+
+
+@pytest.mark.parametrize(("commit_s", "commits"), [(0.0, 3), (1e9, 2)])
+async def test_those_who_append_at_once_leave_together_unless_that_takes_longer_than_a_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commit_s: float, commits: int
+) -> None:
+    execute, sizes = SegmentWriter.execute, list[int]()
+
+    def execute_for(writer: SegmentWriter, job: WriteJob) -> WriteResult:
+        if job.batch is not None:
+            sizes.append(len(job.batch.entries))
+        result = execute(writer, job)
+        result.commit_s = commit_s
+        return result
+
+    monkeypatch.setattr(SegmentWriter, "execute", execute_for)
+    spool = spool_in(tmp_path)
+
+    followers: list[SpoolEntry] = []
+    for number in range(40):
+        spool.append(record(number)).on_durable(lambda _: followers.append(spool.append(record(40))))
+    await eventually(lambda: len(followers) == 40, "the first are durable")
+    await asyncio.wait([entry.durable for entry in followers])
+    await spool.stop()
+    assert len(sizes) == commits
+    assert (sizes[0], sum(sizes[1:])) == (40, 40)
+    assert len(await numbers_after_restart(tmp_path)) == 80
+
+
+@pytest.mark.parametrize("written_at_most", [1, 1_000])
+async def test_a_write_that_the_kernel_cuts_short_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written_at_most: int
+) -> None:
+    pwritev = os.pwritev
+    monkeypatch.setattr(
+        os, "pwritev", lambda file, parts, offset: pwritev(file, [b"".join(parts)[:written_at_most]], offset)
+    )
+    spool = spool_in(tmp_path)
+    entries = [spool.append(record(number)) for number in range(2_000)]
+    await asyncio.wait([entry.durable for entry in entries])
+    await spool.stop()
+    assert await numbers_after_restart(tmp_path) == list(range(2_000))
