@@ -14,7 +14,8 @@ import uvloop
 
 from bridge.aio.supervisor import count_unhandled, supervise
 from bridge.console.site import Console
-from bridge.console.state import BridgeView
+from bridge.console.state import ProcessView
+from bridge.console.worker_answers import WorkerAnswers
 from bridge.delivery.drain import Drain
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.pipeline import Pipeline
@@ -106,10 +107,11 @@ class Bridge:
             settings, deliver, self._publisher, self.telemetry, self._session, share=share
         )
         self._report = self._observe(settings)
-        view = BridgeView(
+        view = ProcessView(
             settings=settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
         )
-        self._console = None if role else Console(view, mask_for(settings))  # a worker has no admin endpoint
+        self._console = None if role else Console(view, mask_for(settings))  # a worker's is its supervisor's
+        self._answers = WorkerAnswers(view)
         names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self._connectivity_monitor = ConnectivityMonitor(
@@ -171,7 +173,11 @@ class Bridge:
             self._ingress.start_shared(self._role.shared, ingress_tls(self._settings))
             await self._role.link.start(
                 LinkHandlers(
-                    self._readiness, self.telemetry.registry.collect, self._retire, self._on_supervisor_lost
+                    self._readiness,
+                    self.telemetry.registry.collect,
+                    self._retire,
+                    self._on_supervisor_lost,
+                    answer=self._answers.answer,
                 )
             )
             work.append(self._role.link.run)

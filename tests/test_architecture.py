@@ -54,7 +54,7 @@ LAYERS = {
     ),
     "operations": _layer(f"wiring diagnostics io {_LOWER}", "aiohttp aiokafka msgspec redis"),
     "workers": _layer(
-        "startup diagnostics io.admin io.http io.spool observability settings core",
+        "console startup diagnostics io.admin io.http io.spool observability settings core",
         "msgspec prometheus_client pydantic structlog uvloop",
     ),
     "readiness": _layer("startup io observability settings core", "msgspec"),

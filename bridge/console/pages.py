@@ -67,10 +67,12 @@ async def now(call: Call) -> web.Response:
 async def live(call: Call) -> web.Response:
     """Show the recent deliveries; the script adds what comes."""
     names = ("application", "type", "outcome", "file", "task")
+    recent = _plain(call, await recent_deliveries(call))
     return _render(
         call,
         "live.html",
-        recent=_plain(call, recent_deliveries(call)),
+        recent=recent,
+        several=isinstance(recent["last_number"], str),
         filters={name: call.query(name) for name in names},
         applications=sorted(call.parts.bridge.settings.applications()),
         outcomes=[*map(str, DeliveryOutcome), REFUSED],

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Secret, Uri
+from bridge.settings.field_types import Host, HostNames, Networks, Peers, Port, PositiveBytes, Secret, Uri
 from bridge.settings.kafka import KafkaSettings
 from bridge.settings.redis import RedisSettings
 from bridge.settings.section import Section
@@ -142,6 +142,12 @@ class AdminSettings(Section):
     show_payloads: bool = Field(
         default=False,
         description="Whether the console and the API show whole payloads; else ids and codes only.",
+    )
+    peers: Peers = Field(
+        default="",
+        description="The other replicas, which the console shows too: host or host:port, comma-separated;"
+        " without a port this one's. All addresses of a name are asked (a headless service), its own is left"
+        " out. They are asked with read_token.",
     )
 
     @property

@@ -92,7 +92,8 @@ const live = document.getElementById("live");
 if (live) {
   const rows = live.tBodies[0], state = document.getElementById("live-state"), pause = document.getElementById("pause");
   const ROWS_MAX = 300;
-  let waiting = [], leftOut = 0, paused = false, last = Number(live.dataset.last);
+  let waiting = [], leftOut = 0, paused = false, silent = [];
+  const last = live.dataset.last, several = live.dataset.several === "1";
   const query = new URLSearchParams(location.search);
   const shown = () => {
     for (const one of waiting) {
@@ -105,6 +106,9 @@ if (live) {
         type, cell(element("span", [one.reason, one.detail].filter(Boolean).join(" "))),
         cell(findLink(one.file_id)), cell(findLink(one.task_id)),
         cell(element("span", one.duration_ms ?? ""), "number"), cell(element("span", one.client || "")));
+      if (several) {
+        row.append(cell(element("span", [one.replica, one.worker ? "worker " + one.worker : ""].filter(Boolean).join(" "))));
+      }
       rows.prepend(row);
     }
     waiting = [];
@@ -116,13 +120,16 @@ if (live) {
     const parts = [paused ? "paused" : "live"];
     if (paused && waiting.length) parts.push(waiting.length + " waiting");
     if (leftOut) parts.push(leftOut + " left out");
-    state.textContent = parts.join(", ");
+    if (silent.length) parts.push("no answer from " + silent.join(", "));
+    state.textContent = safe(parts.join(", "));
   };
   query.set("after", last);
   const source = new EventSource(root + "api/v1/deliveries?" + query);
   source.addEventListener("deliveries", (event) => {
     const found = JSON.parse(event.data);
     leftOut += found.left_out;
+    silent = found.silent_workers.map((one) => "worker " + one.number)
+      .concat(found.peers.filter((one) => !one.reachable).map((one) => one.address));
     waiting.push(...found.deliveries);
     if (waiting.length > ROWS_MAX) {
       leftOut += waiting.length - ROWS_MAX;
