@@ -6,11 +6,13 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from bridge.observability.recent_deliveries import DeliverySummary
+from bridge.operations.callback_probe import ProbeAnswer
 from bridge.operations.check.finding import Finding
 from bridge.operations.dead_letter_overview import DeadLetterGroup
 from bridge.operations.find import FindProgress
 from bridge.operations.found_record import FoundRecord
 from bridge.operations.topic_lag import GroupState, TopicState
+from bridge.operations.vendor_states import VendorState
 
 
 class StatusProblem(Struct, frozen=True):
@@ -39,6 +41,7 @@ class SpoolState(Struct, frozen=True, kw_only=True):
 class ApplicationState(Struct, frozen=True, kw_only=True):
     """An application. ``callback_path`` shows ``***`` for a token; empty where it is pulled.
 
+    ``callback_url`` is with `http.public_url` before it; empty where that is not set.
     ``last_event`` is when this process received its last event, empty for none since the start.
     """
 
@@ -46,6 +49,7 @@ class ApplicationState(Struct, frozen=True, kw_only=True):
     mode: str
     sub_app_id: int | None
     callback_path: str
+    callback_url: str
     has_token: bool
     sign_keys: int
     signature_required: bool
@@ -151,6 +155,29 @@ class Applications(Struct, frozen=True):
     """All applications."""
 
     applications: Sequence[ApplicationState]
+
+
+class VendorStates(Struct, frozen=True):
+    """What the vendor says of all applications."""
+
+    states: Sequence[VendorState]
+
+
+class CallbackTest(Struct, frozen=True, kw_only=True):
+    """A test of a public callback URL. ``url`` and ``body`` show neither token nor signature.
+
+    ``delivery`` is the test as a bridge received it: None in a dry run, or where it did not arrive here.
+    """
+
+    application: str
+    url: str
+    body: str
+    task_id: str
+    dry_run: bool
+    answer: ProbeAnswer | None = None
+    delivery: DeliverySummary | None = None
+    problem: str = ""
+    remedy: str = ""
 
 
 class Setting(Struct, frozen=True):

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from bridge.console.access import Level
 from bridge.console.answers import (
-    Applications,
     DeadLetters,
     EventTypes,
     Findings,
@@ -27,7 +26,6 @@ from bridge.console.live import recent_deliveries, stream_deliveries
 from bridge.console.problem import ProblemError
 from bridge.console.requests import RecordPosition, ReplayArgs
 from bridge.console.state import (
-    application_states,
     event_types,
     now_ms,
     schema_of,
@@ -67,12 +65,6 @@ async def deliveries(call: Call) -> web.StreamResponse:
     if call.wants_events():
         return await stream_deliveries(call)
     return call.json(await recent_deliveries(call))
-
-
-async def applications(call: Call) -> Applications:
-    """Answer with all applications."""
-    report = await call.parts.bridge.report()
-    return Applications(application_states(call.parts.bridge.settings, report.total.last_event_ms))
 
 
 async def topics(call: Call) -> Topics:

@@ -6,6 +6,7 @@ reader misses is counted, not kept. Other replicas are asked every two seconds w
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 
 from aiohttp import web
@@ -17,7 +18,7 @@ from bridge.console.cursor import Cursor, parse_cursor
 from bridge.console.peers import Fetched, PeerDeliveries, PeerQuery
 from bridge.console.problem import ProblemError
 from bridge.console.view import OwnDeliveries, newest
-from bridge.observability.recent_deliveries import DeliveryFilter
+from bridge.observability.recent_deliveries import DeliveryFilter, DeliverySummary
 
 DEFAULT_LIMIT = 200
 
@@ -48,6 +49,16 @@ async def stream_deliveries(call: Call) -> web.StreamResponse:
         with suppress(ConnectionError, TimeoutError):
             await _DeliveryStream(call, stream, after).run()
         return stream.response
+
+
+async def deliveries_of_task(call: Call, task_id: str) -> Sequence[DeliverySummary]:
+    """Return the recent deliveries of a task, here and at the other replicas."""
+    wanted, parts = DeliveryFilter(task_id=task_id), call.parts
+    own = await parts.bridge.deliveries(None, wanted, 1)
+    if own.summaries or not parts.peers.configured:
+        return own.summaries
+    query = PeerQuery(after={}, wanted=wanted, limit=1)
+    return parts.peers.read_deliveries(await parts.peers.fetch_deliveries(query), query).summaries
 
 
 def filter_of(call: Call) -> DeliveryFilter:

@@ -8,6 +8,7 @@ from msgspec.json import schema_components
 
 from bridge.console.answers import (
     Applications,
+    CallbackTest,
     DeadLetters,
     Deliveries,
     EventTypes,
@@ -19,14 +20,17 @@ from bridge.console.answers import (
     SpoolState,
     Status,
     Topics,
+    VendorStates,
 )
 from bridge.console.cursor import PATTERN
 from bridge.console.problem import CONTENT_TYPE, Problem
-from bridge.console.requests import ReplayArgs, ReplayState
+from bridge.console.requests import CallbackTestArgs, ReplayArgs, ReplayState
 from bridge.operations.read_record import RecordDetails
 
 _TYPES = (
     Applications,
+    CallbackTest,
+    CallbackTestArgs,
     DeadLetters,
     Deliveries,
     EventTypes,
@@ -42,6 +46,7 @@ _TYPES = (
     SpoolState,
     Status,
     Topics,
+    VendorStates,
 )
 _DELIVERY_FILTERS = {
     "application": "Only of this application.",
@@ -118,12 +123,23 @@ def _paths() -> dict[str, Any]:
     )
     replay["requestBody"] = {"content": {"application/json": {"schema": _ref(ReplayArgs)}}}
     replay["responses"] |= {"202": _responses(Job, "202")["202"]}
+    test = _operation(
+        "Post a test notification to an application's public callback URL. A dry run shows it; the rest needs"
+        " admin.token.",
+        CallbackTest,
+        path=("application",),
+    )
+    test["requestBody"] = {"content": {"application/json": {"schema": _ref(CallbackTestArgs)}}}
     return {
         "/status": {"get": _operation("How this replica is, and the others.", Status, query=_PEERS)},
         "/deliveries": {
             "get": _streamed(_operation("The recent deliveries.", Deliveries, query=_DELIVERY_FILTERS))
         },
         "/applications": {"get": _operation("The applications.", Applications)},
+        "/applications/vendor": {
+            "get": _operation("What the vendor says of each, where there are credentials.", VendorStates)
+        },
+        "/applications/{application}/test": {"post": test},
         "/topics": {"get": _operation("The topics that the bridge writes to.", Topics)},
         "/groups": {"get": _operation("The consumer groups on them, with their lag.", Groups)},
         "/spool": {"get": _operation("The spool of this replica.", SpoolState)},

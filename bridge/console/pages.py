@@ -17,6 +17,7 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from bridge.console import api
+from bridge.console import applications as api_applications
 from bridge.console.access import COOKIE, SESSION_S, Access, Level
 from bridge.console.call import Call, ConsoleParts
 from bridge.console.live import recent_deliveries
@@ -105,8 +106,10 @@ async def dead_letters(call: Call) -> web.Response:
 
 
 async def applications(call: Call) -> web.Response:
-    """Show all applications."""
-    return _render(call, "applications.html", answer=_plain(call, await api.applications(call)))
+    """Show all applications, and with ``vendor`` what the vendor says of them."""
+    states = _plain(call, await api_applications.vendor(call)) if call.query("vendor") else None
+    answer = _plain(call, await api_applications.applications(call))
+    return _render(call, "applications.html", answer=answer, vendor=states)
 
 
 async def topics(call: Call) -> web.Response:

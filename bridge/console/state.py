@@ -31,6 +31,8 @@ from bridge.io.admin import Readiness
 from bridge.observability.recent_deliveries import DeliveryFilter
 from bridge.observability.spool_backlog import SpoolReport, backlog_of
 from bridge.observability.telemetry import Telemetry
+from bridge.operations.callback_probe import callback_url
+from bridge.operations.vendor_states import without_token
 from bridge.settings.settings import Settings
 
 _PERCENTILES = (0.5, 0.99)
@@ -140,7 +142,8 @@ def status_of(
 def application_states(settings: Settings, last_event_ms: Mapping[str, int]) -> list[ApplicationState]:
     """Return all applications; of secrets only whether they are set."""
     return [
-        _application_state(app, last_event_ms.get(app.name, 0)) for app in settings.applications().values()
+        _application_state(app, last_event_ms.get(app.name, 0), without_token(callback_url(settings, app)))
+        for app in settings.applications().values()
     ]
 
 
@@ -190,12 +193,13 @@ def schema_of(event_type: str) -> bytes | None:
 _TYPE_NAMES: Mapping[str, None] = dict.fromkeys(row.name for row in EVENT_TYPES)
 
 
-def _application_state(app: Application, last_event_ms: int) -> ApplicationState:
+def _application_state(app: Application, last_event_ms: int, url: str) -> ApplicationState:
     return ApplicationState(
         name=app.name,
         mode=app.mode,
         sub_app_id=app.sub_app_id,
         callback_path=app.callback_path,
+        callback_url=url,
         has_token=bool(app.token),
         sign_keys=len(app.sign_keys),
         signature_required=bool(app.sign_keys) and app.signature_required,

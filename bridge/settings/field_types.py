@@ -88,6 +88,12 @@ RedisUrl = Annotated[
     AfterValidator(check_url),
 ]
 Endpoint = Annotated[str, _match_validator(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+PublicUrl = Annotated[
+    str,
+    _match_validator(
+        r"(https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/-]*)?)?", "an http(s) URL without login and query"
+    ),
+]
 Uri = Annotated[
     str,
     _match_validator(

@@ -173,7 +173,10 @@ async def replicas(environment: Environment, *workers: int) -> AsyncIterator[lis
 async def test_replicas_show_each_other_and_leave_themselves_out(
     environment: Environment, workers: tuple[int, int]
 ) -> None:
-    async with replicas(environment, *workers) as (one, other), ConsoleClient(one, token=READ_TOKEN) as client:
+    async with (
+        replicas(environment, *workers) as (one, other),
+        ConsoleClient(one, token=READ_TOKEN) as client,
+    ):
         await one.post(uploaded("7000001"))
         await other.post(uploaded("7000002"))
         status = await client.api("status")

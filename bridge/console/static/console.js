@@ -256,4 +256,46 @@ if (replay) {
   });
 }
 
+// Applications
+const callback = document.getElementById("callback-test");
+if (callback && document.getElementById("callback-run")) {
+  const state = document.getElementById("callback-state"), shown = document.getElementById("callback-shown");
+  const run = document.getElementById("callback-run");
+  let name = "";
+  const ask = async (dryRun) => {
+    const response = await fetch(root + "api/v1/applications/" + name + "/test", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ dry_run: dryRun }),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error([answer.title, answer.detail, answer.remedy].filter(Boolean).join(": "));
+    return answer;
+  };
+  const show = (lines) => { shown.hidden = false; shown.textContent = safe(lines.filter(Boolean).join("\n")); };
+  const failed = (error) => { state.textContent = safe(error.message); run.hidden = true; };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-callback-test]");
+    if (!button) return;
+    name = button.dataset.callbackTest;
+    run.hidden = true;
+    shown.hidden = true;
+    try {
+      const plan = await ask(true);
+      show(["POST " + plan.url, plan.body]);
+      state.textContent = "this would be posted; nothing was";
+      run.hidden = callback.dataset.acts !== "1";
+    } catch (error) { failed(error); }
+  });
+  run.addEventListener("click", async () => {
+    run.hidden = true;
+    state.textContent = "posting";
+    try {
+      const found = await ask(false), answer = found.answer, delivery = found.delivery;
+      show(["POST " + found.url, answer.status ? "status " + answer.status + " after " + answer.duration_ms + " ms" : "",
+        answer.text, delivery ? "received: " + [delivery.outcome, delivery.topic, delivery.replica,
+          delivery.worker ? "worker " + delivery.worker : ""].filter(Boolean).join(", ") : "not among the recent deliveries"]);
+      state.textContent = safe(found.problem ? [found.problem, found.remedy].filter(Boolean).join(": ") : "it arrived");
+    } catch (error) { failed(error); }
+  });
+}
+
 showTimes(document);
