@@ -143,7 +143,9 @@ def _merged(call: Call, own: OwnDeliveries, theirs: PeerDeliveries, limit: int) 
     host, mine = socket.gethostname(), own.summaries
     if call.asks_peers:
         mine = [replace(one, replica=host) for one in mine]
-    summaries, cut = newest([*mine, *theirs.summaries], limit)
+    summaries, cut = mine, 0
+    if theirs.summaries:
+        summaries, cut = newest([*mine, *theirs.summaries], limit)
     return Deliveries(
         deliveries=summaries,
         last_number=Cursor(own.numbers, theirs.cursors).encode(),

@@ -137,7 +137,7 @@ def _paths() -> dict[str, Any]:
         },
         "/applications": {"get": _operation("The applications.", Applications)},
         "/applications/vendor": {
-            "get": _operation("What the vendor says of each, where there are credentials.", VendorStates)
+            "get": _operation("The vendor's view of each, where there are credentials.", VendorStates)
         },
         "/applications/{application}/test": {"post": test},
         "/topics": {"get": _operation("The topics that the bridge writes to.", Topics)},

@@ -26,7 +26,8 @@ ADDRESSES_MAX = 64
 ANSWER_MAX_BYTES = 1024 * 1024
 
 _TIMEOUT_S = 1.0
-_ROUNDS_MAX = 4
+_ROUNDS_MAX = 24  # each live stream, and some pages
+_CONNECTIONS_MAX = 64  # descriptors, which the ingress needs too
 _STATUS_KEPT_S = 1.0
 _RESOLVING_MAX = 2
 _BUSY = "not asked: too many requests ask the other replicas now"
@@ -126,7 +127,8 @@ class Peers:
         return bool(self._addresses)
 
     async def stop(self) -> None:
-        """Close the connections."""
+        """Close the connections; nobody is asked from now on."""
+        self._addresses = ()
         self._resolving.shutdown(wait=False, cancel_futures=True)
         if self._session is not None:
             await self._session.close()
@@ -215,7 +217,7 @@ class Peers:
                 addresses = await self._resolve(host, port)
         except TimeoutError:
             return [Fetched(address=_shown(host, port), reason="the name server did not answer within 1 s")]
-        except (OSError, UnicodeError) as error:
+        except (OSError, UnicodeError, RuntimeError) as error:  # RuntimeError: we are stopping
             reason = f"the name cannot be resolved: {getattr(error, 'strerror', None) or error}"
             return [Fetched(address=_shown(host, port), reason=reason)]
         return await asyncio.gather(
@@ -231,7 +233,7 @@ class Peers:
     async def _ask(self, address: str, path: str, params: Mapping[str, str], deadline_s: float) -> Fetched:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, force_close=True),
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS_MAX, force_close=True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
@@ -253,7 +255,7 @@ class Peers:
                 return Fetched(address=address, body=bytes(body))
         except TimeoutError:
             return Fetched(address=address, reason="no answer within 1 s")
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             return Fetched(address=address, reason=f"cannot be reached: {reason}")
 

@@ -122,7 +122,9 @@ async def answering(response: web.Response) -> AsyncIterator[tuple[int, list[str
         await runner.cleanup()
 
 
-async def test_what_is_no_bridge_is_told_and_a_redirect_is_not_followed(environment: Environment) -> None:
+async def test_an_answer_of_no_bridge_is_a_problem_and_no_redirect_is_followed(
+    environment: Environment,
+) -> None:
     moved = web.Response(status=302, headers={"Location": "/elsewhere"})
     async with answering(moved) as (port, paths):
         settings = SHOP | {"BRIDGE_HTTP__PUBLIC_URL": f"http://127.0.0.1:{port}"}
@@ -134,7 +136,7 @@ async def test_what_is_no_bridge_is_told_and_a_redirect_is_not_followed(environm
     assert "BRIDGE_HTTP__PUBLIC_URL" in found["remedy"]
 
 
-async def test_a_test_that_another_bridge_takes_or_that_nobody_answers_is_told(
+async def test_a_test_that_another_bridge_takes_or_that_nobody_answers_is_a_problem(
     environment: Environment,
 ) -> None:
     taken = web.json_response({"outcome": "published", "event_id": "x", "topic": "y"})
@@ -151,7 +153,7 @@ async def test_a_test_that_another_bridge_takes_or_that_nobody_answers_is_told(
     assert PATH_TOKEN not in nobody.text
 
 
-async def test_what_the_vendor_says_of_a_pulled_application_is_shown_without_tokens(
+async def test_the_vendors_view_of_a_pulled_application_is_shown_without_tokens(
     environment: Environment,
 ) -> None:
     async with Vendor(seed=7) as vendor:

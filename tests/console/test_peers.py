@@ -177,6 +177,13 @@ async def test_a_stream_takes_from_a_replica_that_is_new_to_it_only_what_comes()
     assert one.requests[0].query["limit"] == "1"
 
 
+async def test_nobody_is_asked_once_it_is_stopped() -> None:
+    async with replica(status()) as one, peers_at(("127.0.0.1", one.port)) as peers:
+        await peers.stop()
+        assert await peers.statuses() == []
+    assert one.requests == []
+
+
 def test_addresses_are_hosts_with_or_without_a_port() -> None:
     assert parse_addresses("a.svc, b:1,[::1]:2,[::2]", 9090) == [
         ("a.svc", 9090),

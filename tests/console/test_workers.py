@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -135,6 +136,27 @@ async def test_workers_that_are_replaced_or_killed_leave_the_console_and_its_cou
             "another worker answers",
             within_s=STARTS_WITHIN_S,
         )
+
+
+async def test_a_roll_gives_the_console_the_new_settings_but_for_its_own(
+    environment: Environment, tmp_path: Path
+) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text("[apps.before]\n", encoding="utf-8")
+    settings = with_workers(2) | {"BRIDGE_CONFIG": str(config)}
+    async with running(environment, settings) as program, ConsoleClient(program) as client:
+        assert (await client.get("/api/v1/topics")).status == 200  # the helper is there, with the old ones
+        secret = "a-secret-that-came-later"  # noqa: S105 - it protects nothing
+        config.write_text(
+            f"[apps.after]\ntoken = '{secret}'\n[admin]\nread_token = 'x-x-x-x-x-x-x-x'\n", encoding="utf-8"
+        )
+        program.process.hang_up()
+        await replaced(program)
+        assert [one["name"] for one in (await client.api("applications"))["applications"]] == ["after"]
+        await program.post(b"{}", f"/callbacks/after/{secret}x")
+        shown = await client.get(f"/api/v1/deliveries?application={secret}")
+        assert shown.status == 200
+        assert secret not in (await client.get("/settings")).text
 
 
 async def _is_whole(client: ConsoleClient, killed: int) -> bool:

@@ -167,7 +167,7 @@ async def test_who_is_silent_once_is_read_on_from_where_it_was() -> None:
         (("a", "b"), "worker 1: a; worker 2: b"),
     ],
 )
-async def test_what_is_wrong_with_a_spool_says_whose_it_is(problems: tuple[str, str], shown: str) -> None:
+async def test_a_problem_of_a_spool_names_its_worker(problems: tuple[str, str], shown: str) -> None:
     keepers = [
         KeptProcesses(number, AnsweringProcess(number, spool_problem=problem))
         for number, problem in enumerate(problems, 1)
