@@ -54,8 +54,8 @@ LAYERS = {
     ),
     "operations": _layer(f"wiring diagnostics io {_LOWER}", "aiohttp aiokafka msgspec redis"),
     "workers": _layer(
-        "console startup diagnostics io.admin io.http io.spool observability settings core",
-        "msgspec prometheus_client pydantic structlog uvloop",
+        "console startup process diagnostics io.admin io.http io.spool observability settings core",
+        "aiohttp msgspec prometheus_client pydantic structlog uvloop",
     ),
     "readiness": _layer("startup io observability settings core", "msgspec"),
     "orphaned_spools": _layer("delivery io.spool", "msgspec structlog"),

@@ -66,11 +66,9 @@ class Console:
     def use_settings(self, settings: Settings) -> None:
         """Ask Kafka, Redis and the vendor with other settings from now on, and mask their secrets.
 
-        Who may read and act, and which replicas are asked, stays as it was.
+        Section admin must be as it was: who may read and act, and which replicas are asked, stays.
         """
-        admin = self._parts.bridge.settings.admin
-        kept = [secret.get_secret_value() for secret in (admin.token, admin.read_token) if secret]
-        self._parts = replace(self._parts, mask=mask_for(settings, *kept))
+        self._parts = replace(self._parts, mask=mask_for(settings))
         self._parts.helper.use_settings(settings)
 
     async def stop(self) -> None:

@@ -14,17 +14,16 @@ from pathlib import Path
 import structlog
 import uvloop
 
-from bridge.console.site import Console
 from bridge.diagnostics.listen import start_listening
 from bridge.io.admin import Admin
 from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.listening import listen_for_ingress
 from bridge.io.spool.directory import SpoolDirectory
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
-from bridge.observability.masking import mask_for
+from bridge.process import exit_despite_threads
 from bridge.settings.settings import Settings, SettingsError, load
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
-from bridge.workers.console_view import WorkersView
+from bridge.workers.console_loader import ConsoleLoader
 from bridge.workers.keeper import SLOTS_A_WORKER, WorkerKeeper
 from bridge.workers.process import Inherited
 from bridge.workers.spool_change import spool_change
@@ -54,8 +53,7 @@ class Supervisor:
         self._replace_requested = asyncio.Event()
         self._counts = ConnectionCounts.create(SLOTS_A_WORKER * workers)
         self._summary = WorkersSummary(workers, lambda: self._keepers)
-        self._view = WorkersView(settings, self._summary, lambda: self._keepers)
-        self._console = Console(self._view, mask_for(settings))
+        self._console = ConsoleLoader(settings, self._summary, lambda: self._keepers)
         self._admin = Admin(
             self._summary.readiness,
             self._summary.render,
@@ -179,7 +177,6 @@ class Supervisor:
                     break
             else:
                 self._console.use_settings(reloaded)
-                self._view.settings = reloaded
                 log.info("workers_replaced", workers=self._workers)
 
 
@@ -191,4 +188,6 @@ def supervise_workers(settings: Settings, workers: int, config: Path | None) -> 
         return await Supervisor(settings, workers, config).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
+        code = runner.run(run())
+    exit_despite_threads(code)
+    return code

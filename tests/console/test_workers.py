@@ -191,7 +191,7 @@ async def replicas(environment: Environment, *workers: int) -> AsyncIterator[lis
         yield [one, other]
 
 
-@pytest.mark.parametrize("workers", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("workers", [(1, 1), (2, 1), (1, 2)])
 async def test_replicas_show_each_other_and_leave_themselves_out(
     environment: Environment, workers: tuple[int, int]
 ) -> None:
