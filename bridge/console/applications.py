@@ -1,6 +1,7 @@
 """The applications: what the vendor says of them, and the test of their public callback URLs."""
 
 import asyncio
+from functools import partial
 from secrets import token_hex
 
 import msgspec
@@ -35,7 +36,9 @@ async def applications(call: Call) -> Applications:
 
 async def vendor(call: Call) -> VendorStates:
     """Answer with what the vendor says of each application."""
-    return VendorStates(msgspec.json.decode(await call.ask_once("vendor"), type=list[VendorState]))
+    with call.taking_time():
+        body = await call.parts.vendor.get(partial(_ask_vendor, call))
+    return VendorStates(msgspec.json.decode(body, type=list[VendorState]))
 
 
 async def test(call: Call) -> CallbackTest:
@@ -71,6 +74,13 @@ async def test(call: Call) -> CallbackTest:
         problem=answer.problem or (_ELSEWHERE if is_lost else ""),
         remedy=answer.remedy or (_ELSEWHERE_REMEDY if is_lost else ""),
     )
+
+
+async def _ask_vendor(call: Call) -> bytes:
+    found = b"[]"
+    async for _, data in call.ask("vendor"):
+        found = bytes(data)
+    return found
 
 
 def _shown_body(application: Application, task_id: str) -> str:

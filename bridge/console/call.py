@@ -12,6 +12,7 @@ from bridge.console.access import Access, Level
 from bridge.console.audit import AuditLog
 from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.kept_answer import KeptAnswer
 from bridge.console.masked_json import masked_json
 from bridge.console.pacing import Pacer
 from bridge.console.peers import Peers
@@ -46,6 +47,7 @@ class ConsoleParts(Struct, frozen=True, kw_only=True):
     mask: Mask
     pacer: Pacer
     audit: AuditLog
+    vendor: KeptAnswer
 
 
 class Call(Struct, frozen=True, kw_only=True):

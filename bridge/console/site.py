@@ -14,6 +14,7 @@ from bridge.console.audit import AuditLog
 from bridge.console.call import Call, ConsoleParts, problem_response
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.kept_answer import KeptAnswer
 from bridge.console.pacing import Pacer
 from bridge.console.pages import load_templates, login_page, problem_page
 from bridge.console.peers import Peers, parse_addresses
@@ -27,6 +28,7 @@ from bridge.settings.settings import Settings
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _SAFE = ("GET", "HEAD")
+_VENDOR_KEPT_S = 10.0  # its API has limits, which pulling needs
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -60,6 +62,7 @@ class Console:
             mask=mask,
             pacer=Pacer(),
             audit=AuditLog(),
+            vendor=KeptAnswer(_VENDOR_KEPT_S),
         )
         self._templates: asyncio.Future[None] | None = None
 
@@ -68,7 +71,7 @@ class Console:
 
         Section admin must be as it was: who may read and act, and which replicas are asked, stays.
         """
-        self._parts = replace(self._parts, mask=mask_for(settings))
+        self._parts = replace(self._parts, mask=mask_for(settings), vendor=KeptAnswer(_VENDOR_KEPT_S))
         self._parts.helper.use_settings(settings)
 
     async def stop(self) -> None:
