@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 import structlog
 import uvloop
 
 from bridge.aio.supervisor import count_unhandled, supervise
-from bridge.console.deferred import DeferredConsole
+from bridge.console.deferred import DeferredAnswers, DeferredConsole, build_answers, build_console
 from bridge.delivery.drain import Drain
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.pipeline import Pipeline
@@ -55,9 +54,6 @@ from bridge.wiring import (
 from bridge.workers.limits import divided
 from bridge.workers.role import WorkerRole
 from bridge.workers.supervisor_link import LinkHandlers
-
-if TYPE_CHECKING:
-    from bridge.console.site import Console
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -114,7 +110,10 @@ class Bridge:
             settings, deliver, self._publisher, self.telemetry, self._session, share=share
         )
         self._report = self._observe(settings)
-        self._console = None if role else DeferredConsole(self._build_console)  # a worker serves no pages
+        view = settings, self.telemetry, self._spools, self._readiness
+        # A worker serves no pages: its supervisor does, and asks the workers.
+        self._console = None if role else DeferredConsole(partial(build_console, *view))
+        self._answers = DeferredAnswers(partial(build_answers, *view))
         names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self._connectivity_monitor = ConnectivityMonitor(
@@ -176,7 +175,11 @@ class Bridge:
             self._ingress.start_shared(self._role.shared, ingress_tls(self._settings))
             await self._role.link.start(
                 LinkHandlers(
-                    self._readiness, self.telemetry.registry.collect, self._retire, self._on_supervisor_lost
+                    self._readiness,
+                    self.telemetry.registry.collect,
+                    self._retire,
+                    self._on_supervisor_lost,
+                    answer=self._answers.answer,
                 )
             )
             work.append(self._role.link.run)
@@ -260,15 +263,6 @@ class Bridge:
 
     def _spools(self) -> list[Spool]:
         return [self._spool, *self._orphans.spools]
-
-    def _build_console(self) -> "Console":
-        from bridge.console.site import Console  # noqa: PLC0415 - imported when somebody looks first
-        from bridge.console.state import BridgeView  # noqa: PLC0415
-
-        view = BridgeView(
-            settings=self._settings, telemetry=self.telemetry, spools=self._spools, readiness=self._readiness
-        )
-        return Console(view, mask_for(self._settings))
 
     def _build_orphan(self, folder: Path) -> tuple[Spool, Drain]:
         spool = build_orphaned_spool(self._settings, self.telemetry, folder)

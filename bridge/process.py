@@ -42,7 +42,7 @@ def tune_malloc() -> None:
 
 
 def exit_despite_threads(code: int) -> None:
-    """End the process here where a disk that does not answer has one of our threads: nobody waits for it."""
+    """End the process here where one of our threads waits for a disk, or a name server, that is silent."""
     for thread in threading.enumerate():
         if thread is not threading.main_thread():
             thread.join(_THREAD_JOIN_S)

@@ -15,6 +15,7 @@ from bridge.core.application import Application
 from bridge.core.catalogue import BY_NAME
 from bridge.core.event import Notification, Record
 from bridge.core.outcome import DeliveryResult, RejectedError
+from bridge.core.probe_notification import PROBE_EVENT_TYPE
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
 from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.hold import HoldPolicy
@@ -69,7 +70,7 @@ def build_telemetry(settings: Settings) -> Telemetry:
     """Build what counts and logs."""
     applications = settings.applications()
     return Telemetry(
-        types=BY_NAME,
+        types=[*BY_NAME, PROBE_EVENT_TYPE],  # a test is no unknown type to alerts
         apps=list(applications),
         pulled=[app.name for app in applications.values() if app.mode != "push"],
         deliveries=settings.log.deliveries,

@@ -56,8 +56,8 @@ LAYERS = {
         f"wiring diagnostics io aiokafka_internals {_LOWER}", "aiohttp aiokafka msgspec redis"
     ),
     "workers": _layer(
-        "startup diagnostics io.admin io.http io.spool observability settings core",
-        "msgspec prometheus_client pydantic structlog uvloop",
+        "console startup process diagnostics io.admin io.http io.spool observability settings core",
+        "aiohttp msgspec prometheus_client pydantic structlog uvloop",
     ),
     "readiness": _layer("startup io observability settings core", "msgspec"),
     "orphaned_spools": _layer("delivery io.spool", "msgspec structlog"),

@@ -65,7 +65,7 @@ def _run(settings: Settings, config: Path | None) -> int:
     from bridge.workers.limits import worker_count  # noqa: PLC0415
 
     number = worker_count(settings)
-    # Each is imported where it runs: a supervisor needs nothing of Kafka and Redis.
+    # Each is imported where it runs: a supervisor does not take deliveries.
     if number > 1:
         from bridge.workers.supervisor import supervise_workers  # noqa: PLC0415
 

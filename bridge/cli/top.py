@@ -117,7 +117,20 @@ def _render(status: dict[str, Any]) -> Group:
     table = Table("application", "mode", "last event", "callback", box=None, pad_edge=False)
     for app in status["applications"]:
         table.add_row(*(Text(safe_text(str(app[name] or "-"))) for name in _COLUMNS))
-    return Group(head, *problems, figures, outcomes, table)
+    others = [_other_line(one) for one in (*status.get("workers", ()), *status.get("peers", ()))]
+    return Group(head, *problems, figures, outcomes, *others, table)
+
+
+def _other_line(one: dict[str, Any]) -> Text:
+    """Return the line of a worker, or of another replica."""
+    if "number" in one:
+        name, state, reached = f"worker {one['number']}", one, one["answered"]
+    else:
+        name, state, reached = f"replica {one['address']}", one["status"] or {}, one["reachable"]
+    if not reached:
+        return Text(safe_text(f"{name}  does not answer: {one['reason']}"), "yellow")
+    rest = f"{state['events_per_second']} events/s   in flight {state['in_flight']}"
+    return Text(safe_text(f"{name}  {state['state']}   {rest}"))
 
 
 _COLUMNS = ("name", "mode", "last_event", "callback_path")

@@ -11,7 +11,6 @@ from aiohttp import web
 
 from bridge.console.access import Level
 from bridge.console.answers import (
-    Applications,
     DeadLetters,
     EventTypes,
     Findings,
@@ -28,12 +27,10 @@ from bridge.console.live import recent_deliveries, stream_deliveries
 from bridge.console.problem import ProblemError
 from bridge.console.requests import RecordPosition, RedriveArgs, RedriveRequest, ReplayArgs
 from bridge.console.state import (
-    application_states,
     event_types,
     now_ms,
     schema_of,
     settings_in_force,
-    spool_state,
 )
 from bridge.console.state import status_of as _status_of
 from bridge.operations.check.finding import Finding
@@ -56,19 +53,22 @@ _DRY_RUN_HINT = "a dry run shows what a replay would do; dry_run false does it"
 
 async def status(call: Call) -> Status:
     """Answer how this process is."""
-    return _status_of(call.parts.bridge, can_act=call.level >= Level.ACT)
+    bridge = call.parts.bridge
+    report = await bridge.report()
+    return _status_of(
+        report,
+        bridge.settings,
+        instance=call.parts.instance,
+        can_act=call.level >= Level.ACT,
+        peers=await call.parts.peers.statuses() if call.asks_peers else [],
+    )
 
 
 async def deliveries(call: Call) -> web.StreamResponse:
     """Answer with the recent deliveries, or stream what comes."""
     if call.wants_events():
         return await stream_deliveries(call)
-    return call.json(recent_deliveries(call))
-
-
-async def applications(call: Call) -> Applications:
-    """Answer with all applications."""
-    return Applications(application_states(call.parts.bridge))
+    return call.json(await recent_deliveries(call))
 
 
 async def topics(call: Call) -> Topics:
@@ -83,7 +83,7 @@ async def groups(call: Call) -> Groups:
 
 async def spool(call: Call) -> SpoolState:
     """Answer how full the spool is."""
-    return spool_state(call.parts.bridge)
+    return (await call.parts.bridge.report()).total.spool
 
 
 async def settings(call: Call) -> SettingsInForce:

@@ -12,10 +12,12 @@ from bridge.console.access import Access, Level
 from bridge.console.audit import AuditLog
 from bridge.console.helper_client import Caller, HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.kept_answer import KeptAnswer
 from bridge.console.masked_json import masked_json
 from bridge.console.pacing import Pacer
+from bridge.console.peers import Peers
 from bridge.console.problem import CONTENT_TYPE, Problem, ProblemError
-from bridge.console.state import BridgeView
+from bridge.console.view import BridgeView
 from bridge.core.printable import json_escaped
 from bridge.io.admin import SERVER_NAME, OpenStream
 from bridge.observability.masking import Mask
@@ -34,15 +36,18 @@ _BODY_ERRORS = (
 
 
 class ConsoleParts(Struct, frozen=True, kw_only=True):
-    """What the console is made of."""
+    """What the console is made of. ``instance`` is made anew at each start."""
 
     bridge: BridgeView
+    instance: str
+    peers: Peers
     access: Access
     helper: HelperClient
     jobs: Jobs
     mask: Mask
     pacer: Pacer
     audit: AuditLog
+    vendor: KeptAnswer
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -66,6 +71,11 @@ class Call(Struct, frozen=True, kw_only=True):
         if not text.isdecimal() or len(text) > len(str(most)) or not least <= int(text) <= most:
             raise ProblemError(400, f"{name} is no number from {least} to {most}")
         return int(text)
+
+    @property
+    def asks_peers(self) -> bool:
+        """Whether the other replicas are to be asked, too. Raises `ProblemError`."""
+        return bool(self.query_number("peers", 1, 1)) and self.parts.peers.configured
 
     async def read_body(self) -> bytes:
         """Return the body. Raises `ProblemError` where it is too large, or not as its headers say."""
@@ -153,7 +163,7 @@ class EventStream:
         transport = self._request.transport
         return transport is None or transport.is_closing()
 
-    async def send(self, event: str, data: bytes, number: int | None = None) -> None:
+    async def send(self, event: str, data: bytes, number: int | str | None = None) -> None:
         """Send one event; ``data`` is one line. Raises ConnectionError or TimeoutError where nobody reads."""
         head = f"event: {event}\n" + ("" if number is None else f"id: {number}\n")
         await self._write(head.encode() + b"data: " + data + b"\n\n")

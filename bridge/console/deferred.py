@@ -1,38 +1,107 @@
-"""The console of a process in which nobody has looked yet: its modules are imported by the first request."""
+"""What a process has for people who look: its modules, a fifth of a start, are imported with the first look.
+
+Most processes are never looked at.
+"""
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aiohttp import web
 
-from bridge.io.admin import OpenStream
+from bridge.io.admin import OpenStream, Readiness
+from bridge.observability.masking import mask_for
+from bridge.observability.spool_backlog import SpoolReport
+from bridge.observability.telemetry import Telemetry
+from bridge.settings.settings import Settings
 
 if TYPE_CHECKING:
     from bridge.console.site import Console
+    from bridge.console.state import ProcessView
+    from bridge.console.worker_answers import WorkerAnswers
+
+T = TypeVar("T")
+
+
+class _Deferred(Generic[T]):
+    """What ``build`` imports and makes, in a thread, when it is asked for first."""
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._made: asyncio.Future[T] | None = None
+
+    async def get(self) -> T:
+        """Return it; raises what ``build`` raised."""
+        if self._made is None:
+            self._made = asyncio.get_running_loop().run_in_executor(None, self._build)
+        return await asyncio.shield(self._made)
+
+    async def get_if_made(self) -> T | None:
+        """Return it; None where nobody has asked for it, or it could not be made."""
+        if self._made is None:
+            return None
+        (made,) = await asyncio.gather(self._made, return_exceptions=True)
+        return None if isinstance(made, BaseException) else made  # it was logged with its request
 
 
 class DeferredConsole:
-    """Serves the console that ``build`` imports and makes when somebody looks first.
+    """Serves the console that ``build`` makes."""
 
-    A fifth of a start's work is these modules, and most processes are never looked at.
-    """
-
-    def __init__(self, build: "Callable[[], Console]") -> None:
-        self._build = build
-        self._console: asyncio.Future[Console] | None = None
+    def __init__(self, build: Callable[[], "Console"]) -> None:
+        self._console = _Deferred(build)
 
     async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
-        """Return the response to a request of the console; the first waits for the import, in a thread."""
-        if self._console is None:
-            self._console = asyncio.get_running_loop().run_in_executor(None, self._build)
-        console = await asyncio.shield(self._console)
-        return await console.respond(request, open_stream)
+        """Return the response to a request of the console; the first waits for the import."""
+        return await (await self._console.get()).respond(request, open_stream)
 
     async def stop(self) -> None:
         """End what the console has started, if there is one."""
-        if self._console is None:
-            return
-        (console,) = await asyncio.gather(self._console, return_exceptions=True)
-        if not isinstance(console, BaseException):  # what could not be made was logged with its request
+        console = await self._console.get_if_made()
+        if console is not None:
             await console.stop()
+
+
+class DeferredAnswers:
+    """Answers a supervisor by what ``build`` makes."""
+
+    def __init__(self, build: Callable[[], "WorkerAnswers"]) -> None:
+        self._answers = _Deferred(build)
+
+    async def answer(self, kind: str, args: bytes) -> bytes:
+        """Return what `WorkerAnswers.answer` returns; the first question waits for the import."""
+        return await (await self._answers.get()).answer(kind, args)
+
+
+def build_console(
+    settings: Settings,
+    telemetry: Telemetry,
+    spools: Callable[[], Sequence[SpoolReport]],
+    readiness: Callable[[], Readiness],
+) -> "Console":
+    """Make the console of a process."""
+    from bridge.console.site import Console  # noqa: PLC0415 - imported when somebody looks first
+
+    return Console(_view(settings, telemetry, spools, readiness), mask_for(settings))
+
+
+def build_answers(
+    settings: Settings,
+    telemetry: Telemetry,
+    spools: Callable[[], Sequence[SpoolReport]],
+    readiness: Callable[[], Readiness],
+) -> "WorkerAnswers":
+    """Make what a worker answers its supervisor by."""
+    from bridge.console.worker_answers import WorkerAnswers  # noqa: PLC0415 - as above
+
+    return WorkerAnswers(_view(settings, telemetry, spools, readiness))
+
+
+def _view(
+    settings: Settings,
+    telemetry: Telemetry,
+    spools: Callable[[], Sequence[SpoolReport]],
+    readiness: Callable[[], Readiness],
+) -> "ProcessView":
+    from bridge.console.state import ProcessView  # noqa: PLC0415 - as above
+
+    return ProcessView(settings=settings, telemetry=telemetry, spools=spools, readiness=readiness)

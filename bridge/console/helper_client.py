@@ -58,6 +58,11 @@ class HelperClient:
         self._idle_timer: asyncio.TimerHandle | None = None
         self._stopped = False
 
+    def use_settings(self, settings: Settings) -> None:
+        """Start the next helper with other settings; one that is busy keeps its own until it is idle."""
+        self._settings = settings
+        self.end_if_idle()
+
     @property
     def pid(self) -> int | None:
         """The helper's process id; None while there is none."""

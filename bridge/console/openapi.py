@@ -8,6 +8,7 @@ from msgspec.json import schema_components
 
 from bridge.console.answers import (
     Applications,
+    CallbackTest,
     DeadLetters,
     Deliveries,
     EventTypes,
@@ -19,13 +20,17 @@ from bridge.console.answers import (
     SpoolState,
     Status,
     Topics,
+    VendorStates,
 )
+from bridge.console.cursor import PATTERN
 from bridge.console.problem import CONTENT_TYPE, Problem
-from bridge.console.requests import RedriveArgs, ReplayArgs, ReplayState
+from bridge.console.requests import CallbackTestArgs, RedriveArgs, ReplayArgs, ReplayState
 from bridge.operations.read_record import RecordDetails
 
 _TYPES = (
     Applications,
+    CallbackTest,
+    CallbackTestArgs,
     DeadLetters,
     Deliveries,
     EventTypes,
@@ -42,6 +47,7 @@ _TYPES = (
     SpoolState,
     Status,
     Topics,
+    VendorStates,
 )
 _DELIVERY_FILTERS = {
     "application": "Only of this application.",
@@ -50,8 +56,10 @@ _DELIVERY_FILTERS = {
     "file": "Only of this file id.",
     "task": "Only of this task id.",
     "limit": "At most so many, up to 1000; 200 if not given, or 0.",
-    "after": "Only after this number: `last_number` of an earlier answer.",
+    "after": "Only after this: `last_number` of an earlier answer.",
+    "peers": "0: of this replica alone. Else the others of `admin.peers` are asked, too.",
 }
+_PEERS = {"peers": _DELIVERY_FILTERS["peers"]}
 _FIND = {
     "q": "A file, task, event or session id, 4 to 512 characters.",
     "days": "How many days to look back, at most 366; 7 if not given.",
@@ -61,7 +69,8 @@ _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "q": {"type": "string", "minLength": 4, "maxLength": 512},
     "days": {"type": "integer", "minimum": 0, "maximum": 366},
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
-    "after": {"type": "integer", "minimum": 0, "maximum": 2**53},
+    "after": {"type": "string", "pattern": PATTERN},
+    "peers": {"type": "integer", "minimum": 0, "maximum": 1},
 }
 _EVENT_STREAM = "With `Accept: text/event-stream` as a stream of server-sent events."
 
@@ -120,16 +129,30 @@ def _paths() -> dict[str, Any]:
     schema["responses"]["200"] = schema_answer
     replay = _action("Replay dead letters.", ReplayArgs)
     redrive = _action("Redrive a consumer group's dead letters, to it alone.", RedriveArgs, path=("group",))
+    test = _operation(
+        "Post a test notification to an application's public callback URL. A dry run shows it; the rest needs"
+        " admin.token.",
+        CallbackTest,
+        path=("application",),
+    )
+    test["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": _ref(CallbackTestArgs)}},
+    }
     return {
-        "/status": {"get": _operation("How this process is.", Status)},
+        "/status": {"get": _operation("How this replica is, and the others.", Status, query=_PEERS)},
         "/deliveries": {
             "get": _streamed(_operation("The recent deliveries.", Deliveries, query=_DELIVERY_FILTERS))
         },
         "/applications": {"get": _operation("The applications.", Applications)},
+        "/applications/vendor": {
+            "get": _operation("The vendor's view of each, where there are credentials.", VendorStates)
+        },
+        "/applications/{application}/test": {"post": test},
         "/topics": {"get": _operation("The topics that the bridge writes to.", Topics)},
         "/groups": {"get": _operation("The consumer groups on them, with their lag.", Groups)},
         "/groups/{group}/redrive": {"post": redrive},
-        "/spool": {"get": _operation("The spool of this process.", SpoolState)},
+        "/spool": {"get": _operation("The spool of this replica.", SpoolState)},
         "/settings": {"get": _operation("The settings in force, secrets masked.", SettingsInForce)},
         "/types": {"get": _operation("The catalogue of event types.", EventTypes)},
         "/types/{type}/schema": {"get": schema},

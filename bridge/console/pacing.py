@@ -28,16 +28,19 @@ class Pacer:
         self,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        wait_max_s: float = _WAIT_MAX_S,
     ) -> None:
+        self._wait_max_s = wait_max_s
         self._clock = clock
         self._sleep = sleep
         self._next_at_s = 0.0
 
     async def wait(self) -> bool:
-        """Wait for this request's turn. False, at once, where that would take over 4 s."""
+        """Wait for this request's turn. False, at once, where that would take too long."""
         now_s = self._clock()
         at_s = max(self._next_at_s, now_s)
-        if at_s - now_s > _WAIT_MAX_S:
+        if at_s - now_s > self._wait_max_s:
             return False
         self._next_at_s = at_s + (1 + _PAUSE_PARTS) * _LEAST_S
         if at_s > now_s:

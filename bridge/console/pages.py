@@ -17,6 +17,7 @@ from markupsafe import Markup
 from msgspec.structs import replace
 
 from bridge.console import api
+from bridge.console import applications as api_applications
 from bridge.console.access import COOKIE, SESSION_S, Access, Level
 from bridge.console.call import Call, ConsoleParts
 from bridge.console.live import recent_deliveries
@@ -69,10 +70,12 @@ async def now(call: Call) -> web.Response:
 async def live(call: Call) -> web.Response:
     """Show the recent deliveries; the script adds what comes."""
     names = ("application", "type", "outcome", "file", "task")
+    recent = _plain(call, await recent_deliveries(call))
     return _render(
         call,
         "live.html",
-        recent=_plain(call, recent_deliveries(call)),
+        recent=recent,
+        several=isinstance(recent["last_number"], str),
         filters={name: call.query(name) for name in names},
         applications=sorted(call.parts.bridge.settings.applications()),
         outcomes=[*map(str, DeliveryOutcome), REFUSED],
@@ -107,8 +110,10 @@ async def dead_letters(call: Call) -> web.Response:
 
 
 async def applications(call: Call) -> web.Response:
-    """Show all applications."""
-    return _render(call, "applications.html", answer=_plain(call, await api.applications(call)))
+    """Show all applications, and with ``vendor`` what the vendor says of them."""
+    states = _plain(call, await api_applications.vendor(call)) if call.query("vendor") else None
+    answer = _plain(call, await api_applications.applications(call))
+    return _render(call, "applications.html", answer=answer, vendor=states)
 
 
 async def topics(call: Call) -> web.Response:

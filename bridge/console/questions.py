@@ -11,9 +11,10 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from bridge.console.problem import Problem
-from bridge.console.requests import RecordPosition, RedriveRequest, ReplayArgs, ReplayState
+from bridge.console.requests import ProbeArgs, RecordPosition, RedriveRequest, ReplayArgs, ReplayState
 from bridge.diagnostics.redis import diagnose
 from bridge.observability.masking import Mask
+from bridge.operations.callback_probe import post_probe
 from bridge.operations.check.run import run_checks
 from bridge.operations.dead_letter_overview import dead_letter_overview
 from bridge.operations.find import FindProgress, FindRequest, FoundGroups, find_records
@@ -25,6 +26,7 @@ from bridge.operations.replay.redrive import GroupRedrive, RedriveSelection
 from bridge.operations.replay.report import ItemResult, ReplaySummary
 from bridge.operations.topic_lag import group_states, topic_states
 from bridge.operations.topic_range import TimeRange
+from bridge.operations.vendor_states import vendor_states
 from bridge.settings.settings import Settings
 
 _REPORT_INTERVAL_S = 0.25
@@ -77,6 +79,16 @@ async def _dead_letters(context: QuestionContext, _: Raw) -> Answer:
 
 async def _check(context: QuestionContext, _: Raw) -> Answer:
     yield "findings", await run_checks(context.settings, context.mask)
+
+
+async def _vendor(context: QuestionContext, _: Raw) -> Answer:
+    yield "states", await vendor_states(context.settings)
+
+
+async def _probe(context: QuestionContext, args: Raw) -> Answer:
+    request = msgspec.json.decode(args, type=ProbeArgs)
+    application = context.settings.applications()[request.application]
+    yield "answer", await post_probe(context.settings, application, request.task_id)
 
 
 class _Reporter:
@@ -175,6 +187,8 @@ QUESTIONS: Mapping[str, Callable[[QuestionContext, Raw], Any]] = MappingProxyTyp
         "groups": _groups,
         "dead_letters": _dead_letters,
         "check": _check,
+        "vendor": _vendor,
+        "probe": _probe,
         "replay": _replay,
         "redrive": _redrive,
     }

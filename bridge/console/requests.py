@@ -80,6 +80,19 @@ class RedriveRequest(Struct, frozen=True, kw_only=True):
     args: RedriveArgs
 
 
+class CallbackTestArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """With ``dry_run`` nothing is posted: the answer shows what would be."""
+
+    dry_run: bool = True
+
+
+class ProbeArgs(Struct, frozen=True, kw_only=True):
+    """Which application's callback URL is tested; ``task_id`` is the test's own."""
+
+    application: str
+    task_id: str
+
+
 class ReplayState(Struct, frozen=True, kw_only=True):
     """How far a replay is. ``items`` are the first that were not, or would not be, published."""
 

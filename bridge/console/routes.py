@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from bridge.console import api, pages
+from bridge.console import api, applications, pages
 from bridge.console.access import Level
 from bridge.console.call import Call
 
@@ -33,7 +33,9 @@ ROUTES: Sequence[Route] = (
     Route(path=f"{API}openapi.json", handler=pages.openapi_json, level=Level.NOTHING),
     Route(path=f"{API}status", handler=api.status),
     Route(path=f"{API}deliveries", handler=api.deliveries),
-    Route(path=f"{API}applications", handler=api.applications),
+    Route(path=f"{API}applications", handler=applications.applications),
+    Route(path=f"{API}applications/vendor", handler=applications.vendor),
+    Route(path=f"{API}applications/{{application}}/test", handler=applications.test, method="POST"),
     Route(path=f"{API}topics", handler=api.topics),
     Route(path=f"{API}groups", handler=api.groups),
     Route(path=f"{API}groups/{{group}}/redrive", handler=api.redrive, method="POST"),

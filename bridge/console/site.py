@@ -3,26 +3,32 @@
 import asyncio
 import time
 from collections.abc import Callable
+from secrets import token_hex
 
 import structlog
 from aiohttp import web
+from msgspec.structs import replace
 
 from bridge.console.access import Access, Level
 from bridge.console.audit import AuditLog
 from bridge.console.call import Call, ConsoleParts, problem_response
 from bridge.console.helper_client import HelperClient
 from bridge.console.jobs import Jobs
+from bridge.console.kept_answer import KeptAnswer
 from bridge.console.pacing import Pacer
 from bridge.console.pages import load_templates, login_page, problem_page
+from bridge.console.peers import Peers, parse_addresses
 from bridge.console.problem import ForbiddenError, Problem, ProblemError
 from bridge.console.routes import API, Route, routes_for
-from bridge.console.state import BridgeView
+from bridge.console.view import BridgeView
 from bridge.io.admin import OpenStream
-from bridge.observability.masking import Mask
+from bridge.observability.masking import Mask, mask_for
+from bridge.settings.settings import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _SAFE = ("GET", "HEAD")
+_VENDOR_KEPT_S = 10.0  # its API has limits, which pulling needs
 _SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:;"
@@ -45,22 +51,35 @@ class Console:
         token, read_token = (
             secret.get_secret_value() if secret else "" for secret in (admin.token, admin.read_token)
         )
+        instance = token_hex(8)
         self._parts = ConsoleParts(
             bridge=bridge,
+            instance=instance,
+            peers=Peers(parse_addresses(admin.peers, admin.port), read_token, instance),
             access=Access(token, read_token, now_s, allowed_hosts=admin.host_names),
             helper=helper,
             jobs=Jobs(helper),
             mask=mask,
             pacer=Pacer(),
             audit=AuditLog(),
+            vendor=KeptAnswer(_VENDOR_KEPT_S),
         )
         self._templates: asyncio.Future[None] | None = None
+
+    def use_settings(self, settings: Settings) -> None:
+        """Ask Kafka, Redis and the vendor with other settings from now on, and mask their secrets.
+
+        Section admin must be as it was: who may read and act, and which replicas are asked, stays.
+        """
+        self._parts = replace(self._parts, mask=mask_for(settings), vendor=KeptAnswer(_VENDOR_KEPT_S))
+        self._parts.helper.use_settings(settings)
 
     async def stop(self) -> None:
         """End the helper process and what it does."""
         self._parts.audit.log_suppressed()
         await self._parts.jobs.stop()
         await self._parts.helper.stop()
+        await self._parts.peers.stop()
 
     async def respond(self, request: web.BaseRequest, open_stream: OpenStream) -> web.StreamResponse:
         """Return the response to a request of the console."""
@@ -76,7 +95,7 @@ class Console:
                 response.headers["Allow"] = ", ".join(error.allow)
         except Exception:
             log.exception("internal_error", page=request.path)
-            self._parts.bridge.telemetry.internal_errors.inc()
+            self._parts.bridge.count_internal_error()
             response = self._problem(request, Problem(status=500, title="failed", detail="see the log"))
         if not response.prepared:
             for name, value in _SECURITY_HEADERS.items():

@@ -1,5 +1,6 @@
 """How this process is: its status, applications, spool and settings, from what it has in memory."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,18 +16,23 @@ from bridge.console.answers import (
     ApplicationState,
     EventTypeInfo,
     EventTypes,
+    PeerState,
     Setting,
     SettingsInForce,
     SpoolState,
     Status,
     StatusProblem,
 )
+from bridge.console.view import BridgeReport, Numbers, OwnDeliveries, ProcessReport
 from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.record import timestamp
 from bridge.io.admin import Readiness
+from bridge.observability.recent_deliveries import DeliveryFilter
 from bridge.observability.spool_backlog import SpoolReport, backlog_of
 from bridge.observability.telemetry import Telemetry
+from bridge.operations.callback_probe import callback_url
+from bridge.operations.vendor_states import without_token
 from bridge.settings.settings import Settings
 
 _PERCENTILES = (0.5, 0.99)
@@ -40,8 +46,8 @@ _REMEDIES = {
 }
 
 
-class BridgeView(Struct, frozen=True, kw_only=True):
-    """What the console sees of the running bridge. The first of ``spools`` is this process's own.
+class ProcessView(Struct, frozen=True, kw_only=True):
+    """What the console sees of one process. The first of ``spools`` is the process's own.
 
     The others are those that earlier processes left behind, and that are being emptied.
     """
@@ -51,52 +57,94 @@ class BridgeView(Struct, frozen=True, kw_only=True):
     spools: Callable[[], Sequence[SpoolReport]]
     readiness: Callable[[], Readiness]
 
+    async def report(self) -> BridgeReport:
+        """Return how this process is."""
+        return BridgeReport(total=self.process_report(), readiness=self.readiness())
 
-def status_of(bridge: BridgeView, *, can_act: bool) -> Status:
-    """Return the status of this process."""
-    telemetry, readiness = bridge.telemetry, bridge.readiness()
-    durations = telemetry.recent.durations_s()
-    p50, p99 = (_percentile(durations, part) for part in _PERCENTILES)
+    async def deliveries(
+        self, after: Numbers | None, wanted: DeliveryFilter | None, limit: int
+    ) -> OwnDeliveries:
+        """Return at most ``limit`` of the newest deliveries that came after the number."""
+        found = self.telemetry.recent.since((after or {}).get("", 0), wanted, limit)
+        return OwnDeliveries(
+            summaries=found.summaries, numbers={"": found.last_number}, left_out=found.left_out
+        )
+
+    def may_have_more(self, after: Numbers) -> bool:
+        """Whether any came since."""
+        return self.telemetry.recent.last_number != after.get("", 0)
+
+    def count_internal_error(self) -> None:
+        """Count an exception that nobody expected."""
+        self.telemetry.internal_errors.inc()
+
+    def process_report(self) -> ProcessReport:
+        """Return what a supervisor adds up."""
+        telemetry = self.telemetry
+        return ProcessReport(
+            events_per_second=telemetry.recent.per_second(now_ms()),
+            durations_s=telemetry.recent.durations_s(),
+            in_flight=telemetry.deliveries_in_flight,
+            outcomes=telemetry.outcome_counts(),
+            refused_requests=telemetry.rejected_request_count,
+            spool=self._spool_state(),
+            last_event_ms={app: telemetry.last_event_ms(app) for app in self.settings.applications()},
+        )
+
+    def _spool_state(self) -> SpoolState:
+        """Return how full the spool is, with what others left behind."""
+        spools, settings = self.spools(), self.settings.spool
+        own, *left_behind = spools
+        backlog = backlog_of(spools, now_ms())
+        return SpoolState(
+            path=settings.path,
+            records=backlog.records,
+            left_behind_records=sum(one.records for one in left_behind),
+            bytes=backlog.bytes,
+            max_bytes=int(settings.max_bytes),
+            oldest_age_s=backlog.oldest_age_ms // 1000,
+            problem=own.unavailable_reason if settings.max_bytes else "there is no spool (max_bytes = 0)",
+        )
+
+
+def status_of(
+    report: BridgeReport,
+    settings: Settings,
+    *,
+    instance: str,
+    can_act: bool,
+    peers: Sequence[PeerState] = (),
+) -> Status:
+    """Return the status that a report describes."""
+    total = report.total
+    p50, p99 = (_percentile(total.durations_s, part) for part in _PERCENTILES)
     return Status(
         version=version("vod-event-bridge"),
         host=socket.gethostname(),
-        state=_state_name(readiness),
-        problems=[StatusProblem(text, _remedy(text)) for text in readiness.degraded],
-        events_per_second=round(telemetry.recent.per_second(now_ms()), 2),
+        instance=instance,
+        state=_state_name(report.readiness),
+        problems=[StatusProblem(text, _remedy(text)) for text in report.readiness.degraded],
+        events_per_second=round(total.events_per_second, 2),
         p50_ms=p50,
         p99_ms=p99,
-        in_flight=telemetry.deliveries_in_flight,
-        outcomes=telemetry.outcome_counts(),
-        refused_requests=telemetry.rejected_request_count,
-        spool=spool_state(bridge),
-        applications=application_states(bridge),
+        in_flight=total.in_flight,
+        outcomes=total.outcomes,
+        refused_requests=total.refused_requests,
+        spool=total.spool,
+        applications=application_states(settings, total.last_event_ms),
         can_act=can_act,
-        shows_payloads=bridge.settings.admin.show_payloads,
+        shows_payloads=settings.admin.show_payloads,
+        workers=report.workers,
+        peers=peers,
     )
 
 
-def application_states(bridge: BridgeView) -> list[ApplicationState]:
+def application_states(settings: Settings, last_event_ms: Mapping[str, int]) -> list[ApplicationState]:
     """Return all applications; of secrets only whether they are set."""
     return [
-        _application_state(app, bridge.telemetry.last_event_ms(app.name))
-        for app in bridge.settings.applications().values()
+        _application_state(app, last_event_ms.get(app.name, 0), without_token(callback_url(settings, app)))
+        for app in settings.applications().values()
     ]
-
-
-def spool_state(bridge: BridgeView) -> SpoolState:
-    """Return how full the spool is, with what others left behind."""
-    spools, settings = bridge.spools(), bridge.settings.spool
-    own, *left_behind = spools
-    backlog = backlog_of(spools, now_ms())
-    return SpoolState(
-        path=settings.path,
-        records=backlog.records,
-        left_behind_records=sum(one.records for one in left_behind),
-        bytes=backlog.bytes,
-        max_bytes=int(settings.max_bytes),
-        oldest_age_s=backlog.oldest_age_ms // 1000,
-        problem=own.unavailable_reason if settings.max_bytes else "there is no spool (max_bytes = 0)",
-    )
 
 
 def settings_in_force(settings: Settings) -> SettingsInForce:
@@ -145,12 +193,13 @@ def schema_of(event_type: str) -> bytes | None:
 _TYPE_NAMES: Mapping[str, None] = dict.fromkeys(row.name for row in EVENT_TYPES)
 
 
-def _application_state(app: Application, last_event_ms: int) -> ApplicationState:
+def _application_state(app: Application, last_event_ms: int, url: str) -> ApplicationState:
     return ApplicationState(
         name=app.name,
         mode=app.mode,
         sub_app_id=app.sub_app_id,
         callback_path=app.callback_path,
+        callback_url=url,
         has_token=bool(app.token),
         sign_keys=len(app.sign_keys),
         signature_required=bool(app.sign_keys) and app.signature_required,
@@ -167,6 +216,7 @@ def _state_name(readiness: Readiness) -> Literal["ready", "degraded", "starting"
 
 
 def _remedy(problem: str) -> str:
+    problem = re.sub(r"^worker [0-9, ]+: ", "", problem)
     fitting = [begin for begin in _REMEDIES if problem.startswith(begin)]
     return _REMEDIES[max(fitting, key=len)] if fitting else "see Check"
 

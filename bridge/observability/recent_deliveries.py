@@ -36,8 +36,9 @@ _Entry = TypeVar("_Entry", _Delivery, _Refused)
 class DeliverySummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One delivery, or one refused request, as the API shows it. Empty fields are left out.
 
-    ``number`` grows by one with each. ``outcome`` is that of `core.outcome`, or ``refused``. ``client`` is
-    the address of a refused request's sender. ``duration_ms`` is the time from receipt to outcome.
+    ``number`` grows by one with each of a process. ``outcome`` is that of `core.outcome`, or ``refused``.
+    ``client`` is the address of a refused request's sender. ``duration_ms`` is the time from receipt to
+    outcome. ``worker`` and ``replica`` say where it came in, where there are several.
     """
 
     number: int
@@ -54,6 +55,8 @@ class DeliverySummary(Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str = ""
     duration_ms: float | None = None
     client: str = ""
+    worker: int = 0
+    replica: str = ""
 
 
 class DeliveryFilter(Struct, frozen=True, kw_only=True):

@@ -66,6 +66,13 @@ def _check_brokers(value: str) -> str:
     return value
 
 
+def _check_peers(value: str) -> str:
+    for port in re.findall(r":(\d{1,5})\s*(?:,|$)", re.sub(r"\[[^\]]*\]", "", value)):
+        if not 1 <= int(port) <= _PORT_MAX:
+            raise ValueError("must have ports from 1 to 65535")
+    return value
+
+
 def _check_readable(path: Path) -> Path:
     try:
         read_secret(path)
@@ -77,6 +84,7 @@ def _check_readable(path: Path) -> Path:
 # Kafka's limit is 249; the longest type and application name have to fit in.
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,160}")
 _PORT_MAX = 65535
+_PEER = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?"
 _BROKER = r"(\[[0-9A-Fa-f:.]+\]|[^\s,:]+):\d{1,5}"
 
 Topic = Annotated[str, _match_validator(r"[A-Za-z0-9._-]{1,249}", "1 to 249 letters, digits, '.', '_', '-'")]
@@ -92,6 +100,12 @@ RedisUrl = Annotated[
     AfterValidator(check_url),
 ]
 Endpoint = Annotated[str, _match_validator(r"((https?://)?[^\s/:]+(:\d+)?/?)?", "a host or an http(s) URL")]
+PublicUrl = Annotated[
+    str,
+    _match_validator(
+        r"(https?://[A-Za-z0-9.\-\[\]:]+(/[A-Za-z0-9._~%/-]*)?)?", "an http(s) URL without login and query"
+    ),
+]
 Uri = Annotated[
     str,
     _match_validator(
@@ -105,6 +119,13 @@ HostNames = Annotated[
     _match_validator(
         r"([A-Za-z0-9.-]+(\s*,\s*[A-Za-z0-9.-]+)*)?", "host names without ports, comma-separated"
     ),
+]
+Peers = Annotated[
+    str,
+    _match_validator(
+        rf"({_PEER}(\s*,\s*{_PEER})*)?", "host or host:port, comma-separated; IPv6 addresses in brackets"
+    ),
+    AfterValidator(_check_peers),
 ]
 Networks = Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_split_list)]
 Port = Annotated[int, Field(ge=0, le=65535)]

@@ -14,7 +14,17 @@ from pydantic import (
     model_validator,
 )
 
-from bridge.settings.field_types import Host, HostNames, Networks, Port, PositiveBytes, Secret, Uri
+from bridge.settings.field_types import (
+    Host,
+    HostNames,
+    Networks,
+    Peers,
+    Port,
+    PositiveBytes,
+    PublicUrl,
+    Secret,
+    Uri,
+)
 from bridge.settings.kafka import KafkaSettings
 from bridge.settings.redis import RedisSettings
 from bridge.settings.section import Section
@@ -41,6 +51,11 @@ class HttpSettings(Section):
 
     host: Host = Field(default="", description="Address to listen on; empty: all, by IPv4 and IPv6.")
     port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one.")
+    public_url: PublicUrl = Field(
+        default="",
+        description="URL by which the vendor reaches this port, without /callbacks; the console shows"
+        " callback URLs with it, and posts its tests there.",
+    )
     workers: int = Field(
         default=1,
         ge=0,
@@ -142,6 +157,12 @@ class AdminSettings(Section):
     show_payloads: bool = Field(
         default=False,
         description="Whether the console and the API show whole payloads; else ids and codes only.",
+    )
+    peers: Peers = Field(
+        default="",
+        description="The other replicas, which the console shows too: host or host:port, comma-separated;"
+        " without a port this one's. All addresses of a name are asked (a headless service), its own is left"
+        " out. They are asked with read_token.",
     )
 
     @property

@@ -9,11 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+import structlog
 from msgspec import Struct, msgpack
 
 Incoming = TypeVar("Incoming")
 
+MESSAGE_MAX_BYTES = 16 * 1024 * 1024
 _LENGTH_BYTES = 4
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Channel(asyncio.Protocol, Generic[Incoming]):
@@ -58,11 +62,21 @@ class Channel(asyncio.Protocol, Generic[Incoming]):
         self._received += data
         while len(self._received) >= _LENGTH_BYTES:
             end = _LENGTH_BYTES + int.from_bytes(self._received[:_LENGTH_BYTES])
+            if end > MESSAGE_MAX_BYTES:
+                self._refuse(end)
+                return
             if len(self._received) < end:
                 return
             message = self._decoder.decode(self._received[_LENGTH_BYTES:end])
             del self._received[:end]
             self._on_message(message)
+
+    def _refuse(self, size: int) -> None:
+        """End a connection whose other end promises more than any message has."""
+        log.error("internal_error", error=f"a message of {size} bytes between supervisor and worker")
+        self._received.clear()
+        if self._transport is not None:
+            self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

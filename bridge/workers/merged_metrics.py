@@ -3,7 +3,7 @@
 The counts of a worker that has ended are kept, so that no counter goes backwards.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import Metric
 
@@ -33,6 +33,11 @@ class MergedMetrics:
         """Keep what a worker had counted."""
         kept = [one for one in families if one.kind in _COUNTED or _RULES.get(one.name) == "latest"]
         self._retired = merge([*self._retired.values(), *kept])
+
+    @property
+    def retired(self) -> Sequence[Family]:
+        """What ended workers had counted."""
+        return [*self._retired.values()]
 
     def collect(self, families: Iterable[Family]) -> Iterator[Metric]:
         """Yield the metrics of the living workers and the counts of those that have ended, merged."""

@@ -56,8 +56,24 @@ class RetireRequest(Struct, frozen=True, tag="retire"):
     """Ask a worker to accept no more, to close its connections with their next responses, and to end."""
 
 
-FromWorker = WorkerStatus | MetricsReply
-ToWorker = MetricsRequest | RetireRequest
+class Question(Struct, frozen=True, kw_only=True, tag="question"):
+    """Ask a worker what the console shows of it; ``args`` are MessagePack."""
+
+    request: int
+    kind: str
+    args: bytes
+
+
+class Answer(Struct, frozen=True, kw_only=True, tag="answer"):
+    """A worker's answer as MessagePack; ``problem`` is why there is none."""
+
+    request: int
+    body: bytes = b""
+    problem: str = ""
+
+
+FromWorker = WorkerStatus | MetricsReply | Answer
+ToWorker = MetricsRequest | RetireRequest | Question
 
 
 class WorkerArguments(Struct, frozen=True, kw_only=True):

@@ -14,10 +14,12 @@ from msgspec import Struct
 from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.workers.channel import Channel
 from bridge.workers.messages import (
+    Answer,
     Family,
     FromWorker,
     MetricsReply,
     MetricsRequest,
+    Question,
     RetireRequest,
     WorkerArguments,
     WorkerStatus,
@@ -26,8 +28,14 @@ from bridge.workers.messages import (
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _METRICS_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 1.0
+_QUESTIONS_MAX = 8  # without an answer: what a worker that hangs is sent is bounded
 _CHANNEL_CLOSE_S = 1.0
 _PROGRAM = "bridge.worker"
+
+
+class NoAnswerError(Exception):
+    """A worker does not answer a question, or not in time; the text says why."""
 
 
 class Inherited(Struct, frozen=True, kw_only=True):
@@ -55,6 +63,7 @@ class WorkerProcess:
         self._channel = Channel[FromWorker](FromWorker, self._on_message, self._on_closed)  # type: ignore[arg-type] # a union of types is none to mypy
         self._requests = 0
         self._replies: dict[int, asyncio.Future[None]] = {}
+        self._questions: dict[int, asyncio.Future[Answer]] = {}
         self._closed = asyncio.Event()
 
     @property
@@ -130,8 +139,29 @@ class WorkerProcess:
         finally:
             del self._replies[number]
 
+    async def ask(self, kind: str, args: bytes) -> bytes:
+        """Return its answer to a question. Raises `NoAnswerError`, at the latest after a second."""
+        if self.exited.is_set() or self.status is None:
+            raise NoAnswerError("it is starting")
+        if len(self._questions) >= _QUESTIONS_MAX:
+            raise NoAnswerError("it has not answered earlier questions")
+        self._requests = number = self._requests + 1
+        future = self._questions[number] = asyncio.get_running_loop().create_future()
+        self._channel.send(Question(request=number, kind=kind, args=args))
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                answer: Answer = await asyncio.shield(future)
+        except TimeoutError:
+            raise NoAnswerError("no answer within 1 s") from None
+        if answer.problem:
+            raise NoAnswerError(answer.problem)
+        return answer.body
+
     def _on_message(self, message: FromWorker) -> None:
         self.silent_s = 0
+        if isinstance(message, Answer):
+            self._end_question(message)
+            return
         if isinstance(message, WorkerStatus):
             self.status = message
             if message.ready:
@@ -145,8 +175,15 @@ class WorkerProcess:
         if reply is not None and not reply.done():
             reply.set_result(None)
 
+    def _end_question(self, answer: Answer) -> None:
+        future = self._questions.pop(answer.request, None)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
     def _on_closed(self) -> None:
         self._closed.set()
+        for number in [*self._questions]:
+            self._end_question(Answer(request=number, problem="it has ended"))
         for reply in self._replies.values():
             if not reply.done():
                 reply.set_result(None)

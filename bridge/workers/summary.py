@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Sequence
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client import Metric as CollectedMetric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
@@ -43,6 +43,8 @@ class WorkersSummary:
         self._gauge(metrics.READY).set_function(lambda: any(self._ready_numbers()))
         self._gauge(worker_metrics.WORKERS).set_function(lambda: len(self._ready_numbers()))
         self._gauge(worker_metrics.WORKERS_CONFIGURED).set(workers)
+        errors = metrics.INTERNAL_ERRORS
+        self.internal_errors = Counter(errors.name, errors.meaning, registry=registry)
         restarts = worker_metrics.WORKER_RESTARTS
         self._restarts = LocalCounter(restarts.name, restarts.meaning, (), registry)
         self._restarts.counts[()] = 0
@@ -53,6 +55,11 @@ class WorkersSummary:
     def on_restart(self) -> None:
         """Count a worker that is started again."""
         self._restarts.counts[()] += 1
+
+    @property
+    def retired(self) -> Sequence[Family]:
+        """What ended workers had counted."""
+        return self._merged.retired
 
     def on_end(self, number: int, families: Sequence[Family]) -> None:
         """Keep what a worker had counted when it ended."""

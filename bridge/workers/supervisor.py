@@ -1,7 +1,8 @@
 """The supervisor: starts the workers on one port, starts a dead one again, replaces them one after the other.
 
-It takes no deliveries and knows neither Kafka nor Redis. It holds the listening sockets, so that no
-connection is refused while a worker is missing, and the admin endpoint, which answers for all workers.
+It takes no deliveries; Kafka and Redis are asked for the console alone, by a helper process. It holds the
+listening sockets, so that no connection is refused while a worker is missing, and the admin endpoint, which
+answers for all workers.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ from bridge.io.http.connection_counts import ConnectionCounts
 from bridge.io.http.listening import listen_for_ingress
 from bridge.io.spool.directory import SpoolDirectory
 from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
+from bridge.process import exit_despite_threads
 from bridge.settings.settings import Settings, SettingsError, load
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
+from bridge.workers.console_loader import ConsoleLoader
 from bridge.workers.keeper import SLOTS_A_WORKER, WorkerKeeper
 from bridge.workers.process import Inherited
 from bridge.workers.spool_change import spool_change
@@ -35,10 +38,6 @@ _SPOOL_REMEDY = (
     "set it back and send SIGHUP again; to change it, stop the bridge, empty the folder with"
     " `vod-bridge drain`, and start it anew"
 )
-_NO_CONSOLE = (
-    "BRIDGE_ADMIN__TOKEN or BRIDGE_ADMIN__READ_TOKEN is set, but several workers have no console and no API"
-)
-_CONSOLE_REMEDY = "set BRIDGE_HTTP__WORKERS=1 to have the console, or leave the token out"
 
 
 class Supervisor:
@@ -54,8 +53,12 @@ class Supervisor:
         self._replace_requested = asyncio.Event()
         self._counts = ConnectionCounts.create(SLOTS_A_WORKER * workers)
         self._summary = WorkersSummary(workers, lambda: self._keepers)
+        self._console = ConsoleLoader(settings, self._summary, lambda: self._keepers)
         self._admin = Admin(
-            self._summary.readiness, self._summary.render, allowed_hosts=settings.admin.host_names
+            self._summary.readiness,
+            self._summary.render,
+            allowed_hosts=settings.admin.host_names,
+            site=self._console,
         )
 
     async def run(self) -> int:
@@ -81,6 +84,7 @@ class Supervisor:
             for bug in ended - {stopping}:  # not to go on half: whoever started us starts us again
                 bug.result()
         finally:
+            await self._console.stop()
             await self._admin.stop()
             for sock in self._sockets:
                 sock.close()
@@ -103,8 +107,6 @@ class Supervisor:
 
     async def _start(self) -> None:
         log_weaknesses(self._settings)
-        if self._settings.admin.token or self._settings.admin.read_token:
-            log.warning("settings_warning", problem=_NO_CONSOLE, remedy=_CONSOLE_REMEDY)
         http, admin = self._settings.http, self._settings.admin
 
         async def listen(host: str, port: int) -> int:
@@ -136,8 +138,9 @@ class Supervisor:
             keeper.stop()
         for task in tasks:
             task.cancel()
-        codes = await asyncio.gather(*(keeper.wait_for_end(_STOP_S) for keeper in self._keepers))
-        return max(codes, default=0)
+        ending = [asyncio.create_task(keeper.wait_for_end(_STOP_S)) for keeper in self._keepers]
+        await self._console.stop()
+        return max(await asyncio.gather(*ending), default=0)
 
     async def _tick(self) -> None:
         """Count how long each worker has been silent, in seconds that we were running."""
@@ -146,18 +149,22 @@ class Supervisor:
             for keeper in self._keepers:
                 keeper.check_silence()
 
-    def _log_spool_change(self) -> None:
+    def _reload(self) -> Settings:
+        """Return the settings that new workers read."""
         with suppress(SettingsError, OSError):  # the new worker reports that, and the roll ends
             reloaded = load(Path(self._config) if self._config else None)
             if problem := spool_change(self._settings, reloaded):
                 log.error("spool_change_needs_restart", problem=problem, remedy=_SPOOL_REMEDY)
+            # What the supervisor holds needs a restart.
+            return reloaded.model_copy(update={"admin": self._settings.admin, "http": self._settings.http})
+        return self._settings
 
     async def _replace_on_request(self) -> None:
         """Replace all workers, one after the other, each time that it is asked for."""
         while True:
             await self._replace_requested.wait()
             self._replace_requested.clear()
-            self._log_spool_change()
+            reloaded = self._reload()
             log.info("workers_replacing", workers=self._workers)
             for keeper in self._keepers:
                 if not await keeper.replace():
@@ -169,6 +176,7 @@ class Supervisor:
                     )
                     break
             else:
+                self._console.use_settings(reloaded)
                 log.info("workers_replaced", workers=self._workers)
 
 
@@ -180,4 +188,6 @@ def supervise_workers(settings: Settings, workers: int, config: Path | None) -> 
         return await Supervisor(settings, workers, config).run()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(run())
+        code = runner.run(run())
+    exit_despite_threads(code)
+    return code

@@ -5,6 +5,7 @@ import json
 from tests.cli.cli_process import vod_bridge
 from tests.console.console_client import FILE_ID, HOSTILE, READ_TOKEN, transcoded, uploaded
 from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.workers import with_workers
 
 
 async def test_a_file_s_records_are_found_from_the_newest_on_with_how_far_it_looked(
@@ -46,3 +47,13 @@ async def test_top_shows_what_the_bridge_s_first_page_shows(environment: Environ
     assert (unknown.code, "--url" in unknown.err) == (2, True)
     gone = await vod_bridge("top", "--once", "--url", program.admin_url)
     assert (gone.code, "is the bridge running" in gone.err) == (1, True)
+
+
+async def test_top_shows_workers_and_the_replicas_that_do_not_answer(environment: Environment) -> None:
+    settings = with_workers(2) | {"BRIDGE_ADMIN__PEERS": "127.0.0.1:1"}
+    async with running(environment, settings) as program:
+        shown = await vod_bridge("top", "--once", "--url", program.admin_url)
+    assert shown.code == 0, shown
+    assert "worker 1  ready   0.0 events/s   in flight 0" in shown.out
+    assert "worker 2  ready" in shown.out
+    assert "replica 127.0.0.1:1  does not answer: cannot be reached" in shown.out

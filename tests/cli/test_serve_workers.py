@@ -47,16 +47,3 @@ async def test_a_roll_without_the_spool_is_logged_since_its_folder_stays_undrain
 
     assert len(problems) == 1
     assert "spool.max_bytes is 0 now" in problems[0]
-
-
-async def test_several_workers_have_no_console_and_a_token_for_it_is_logged() -> None:
-    settings = SETTINGS | {"BRIDGE_HTTP__WORKERS": "2", "BRIDGE_ADMIN__READ_TOKEN": "r" * 40}
-    async with Program(settings, wait_for="/livez") as program:
-        answers = [await program.admin(path) for path in ("/", "/api/v1/status")]
-        warnings = [line for line in program.log_lines() if line["event"] == "settings_warning"]
-        program.kill()
-
-    for answer in answers:
-        assert answer.status == 404
-        assert "one worker" in answer.json["status"]
-    assert any("several workers have no console" in line["problem"] for line in warnings)

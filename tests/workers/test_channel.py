@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from bridge.workers.channel import Channel
+from bridge.workers.channel import MESSAGE_MAX_BYTES, Channel
 from bridge.workers.messages import Family, FromWorker, MetricsReply, WorkerStatus
 from tests.rig.waiting import eventually
 
@@ -52,6 +52,15 @@ async def test_the_end_of_one_is_noticed_by_the_other_after_what_was_sent() -> N
     assert other.received == [STATUS]
     other.channel.send(STATUS)  # nobody is there
     assert (one.closed, other.closed) == (1, 1)
+
+
+async def test_an_end_that_is_promised_more_than_any_message_has_is_closed() -> None:
+    one, other = await pair()
+    one.channel.send(MetricsReply(request=1, families=[Family("x" * MESSAGE_MAX_BYTES, "", "gauge", [])]))
+
+    await eventually(lambda: one.closed and other.closed, "both ends are closed")
+
+    assert other.received == []
 
 
 async def test_an_end_that_was_never_opened_sends_nothing() -> None:

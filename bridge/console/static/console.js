@@ -92,7 +92,8 @@ const live = document.getElementById("live");
 if (live) {
   const rows = live.tBodies[0], state = document.getElementById("live-state"), pause = document.getElementById("pause");
   const ROWS_MAX = 300;
-  let waiting = [], leftOut = 0, paused = false, last = Number(live.dataset.last);
+  let waiting = [], leftOut = 0, paused = false, silent = [];
+  const last = live.dataset.last, several = live.dataset.several === "1";
   const query = new URLSearchParams(location.search);
   const shown = () => {
     for (const one of waiting) {
@@ -105,6 +106,9 @@ if (live) {
         type, cell(element("span", [one.reason, one.detail].filter(Boolean).join(" "))),
         cell(findLink(one.file_id)), cell(findLink(one.task_id)),
         cell(element("span", one.duration_ms ?? ""), "number"), cell(element("span", one.client || "")));
+      if (several) {
+        row.append(cell(element("span", [one.replica, one.worker ? "worker " + one.worker : ""].filter(Boolean).join(" "))));
+      }
       rows.prepend(row);
     }
     waiting = [];
@@ -116,13 +120,16 @@ if (live) {
     const parts = [paused ? "paused" : "live"];
     if (paused && waiting.length) parts.push(waiting.length + " waiting");
     if (leftOut) parts.push(leftOut + " left out");
-    state.textContent = parts.join(", ");
+    if (silent.length) parts.push("no answer from " + silent.join(", "));
+    state.textContent = safe(parts.join(", "));
   };
   query.set("after", last);
   const source = new EventSource(root + "api/v1/deliveries?" + query);
   source.addEventListener("deliveries", (event) => {
     const found = JSON.parse(event.data);
     leftOut += found.left_out;
+    silent = found.silent_workers.map((one) => "worker " + one.number)
+      .concat(found.peers.filter((one) => !one.reachable).map((one) => one.address));
     waiting.push(...found.deliveries);
     if (waiting.length > ROWS_MAX) {
       leftOut += waiting.length - ROWS_MAX;
@@ -270,6 +277,48 @@ if (replay) {
       if (job.result) show(job.result, false);
       const note = job.result ? job.result.summary.note : "";
       state.textContent = job.state === "done" ? "replayed" + (note ? "; " + safe(note) : "") : "not all: " + safe(job.problem);
+    } catch (error) { failed(error); }
+  });
+}
+
+// Applications
+const callback = document.getElementById("callback-test");
+if (callback && document.getElementById("callback-run")) {
+  const state = document.getElementById("callback-state"), shown = document.getElementById("callback-shown");
+  const run = document.getElementById("callback-run");
+  let name = "";
+  const ask = async (dryRun) => {
+    const response = await fetch(root + "api/v1/applications/" + name + "/test", {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ dry_run: dryRun }),
+    });
+    const answer = await response.json();
+    if (!response.ok) throw new Error([answer.title, answer.detail, answer.remedy].filter(Boolean).join(": "));
+    return answer;
+  };
+  const show = (lines) => { shown.hidden = false; shown.textContent = safe(lines.filter(Boolean).join("\n")); };
+  const failed = (error) => { state.textContent = safe(error.message); run.hidden = true; };
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-callback-test]");
+    if (!button) return;
+    name = button.dataset.callbackTest;
+    run.hidden = true;
+    shown.hidden = true;
+    try {
+      const plan = await ask(true);
+      show(["POST " + plan.url, plan.body]);
+      state.textContent = "this would be posted; nothing was";
+      run.hidden = callback.dataset.acts !== "1";
+    } catch (error) { failed(error); }
+  });
+  run.addEventListener("click", async () => {
+    run.hidden = true;
+    state.textContent = "posting";
+    try {
+      const found = await ask(false), answer = found.answer, delivery = found.delivery;
+      show(["POST " + found.url, answer.status ? "status " + answer.status + " after " + answer.duration_ms + " ms" : "",
+        answer.text, delivery ? "received: " + [delivery.outcome, delivery.topic, delivery.replica,
+          delivery.worker ? "worker " + delivery.worker : ""].filter(Boolean).join(", ") : "not among the recent deliveries"]);
+      state.textContent = safe(found.problem ? [found.problem, found.remedy].filter(Boolean).join(": ") : "it arrived");
     } catch (error) { failed(error); }
   });
 }

@@ -30,10 +30,7 @@ _METRICS_CACHE_S = 1.0
 _RESPONSE_INTERVAL_S = 0.01
 _RESPONSE_BURST = 30
 _STOP_TIMEOUT_S = 1.0
-_NO_SUCH_PAGE = (  # with a site it is the site that answers
-    "no such page; /livez, /readyz and /metrics are here. The console and its API are served by one process"
-    " alone: start it with one worker (BRIDGE_HTTP__WORKERS=1) to have them"
-)
+_NO_SUCH_PAGE = "no such page; /livez, /readyz and /metrics are here"  # with a site it is the site's
 
 
 class Readiness(Struct, frozen=True, kw_only=True):

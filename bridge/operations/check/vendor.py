@@ -66,7 +66,7 @@ async def _check_app(name: str, app: AppSettings, session: aiohttp.ClientSession
         api = VodApi(vendor_account(app, wait_for_credential=True), session, time.time)
     except ValueError as error:
         return [failed("vendor address", f"{name}: {error}", f"mend {env_prefix(name)}ENDPOINT")]
-    config = await _call_api(name, api.event_config())
+    config = await call_api(name, api.event_config())
     if isinstance(config, Finding):
         return [config]
     proxy_findings = []
@@ -78,11 +78,11 @@ async def _check_app(name: str, app: AppSettings, session: aiohttp.ClientSession
         *proxy_findings,
         _check_mode(name, config),
         _check_switches(name, config),
-        _check_queue(name, await _call_api(name, api.queue_depth())),
+        _check_queue(name, await call_api(name, api.queue_depth())),
     ]
 
 
-async def _call_api(name: str, call: Awaitable[T]) -> T | Finding:
+async def call_api(name: str, call: Awaitable[T]) -> T | Finding:
     """Return the API's result, or the finding about its error."""
     try:
         return await call
