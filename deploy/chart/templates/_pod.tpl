@@ -112,12 +112,12 @@ spec:
       ports:
         - {name: http, containerPort: {{ include "bridge.httpPort" . }}, protocol: TCP}
         - {name: metrics, containerPort: {{ include "bridge.adminPort" . }}, protocol: TCP}
-      envFrom:
-        - configMapRef:
-            name: {{ include "bridge.fullname" . }}
+      envFrom: # of one name the last counts
         {{- with .Values.extraEnvFrom }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
+        - configMapRef:
+            name: {{ include "bridge.fullname" . }}
       {{- with .Values.extraEnv }}
       env:
         {{- toYaml . | nindent 8 }}
@@ -204,12 +204,12 @@ containers:
       {{- toYaml $.args | nindent 6 }}
     {{- if or (not $.inline) .Values.extraEnvFrom }}
     envFrom:
+      {{- with .Values.extraEnvFrom }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
       {{- if not $.inline }}
       - configMapRef:
           name: {{ include "bridge.fullname" . }}
-      {{- end }}
-      {{- with .Values.extraEnvFrom }}
-      {{- toYaml . | nindent 6 }}
       {{- end }}
     {{- end }}
     {{- $env := concat (default list $.env) .Values.extraEnv }}
