@@ -28,6 +28,11 @@ BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- if not (hasKey $spool "drain_on_stop") }}{{ $_ := set $spool "drain_on_stop" true }}{{ end }}
 {{- $_ := set $sections "spool" $spool }}
 {{- end }}
+{{- if .Values.peers.enabled }}
+{{- $admin := default dict $sections.admin }}
+{{- if not (hasKey $admin "peers") }}{{ $_ := set $admin "peers" (printf "%s-pods" (include "bridge.fullname" .)) }}{{ end }}
+{{- $_ := set $sections "admin" $admin }}
+{{- end }}
 {{- $all := dict }}
 {{- range $section, $values := $sections }}
 {{- range $name, $value := $values }}
