@@ -32,6 +32,7 @@ NOT_HERE = {
     "make test": "what runs this",
     "kubectl": "needs a Kubernetes: make kube",
     "helm -n events": "needs a Kubernetes: make kube; tests/deploy renders it",
+    "yaml": "values of the chart: tests/deploy renders each option",
     "java": "make interop runs it",
     "js": "make interop runs it",
     "go": "needs franz-go from a module proxy",

@@ -64,13 +64,13 @@ def test_it_has_time_to_stop() -> None:
     assert value("KillMode") == "mixed"
 
 
-def test_docker_is_told_to_wait_as_long() -> None:
+def test_docker_waits_as_long_for_a_stop() -> None:
     page = (ROOT / "docs" / "howto" / "docker.md").read_text(encoding="utf-8")
     (waits,) = set(re.findall(r"--stop-timeout (\d+)", page))
     assert waits == value("TimeoutStopSec")
 
 
-def test_it_says_no_more_than_the_program_does() -> None:
+def test_its_type_is_one_that_the_program_fulfils() -> None:
     # `notify` waits for a message that the program does not send: every start would fail.
     assert value("Type") == "exec"
     assert "WatchdogSec" not in "".join(LINES)
