@@ -175,11 +175,17 @@ class RealKafka:
             await admin.close()
 
     async def delete_topics(self, names: Iterable[str]) -> None:
-        """Delete topics."""
+        """Delete topics, and wait until the broker lists them no more: that comes later on a busy machine."""
+        gone = set(names)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+
+        async def are_gone() -> bool:
+            return gone.isdisjoint(await admin.list_topics())
+
         await admin.start()
         try:
-            await admin.delete_topics(list(names), timeout_ms=20_000)
+            await admin.delete_topics(list(gone), timeout_ms=20_000)
+            await eventually(are_gone, "the topics are deleted")
         finally:
             await admin.close()
 
