@@ -191,12 +191,13 @@ async def test_tail_shows_what_is_there_filtered_and_ends_after_so_many(
     assert record["value"]["file_id"] == "f"
 
 
-async def test_tail_reports_in_one_line_why_kafka_cannot_be_reached() -> None:
+async def test_tail_reports_why_kafka_cannot_be_reached_and_what_else_can_be_asked() -> None:
     settings = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}
     result = await vod_bridge("tail", settings=settings)
     assert result.code == 1
-    assert result.err.startswith("error: Kafka at 127.0.0.1:")
-    assert result.err.count("\n") == 1
+    why, instead = result.err.splitlines()
+    assert why.startswith("error: Kafka at 127.0.0.1:")
+    assert "`vod-bridge tail --api http://<bridge>:9090` asks the bridge" in instead
 
 
 def test_the_topics_are_one_a_type_and_those_for_the_rest() -> None:

@@ -15,6 +15,8 @@ from bridge.io.sockets import SocketOption
 # Not less than a segment of the loopback interface (65,483 bytes): a client that cannot fill one waits for
 # delayed acknowledgements, 128 ms for each window.
 SMALL_WINDOW = 64 * 1024
+# What a connection begins with, where the kernel lets it grow with what is read.
+_FIRST_WINDOW = 32 * 1024
 LARGE_WINDOW = 1024 * 1024
 _CLAMP: int | None = getattr(socket, "TCP_WINDOW_CLAMP", None)  # Linux
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
@@ -39,7 +41,7 @@ def listener_options(write_timeout_s: float) -> list[SocketOption]:
     if _can_unlock_buffers():
         # What a connection begins with; it grows with what is read. Of a thousand bodies that begin at once,
         # each brings half as much to be read in one turn. Left locked, it would bound the window for good.
-        options.append((socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_WINDOW))
+        options.append((socket.SOL_SOCKET, socket.SO_RCVBUF, _FIRST_WINDOW))
         options.append((socket.SOL_SOCKET, _BUF_LOCK, _SEND_BUFFER_LOCKED))
     return options
 
