@@ -44,12 +44,12 @@ async def vendor(call: Call) -> VendorStates:
 async def test(call: Call) -> CallbackTest:
     """Post a test notification to an application's public URL, or show what would be posted."""
     args = await _read_args(call)
+    if not args.dry_run:
+        call.parts.access.require_act(call.level)
     settings = call.parts.bridge.settings
     application = settings.applications().get(call.path_args["application"])
     if application is None:
         raise ProblemError(404, "no such application", remedy="applications lists them")
-    if not args.dry_run:
-        call.parts.access.require_act(call.level)
     problem, remedy = why_not(settings, application)
     if problem:
         raise ProblemError(409, "it cannot be tested", problem, remedy)

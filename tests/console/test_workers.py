@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,7 +202,14 @@ async def test_replicas_show_each_other_and_leave_themselves_out(
     ):
         await one.post(uploaded("7000001"))
         await other.post(uploaded("7000002"))
-        status = await client.api("status")
+        reachable = f"127.0.0.1:{other.admin_port}"
+
+        async def with_other() -> dict[str, Any]:
+            found = await client.api("status")
+            is_reached = any(one["address"] == reachable and one["reachable"] for one in found["peers"])
+            return found if is_reached else {}
+
+        status = await eventually(with_other, "the other answers within its time-out")
         peers = {peer["address"]: peer for peer in status["peers"]}
         assert sorted(peers) == sorted([f"127.0.0.1:{other.admin_port}", "127.0.0.1:1"])
         reached, missing = peers[f"127.0.0.1:{other.admin_port}"], peers["127.0.0.1:1"]

@@ -324,3 +324,5 @@ if (callback && document.getElementById("callback-run")) {
 }
 
 showTimes(document);
+// Disabled in the page: until this script runs, a click on them would be lost.
+for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
