@@ -17,11 +17,15 @@ from bridge.operations.topic_lag import GroupState, TopicState
 
 
 class ExplainAnswer(Struct, frozen=True, kw_only=True):
-    """What the bridge makes of a notification. ``is_masked``: its event has ids and codes only."""
+    """What the bridge makes of a notification. ``is_masked``: its event has ids and codes only.
+
+    ``omitted_bytes``: how long an event is that is too large to be shown.
+    """
 
     explanation: Explanation
     event: Any = None
     is_masked: bool = True
+    omitted_bytes: int = 0
 
 
 class CheckAnswer(Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from bridge.mcp_server.answers import ExplainAnswer
 from bridge.mcp_server.arguments import BODY_MAX_BYTES, ExplainArguments
 from bridge.mcp_server.context import ToolContext
 from bridge.mcp_server.errors import ToolError
+from bridge.mcp_server.safe_answer import fits
 from bridge.operations.found_record import masked_value
 
 _NO_FOLDER = (
@@ -45,8 +46,12 @@ def shown_explanation(explained: Explanation, *, shown: bool) -> ExplainAnswer:
         event = msgspec.json.decode(explained.event)
         event = event if shown else masked_value(event)
     errors = explained.errors if shown else [replace(failure, message=UNSET) for failure in explained.errors]
+    is_shown = fits(event)
     return ExplainAnswer(
-        explanation=replace(explained, event=UNSET, errors=errors), event=event, is_masked=not shown
+        explanation=replace(explained, event=UNSET, headers={}, errors=errors),
+        event=event if is_shown else None,
+        is_masked=not shown,
+        omitted_bytes=0 if is_shown else len(msgspec.json.encode(explained.event)),
     )
 
 

@@ -45,11 +45,13 @@ from bridge.mcp_server.arguments import (
 )
 from bridge.mcp_server.context import ToolContext
 from bridge.mcp_server.errors import ToolError
+from bridge.mcp_server.safe_answer import fits
 from bridge.operations.admin_api import admin_url, open_admin, read_page, read_status
 from bridge.operations.dead_letter_overview import DeadLetterGroup
 from bridge.operations.find import FindProgress, FindRequest
 from bridge.operations.found_record import FoundRecord
 from bridge.operations.newest_records import OTHER, NewestRequest, newest_records
+from bridge.operations.read_record import RecordDetails
 
 _MS_PER_HOUR = 3_600_000
 _MS_PER_DAY = 24 * _MS_PER_HOUR
@@ -100,8 +102,11 @@ async def find(context: ToolContext, arguments: FindArguments) -> FindAnswer:
 async def record(context: ToolContext, arguments: RecordArguments) -> RecordAnswer:
     """Return one record whole."""
     at = RecordPosition(topic=arguments.topic, partition=arguments.partition, offset=arguments.offset)
-    details = await ask_once(context, "record", at)
-    return RecordAnswer(details=replace(details, curl_body=""))  # the same as its value or text
+    details: RecordDetails = await ask_once(context, "record", at)
+    details = replace(details, curl_body="")  # the same as its value or text
+    if not (fits(details.value) and fits(details.text)):
+        details = replace(details, value=None, text="", omitted_bytes=details.record.bytes)
+    return RecordAnswer(details=details)
 
 
 async def tail(context: ToolContext, arguments: TailArguments) -> TailAnswer:

@@ -11,6 +11,7 @@ from bridge.observability.masking import Mask
 
 ANSWER_MAX_BYTES = 262_144
 ERROR_MAX_CHARS = 2000
+_VALUE_MAX_BYTES = 131_072
 
 
 def safe_answer(answer: object, mask: Mask) -> dict[str, Any]:
@@ -26,6 +27,11 @@ def safe_answer(answer: object, mask: Mask) -> dict[str, Any]:
         )
     members: dict[str, Any] = _printable(msgspec.json.decode(encoded))
     return members
+
+
+def fits(value: object) -> bool:
+    """Whether a value may stand in an answer beside what explains it."""
+    return len(msgspec.json.encode(value)) <= _VALUE_MAX_BYTES
 
 
 def _printable(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.client import ConnectMode
 from mcp_types import CallToolResult, TextContent, Tool
 
 from tests.cli.cli_process import environment
@@ -51,14 +52,18 @@ def text_of(result: CallToolResult) -> str:
 
 
 @asynccontextmanager
-async def agent(*options: str, settings: Mapping[str, str]) -> AsyncIterator[Agent]:
+async def agent(
+    *options: str, settings: Mapping[str, str], mode: ConnectMode = "auto"
+) -> AsyncIterator[Agent]:
     """Start ``vod-bridge mcp`` and connect to it; at the end its log must hold no traceback."""
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "bridge", "mcp", *options], env=environment(settings)
     )
     with tempfile.TemporaryFile("w+", encoding="utf-8") as log_file:
         try:
-            async with Client(stdio_client(server, errlog=log_file), read_timeout_seconds=120) as client:
+            async with Client(
+                stdio_client(server, errlog=log_file), read_timeout_seconds=120, mode=mode
+            ) as client:
                 yield Agent(client, log_file)
         finally:
             log_file.seek(0)

@@ -25,6 +25,16 @@ _READ = {
 _WRITE = {"replay_dead_letters", "create_topics"}
 
 
+_HELLO = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",'
+    b'"capabilities":{},"clientInfo":{"name":"t","version":"1"}}}\n'
+    b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+)
+_FIND = (
+    b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"find","arguments":{"id":"12345"}}}\n'
+)
+
+
 async def test_tools_that_write_are_offered_only_with_the_option() -> None:
     async with agent(settings=_SETTINGS) as client:
         tools = await client.tools()
@@ -77,55 +87,85 @@ async def test_hostile_texts_are_data_without_control_characters() -> None:
     assert _SECRET not in unknown
 
 
-@pytest.mark.parametrize(
-    ("tool", "arguments", "words"),
-    [
-        ("find", {"id": "1"}, "wrong arguments"),
-        ("find", {"id": "12345", "limit": 101}, "<= 100"),
-        ("find", {"id": "12345", "other": 1}, "unknown field `other`"),
-        ("explain", {}, "exactly one of"),
-        ("explain", {"body": "{}", "path": "x"}, "exactly one of"),
-        ("explain", {"path": "/etc/passwd"}, "reads no files"),
-        ("explain", {"body_base64": "*"}, "no base64"),
-        ("explain", {"body": "x" * 1_048_577}, "more than 1048576"),
-        ("tail", {"type": "NoType"}, "no event type is called 'NoType'"),
-        ("find", {"id": "12345"}, "127.0.0.1:1"),
-        ("metrics", {}, "is the bridge running"),
-        ("replay_dead_letters", {"since": "yesterday"}, "no time with its zone"),
-    ],
-)
-async def test_an_error_names_the_remedy(tool: str, arguments: dict[str, object], words: str) -> None:
-    settings = _SETTINGS | {"BRIDGE_ADMIN__PORT": "1"}
-    async with agent("--allow-write", settings=settings) as client:
-        error = await client.error(tool, arguments)
-    assert words in error
-    assert _SECRET not in error
+_WRONG: list[tuple[str, dict[str, object], str]] = [
+    ("find", {"id": "1"}, "wrong arguments"),
+    ("find", {"id": "12345", "limit": 101}, "<= 100"),
+    ("find", {"id": "12345", "other": 1}, "unknown field `other`"),
+    ("explain", {}, "exactly one of"),
+    ("explain", {"body": "{}", "path": "x"}, "exactly one of"),
+    ("explain", {"path": "/etc/passwd"}, "reads no files"),
+    ("explain", {"body_base64": "*"}, "no base64"),
+    ("explain", {"body": "x" * 1_048_577}, "more than 1048576"),
+    ("tail", {"type": "NoType"}, "no event type is called 'NoType'"),
+    ("find", {"id": "12345"}, "127.0.0.1:1"),
+    ("metrics", {}, "is the bridge running"),
+    ("replay_dead_letters", {"since": "yesterday"}, "no time with its zone"),
+    ("replay_dead_letters", {}, "127.0.0.1:1"),
+    ("create_topics", {}, "127.0.0.1:1"),
+]
+
+
+async def test_every_error_names_the_remedy_and_the_server_goes_on() -> None:
+    async with agent("--allow-write", settings=_SETTINGS | {"BRIDGE_ADMIN__PORT": "1"}) as client:
+        for tool, arguments, words in _WRONG:
+            error = await client.error(tool, arguments)
+            assert words in error, (tool, arguments)
+            assert _SECRET not in error
+        assert await client.call("schemas")
+
+
+async def test_clients_of_the_earlier_protocol_are_served() -> None:
+    async with agent(settings=_SETTINGS, mode="legacy") as client:
+        assert set(await client.tools()) == _READ
+        explained = await client.call("explain", {"body": transcoded().decode()})
+    assert explained["explanation"]["outcome"] == "failed"
+
+
+async def test_an_event_that_is_too_large_to_be_shown_is_left_out() -> None:
+    many = ",".join(f'{{"Url":"{number:0100d}"}}' for number in range(5000))
+    body = f'{{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{{"TaskId":"t","PlaySet":[{many}]}}}}'
+    async with agent("--show-payloads", settings=_SETTINGS) as client:
+        explained = await client.call("explain", {"body": body})
+    assert explained["event"] is None
+    assert explained["omitted_bytes"] > 500_000
+    assert explained["explanation"]["type"] == "TranscodeComplete"
 
 
 async def test_it_ends_with_its_standard_input_and_writes_nothing_but_the_protocol() -> None:
     ended = await vod_bridge("mcp", settings=_SETTINGS)
     assert (ended.code, ended.out) == (0, "")
     assert '"mcp_stopped"' in ended.err
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "t", "version": "1"},
-        },
-    }
     process = await start_command("mcp", settings=_SETTINGS)
     assert process.stdin
     assert process.stdout
-    process.stdin.write(b"this is no JSON\n" + json.dumps(hello).encode() + b"\n")
+    process.stdin.write(b"this is no JSON\n" + _HELLO)
     answers: list[dict[str, Any]] = []
     while not any(one.get("id") == 1 for one in answers):
         answers.append(json.loads(await asyncio.wait_for(process.stdout.readline(), 120)))
     assert answers[-1]["result"]["serverInfo"]["name"] == "vod-event-bridge"
     ended = await wait_for_exit(process)
     assert (ended.code, "Traceback" in ended.err) == (0, False)
+
+
+async def test_a_call_under_way_is_ended_with_the_standard_input() -> None:
+    asked = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(never_answer, "127.0.0.1", 0) as silent_kafka:
+        address = "{}:{}".format(*silent_kafka.sockets[0].getsockname())
+        process = await start_command(
+            "mcp", settings=_SETTINGS | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": address}
+        )
+        assert process.stdin
+        process.stdin.write(_HELLO + _FIND)
+        await asyncio.wait_for(asked.wait(), 120)
+        ended = await wait_for_exit(process)
+    assert (ended.code, "Traceback" in ended.err) == (0, False), ended
+    assert "mcp_stopped" in ended.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -39,6 +39,24 @@ async def test_a_file_is_found_with_its_events(environment: Environment) -> None
     assert [record["file_id"] for record in newest["records"]] == [FILE_ID]
 
 
+async def test_hostile_texts_of_records_are_data_without_control_characters(environment: Environment) -> None:
+    async with (
+        running(environment) as program,
+        agent("--show-payloads", settings=environment.settings) as client,
+    ):
+        await program.post(transcoded(HOSTILE, HOSTILE, message=HOSTILE))
+        found = await client.call("tail")
+        at = {name: found["records"][0][name] for name in ("topic", "partition", "offset")}
+        shown = await client.call("record", at)
+        by_id = await client.call("find", {"id": HOSTILE})
+    assert found["records"][0]["file_id"].startswith("<script>alert(1)</script>\ufffd")
+    assert shown["details"]["value"]["payload"]["Message"].startswith("<script>")
+    assert len(by_id["records"]) == 1
+    text = json.dumps([found, shown, by_id], ensure_ascii=False)
+    assert not {"\u202e", "\x1b"} & set(text)
+    assert "\\u001b" not in text
+
+
 async def test_dead_letters_are_listed_by_reason_and_age(environment: Environment) -> None:
     replay = ReplayHarness(environment)
     await replay.write_dead_letters(b"{", reason="malformed")
