@@ -39,7 +39,7 @@ _LOWER = "observability delivery aio settings core"
 LAYERS = {
     "__main__": _layer("cli"),
     "cli": _layer(
-        f"__init__ app workers operations wiring diagnostics embedded vendor_twin io {_LOWER}",
+        f"__init__ app mcp_server workers operations wiring diagnostics embedded vendor_twin io {_LOWER}",
         "typer rich aiohttp aiokafka msgspec redis",
     ),
     "worker": _layer("app workers io.http io.spool settings", "msgspec"),
@@ -47,6 +47,10 @@ LAYERS = {
         "console readiness startup orphaned_spools process wiring workers diagnostics io.admin io.http "
         f"io.spool {_LOWER}",
         "aiohttp structlog uvloop",
+    ),
+    "mcp_server": _layer(
+        "__init__ console operations io.kafka observability settings core",
+        "aiokafka mcp mcp_types msgspec prometheus_client structlog",
     ),
     "console": _layer(
         "operations diagnostics io.admin io.kafka observability settings core",

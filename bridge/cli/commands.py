@@ -101,6 +101,11 @@ COMMANDS = {
         "explain",
         "Show what the bridge would make of a notification, and why: type, id, outcome, topic, key, repairs.",
     ),
+    "mcp": CommandEntry(
+        "bridge.cli.mcp",
+        "mcp",
+        "Serve tools to an agent by the Model Context Protocol, over standard input and output.",
+    ),
     "help": CommandEntry("bridge.cli.help", "show_help", "Show the help of all, or of one command."),
 }
 

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Annotated, Any
 
-import aiohttp
 import typer
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,20 +12,16 @@ from rich.text import Text
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.render import Style, safe_text
 from bridge.core.printable import json_escaped
+from bridge.operations.admin_api import AdminApiError, admin_url, open_admin, read_status
 from bridge.settings.settings import Settings
 
 _INTERVAL_S = 2.0
-_TIMEOUT_S = 5.0
 _STATE_STYLES: dict[str, Style] = {
     "ready": "green",
     "degraded": "yellow",
     "starting": "yellow",
     "stopping": "red",
 }
-
-
-class _StatusError(Exception):
-    """The bridge did not answer; the text says why, and what to do."""
 
 
 def top(
@@ -49,24 +44,21 @@ def top(
     Example: vod-bridge top --url http://bridge-0:9090
     """
     settings = load_settings_or_exit(config)
-    if not url and not settings.admin.port:
+    address = admin_url(settings, url)
+    if not address:
         fail("--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known", EXIT_USAGE)
-    address = (url or f"http://localhost:{settings.admin.port}").rstrip("/")
     try:
         asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))
-    except _StatusError as error:
+    except AdminApiError as error:
         fail(str(error))
     except KeyboardInterrupt:
         return
 
 
 async def _show(url: str, settings: Settings, *, once: bool, as_json: bool) -> None:
-    token = settings.admin.read_token or settings.admin.token
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     console = Console(highlight=False)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
-        text, status = await _status(session, url)
+    async with open_admin(settings) as session:
+        text, status = await read_status(session, url)
         if as_json:
             typer.echo(json_escaped(text))
             return
@@ -76,24 +68,7 @@ async def _show(url: str, settings: Settings, *, once: bool, as_json: bool) -> N
         with Live(_render(status), console=console, auto_refresh=False) as live:
             while True:
                 await asyncio.sleep(_INTERVAL_S)
-                live.update(_render((await _status(session, url))[1]), refresh=True)
-
-
-async def _status(session: aiohttp.ClientSession, url: str) -> tuple[str, dict[str, Any]]:
-    try:
-        async with session.get(f"{url}/api/v1/status") as response:
-            text = await response.text()
-            if response.status == 401:  # noqa: PLR2004 - HTTP's own
-                raise _StatusError(
-                    f"{url} asks for a token: set BRIDGE_ADMIN__READ_TOKEN as the bridge has it"
-                )
-            if response.status != 200:  # noqa: PLR2004 - HTTP's own
-                raise _StatusError(f"{url} answers {response.status}: is this the admin port of a bridge?")
-            return text, await response.json()
-    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
-        raise _StatusError(
-            f"{url} does not answer ({error or 'no answer'}): is the bridge running, and this its admin port?"
-        ) from None
+                live.update(_render((await read_status(session, url))[1]), refresh=True)
 
 
 def _render(status: dict[str, Any]) -> Group:

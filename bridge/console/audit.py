@@ -26,16 +26,17 @@ class _Second(Struct):
 
 
 class AuditLog:
-    """Logs actions and refusals. ``clock`` gives seconds that never go back."""
+    """Logs actions and refusals, as ``event`` and ``<event>_refused``. ``clock``: seconds, never back."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, *, event: str = "console_action") -> None:
         self._clock = clock
+        self._event, self._refused_event = event, f"{event}_refused"
         self._refused: dict[tuple[str, str], _Second] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     def record(self, action: str, client: str, **fields: str) -> None:
         """Log what is done."""
-        log.info("console_action", action=action, client=client, **fields)
+        log.info(self._event, action=action, client=client, **fields)
 
     def record_refused(self, action: str, client: str, reason: str, **fields: str) -> None:
         """Log a refusal, or count it. Actions and reasons must be from a fixed set."""
@@ -46,7 +47,7 @@ class AuditLog:
             second = self._refused[action, reason] = _Second(now_s)
         if second.lines < _LINES_MAX:
             second.lines += 1
-            log.warning("console_action_refused", action=action, client=client, reason=reason, **fields)
+            log.warning(self._refused_event, action=action, client=client, reason=reason, **fields)
             return
         second.suppressed += 1
         if self._timer is None:
@@ -63,5 +64,5 @@ class AuditLog:
     def _log_suppressed(self, action: str, reason: str) -> None:
         second = self._refused.get((action, reason))
         if second is not None and second.suppressed:
-            log.warning("console_action_refused", action=action, reason=reason, suppressed=second.suppressed)
+            log.warning(self._refused_event, action=action, reason=reason, suppressed=second.suppressed)
             second.suppressed = 0

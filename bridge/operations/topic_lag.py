@@ -57,6 +57,8 @@ async def topic_states(settings: Settings) -> list[TopicState]:
     cluster = await describe_cluster(options)
     names = sorted({*expected, *(one for one in cluster.topics if one.startswith(group_dead_letters))})
     partitions = _partitions_of(names, cluster)
+    if not partitions:  # aiokafka's stop() raises CancelledError where nothing was assigned
+        return [TopicState(name=name, exists=False) for name in names]
     consumer = AIOKafkaConsumer(**options, enable_auto_commit=False, auto_offset_reset="latest")
     try:
         await consumer.start()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.topic_creation import create_with_fallbacks
 from bridge.operations.kafka_admin import CreateFailure, NewTopic, describe_cluster, topic_settings
+from bridge.operations.topic_creation import create_with_fallbacks
 from tests.cli.cli_process import vod_bridge
 from tests.rig.kafka import RealKafka
 from tests.rig.kafka_jars import java_command

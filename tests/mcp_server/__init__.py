@@ -1,0 +1,1 @@
+"""Tests of `bridge.mcp_server`."""
