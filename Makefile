@@ -23,6 +23,9 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # They start hundreds of Pythons, which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What writes locks, looks for known vulnerabilities and lists components.
+RELEASE_TOOLS := uv pip-audit cyclonedx-bom
+
 .DEFAULT_GOAL := help
 .PHONY: help run unit services test test-long gate check format generate docs bench chaos order kube interop tools tools-kube clean fuzz python \
 	lock audit dist sbom release-prepare release-check release-note release-notes
@@ -93,19 +96,16 @@ fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: s
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(or $(ARGS),600)
 
-lock: $(VENV)/.test ## Write the image's locks anew, with the hashes of all files (deploy/locks)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lock]'
+lock: $(VENV)/.release ## Write the image's locks anew, with the hashes of all files (deploy/locks)
 	@$(BIN)/python -m tests.release.locks
 
-audit: $(VENV)/.test ## Look for known vulnerabilities of all versions; says so where no source can be reached
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+audit: $(VENV)/.release ## Look for known vulnerabilities of all versions; says so where no source can be reached
 	@$(BIN)/python -m tests.release.audit $(ARGS)
 
 dist: $(VENV)/.test ## Build sdist and wheels of the commit into dist/, the same bytes everywhere (ARGS=--twice compares)
 	@$(BIN)/python -m tests.release.dist $(ARGS)
 
-sbom: $(VENV)/.test ## List the image's components in build/sbom.cdx.json (after make dist)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[release]'
+sbom: $(VENV)/.release ## List the image's components in build/sbom.cdx.json (after make dist)
 	@$(BIN)/python -m tests.release.sbom
 
 release-prepare: $(VENV)/.test ## Name a version everywhere and keep its schemas: ARGS=1.2.3 (docs/howto/release.md)
@@ -145,6 +145,13 @@ $(VENV)/.test: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), with what the checks need ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $(VENV)/.run $@
+
+# In an environment of their own, of which the program's knows nothing.
+$(VENV)/.release: $(VENV)/.test
+	@echo "Installing $(RELEASE_TOOLS) into $(VENV)/release ..."
+	@$(PYTHON) -m venv $(VENV)/release
+	@$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(RELEASE_TOOLS)
+	@touch $@
 
 python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import Struct
 
+from tests.release import TOOLS_PYTHON
 from tests.release.locks import CONSTRAINTS
 
 # The package index's own, then the database that it comes from.
@@ -57,7 +58,7 @@ class UnreachableError(Exception):
 
 def ask(source: str) -> Ran:
     """Run pip-audit; nothing is installed or resolved, and nothing but names and versions is sent."""
-    command = [sys.executable, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
+    command = [TOOLS_PYTHON, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
     command += ["--format", "json", "--vulnerability-service", source, "--requirement", str(CONSTRAINTS)]
     done = subprocess.run(  # noqa: S603 - our own words
         command, capture_output=True, text=True, check=False, timeout=_WITHIN_S, env=os.environ

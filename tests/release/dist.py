@@ -4,7 +4,7 @@
     python -m tests.release.dist --twice    again in another folder, time zone, umask; 1 where a byte differs
 
 Every time in a file is the commit's (SOURCE_DATE_EPOCH, where it is set, goes first). Changes that are not
-committed are not in it. The wheel of the bridge is built from its sdist: that holds all that is needed.
+committed are not in it. Each wheel is built from its sdist, which so holds all that is needed.
 """
 
 import gzip
@@ -18,24 +18,13 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from msgspec import Struct
-
 from tests.rig.parts import ROOT
 
 DIST = ROOT / "dist"
 
 
-class Project(Struct, frozen=True, kw_only=True):
-    """A folder with a pyproject.toml. One whose code stands elsewhere in the tree has no sdist."""
-
-    folder: str
-    has_sdist: bool
-
-
-PROJECTS = (
-    Project(folder=".", has_sdist=True),
-    Project(folder="deploy/event-consumer", has_sdist=False),  # made from bridge/, by its setup.py
-)
+# The folders of the distributions; the second takes its modules from the first.
+PROJECTS = (".", "deploy/event-consumer")
 
 
 MODES = 0o022  # the umask of what the build writes itself: its modes stand in a wheel
@@ -59,9 +48,7 @@ def build_all(output: Path, *, time_zone: str = "UTC") -> list[Path]:
         with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD"))) as archive:
             archive.extractall(tree, filter="data")
         for project in PROJECTS:
-            folder = tree / project.folder
-            if (folder / "pyproject.toml").is_file():
-                _build(folder, output, at, has_sdist=project.has_sdist, time_zone=time_zone)
+            _build(tree / project, output, at, time_zone)
     return sorted(one for one in output.iterdir() if one.suffix in {".gz", ".whl"})
 
 
@@ -91,18 +78,15 @@ def compared(one: list[Path], other: list[Path]) -> list[str]:
     ]
 
 
-def _build(folder: Path, output: Path, at: int, *, has_sdist: bool, time_zone: str) -> None:
+def _build(folder: Path, output: Path, at: int, time_zone: str) -> None:
     made = folder.parent / f"{folder.name}-made"
-    if has_sdist:
-        _run_build("--sdist", folder, made, at, time_zone)
-        (sdist,) = made.glob("*.tar.gz")
-        sdist.write_bytes(normalized(sdist.read_bytes(), at))
-        with tarfile.open(sdist) as archive:
-            archive.extractall(made, filter="data")
-        folder = made / sdist.name.removesuffix(".tar.gz")
-    _run_build("--wheel", folder, made, at, time_zone)
-    for file in (*made.glob("*.tar.gz"), *made.glob("*.whl")):
-        shutil.copy(file, output)
+    _run_build("--sdist", folder, made, at, time_zone)
+    (sdist,) = made.glob("*.tar.gz")
+    sdist.write_bytes(normalized(sdist.read_bytes(), at))
+    shutil.copy(sdist, output)
+    with tarfile.open(sdist) as archive:
+        archive.extractall(made, filter="data")
+    _run_build("--wheel", made / sdist.name.removesuffix(".tar.gz"), output, at, time_zone)
 
 
 def _run_build(kind: str, folder: Path, output: Path, at: int, time_zone: str) -> None:

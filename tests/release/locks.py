@@ -20,6 +20,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.release import TOOLS_PYTHON
 from tests.rig.parts import ROOT
 
 LOCKS = ROOT / "deploy" / "locks"
@@ -61,7 +62,7 @@ def inputs(root: Path = ROOT) -> dict[str, list[str]]:
 
 def write(name: str, requirements: Iterable[str]) -> None:
     """Write one lock by uv; `subprocess.CalledProcessError` where it finds no versions."""
-    command = [sys.executable, "-m", "uv", "pip", "compile", "-", "--quiet", "--constraint", str(CONSTRAINTS)]
+    command = [TOOLS_PYTHON, "-m", "uv", "pip", "compile", "-", "--quiet", "--constraint", str(CONSTRAINTS)]
     command += ["--universal", "--python-version", PYTHON, "--generate-hashes", "--no-annotate", "--upgrade"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "make lock"]
     command += ["--output-file", str(LOCKS / f"{name}.lock")]

@@ -12,6 +12,7 @@ import tempfile
 import venv
 from pathlib import Path
 
+from tests.release import TOOLS_PYTHON
 from tests.release.dist import DIST, epoch
 from tests.release.locks import EXTRAS, LOCKS
 from tests.rig.parts import ROOT
@@ -46,7 +47,7 @@ def main() -> int:
 
 def _run(module: str, *words: str) -> None:
     variables = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch())}
-    subprocess.run([sys.executable, "-m", module, *words], check=True, env=variables)  # noqa: S603 - our own words
+    subprocess.run([TOOLS_PYTHON, "-m", module, *words], check=True, env=variables)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":
