@@ -1,6 +1,6 @@
 """Looks up every version of constraints.txt in a source of advisories, by pip-audit.
 
-    python -m tests.release.audit               0 too where no source can be reached, which is said
+    python -m tests.release.audit               0 too where no source can be reached
     python -m tests.release.audit --required    1 where no source can be reached
 
 The versions are those of the image, the tests and the tools. 1 where a vulnerability is known.
@@ -56,7 +56,7 @@ class UnreachableError(Exception):
     """The source did not answer, or knows none of the versions: a mirror without advisories."""
 
 
-def ask(source: str) -> Ran:
+def run_pip_audit(source: str) -> Ran:
     """Run pip-audit; nothing is installed or resolved, and nothing but names and versions is sent."""
     command = [TOOLS_PYTHON, "-m", "pip_audit", "--no-deps", "--disable-pip", "--progress-spinner", "off"]
     command += ["--format", "json", "--vulnerability-service", source, "--requirement", str(CONSTRAINTS)]
@@ -88,12 +88,12 @@ def lines(report: Report) -> list[str]:
     ]
 
 
-def audit(arguments: Sequence[str], ask: Callable[[str], Ran], write: Callable[[str], object]) -> int:
-    """Ask one source after the other until one answers; say what was found, or that nobody was asked."""
+def audit(arguments: Sequence[str], query: Callable[[str], Ran], write: Callable[[str], object]) -> int:
+    """Query the sources in turn until one answers; say what was found, or that none was reached."""
     unreachable = []
     for source in SOURCES:
         try:
-            report = read(ask(source))
+            report = read(query(source))
         except (UnreachableError, subprocess.TimeoutExpired) as error:
             unreachable.append(f"{source}: {error}")
             continue
@@ -111,4 +111,4 @@ def audit(arguments: Sequence[str], ask: Callable[[str], Ran], write: Callable[[
 
 
 if __name__ == "__main__":
-    sys.exit(audit(sys.argv[1:], ask, sys.stdout.write))
+    sys.exit(audit(sys.argv[1:], run_pip_audit, sys.stdout.write))
