@@ -23,11 +23,15 @@ PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 # They start hundreds of Pythons, which would compile everything anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What writes locks, looks for known vulnerabilities and lists components.
+RELEASE_TOOLS := uv pip-audit cyclonedx-bom
+
 .DEFAULT_GOAL := help
-.PHONY: help run unit services test test-long gate check format generate docs bench chaos order kube interop tools tools-kube clean fuzz python
+.PHONY: help run unit services test test-long gate check format generate docs bench chaos order kube interop tools tools-kube clean fuzz python \
+	lock audit dist sbom release-prepare release-check release-note release-notes
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  ARGS=... is handed on: make bench ARGS=--quick, make test ARGS=tests/core"
 	@echo "  PYTHON=python3.12 makes the environment with another Python"
 
@@ -53,11 +57,13 @@ gate: $(VENV)/.test ## Hold core and delivery to 100 % branch coverage (after ma
 		--fail-under=100)" || { printf '%s\n' "$$report"; exit 1; }
 	@echo "coverage gate: 100 % of every branch that it holds"
 
-check: $(VENV)/.test ## Lint, format, types, generated files
+check: $(VENV)/.test ## Lint, format, types, generated files, locks, workflows
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@set -e; for generator in $(GENERATORS); do $(BIN)/python $$generator --check; done
+	@$(BIN)/python -m tests.release.locks --check
+	@$(BIN)/zizmor --offline --quiet --persona pedantic .github
 
 format: $(VENV)/.test ## Format, and mend what the linter can mend
 	@$(BIN)/ruff format .
@@ -90,6 +96,33 @@ fuzz: $(VENV)/.test ## Fuzz the codec and the HTTP side, 10 min each (ARGS=60: s
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz $(or $(ARGS),600)
 
+lock: $(VENV)/.release ## Write the image's locks anew, with the hashes of all files (deploy/locks)
+	@$(BIN)/python -m tests.release.locks
+
+audit: $(VENV)/.release ## Look for known vulnerabilities of all versions; says so where no source can be reached
+	@$(BIN)/python -m tests.release.audit $(ARGS)
+
+dist: $(VENV)/.test ## Build sdist and wheels of the commit into dist/, the same bytes everywhere (ARGS=--twice compares)
+	@$(BIN)/python -m tests.release.dist $(ARGS)
+
+sbom: $(VENV)/.release ## List the image's components in build/sbom.cdx.json (after make dist)
+	@$(BIN)/python -m tests.release.sbom
+
+release-prepare: $(VENV)/.test ## Name a version everywhere and keep its schemas: ARGS=1.2.3 (docs/howto/release.md)
+	@$(BIN)/python schemas/compatibility.py --release
+	@$(BIN)/python -m tests.release.version prepare $(ARGS)
+	@$(MAKE) --no-print-directory generate lock
+
+release-check: $(VENV)/.test ## Check that all is ready for the tag (ARGS=v1.2.3)
+	@$(BIN)/python -m tests.release.version check $(ARGS)
+
+release-note: $(VENV)/.test ## After the tag: note its commit, and keep its code for the tests of upgrades
+	@$(BIN)/python -m tests.end_to_end.releases
+	@$(BIN)/python -m tests.release.version noted
+
+release-notes: $(VENV)/.test ## Write what the changelog says of this version into build/release-notes.md
+	@$(BIN)/python -m tests.release.version notes
+
 tools: ## Build what checks the chart into .tools, once (minutes; tools-kube: a Kubernetes too)
 	@PYTHON=$(PYTHON) tests/tools/build.sh chart
 
@@ -112,6 +145,13 @@ $(VENV)/.test: pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), with what the checks need ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $(VENV)/.run $@
+
+# In an environment of their own, of which the program's knows nothing.
+$(VENV)/.release: $(VENV)/.test
+	@echo "Installing $(RELEASE_TOOLS) into $(VENV)/release ..."
+	@$(PYTHON) -m venv $(VENV)/release
+	@$(VENV)/release/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(RELEASE_TOOLS)
+	@touch $@
 
 python:
 	@command -v $(PYTHON) >/dev/null || { \

@@ -15,7 +15,8 @@ from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 BRIDGE = HERE.parent.parent / "bridge"
-TREE = HERE / "build" / "tree"
+TREE = HERE / "tree"
+IN_AN_SDIST = (HERE / "PKG-INFO").is_file()  # which has the modules, and no bridge beside it
 PACKAGE = TREE / "vod_event_consumer"
 MOVED = re.compile(r"\bbridge\.(consumer|core|aiokafka_internals)\b")
 
@@ -39,15 +40,17 @@ def _moved(found: re.Match[str]) -> str:
 
 def version() -> str:
     """Return the bridge's version."""
-    return re.findall(
-        r'^__version__ = "(.+)"', (BRIDGE / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE
-    )[0]
+    file, pattern = BRIDGE / "__init__.py", r'^__version__ = "(.+)"'
+    if IN_AN_SDIST:
+        file, pattern = HERE / "PKG-INFO", r"^Version: (.+)"
+    return re.findall(pattern, file.read_text(encoding="utf-8"), re.MULTILINE)[0]
 
 
-write_tree()
+if not IN_AN_SDIST:
+    write_tree()
 setup(
     version=version(),
     packages=find_packages(str(TREE)),
-    package_dir={"": "build/tree"},
+    package_dir={"": "tree"},
     package_data={"vod_event_consumer": ["py.typed", "samples/*", "samples/*/*"]},
 )

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what checks the chart, from source, into .tools of this checkout: tests/tools/build.sh GROUP...
 #   chart   helm, helm4, kubeconform, untt (helm-unittest), kube-score, promtool, prometheus, CRDs of the
-#           Prometheus operator, the Gateway API and KEDA
+#           Prometheus operator, the Gateway API and KEDA; actionlint, for the workflows
 #   kube    etcd, kube-apiserver and the rest of Kubernetes, kwok
 # What is there at its version stays. Where Go is missing or too old, one is installed for this alone.
 set -euo pipefail
@@ -17,6 +17,7 @@ HELM=3.22.0
 HELM4=4.3.1
 KUBECONFORM=0.8.0
 KUBE_SCORE=1.20.0
+ACTIONLINT=1.7.12
 HELM_UNITTEST=1.1.2
 PROMETHEUS=0.315.0
 OPERATOR=0.85.0
@@ -108,6 +109,8 @@ chart() {
     install_from "" "github.com/yannh/kubeconform/cmd/kubeconform@v$KUBECONFORM"
   build kube-score "$KUBE_SCORE" bin/kube-score \
     install_from "" "github.com/zegl/kube-score/cmd/kube-score@v$KUBE_SCORE"
+  build actionlint "$ACTIONLINT" bin/actionlint \
+    install_from "" "github.com/rhysd/actionlint/cmd/actionlint@v$ACTIONLINT"
   build helm-unittest "$HELM_UNITTEST" bin/untt \
     build_in helm-unittest "" "" "$bin/untt" github.com/helm-unittest/helm-unittest/cmd/helm-unittest
   local crd=monitoring.coreos.com
