@@ -11,6 +11,7 @@ is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (name
 ``chart``       the tools of ``make tools``
 ``browser``     Chromium: the package chromium, or a path in BRIDGE_TEST_CHROMIUM
 ``postgres``    a Postgres, as /usr/lib/postgresql has it or PATH
+``registry``    Apicurio Registry: java and mvn, with Maven Central or a filled cache
 ``git``         what keeps a release's code
 ``volume``      a small volume to fill: root, with CAP_SYS_ADMIN
 """
@@ -43,7 +44,19 @@ settings.register_profile("ci", parent=settings.get_profile("default"), derandom
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
 PARTS = frozenset(
-    {"kafka", "redis", "redis-tls", "openssl", "node", "chart", "browser", "postgres", "volume", "git"}
+    {
+        "kafka",
+        "redis",
+        "redis-tls",
+        "openssl",
+        "node",
+        "chart",
+        "browser",
+        "postgres",
+        "registry",
+        "volume",
+        "git",
+    }
 )
 _LONGEST_ID = 60  # characters of a text, or bytes of a body, in the name of a test
 _HEAL = pytest.StashKey[list[Callable[[], None]]]()
