@@ -11,6 +11,7 @@ is skipped with one line that says why, or fails where BRIDGE_TEST_REQUIRE (name
 ``chart``       the tools of ``make tools``
 ``browser``     Chromium: the package chromium, or a path in BRIDGE_TEST_CHROMIUM
 ``postgres``    a Postgres, as /usr/lib/postgresql has it or PATH
+``registry``    Apicurio Registry: java and mvn, with Maven Central or a filled cache
 ``git``         what keeps a release's code
 ``systemd``     systemd-analyze and systemd-sysusers
 ``volume``      a small volume to fill: root, with CAP_SYS_ADMIN
@@ -53,6 +54,7 @@ PARTS = frozenset(
         "chart",
         "browser",
         "postgres",
+        "registry",
         "volume",
         "git",
         "systemd",

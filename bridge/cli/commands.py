@@ -89,7 +89,7 @@ COMMANDS = {
     "schemas": CommandEntry(
         "bridge.cli.schemas",
         "schemas",
-        "List the schemas of what is published, print one, or export all.",
+        "List the schemas of what is published, print one, export or register all.",
     ),
     "replay": CommandEntry(
         "bridge.cli.replay.command",

@@ -1,4 +1,4 @@
-"""``vod-bridge schemas``: lists the schemas of the events, prints one, or exports all.
+"""``vod-bridge schemas``: lists the schemas of the events, prints one, exports or registers all.
 
 The texts are those of the folder `bridge/schemas`, with the names and topics of the settings.
 """
@@ -12,12 +12,25 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from msgspec import Struct
+from msgspec import Struct, structs
 from rich.console import Console
 from rich.text import Text
 
+from bridge.cli.schema_options import (
+    CaFile,
+    Draft,
+    DraftSent,
+    DryRun,
+    ExportFolder,
+    LoginFile,
+    Mode,
+    RegistrationOptions,
+    RegistryUrl,
+    SubjectTemplate,
+    TokenFile,
+)
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail
-from bridge.cli.support.offline_settings import effective_routing
+from bridge.cli.support.offline_settings import effective_applications, effective_routing
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.plural import counted
 from bridge.core.record import Routing
@@ -38,7 +51,7 @@ class _SchemaEntry(Struct, frozen=True):
     schema: str
 
 
-def schemas(
+def schemas(  # noqa: PLR0913 - an option each
     name: Annotated[
         str,
         typer.Argument(
@@ -50,21 +63,36 @@ def schemas(
     *,
     config: ConfigFile = None,
     as_json: Annotated[bool, typer.Option("--json", help="List them as JSON.")] = False,
-    export: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write all to a folder, asyncapi.yaml too.", show_default=False),
-    ] = None,
+    export: ExportFolder = None,
+    register: RegistryUrl = "",
+    dry_run: DryRun = False,
+    subject: SubjectTemplate = "{topic}-value",
+    compatibility: Mode = None,
+    draft: DraftSent = Draft.D07,
+    ca: CaFile = None,
+    login_file: LoginFile = None,
+    token_file: TokenFile = None,
 ) -> None:
-    """List the schemas of what is published, print one, or export all.
+    """List the schemas of what is published, print one, export or register all.
 
     Topics and names are those of the settings kafka.topic and schemas.base_uri.
 
+    To register them again changes nothing. Ends with 1 where the registry refuses one as incompatible.
+
     Example: vod-bridge schemas TranscodeComplete
+
+    Example: vod-bridge schemas --register https://registry.example --login-file login --dry-run
     """
     routing = effective_routing(config)
-    if name and export:
-        fail("either a type or --export", EXIT_USAGE)
-    if name:
+    if bool(name) + bool(export) + bool(register) > 1:
+        fail("one of a type, --export and --register", EXIT_USAGE)
+    if dry_run and not register:
+        fail("--dry-run is for --register", EXIT_USAGE)
+    if register:
+        options = RegistrationOptions(register, subject, compatibility, draft, ca=ca, dry_run=dry_run)
+        options = structs.replace(options, as_json=as_json, login_file=login_file, token_file=token_file)
+        _register(options, routing, config)
+    elif name:
         _print_schema(name.removesuffix(".v1"), routing)
     elif export:
         _export(export, routing)
@@ -72,6 +100,16 @@ def schemas(
         typer.echo(msgspec.json.format(msgspec.json.encode(list(_entries(routing))), indent=2))
     else:
         _print_table(list(_entries(routing)))
+
+
+def _register(options: RegistrationOptions, routing: Routing, config: Path | None) -> None:
+    from bridge.cli.schema_registration import NamedSchema, register_and_exit  # noqa: PLC0415 - a list needs no HTTP
+
+    named = [
+        NamedSchema(entry.type, entry.topic, _schema_document(entry.type, routing))
+        for entry in _entries(routing)
+    ]
+    register_and_exit(options, named, sorted(effective_applications(config)))
 
 
 def _entries(routing: Routing) -> Iterator[_SchemaEntry]:
@@ -125,9 +163,14 @@ def _export(folder: Path, routing: Routing) -> None:
 
 
 def _schema_text(name: str, routing: Routing) -> str:
+    schema = _schema_document(name, routing)
+    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+
+
+def _schema_document(name: str, routing: Routing) -> dict[str, Any]:
     schema: dict[str, Any] = msgspec.json.decode(_text(f"{name}.v1.schema.json"))
     schema["$id"] = _schema_id(name, routing)
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
+    return schema
 
 
 def _asyncapi_text(routing: Routing) -> str:

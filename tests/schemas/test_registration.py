@@ -1,0 +1,278 @@
+"""``vod-bridge schemas --register``: on a real Apicurio Registry, and on a fake that the same tests hold."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from jsonschema import Draft7Validator, Draft202012Validator
+from typer.testing import CliRunner, Result
+
+from bridge.cli import app
+from bridge.cli.schema_registration import draft_07
+from tests.rig.schema_registry import FakeRegistry, RealRegistry, running
+from tests.schemas.reading import KNOWN, NAMES, PUBLISHED, read_document
+
+# Keywords of draft-07 that ours use, and what is no keyword of any draft: x-unit. `deprecated` is a note.
+_DRAFT_07_WORDS = (
+    "$schema $id $ref definitions title description type properties required additionalProperties items anyOf"
+    " enum const if else minimum maximum minLength maxLength minItems maxItems pattern format examples"
+    " deprecated x-unit"
+)
+DRAFT_07 = frozenset(_DRAFT_07_WORDS.split())
+
+
+class Registry:
+    """A registry under test: its URL, and what a person would ask it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Send one request of the API and give the answer."""
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(f"{self.url}{path}", content, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
+        with urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
+            return json.load(response)
+
+    def schema(self, subject: str) -> Any:  # noqa: ANN401 - JSON
+        """Give the last version of a subject."""
+        return json.loads(self.ask("GET", f"/subjects/{subject}/versions/latest")["schema"])
+
+    def add(self, subject: str, schema: object, mode: str) -> None:
+        """Register a schema by hand, as an earlier release did, and set the mode."""
+        body = {"schemaType": "JSON", "schema": json.dumps(schema)}
+        self.ask("POST", f"/subjects/{subject}/versions", body)
+        self.ask("PUT", f"/config/{subject}", {"compatibility": mode})
+
+
+@pytest.fixture(scope="module")
+def apicurio() -> Iterator[RealRegistry]:
+    """Start a real registry, once for this file."""
+    registry = RealRegistry()
+    registry.start()
+    yield registry
+    registry.remove()
+
+
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("apicurio", marks=[pytest.mark.services, pytest.mark.xdist_group("registry")]),
+    ]
+)
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """Give the fake, then the real one."""
+    if request.param == "apicurio":
+        yield Registry(request.getfixturevalue("apicurio").url)
+        return
+    with running(FakeRegistry()) as fake:
+        yield Registry(fake.url)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    """Give the fake alone."""
+    with running(FakeRegistry()) as served:
+        yield served
+
+
+def register(url: str, *options: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(app, ["schemas", "--register", url, *options])
+
+
+def document(name: str) -> dict[str, Any]:
+    """Give a schema as it is published."""
+    found: dict[str, Any] = json.loads((PUBLISHED / f"{name}.v1.schema.json").read_text(encoding="utf-8"))
+    return found
+
+
+def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(registry: Registry) -> None:
+    prefix = ("--subject", "all.{topic}-value")
+    before = register(registry.url, "--dry-run", *prefix)
+    assert before.output.endswith("40 schemas: 40 would be registered; nothing was changed\n"), before.output
+    first = register(registry.url, "--compatibility", "forward", *prefix)
+    assert (first.exit_code, first.stdout.splitlines()[-1]) == (0, "40 schemas: 40 registered"), first.output
+    for name in NAMES:
+        topic = {"event": "vod.other"}.get(name, f"vod.{name}")
+        subject = "vod-event-bridge-headers" if name == "headers" else f"all.{topic}-value"
+        assert registry.schema(subject) == draft_07(document(name))
+        assert registry.ask("GET", f"/config/{subject}")["compatibilityLevel"] == "FORWARD"
+    for options in (["--dry-run"], [], ["--compatibility", "FORWARD"]):
+        again = register(registry.url, *options, *prefix)
+        assert again.stdout.splitlines()[-1].startswith("40 schemas: 40 there before"), again.output
+        assert "compatibility" not in again.stdout
+
+
+def test_a_schema_that_only_adds_is_a_new_version_and_a_breaking_one_is_refused(registry: Registry) -> None:
+    prefix = ("--subject", "changed.{topic}-value")
+    earlier, other = draft_07(document("PullComplete")), draft_07(document("ClipComplete"))
+    del earlier["properties"]["session_id"]
+    other["properties"]["id"] = {"type": "integer"}
+    registry.add("changed.vod.PullComplete-value", earlier, "FORWARD")
+    registry.add("changed.vod.ClipComplete-value", other, "FORWARD")
+    would = register(registry.url, "--dry-run", *prefix)
+    assert "would be a new version" in line_of(would, "changed.vod.PullComplete-value")
+    assert "would be refused" in line_of(would, "changed.vod.ClipComplete-value")
+    assert would.exit_code == 1
+    done = register(registry.url, *prefix)
+    assert "new version, id " in line_of(done, "changed.vod.PullComplete-value")
+    assert "refused: " in line_of(done, "changed.vod.ClipComplete-value")
+    assert (done.exit_code, "--compatibility FORWARD" in done.stderr) == (1, True)
+    assert registry.schema("changed.vod.PullComplete-value") == draft_07(document("PullComplete"))
+    assert registry.schema("changed.vod.ClipComplete-value") == other
+
+
+def test_new_fields_that_backward_refuses_pass_where_the_mode_is_set_to_forward(registry: Registry) -> None:
+    prefix = ("--subject", "mode.{topic}-value")
+    earlier = draft_07(document("PullComplete"))
+    del earlier["properties"]["session_id"]
+    registry.add("mode.vod.PullComplete-value", earlier, "BACKWARD")
+    assert register(registry.url, *prefix).exit_code == 1
+    done = register(registry.url, "--compatibility", "FORWARD", *prefix)
+    assert "new version" in line_of(done, "mode.vod.PullComplete-value")
+    assert done.exit_code == 0
+
+
+def line_of(result: Result, subject: str) -> str:
+    """Give the line of a subject."""
+    lines: list[str] = result.stdout.splitlines()
+    return next(line for line in lines if line.startswith(f"{subject} "))
+
+
+def test_a_login_and_a_token_come_from_files_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = tmp_path / "secret"
+    basic, bearer = "Basic a2V5OnMzY3JldA==", "Bearer s3cret"
+    for authorization, option, variable, text in (
+        (basic, "--login-file", "VOD_REGISTRY_LOGIN", "key:s3cret"),
+        (bearer, "--token-file", "VOD_REGISTRY_TOKEN", "s3cret"),
+    ):
+        secret.write_text(f"{text}\n", encoding="utf-8")
+        with running(FakeRegistry(authorization)) as served:
+            refused = register(served.url)
+            assert (refused.exit_code, "refuses the login (401)" in refused.stderr) == (1, True)
+            assert register(served.url, option, str(secret)).exit_code == 0
+            with monkeypatch.context() as environment:
+                environment.setenv(variable, text)
+                assert "40 there before" in register(served.url).stdout
+    monkeypatch.setenv("VOD_REGISTRY_LOGIN", "key:s3cret")
+    monkeypatch.setenv("VOD_REGISTRY_TOKEN", "s3cret")
+    both = register("http://127.0.0.1:1")
+    assert (both.exit_code, "either a login or a token" in both.stderr) == (2, True)
+
+
+def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake: FakeRegistry) -> None:
+    answer = fake.answer
+
+    def full(method: str, path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        if path.endswith("/versions") and len(fake.schemas) == 3:
+            return 500, {"error_code": 50001, "message": "the \x1b[31mdisk is full"}
+        return answer(method, path, body)
+
+    fake.answer = full  # type: ignore[method-assign]
+    result = register(fake.url)
+    assert result.exit_code == 1
+    assert "the registry failed (500: the " in result.stderr
+    assert "before that: 3 schemas: 3 registered" in result.stderr
+    assert "\x1b[31mdisk" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["http://127.0.0.1:1"], 1, "does not answer"),
+        (["{url}/elsewhere"], 1, "/apis/ccompat/v7"),
+        (["ftp://registry"], 2, "must be the URL"),
+        (["https://user:s3cret@registry"], 2, "--login-file"),
+        (["{url}", "--ca", "/dev/null"], 2, "no certificates"),
+        (["{url}", "--login-file", "/no/such"], 2, "cannot be read"),
+        (["{url}", "--subject", "{name}"], 2, "{topic} and {type}"),
+        (["{url}", "--subject", "one"], 2, "would be that of NewFileUpload and of ProcedureStateChanged"),
+        (["{url}", "TranscodeComplete"], 2, "one of a type"),
+    ],
+)
+def test_what_cannot_work_is_one_error_with_what_to_do(
+    fake: FakeRegistry, arguments: list[str], code: int, text: str
+) -> None:
+    result = register(*(argument.replace("{url}", fake.url) for argument in arguments))
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1), result.output
+    assert text in result.stderr
+    assert "s3cret" not in result.output
+    assert not fake.subjects
+
+
+def test_a_dry_run_without_a_registry_is_wrong() -> None:
+    assert CliRunner().invoke(app, ["schemas", "--dry-run"]).exit_code == 2
+
+
+def test_types_that_share_a_topic_have_a_subject_each(
+    fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "everything")
+    shared = register(fake.url)
+    assert (shared.exit_code, "--subject '{topic}-{type}'" in shared.stderr) == (2, True)
+    assert register(fake.url, "--subject", "{topic}-{type}").exit_code == 0
+    assert {"everything-PullComplete", "everything-ClipComplete"} < fake.subjects.keys()
+
+
+def test_topics_by_application_have_a_subject_each(
+    fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRIDGE_KAFKA__TOPIC", "{app}.{type}")
+    for name in ("SHOP", "CLUB"):
+        monkeypatch.setenv(f"BRIDGE_APPS__{name}__TOKEN", "t0ken-of-sixteen-characters-or-more")
+    result = register(fake.url, "--json")
+    assert result.exit_code == 0, result.output
+    entries = json.loads(result.stdout)
+    assert {"club.PullComplete-value", "shop.PullComplete-value"} < {one["subject"] for one in entries}
+    assert {one["result"] for one in entries} == {"registered"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_in_draft_07_it_uses_no_word_of_a_later_draft(name: str) -> None:
+    converted = draft_07(document(name))
+    Draft7Validator.check_schema(converted)
+    assert set(keywords(converted)) <= DRAFT_07
+    # There, what stands beside a $ref is ignored.
+    assert all(set(one) == {"$ref"} for one in objects(converted) if "$ref" in one)
+
+
+def test_in_both_drafts_the_same_events_are_valid() -> None:
+    messages = read_document(PUBLISHED / "asyncapi.yaml")["components"]["messages"]
+    checked = 0
+    for name in (name for name in NAMES if name in KNOWN):
+        examples, schema = messages[name]["examples"], document(name)
+        validators = [Draft202012Validator(schema), Draft7Validator(draft_07(schema))]
+        for changed in ({}, {"outcome": "other"}, {"payload": 1}, {"payload": {"FileId": 1}}):
+            event = {**examples[0]["payload"], **changed}
+            valid = {validator.is_valid(event) for validator in validators}
+            assert len(valid) == 1, (name, changed)
+            assert valid == {True} or changed
+            checked += 1
+    assert checked == 37 * 4
+
+
+def objects(schema: object) -> Iterator[dict[str, Any]]:
+    """Give every schema in a schema."""
+    if isinstance(schema, list):
+        for one in schema:
+            yield from objects(one)
+    if isinstance(schema, dict):
+        yield schema
+        for key, value in schema.items():
+            if key in ("properties", "definitions"):
+                for one in value.values():
+                    yield from objects(one)
+            elif key not in ("enum", "const", "examples"):
+                yield from objects(value)
+
+
+def keywords(schema: object) -> Iterator[str]:
+    """Give every keyword in a schema."""
+    for one in objects(schema):
+        yield from one
