@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+from bridge.consumer.errors import InProgressError
+
 POSTGRES_TABLE = (
     "CREATE TABLE IF NOT EXISTS vod_events_done"
     " (id text PRIMARY KEY, done_at timestamptz NOT NULL DEFAULT now())"
@@ -24,10 +26,6 @@ return 1
 """
 
 
-class InProgressError(Exception):
-    """Another process works on this event now. Let it be raised: the event is tried again after a pause."""
-
-
 def once(
     event_id: str,
     connection: Any,  # noqa: ANN401 - of one of several libraries
@@ -45,8 +43,8 @@ def once(
                 await connection.execute("UPDATE files SET ...")
 
     ``connection`` is one of **Postgres** (asyncpg's, or psycopg's `AsyncConnection`) or a client of **Redis**
-    (`redis.asyncio`). ``group`` says whose work it is: two groups that share a database and give the same one,
-    or none, do the work of an event once *together*, and one of them never sees it as the first.
+    (`redis.asyncio`). ``group`` says whose work it is: two groups that share a database and give the same
+    one, or none, do the work of an event once *together*, and one of them never sees it as the first.
 
     With Postgres the body is one transaction, and the mark is a row in it (`POSTGRES_TABLE`): both are there
     or none, whatever happens. A second process with the same event waits for the first one's transaction.
@@ -56,7 +54,8 @@ def once(
     With Redis the body holds a lease of ``lease_s`` seconds; it must end within it. An error releases it.
     After a crash between the work and the mark, the work is done *again* once the lease is over: as often as
     with any two systems. The mark is kept for ``keep_s`` (14 days). `InProgressError` where another process
-    has the lease. In a cluster of Redis, any client will do: each event is one key.
+    has the lease, or died in it: let it be raised, `Consumer` waits for its end. In a cluster of Redis, any
+    client will do: each event is one key.
 
     Raises TypeError for another kind of connection, and whatever the library raises.
     """
