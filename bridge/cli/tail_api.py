@@ -67,7 +67,7 @@ class _Delivery(Struct, kw_only=True):
 
 class _Deliveries(Struct):
     deliveries: list[msgspec.Raw]
-    last_number: int
+    last_number: int | str  # a text where there are several workers or replicas
     left_out: int
 
 
@@ -188,9 +188,7 @@ async def _get(
                 "this bridge asks for a token: --token-file, or BRIDGE_ADMIN__READ_TOKEN as the bridge has it"
             )
         if response.status == _NOT_FOUND:
-            raise _ApiError(
-                f"{url} is not there: is this the admin port? A bridge with several workers has no API"
-            )
+            raise _ApiError(f"{url} is not there: is this the admin port?")
         if response.status != _OK:
             raise _ApiError(f"{url} answers {response.status}: {(await response.text())[:_TEXT_MAX]}")
         yield response

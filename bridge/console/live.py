@@ -44,6 +44,7 @@ async def stream_deliveries(call: Call) -> web.StreamResponse:
     """Stream what comes, from ``after`` or Last-Event-ID on, the oldest first, until the client leaves."""
     last_id = parse_cursor(call.request.headers.get("Last-Event-ID", ""))
     after = _after(call) if last_id is None or last_id.own is None else last_id
+    _ = call.asks_peers  # what is wrong with the query is answered before the stream begins
     async with call.event_stream() as stream:
         await stream.keep_alive()
         with suppress(ConnectionError, TimeoutError):

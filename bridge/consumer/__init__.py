@@ -50,13 +50,14 @@ letters that are redriven also Read and Describe on ``<dead-letter topic>.retry`
 from bridge.consumer.errors import (
     DeadLetterError,
     DeadLetterNow,
+    InProgressError,
     KafkaUnreachableError,
     NoRecordError,
     UnreadableRecordError,
 )
 from bridge.consumer.event import Delivery, Event, Failure, decode
 from bridge.consumer.handlers import Consumer
-from bridge.consumer.once import POSTGRES_TABLE, InProgressError, once
+from bridge.consumer.once import POSTGRES_TABLE, once
 from bridge.consumer.options import ConsumerOptions, Options
 from bridge.consumer.overloads import UnlistedType, subscribe
 from bridge.consumer.payloads import EventType

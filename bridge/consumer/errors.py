@@ -12,6 +12,13 @@ class DeadLetterNow(Exception):  # noqa: N818 - an instruction to the consumer, 
     """Raised by a handler: a retry cannot help, write the event to the dead-letter topic at once."""
 
 
+class InProgressError(Exception):
+    """Another process works on this event now, or died at it. A handler lets it be raised.
+
+    `Consumer` tries the event again after growing pauses, however often: it is no attempt.
+    """
+
+
 class DeadLetterError(Exception):
     """An event was neither handled nor written to a dead-letter topic: the consumer has stopped.
 

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from aiokafka import ConsumerRecord
 
 from bridge.consumer.dead_letters import DeadLetterWriter
-from bridge.consumer.errors import DeadLetterNow, UnreadableRecordError
+from bridge.consumer.errors import DeadLetterNow, InProgressError, UnreadableRecordError
 from bridge.consumer.event import read
 from bridge.consumer.group_member import GroupMember
 from bridge.consumer.offset_tracker import OffsetTracker
@@ -23,6 +23,8 @@ from bridge.consumer.topics import OTHER, TopicFilter, build_topic_filter
 from bridge.consumer.worker_pool import HandlerJob, WorkerPool, is_cancelling
 from bridge.core.catalogue import BY_NAME
 from bridge.core.plural import counted
+
+_DOUBLINGS_MAX = 32  # of a pause, which has long been the longest by then
 
 _log = logging.getLogger("bridge.consumer")
 
@@ -180,6 +182,8 @@ class _ConsumerRun:
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_cancelling():
                     raise
+                if isinstance(error, InProgressError):
+                    return self._wait_for_other(job)
                 if job.attempts < self._config.attempts and not isinstance(error, DeadLetterNow):
                     delay_s = self._backoff(job.attempts)
                     _log.warning(
@@ -198,8 +202,15 @@ class _ConsumerRun:
         _log.error("dead letter after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error)
         return None if await self._dead_letters.write(job) else self._config.backoff_max_s
 
+    def _wait_for_other(self, job: HandlerJob) -> float:
+        """Return the pause for another process that works on it; none of our attempts is spent."""
+        job.attempts -= 1
+        job.waits += 1
+        return self._backoff(job.waits)
+
     def _backoff(self, attempts: int) -> float:
-        longest: float = min(self._config.backoff_max_s, self._config.backoff_s * 2 ** (attempts - 1))
+        doublings = min(attempts - 1, _DOUBLINGS_MAX)
+        longest: float = min(self._config.backoff_max_s, self._config.backoff_s * 2**doublings)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spreads the load, guards no secret
 
     def _finish(self, job: HandlerJob) -> None:

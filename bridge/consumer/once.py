@@ -5,6 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+from bridge.consumer.errors import InProgressError
+
 POSTGRES_TABLE = (
     "CREATE TABLE IF NOT EXISTS vod_events_done"
     " (id text PRIMARY KEY, done_at timestamptz NOT NULL DEFAULT now())"
@@ -24,14 +26,11 @@ return 1
 """
 
 
-class InProgressError(Exception):
-    """Another process works on this event now. Let it be raised: the event is tried again after a pause."""
-
-
 def once(
     event_id: str,
     connection: Any,  # noqa: ANN401 - of one of several libraries
     *,
+    group: str = "",
     lease_s: int = _LEASE_S,
     keep_s: int = _KEEP_S,
 ) -> AbstractAsyncContextManager[bool]:
@@ -44,25 +43,30 @@ def once(
                 await connection.execute("UPDATE files SET ...")
 
     ``connection`` is one of **Postgres** (asyncpg's, or psycopg's `AsyncConnection`) or a client of **Redis**
-    (`redis.asyncio`).
+    (`redis.asyncio`). ``group`` says whose work it is: two groups that share a database and give the same
+    one, or none, do the work of an event once *together*, and one of them never sees it as the first.
 
     With Postgres the body is one transaction, and the mark is a row in it (`POSTGRES_TABLE`): both are there
     or none, whatever happens. A second process with the same event waits for the first one's transaction.
+    Inside a transaction of your own both last only once that is committed; a psycopg connection without
+    ``autocommit=True`` begins one with its first statement.
 
     With Redis the body holds a lease of ``lease_s`` seconds; it must end within it. An error releases it.
     After a crash between the work and the mark, the work is done *again* once the lease is over: as often as
     with any two systems. The mark is kept for ``keep_s`` (14 days). `InProgressError` where another process
-    has the lease. In a cluster of Redis, any client will do: each event is one key.
+    has the lease, or died in it: let it be raised, `Consumer` waits for its end. In a cluster of Redis, any
+    client will do: each event is one key.
 
     Raises TypeError for another kind of connection, and whatever the library raises.
     """
+    mark = f"{group}/{event_id}" if group else event_id
     library = type(connection).__module__.partition(".")[0]
     if library == "redis":
-        return _once_in_redis(event_id, connection, lease_s, keep_s)
+        return _once_in_redis(mark, connection, lease_s, keep_s)
     if library == "asyncpg":
-        return _once_in_postgres(event_id, connection, _insert_by_asyncpg)
+        return _once_in_postgres(mark, connection, _insert_by_asyncpg)
     if library == "psycopg":
-        return _once_in_postgres(event_id, connection, _insert_by_psycopg)
+        return _once_in_postgres(mark, connection, _insert_by_psycopg)
     raise TypeError(
         f"once() knows connections of asyncpg and psycopg, and clients of redis.asyncio; this is a"
         f" {type(connection).__module__}.{type(connection).__qualname__}"
@@ -71,30 +75,30 @@ def once(
 
 @asynccontextmanager
 async def _once_in_postgres(
-    event_id: str,
+    mark: str,
     connection: Any,  # noqa: ANN401 - see above
     insert: Callable[[Any, str], Any],
 ) -> AsyncIterator[bool]:
     async with connection.transaction():
-        yield await insert(connection, event_id)
+        yield await insert(connection, mark)
 
 
-async def _insert_by_asyncpg(connection: Any, event_id: str) -> bool:  # noqa: ANN401 - see above
+async def _insert_by_asyncpg(connection: Any, mark: str) -> bool:  # noqa: ANN401 - see above
     text = "INSERT INTO vod_events_done (id) VALUES ($1) ON CONFLICT DO NOTHING"
-    return bool((await connection.execute(text, event_id)).endswith(" 1"))
+    return bool((await connection.execute(text, mark)).endswith(" 1"))
 
 
-async def _insert_by_psycopg(connection: Any, event_id: str) -> bool:  # noqa: ANN401 - see above
+async def _insert_by_psycopg(connection: Any, mark: str) -> bool:  # noqa: ANN401 - see above
     text = "INSERT INTO vod_events_done (id) VALUES (%s) ON CONFLICT DO NOTHING"
-    return bool((await connection.execute(text, (event_id,))).rowcount == 1)
+    return bool((await connection.execute(text, (mark,))).rowcount == 1)
 
 
 @asynccontextmanager
-async def _once_in_redis(event_id: str, client: Any, lease_s: int, keep_s: int) -> AsyncIterator[bool]:  # noqa: ANN401
-    key, owner = _PREFIX + event_id, uuid4().hex
+async def _once_in_redis(mark: str, client: Any, lease_s: int, keep_s: int) -> AsyncIterator[bool]:  # noqa: ANN401
+    key, owner = _PREFIX + mark, uuid4().hex
     if not await client.set(key, owner, nx=True, ex=lease_s):
         if await client.get(key) not in (_DONE, _DONE.decode()):
-            raise InProgressError(f"another process works on {event_id}, or one has died within {lease_s} s")
+            raise InProgressError(f"another process works on {mark}, or one has died within {lease_s} s")
         yield False
         return
     try:

@@ -18,16 +18,16 @@ _OrderingKey = tuple[bytes | None, int]
 class HandlerJob:
     """One event to be handled. ``event`` is None where the record holds none.
 
-    ``error`` is set once no further attempt is to be made.
+    ``error`` is set once no further attempt is to be made. ``waits`` counts the pauses for another process.
     """
 
-    __slots__ = ("attempts", "error", "event", "record", "tracker")
+    __slots__ = ("attempts", "error", "event", "record", "tracker", "waits")
 
     def __init__(self, tracker: OffsetTracker, record: ConsumerRecord, event: Event[object] | None) -> None:
         self.tracker = tracker
         self.record = record
         self.event = event
-        self.attempts = 0
+        self.attempts = self.waits = 0
         self.error: BaseException | None = None
 
     @property

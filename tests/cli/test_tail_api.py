@@ -13,6 +13,7 @@ from tests.cli.cli_process import TIMEOUT_S, start_command, vod_bridge, wait_for
 from tests.cli.cli_process import environment as process_environment
 from tests.console.console_client import FILE_ID, HOSTILE, READ_TOKEN, transcoded, uploaded
 from tests.end_to_end.environment import Environment, running
+from tests.end_to_end.workers import with_workers
 from tests.rig.parts import free_port
 from tests.rig.reaper import watch_process
 
@@ -52,6 +53,21 @@ async def test_deliveries_are_shown_as_they_were_and_as_they_come(environment: E
         await program.post(uploaded("came-later"))
         followed = await wait_for_exit(process)
         assert (followed.code, "file came-later" in followed.out) == (0, True), followed
+
+
+async def test_the_deliveries_of_several_workers_are_shown_as_they_were_and_as_they_come(
+    environment: Environment,
+) -> None:
+    async with running(environment, with_workers(2)) as program:
+        await program.post(uploaded("came-before"))
+        process = await start_command(
+            "tail", "--api", program.admin_url, "--from-beginning", "--max", "2", settings=NO_KAFKA
+        )
+        assert process.stdout
+        assert b"file came-before" in await process.stdout.readline()
+        await program.post(uploaded("came-later"))
+        followed = await wait_for_exit(process)
+    assert (followed.code, "file came-later" in followed.out) == (0, True), followed
 
 
 async def test_it_ends_with_who_reads_its_output(environment: Environment) -> None:

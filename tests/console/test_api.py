@@ -127,6 +127,10 @@ async def test_what_is_published_shows_live_and_only_what_the_filter_lets_throug
         assert {one["type"] for one in data["deliveries"]} == {"TranscodeComplete"}
         limited = await client.api("deliveries?limit=1")
         assert (len(limited["deliveries"]), limited["left_out"]) == (1, 1)
+        for accept in ("application/json", "text/event-stream"):
+            for query in ("peers=many", "after=?"):
+                refused = await client.get(f"/api/v1/deliveries?{query}", {"Accept": accept})
+                assert refused.status == 400, (accept, query)
         assert (await client.get("/api/v1/deliveries?limit=many")).status == 400
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from bridge.consumer import OTHER, Consumer, DeadLetterError, DeadLetterNow, Event
+from bridge.consumer import OTHER, Consumer, DeadLetterError, DeadLetterNow, Event, InProgressError
 from tests.consumer.fake_environment import EVERY_KAFKA, environment_of
 from tests.consumer.records import ConsumerEnvironment, record_of, transcoded
 from tests.rig.waiting import WITHIN_S, eventually
@@ -271,3 +271,18 @@ async def test_others_have_their_handler_and_a_type_has_one(consumer_env: Consum
         with pytest.raises(RuntimeError, match="runs already"):
             await consumer.run()
     assert await consumer.lag() == {}
+
+
+async def test_an_event_that_another_process_works_on_is_waited_for_and_is_no_dead_letter(
+    consumer_env: ConsumerEnvironment,
+) -> None:
+    await consumer_env.create("TranscodeComplete", "dead-letter.readers")
+    await consumer_env.publish_transcoded([1])
+    busy = ["1"]
+    handler = RecordingHandler(failing_tasks=busy, error=InProgressError)
+    async with _running(_consumer(consumer_env, handler)):
+        await eventually(lambda: len(handler.attempted) > 2 * FAST_RETRIES["attempts"], "it is waited for")
+        busy.clear()
+        await eventually(lambda: handler.count == 1, "the other process is done")
+    assert await consumer_env.dead_letter_records() == []
+    assert await consumer_env.committed() == 1

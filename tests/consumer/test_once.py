@@ -76,6 +76,17 @@ async def test_in_postgres_it_is_true_once_for_each_event(
     assert await _work_done(postgres) == 3
 
 
+async def test_two_groups_that_share_a_database_each_do_the_work(
+    connections: list[Any], client: Redis
+) -> None:
+    for connection in (connections[0], client):
+        found = []
+        for group in ("catalogue", "search", "", "catalogue", "search", ""):
+            async with once("event", connection, group=group) as is_first:
+                found.append(is_first)
+        assert found == [True, True, True, False, False, False]
+
+
 async def test_in_postgres_work_that_fails_leaves_neither_work_nor_mark(
     connections: list[Any], postgres: RealPostgres
 ) -> None:
