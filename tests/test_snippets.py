@@ -26,7 +26,6 @@ pytest.importorskip("confluent_kafka")
 
 PAGES = ("README.md", "CONTRIBUTING.md", "schemas/README.md", "deploy/chart/README.md")
 NOT_HERE = {
-    "python3 -m venv": "installs from a package index: .ci/run does so",
     "docker build": "needs docker: make kube builds the image",
     "make run": "dev itself, beside which the others run",
     "make test": "what runs this",
