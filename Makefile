@@ -16,7 +16,7 @@ COMMA := ,
 SPACE := $(subst ,, )
 
 # Tests wait more than they compute, so there are more workers than cores; each has its own Kafka and Redis.
-WORKERS ?= 4
+WORKERS ?= 6
 # Those of the tier unit compute, and each worker more collects everything once more.
 UNIT_WORKERS ?= 4
 PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
