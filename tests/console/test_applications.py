@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from bridge.core.application import Application
-from bridge.operations.callback_probe import callback_url
+from bridge.operations.callback_probe import callback_url, post_probe
 from bridge.operations.vendor_states import without_token
 from bridge.settings.settings import load
 from bridge.vendor_twin.server import Vendor
@@ -134,6 +134,14 @@ async def test_an_answer_of_no_bridge_is_a_problem_and_no_redirect_is_followed(
     assert (found["answer"]["status"], found["delivery"]) == (302, None)
     assert found["problem"] == "status 302, and not from a bridge"
     assert "BRIDGE_HTTP__PUBLIC_URL" in found["remedy"]
+
+
+async def test_a_status_that_no_standard_knows_is_shown_as_it_is() -> None:
+    refused = web.json_response({"error": "web server is down"}, status=521)
+    async with answering(refused) as (port, _):
+        settings = load(None, SHOP | {"BRIDGE_HTTP__PUBLIC_URL": f"http://127.0.0.1:{port}"})
+        found = await post_probe(settings, settings.applications()["shop"], "task")
+    assert (found.status, found.problem) == (521, "the bridge refuses it with status 521")
 
 
 async def test_a_test_that_another_bridge_takes_or_that_nobody_answers_is_a_problem(
