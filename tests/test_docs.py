@@ -113,7 +113,9 @@ def test_every_command_and_option_that_a_page_shows_exists(page: Path) -> None:
     program: Any = get_command(app)
     root = program.make_context("vod-bridge", [], resilient_parsing=True)
     unknown = []
-    for line in "".join(_code_blocks("sh", page.read_text(encoding="utf-8"))).splitlines():
+    text = page.read_text(encoding="utf-8")
+    in_sentences = [one.replace("\n", " ") for one in re.findall(r"`([^`]+)`", _CODE.sub("", text))]
+    for line in [*"".join(_code_blocks("sh", text)).splitlines(), *in_sentences]:
         call = re.search(r"(?:^|[ /])vod-bridge ([a-z]+)\b(.*)", line.replace("[OPTIONS]", ""))
         if call and not line.startswith("#"):
             _, command, _ = program.resolve_command(root, [call[1]])

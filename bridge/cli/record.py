@@ -92,7 +92,7 @@ def record(  # noqa: PLR0913 - one parameter is one option of the command
     if found is None:
         print_note(f"nothing matches since {since}; --since looks further back" if last else "nothing saved")
         raise typer.Exit(EXIT_FAILED)
-    _save(found, path, settings)
+    _save(found, path, settings, force=force)
 
 
 def _find(request: TailRequest, settings: Settings) -> ShownRecord | None:
@@ -119,7 +119,7 @@ def _find(request: TailRequest, settings: Settings) -> ShownRecord | None:
         fail(str(asyncio.run(explain_error(request.options, error))))
 
 
-def _save(found: ShownRecord, path: Path, settings: Settings) -> None:
+def _save(found: ShownRecord, path: Path, settings: Settings, *, force: bool) -> None:
     source = Source(
         application=found.app,
         type=found.type,
@@ -132,7 +132,7 @@ def _save(found: ShownRecord, path: Path, settings: Settings) -> None:
     )
     recorded = datetime.now(UTC).isoformat(timespec="seconds")
     try:
-        save_fixture(path, _notification(found, settings), recorded, source)
+        save_fixture(path, _notification(found, settings), recorded, source, replace_existing=force)
     except OSError as error:
         fail(f"{path}: cannot be written: {error.strerror}")
     typer.echo(f"{path}: {render_line(found, with_date=True).plain}")

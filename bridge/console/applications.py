@@ -1,6 +1,7 @@
 """The applications: what the vendor says of them, and the test of their public callback URLs."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from secrets import token_hex
 
@@ -22,7 +23,7 @@ from bridge.operations.vendor_states import VendorState, without_token
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _TASK_PREFIX = "vod-bridge-test-"
-_LOOKS = 10
+_LOOK_WITHIN_S = 3.0  # the admin endpoint closes a connection whose response takes 5 s
 _LOOK_INTERVAL_S = 0.2
 _ELSEWHERE = "it is not among the recent deliveries here: another bridge took it"
 _ELSEWHERE_REMEDY = "with several replicas, set BRIDGE_ADMIN__PEERS; else compare the URL with this bridge's"
@@ -93,10 +94,12 @@ def _shown_body(application: Application, task_id: str) -> str:
 
 async def _look_for(call: Call, task_id: str) -> DeliverySummary | None:
     """Return the delivery of the test, from here or from another replica; None where none has it."""
-    for _ in range(_LOOKS):
-        if found := await deliveries_of_task(call, task_id):
-            return found[-1]
-        await asyncio.sleep(_LOOK_INTERVAL_S)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_WITHIN_S):
+            while True:
+                if found := await deliveries_of_task(call, task_id):
+                    return found[-1]
+                await asyncio.sleep(_LOOK_INTERVAL_S)
     return None
 
 

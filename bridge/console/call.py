@@ -132,7 +132,12 @@ class Call(Struct, frozen=True, kw_only=True):
             response.force_close()
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
                 await response.prepare(self.request)
-            yield EventStream(self.request, response)
+            try:
+                yield EventStream(self.request, response)
+            except BaseException:
+                if self.request.transport is not None:  # no other response can follow: its client begins anew
+                    self.request.transport.abort()
+                raise
 
 
 class _TakingTime:

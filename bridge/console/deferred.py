@@ -31,8 +31,8 @@ class _Deferred(Generic[T]):
         self._made: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        """Return it; raises what ``build`` raised."""
-        if self._made is None:
+        """Return it; raises what ``build`` raises, which the next request tries again."""
+        if self._made is None or (self._made.done() and self._made.exception() is not None):
             self._made = asyncio.get_running_loop().run_in_executor(None, self._build)
         return await asyncio.shield(self._made)
 

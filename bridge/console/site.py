@@ -105,7 +105,7 @@ class Console:
 
     async def _load_templates(self) -> None:
         """Compile the pages when somebody looks first, beside the event loop; who comes then waits for it."""
-        if self._templates is None:
+        if self._templates is None or (self._templates.done() and self._templates.exception() is not None):
             loop = asyncio.get_running_loop()
             self._templates = loop.run_in_executor(None, load_templates)
         await asyncio.shield(self._templates)

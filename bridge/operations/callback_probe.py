@@ -5,6 +5,7 @@ Nothing but the configured URL is asked, without redirects, and for a bounded ti
 
 import asyncio
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import aiohttp
@@ -26,7 +27,7 @@ _WAY_REMEDY = "check the name, the way in (load balancer, Ingress, firewall) and
 _ELSEWHERE_REMEDY = (
     "something else answers there: check that BRIDGE_HTTP__PUBLIC_URL and its proxy lead to port 8080"
 )
-_BY_STATUS = {
+_BY_STATUS: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "the path or the token is cut off or changed on its way, or another bridge answers",
     HTTPStatus.UNAUTHORIZED: "another bridge with other sign keys answers, or its clock is wrong",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "a proxy on the way takes no such body",
@@ -121,7 +122,7 @@ def _answer_of(status: int, body: bytes, duration_ms: float) -> ProbeAnswer:
         problem, remedy = f"status {status}, and not from a bridge", _ELSEWHERE_REMEDY
     elif status not in (HTTPStatus.OK, HTTPStatus.ACCEPTED):
         problem = f"the bridge refuses it with status {status}"
-        remedy = _BY_STATUS.get(HTTPStatus(status), "see Live for the reason")
+        remedy = _BY_STATUS.get(status, "see Live for the reason")
     return ProbeAnswer(
         status=status,
         outcome=found.outcome,

@@ -33,6 +33,16 @@ def test_what_is_read_back_is_what_was_saved(body: bytes, tmp_path: Path) -> Non
     assert fixture_names(path.parent) == ["one"]
 
 
+def test_one_that_came_while_the_record_was_waited_for_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "one.json"
+    save_fixture(path, b'{"a":1}', "", SOURCE)
+    with pytest.raises(FileExistsError):
+        save_fixture(path, b'{"a":2}', "", SOURCE)
+    assert read_fixture(path) == b'{"a":1}'
+    save_fixture(path, b'{"a":2}', "", SOURCE, replace_existing=True)
+    assert read_fixture(path) == b'{"a":2}'
+
+
 def test_signatures_and_handles_are_left_out_and_json_is_indented(tmp_path: Path) -> None:
     path = tmp_path / "one.json"
     save_fixture(path, b'{"EventHandle":"h","EventType":"X","Sign":"0","T":7}', "", SOURCE)
@@ -54,7 +64,7 @@ def test_a_file_that_is_no_fixture_is_refused_by_its_name(text: str, tmp_path: P
         (["fire", "uplaod"], "did you mean upload?"),
         (["fire", "other-thing"], "there are: upload"),
         (["fire", "../upload"], "NAME ../upload: must be letters"),
-        (["record", "a/b"], "NAME a/b: must be letters"),
+        (["record", "a/b"], "and begin with a letter or a digit"),
         (["record", "upload"], "--force replaces it"),
     ],
 )

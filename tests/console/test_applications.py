@@ -1,6 +1,7 @@
 """What the console says of applications: the vendor's own view, and the test of their callback URLs."""
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from bridge.core.application import Application
-from bridge.operations.callback_probe import callback_url
+from bridge.operations.callback_probe import callback_url, post_probe
 from bridge.operations.vendor_states import without_token
 from bridge.settings.settings import load
 from bridge.vendor_twin.server import Vendor
@@ -136,14 +137,28 @@ async def test_an_answer_of_no_bridge_is_a_problem_and_no_redirect_is_followed(
     assert "BRIDGE_HTTP__PUBLIC_URL" in found["remedy"]
 
 
+async def test_a_status_that_no_standard_knows_is_shown_as_it_is() -> None:
+    refused = web.json_response({"error": "web server is down"}, status=521)
+    async with answering(refused) as (port, _):
+        settings = load(None, SHOP | {"BRIDGE_HTTP__PUBLIC_URL": f"http://127.0.0.1:{port}"})
+        found = await post_probe(settings, settings.applications()["shop"], "task")
+    assert (found.status, found.problem) == (521, "the bridge refuses it with status 521")
+
+
 async def test_a_test_that_another_bridge_takes_or_that_nobody_answers_is_a_problem(
     environment: Environment,
 ) -> None:
     taken = web.json_response({"outcome": "published", "event_id": "x", "topic": "y"})
     async with answering(taken) as (port, _):
         settings = SHOP | {"BRIDGE_HTTP__PUBLIC_URL": f"http://127.0.0.1:{port}"}
-        async with running(environment, settings) as program, ConsoleClient(program, token=TOKEN) as client:
-            elsewhere = (await callback_test(client, dry_run=False)).json
+        silent = socket.create_server(("127.0.0.1", 0))  # a replica that hangs does not hold up the answer
+        settings["BRIDGE_ADMIN__PEERS"] = f"127.0.0.1:{silent.getsockname()[1]}"
+        with silent:
+            async with (
+                running(environment, settings) as program,
+                ConsoleClient(program, token=TOKEN) as client,
+            ):
+                elsewhere = (await callback_test(client, dry_run=False)).json
     settings = SHOP | {"BRIDGE_HTTP__PUBLIC_URL": "http://127.0.0.1:1"}
     async with running(environment, settings) as program, ConsoleClient(program, token=TOKEN) as client:
         nobody = await callback_test(client, dry_run=False)

@@ -3,11 +3,12 @@
 import subprocess
 import sys
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from bridge.console.deferred import DeferredConsole
+from bridge.console.deferred import DeferredAnswers, DeferredConsole
 from bridge.console.site import Console
 
 _LATE = ("bridge.console.site", "bridge.operations", "jinja2")
@@ -29,6 +30,24 @@ async def test_a_console_that_cannot_be_made_fails_its_requests_and_not_the_stop
         with pytest.raises(ImportError):
             await console.respond(make_mocked_request("GET", "/"), lambda: nullcontext(enter_result=False))
     await console.stop()
+
+
+async def test_what_could_not_be_made_is_made_when_it_is_asked_for_again() -> None:
+    class Answers:
+        async def answer(self, kind: str, args: bytes) -> bytes:
+            return kind.encode() + args
+
+    failures = [OSError("too many open files")]
+
+    def build() -> Any:  # noqa: ANN401 - what is asked of it is here
+        if failures:
+            raise failures.pop()
+        return Answers()
+
+    answers = DeferredAnswers(build)
+    with pytest.raises(OSError, match="too many open files"):
+        await answers.answer("a", b"b")
+    assert [await answers.answer("a", b"b") for _ in range(2)] == [b"ab", b"ab"]
 
 
 async def test_a_console_that_nobody_looked_at_is_not_made_to_be_stopped() -> None:

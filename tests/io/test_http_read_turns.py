@@ -98,6 +98,22 @@ async def test_what_waits_for_its_turn_is_neither_idle_nor_lost_when_its_client_
         assert len(clients) == 18
 
 
+async def test_who_does_not_read_its_responses_gets_the_small_window_also_while_it_waits_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    windows: list[int] = []
+    monkeypatch.setattr(tcp_window, "set_window", lambda _, size: windows.append(size))
+    async with running_server() as server:
+        clients, connections = await _connect(server, 1)
+        connections[0].client.hold(TURN_OVER)
+        assert windows == []
+        connections[0].pause_writing()
+        assert windows == [tcp_window.SMALL_WINDOW]
+        connections[0].resume_writing()
+        assert connections[0].client.is_held(TURN_OVER)
+        assert len(clients) == 1
+
+
 async def test_a_client_sends_little_ahead_until_it_is_read_and_then_as_much_as_ever() -> None:
     if len(tcp_window.listener_options(30)) < 5:
         pytest.skip("this kernel has no SO_BUF_LOCK")

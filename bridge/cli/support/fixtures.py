@@ -55,14 +55,16 @@ def fixture_path(folder: Path, name: str) -> Path:
     """Return the path of a fixture; a name that is no plain file name ends the command."""
     if not _NAME.fullmatch(name):
         fail(
-            f"NAME {name}: must be letters, digits, '-', '_' and '.', and begin with none of these",
+            f"NAME {name}: must be letters, digits, '-', '_' and '.', and begin with a letter or a digit",
             EXIT_USAGE,
         )
     return folder / f"{name}{_SUFFIX}"
 
 
-def save_fixture(path: Path, body: bytes, recorded: str, source: Source) -> None:
-    """Write a fixture. Raises OSError."""
+def save_fixture(
+    path: Path, body: bytes, recorded: str, source: Source, *, replace_existing: bool = False
+) -> None:
+    """Write a fixture. Raises OSError: FileExistsError where there is one that is not to be replaced."""
     content = _File(recorded=recorded, source=source)
     if (json := _without_signature(body)) is not None:
         content.body = Raw(json)
@@ -72,7 +74,8 @@ def save_fixture(path: Path, body: bytes, recorded: str, source: Source) -> None
         except UnicodeDecodeError:
             content.base64 = b64encode(body).decode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
+    with path.open("wb" if replace_existing else "xb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
 def read_fixture(path: Path) -> bytes:

@@ -23,8 +23,8 @@ _DISCARD_MAX_BYTES = 16 * 1024 * 1024
 class ClientSocket:
     """It is read while nothing holds it.
 
-    The small window is set when it is held for the first time: before, every byte is read when it comes, and
-    two system calls are a tenth of what a connection for one event costs.
+    The small window is set when it is held for the first time, for more than the end of a turn. Before, every
+    byte is read when it comes, and two system calls are a tenth of what a connection for one event costs.
     """
 
     __slots__ = ("_discarded_bytes", "_has_small_window", "_holds", "_peer_host", "_server", "_transport")
@@ -45,9 +45,10 @@ class ClientSocket:
 
     def hold(self, hold: int) -> None:
         """Read no more for this reason."""
-        if not self._holds and self._transport is not None:
-            with suppress(RuntimeError):  # it is closed already
-                self._transport.pause_reading()
+        if self._transport is not None:
+            if not self._holds:
+                with suppress(RuntimeError):  # it is closed already
+                    self._transport.pause_reading()
             if not self._has_small_window and hold != TURN_OVER:
                 self._has_small_window = True
                 tcp_window.set_window(self._transport, tcp_window.SMALL_WINDOW)
