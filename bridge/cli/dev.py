@@ -85,8 +85,8 @@ _Endpoint = Annotated[
 _Confirm = Annotated[
     bool,
     typer.Option(
-        "--confirm/--no-confirm",
-        help="For --pull: take the events away from the queue, or leave them: it hands them out again"
+        "--confirm",
+        help="For --pull: take the events away from the queue. Without it the vendor hands them out again"
         " 30 s later.",
     ),
 ]
@@ -115,7 +115,7 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
     secret_key_file: _SecretKeyFile = None,
     sub_app_id: _SubAppId = None,
     endpoint: _Endpoint = "",
-    confirm: _Confirm = True,
+    confirm: _Confirm = False,
     open_console: _Open = False,
     once: _Once = False,
 ) -> None:
@@ -146,11 +146,11 @@ def dev(  # noqa: PLR0913 - one parameter is one option of the command
         pull=pull_options if pull else None,
     )
     if not pull and pull_options != _NO_PULL:
-        fail("--secret-id-file, --sub-app-id, --endpoint and --no-confirm are for --pull", EXIT_USAGE)
+        fail("--secret-id-file, --sub-app-id, --endpoint and --confirm are for --pull", EXIT_USAGE)
     _run(dev_options, once=once, open_console=open_console)
 
 
-_NO_PULL = PullOptions(secret_id_file=None, secret_key_file=None, sub_app_id=None, endpoint="", confirm=True)
+_NO_PULL = PullOptions(secret_id_file=None, secret_key_file=None, sub_app_id=None, endpoint="", confirm=False)
 
 
 def _run(dev_options: DevOptions, *, once: bool, open_console: bool) -> None:

@@ -96,11 +96,11 @@ async def introduce_pull(pull: PullOptions, settings: Settings, console: Console
     if pull.confirm:
         text = (
             "--pull confirms what it has pulled: these events are taken away from every other consumer of"
-            " this queue, also from a bridge in production. --no-confirm only looks."
+            " this queue, also from a bridge in production. Without --confirm it only looks."
         )
     else:
         text = (
-            "--no-confirm: nothing is taken away. But an event that is looked at here reaches other consumers"
+            "without --confirm nothing is taken away. But an event that is looked at here reaches other consumers"
             " of this queue 30 s later, and again and again while this runs."
         )
     console.print(f"warning: {text}", style="bold yellow")

@@ -71,7 +71,7 @@ async def test_ones_own_queue_is_pulled_and_confirmed_with_a_warning(
     mine: Application, pull_options: tuple[str, ...]
 ) -> None:
     event = mine.put(UPLOADED)
-    async with dev_process(*pull_options) as dev:
+    async with dev_process(*pull_options, "--confirm") as dev:
         await eventually(lambda: event.confirmed_s is not None, "it is confirmed")
         shown = await vod_bridge("tail", "--no-follow", "--app", "pulled", settings=dev.exports)
         assert "file 17" in shown.out
@@ -87,7 +87,7 @@ async def test_without_confirming_an_event_is_shown_and_left_at_the_vendor(
 ) -> None:
     event = mine.put(UPLOADED)
     mine.queue.lease_s = 1
-    async with dev_process(*pull_options, "--no-confirm") as dev:
+    async with dev_process(*pull_options) as dev:
         await eventually(lambda: len(event.pulled_s) >= 3, "it is handed out again and again")
         shown = await vod_bridge("tail", "--no-follow", "--app", "pulled", settings=dev.exports)
         assert shown.out.count("file 17") == 1
@@ -111,7 +111,7 @@ async def test_what_the_vendor_refuses_is_shown_at_the_start(
         (["--pull"], "--pull needs --secret-id-file, or the variable VOD_SECRET_ID"),
         (["--pull", "--vendor"], "either --vendor"),
         (["--vendor", "--app", "pulled"], "the name of the application that is pulled"),
-        (["--no-confirm"], "are for --pull"),
+        (["--confirm"], "are for --pull"),
         (["--pull", "--secret-id-file", "/no/such/file"], "does not exist"),
     ],
 )
