@@ -8,11 +8,13 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.structure.files import File, Files
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 SCHEMAS = Path(__file__).resolve().parents[1] / "bridge" / "schemas"
 FOLDER = "catalogue"
@@ -23,8 +25,10 @@ _MARKUP = re.compile(r"([\\*_\[\]|])")
 Node = dict[str, Any]
 
 
-def on_files(files: Files, config: MkDocsConfig) -> Files:
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     """Add the pages of the catalogue."""
+    from mkdocs.structure.files import File  # noqa: PLC0415 - the pages can be drawn, and tested, without mkdocs
+
     for name, text in pages().items():
         files.append(File.generated(config, f"{FOLDER}/{name}.md", content=text))
     return files
@@ -35,13 +39,14 @@ def pages() -> dict[str, str]:
     # The file is our own, and both loaders are safe.
     document: Node = yaml.load((SCHEMAS / "asyncapi.yaml").read_text(encoding="utf-8"), _LOADER)  # noqa: S506
     channels, messages = document["channels"], document["components"]["messages"]
-    found = {"README": _overview(document["info"], channels, messages)}
+    key = document["components"]["messageTraits"]["cloud-event"]["bindings"]["kafka"]["key"]["description"]
+    found = {"README": _overview(document["info"], key, channels, messages)}
     for name, channel in channels.items():
         found[name] = "\n".join(_page(name, channel, messages[name])) + "\n"
     return found
 
 
-def _overview(info: Node, channels: Node, messages: Node) -> str:
+def _overview(info: Node, key: str, channels: Node, messages: Node) -> str:
     rows = [
         f"| [{name}]({name}.md) | `{channel['address']}` | {_text(messages[name]['summary'])} |"
         for name, channel in channels.items()
@@ -59,6 +64,10 @@ def _overview(info: Node, channels: Node, messages: Node) -> str:
             "| type | topic | what happened |",
             "| --- | --- | --- |",
             *rows,
+            "",
+            "## Key of every event",
+            "",
+            _text(key),
             "",
             "## Headers of every event",
             "",
@@ -93,6 +102,7 @@ def _page(name: str, channel: Node, message: Node) -> Iterator[str]:
     else:
         described = message["payload"].get("description", "The bytes, as they were received.")
         yield from ("## Value", "", _text(described), "")
+        yield from ("## Headers", "", *_table(_schema(message["headers"]["$ref"]), "header"), "")
     for example in message["examples"][:1]:
         value = example["payload"]
         shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)

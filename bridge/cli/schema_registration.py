@@ -129,8 +129,8 @@ def draft_07(value: Any) -> Any:  # noqa: ANN401 - a JSON value
 async def _register_all(
     options: RegistrationOptions, subjects: Mapping[str, NamedSchema], outcomes: list[_Outcome]
 ) -> None:
-    headers = _authorization(options)
     proxy = proxy_for(options.url)
+    headers = _authorization(options, (urlsplit(proxy.url).password or "") if proxy else "")
     if proxy is not None and proxy.mistake:
         raise RegistryError(f"{proxy.mistake}: mend HTTPS_PROXY, or name the host in NO_PROXY")
     connector = aiohttp.TCPConnector(ssl=_tls(options))
@@ -184,7 +184,7 @@ async def _test(registry: SchemaRegistry, subject: str, text: bytes, *, exists: 
     return _Result.WOULD_ADD_VERSION
 
 
-def _authorization(options: RegistrationOptions) -> dict[str, str]:
+def _authorization(options: RegistrationOptions, proxy_password: str) -> dict[str, str]:
     """Return the login's header, and mask the login. More than one, or a bad file, ends the command."""
     given = {
         "--login-file": _read(options.login_file, "--login-file"),
@@ -197,7 +197,7 @@ def _authorization(options: RegistrationOptions) -> dict[str, str]:
         fail(f"either a login or a token, and both are given: {' and '.join(given)}", EXIT_USAGE)
     if login and ":" not in login:
         fail(f"{login_name}: must be user:password (for Confluent Cloud: key:secret)", EXIT_USAGE)
-    mask_secrets(*(one for one in (login, login.partition(":")[2], token) if one))
+    mask_secrets(*(one for one in (login, login.partition(":")[2], token, proxy_password) if one))
     if login:
         return {"Authorization": f"Basic {b64encode(login.encode()).decode()}"}
     return {"Authorization": f"Bearer {token}"} if token else {}

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.cli.schema_registration import draft_07
+from tests.rig.certificates import Authority
 from tests.rig.schema_registry import FakeRegistry, RealRegistry, running
 from tests.schemas.reading import KNOWN, NAMES, PUBLISHED, read_document
 
@@ -70,6 +71,14 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         return
     with running(FakeRegistry()) as fake:
         yield Registry(fake.url)
+
+
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Authority]:
+    """Give an authority that no system trusts."""
+    one = Authority()
+    yield one
+    one.remove()
 
 
 @pytest.fixture
@@ -164,6 +173,29 @@ def test_a_login_and_a_token_come_from_files_or_the_environment(
     monkeypatch.setenv("VOD_REGISTRY_TOKEN", "s3cret")
     both = register("http://127.0.0.1:1")
     assert (both.exit_code, "either a login or a token" in both.stderr) == (2, True)
+
+
+def test_a_certificate_of_an_authority_of_one_s_own_is_trusted_where_it_is_named(
+    authority: Authority,
+) -> None:
+    with running(FakeRegistry(), authority.sign("registry")) as served:
+        refused = register(served.url)
+        assert (refused.exit_code, "is not trusted" in refused.stderr) == (1, True), refused.output
+        assert "--ca" in refused.stderr
+        assert register(served.url, "--ca", str(authority.ca)).exit_code == 0
+    assert len(served.subjects) == 40
+
+
+def test_the_environment_s_proxy_leads_to_it(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", fake.url)
+    assert register("http://registry.invalid").exit_code == 0
+    assert len(fake.subjects) == 40
+    monkeypatch.setenv("http_proxy", "socks5://user:s3cret@proxy")
+    refused = register("http://registry.invalid")
+    assert (refused.exit_code, "mend HTTPS_PROXY" in refused.stderr) == (1, True), refused.output
+    assert "s3cret" not in refused.output
 
 
 def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake: FakeRegistry) -> None:
