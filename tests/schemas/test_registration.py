@@ -186,6 +186,14 @@ def test_the_environment_s_proxy_leads_to_it(fake: FakeRegistry, monkeypatch: py
     assert "s3cret" not in refused.output
 
 
+def test_a_login_does_not_follow_a_redirect(fake: FakeRegistry) -> None:
+    fake.answer = lambda *_: (301, {"location": "http://elsewhere.invalid/"})  # type: ignore[method-assign]
+    result = register(fake.url)
+    assert (result.exit_code, "it names: http://elsewhere.invalid/" in result.stderr) == (1, True), (
+        result.output
+    )
+
+
 def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake: FakeRegistry) -> None:
     answer = fake.answer
 
