@@ -183,7 +183,7 @@ def running(registry: FakeRegistry, tls: Pair | None = None) -> Iterator[FakeReg
             content = json.dumps(reply).encode()
             self.send_response(status)
             if "location" in reply:
-                self.send_header("Location", reply["location"])
+                self.send_header("Location", str(reply["location"]))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
