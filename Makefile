@@ -84,7 +84,7 @@ order: $(VENV)/.test ## Play 2,000 random runs of all that keeps the order per k
 kube: $(VENV)/.test tools-kube ## Install the chart and the image on a real Kubernetes (containers: as root; ARGS=control-plane)
 	@$(BIN)/python -m tests.kube $(ARGS)
 
-interop: $(VENV)/.test ## Run the Java and the Node consumer of schemas/README.md on real records (JDK, Maven, Node)
+interop: $(VENV)/.test ## Compile models for 4 languages, run the Java and Node consumers on real records (JDK, Maven, Node, Go; ARGS=models)
 	@$(BIN)/python -m tests.interop $(ARGS)
 
 docs: $(VENV)/.run ## Build the documentation's site into build/site; a dead link in it is an error

@@ -100,8 +100,8 @@ async def introduce_pull(pull: PullOptions, settings: Settings, console: Console
         )
     else:
         text = (
-            "without --confirm nothing is taken away. But an event that is looked at here reaches other consumers"
-            " of this queue 30 s later, and again and again while this runs."
+            "without --confirm nothing is taken away. But an event that is looked at here reaches other"
+            " consumers of this queue 30 s later, and again and again while this runs."
         )
     console.print(f"warning: {text}", style="bold yellow")
     for finding in await check_vendor({PULLED_APP: settings.apps[PULLED_APP]}):

@@ -26,6 +26,7 @@ from bridge.operations.schema_registry import IncompatibleSchemaError, RegistryE
 from bridge.settings.secret_files import SecretFileError, read_secret
 
 _TIMEOUT_S = 30.0
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LOGIN_VARIABLE, _TOKEN_VARIABLE = "VOD_REGISTRY_LOGIN", "VOD_REGISTRY_TOKEN"
 _REFUSED_ADVICE = (
     "a new release only adds fields and event types. Under BACKWARD and FULL many registries refuse new"
@@ -129,11 +130,12 @@ def draft_07(value: Any) -> Any:  # noqa: ANN401 - a JSON value
 async def _register_all(
     options: RegistrationOptions, subjects: Mapping[str, NamedSchema], outcomes: list[_Outcome]
 ) -> None:
-    headers = _authorization(options)
+    tls = _tls(options)
     proxy = proxy_for(options.url)
+    headers = _authorization(options, (urlsplit(proxy.url).password or "") if proxy else "")
     if proxy is not None and proxy.mistake:
         raise RegistryError(f"{proxy.mistake}: mend HTTPS_PROXY, or name the host in NO_PROXY")
-    connector = aiohttp.TCPConnector(ssl=_tls(options))
+    connector = aiohttp.TCPConnector(ssl=tls)
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     width = max(map(len, subjects)) + 2
     async with aiohttp.ClientSession(headers=headers, connector=connector, timeout=timeout) as session:
@@ -184,7 +186,7 @@ async def _test(registry: SchemaRegistry, subject: str, text: bytes, *, exists: 
     return _Result.WOULD_ADD_VERSION
 
 
-def _authorization(options: RegistrationOptions) -> dict[str, str]:
+def _authorization(options: RegistrationOptions, proxy_password: str) -> dict[str, str]:
     """Return the login's header, and mask the login. More than one, or a bad file, ends the command."""
     given = {
         "--login-file": _read(options.login_file, "--login-file"),
@@ -197,7 +199,10 @@ def _authorization(options: RegistrationOptions) -> dict[str, str]:
         fail(f"either a login or a token, and both are given: {' and '.join(given)}", EXIT_USAGE)
     if login and ":" not in login:
         fail(f"{login_name}: must be user:password (for Confluent Cloud: key:secret)", EXIT_USAGE)
-    mask_secrets(*(one for one in (login, login.partition(":")[2], token) if one))
+    mask_secrets(*(one for one in (login, login.partition(":")[2], token, proxy_password) if one))
+    target = urlsplit(options.url)
+    if (login or token) and target.scheme == "http" and target.hostname not in _LOOPBACK:
+        typer.echo("warning: the login is sent unencrypted: use https:// and, where needed, --ca", err=True)
     if login:
         return {"Authorization": f"Basic {b64encode(login.encode()).decode()}"}
     return {"Authorization": f"Bearer {token}"} if token else {}

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 _MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _REASON_MAX_CHARS = 800
+_REDIRECT = 3  # hundred
 # Codes of the API: no subject, no version, a deleted subject; then: the subject has no schema of that text.
 _NO_SUBJECT = frozenset({40401, 40402, 40404})
 _NO_SCHEMA = 40403
@@ -119,8 +120,10 @@ class SchemaRegistry:
                 f"{self._url} does not answer ({error or 'no answer in time'}): check the address, DNS,"
                 " HTTPS_PROXY and NO_PROXY, firewalls"
             ) from None
-        if location:
-            raise RegistryError(f"{self._url} sends elsewhere ({status}): give the address {location} means")
+        if location and status // 100 == _REDIRECT:
+            raise RegistryError(
+                f"{self._url} sends elsewhere ({status}): give the address that it names: {location}"
+            )
         return status, _parse(content)
 
     def _error(self, status: int, reply: _Reply) -> RegistryError:

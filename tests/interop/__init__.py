@@ -1,1 +1,1 @@
-"""The consumers that `schemas/README.md` shows, in other languages, on real records: `make interop`."""
+"""Consumers and models in other languages, as the pages show them: `make interop`."""

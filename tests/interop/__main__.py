@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import published_payloads
+from tests.interop import models
 from tests.interop.consumers import CONSUMERS
 from tests.rig.consume import Consumed
 from tests.rig.kafka import RealKafka
@@ -122,13 +123,16 @@ async def compare(kafka: RealKafka, redis: RealRedis) -> int:
     return int(failed)
 
 
-def main() -> int:
-    """Start the parts, compare, and remove them."""
+def main(arguments: Sequence[str]) -> int:
+    """Compare the models, then start the parts, compare the consumers, and remove the parts."""
+    failed = models.compare()
+    if "models" in arguments:
+        return failed
     kafka, redis = RealKafka(), RealRedis()
     try:
         kafka.start()
         redis.start()
-        return asyncio.run(compare(kafka, redis))
+        return asyncio.run(compare(kafka, redis)) or failed
     except MissingPartError as missing:
         sys.stderr.write(f"{missing}\n")
         return 1
@@ -138,4 +142,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -22,15 +22,20 @@ def java() -> Sequence[str]:
         raise MissingPartError("java", f"{', '.join(absent)} not on PATH (a JDK of 17 or later, and Maven)")
     pom, source = SHOWN / "java" / "pom.xml", SHOWN / "java" / "src" / "main" / "java" / "Consumer.java"
     place = cache_folder() / f"interop-java-{hashlib.blake2b(pom.read_bytes(), digest_size=6).hexdigest()}"
+    jars = class_path(pom, place)
+    _made("javac", "--release", "17", "-Xlint:all", "-Werror", "-cp", jars, "-d", str(place), str(source))
+    return ["java", "-Dfile.encoding=UTF-8", "-cp", f"{place}{os.pathsep}{jars}", "Consumer"]
+
+
+def class_path(pom: Path, place: Path) -> str:
+    """Return the class path of what a pom names, fetched once; ``place`` remembers it."""
     place.mkdir(parents=True, exist_ok=True)
     listing = place / "classpath.txt"
     if not listing.exists():
         fetched = place / f"classpath.{os.getpid()}"
         _made("mvn", "-q", "-B", "-f", str(pom), _CLASS_PATH, f"-Dmdep.outputFile={fetched}")
         fetched.replace(listing)
-    jars = listing.read_text(encoding="utf-8").strip()
-    _made("javac", "--release", "17", "-Xlint:all", "-Werror", "-cp", jars, "-d", str(place), str(source))
-    return ["java", "-Dfile.encoding=UTF-8", "-cp", f"{place}{os.pathsep}{jars}", "Consumer"]
+    return listing.read_text(encoding="utf-8").strip()
 
 
 def node() -> Sequence[str]:

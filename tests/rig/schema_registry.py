@@ -5,6 +5,7 @@ Both speak the Confluent API. The fake compares the top-level properties alone; 
 
 import json
 import shutil
+import ssl
 import subprocess
 import tarfile
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import urlopen
 
+from tests.rig.certificates import Pair
 from tests.rig.parts import MissingPartError, Process, cache_folder, free_port, locked
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually_blocking
@@ -159,8 +161,8 @@ class FakeRegistry:
 
 
 @contextmanager
-def running(registry: FakeRegistry) -> Iterator[FakeRegistry]:
-    """Serve a fake on a free port of loopback."""
+def running(registry: FakeRegistry, tls: Pair | None = None) -> Iterator[FakeRegistry]:
+    """Serve a fake on a free port of loopback; it serves as a forward proxy to itself, too."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -180,6 +182,8 @@ def running(registry: FakeRegistry) -> Iterator[FakeRegistry]:
                 status, reply = registry.answer(self.command, path, json.loads(body or b"{}"))
             content = json.dumps(reply).encode()
             self.send_response(status)
+            if "location" in reply:
+                self.send_header("Location", str(reply["location"]))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
@@ -190,9 +194,15 @@ def running(registry: FakeRegistry) -> Iterator[FakeRegistry]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(tls.cert, tls.key)
+            server.socket = context.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
-        registry.url = f"http://127.0.0.1:{server.server_port}"
+        registry.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         yield registry
         server.shutdown()
         thread.join()

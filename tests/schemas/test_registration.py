@@ -7,21 +7,13 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from jsonschema import Draft7Validator, Draft202012Validator
 from typer.testing import CliRunner, Result
 
 from bridge.cli import app
 from bridge.cli.schema_registration import draft_07
+from tests.rig.certificates import Authority
 from tests.rig.schema_registry import FakeRegistry, RealRegistry, running
-from tests.schemas.reading import KNOWN, NAMES, PUBLISHED, read_document
-
-# Keywords of draft-07 that ours use, and what is no keyword of any draft: x-unit. `deprecated` is a note.
-_DRAFT_07_WORDS = (
-    "$schema $id $ref definitions title description type properties required additionalProperties items anyOf"
-    " enum const if else minimum maximum minLength maxLength minItems maxItems pattern format examples"
-    " deprecated x-unit"
-)
-DRAFT_07 = frozenset(_DRAFT_07_WORDS.split())
+from tests.schemas.reading import NAMES, schema
 
 
 class Registry:
@@ -37,7 +29,7 @@ class Registry:
         with urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
             return json.load(response)
 
-    def schema(self, subject: str) -> Any:  # noqa: ANN401 - JSON
+    def last_schema(self, subject: str) -> Any:  # noqa: ANN401 - JSON
         """Give the last version of a subject."""
         return json.loads(self.ask("GET", f"/subjects/{subject}/versions/latest")["schema"])
 
@@ -72,6 +64,14 @@ def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
         yield Registry(fake.url)
 
 
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Authority]:
+    """Give an authority that no system trusts."""
+    one = Authority()
+    yield one
+    one.remove()
+
+
 @pytest.fixture
 def fake() -> Iterator[FakeRegistry]:
     """Give the fake alone."""
@@ -84,12 +84,6 @@ def register(url: str, *options: str) -> Result:
     return CliRunner().invoke(app, ["schemas", "--register", url, *options])
 
 
-def document(name: str) -> dict[str, Any]:
-    """Give a schema as it is published."""
-    found: dict[str, Any] = json.loads((PUBLISHED / f"{name}.v1.schema.json").read_text(encoding="utf-8"))
-    return found
-
-
 def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(registry: Registry) -> None:
     prefix = ("--subject", "all.{topic}-value")
     before = register(registry.url, "--dry-run", *prefix)
@@ -99,7 +93,7 @@ def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(regis
     for name in NAMES:
         topic = {"event": "vod.other"}.get(name, f"vod.{name}")
         subject = "vod-event-bridge-headers" if name == "headers" else f"all.{topic}-value"
-        assert registry.schema(subject) == draft_07(document(name))
+        assert registry.last_schema(subject) == draft_07(schema(name))
         assert registry.ask("GET", f"/config/{subject}")["compatibilityLevel"] == "FORWARD"
     for options in (["--dry-run"], [], ["--compatibility", "FORWARD"]):
         again = register(registry.url, *options, *prefix)
@@ -109,7 +103,7 @@ def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(regis
 
 def test_a_schema_that_only_adds_is_a_new_version_and_a_breaking_one_is_refused(registry: Registry) -> None:
     prefix = ("--subject", "changed.{topic}-value")
-    earlier, other = draft_07(document("PullComplete")), draft_07(document("ClipComplete"))
+    earlier, other = draft_07(schema("PullComplete")), draft_07(schema("ClipComplete"))
     del earlier["properties"]["session_id"]
     other["properties"]["id"] = {"type": "integer"}
     registry.add("changed.vod.PullComplete-value", earlier, "FORWARD")
@@ -122,13 +116,13 @@ def test_a_schema_that_only_adds_is_a_new_version_and_a_breaking_one_is_refused(
     assert "new version, id " in line_of(done, "changed.vod.PullComplete-value")
     assert "refused: " in line_of(done, "changed.vod.ClipComplete-value")
     assert (done.exit_code, "--compatibility FORWARD" in done.stderr) == (1, True)
-    assert registry.schema("changed.vod.PullComplete-value") == draft_07(document("PullComplete"))
-    assert registry.schema("changed.vod.ClipComplete-value") == other
+    assert registry.last_schema("changed.vod.PullComplete-value") == draft_07(schema("PullComplete"))
+    assert registry.last_schema("changed.vod.ClipComplete-value") == other
 
 
 def test_new_fields_that_backward_refuses_pass_where_the_mode_is_set_to_forward(registry: Registry) -> None:
     prefix = ("--subject", "mode.{topic}-value")
-    earlier = draft_07(document("PullComplete"))
+    earlier = draft_07(schema("PullComplete"))
     del earlier["properties"]["session_id"]
     registry.add("mode.vod.PullComplete-value", earlier, "BACKWARD")
     assert register(registry.url, *prefix).exit_code == 1
@@ -166,6 +160,40 @@ def test_a_login_and_a_token_come_from_files_or_the_environment(
     assert (both.exit_code, "either a login or a token" in both.stderr) == (2, True)
 
 
+def test_a_certificate_of_an_authority_of_one_s_own_is_trusted_where_it_is_named(
+    authority: Authority,
+) -> None:
+    with running(FakeRegistry(), authority.sign("registry")) as served:
+        refused = register(served.url)
+        assert (refused.exit_code, "is not trusted" in refused.stderr) == (1, True), refused.output
+        assert "--ca" in refused.stderr
+        assert register(served.url, "--ca", str(authority.ca)).exit_code == 0
+    assert len(served.subjects) == 40
+
+
+def test_the_environment_s_proxy_leads_to_it(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", fake.url)
+    assert register("http://registry.invalid").exit_code == 0
+    assert len(fake.subjects) == 40
+    monkeypatch.setenv("VOD_REGISTRY_TOKEN", "t0ken")
+    assert "warning: the login is sent unencrypted" in register("http://registry.invalid").stderr
+    assert "warning" not in register(fake.url).stderr
+    monkeypatch.setenv("http_proxy", "socks5://user:s3cret@proxy")
+    refused = register("http://registry.invalid")
+    assert (refused.exit_code, "mend HTTPS_PROXY" in refused.stderr) == (1, True), refused.output
+    assert "s3cret" not in refused.output
+
+
+def test_a_login_does_not_follow_a_redirect(fake: FakeRegistry) -> None:
+    fake.answer = lambda *_: (301, {"location": "http://elsewhere.invalid/"})  # type: ignore[method-assign]
+    result = register(fake.url)
+    assert (result.exit_code, "it names: http://elsewhere.invalid/" in result.stderr) == (1, True), (
+        result.output
+    )
+
+
 def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake: FakeRegistry) -> None:
     answer = fake.answer
 
@@ -188,6 +216,8 @@ def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake:
         (["http://127.0.0.1:1"], 1, "does not answer"),
         (["{url}/elsewhere"], 1, "/apis/ccompat/v7"),
         (["ftp://registry"], 2, "must be the URL"),
+        (["http://[registry"], 2, "must be the URL"),
+        (["http://registry:99999"], 2, "must be the URL"),
         (["https://user:s3cret@registry"], 2, "--login-file"),
         (["{url}", "--ca", "/dev/null"], 2, "no certificates"),
         (["{url}", "--login-file", "/no/such"], 2, "cannot be read"),
@@ -231,48 +261,3 @@ def test_topics_by_application_have_a_subject_each(
     entries = json.loads(result.stdout)
     assert {"club.PullComplete-value", "shop.PullComplete-value"} < {one["subject"] for one in entries}
     assert {one["result"] for one in entries} == {"registered"}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_in_draft_07_it_uses_no_word_of_a_later_draft(name: str) -> None:
-    converted = draft_07(document(name))
-    Draft7Validator.check_schema(converted)
-    assert set(keywords(converted)) <= DRAFT_07
-    # There, what stands beside a $ref is ignored.
-    assert all(set(one) == {"$ref"} for one in objects(converted) if "$ref" in one)
-
-
-def test_in_both_drafts_the_same_events_are_valid() -> None:
-    messages = read_document(PUBLISHED / "asyncapi.yaml")["components"]["messages"]
-    checked = 0
-    for name in (name for name in NAMES if name in KNOWN):
-        examples, schema = messages[name]["examples"], document(name)
-        validators = [Draft202012Validator(schema), Draft7Validator(draft_07(schema))]
-        for changed in ({}, {"outcome": "other"}, {"payload": 1}, {"payload": {"FileId": 1}}):
-            event = {**examples[0]["payload"], **changed}
-            valid = {validator.is_valid(event) for validator in validators}
-            assert len(valid) == 1, (name, changed)
-            assert valid == {True} or changed
-            checked += 1
-    assert checked == 37 * 4
-
-
-def objects(schema: object) -> Iterator[dict[str, Any]]:
-    """Give every schema in a schema."""
-    if isinstance(schema, list):
-        for one in schema:
-            yield from objects(one)
-    if isinstance(schema, dict):
-        yield schema
-        for key, value in schema.items():
-            if key in ("properties", "definitions"):
-                for one in value.values():
-                    yield from objects(one)
-            elif key not in ("enum", "const", "examples"):
-                yield from objects(value)
-
-
-def keywords(schema: object) -> Iterator[str]:
-    """Give every keyword in a schema."""
-    for one in objects(schema):
-        yield from one
