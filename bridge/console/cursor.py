@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 NUMBER_MAX = 2**53
 TEXT_MAX = 4096
-PATTERN = f"^[A-Za-z0-9_-]{{1,{TEXT_MAX}}}$"
+PATTERN = f"^[A-Za-z0-9_-]{{0,{TEXT_MAX}}}$"
 
 Number = Annotated[int, Meta(ge=0, le=NUMBER_MAX)]
 Position = Number | Annotated[str, Meta(max_length=TEXT_MAX)]

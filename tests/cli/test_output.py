@@ -41,6 +41,7 @@ COMMAND_ARGS = {
     "fire": ("文",),
     "find": ("文",),
     "top": ("--url", "http://127.0.0.1:1"),
+    "mcp": ("--files", "{folder}/无"),
 }
 
 
