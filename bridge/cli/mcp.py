@@ -46,7 +46,7 @@ def mcp(
 
     Started by the agent's program; it ends with its standard input. It only reads, unless --allow-write.
 
-    Needs the extra: pip install 'vod-event-bridge[mcp]'
+    Needs the extra `mcp` of the package; where that is missing, the error names the command that installs it.
 
     Example: vod-bridge mcp --config bridge.toml
     """

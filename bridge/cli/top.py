@@ -46,7 +46,11 @@ def top(
     settings = load_settings_or_exit(config)
     address = admin_url(settings, url)
     if not address:
-        fail("--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known", EXIT_USAGE)
+        fail(
+            "--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known: give"
+            " `--url http://HOST:PORT`, the address of its console",
+            EXIT_USAGE,
+        )
     try:
         asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))
     except AdminApiError as error:
