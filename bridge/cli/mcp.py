@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.settings.errors import mask_url
 
 _AllowWrite = Annotated[
     bool,
@@ -52,6 +53,8 @@ def mcp(
     """
     if find_spec("mcp") is None:
         fail("mcp is not installed: pip install 'vod-event-bridge[mcp]'")
+    if url and not url.startswith(("http://", "https://")):
+        fail(f"--url {mask_url(url)}: must begin with http:// or https://", EXIT_USAGE)
     folders = [folder.resolve() for folder in files or ()]
     for folder in folders:
         if not folder.is_dir():
