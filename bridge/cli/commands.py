@@ -183,7 +183,7 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show version and Python."),
     ] = False,
 ) -> None:
-    """Tencent Cloud VOD event notifications, on Kafka, in one canonical shape, once."""
+    """Tencent Cloud VOD event notifications, on Kafka, in one canonical shape, duplicates removed."""
 
 
 def main() -> None:

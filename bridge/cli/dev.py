@@ -19,7 +19,7 @@ from rich.console import Console
 
 from bridge.app import Bridge
 from bridge.cli.dev_demo import UnexpectedResultError, print_event, run_demo
-from bridge.cli.dev_next_steps import has_display, print_next_steps
+from bridge.cli.dev_next_steps import DevUrls, has_display, print_next_steps
 from bridge.cli.dev_options import DevOptions, DevPorts, OptionError, PullOptions
 from bridge.cli.dev_ports import PortInUseError
 from bridge.cli.dev_services import Services
@@ -206,7 +206,7 @@ async def _run_bridge(services: Services, console: Console, *, once: bool, open_
             await twin.demonstrate(url, arriving_records, console)
         if once:
             return
-        print_next_steps(console, settings, dev_options, url, twin)
+        print_next_steps(console, settings, dev_options, DevUrls(url, _console_url(bridge)), twin)
         console.print(f"{_console_line(bridge)}   Every event is shown here; Ctrl-C ends it all.\n")
         async for record in arriving_records:
             print_event(console, record)
@@ -229,12 +229,16 @@ def _print_addresses(
     console.print(_console_line(bridge))
     if not open_console:
         return
-    if not has_display() or not webbrowser.open(f"http://{HOST}:{bridge.admin_port}/"):
+    if not has_display() or not webbrowser.open(f"{_console_url(bridge)}/"):
         console.print("there is no browser here to open it: open this address yourself", style="yellow")
 
 
 def _console_line(bridge: Bridge) -> str:
-    return f"[bold]Console:[/bold] http://{HOST}:{bridge.admin_port}/"
+    return f"[bold]Console:[/bold] {_console_url(bridge)}/"
+
+
+def _console_url(bridge: Bridge) -> str:
+    return f"http://{HOST}:{bridge.admin_port}"
 
 
 async def _post(session: aiohttp.ClientSession, url: str, body: bytes, *, sign_key: str) -> tuple[int, bytes]:

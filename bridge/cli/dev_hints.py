@@ -35,11 +35,12 @@ def post_command(url: str, app: Application) -> str:
     return f"curl -d {body} {url}"
 
 
-def inspect_commands(settings: Settings) -> Iterator[str]:
+def inspect_commands(settings: Settings, console_url: str) -> Iterator[str]:
     """Return commands that post more, and show what was published."""
     yield "vod-bridge send --example TranscodeComplete --new-ids"
     yield "vod-bridge tail --from-beginning --ids"
     yield "vod-bridge replay --dead-letters"
+    yield f"vod-bridge top --url {console_url}"
     if settings.kafka.bootstrap_servers != DEFAULT_KAFKA:
         yield f"# where a snippet says localhost:9092, write {settings.kafka.bootstrap_servers}"
 

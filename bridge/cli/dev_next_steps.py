@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import NamedTuple
 
 from rich.console import Console
 
@@ -12,6 +13,13 @@ from bridge.cli.support.posting import URL_VARIABLE
 from bridge.settings.settings import Settings
 
 
+class DevUrls(NamedTuple):
+    """Where notifications are posted, and where the console is."""
+
+    callbacks: str
+    console: str
+
+
 def has_display() -> bool:
     """Whether a browser can show a window: without a display a browser of the terminal would take it over."""
     if sys.platform == "darwin":
@@ -20,11 +28,11 @@ def has_display() -> bool:
 
 
 def print_next_steps(
-    console: Console, settings: Settings, dev_options: DevOptions, url: str, twin: Twin | None
+    console: Console, settings: Settings, dev_options: DevOptions, urls: DevUrls, twin: Twin | None
 ) -> None:
     """Print what to type in another terminal."""
     app = settings.applications()[dev_options.pushed_app]
-    own_env = {URL_VARIABLE: url} | dev_options.application_settings()
+    own_env = {URL_VARIABLE: urls.callbacks} | dev_options.application_settings()
     if dev_options.sign_key:
         own_env["VOD_SIGN_KEY"] = dev_options.sign_key
     if twin is not None:
@@ -35,7 +43,7 @@ def print_next_steps(
     for text in setup_lines(settings, own_env):
         console.print(f"  {text}", markup=False)
     console.print("\n[bold]Post one yourself[/bold], and look at what is there:\n")
-    for text in (post_command(url, app), *inspect_commands(settings)):
+    for text in (post_command(urls.callbacks, app), *inspect_commands(settings, urls.console)):
         console.print(f"  {text}", markup=False)
     if twin is not None:
         console.print("\n[bold]Let the vendor's twin do something[/bold]:\n")

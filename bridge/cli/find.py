@@ -129,6 +129,10 @@ def _summary(number: int, progress: FindProgress, request: FindRequest) -> str:
         return f"{text}; there are more"
     if not number and progress.by_key and not request.everywhere:
         return f"{text}; --everywhere reads all partitions, --since looks further back"
+    if not number:
+        return (
+            f"{text}; refused requests are in `vod-bridge tail --api`, what never came in `vod-bridge audit`"
+        )
     return text
 
 

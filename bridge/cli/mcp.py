@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.settings.errors import mask_url
 
 _AllowWrite = Annotated[
     bool,
@@ -46,12 +47,14 @@ def mcp(
 
     Started by the agent's program; it ends with its standard input. It only reads, unless --allow-write.
 
-    Needs the extra: pip install 'vod-event-bridge[mcp]'
+    Needs the extra `mcp` of the package; where that is missing, the error names the command that installs it.
 
     Example: vod-bridge mcp --config bridge.toml
     """
     if find_spec("mcp") is None:
         fail("mcp is not installed: pip install 'vod-event-bridge[mcp]'")
+    if url and not url.startswith(("http://", "https://")):
+        fail(f"--url {mask_url(url)}: must begin with http:// or https://", EXIT_USAGE)
     folders = [folder.resolve() for folder in files or ()]
     for folder in folders:
         if not folder.is_dir():

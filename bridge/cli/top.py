@@ -13,6 +13,7 @@ from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_
 from bridge.cli.support.render import Style, safe_text
 from bridge.core.printable import json_escaped
 from bridge.operations.admin_api import AdminApiError, admin_url, open_admin, read_status
+from bridge.settings.errors import mask_url
 from bridge.settings.settings import Settings
 
 _INTERVAL_S = 2.0
@@ -43,10 +44,16 @@ def top(
 
     Example: vod-bridge top --url http://bridge-0:9090
     """
+    if url and not url.startswith(("http://", "https://")):
+        fail(f"--url {mask_url(url)}: must begin with http:// or https://", EXIT_USAGE)
     settings = load_settings_or_exit(config)
     address = admin_url(settings, url)
     if not address:
-        fail("--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known", EXIT_USAGE)
+        fail(
+            "--url: which bridge? BRIDGE_ADMIN__PORT is 0 here, so its port is not known: give"
+            " `--url http://HOST:PORT`, the address of its console",
+            EXIT_USAGE,
+        )
     try:
         asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))
     except AdminApiError as error:

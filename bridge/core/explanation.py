@@ -32,7 +32,7 @@ HELP: Mapping[str, str] = {
     ),
     Reason.NO_PAYLOAD: (
         "if the vendor really sends this, the catalogue needs another spelling; a release that has it"
-        " reads it, and `vod-bridge replay --dead-letters --reason no_payload` brings it in"
+        " reads it, and `vod-bridge replay --dead-letters --reason no_payload --execute` brings it in"
     ),
     Reason.CONFLICT: (
         "EventType and payload are of different types: one of them is wrong, and the bridge does not guess"

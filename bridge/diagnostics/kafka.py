@@ -210,4 +210,7 @@ def _broker_name(address: Address) -> str:
 
 def describe_error(error: Exception) -> str:
     """Return the class and text of an error."""
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name, text = type(error).__name__, str(error)
+    if not text or text.startswith(f"{name}:"):  # Kafka's library writes the class into the text
+        return text or name
+    return f"{name}: {text}"

@@ -3,6 +3,7 @@
 Only ids and codes are taken from a value; see `masked_value` for the rest.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -168,6 +169,7 @@ _OPEN_KEYS = frozenset(
 _OPEN_ENDINGS = ("Id", "IdSet", "ErrCode", "ErrCodeExt", "Code", "CodeExt")
 _ID_KEYS = frozenset(("id", "file_id", "task_id", "session_id"))
 _ID_ENDINGS = ("Id", "IdSet")
+_ID_BEFORE = rb'"(?:id|file_id|task_id|session_id|[0-9A-Za-z_]*Id)"\s*:\s*"?'
 _MASK = "****"
 
 
@@ -181,11 +183,17 @@ def masked_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def has_id(value: bytes, text: str) -> bool:
-    """Whether ``text`` is an id in a record's value, at any depth."""
+    """Whether ``text`` is an id in a record's value, at any depth; what is not JSON is searched as text."""
     try:
         return _has_id(msgspec.json.decode(value), text)
     except DECODE_ERRORS:
-        return False
+        return _has_id_as_text(value, text)
+
+
+def _has_id_as_text(value: bytes, text: str) -> bool:
+    """Whether ``text`` follows the key of an id: a dead letter may be cut off, or not JSON at all."""
+    as_json = re.escape(msgspec.json.encode(text)[1:-1])
+    return re.search(_ID_BEFORE + as_json + rb"(?![0-9A-Za-z_-])", value) is not None
 
 
 def _has_id(value: Any, text: str) -> bool:  # noqa: ANN401 - any JSON value

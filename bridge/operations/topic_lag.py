@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupAuthorizationFailedError
+from aiokafka.errors import GroupAuthorizationFailedError, IncompatibleBrokerVersion
 from msgspec import Struct
 
 from bridge.core.group_dead_letter import RETRY_SUFFIX, retry_topic_of
@@ -23,6 +23,7 @@ _GROUPS_MAX = 200
 _GROUPS_AT_ONCE = 20
 _NEWEST_TIMEOUT_S = 3.0
 _POLL_MS = 250
+_NO_LIST = "this broker lists no consumer groups (the embedded Kafka of `vod-bridge dev` does not)"
 
 
 class TopicState(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -139,7 +140,10 @@ async def committed_offsets(options: Mapping[str, Any]) -> CommittedOffsets:
     admin = AIOKafkaAdminClient(**options)
     try:
         await admin.start()
-        all_names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})
+        try:
+            all_names = sorted({str(group[0]) for group in await admin.list_consumer_groups()})
+        except IncompatibleBrokerVersion as error:
+            raise IncompatibleBrokerVersion(_NO_LIST) from error
         names = all_names[:_GROUPS_MAX]
         limit = asyncio.Semaphore(_GROUPS_AT_ONCE)
 

@@ -45,6 +45,8 @@ async def test_top_shows_what_the_bridge_s_first_page_shows(environment: Environ
         assert (refused.code, "asks for a token" in refused.err) == (1, True)
     unknown = await vod_bridge("top", settings={"BRIDGE_ADMIN__PORT": "0"})
     assert (unknown.code, "--url" in unknown.err) == (2, True)
+    incomplete = await vod_bridge("top", "--once", "--url", "localhost:9090")
+    assert (incomplete.code, "must begin with http://" in incomplete.err) == (2, True)
     gone = await vod_bridge("top", "--once", "--url", program.admin_url)
     assert (gone.code, "is the bridge running" in gone.err) == (1, True)
 

@@ -6,11 +6,12 @@ import uuid
 from playwright.async_api import Page
 
 from tests.console.console_client import TOKEN, ConsoleClient
+from tests.console.group_dead_letters import write_group_dead_letters
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import published_payloads
 from tests.rig.browser import chromium
 from tests.rig.kafka import RealKafka
-from tests.rig.parts import ROOT
+from tests.rig.parts import ROOT, free_port
 from tests.rig.program import Program
 from tests.rig.redis import RealRedis
 
@@ -25,6 +26,7 @@ APPS = {
 FILE = "24961954183923290"
 UPLOADED = '{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"%s","MediaBasicInfo":{"Name":"a.mp4"}}}'
 TRANSCODED = '{"EventType":"TranscodeComplete","TranscodeCompleteEvent":{"FileId":"%s",'
+SHOP = "/callbacks/my-shop/a-token-of-the-shop-0123"
 STORY = (
     UPLOADED,
     TRANSCODED + '"TaskId":"1256768367-Transcode-7f3","ErrCode":70000,"Message":"no space"}}',
@@ -45,9 +47,19 @@ async def main() -> None:
             "BRIDGE_KAFKA__TOPIC_OTHER": environment.other,
             "BRIDGE_KAFKA__TOPIC_DEAD_LETTER": environment.dead_letters,
         }
-        async with running(environment, names | APPS) as program:
-            await fill(program)
-            await shoot(program)
+        settings = names | APPS
+        async with running(environment, settings) as other:
+            port = str(free_port())
+            own = {
+                "BRIDGE_HTTP__PORT": port,
+                "BRIDGE_HTTP__PUBLIC_URL": f"http://127.0.0.1:{port}",
+                "BRIDGE_ADMIN__PEERS": other.admin_url.removeprefix("http://"),
+            }
+            async with running(environment, settings | own) as program:
+                await fill(program)
+                await other.post((UPLOADED % "24961954183923291").encode(), SHOP)
+                await write_group_dead_letters(environment)
+                await shoot(program)
     finally:
         redis.remove()
         kafka.remove()
@@ -55,11 +67,10 @@ async def main() -> None:
 
 async def fill(program: Program) -> None:
     """Deliver what the pictures show."""
-    shop = "/callbacks/my-shop/a-token-of-the-shop-0123"
     for case in published_payloads():
-        await program.post(case.read_bytes(), shop)
+        await program.post(case.read_bytes(), SHOP)
     for text in STORY:
-        await program.post(text % FILE, shop)
+        await program.post((text % FILE).encode(), SHOP)
     await program.post(b"{}", "/callbacks/my-shop/a-wrong-token")
     await program.post(UPLOADED % "1", "/callbacks/archive")
 
@@ -71,7 +82,7 @@ async def shoot(program: Program) -> None:
         record = (await client.api(f"find?q={FILE}"))["records"][0]
         at = f"{record['topic']}/{record['partition']}/{record['offset']}"
     async with chromium() as browser:
-        context = await browser.new_context(viewport={"width": 1100, "height": 720}, timezone_id="UTC")
+        context = await browser.new_context(viewport={"width": 1280, "height": 800}, timezone_id="UTC")
         page = await context.new_page()
         for name in PAGES:
             path = {"now": "", "check": "check?run=1"}.get(name, name)
@@ -82,10 +93,33 @@ async def shoot(program: Program) -> None:
         await save(page, "find")
         await page.goto(f"{program.admin_url}/events/{at}")
         await save(page, "event")
+        await shoot_actions(page, program)
         dark = await browser.new_context(viewport={"width": 390, "height": 720}, color_scheme="dark")
         page = await dark.new_page()
         await page.goto(program.admin_url)
         await save(page, "now-dark-390")
+
+
+async def shoot_actions(page: Page, program: Program) -> None:
+    """Take pictures of what needs the token: the test of a callback URL, a replay and a redrive, both dry."""
+    await page.goto(f"{program.admin_url}/login")
+    await page.fill("input[name=token]", TOKEN)
+    await page.keyboard.press("Enter")
+    await page.wait_for_selector("text=You may act")
+    await page.goto(f"{program.admin_url}/applications")
+    await page.click("text=Show the test of my-shop")
+    await page.click("#callback-run:visible")
+    await page.wait_for_selector("#callback-state:text('it arrived')")
+    await save(page, "test")
+    for path, button, name in (
+        ("dead-letters", "What would a replay of all do?", "replay"),
+        ("topics", "What would a redrive do?", "redrive"),
+    ):
+        await page.goto(f"{program.admin_url}/{path}")
+        await page.click(f"text={button}")
+        await page.wait_for_selector("#replay-run:visible")
+        await page.locator("#replay").scroll_into_view_if_needed()
+        await save(page, name)
 
 
 async def save(page: Page, name: str) -> None:

@@ -116,6 +116,25 @@ async def test_a_file_is_found_by_its_box_and_its_record_is_one_click_further(
         assert watched.wrongs == []
 
 
+async def test_what_is_not_found_has_a_word_where_to_look_and_the_id_of_a_body_cut_off_is_found(
+    environment: Environment,
+) -> None:
+    async with running(environment) as program, page_of() as watched:
+        await program.post(b'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"7000001","Na')
+        page = watched.page
+        await page.goto(f"{program.admin_url}/find?q=7000001")
+        await page.wait_for_selector("#find-state:has-text('1 found; looked at')")
+        assert "malformed" in await page.inner_text("#timeline li")
+        assert await page.is_hidden("#find-none")
+        await page.goto(f"{program.admin_url}/find?q=7000002")
+        await page.wait_for_selector("#find-none:visible")
+        await page.click("#find-none a >> nth=0")
+        await page.wait_for_selector("#live-state:text('live')")
+        await page.click("summary:has-text('What the reasons mean')")
+        assert "Compare the clocks" in await page.inner_text("details")
+        assert watched.wrongs == []
+
+
 async def test_dead_letters_are_tried_dry_by_anyone_and_replayed_after_a_login(
     environment: Environment,
 ) -> None:

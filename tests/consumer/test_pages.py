@@ -37,7 +37,7 @@ def programs(tmp_path: Path) -> list[Path]:
 
 
 def test_mypy_finds_no_mistake_in_them(programs: list[Path]) -> None:
-    assert len(programs) >= len(PAGES)
+    assert len({program.stem[:-2] for program in programs}) >= 6  # of the pages that are about Python
     options = ["--config-file", "/dev/null", "--ignore-missing-imports", "--no-error-summary"]
     done = _run("-m", "mypy", *options, *programs)
     assert done.returncode == 0, done.stdout

@@ -143,6 +143,16 @@ def test_without_payloads_only_ids_are_found() -> None:
     assert [text for text in named if not _Match(text, ids_only=True)(found)] == []
 
 
+def test_the_ids_of_a_body_that_is_cut_off_are_found_and_nothing_else_of_it() -> None:
+    body = b'{"FileId":"7000001","Name":"private","Price":4711,"TaskId" : 815,'
+    body += b'"Note":"\\"FileId\\":\\"4712\\"","Fil'
+    found = record(A, 0, 0)
+    found.value = body
+    assert [text for text in ("7000001", "815") if not _Match(text, ids_only=True)(found)] == []
+    guessed = ("700000", "81", "private", "4711", "4712", "Price")
+    assert [text for text in guessed if _Match(text, ids_only=True)(found)] == []
+
+
 def test_an_event_id_names_its_topic_and_any_other_id_may_be_anywhere() -> None:
     settings = load(None, {})
     assert _topics_for("TranscodeComplete:1", settings) == ["vod.TranscodeComplete", "vod.dead-letter"]

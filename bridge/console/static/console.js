@@ -103,7 +103,7 @@ if (live) {
       type.title = safe(one.event_id || "");
       row.append(
         cell(timeElement(one.time)), cell(outcomeElement(one.outcome)), cell(element("span", one.application || "")),
-        type, cell(element("span", [one.reason, one.detail].filter(Boolean).join(" "))),
+        type, cell(element("span", [one.reason, one.detail].filter(Boolean).join(": "))),
         cell(findLink(one.file_id)), cell(findLink(one.task_id)),
         cell(element("span", one.duration_ms ?? ""), "number"), cell(element("span", one.client || "")));
       if (several) {
@@ -181,7 +181,7 @@ if (timeline) {
       const when = element("span", undefined, "when");
       when.append(timeElement(one.time || one.written));
       const notes = [one.detail, one.status, one.revision ? "revision" : "", one.deduplicated === false ? "not deduplicated" : "",
-        one.mode === "push" ? "" : one.mode, ...(one.errors || [])].filter(Boolean).join(", ");
+        one.mode === "push" ? "" : one.mode, ...(one.errors || []).map((error) => "error " + error)].filter(Boolean).join(", ");
       item.append(when, element("strong", one.type || "dead letter"), " ", outcomeElement(one.outcome || one.reason), " ",
         link(one.topic + "/" + one.partition + "/" + one.offset,
           root + "events/" + encodeURIComponent(one.topic) + "/" + one.partition + "/" + one.offset),
@@ -203,7 +203,7 @@ if (timeline) {
     if (found.problem) timeline.after(element("p", found.problem, "note"));
   });
   source.addEventListener("progress", (event) => { progress = JSON.parse(event.data); showState(false); });
-  source.addEventListener("end", () => { source.close(); showState(true); });
+  source.addEventListener("end", () => { source.close(); showState(true); if (!count) document.getElementById("find-none").hidden = false; });
   source.addEventListener("problem", (event) => {
     source.close();
     const problem = JSON.parse(event.data);
@@ -233,7 +233,7 @@ if (replay) {
       figures.append(box);
     }
     items.replaceChildren(...result.items.map((one) =>
-      element("li", [one.origin, one.outcome, one.type, one.reason, one.name].filter(Boolean).join("  "))));
+      element("li", [one.origin, (isPlan ? "would be " : "") + one.outcome, one.type, one.reason, one.name].filter(Boolean).join("  "))));
   };
   const ask = async (args) => {
     const response = await fetch(root + "api/v1/" + path, {
@@ -275,8 +275,9 @@ if (replay) {
         if (!response.ok) throw new Error(job.title);
       }
       if (job.result) show(job.result, false);
-      const note = job.result ? job.result.summary.note : "";
-      state.textContent = job.state === "done" ? "replayed" + (note ? "; " + safe(note) : "") : "not all: " + safe(job.problem);
+      const rejected = job.result && job.result.summary.endings.rejected;
+      const note = [rejected ? rejected + " rejected again, and still here" : "", job.result?.summary.note].filter(Boolean).join("; ");
+      state.textContent = job.state === "done" ? "replayed" + (note ? "; " + safe(note) : "") + "; reload the page for the new counts" : "not all: " + safe(job.problem);
     } catch (error) { failed(error); }
   });
 }
