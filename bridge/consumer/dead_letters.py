@@ -53,7 +53,9 @@ class DeadLetterWriter:
         """Write the dead letter; False where a retry may succeed."""
         if self._topic is None:
             raise DeadLetterError(
-                f"{_describe(job)} could not be handled after {counted(job.attempts, 'attempt')}"
+                f"{_describe(job)} could not be handled after {counted(job.attempts, 'attempt')}:"
+                f" {job.error!r}. The consumer stops, since dead_letter_topic is None. Mend the handler, or"
+                " name a topic: the event comes again at the next start"
             ) from job.error
         async with self._send_lock:
             try:

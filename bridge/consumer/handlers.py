@@ -199,7 +199,7 @@ class _ConsumerRun:
                 if not isawaitable(work):  # no fault of the event: the next one would fail in the same way
                     raise TypeError(f"a handler must be async: {handle!r} gave {work!r}")
                 return None
-        _log.error("dead letter after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error)
+        _log.error("not handled after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error)
         return None if await self._dead_letters.write(job) else self._config.backoff_max_s
 
     def _wait_for_other(self, job: HandlerJob) -> float:

@@ -224,7 +224,8 @@ async def test_a_dead_letter_that_cannot_be_written_stops_it_and_comes_first_aga
     if goes:
         await consumer_env.delete(consumer_env.dead_letter_topic)
     await consumer_env.publish_transcoded([1, 2], keys=1)
-    with pytest.raises(DeadLetterError):
+    why = None if goes else "The consumer stops, since dead_letter_topic is None"
+    with pytest.raises(DeadLetterError, match=why):
         async with asyncio.timeout(WITHIN_S):
             await running
     assert await consumer_env.committed() == 1
