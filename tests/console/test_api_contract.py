@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 import schemathesis
-from hypothesis import HealthCheck, given, seed
+from hypothesis import HealthCheck, assume, given, seed
 from hypothesis import settings as hypothesis_settings
 from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
@@ -35,6 +35,8 @@ def check_operation(
         )
         @given(case=operation.as_strategy(generation_mode=mode))
         def check(case: Case[Any]) -> None:
+            # An object is written as parameters of other names, an empty one as none at all.
+            assume(not any(isinstance(value, dict) for value in dict(case.query or {}).values()))
             case.call_and_validate(base_url=url, session=session, headers=headers)
 
         check()
