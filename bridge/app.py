@@ -13,7 +13,7 @@ import structlog
 import uvloop
 
 from bridge.aio.supervisor import count_unhandled, supervise
-from bridge.console.deferred import DeferredAnswers, DeferredConsole, build_answers, build_console
+from bridge.console import deferred
 from bridge.delivery.drain import Drain
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.pipeline import Pipeline
@@ -110,10 +110,10 @@ class Bridge:
             settings, deliver, self._publisher, self.telemetry, self._session, share=share
         )
         self._report = self._observe(settings)
-        view = settings, self.telemetry, self._spools, self._readiness
+        view = partial(deferred.process_view, settings, self.telemetry, self._spools, self._readiness)
         # A worker serves no pages: its supervisor does, and asks the workers.
-        self._console = None if role else DeferredConsole(partial(build_console, *view))
-        self._answers = DeferredAnswers(partial(build_answers, *view))
+        self._console = None if role else deferred.DeferredConsole(partial(deferred.build_console, view))
+        self._answers = deferred.DeferredAnswers(partial(deferred.build_answers, view))
         names = settings.admin.host_names
         self._admin = Admin(self._readiness, self.telemetry.render, allowed_hosts=names, site=self._console)
         self._connectivity_monitor = ConnectivityMonitor(

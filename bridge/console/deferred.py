@@ -72,36 +72,28 @@ class DeferredAnswers:
         return await (await self._answers.get()).answer(kind, args)
 
 
-def build_console(
-    settings: Settings,
-    telemetry: Telemetry,
-    spools: Callable[[], Sequence[SpoolReport]],
-    readiness: Callable[[], Readiness],
-) -> "Console":
-    """Make the console of a process."""
-    from bridge.console.site import Console  # noqa: PLC0415 - imported when somebody looks first
-
-    return Console(_view(settings, telemetry, spools, readiness), mask_for(settings))
-
-
-def build_answers(
-    settings: Settings,
-    telemetry: Telemetry,
-    spools: Callable[[], Sequence[SpoolReport]],
-    readiness: Callable[[], Readiness],
-) -> "WorkerAnswers":
-    """Make what a worker answers its supervisor by."""
-    from bridge.console.worker_answers import WorkerAnswers  # noqa: PLC0415 - as above
-
-    return WorkerAnswers(_view(settings, telemetry, spools, readiness))
-
-
-def _view(
+def process_view(
     settings: Settings,
     telemetry: Telemetry,
     spools: Callable[[], Sequence[SpoolReport]],
     readiness: Callable[[], Readiness],
 ) -> "ProcessView":
-    from bridge.console.state import ProcessView  # noqa: PLC0415 - as above
+    """Make what the console sees of a process."""
+    from bridge.console.state import ProcessView  # noqa: PLC0415 - imported when somebody looks first
 
     return ProcessView(settings=settings, telemetry=telemetry, spools=spools, readiness=readiness)
+
+
+def build_console(make_view: Callable[[], "ProcessView"]) -> "Console":
+    """Make the console of a process."""
+    from bridge.console.site import Console  # noqa: PLC0415 - as above
+
+    view = make_view()
+    return Console(view, mask_for(view.settings))
+
+
+def build_answers(make_view: Callable[[], "ProcessView"]) -> "WorkerAnswers":
+    """Make what a worker answers its supervisor by."""
+    from bridge.console.worker_answers import WorkerAnswers  # noqa: PLC0415 - as above
+
+    return WorkerAnswers(make_view())
