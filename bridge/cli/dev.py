@@ -42,6 +42,11 @@ def _port_option(name: str, service: str) -> Any:  # noqa: ANN401 - typer's mark
     )
 
 
+def _secret_option(name: str, variable: str) -> Any:  # noqa: ANN401 - as above
+    text = f"For --pull: the file with the {name}; else the variable {variable}."
+    return typer.Option(exists=True, dir_okay=False, help=text, show_default=False)
+
+
 _Port = Annotated[int | None, _port_option("--port", "the bridge (usually 8080)")]
 _AdminPort = Annotated[
     int | None, _port_option("--admin-port", "the admin server, with console and metrics (9090)")
@@ -56,24 +61,8 @@ _Vendor = Annotated[
 _Pull = Annotated[
     bool, typer.Option("--pull", help="Pull the queue of an application of yours at the vendor.")
 ]
-_SecretIdFile = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        help="For --pull: the file with the SecretId; else the variable VOD_SECRET_ID.",
-        show_default=False,
-    ),
-]
-_SecretKeyFile = Annotated[
-    Path | None,
-    typer.Option(
-        exists=True,
-        dir_okay=False,
-        help="For --pull: the file with the SecretKey; else the variable VOD_SECRET_KEY.",
-        show_default=False,
-    ),
-]
+_SecretIdFile = Annotated[Path | None, _secret_option("SecretId", "VOD_SECRET_ID")]
+_SecretKeyFile = Annotated[Path | None, _secret_option("SecretKey", "VOD_SECRET_KEY")]
 _SubAppId = Annotated[int | None, typer.Option(min=0, help="For --pull: the SubAppId.", show_default=False)]
 _Endpoint = Annotated[
     str,
