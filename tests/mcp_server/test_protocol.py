@@ -12,6 +12,8 @@ from tests.cli.cli_process import start_command, vod_bridge, wait_for_exit
 from tests.console.console_client import HOSTILE, transcoded
 from tests.mcp_server.agent import agent
 
+pytestmark = pytest.mark.services  # each starts a server of its own
+
 _SECRET = "a-password-of-redis"  # noqa: S105 - it protects nothing
 _SETTINGS = {
     "BRIDGE_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
