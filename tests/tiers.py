@@ -31,7 +31,7 @@ _BY_FIXTURE = {
     "helm": CHART,
 }
 # Parts that take seconds to start: the tests of one of them go to one worker.
-_SHARED = ("secured", "redis_sentinel", "redis_cluster")
+_SHARED = ("secured", "redis_sentinel", "redis_cluster", "postgres", "parse")
 _running = pytest.StashKey[bool]()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.rig.parts import ROOT, MissingPartError
 
-pytestmark = pytest.mark.services
+# To one worker: each would run both programs once more.
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("types")]
 
 GOOD = """# pyright: strict
 from bridge.consumer import OTHER, Consumer, Event, UnlistedType, subscribe

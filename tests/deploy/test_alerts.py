@@ -20,7 +20,10 @@ FILES = ROOT / "deploy" / "chart" / "files"
 (GROUP,) = read_yaml((FILES / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
 RULES: list[dict[str, Any]] = GROUP["rules"]
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "alert" in rule}
-SCENARIOS: list[dict[str, Any]] = read_yaml((FILES / "alerts.test.yaml").read_text(encoding="utf-8"))["tests"]
+SCENARIO_FILES = [FILES / "alerts.test.yaml", FILES / "alerts.days.test.yaml"]
+SCENARIOS: list[dict[str, Any]] = [
+    scenario for file in SCENARIO_FILES for scenario in read_yaml(file.read_text(encoding="utf-8"))["tests"]
+]
 RUNBOOK = (ROOT / "deploy" / "RUNBOOK.md").read_text(encoding="utf-8")
 
 LABELS = {metric.name: set(metric.labels) for metric in (*METRICS, *WORKER_METRICS)}
@@ -69,7 +72,7 @@ def test_prometheus_takes_the_rules(promtool: Path) -> None:
 
 
 def test_each_alert_fires_when_it_should_and_none_while_all_is_well(promtool: Path) -> None:
-    done = run(promtool, "test", "rules", str(FILES / "alerts.test.yaml"))
+    done = run(promtool, "test", "rules", *map(str, SCENARIO_FILES))
     assert done.code == 0, done.output
 
 
