@@ -54,6 +54,8 @@ _DRY_RUN_HINT = "a dry run shows what a replay would do; dry_run false does it"
 async def status(call: Call) -> Status:
     """Answer how this process is."""
     bridge = call.parts.bridge
+    if call.asks_peers:
+        call.parts.peers.ask_statuses()  # at once with the workers: they have the same second
     report = await bridge.report()
     return _status_of(
         report,
