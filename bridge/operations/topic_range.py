@@ -11,7 +11,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.aiokafka_internals import filter_fetched
+from bridge.aiokafka_internals import filter_fetched, install_read_ahead
 from bridge.operations.kafka_admin import describe_cluster
 from bridge.operations.record_batches import batches_with
 from bridge.operations.start_offsets import Offsets, find_start_offsets, offsets_for_time
@@ -140,6 +140,7 @@ async def open_range(
         if (topic := cluster.topics.get(name))
         for number in select_partitions(name, topic.partitions)
     ]
+    install_read_ahead(_FETCH_MAX_BYTES)
     consumer = AIOKafkaConsumer(
         **options,
         enable_auto_commit=False,
