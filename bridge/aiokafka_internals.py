@@ -92,6 +92,16 @@ def install_reset_safe_connections() -> None:
         conn.AIOKafkaConnection = ResetSafeConnection
 
 
+def install_read_ahead(size_bytes: int) -> None:
+    """Have the connections of this process take answers of so many bytes as they come, from now on.
+
+    The library's limit of 64 KB has a connection stopped and started anew some 30 times in an answer of 8 MB.
+    An answer is read whole in either case, so that this needs no more memory.
+    """
+    if is_known():
+        conn.READER_LIMIT = size_bytes
+
+
 def ended_producer_task(producer: AIOKafkaProducer) -> str:
     """Return which background task of a started producer has ended; empty if none, or not known.
 

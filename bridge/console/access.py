@@ -11,18 +11,17 @@ from enum import IntEnum
 from hashlib import sha256
 from hmac import compare_digest, digest
 from secrets import token_hex
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from bridge.console.problem import ForbiddenError
+from bridge.core.same_site import is_same_site
 
 COOKIE = "vod_bridge_session"
 SESSION_S = 12 * 3600
 _REVOKED_MAX = 1000
 _TEXT_MAX = 1024
 _PARTS = 4
-_SAME_SITE = ("same-origin", "none")  # none: typed into the address bar
 
 
 class Level(IntEnum):
@@ -109,12 +108,9 @@ class Access:
 
         By Sec-Fetch-Site, else by Origin. A request with neither is no browser's: it needs a bearer token.
         """
-        site, origin = request.headers.get("Sec-Fetch-Site", ""), request.headers.get("Origin", "")
-        if site:
-            is_ours = site in _SAME_SITE
-        elif origin:
-            is_ours = self._is_own_origin(origin, request.headers.get("Host", ""))
-        else:
+        site, origin, host = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin", "Host"))
+        is_ours = is_same_site(site, origin, host, self._allowed_hosts)
+        if is_ours is None:
             is_ours = request.headers.get("Authorization", "").lower().startswith("bearer ")
         if not is_ours:
             raise ForbiddenError(
@@ -124,14 +120,6 @@ class Access:
                 "use the console itself, or Authorization: Bearer; BRIDGE_ADMIN__ALLOWED_HOSTS has the name"
                 " that a proxy serves it by",
             )
-
-    def _is_own_origin(self, origin: str, host: str) -> bool:
-        try:
-            found = urlsplit(origin)
-            name = (found.hostname or "").lower()
-        except ValueError:
-            return False
-        return found.netloc.lower() == host.lower() or name in self._allowed_hosts
 
     def _open_level(self) -> Level:
         return Level.READ if self.is_open else Level.NOTHING

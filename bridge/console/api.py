@@ -25,7 +25,7 @@ from bridge.console.answers import (
 from bridge.console.call import JSON, Call
 from bridge.console.live import recent_deliveries, stream_deliveries
 from bridge.console.problem import ProblemError
-from bridge.console.requests import RecordPosition, RedriveArgs, RedriveRequest, ReplayArgs
+from bridge.console.requests import DeadLettersArgs, RecordPosition, RedriveArgs, RedriveRequest, ReplayArgs
 from bridge.console.state import (
     event_types,
     now_ms,
@@ -54,6 +54,8 @@ _DRY_RUN_HINT = "a dry run shows what a replay would do; dry_run false does it"
 async def status(call: Call) -> Status:
     """Answer how this process is."""
     bridge = call.parts.bridge
+    if call.asks_peers:
+        call.parts.peers.ask_statuses()  # at once with the workers: they have the same second
     report = await bridge.report()
     return _status_of(
         report,
@@ -171,7 +173,22 @@ def find_request(call: Call) -> FindRequest:
 
 async def dead_letters(call: Call) -> DeadLetters:
     """Answer with the dead letters by reason and application."""
-    return DeadLetters(msgspec.json.decode(await call.ask_once("dead_letters"), type=list[DeadLetterGroup]))
+    found = await call.ask_once("dead_letters", dead_letters_args(call))
+    return DeadLetters(msgspec.json.decode(found, type=list[DeadLetterGroup]))
+
+
+def dead_letters_args(call: Call) -> DeadLettersArgs:
+    """Read the query. Raises `ProblemError`."""
+    given = {name: text for name in ("since", "until") if (text := call.query(name))}
+    try:
+        return msgspec.convert(given, DeadLettersArgs)
+    except msgspec.ValidationError:
+        raise ProblemError(
+            400,
+            "since or until is no time",
+            "a time has a date, a time of day and a zone, like 2026-11-21T18:00:00Z",
+            "write the + of a zone as %2B in a URL",
+        ) from None
 
 
 async def replay(call: Call) -> web.Response:

@@ -31,11 +31,17 @@ _KEEP_ALIVE_S = 15.0
 async def recent_deliveries(call: Call) -> Deliveries:
     """Return the recent deliveries that the query asks for, the newest first."""
     limit = call.query_number("limit", DEFAULT_LIMIT, least=1)
-    after, wanted, theirs = _after(call), filter_of(call), PeerDeliveries()
-    own = await call.parts.bridge.deliveries(after.own, wanted, limit)
-    if call.asks_peers:
-        query = PeerQuery(after=after.peers, wanted=wanted, limit=limit)
-        theirs = call.parts.peers.read_deliveries(await call.parts.peers.fetch_deliveries(query), query)
+    after, wanted = _after(call), filter_of(call)
+    query = PeerQuery(after=after.peers, wanted=wanted, limit=limit)
+    peers = call.parts.peers
+    # At once with the workers: they have the same second.
+    asking = asyncio.ensure_future(peers.fetch_deliveries(query)) if call.asks_peers else None
+    try:
+        own = await call.parts.bridge.deliveries(after.own, wanted, limit)
+        theirs = peers.read_deliveries(await asking, query) if asking else PeerDeliveries()
+    finally:
+        if asking is not None:
+            asking.cancel()
     found = _merged(call, own, theirs, limit)
     return replace(found, deliveries=found.deliveries[::-1])
 

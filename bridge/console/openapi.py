@@ -65,12 +65,18 @@ _FIND = {
     "days": "How many days to look back, at most 366; 7 if not given.",
     "everywhere": "1: for a file id read all partitions, for events that name it without being keyed by it.",
 }
+_TIMES = {
+    "since": "Only what was written at this time or later: RFC 3339 with a zone.",
+    "until": "Only what was written before this time.",
+}
 _QUERY_SCHEMAS: dict[str, dict[str, Any]] = {
     "q": {"type": "string", "minLength": 4, "maxLength": 512},
     "days": {"type": "integer", "minimum": 0, "maximum": 366},
     "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
     "after": {"type": "string", "pattern": PATTERN},
     "peers": {"type": "integer", "minimum": 0, "maximum": 1},
+    "since": {"type": "string", "format": "date-time"},
+    "until": {"type": "string", "format": "date-time"},
 }
 _EVENT_STREAM = "With `Accept: text/event-stream` as a stream of server-sent events."
 
@@ -160,7 +166,9 @@ def _paths() -> dict[str, Any]:
             "get": _operation("One record.", RecordDetails, path=("topic", "partition", "offset"))
         },
         "/find": {"get": _streamed(_operation("The records of an id, newest first.", Found, query=_FIND))},
-        "/dead-letters": {"get": _operation("The dead letters by reason and application.", DeadLetters)},
+        "/dead-letters": {
+            "get": _operation("The dead letters by reason and application.", DeadLetters, query=_TIMES)
+        },
         "/dead-letters/replay": {"post": replay},
         "/jobs/{job}": {"get": _operation("How far a replay is.", Job, path=("job",))},
         "/check": {"get": _operation("Run all checks.", Findings)},

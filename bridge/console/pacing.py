@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 _PAUSE_PARTS = 9
 _LEAST_S = 0.001  # of work that each request is charged, before it is known
-_WAIT_MAX_S = 4.0  # the admin endpoint closes a connection whose response takes 5 s
+_WAIT_MAX_S = 3.0  # a connection whose response takes 5 s is closed; workers and replicas have one of them
 
 _Result = TypeVar("_Result")
 

@@ -117,9 +117,8 @@ class Peers:
         # Of its own: a name server that hangs must not take the threads that decode large bodies.
         self._resolving = ThreadPoolExecutor(_RESOLVING_MAX, thread_name_prefix="peers")
         self._rounds = 0
-        self._asking_status = asyncio.Lock()
-        self._fetched_status: list[Fetched] = []
-        self._status_at_s = -_STATUS_KEPT_S
+        self._asking_status: asyncio.Task[list[Fetched]] | None = None
+        self._status_at_s = 0.0
 
     @property
     def configured(self) -> bool:
@@ -130,17 +129,32 @@ class Peers:
         """Close the connections; nobody is asked from now on."""
         self._addresses = ()
         self._resolving.shutdown(wait=False, cancel_futures=True)
+        if self._asking_status is not None:
+            self._asking_status.cancel()
+            await asyncio.wait((self._asking_status,))
         if self._session is not None:
             await self._session.close()
 
     async def statuses(self) -> list[PeerState]:
-        """Return how each other replica is, at most a second old."""
-        clock = asyncio.get_running_loop().time
-        async with self._asking_status:
-            if clock() - self._status_at_s >= _STATUS_KEPT_S:
-                self._fetched_status = await self._fetch("status", lambda _: {})
-                self._status_at_s = clock()
-        return [state for one in self._fetched_status if (state := self._state_of(one)) is not None]
+        """Return how each other replica is, at most a second old; takes a second at most."""
+        fetched = await asyncio.shield(self.ask_statuses())
+        return [state for one in fetched if (state := self._state_of(one)) is not None]
+
+    def ask_statuses(self) -> "asyncio.Task[list[Fetched]]":
+        """Begin to ask all for `statuses`, unless they are being asked, or were within a second.
+
+        Who asks together shares one round, which goes on where one of them leaves.
+        """
+        asking = self._asking_status
+        is_old = asyncio.get_running_loop().time() - self._status_at_s >= _STATUS_KEPT_S
+        if asking is None or (asking.done() and (is_old or asking.cancelled() or asking.exception())):
+            asking = self._asking_status = asyncio.create_task(self._fetch_statuses())
+        return asking
+
+    async def _fetch_statuses(self) -> list[Fetched]:
+        found = await self._fetch("status", lambda _: {})
+        self._status_at_s = asyncio.get_running_loop().time()
+        return found
 
     async def fetch_deliveries(self, query: PeerQuery) -> list[Fetched]:
         """Return the answers of all, for `read_deliveries`."""

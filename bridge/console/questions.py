@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +12,14 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from bridge.console.problem import Problem
-from bridge.console.requests import ProbeArgs, RecordPosition, RedriveRequest, ReplayArgs, ReplayState
+from bridge.console.requests import (
+    DeadLettersArgs,
+    ProbeArgs,
+    RecordPosition,
+    RedriveRequest,
+    ReplayArgs,
+    ReplayState,
+)
 from bridge.diagnostics.redis import diagnose
 from bridge.observability.masking import Mask
 from bridge.operations.callback_probe import post_probe
@@ -31,6 +39,7 @@ from bridge.settings.settings import Settings
 
 _REPORT_INTERVAL_S = 0.25
 _ITEMS_SHOWN_MAX = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Answer = AsyncIterator[tuple[str, object]]
 
@@ -73,8 +82,18 @@ async def _groups(context: QuestionContext, _: Raw) -> Answer:
     yield "groups", await group_states(context.settings)
 
 
-async def _dead_letters(context: QuestionContext, _: Raw) -> Answer:
-    yield "groups", await dead_letter_overview(context.settings, time.time_ns() // 1_000_000)
+async def _dead_letters(context: QuestionContext, args: Raw) -> Answer:
+    request = msgspec.json.decode(args, type=DeadLettersArgs)
+    now_ms, wanted = time.time_ns() // 1_000_000, _time_range(request.since, request.until)
+    yield "groups", await dead_letter_overview(context.settings, now_ms, wanted)
+
+
+def _time_range(since: datetime | None, until: datetime | None) -> TimeRange:
+    return TimeRange(_unix_ms(since), _unix_ms(until))
+
+
+def _unix_ms(at: datetime | None) -> int | None:
+    return None if at is None else max(0, (at - _EPOCH) // timedelta(milliseconds=1))
 
 
 async def _check(context: QuestionContext, _: Raw) -> Answer:
@@ -130,7 +149,7 @@ async def _replay(context: QuestionContext, args: Raw) -> Answer:
     selection = DeadLetterSelection(
         reasons=request.reasons,
         apps=request.applications,
-        time_range=TimeRange(request.since_ms, request.until_ms),
+        time_range=_time_range(request.since, request.until),
         positions=frozenset(request.records),
         group=REPLAY_GROUP,
         fail_open=request.without_dedup,
@@ -145,7 +164,7 @@ async def _redrive(context: QuestionContext, args: Raw) -> Answer:
     selection = RedriveSelection(
         group=request.group,
         reasons=request.args.reasons,
-        time_range=TimeRange(request.args.since_ms, request.args.until_ms),
+        time_range=_time_range(request.args.since, request.args.until),
         positions=frozenset(request.args.records),
         progress_group=REPLAY_GROUP,
         max_attempts=request.args.max_attempts,

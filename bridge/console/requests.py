@@ -3,6 +3,7 @@
 Here, so that the bridge does not load what only the helper needs.
 """
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
@@ -13,7 +14,7 @@ from bridge.operations.replay.report import ItemResult, ReplaySummary
 CANCEL = "cancel"
 
 _Count = Annotated[int, Meta(ge=0, le=1_000_000)]
-_TimeMs = Annotated[int, Meta(ge=0, le=2**53)]
+_Time = Annotated[datetime, Meta(tz=True)]
 _Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
@@ -41,9 +42,17 @@ class RecordPosition(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which dead letters are replayed; empty lists stand for all. Times are unix milliseconds.
+class DeadLettersArgs(Struct, frozen=True, kw_only=True):
+    """Which dead letters are shown: written from ``since`` on and before ``until``; null for no limit."""
 
+    since: _Time | None = None
+    until: _Time | None = None
+
+
+class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which dead letters are replayed; empty lists stand for all.
+
+    They were written from ``since`` on and before ``until``, RFC 3339 with a zone; null for no limit.
     ``records`` are partitions and offsets of the dead-letter topic. With ``dry_run`` nothing is written.
     ``without_dedup`` goes on while Redis is unavailable, and may publish repeats. What was replayed in vain
     ``max_attempts`` times is left; 0 for no limit.
@@ -53,8 +62,8 @@ class ReplayArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reasons: list[str] = []
     applications: list[str] = []
     records: list[tuple[_Count, _Offset]] = []
-    since_ms: _TimeMs | None = None
-    until_ms: _TimeMs | None = None
+    since: _Time | None = None
+    until: _Time | None = None
     without_dedup: bool = False
     max_attempts: _Count = MAX_ATTEMPTS
 
@@ -68,8 +77,8 @@ class RedriveArgs(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     dry_run: bool = True
     reasons: list[str] = []
     records: list[tuple[_Count, _Offset]] = []
-    since_ms: _TimeMs | None = None
-    until_ms: _TimeMs | None = None
+    since: _Time | None = None
+    until: _Time | None = None
     max_attempts: _Count = MAX_ATTEMPTS
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.console.questions import QUESTIONS, QuestionContext
-from bridge.console.requests import RecordPosition
+from bridge.console.requests import DeadLettersArgs, RecordPosition
 from bridge.console.state import event_types, schema_of, settings_in_force
 from bridge.core.application import Application
 from bridge.core.catalogue import BY_NAME
@@ -131,7 +131,7 @@ async def dead_letters(context: ToolContext, arguments: DeadLetterArguments) -> 
     """Return the dead letters by reason and application, with their age."""
     hours = arguments.max_age_hours
     since = "" if hours is None else timestamp(max(0, context.now_ms() - int(hours * _MS_PER_HOUR)))
-    found: list[DeadLetterGroup] = await ask_once(context, "dead_letters")
+    found: list[DeadLetterGroup] = await ask_once(context, "dead_letters", DeadLettersArgs())
     groups = [
         msgspec.structs.replace(
             group, records=[one for one in group.records if one.written >= since][: arguments.records]

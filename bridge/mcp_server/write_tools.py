@@ -1,6 +1,6 @@
 """The tools that write: dry first. Each call is logged, whether it is done or refused."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from msgspec.structs import replace
@@ -24,6 +24,7 @@ from bridge.operations.topic_plan import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPLAY, CREATE_TOPICS = "replay_dead_letters", "create_topics"
 
 
@@ -33,15 +34,15 @@ async def replay_dead_letters(context: ToolContext, arguments: ReplayArguments) 
         if replace(arguments, plan="") != ReplayArguments():
             raise _not_alone()
         return await _replay(context, arguments.plan)
-    now_ms = context.now_ms()
+    now = _EPOCH + timedelta(milliseconds=context.now_ms())
     args = ReplayArgs(
         dry_run=True,
         reasons=arguments.reasons,
         applications=arguments.applications,
         records=arguments.records,
-        since_ms=_time_ms("since", arguments.since) if arguments.since else None,
+        since=_time("since", arguments.since) if arguments.since else None,
         # What comes from now on is not in the plan.
-        until_ms=min(now_ms, _time_ms("until", arguments.until)) if arguments.until else now_ms,
+        until=min(now, _time("until", arguments.until)) if arguments.until else now,
     )
     state: ReplayState = await ask_once(context, "replay", args)
     if state.summary.stop_reason:
@@ -135,11 +136,11 @@ def _not_alone() -> RefusedActionError:
     )
 
 
-def _time_ms(name: str, text: str) -> int:
+def _time(name: str, text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
         raise ToolError(f"{name}: {text!r} is no time with its zone, as 2026-01-31T12:00:00Z")
-    return max(0, round(found.timestamp() * 1000))
+    return found

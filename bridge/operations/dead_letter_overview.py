@@ -16,6 +16,7 @@ from bridge.settings.settings import Settings
 _NEWEST_SHOWN = 20
 _GROUPS_MAX = 100  # others may write to the topic, with any headers
 _HOUR_MS = 3_600_000
+_ALL = TimeRange()
 _AGES = (("hour", _HOUR_MS), ("day", 24 * _HOUR_MS), ("week", 7 * 24 * _HOUR_MS))
 
 
@@ -40,20 +41,24 @@ class DeadLetterGroup(Struct, kw_only=True):
     records: Sequence[FoundRecord] = ()
 
 
-async def dead_letter_overview(settings: Settings, now_ms: int) -> list[DeadLetterGroup]:
-    """Read the whole topic of dead letters. Raises KafkaError, OSError or TimeoutError.
+async def dead_letter_overview(
+    settings: Settings, now_ms: int, time_range: TimeRange = _ALL
+) -> list[DeadLetterGroup]:
+    """Read the dead letters written in ``time_range``. Raises KafkaError, OSError or TimeoutError.
 
     The groups with the most pending ones come first; ``records`` are the newest pending ones of each.
     """
     options = kafka_options(settings.kafka)
     groups: dict[tuple[str, str], DeadLetterGroup] = {}
-    async with open_range(options, [settings.kafka.topic_dead_letter], TimeRange()) as reader:
+    async with open_range(options, [settings.kafka.topic_dead_letter], time_range) as reader:
         progress = await GroupOffsetStore(options, REPLAY_GROUP).read(reader.start_offsets)
         done = {(one.topic, one.partition): stored for one, stored in progress.items()}
         attempts = AttemptCounter(options, REPLAY_GROUP)
-        await attempts.load(reader.start_offsets, reader.end_offsets)
+        is_whole = time_range.since_ms is None
+        first = reader.start_offsets if is_whole else dict.fromkeys(reader.start_offsets, 0)
+        await attempts.load(first, reader.end_offsets)
         async for batch in reader.batches():
-            for record in batch.records:
+            for record in filter(time_range.contains, batch.records):
                 found = found_record(record)
                 key = (found.reason, found.application)
                 if key not in groups and len(groups) >= _GROUPS_MAX:

@@ -32,8 +32,11 @@ FOUND_MAX = 500
 DEFAULT_DAYS = 7
 _GROUPS_WITHIN_S = 5.0
 _DAY_MS = 86_400_000
-# How far back each window reaches, in ms: the newest is read first.
-_WINDOWS_MS = (60_000, 900_000, 3_600_000, 6 * 3_600_000, _DAY_MS, 2 * _DAY_MS, 4 * _DAY_MS)
+# How far back each window reaches, in ms: the newest is read first, and what is found in it is shown then.
+_WINDOWS_MS = (
+    *(minutes * 60_000 for minutes in (1, 15, 60, 6 * 60)),
+    *(days * _DAY_MS for days in (1, 2, 3, 4, 5, 6, 7, 10, 14, 21, 30, 45, 60, 90, 135, 200, 300)),
+)
 _FILE_ID = re.compile("[0-9]{6,20}")
 
 
@@ -229,6 +232,7 @@ class _Search:
         for at, since_ms in enumerate(boundaries):
             is_last = at == len(boundaries) - 1
             start = self._begin if is_last else await self._offsets_at(since_ms, stop)
+            is_last = is_last or start == self._begin  # nothing is older
             reader.start_offsets, reader.stop_offsets = start, stop
             found: list[ConsumerRecord] = []
             reached = dict(start)
@@ -243,7 +247,8 @@ class _Search:
             if found:
                 yield [found_record(record) for record in found[:left]]
             if is_last or len(found) > left:
-                yield self._progress(since_ms, is_whole=is_last, is_full=len(found) > left)
+                reached_ms = self._request.since_ms if is_last else since_ms
+                yield self._progress(reached_ms, is_whole=is_last, is_full=len(found) > left)
                 return
             stop = dict(start)
 

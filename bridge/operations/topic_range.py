@@ -11,16 +11,16 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import Struct
 
-from bridge.aiokafka_internals import filter_fetched
+from bridge.aiokafka_internals import filter_fetched, install_read_ahead
 from bridge.operations.kafka_admin import describe_cluster
 from bridge.operations.record_batches import batches_with
 from bridge.operations.start_offsets import Offsets, find_start_offsets, offsets_for_time
 
 _POLL_MS = 1000
-_FILTERED_POLL_MS = 50  # where most is left out, a fetch without records is progress, too
+_FILTERED_POLL_MS = 5  # where most is left out, a fetch without records is progress, too
 _BATCH_MAX_RECORDS = 500  # bounds what is fetched ahead into memory
 _FETCH_MAX_BYTES = 8_388_608  # of one broker at once; Kafka's 50 MB of each would be the process's memory
-_FETCH_WAIT_MS = 50  # the end is known: what is not there yet is not waited for
+_FETCH_WAIT_MS = 5  # the end is known: what is not there yet is not waited for, and holds up what is
 _STALL_TIMEOUT_S = 30.0
 _CLOCK_SKEW_MS = 600_000  # the clocks of several bridges differ
 
@@ -91,8 +91,9 @@ class TopicRangeReader:
             self._consumer.pause(*(at.keys() - unfinished))
             if clock() - progress_at > _STALL_TIMEOUT_S:
                 raise TimeoutError(f"no record within {_STALL_TIMEOUT_S:.0f} s")
+            # Of all: what was fetched of those that are paused is dropped, else it holds up further fetches.
             found = await self._consumer.getmany(
-                *unfinished, timeout_ms=self._poll_ms, max_records=_BATCH_MAX_RECORDS
+                *at, timeout_ms=self._poll_ms, max_records=_BATCH_MAX_RECORDS
             )
             records = [
                 record
@@ -111,6 +112,7 @@ class TopicRangeReader:
                 progress_at = clock()
                 yield FetchedBatch(records, positions)
                 progress_at = clock()  # the caller's time does not count
+        self._consumer.pause(*at)
 
 
 SelectPartitions = Callable[[str, int], Collection[int]]
@@ -138,6 +140,7 @@ async def open_range(
         if (topic := cluster.topics.get(name))
         for number in select_partitions(name, topic.partitions)
     ]
+    install_read_ahead(_FETCH_MAX_BYTES)
     consumer = AIOKafkaConsumer(
         **options,
         enable_auto_commit=False,
@@ -168,6 +171,7 @@ async def _find_range(
     consumer: AIOKafkaConsumer, topic_partitions: Sequence[TopicPartition], time_range: TimeRange
 ) -> _RangeOffsets:
     consumer.assign(topic_partitions)
+    consumer.pause(*topic_partitions)  # nothing is fetched before it is known from where on
     # End offsets first: records written meanwhile lie behind them, whatever the start offsets are.
     end_offsets: Offsets = await consumer.end_offsets(topic_partitions)
     stop_offsets = end_offsets

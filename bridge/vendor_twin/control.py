@@ -5,7 +5,7 @@
     POST /twin/delete/{name}        delete a file; JSON with file_id
     POST /twin/events/{name}        send this notification, as it is
 
-``{name}`` is the application's.
+``{name}`` is the application's. A post that a page of another site makes a browser send is refused.
 """
 
 import json
@@ -16,6 +16,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
+from bridge.core.same_site import is_same_site
 from bridge.vendor_twin.application import Application
 from bridge.vendor_twin.scenarios import Outcome, Upload, delete, upload
 
@@ -48,17 +49,17 @@ class _Control:
 
     async def upload(self, request: web.Request) -> web.Response:
         """Upload a file."""
-        application = self._application(request)
+        application = self._application_of_post(request)
         return self._emit_all(application, upload(application, await _read(request, Upload)))
 
     async def delete(self, request: web.Request) -> web.Response:
         """Delete a file."""
-        application = self._application(request)
+        application = self._application_of_post(request)
         return self._emit_all(application, delete(application, (await _read(request, _Deletion)).file_id))
 
     async def send(self, request: web.Request) -> web.Response:
         """Send the body as an event."""
-        application, body = self._application(request), await request.read()
+        application, body = self._application_of_post(request), await request.read()
         try:
             msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -66,7 +67,13 @@ class _Control:
             raise _bad_request("the body is no JSON object") from None
         return web.json_response({"outcome": self._emit(application, body)})
 
-    def _application(self, request: web.Request) -> Application:
+    def _application_of_post(self, request: web.Request) -> Application:
+        site, origin, host = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin", "Host"))
+        if is_same_site(site, origin, host) is False:
+            raise web.HTTPForbidden(
+                text=json.dumps({"error": "a page of another site asked for this; use curl"}),
+                content_type="application/json",
+            )
         found = self._applications.get(request.match_info["name"])
         if found is None:
             names = ", ".join(self._applications) or "there are none"

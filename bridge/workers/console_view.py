@@ -30,11 +30,19 @@ class WorkersView:
     """What the console sees of all workers."""
 
     def __init__(
-        self, settings: Settings, summary: WorkersSummary, keepers: Callable[[], Sequence[WorkerKeeper]]
+        self,
+        settings: Callable[[], Settings],
+        summary: WorkersSummary,
+        keepers: Callable[[], Sequence[WorkerKeeper]],
     ) -> None:
-        self.settings = settings
+        self._settings = settings
         self._summary = summary
         self._keepers = keepers
+
+    @property
+    def settings(self) -> Settings:
+        """What the workers were started with last."""
+        return self._settings()
 
     async def report(self) -> BridgeReport:
         """Return how all of them are, with the counts of those that have ended."""

@@ -9,11 +9,14 @@ import asyncio
 import signal
 import socket
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 import uvloop
 
+from bridge.console.deferred import DeferredConsole, build_console
 from bridge.diagnostics.listen import start_listening
 from bridge.io.admin import Admin
 from bridge.io.http.connection_counts import ConnectionCounts
@@ -23,11 +26,13 @@ from bridge.io.spool.folders import SUPERVISOR_FOLDER, lock_folder
 from bridge.process import exit_despite_threads
 from bridge.settings.settings import Settings, SettingsError, load
 from bridge.startup import log_listening, log_stopping, log_weaknesses, prepare_process
-from bridge.workers.console_loader import ConsoleLoader
 from bridge.workers.keeper import SLOTS_A_WORKER, WorkerKeeper
 from bridge.workers.process import Inherited
 from bridge.workers.spool_change import spool_change
 from bridge.workers.summary import WorkersSummary
+
+if TYPE_CHECKING:
+    from bridge.workers.console_view import WorkersView
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -53,7 +58,8 @@ class Supervisor:
         self._replace_requested = asyncio.Event()
         self._counts = ConnectionCounts.create(SLOTS_A_WORKER * workers)
         self._summary = WorkersSummary(workers, lambda: self._keepers)
-        self._console = ConsoleLoader(settings, self._summary, lambda: self._keepers)
+        self._settings_of_workers = settings
+        self._console = DeferredConsole(partial(build_console, self._make_view))
         self._admin = Admin(
             self._summary.readiness,
             self._summary.render,
@@ -149,6 +155,11 @@ class Supervisor:
             for keeper in self._keepers:
                 keeper.check_silence()
 
+    def _make_view(self) -> "WorkersView":
+        from bridge.workers.console_view import WorkersView  # noqa: PLC0415 - imported when somebody looks first
+
+        return WorkersView(lambda: self._settings_of_workers, self._summary, lambda: self._keepers)
+
     def _reload(self) -> Settings:
         """Return the settings that new workers read."""
         with suppress(SettingsError, OSError):  # the new worker reports that, and the roll ends
@@ -176,6 +187,7 @@ class Supervisor:
                     )
                     break
             else:
+                self._settings_of_workers = reloaded
                 self._console.use_settings(reloaded)
                 log.info("workers_replaced", workers=self._workers)
 

@@ -10,6 +10,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def fine_cpu_seconds(pid: int) -> float:
+    """Give the same of the threads that it has now, to the nanosecond: `cpu_seconds` counts in 10 ms."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
+
+
 def rss_bytes(pid: int) -> int:
     """Give a process's resident memory."""
     return _memory(pid, "VmRSS:")

@@ -22,6 +22,7 @@ from tests.bench.consuming import consume
 from tests.bench.core import core
 from tests.bench.idle import idle
 from tests.bench.large import large
+from tests.bench.live import live
 from tests.bench.load import CLOSING_HEAD, INGRESS_HEAD, Load
 from tests.bench.overload import overload
 from tests.bench.profiling import profile
@@ -181,6 +182,7 @@ CASES: dict[str, Case] = {
     "single": single,
     "large": large,
     "idle": idle,
+    "live": live,
     "soak": soak,
     "profile": profile,
     "core": core,

@@ -41,11 +41,12 @@ _KAFKA = {
 
 
 class Target(Struct, frozen=True, kw_only=True):
-    """A server that takes posts."""
+    """A server that takes posts; ``admin_url`` is the bridge's alone."""
 
     name: str
     url: str
     pid: int
+    admin_url: str = ""
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -103,7 +104,7 @@ class Stage(Struct, frozen=True, kw_only=True):
         given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})
         async with Program(given, module=module) as program:
             pin(program.process.pid, self.core)
-            yield Target(name="bridge", url=program.url, pid=program.process.pid)
+            yield Target(name="bridge", url=program.url, pid=program.process.pid, admin_url=program.admin_url)
             await eventually(lambda: _is_done(program), "all it took is in Kafka", within_s=60, every_s=0.1)
             program.kill()  # an orderly end takes its 5 s, and nothing is in flight
 

@@ -32,8 +32,8 @@ class Replica:
 
 
 @asynccontextmanager
-async def replica(respond: Respond) -> AsyncIterator[Replica]:
-    one = Replica(respond)
+async def replica(respond: Respond, kind: type[Replica] = Replica) -> AsyncIterator[Replica]:
+    one = kind(respond)
     runner = web.ServerRunner(web.Server(one.answer))
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -81,6 +81,26 @@ async def test_a_replica_is_asked_with_the_token_for_itself_alone_and_once_a_sec
     (request,) = one.requests
     assert request.path_qs == "/api/v1/status?peers=0"
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_who_leaves_takes_the_answers_from_nobody_who_asked_with_it() -> None:
+    is_asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(Replica):
+        async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+            is_asked.set()
+            await may_answer.wait()
+            return await super().answer(request)
+
+    async with replica(status(), Slow) as one, peers_at(("127.0.0.1", one.port)) as peers:
+        leaving = asyncio.ensure_future(peers.statuses())
+        await is_asked.wait()
+        leaving.cancel()
+        staying = asyncio.ensure_future(peers.statuses())
+        may_answer.set()
+        (state,) = await staying
+    assert state.reachable
+    assert len(one.requests) == 1
 
 
 async def test_its_own_address_is_left_out_and_not_asked_again() -> None:

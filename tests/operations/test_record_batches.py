@@ -1,5 +1,7 @@
 """Batches without what is looked for are left out of fetched bytes; a reader still gets to their end."""
 
+import pytest
+from aiokafka.codec import has_lz4
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from bridge.operations.record_batches import batches_with
 
 GZIP = 1
+CODECS = (0, GZIP, *((2, 3, 4) if has_lz4() else ()))  # one package has all three
 VALUES = st.lists(
     st.lists(st.sampled_from([b"aaa", b"needle", b"b" * 50]), min_size=1, max_size=4), max_size=6
 )
@@ -34,7 +37,7 @@ def read(fetched: bytes) -> tuple[list[tuple[int, bytes]], int]:
     return found, next_offset
 
 
-@given(VALUES, st.sampled_from([0, GZIP]), st.integers(0, 40))
+@given(VALUES, st.sampled_from(CODECS), st.integers(0, 40))
 def test_no_record_with_the_needle_is_lost_and_the_end_is_that_of_all(
     batches: list[list[bytes]], compression: int, cut: int
 ) -> None:
@@ -48,8 +51,28 @@ def test_no_record_with_the_needle_is_lost_and_the_end_is_that_of_all(
     wanted = [one for one in all_records if one[1] == b"needle"]
     assert [one for one in found if one[1] == b"needle"] == wanted
     assert found_end == end
-    if not compression and not wanted:
+    if not wanted:
         assert found == []
+
+
+@pytest.mark.parametrize("compression", CODECS)
+def test_only_the_batches_that_hold_one_of_the_needles_are_decoded(compression: int) -> None:
+    fetched = b"".join(
+        batch(offset, [value, b"aaa"], compression)
+        for offset, value in ((0, b"one"), (2, b"bbb"), (4, b"two"), (6, b"bbb"), (8, b"one"), (10, b"bbb"))
+    )
+    found, end = read(batches_with(fetched, [b"one", b"two"]))
+    assert [offset for offset, _ in found] == [0, 1, 4, 5, 8, 9]
+    assert end == 12
+
+
+def test_what_cannot_be_decompressed_is_kept_and_fails_where_it_is_decoded() -> None:
+    damaged = bytearray(batch(0, [b"aaa"], GZIP))
+    damaged[70:80] = bytes(10)
+    assert batches_with(bytes(damaged), [b"needle"]) == damaged
+    unknown = bytearray(batch(0, [b"aaa"]))
+    unknown[22] |= 7
+    assert batches_with(bytes(unknown), [b"needle"]) == unknown
 
 
 def test_bytes_without_a_whole_batch_and_of_an_unknown_format_are_kept() -> None:

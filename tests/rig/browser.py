@@ -53,7 +53,9 @@ class WatchedPage:
         script = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
         number: int = await self.page.evaluate(
             "selector => { window.wanted = [...document.querySelectorAll(selector)].filter("
-            "  one => one.checkVisibility({visibilityProperty: true})); return window.wanted.length; }",
+            "  one => one.checkVisibility({visibilityProperty: true}));"
+            "  const keys = one => one.type === 'datetime-local' ? 9 : 1;"  # one for each of its parts
+            "  return window.wanted.reduce((sum, one) => sum + keys(one), 0); }",
             script,
         )
         await self.page.evaluate("document.body.focus()")

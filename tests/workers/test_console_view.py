@@ -75,7 +75,7 @@ class KeptProcesses:
 
 def view_of(*keepers: KeptProcesses) -> tuple[WorkersView, WorkersSummary]:
     summary = WorkersSummary(len(keepers), lambda: keepers)  # type: ignore[arg-type,return-value] # what it uses of one
-    return WorkersView(SETTINGS, summary, lambda: keepers), summary  # type: ignore[arg-type,return-value] # likewise
+    return WorkersView(lambda: SETTINGS, summary, lambda: keepers), summary  # type: ignore[arg-type,return-value] # likewise
 
 
 async def test_reports_are_summed_with_what_ended_workers_had_counted() -> None:

@@ -212,6 +212,40 @@ if (timeline) {
   source.onerror = () => { source.close(); state.textContent = "the connection has ended; " + count + " found so far"; };
 }
 
+// Dead letters: the time, entered in the reader's zone, is kept in the address as UTC.
+const timeFilter = document.getElementById("time-filter");
+if (timeFilter) {
+  const { since, until } = timeFilter.elements;
+  for (const input of [since, until]) {
+    const at = new Date(input.value);
+    input.value = "";
+    input.type = "datetime-local";
+    input.step = 1;
+    input.value = isNaN(at) ? "" : new Date(at - 60000 * at.getTimezoneOffset()).toISOString().slice(0, 19);
+    input.addEventListener("input", () => until.setCustomValidity(""));
+  }
+  document.getElementById("time-zone").textContent = "Times of your zone: " + Intl.DateTimeFormat().resolvedOptions().timeZone + ".";
+  const show = (from, to) => {
+    const query = new URLSearchParams();
+    if (!isNaN(from)) query.set("since", from.toISOString().replace(".000", ""));
+    if (!isNaN(to)) query.set("until", to.toISOString().replace(".000", ""));
+    location.assign(root + "dead-letters?" + query);
+  };
+  timeFilter.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const from = new Date(since.value), to = new Date(until.value);
+    until.setCustomValidity(from >= to ? "This is not after From." : "");
+    if (until.reportValidity()) show(from, to);
+  });
+  timeFilter.addEventListener("click", (event) => {
+    const hours = { hour: 1, day: 24 }[event.target.dataset.preset];
+    const now = new Date(), day = [now.getFullYear(), now.getMonth(), now.getDate()];
+    now.setMilliseconds(0);
+    if (hours) show(new Date(now - hours * 3600000), new Date(+now + 1000));
+    else if (event.target.dataset.preset) show(new Date(day[0], day[1], day[2] - 1, 18), new Date(...day, 8));
+  });
+}
+
 // Dead letters
 const replay = document.getElementById("replay");
 if (replay) {
@@ -227,7 +261,7 @@ if (replay) {
       figures.append(box);
     }
     for (const [why, count] of Object.entries(summary.left)) {
-      if (why === "not selected") continue;
+      if (why === "not selected" || why === "outside of the time") continue;
       const box = element("div");
       box.append(element("dt", "left: " + why), element("dd", count));
       figures.append(box);
