@@ -14,14 +14,25 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _THREAD_JOIN_S = 0.5
 _MMAP_THRESHOLD_BYTES = 256 * 1024
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # as malloc.h has them
-_GC_THRESHOLDS = (20_000, 50, 100)
+# What the heap keeps at its end: pages that it gives back are made and cleared anew for the next body.
+_TRIM_THRESHOLD_BYTES = 8 * 1024 * 1024
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # as malloc.h has them
+# The second counts passes over new objects, which are more where many bodies wait (`io.http.read_turns`).
+_GC_THRESHOLDS = (20_000, 100, 100)
+# How long the event loop waits for a thread that decodes a large body; Python's 5 ms are waited for several
+# times an event.
+_SWITCH_INTERVAL_S = 0.0005
 
 
 def tune_gc() -> None:
     """Let the collector run rarely: reference counts free nearly all of an event, a pass costs a tenth."""
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def share_interpreter() -> None:
+    """Let a thread that computes give way to the event loop soon."""
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
 
 def disable_core_dumps() -> None:
@@ -38,6 +49,7 @@ def tune_malloc() -> None:
     with suppress(OSError, AttributeError):  # another C library
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD_BYTES)
         mallopt(_M_ARENA_MAX, 2)
 
 

@@ -10,7 +10,7 @@ from bridge import __version__
 from bridge.core.application import Application
 from bridge.observability.logging import configure_logging
 from bridge.observability.masking import header_secrets, mask_for
-from bridge.process import disable_core_dumps, tune_gc, tune_malloc
+from bridge.process import disable_core_dumps, share_interpreter, tune_gc, tune_malloc
 from bridge.settings.settings import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -29,6 +29,7 @@ def prepare_process(settings: Settings, *, worker: int = 0) -> None:
     )
     tune_gc()
     tune_malloc()
+    share_interpreter()
     disable_core_dumps()
 
 

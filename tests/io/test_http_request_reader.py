@@ -87,5 +87,5 @@ async def test_queued_bodies_are_charged_once_and_given_back() -> None:
     assert budget.is_exhausted
     assert not reader.hold_or_resume()
     assert client.is_held(QUEUE_FULL)
-    reader.drop_queued()
+    reader.close()
     assert not budget.is_exhausted

@@ -103,6 +103,29 @@ async def test_time_spent_on_a_request_is_not_held_against_the_one_behind_it() -
         assert [(await client.response()).status for _ in range(2)] == [200, 200]
 
 
+async def test_of_many_that_are_too_slow_a_turn_closes_some_and_the_next_ones_the_others() -> None:
+    async with running_server() as server:
+        clients = [await server.connect() for _ in range(40)]
+        for client in clients:
+            client.send(b"POST /call")
+        await until(lambda: server.reading_count() == 40)
+        assert server.ingress.connections.close_slow(10)
+        assert server.reading_count() == 8
+        assert not server.ingress.connections.close_slow(10)
+        assert server.reading_count() == 0
+
+
+async def test_the_next_look_closes_all_that_are_too_slow() -> None:
+    async with running_server() as server:
+        clients = [await server.connect() for _ in range(40)]
+        for client in clients:
+            client.send(b"POST /call")
+        await until(lambda: server.reading_count() == 40)
+        server.now_s = 11
+        assert all([await client.reads_eof() for client in clients])
+        assert server.rejected_count("read_timeout") == 40
+
+
 async def test_at_the_limit_the_longest_idle_connection_is_closed() -> None:
     async with running_server(IngressLimits(connections_max=3)) as server:
         clients = []

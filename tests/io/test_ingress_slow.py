@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from itertools import pairwise
 
 import pytest
 
@@ -197,6 +198,28 @@ async def test_a_wait_that_times_out_gives_false() -> None:
     assert not await read_budget.wait(second, 0)
     read_budget.release(first)
     assert await read_budget.wait(second, 60)
+
+
+async def test_of_many_whose_time_is_over_at_once_a_turn_ends_the_wait_of_some_the_longest_first() -> None:
+    read_budget = ReadBudget(100, 100, lambda: 0.0)
+    first = read_budget.start(FakeBodySource())
+    read_budget.charge(first, 50)
+    assert await read_budget.wait(first, 60)
+    ended: list[int] = []
+
+    async def wait(number: int) -> None:
+        body = read_budget.start(FakeBodySource())
+        read_budget.charge(body, 50)
+        assert not await read_budget.wait(body, 0)
+        ended.append(number)
+
+    waits = asyncio.gather(*(wait(number) for number in range(40)))
+    numbers = [0]
+    while not waits.done():
+        await asyncio.sleep(0)
+        numbers.append(len(ended))
+    assert ended == list(range(40))
+    assert max(after - before for before, after in pairwise(numbers)) == 16
 
 
 async def test_whoever_brought_enough_is_not_slow_and_who_waited_starts_a_new_interval() -> None:

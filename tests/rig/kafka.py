@@ -265,7 +265,7 @@ class RealKafka:
             "auto.create.topics.enable": "false",
             "message.max.bytes": str(16 * 1024 * 1024),
             "log.message.timestamp.type": "CreateTime",
-            # There are several on two cores, and an idle one of the defaults needs 2.5 % of a core; so half of it.
+            # There are several on two cores: idle, one with the defaults needs 2.5 % of a core, so 1.2 %.
             "metadata.max.idle.interval.ms": "0",
             "num.network.threads": "1",
             "num.io.threads": "3",

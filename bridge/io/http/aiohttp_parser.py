@@ -101,6 +101,11 @@ class RequestParser:
             self.is_upgraded = True
         return _to_requests(messages) if messages else ()
 
+    def close(self) -> None:
+        """Let go of aiohttp's parser and of the flow: each refers back, and would wait for the collector."""
+        self._flow = _NO_FLOW
+        del self._parser
+
     def note_consumed(self) -> None:
         """Note that a request is over.
 
@@ -166,13 +171,16 @@ class _NoFlow:
         """Do nothing."""
 
 
+_NO_FLOW = _NoFlow()
+
+
 def parse_complete_requests(data: bytes, loop: asyncio.AbstractEventLoop) -> list[ParsedRequest]:
     """Return the requests at the beginning of ``data`` that have come whole, up to the first that has not.
 
     aiohttp's parser drops them with its error if broken bytes follow. ``data`` must begin with a request; it
     is parsed once more, from one request's end to the next.
     """
-    parser = RequestParser(_NoFlow(), loop)
+    parser = RequestParser(_NO_FLOW, loop)
     requests: list[ParsedRequest] = []
     current: ParsedRequest | None = None
     start = lines = 0
@@ -203,7 +211,7 @@ def received_head(request: Request) -> RequestHead:
     """Return a request's head as it came, also where it was found in the cache of heads."""
     if request.target is None:
         return request.head
-    return RequestParser(_NoFlow(), asyncio.get_running_loop()).feed(request.head_bytes)[0][0]
+    return RequestParser(_NO_FLOW, asyncio.get_running_loop()).feed(request.head_bytes)[0][0]
 
 
 def check_version(loop: asyncio.AbstractEventLoop) -> None:
@@ -221,7 +229,7 @@ def check_version(loop: asyncio.AbstractEventLoop) -> None:
 def _try_parser(loop: asyncio.AbstractEventLoop) -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
     try:
-        parser = RequestParser(_NoFlow(), loop, 2)
+        parser = RequestParser(_NO_FLOW, loop, 2)
         ((_, stream),) = parser.feed(head + b"x" * 70_000)
         works = stream is not None and parser.is_stopped and len(stream.read_nowait()) == stream.total_bytes
         parser.feed(b"x" * 30_000)

@@ -47,7 +47,9 @@ class BodyReader:
         else:
             try:
                 result = await self._read_all(stream)
-            except IncompleteBodyError:
+            except IncompleteBodyError as error:
+                # Else the stream would keep the error, and that all that was read, until a collection.
+                error.__traceback__ = None
                 return BAD_REQUEST
             if isinstance(result, HttpResponse):
                 return result

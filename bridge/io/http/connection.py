@@ -95,10 +95,9 @@ class Connection(asyncio.Protocol):
         self._eof_received = True
         self._end_input()
         self._process_next()
-        if self.client.closes_as_one():
-            return False  # TLS closes both halves at once
         answers = self._request is not None and (self.handling or self._request.is_complete)
-        return answers or self.state is ConnectionState.WITHHOLDING or self._has_queue()
+        answers = answers or self.state is ConnectionState.WITHHOLDING or self._has_queue()
+        return answers and not self.client.closes_as_one()  # TLS closes both halves at once
 
     def connection_lost(self, exc: BaseException | None) -> None:  # noqa: ARG002 - whatever the cause
         """Let the request being handled end; a body that still arrives fails."""
@@ -180,6 +179,7 @@ class Connection(asyncio.Protocol):
             finally:
                 self._is_processing = False
             if self._request is None and reader.is_done:
+                reader.close()
                 self._reader = None
         if self._request is not None or self.state.is_over:
             return
@@ -279,7 +279,7 @@ class Connection(asyncio.Protocol):
         self.handling = False
         self._server.connection_finished()
         if reader is not None:
-            reader.drop_queued()
+            reader.close()
             self._reader = None
         if self.client.is_gone():
             return

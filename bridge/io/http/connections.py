@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Protocol
 
 from bridge.io.http.head_cache import HeadCache
@@ -11,6 +12,9 @@ from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.read_turns import ReadTurns
 from bridge.io.http.rejection_log import RejectionLog
 from bridge.io.http.request import Request
+
+# Hundreds of clients that began to be slow at once are to be closed at once: so many in one turn.
+_CLOSED_MAX = 32
 
 
 class TrackedConnection(Protocol):
@@ -98,24 +102,30 @@ class ConnectionRegistry:
         """Note that its client has read responses again."""
         self._write_stalled.pop(connection, None)
 
-    def close_slow(self, now_s: float) -> None:
-        """Close every connection whose request arrives, or whose responses wait, for too long."""
-        for connection, since_s in tuple(self._write_stalled.items()):
-            if now_s - since_s < self._write_timeout_s:
-                break
+    def close_slow(self, now_s: float) -> bool:
+        """Close connections whose request arrives, or whose responses wait, for too long: the longest first.
+
+        Returns whether there may be more: so many as one turn of the event loop may take were closed.
+        """
+        stalled = self._over_time(self._write_stalled, now_s - self._write_timeout_s)
+        for connection in stalled:
             del self._write_stalled[connection]
             connection.abort("write_timeout")
-        timed_out = []
-        for connection, since_s in self._reading.items():
-            if now_s - since_s < self._read_timeout_s:
-                break
-            timed_out.append(connection)
+        timed_out = self._over_time(self._reading, now_s - self._read_timeout_s)
         for connection in timed_out:
             del self._reading[connection]
             if connection.handling:
                 self._reading[connection] = now_s
             else:
                 connection.abort("read_timeout")
+        return max(len(stalled), len(timed_out)) == _CLOSED_MAX
+
+    @staticmethod
+    def _over_time(since: dict[TrackedConnection, float], until_s: float) -> list[TrackedConnection]:
+        """Return the first ones that began at ``until_s`` or before."""
+        return [
+            connection for connection, since_s in islice(since.items(), _CLOSED_MAX) if since_s <= until_s
+        ]
 
     def close_idle(self) -> None:
         """Close every connection on which nothing is asked of us."""

@@ -6,6 +6,7 @@ beside the limit.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
@@ -17,6 +18,9 @@ _RATE_GRACE_S = 5.0
 _RATE_INTERVAL_S = 1.0
 # What one that goes on may bring before it is asked again: one read of a small window.
 _STEP_BYTES = 32 * 1024
+# Thousands of bodies that came at once have waited long enough at once, too: so many are answered in one turn
+# of the event loop.
+_TIMED_OUT_MAX = 16
 # How many may have the large window at once: what they send ahead of our reading is memory of the kernel's.
 _LARGE_WINDOWS_MAX = 8
 
@@ -95,6 +99,7 @@ class ReadBudget:
         self._resumed: set[IncomingBody] = set()
         self._bodies: dict[IncomingBody, None] = {}  # the longest first
         self._waiters: list[tuple[int, IncomingBody]] = []  # a heap of the same order
+        self._timed_out: deque[asyncio.Future[bool]] = deque()  # they wait for a turn, to be answered
         self._sequence = count()
         self.large_windows = 0
         self._monotonic = monotonic
@@ -145,7 +150,7 @@ class ReadBudget:
         body.reset_rate(self._monotonic())
         heappush(self._waiters, (body.sequence, body))
         self._grant()
-        timer = loop.call_later(timeout_s, _time_out, waiter)
+        timer = loop.call_later(timeout_s, self._on_timeout, waiter)
         try:
             return await waiter
         finally:
@@ -186,6 +191,20 @@ class ReadBudget:
                 slow.append(body)
         for body in slow:
             body.source.abort("below_min_rate")
+
+    def _on_timeout(self, waiter: asyncio.Future[bool]) -> None:
+        """Have a wait end without success, in one of the next turns."""
+        if not self._timed_out:
+            loop = waiter.get_loop()
+            loop.call_soon(self._end_waits, loop)
+        self._timed_out.append(waiter)
+
+    def _end_waits(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End as many as one turn may: one that was resumed meanwhile goes on."""
+        for _ in range(min(_TIMED_OUT_MAX, len(self._timed_out))):
+            _time_out(self._timed_out.popleft())
+        if self._timed_out:
+            loop.call_soon(self._end_waits, loop)
 
     def _grant(self) -> None:
         """Resume the bodies that wait longest, while there is budget for their next bytes."""

@@ -212,10 +212,11 @@ class RequestReader:
             added, self.queued_bytes = size - self.queued_bytes, size
             self._read_budget.charge_pipelined(added)
 
-    def drop_queued(self) -> None:
-        """Drop the requests that nobody has taken."""
+    def close(self) -> None:
+        """Drop the requests that nobody has taken, and the parser. It is not to be fed again."""
         self.requests.clear()
         self.charge_queued()
+        self._parser.close()
 
     # Back-pressure
 

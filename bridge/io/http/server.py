@@ -210,7 +210,8 @@ class Ingress:
             await asyncio.sleep(_MAINTENANCE_INTERVAL_S)
             now_s = self._clock.monotonic()
             self.date = http_date(self._clock.now_ms() // 1000)
-            self.connections.close_slow(now_s)
+            while self.connections.close_slow(now_s):  # noqa: ASYNC110 - others have their turns
+                await asyncio.sleep(0)
             self._handler.body_budget.check_rates()
             self.rejections.log_suppressed()
             if now_s >= forget_at_s:
