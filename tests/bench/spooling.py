@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import uvloop
 from msgspec import Struct
 
 from bridge.core.event import Record
@@ -48,7 +49,7 @@ async def spool(stage: Stage) -> Table:
     for senders in SENDERS:
         found: list[tuple[Filled, float]] = []
         for _ in range(rounds):
-            ours = await _fill(stage.folder / "spool", wanted // rounds, senders)
+            ours = await asyncio.to_thread(_fill_on_uvloop, stage.folder / "spool", wanted // rounds, senders)
             found.append((ours, await asyncio.to_thread(_write_raw, stage.folder / "raw", ours)))
         ratio = statistics.median(raw_s / ours.seconds for ours, raw_s in found)
         ratios[f"raw_to_spool_{senders}_senders"] = round(1 / ratio, 2)
@@ -99,6 +100,11 @@ async def outage(stage: Stage) -> Table:
 
 async def _found(program: Program) -> bool:
     return await program.metric("vod_bridge_spool_records") == 100_000
+
+
+def _fill_on_uvloop(folder: Path, wanted: int, senders: int) -> Filled:
+    """Fill it on the loop that the service runs on."""
+    return uvloop.run(_fill(folder, wanted, senders))
 
 
 async def _fill(folder: Path, wanted: int, senders: int, *, leave: bool = False) -> Filled:

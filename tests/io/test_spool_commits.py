@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,35 @@ async def test_those_who_append_at_once_leave_together_unless_that_takes_longer_
     assert len(sizes) == commits
     assert (sizes[0], sum(sizes[1:])) == (40, 40)
     assert len(await numbers_after_restart(tmp_path)) == 80
+
+
+async def test_those_who_gather_for_longer_than_a_commit_leave_in_two_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, sizes, intervals_s = SegmentWriter.execute, list[int](), list[float]()
+
+    def execute_at_once(writer: SegmentWriter, job: WriteJob) -> WriteResult:
+        if job.batch is not None:
+            sizes.append(len(job.batch.entries))
+        result = execute(writer, job)
+        result.commit_s = 0.0
+        return result
+
+    monkeypatch.setattr(SegmentWriter, "execute", execute_at_once)
+    spool, usual_s = spool_in(tmp_path), sys.getswitchinterval()
+
+    def append_again(number: int) -> None:
+        intervals_s.append(sys.getswitchinterval())
+        if number < 1_280:
+            spool.append(record(number)).on_durable(lambda _: append_again(number + 256))
+
+    for number in range(256):
+        append_again(number)
+    await eventually(lambda: len(intervals_s) == 6 * 256, "all are durable")
+    await spool.stop()
+    assert sizes == [256] + [128] * 8
+    # While one half is written the thread that does it gets the interpreter soon; else nothing is changed.
+    assert (sys.getswitchinterval(), intervals_s[0], min(intervals_s) < usual_s) == (usual_s, usual_s, True)
 
 
 @pytest.mark.parametrize("written_at_most", [1, 1_000])

@@ -17,6 +17,7 @@ class DecodedBody(Struct, frozen=True, gc=False):
     ``repairs_more`` and ``nonconforming`` are the payload's. ``has_extra_members``: the body holds more than
     the payload. ``unmapped_results`` are (path, codes) of results with no field in the payload. ``task_id``
     and ``file_id`` are set only where the payload is not in a shape that the row's paths can read.
+    ``original`` is the event's, empty where there is none or it is still to be made of the members.
     """
 
     format: Format
@@ -34,3 +35,4 @@ class DecodedBody(Struct, frozen=True, gc=False):
     task_id: str = ""
     file_id: str = ""
     unmapped_results: tuple[tuple[str, dict[str, Any]], ...] = ()
+    original: bytes = b""

@@ -33,6 +33,8 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.encode
 
+_NO_MEMBERS: Mapping[str, Raw] = {}
+
 # Members that belong to the delivery, not to the event.
 _ENVELOPE_ONLY = frozenset({"EventHandle", "Sign", "T"})
 
@@ -41,8 +43,7 @@ class Envelope(Struct, frozen=True, gc=False):
     """The top-level members of a body as JSON text, without those that belong to the delivery.
 
     Of duplicate keys the last one counts. ``sign`` and ``t`` are the signature, empty where there is none.
-    ``decoded`` is set where the fast path decoded the whole body: then ``members`` is empty, unless there is
-    more in it than type and payload.
+    ``decoded`` is set where the fast path decoded the whole body: then ``members`` is empty.
     """
 
     members: Mapping[str, Raw]
@@ -58,7 +59,7 @@ def open_envelope(body: bytes, *, try_fast_path: bool = True) -> Envelope:
     ``try_fast_path`` is False where the body is known not to qualify for it.
     """
     if try_fast_path and (fast := v3.decode_fast(body)) is not None:
-        return Envelope(fast[0], "", "", (), fast[1])
+        return Envelope(_NO_MEMBERS, "", "", (), fast)
     body = body.removeprefix(BOM)
     repairs: tuple[str, ...] = ()
     try:
@@ -121,7 +122,9 @@ def read_event(envelope: Envelope) -> DecodedEvent:
         conformance,
         repairs[:REPAIRS_MAX],
         decoded.repairs_more + max(0, len(repairs) - REPAIRS_MAX) if repairs else decoded.repairs_more,
-        Raw(_encode(envelope.members)) if repairs or decoded.has_extra_members else UNSET,  # digits and all
+        Raw(decoded.original or _encode(envelope.members))  # digits and all
+        if repairs or decoded.has_extra_members
+        else UNSET,
     )
 
 

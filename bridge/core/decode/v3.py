@@ -12,7 +12,7 @@ from msgspec.json import encode
 
 from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, UNKNOWN_TYPE, EventType
 from bridge.core.decode.decoded import DecodedBody
-from bridge.core.decode.frame import FRAME_PART_MAX_BYTES, judge_frame
+from bridge.core.decode.frame import FRAME_PART_MAX_BYTES, Frames
 from bridge.core.decode.json_values import canonical, decode, is_null, is_object
 from bridge.core.decode.normalize import decode_strict, normalize
 from bridge.core.outcome import Reason, RejectedError
@@ -22,16 +22,15 @@ Members = Mapping[str, Raw]
 # The member that holds the payload, and the repairs that were needed to find it.
 _PayloadLocation = tuple[str, tuple[str, ...]]
 
-_NO_MEMBERS: Members = {}
+_find_frame = Frames().find
 _CLOSING_BRACE = ord("}")
 
 
-def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
+def decode_fast(body: bytes) -> DecodedBody | None:
     """Fast path: decode a conforming payload in a known frame; None where `read` is needed.
 
-    Returns the members too, empty where there are none beside type and payload but null ones. The payload is
-    taken to end before the last brace but one: if it does not, no whole object is there. The strict decoder
-    skips nothing in it, so no further check is needed. `read` gives the same result.
+    The payload is taken to end before the last brace but one: if it does not, no whole object is there. The
+    strict decoder skips nothing in it, so no further check is needed. `read` gives the same result.
     """
     start = body.find(b"{", 1)
     if not 0 < start <= FRAME_PART_MAX_BYTES:
@@ -41,7 +40,7 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
     end = body.rfind(b"}", start, last) + 1
     if not end or size - end > FRAME_PART_MAX_BYTES:
         return None
-    frame = judge_frame(body[:start], body[end:])
+    frame, cut = _find_frame(body[:start], body[end:])
     if frame is None:
         return None
     row = frame.row
@@ -49,12 +48,13 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
     value = decode_strict(payload, row)
     if value is None:
         return None
-    content = encode(value)
-    members = _NO_MEMBERS
-    if frame.members:
-        content = frame.content_before + content + frame.content_after
-        members = {**frame.members, row.field: payload}
-    return members, DecodedBody(
+    content, original = encode(value), b""
+    if frame.original is not None and frame.content is not None:
+        cut[frame.field] = payload
+        original = frame.original.fill(cut)
+        cut[frame.field] = content
+        content = frame.content.fill(cut)
+    return DecodedBody(
         format="v3",
         type=row.name,
         known=True,
@@ -62,7 +62,8 @@ def decode_fast(body: bytes) -> tuple[Members, DecodedBody] | None:
         value=value,
         payload=payload,
         content=content,
-        has_extra_members=bool(members),
+        has_extra_members=bool(original),
+        original=original,
     )
 
 

@@ -17,7 +17,7 @@ class EntryActions(Struct, frozen=True):
     quarantine: Callable[["SpoolEntry", str], None]
 
 
-class SpoolEntry(Struct, eq=False):
+class SpoolEntry(Struct, eq=False, gc=False):
     """One record in the spool. ``segment`` is None where it is not in the spool, or no longer.
 
     It is durable once it ``is_resolved`` without an ``error``.

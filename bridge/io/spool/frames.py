@@ -49,6 +49,10 @@ class FrameRef(NamedTuple):
     topic: str
 
 
+FrameTuple = tuple[int, int, int, int, str]
+"""The fields of a `FrameRef`, in their order: a plain tuple is made at a fifth of the cost."""
+
+
 class CorruptRange(NamedTuple):
     """Bytes that are no frame. ``torn``: one's beginning, cut by the file's end, as a death leaves it."""
 
@@ -90,6 +94,7 @@ class _BodyPrefix(Struct, array_like=True, frozen=True):
 
 
 _encode = msgpack.Encoder().encode
+_pack_checked, _pack_header = _CHECKED.pack, _FRAME_HEADER.pack
 _decode = msgpack.Decoder(_Body).decode
 _decode_prefix = msgpack.Decoder(_BodyPrefix).decode
 
@@ -110,8 +115,8 @@ def body_bound(record: Record) -> int:
 def encode_header(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:
     """Write what stands before a body in its frame. The body is not copied."""
     size = len(body)
-    crc = crc32c(body, crc32c(_CHECKED.pack(size, VERSION, key_hash, put_ms)))
-    return _FRAME_HEADER.pack(salt, crc, size, VERSION, key_hash, put_ms)
+    crc = crc32c(body, crc32c(_pack_checked(size, VERSION, key_hash, put_ms)))
+    return _pack_header(salt, crc, size, VERSION, key_hash, put_ms)
 
 
 def encode_frame(body: bytes, salt: bytes, key_hash: int, put_ms: int) -> bytes:

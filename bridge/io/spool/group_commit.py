@@ -5,17 +5,17 @@ While one job is with the writer's thread the next one gathers here. All of this
 
 import asyncio
 import secrets
-import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
+from bridge.aio.thread_executor import ThreadExecutor
 from bridge.io.spool.entry import SpoolEntry
-from bridge.io.spool.frames import ACK_BYTES, SALT_BYTES
+from bridge.io.spool.frames import SALT_BYTES
 from bridge.io.spool.index import SpoolIndex
 from bridge.io.spool.quota import DiskQuota
 from bridge.io.spool.recovery import Corruption, OnCorruption, Recovery
+from bridge.io.spool.resolving import Resolver
 from bridge.io.spool.segment import ACKED, READY, Segment
 from bridge.io.spool.writer import CommitBatch, FramePosition, SegmentWriter, WriteJob, WriteResult
 from bridge.observability.telemetry import Telemetry
@@ -23,7 +23,6 @@ from bridge.observability.telemetry import Telemetry
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _MAX_BATCH_BYTES = 8 * 1024 * 1024
-_CLOCK_EVERY = 16  # records: to ask how late it is costs a hundredth of one
 _ACK_DELAY_S = 0.02  # acknowledgements that a SIGKILL within it loses repeat their records
 
 
@@ -38,16 +37,16 @@ class GroupCommit:
         self._telemetry = telemetry
         self._on_corruption = on_corruption
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
-        self._thread = ThreadPoolExecutor(1, "spool-writer")
+        self._thread = ThreadExecutor("spool-writer")
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._active: Segment | None = None
         self._last_segment = 0
         self._queued: deque[CommitBatch] = deque()
+        self._resolver = Resolver(self._queued, self._submit_next)
         self._in_flight: list[CommitBatch] = []
         self._submitted: tuple[WriteJob, asyncio.Future[WriteResult]] | None = None
-        self._job_started_at = 0.0
-        self._gather_s = 0.0  # what a record takes from the end of one commit to the begin of the next
+        self._waits_since = 0.0  # since when a job, or its batch, waits for the disk; 0 without one
         self._to_quarantine: list[FramePosition] = []
         self._unacked_segments: dict[Segment, None] = {}
         self._obsolete: dict[Segment, None] = {}
@@ -58,11 +57,8 @@ class GroupCommit:
 
     def stalled(self, seconds: float) -> bool:
         """Whether one job, or a batch waiting behind it, has taken longer than ``seconds``."""
-        if not self._job_started_at:
-            return False
-        oldest = (self._in_flight or self._queued or (None,))[0]
-        since = self._job_started_at if oldest is None else min(self._job_started_at, oldest.queued_at)
-        return self._loop.time() - since > seconds
+        # What is queued behind a job came later than the job's batch, or than a job without one began.
+        return self._waits_since > 0 and self._loop.time() - self._waits_since > seconds
 
     def restore(self, recovery: Recovery) -> None:
         """Continue from what recovery found: its logs are never written to again."""
@@ -74,29 +70,24 @@ class GroupCommit:
         if self.index.records:
             self.wake.set()
 
-    def segment_for(self, size: int, max_bytes: int) -> Segment:
-        """Return the segment for the next frame of ``size`` bytes; a full one is followed by a new one."""
+    def batch_for(self, size: int, max_bytes: int) -> CommitBatch:
+        """Return the batch that takes the next frame, of ``size`` bytes, at the end of its segment.
+
+        A segment that would exceed ``max_bytes`` is followed by a new one. The bytes of the frame are
+        reserved already; the caller adds it to the segment and to the batch at once.
+        """
         segment = self._active
         if segment is None or segment.size + size > max_bytes:
             self._last_segment += 1
             segment = self._active = Segment(self._last_segment, secrets.token_bytes(SALT_BYTES))
             self.index.segments[segment.number] = segment
             self._quota.reserve(segment.reserved)
-        return segment
-
-    def add(self, entry: SpoolEntry, segment: Segment, header: bytes, body: bytes) -> None:
-        """Write the frame of an entry, the last one of ``segment``, with the next commit."""
         batch = self._queued[-1] if self._queued else None
         if batch is None or batch.segment is not segment or batch.size > _MAX_BATCH_BYTES:
-            batch = CommitBatch(segment, entry.index, segment.offsets[entry.index], self._loop.time())
+            batch = CommitBatch(segment, len(segment.states), segment.size, self._loop.time())
             self._queued.append(batch)
             self._start_worker()
-        size = len(header) + len(body)
-        batch.parts += (header, body)
-        batch.entries.append(entry)
-        batch.size += size
-        segment.reserved += size + ACK_BYTES
-        self._quota.reserve(size + ACK_BYTES)
+        return batch
 
     def acknowledge(self, segment: Segment, index: int) -> None:
         """Record soon, on disk, that a durable record was removed."""
@@ -158,7 +149,7 @@ class GroupCommit:
                     result = await done
                 finally:
                     self._submitted = None
-                    self._job_started_at = 0.0
+                    self._waits_since = 0.0
                     self._apply(job, result)
                 if self._submitted is None and not self._queued:
                     # Callbacks that just ran may append at once: those records leave with the next commit.
@@ -170,7 +161,7 @@ class GroupCommit:
         """Hand the next job, if there is one, to the writer's thread, unless it has one."""
         job = None if self._submitted else self._next_job()
         if job is not None:
-            self._job_started_at = self._loop.time()
+            self._waits_since = self._loop.time() if job.batch is None else job.batch.queued_at
             self._submitted = (job, self._loop.run_in_executor(self._thread, self._writer.execute, job))
         return self._submitted
 
@@ -202,34 +193,22 @@ class GroupCommit:
         for segment in result.deleted:
             if self.index.segments.pop(segment.number, None) is not None:
                 self._quota.unreserve(segment.reserved)
-        self._quota.update_free(result.free_bytes, sum(batch.size for batch in self._queued))
+        if result.free_bytes is not None:
+            self._quota.update_free(result.free_bytes, sum(batch.size for batch in self._queued))
         self._quota.log_change()
-        self._resolve(durable, result.commit_s)
+        if durable:
+            self._resolver.resolve(durable, result.commit_s)
 
     def _on_committed(self, batch: CommitBatch) -> None:
         segment = batch.segment
         segment.durable = batch.first + len(batch.entries)
+        segment.reserved += batch.disk_bytes
         self._in_flight = []
         index = batch.first - 1
         while (index := segment.states.find(ACKED, index + 1, segment.durable)) >= 0:
             self.acknowledge(segment, index)  # removed before it was durable
         if segment.states.find(READY, batch.first, segment.durable) >= 0:
             self.wake.set()
-
-    def _resolve(self, entries: list[SpoolEntry], commit_s: float) -> None:
-        """Resolve as durable. Those who wait for it may append the next records at once.
-
-        These leave together, unless gathering them takes longer than a commit: then what is gathered is
-        committed meanwhile.
-        """
-        started_at_s = time.perf_counter()
-        commit_at_s = started_at_s + commit_s if len(entries) * self._gather_s <= commit_s else started_at_s
-        for number, entry in enumerate(entries):
-            if number % _CLOCK_EVERY == 0 and self._queued and time.perf_counter() >= commit_at_s:
-                self._submit_next()
-            entry.resolve()
-        if entries:
-            self._gather_s = (time.perf_counter() - started_at_s) / len(entries)
 
     def _fail_all(self, reason: str, *, partial_write_left: bool = False) -> None:
         """Fail the batch in flight and all queued behind it: none may overtake another of its key."""
@@ -244,8 +223,9 @@ class GroupCommit:
         for batch in reversed(failed):
             batch.segment.truncate(batch.first)
         for batch in failed:
-            if not partial_write_left:  # only the first batch may have left bytes behind
-                batch.segment.reserved -= batch.disk_bytes
+            if partial_write_left:  # only the first batch may have left bytes behind
+                batch.segment.reserved += batch.disk_bytes
+            else:
                 self._quota.unreserve(batch.disk_bytes)
             partial_write_left = False
             if batch.segment.is_obsolete:

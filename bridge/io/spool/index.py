@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bridge.io.spool.frames import FrameRef
+from bridge.io.spool.frames import FrameTuple
 from bridge.io.spool.segment import ACKED, LEASED, READY, Segment
 
 Skip = Callable[[str, int], bool]
@@ -57,16 +57,17 @@ class SpoolIndex:
         number = self._topic_ids.get(topic)
         return number is not None and (number << 32 | key_hash) in self.pending_by_key
 
-    def add(self, segment: Segment, frame: FrameRef, state: int) -> int:
+    def add(self, segment: Segment, frame: FrameTuple, state: int) -> int:
         """Add a record at the end of ``segment``. Returns its index there."""
-        topic = self._topic_ids.get(frame.topic)
+        _, _, key_hash, _, name = frame
+        topic = self._topic_ids.get(name)
         if topic is None:
-            topic = self._topic_ids[frame.topic] = len(self._topic_names)
-            self._topic_names.append(frame.topic)
+            topic = self._topic_ids[name] = len(self._topic_names)
+            self._topic_names.append(name)
         if state != ACKED:
             self.records += 1
-            key = topic << 32 | frame.key_hash
-            self.pending_by_key[key] = self.pending_by_key.get(key, 0) + 1
+            key, pending = topic << 32 | key_hash, self.pending_by_key
+            pending[key] = pending.get(key, 0) + 1
         return segment.add(frame, topic, state)
 
     def remove(self, segment: Segment, index: int) -> None:

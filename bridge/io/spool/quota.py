@@ -3,6 +3,8 @@
 import structlog
 from msgspec import Struct
 
+from bridge.io.spool.frames import ACK_BYTES
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _MIB = 1024 * 1024
@@ -10,6 +12,7 @@ _MIN_SEGMENT_BYTES = 128 * 1024
 _MAX_SEGMENT_BYTES = 1024 * _MIB  # offsets in it have 32 bits
 _HYSTERESIS_BYTES = 64 * 1024  # with less than that it counts as full: no flapping at the brim
 _LOCK_FILE_BYTES = 16
+_RECORD_OVERHEAD = 3 * ACK_BYTES  # what a frame takes beside itself, where it begins a segment
 
 
 class SpoolLimits(Struct, frozen=True, kw_only=True):
@@ -63,6 +66,27 @@ class DiskQuota:
             self._at_cap = self.remaining < _HYSTERESIS_BYTES
             return self._full_reason()
         return self._floor_reason() if size > self._above_floor else ""
+
+    def reserve_record(self, frame_bytes: int) -> str:
+        """Count a frame and its acknowledgement, and return an empty text; or why it cannot be written now.
+
+        It is refused as `reason_to_refuse` says, where it would begin a segment.
+        """
+        needed = frame_bytes + _RECORD_OVERHEAD
+        if (
+            needed > self._above_floor
+            or needed > self._cap - self.used
+            or self.disk_error
+            or self._below_floor
+            or self._at_cap
+        ):
+            reason = self.reason_to_refuse(needed)
+            if reason:
+                return reason
+        size = frame_bytes + ACK_BYTES
+        self.used += size
+        self._above_floor -= size
+        return ""
 
     def reserve(self, size: int) -> None:
         """Count bytes that are on disk or will be."""

@@ -2,7 +2,7 @@
 
 from array import array
 
-from bridge.io.spool.frames import ACK_BYTES, FrameRef
+from bridge.io.spool.frames import ACK_BYTES, FrameTuple
 
 READY, PENDING, LEASED, ACKED = range(4)
 """States of a record: may be read; may be in Kafka, not to be read yet; read by the drain; removed."""
@@ -61,9 +61,10 @@ class Segment:
             self._first_live += 1
         return self.put_ms[self._first_live]
 
-    def add(self, frame: FrameRef, topic: int, state: int) -> int:
+    def add(self, frame: FrameTuple, topic: int, state: int) -> int:
         """Add a record at the end. Returns its index."""
         offset, length, key_hash, put_ms, _ = frame
+        index = len(self.states)
         self.offsets.append(offset)
         self.lengths.append(length)
         self.key_hashes.append(key_hash)
@@ -73,7 +74,7 @@ class Segment:
         if state != ACKED:
             self.live += 1
         self.size = offset + length
-        return len(self.states) - 1
+        return index
 
     def truncate(self, first: int) -> None:
         """Drop the records from ``first`` on: they were not written. They must be gone already."""

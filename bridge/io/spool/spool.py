@@ -20,7 +20,6 @@ from bridge.io.spool.frames import (
     ACK_BYTES,
     FRAME_HEADER_BYTES,
     CorruptFrameError,
-    FrameRef,
     body_bound,
     encode_body,
     encode_header,
@@ -139,18 +138,24 @@ class Spool:
 
     def append(self, record: Record, *, pending: bool = False) -> SpoolEntry:
         """Store ``record``. A ``pending`` one is not read until `SpoolEntry.make_available` is called."""
-        entry = SpoolEntry(self._entry_actions)
         body = encode_body(record)
-        reason = self._reason_to_refuse(len(body) + _FRAME_OVERHEAD)
+        size, group_commit = FRAME_HEADER_BYTES + len(body), self._group_commit
+        stalled = group_commit.stalled(self._limits.stalled_s)
+        reason = _STALLED_REASON if stalled else self._quota.reserve_record(size)
         if reason:
+            entry = SpoolEntry(self._entry_actions)
             entry.resolve(reason)
             self._quota.log_change()
             return entry
-        key_hash, now_ms, size = hash_key(record.key), self._now_ms(), FRAME_HEADER_BYTES + len(body)
-        entry.segment = segment = self._group_commit.segment_for(size, self._segment_bytes)
-        frame = FrameRef(segment.size, size, key_hash, now_ms, record.topic)
-        entry.index = self._index.add(segment, frame, PENDING if pending else READY)
-        self._group_commit.add(entry, segment, encode_header(body, segment.salt, key_hash, now_ms), body)
+        key_hash, now_ms = hash_key(record.key), self._now_ms()
+        batch = group_commit.batch_for(size, self._segment_bytes)
+        segment = batch.segment
+        frame = (segment.size, size, key_hash, now_ms, record.topic)
+        index = self._index.add(segment, frame, PENDING if pending else READY)
+        entry = SpoolEntry(self._entry_actions, segment, index)
+        batch.parts += (encode_header(body, segment.salt, key_hash, now_ms), body)
+        batch.entries.append(entry)
+        batch.size += size
         return entry
 
     def make_available(self, entry: SpoolEntry) -> None:

@@ -26,6 +26,7 @@ from bridge.io.spool.frames import (
 )
 from bridge.io.spool.segment import Segment
 
+_FREE_INTERVAL_S = 0.02  # between two looks at the free bytes: each gives the interpreter away
 _PARTS_MAX = 1024  # of one call, as Linux and macOS have it
 
 
@@ -77,7 +78,8 @@ class WriteResult(Struct):
     """How a job went.
 
     ``error`` is why the batch is not durable; ``partial_write_left`` whether its bytes could not be cut off
-    again; ``failed_acks`` are to be retried.
+    again; ``failed_acks`` are to be retried; ``free_bytes`` are those of the volume, None if it was asked for
+    them a moment ago.
     """
 
     error: str = ""
@@ -86,7 +88,7 @@ class WriteResult(Struct):
     quarantined: list[tuple[FramePosition, str]] = field(default_factory=list)
     failed_acks: list[tuple[Segment, list[int]]] = field(default_factory=list)
     deleted: list[Segment] = field(default_factory=list)
-    free_bytes: int = 0
+    free_bytes: int | None = None
 
 
 class SegmentWriter:
@@ -96,6 +98,7 @@ class SegmentWriter:
         self._directory = directory
         self._segment: Segment | None = None
         self._log_fd = -1
+        self._measure_free_at_s = 0.0
 
     def execute(self, job: WriteJob) -> WriteResult:
         """Do all of a job that the disk lets us."""
@@ -112,7 +115,10 @@ class SegmentWriter:
         for segment in job.obsolete:
             if self._delete(segment):
                 result.deleted.append(segment)
-        result.free_bytes = self.free_bytes()
+        ended_at_s = time.monotonic()
+        if ended_at_s >= self._measure_free_at_s:
+            self._measure_free_at_s = ended_at_s + _FREE_INTERVAL_S
+            result.free_bytes = self.free_bytes()
         return result
 
     def free_bytes(self) -> int:
