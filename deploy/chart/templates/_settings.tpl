@@ -51,6 +51,9 @@ BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- range .Values.credentials }}
 {{- $_ := set $all (include "bridge.variable" (printf "apps.%s.credentials_dir" .app)) (printf "/etc/vod-event-bridge/credentials/%s" .app) }}
 {{- end }}
+{{- with .Values.schemaIds }}
+{{- if .configMap }}{{ $_ := set $all (include "bridge.variable" "schemas.ids_file") (printf "/etc/vod-event-bridge/schema-ids/%s" .key) }}{{ end }}
+{{- end }}
 {{- range $needed, $example := dict "kafka.bootstrap_servers" "my-cluster-kafka-bootstrap.kafka:9092" "redis.url" "redis://my-redis-master.redis:6379/0" }}
 {{- $variable := include "bridge.variable" $needed }}
 {{- if not (or (get $all $variable) (get $all (printf "%s_FILE" $variable))) }}
