@@ -19,7 +19,7 @@ def test_the_ids_that_are_written_lead_a_consumer_to_the_schema_of_a_value(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "ids.json"
-    done = register(registry.url, "--subject", "ids.{topic}-value", "--ids", str(file))
+    done = register(registry.url, "--subject", "ids.{type}", "--ids", str(file))
     assert done.stdout.splitlines()[-1] == f"38 ids in {file}", done.output
     monkeypatch.setenv("BRIDGE_SCHEMAS__IDS_FILE", str(file))
     record = recorded({"EventType": "FileDeleted", "FileDeleteEvent": {"FileIdSet": ["1"]}}, load().routing())
@@ -30,7 +30,7 @@ def test_the_ids_that_are_written_lead_a_consumer_to_the_schema_of_a_value(
     validator = Draft7Validator(json.loads(found["schema"]))
     assert validator.is_valid(json.loads(record.value))
     assert not validator.is_valid({**json.loads(record.value), "outcome": "well"})
-    as_json = register(registry.url, "--subject", "ids.{topic}-value", "--ids", str(file), "--json")
+    as_json = register(registry.url, "--subject", "ids.{type}", "--ids", str(file), "--json")
     assert len(json.loads(as_json.stdout)) == 40, "what was done with the file is said on stderr"
 
 
