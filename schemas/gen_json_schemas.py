@@ -40,7 +40,8 @@ NONCONFORMING: Schema = {
 AS_DELIVERED_DESCRIPTION = "As delivered, whatever that is: only where `conformance` is `nonconforming`."
 OTHER_DESCRIPTION = "An event of a type that the catalogue does not know; its payload is as delivered."
 HEADERS_DESCRIPTION = (
-    "The headers of every event's record: a CloudEvent in binary mode. All are texts in UTF-8."
+    "The headers of every event's record: a CloudEvent in binary mode. All are texts in UTF-8, except"
+    " `__value_schema_id`, which is there where the setting schemas.ids_file is."
 )
 DEAD_LETTER_DESCRIPTION = (
     "The headers of a record on the dead-letter topic. Its key is the application's name, its value the body "

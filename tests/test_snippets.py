@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 import shutil
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -149,7 +150,9 @@ async def test_a_command_works_as_typed(snippet: Snippet, dev: DevProcess, tmp_p
 
 @pytest.mark.services
 @pytest.mark.parametrize("snippet", PROGRAMS, ids=lambda snippet: snippet.page)
-async def test_a_program_reads_an_event_as_it_is(snippet: Snippet, dev: DevProcess, tmp_path: Path) -> None:
+async def test_a_program_reads_an_event_as_it_is_and_ctrl_c_ends_it_cleanly(
+    snippet: Snippet, dev: DevProcess, tmp_path: Path
+) -> None:
     address = dev.exports["BRIDGE_KAFKA__BOOTSTRAP_SERVERS"]
     assert "localhost:9092" in snippet.text
     program = tmp_path / "consumer.py"
@@ -157,16 +160,23 @@ async def test_a_program_reads_an_event_as_it_is(snippet: Snippet, dev: DevProce
     posted = await vod_bridge("send", "-", "--url", dev.url, stdin=FINISHED)
     assert (posted.code, "1 published" in posted.out) == (0, True), posted.err
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-u", str(program)), stdout=asyncio.subprocess.PIPE, env=environment()
+        *(sys.executable, "-u", str(program)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment(),
     )
     watch_process(process.pid)
     try:
         assert process.stdout
         async with asyncio.timeout(TIMEOUT_S):
             assert (await process.stdout.readline()).startswith(b"f ")
+            process.send_signal(signal.SIGINT)
+            _, err = await process.communicate()
+        assert (process.returncode, b"Traceback" in err) == (0, False), err.decode()
     finally:
-        process.kill()
-        await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 async def _serves(line: str, settings: Mapping[str, str]) -> None:

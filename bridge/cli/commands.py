@@ -86,6 +86,11 @@ COMMANDS = {
         "audit",
         "Compare the vendor's finished tasks with Kafka; name those without an event, and bring them in.",
     ),
+    "vendor": CommandEntry(
+        "bridge.cli.vendor",
+        "vendor",
+        "Show how an application is set up at the vendor: mode, callback URL, events; change it with --set.",
+    ),
     "schemas": CommandEntry(
         "bridge.cli.schemas",
         "schemas",

@@ -39,6 +39,14 @@ RegistryUrl = Annotated[
         show_default=False,
     ),
 ]
+IdsFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="With --register: write the registry's ids to it, for the setting schemas.ids_file.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what --register would do, and stop.")]
 SubjectTemplate = Annotated[str, typer.Option(help="The subject of a schema; may have {topic} and {type}.")]
 Mode = Annotated[
@@ -74,5 +82,6 @@ class RegistrationOptions(Struct, frozen=True):
     ca: Path | None = None
     login_file: Path | None = None
     token_file: Path | None = None
+    ids: Path | None = None
     dry_run: bool = False
     as_json: bool = False

@@ -16,6 +16,7 @@ import msgspec
 import typer
 from msgspec import Struct
 
+from bridge.cli.schema_ids_file import write_schema_ids
 from bridge.cli.schema_options import Draft, RegistrationOptions
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
 from bridge.cli.support.terminal import mask_secrets, safe_text
@@ -59,6 +60,7 @@ class _Outcome(Struct, frozen=True, kw_only=True):
     schema: str
     result: _Result
     id: int | None = None
+    guid: str = ""
     compatibility: str = ""
     reason: str = ""
 
@@ -79,8 +81,13 @@ def register_and_exit(
     else:
         typer.echo(_summary(outcomes) + ("; nothing was changed" if options.dry_run else ""))
     if any(outcome.reason for outcome in outcomes):
-        typer.echo(f"what to do: {_REFUSED_ADVICE}", err=True)
+        left = f" {options.ids} was left as it was." if options.ids else ""
+        typer.echo(f"what to do: {_REFUSED_ADVICE}.{left}", err=True)
         raise typer.Exit(EXIT_FAILED)
+    if options.ids:
+        ids = [(outcome.schema, outcome.guid or outcome.id) for outcome in outcomes]
+        said = write_schema_ids(options.ids, ids)
+        typer.echo(said, err=options.as_json)
 
 
 def subjects_of(template: str, schemas: Sequence[NamedSchema], apps: Sequence[str]) -> dict[str, NamedSchema]:
@@ -156,16 +163,16 @@ async def _handle(
     mode = options.compatibility or ""
     if mode and there.subject_exists and await registry.compatibility(subject) == mode:
         mode = ""
-    schema_id, reason = there.schema_id, ""
+    found, reason = there, ""
     if mode and there.subject_exists and not options.dry_run:
         await registry.set_compatibility(subject, mode)  # first: it decides about the next version
     try:
-        if schema_id is not None:
+        if found.schema_id is not None:
             result = _Result.UNCHANGED
         elif options.dry_run:
             result = await _test(registry, subject, text, exists=there.subject_exists, mode=mode)
         else:
-            schema_id = await registry.register(subject, text)
+            found = await registry.register(subject, text)
             result = _Result.NEW_VERSION if there.subject_exists else _Result.REGISTERED
     except IncompatibleSchemaError as error:
         result = _Result.WOULD_REFUSE if options.dry_run else _Result.REFUSED
@@ -173,7 +180,13 @@ async def _handle(
     if mode and not there.subject_exists and not options.dry_run:
         await registry.set_compatibility(subject, mode)  # last: some registries know no subject before
     return _Outcome(
-        subject=subject, schema=name, result=result, id=schema_id, compatibility=mode, reason=reason
+        subject=subject,
+        schema=name,
+        result=result,
+        id=found.schema_id,
+        guid=found.guid,
+        compatibility=mode,
+        reason=reason,
     )
 
 

@@ -22,6 +22,7 @@ from bridge.cli.schema_options import (
     DraftSent,
     DryRun,
     ExportFolder,
+    IdsFile,
     LoginFile,
     Mode,
     RegistrationOptions,
@@ -65,6 +66,7 @@ def schemas(  # noqa: PLR0913 - an option each
     as_json: Annotated[bool, typer.Option("--json", help="List them as JSON.")] = False,
     export: ExportFolder = None,
     register: RegistryUrl = "",
+    ids: IdsFile = None,
     dry_run: DryRun = False,
     subject: SubjectTemplate = "{topic}-value",
     compatibility: Mode = None,
@@ -86,11 +88,11 @@ def schemas(  # noqa: PLR0913 - an option each
     routing = effective_routing(config)
     if bool(name) + bool(export) + bool(register) > 1:
         fail("one of a type, --export and --register", EXIT_USAGE)
-    if dry_run and not register:
-        fail("--dry-run is for --register", EXIT_USAGE)
+    _refuse_without_register(register, ids, dry_run=dry_run)
     if register:
-        options = RegistrationOptions(register, subject, compatibility, draft, ca=ca, dry_run=dry_run)
-        options = structs.replace(options, as_json=as_json, login_file=login_file, token_file=token_file)
+        options = RegistrationOptions(register, subject, compatibility, draft, ca=ca, ids=ids)
+        options = structs.replace(options, login_file=login_file, token_file=token_file)
+        options = structs.replace(options, dry_run=dry_run, as_json=as_json)
         _register(options, routing, config)
     elif name:
         _print_schema(name.removesuffix(".v1"), routing)
@@ -100,6 +102,13 @@ def schemas(  # noqa: PLR0913 - an option each
         typer.echo(msgspec.json.format(msgspec.json.encode(list(_entries(routing))), indent=2))
     else:
         _print_table(list(_entries(routing)))
+
+
+def _refuse_without_register(url: str, ids: Path | None, *, dry_run: bool) -> None:
+    if dry_run and not url:
+        fail("--dry-run is for --register", EXIT_USAGE)
+    if ids and (dry_run or not url):
+        fail("--ids is for --register, without --dry-run", EXIT_USAGE)
 
 
 def _register(options: RegistrationOptions, routing: Routing, config: Path | None) -> None:

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from bridge.cli.support.exit import ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.terminal import safe_text
 from bridge.cli.support.time_arg import parse_duration_ms
 from bridge.core.plural import counted
@@ -42,6 +43,7 @@ def topics(  # noqa: PLR0913 - an option each
         bool, typer.Option("--create", help="Make the missing ones; those that exist are left as they are.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what --create would do, and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="List them as JSON; changes nothing.")] = False,
     partitions: Annotated[
         int, typer.Option(min=1, help="Partitions of a new topic: the most consumers that share its work.")
     ] = PARTITIONS,
@@ -67,6 +69,8 @@ def topics(  # noqa: PLR0913 - an option each
 
     Example: vod-bridge topics --create --partitions 12 --retention 14d
     """
+    if as_json and (create or dry_run):
+        fail("--json lists: it goes with neither --create nor --dry-run", EXIT_USAGE)
     settings = load_settings_or_exit(config)
     defaults = TopicDefaults(
         partitions=partitions,
@@ -74,17 +78,25 @@ def topics(  # noqa: PLR0913 - an option each
         retention_ms=parse_duration_ms("--retention", retention) if retention else None,
         dead_letter_retention_ms=parse_duration_ms("--dead-letter-retention", dead_letter_retention),
     )
-    _list_or_create(settings, defaults, create=create, dry_run=dry_run)
+    silence_aiokafka()
+    if as_json:
+        _print_json(expected_topics(settings), _described(kafka_options(settings.kafka)))
+    else:
+        _list_or_create(settings, defaults, create=create, dry_run=dry_run)
+
+
+def _described(options: Mapping[str, Any]) -> ClusterInfo:
+    """Ask the cluster; where it cannot be asked, the command ends with the reason."""
+    try:
+        return asyncio.run(describe_cluster(options))
+    except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
+        fail(str(asyncio.run(explain_error(options, error))))
 
 
 def _list_or_create(settings: Settings, defaults: TopicDefaults, *, create: bool, dry_run: bool) -> None:
-    silence_aiokafka()
     options = kafka_options(settings.kafka)
     expected = expected_topics(settings)
-    try:
-        cluster = asyncio.run(describe_cluster(options))
-    except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(options, error))))
+    cluster = _described(options)
     missing = missing_topics(settings, cluster, defaults)
     if dry_run or not create:
         _print_topics(expected, cluster)
@@ -113,6 +125,18 @@ def _create_topics(wanted: Sequence[NewTopic], cluster: ClusterInfo, options: Ma
     if creation.failures:
         number = f"{len(creation.failures)} of {counted(len(wanted), 'topic')}"
         fail(f"not made: {number}; {creation_remedy(creation.failures)}")
+
+
+def _print_json(expected: Sequence[str], cluster: ClusterInfo) -> None:
+    """Print an object for each topic; exit with 1 where one is missing."""
+    entries = []
+    for name in expected:
+        found = cluster.topics.get(name)
+        sizes = {} if found is None else {"partitions": found.partitions, "replication": found.replication}
+        entries.append({"topic": name, "exists": found is not None, **sizes})
+    typer.echo(msgspec.json.format(msgspec.json.encode(entries), indent=2).decode())
+    if not all(entry["exists"] for entry in entries):
+        raise typer.Exit(EXIT_FAILED)
 
 
 def _print_topics(expected: Sequence[str], cluster: ClusterInfo) -> None:

@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from bridge.consumer.dead_letters import DeadLetterWriter
 from bridge.consumer.errors import DeadLetterNow, InProgressError, UnreadableRecordError
-from bridge.consumer.event import read
+from bridge.consumer.event import Event, read
 from bridge.consumer.group_member import GroupMember
 from bridge.consumer.offset_tracker import OffsetTracker
 from bridge.consumer.options import ConsumerConfig, ConsumerOptions, Lag, config_from
@@ -173,12 +173,7 @@ class _ConsumerRun:
             handle = self._handlers.get(job.event.type) or self._handlers[OTHER]
             job.attempts += 1
             try:
-                with ExitStack() as stack:
-                    for middleware in self._config.middleware:
-                        stack.enter_context(middleware(job.event))
-                    work = handle(job.event)
-                    if isawaitable(work):
-                        await work
+                work = await self._call(handle, job.event)
             except (Exception, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and is_cancelling():
                     raise
@@ -201,6 +196,30 @@ class _ConsumerRun:
                 return None
         _log.error("not handled after %s: %r: %r", counted(job.attempts, "attempt"), job.event, job.error)
         return None if await self._dead_letters.write(job) else self._config.backoff_max_s
+
+    async def _call(self, handle: Handler[Any], event: Event[Any]) -> object:
+        """Call the handler within the middleware, and return what it gave.
+
+        An error that a middleware suppresses is raised all the same: they watch, and decide nothing.
+        """
+        errors: list[BaseException] = []
+
+        def keep(_: object, error: BaseException | None, __: object) -> bool:
+            if error is not None:
+                errors.append(error)
+            return False
+
+        work: object = None
+        with ExitStack() as stack:
+            for middleware in self._config.middleware:
+                stack.enter_context(middleware(event))
+                stack.push(keep)  # called before this one's exit
+            work = handle(event)
+            if isawaitable(work):
+                await work
+        if errors:
+            raise errors[-1]
+        return work
 
     def _wait_for_other(self, job: HandlerJob) -> float:
         """Return the pause for another process that works on it; none of our attempts is spent."""

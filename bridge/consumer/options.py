@@ -97,6 +97,7 @@ class ConsumerOptions(Options, total=False):
     that are redriven come back, to this group alone, a template of {dead_letter_topic}; None: nowhere.
     ``middleware`` are called with an event, and give a context that each attempt of its handler runs in, the
     first one outermost: `bridge.consumer.tracing.handler_span`, `bridge.consumer.metrics.ConsumerMetrics`.
+    An error that such a context suppresses counts all the same.
     """
 
     concurrency: int

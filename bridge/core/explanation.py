@@ -23,6 +23,7 @@ from bridge.core.event import (
 from bridge.core.outcome import Reason, RejectedError
 from bridge.core.partition import hash_key, partition_for
 from bridge.core.record import Routing, event_record
+from bridge.core.schema_ids import header_text
 from bridge.core.task_status import KNOWN_STATUSES
 
 HELP: Mapping[str, str] = {
@@ -134,7 +135,7 @@ def explain(notification: Notification, routing: Routing, partitions: int = 0) -
         key_reason=_explain_key(event, row),
         partition=partition_for(hash_key(record.key), partitions) if partitions else UNSET,
         original_reason=_explain_original(event),
-        headers={name: value.decode() for name, value in record.headers},
+        headers={name: header_text(name, value) for name, value in record.headers},
         event=Raw(record.value),
     )
 

@@ -20,6 +20,7 @@ from bridge.core.event import (
     Notification,
     Record,
 )
+from bridge.core.schema_ids import SchemaIds
 
 Header = tuple[str, bytes]
 
@@ -40,6 +41,7 @@ class Routing(Struct, frozen=True):
     topic_other: str = "vod.other"
     topic_dead_letter: str = "vod.dead-letter"
     schema_base_uri: str = "urn:vod-event-bridge:schemas:"
+    schema_ids: SchemaIds | None = None
 
     def topic_of(self, event: DecodedEvent, app: str) -> str:
         """Return the topic of an event of an application."""
@@ -128,6 +130,8 @@ def event_record(
     ]
     if subject:
         headers.insert(_SUBJECT_INDEX, ("ce_subject", key))
+    if record_template.schema_id is not None:
+        headers.append(record_template.schema_id)
     return Record(record_template.topic, key, _encode(value), headers)
 
 
@@ -144,14 +148,17 @@ class _RecordTemplate(Struct, frozen=True):
     source: Header
     kind: Header
     schema: Header
+    schema_id: Header | None
 
 
 def _new_template(event_type: str, known: bool, app: str, routing: Routing) -> _RecordTemplate:  # noqa: FBT001 - see above
+    schema = event_type if known else "event"
     return _RecordTemplate(
         routing.topic_of_type(event_type, app) if known else routing.topic_other,
         ("ce_source", f"{SOURCE_PREFIX}{app}".encode()),
         ("ce_type", f"{TYPE_PREFIX}{event_type}".encode()),
-        ("ce_dataschema", f"{routing.schema_base_uri}{event_type if known else 'event'}.v1".encode()),
+        ("ce_dataschema", f"{routing.schema_base_uri}{schema}.v1".encode()),
+        routing.schema_ids.header(schema) if routing.schema_ids else None,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from bridge.core.printable import cut
 from bridge.core.record import SOURCE_PREFIX, TYPE_PREFIX, timestamp
+from bridge.core.schema_ids import header_text
 
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding arbitrary bytes may raise."""
@@ -104,7 +105,7 @@ def distance_text(group: str, past: int) -> str:
 
 def headers_of(record: ConsumerRecord) -> dict[str, str]:
     """Return the headers as text."""
-    return {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+    return {name: header_text(name, value or b"") for name, value in record.headers}
 
 
 def summary_of(value: bytes) -> EventSummary | None:

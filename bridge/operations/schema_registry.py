@@ -26,16 +26,21 @@ class IncompatibleSchemaError(Exception):
 
 
 class Registered(Struct, frozen=True):
-    """What a subject has: ``schema_id`` where it has this schema; ``subject_exists`` where it has any."""
+    """What a subject has: ``schema_id`` where it has this schema; ``subject_exists`` where it has any.
+
+    ``guid`` names the schema in every registry; "" where the registry gives none (Confluent's do since 8.0).
+    """
 
     schema_id: int | None
     subject_exists: bool
+    guid: str = ""
 
 
 class _Reply(Struct, kw_only=True):
     """What the API answers, of all requests; None: not in this answer."""
 
     id: int | None = None
+    guid: str | None = None
     is_compatible: bool | None = None
     messages: list[str] | None = None
     error_code: int | None = None
@@ -55,7 +60,7 @@ class SchemaRegistry:
         """Return what the subject has of this schema."""
         status, reply = await self._call("POST", f"/subjects/{_quoted(subject)}", _schema_body(schema))
         if status == HTTPStatus.OK:
-            return Registered(reply.id, subject_exists=True)
+            return Registered(reply.id, subject_exists=True, guid=reply.guid or "")
         if reply.error_code == _NO_SCHEMA:
             return Registered(None, subject_exists=True)
         if reply.error_code in _NO_SUBJECT:
@@ -71,7 +76,7 @@ class SchemaRegistry:
         if status != HTTPStatus.OK and reply.error_code not in _NO_SUBJECT:
             raise self._error(status, reply)
 
-    async def register(self, subject: str, schema: bytes) -> int:
+    async def register(self, subject: str, schema: bytes) -> Registered:
         """Register the schema and return its id, also where it is there. Raises `IncompatibleSchemaError`."""
         path = f"/subjects/{_quoted(subject)}/versions"
         status, reply = await self._call("POST", path, _schema_body(schema))
@@ -79,7 +84,7 @@ class SchemaRegistry:
             raise IncompatibleSchemaError(_shortened(reply.message or ""))
         if status != HTTPStatus.OK or reply.id is None:
             raise self._error(status, reply)
-        return reply.id
+        return Registered(reply.id, subject_exists=True, guid=reply.guid or "")
 
     async def compatibility(self, subject: str) -> str:
         """Return the compatibility mode that is set for the subject; "" where none is."""

@@ -59,20 +59,17 @@ async def _state_of(settings: Settings, app: Application, session: aiohttp.Clien
     )
     if isinstance(config, Finding):
         return VendorState(application=name, is_asked=True, problem=config.message, remedy=config.remedy)
-    switches = {
-        "NewFileUpload": config.upload,
-        "FileDeleted": config.delete,
-        "PersistenceComplete": config.persistence,
-    }
+    is_pulled = config.mode == "PULL"
+    remedy = f"`vod-bridge vendor --app {name} --set` (it takes about 10 minutes)"
     return VendorState(
         application=name,
         is_asked=True,
         mode=config.mode,
         callback_url=without_token(config.notification_url),
-        events={event: "on" if is_on else "off" for event, is_on in switches.items()},
+        events={event: "on" if is_on else "off" for event, is_on in config.events.items()},
         waiting=None if isinstance(waiting, Finding) else waiting,
-        problem="" if config.mode == "PULL" else "its mode there is not PULL: nothing will be pulled",
-        remedy="" if config.mode == "PULL" else "ModifyEventConfig Mode=PULL (it takes about 10 minutes)",
+        problem="" if is_pulled else "its mode there is not PULL: nothing will be pulled",
+        remedy="" if is_pulled else remedy,
     )
 
 

@@ -10,10 +10,12 @@ from pydantic import (
     ByteSize,
     Field,
     FilePath,
+    PrivateAttr,
     field_validator,
     model_validator,
 )
 
+from bridge.core.schema_ids import SchemaIds, parse_schema_ids
 from bridge.settings.field_types import (
     Host,
     HostNames,
@@ -228,12 +230,40 @@ class PullSettings(Section):
 
 
 class SchemasSettings(Section):
-    """The schema URI in records."""
+    """The schema that records name."""
 
     base_uri: Uri = Field(
         default="urn:vod-event-bridge:schemas:",
         description="Prefix of the ce_dataschema header; the schema's name follows.",
     )
+    ids_file: FilePath | None = Field(
+        default=None,
+        description="File that `vod-bridge schemas --register URL --ids FILE` wrote: records carry the"
+        " registry's schema id as the header __value_schema_id. Read at the start.",
+    )
+    _ids: SchemaIds | None = PrivateAttr(None)
+
+    @field_validator("ids_file")
+    @classmethod
+    def _check_ids(cls, path: FilePath | None) -> FilePath | None:
+        _read_ids(path)
+        return path
+
+    @model_validator(mode="after")
+    def _keep_ids(self) -> Self:
+        self._ids = _read_ids(self.ids_file)
+        return self
+
+    def ids(self) -> SchemaIds | None:
+        """Return the ids that records carry; None: they carry none."""
+        return self._ids
+
+
+def _read_ids(path: FilePath | None) -> SchemaIds | None:
+    try:
+        return None if path is None else parse_schema_ids(path.read_bytes())
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from None
 
 
 class LogSettings(Section):

@@ -81,6 +81,7 @@ class Settings(Section):
             topic_other=self.kafka.topic_other,
             topic_dead_letter=self.kafka.topic_dead_letter,
             schema_base_uri=self.schemas.base_uri,
+            schema_ids=self.schemas.ids(),
         )
 
     def weaknesses(self) -> list[Weakness]:

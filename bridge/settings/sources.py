@@ -14,7 +14,9 @@ from bridge.settings.secret_files import SecretFileError, read_secret
 _PREFIX = "BRIDGE_"
 _FILE_SUFFIX = "_file"
 # Settings whose value is the path itself.
-_PATH_FIELDS = frozenset({"sasl_token_file", "sasl_password_file", "password_file", "sentinel_password_file"})
+_PATH_FIELDS = frozenset(
+    {"sasl_token_file", "sasl_password_file", "password_file", "sentinel_password_file", "ids_file"}
+)
 
 Values = dict[str, Any]
 

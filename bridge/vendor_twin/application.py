@@ -103,6 +103,15 @@ class Application:
         config = {"Mode": self.behaviour.mode, "NotificationUrl": self.notification_url, **switches}
         return json.dumps(config).encode()[1:-1]
 
+    async def modify_event_config(self, asked: dict[str, Any]) -> bytes:
+        """ModifyEventConfig: changes what is named. A SignKey is never given back."""
+        self.behaviour.mode = asked.get("Mode", self.behaviour.mode)
+        self.notification_url = asked.get("NotificationUrl", self.notification_url)
+        self.sign_key = asked.get("SignKey", self.sign_key)
+        for name in self.switches:
+            self.switches[name] = asked.get(f"{name}EventSwitch", self.switches[name])
+        return b""
+
     async def describe_events_state(self, _: dict[str, Any]) -> bytes:
         """DescribeEventsState; exact, where the real one is minutes late."""
         return b'"CountOfEventsToPull":%d' % len(self.queue)

@@ -41,6 +41,7 @@ ACTIONS: Mapping[str, Action] = {
     "PullEvents": Application.pull_events,
     "ConfirmEvents": Application.confirm_events,
     "DescribeEventConfig": Application.describe_event_config,
+    "ModifyEventConfig": Application.modify_event_config,
     "DescribeEventsState": Application.describe_events_state,
     "DescribeTasks": Application.describe_tasks,
     "DescribeTaskDetail": Application.describe_task_detail,

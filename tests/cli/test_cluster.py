@@ -59,6 +59,14 @@ async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, red
         await vod_bridge("topics", "--create", settings=settings)
     ).out == "0 topics made, 39 there before\n"
     assert (await vod_bridge("topics", settings=settings)).code == 0
+    listed = await vod_bridge("topics", "--json", settings=settings)
+    entry = {"topic": "made.dead", "exists": True, "partitions": 4, "replication": 1}
+    assert (listed.code, entry in json.loads(listed.out)) == (0, True)
+    missing = await vod_bridge(
+        "topics", "--json", settings=settings | {"BRIDGE_KAFKA__TOPIC_OTHER": "made.not"}
+    )
+    assert (missing.code, {"topic": "made.not", "exists": False} in json.loads(missing.out)) == (1, True)
+    assert (await vod_bridge("topics", "--json", "--create", settings=settings)).code == 2
 
 
 async def test_check_names_missing_topics_and_the_command_that_makes_them(

@@ -33,6 +33,7 @@ COMMAND_ARGS = {
     "tail": ("--no-follow",),
     "drain": ("--spool", "{folder}/文"),
     "audit": ("--app", "文"),
+    "vendor": ["--app", "default"],
     "schemas": ("文",),
     "replay": ("{folder}/无",),
     "explain": ("{file}",),

@@ -92,3 +92,29 @@ async def test_a_group_s_dead_letters_are_redriven_by_the_command_again_where_th
     for name, problem in (("nobody", "has no dead letters"), ("catalogue.retry", "is a retry topic")):
         nothing = await harness.replay("--dead-letters-of", name)
         assert (nothing.code, problem in nothing.err) == (1, True), nothing
+
+
+async def test_what_the_retry_topic_refuses_five_times_is_set_aside_and_the_reason_is_reported(
+    harness: ReplayHarness,
+) -> None:
+    letters = f"{harness.environment.dead_letters}.catalogue"
+    await harness.environment.kafka.create_topics([letters], 1)
+    retry_topic = f"{letters}.retry"
+    await harness.environment.kafka.create_topics([retry_topic], 1, {"max.message.bytes": "2000"})
+    large = harness.dead_letter_record(b"x" * 4_000, reason="failed")
+    await harness.write(replace(large, topic=letters))
+    redrive = ("--dead-letters-of", "catalogue", "--execute")
+    for _ in range(MAX_ATTEMPTS):
+        refused = await harness.replay(*redrive)
+        assert (refused.code, "rejected" in refused.out) == (1, True), refused
+        assert "too_large" in refused.err
+        assert f"{retry_topic} refused" in refused.out
+        assert "raise the topic's max.message.bytes" in refused.out
+    await harness.write(replace(harness.dead_letter_record(b"{}", reason="failed"), topic=letters))
+    result = await harness.replay(*redrive)
+    assert (result.code, "1 published" in result.out) == (0, True), result
+    assert "left as they are: 1 set aside after 5 failed replays" in result.out
+    assert "refused what was rejected" not in result.out
+    assert (await harness.replay(*redrive)).code == 0
+    tried = await harness.replay(*redrive, "--max-attempts", "0")
+    assert (tried.code, "1 rejected" in tried.out, "one is set aside" in tried.out) == (1, True, False), tried

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from bridge.consumer import Consumer, Event
 from bridge.consumer import tracing as consumer_tracing
 from bridge.consumer.metrics import ConsumerMetrics
+from bridge.consumer.options import Middleware
 from bridge.consumer.testing import FakeKafka, example_event
 from tests.rig.waiting import WITHIN_S, eventually
 
@@ -115,3 +116,65 @@ async def test_attempts_are_counted_by_result_and_the_lag_is_set() -> None:
     assert registry.get_sample_value("vod_consumer_lag_records", lag) == 3
     metrics.set_lag({})
     assert registry.get_sample_value("vod_consumer_lag_records", lag) is None
+
+
+@contextmanager
+def _suppressing(_event: Event[Any]) -> Iterator[None]:
+    with suppress(Exception):
+        yield
+
+
+@contextmanager
+def _transparent(_event: Event[Any]) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _failing_to_begin(event: Event[Any]) -> Iterator[None]:
+    if event.id:
+        raise ZeroDivisionError("to begin")
+    yield
+
+
+@contextmanager
+def _failing_to_end(_event: Event[Any]) -> Iterator[None]:
+    yield
+    raise ZeroDivisionError("to end")
+
+
+@pytest.mark.parametrize(
+    ("middleware", "detail"),
+    [
+        ([_suppressing], "of the handler"),
+        ([_transparent, _suppressing, _transparent], "of the handler"),
+        ([_suppressing, _failing_to_begin], "to begin"),
+        ([_suppressing, _failing_to_end], "to end"),
+    ],
+)
+async def test_an_error_that_a_middleware_suppresses_is_tried_again_and_a_dead_letter(
+    middleware: list[Middleware], detail: str
+) -> None:
+    kafka = FakeKafka()
+    kafka.publish(example_event("TranscodeComplete"))
+    kafka.create_topic("dead")
+
+    async def handle(_event: Event[Any]) -> None:
+        if detail == "of the handler":
+            raise ZeroDivisionError(detail)
+
+    await _handle_all(kafka, handle, attempts=2, dead_letter_topic="dead", middleware=middleware)
+    (dead_letter,) = kafka.records("dead")
+    headers = dict(dead_letter.headers)
+    assert (headers["detail"], headers["attempts"]) == (detail.encode(), b"2")
+
+
+async def test_an_event_of_which_nothing_fails_is_done_within_a_suppressing_middleware() -> None:
+    kafka = FakeKafka()
+    kafka.publish(example_event("TranscodeComplete"))
+    handled: list[str] = []
+
+    async def handle(event: Event[Any]) -> None:
+        handled.append(event.id)
+
+    await _handle_all(kafka, handle, middleware=[_suppressing])
+    assert len(handled) == 1

@@ -8,6 +8,7 @@ from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification, Record
 from bridge.core.record import Routing, dead_letter, dead_letter_for_record, event_record, timestamp
+from bridge.core.schema_ids import parse_schema_ids
 
 BODY = {
     "EventType": "EditMediaComplete",
@@ -105,6 +106,17 @@ def test_an_unknown_type_has_its_topic_and_the_schema_of_others() -> None:
     assert headers["ce_type"] == b"com.tencentcloud.vod.New"
     assert headers["ce_dataschema"] == b"https://schemas.example/event.v1"
     assert "ce_subject" not in headers
+
+
+def test_a_record_carries_the_schema_id_of_its_type_and_none_where_there_is_none() -> None:
+    routing = Routing(schema_ids=parse_schema_ids(b'{"EditMediaComplete": 7, "event": 8}'))
+    with_id, without = recorded(BODY, routing), recorded(BODY)
+    assert with_id.headers == [*without.headers, ("__value_schema_id", b"\0\0\0\0\7")]
+    assert with_id.value == without.value
+    other = recorded({"EventType": "New", "Some": {}}, routing)
+    assert dict(other.headers)["__value_schema_id"] == b"\0\0\0\0\x08"
+    upload = {"EventType": "NewFileUpload", "FileUploadEvent": {"FileId": "f"}}
+    assert recorded(upload, routing).headers == recorded(upload).headers
 
 
 def test_the_key_is_the_file_else_the_task_else_the_cast_else_the_application() -> None:

@@ -41,6 +41,9 @@ def test_what_was_chosen_arrives(helm: Path, tmp_path: Path) -> None:
     assert settings.http.bodies_max_bytes == 134_217_728
     assert settings.spool.max_bytes == 4 * 1024**3
     assert settings.redis.url == SECRETS["redis.url"]
+    ids = settings.routing().schema_ids
+    assert ids is not None
+    assert ids.header("TranscodeComplete") is not None
     assert sorted(settings.applications()) == ["my-archive", "my-shop"]
     assert settings.applications()["my-archive"].sub_app_id == 1_500_000_001
     assert settings.applications()["my-shop"].token == "secret"  # noqa: S105 - protects nothing
@@ -98,6 +101,8 @@ def _mounted(found: list[dict[str, Any]], folder: Path) -> dict[str, str]:
             if volume["name"].startswith("certificates-"):
                 for name, file in files.items():
                     (here / name).write_bytes(file.read_bytes())
+            if volume["name"] == "schema-ids":
+                (here / "ids.json").write_text('{"TranscodeComplete": 7}', encoding="utf-8")
             if volume["name"].startswith("credentials-"):
                 for name in ("secret_id", "secret_key"):
                     (here / name).write_text("secret", encoding="utf-8")

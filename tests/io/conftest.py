@@ -1,10 +1,12 @@
 """What the tests of the publisher need: a topic, a publisher by each sender, a writer. And an HTTP server."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from uuid import uuid4
 
 import aiohttp
 import pytest
+import uvloop
 
 from bridge import aiokafka_internals
 from bridge.delivery.durable_writer import DurableWriter
@@ -18,6 +20,15 @@ from tests.io.kafka_helpers import StalledTopics
 from tests.rig.certificates import Authority
 from tests.rig.kafka import RealKafka
 from tests.rig.waiting import eventually
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Function,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return the event loops that a test runs on, once each: both, where its module says so."""
+    if getattr(item.module, "RUNS_ON_BOTH_LOOPS", False):
+        return {"asyncio": asyncio.SelectorEventLoop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": asyncio.SelectorEventLoop}
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvloop
 from structlog.testing import capture_logs
 
 from bridge.io.http.connections import ConnectionRegistry, TrackedConnection
@@ -16,13 +15,8 @@ from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
 from tests.io.http_server import HttpTestServer, RawClient, post, running_server, until
 from tests.rig.certificates import Authority, Mount
 
+RUNS_ON_BOTH_LOOPS = True  # transports differ, and the program runs on uvloop's
 BODY = b'{"EventType":"NewFileUpload"}'
-
-
-@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """Give both loops: transports differ, and the program runs on the second."""
-    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
 @pytest.fixture(scope="module")

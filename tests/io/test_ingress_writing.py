@@ -4,22 +4,14 @@ import asyncio
 import socket
 from contextlib import suppress
 
-import pytest
-import uvloop
-
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
 from tests.io.http_server import HttpTestServer, post, running_server, until
 
+RUNS_ON_BOTH_LOOPS = True  # transports differ, and the program runs on uvloop's
 KIB = 1024
 REFUSED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """Give both loops: transports differ, and the program runs on the second."""
-    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
 def connect_without_reading(port: int) -> socket.socket:

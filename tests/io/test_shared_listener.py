@@ -4,9 +4,6 @@ import asyncio
 import socket
 import ssl
 
-import pytest
-import uvloop
-
 from bridge.io.http.connection_counts import ABSENT, ConnectionCounts
 from bridge.io.http.shared_listener import SharedListener, SharedSockets
 from bridge.io.sockets import listen
@@ -15,13 +12,8 @@ from tests.io.http_server import RawClient, post, running_worker_server
 from tests.rig.certificates import Authority
 from tests.rig.waiting import eventually
 
+RUNS_ON_BOTH_LOOPS = True  # transports differ, and the program runs on uvloop's
 BODY = b'{"EventType":"NewFileUpload"}'
-
-
-@pytest.fixture(params=["asyncio", "uvloop"], scope="module")
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    """Give both loops: transports differ, and the program runs on the second."""
-    return asyncio.DefaultEventLoopPolicy() if request.param == "asyncio" else uvloop.EventLoopPolicy()
 
 
 class Worker:

@@ -28,8 +28,9 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PYTHON = "3.11"
 # Not needed by the program, but by compressions that its settings allow.
 IMAGE_HAS_ALSO = ("cramjam",)
-# The extras that the image can have: `--build-arg EXTRAS=`.
+# The extras that the image has, and those that it can have: `--build-arg EXTRAS=`.
 EXTRAS = ("otel", "tencent")
+MORE_EXTRAS = ("mcp",)
 _ENTRY = re.compile(
     r"([a-z0-9][a-z0-9.-]*)==(\S+)(?: ; ([^\\]+?))?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n"
 )
@@ -55,7 +56,7 @@ def inputs(root: Path = ROOT) -> dict[str, list[str]]:
     extras = project["project"]["optional-dependencies"]
     return {
         "core": [*project["project"]["dependencies"], *IMAGE_HAS_ALSO],
-        **{name: extras[name] for name in EXTRAS},
+        **{name: extras[name] for name in (*EXTRAS, *MORE_EXTRAS)},
         "build": project["build-system"]["requires"],
     }
 

@@ -73,6 +73,7 @@ def test_the_image_installs_only_what_has_a_locked_hash() -> None:
     ]
     assert "pip wheel --no-deps --no-build-isolation" in DOCKERFILE
     assert f"ARG EXTRAS={','.join(locks.EXTRAS)}\n" in DOCKERFILE
+    assert f"--build-arg EXTRAS={','.join((*locks.EXTRAS, *locks.MORE_EXTRAS))} " in DOCKERFILE
     assert "!deploy/locks\n" in (ROOT / ".dockerignore").read_text(encoding="utf-8")
 
 

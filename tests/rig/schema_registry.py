@@ -118,6 +118,8 @@ class FakeRegistry:
             case "GET", ["subjects", subject, "versions", "latest"]:
                 latest = self.subjects[subject][-1]
                 return 200, {"id": latest, "schema": self.schemas[latest - 1]}
+            case "GET", ["schemas", "ids", number]:
+                return 200, {"schema": self.schemas[int(number) - 1]}
             case "POST", ["compatibility", "subjects", subject, "versions", "latest"]:
                 reasons = self._differences(subject, body["schema"])
                 return 200, {"is_compatible": not reasons, "messages": reasons}

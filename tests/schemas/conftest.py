@@ -1,15 +1,17 @@
-"""The AsyncAPI project's own parser, where this machine has Node."""
+"""The AsyncAPI project's own parser, where this machine has Node; schema registries."""
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.rig.parts import ROOT
+from tests.rig.schema_registry import FakeRegistry, RealRegistry, running
 from tests.schemas.npm import installed
+from tests.schemas.registry import Registry
 
 Parse = Callable[..., list[dict[str, Any]]]
 WITHIN_S = 120.0
@@ -29,3 +31,34 @@ def parse() -> Parse:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
     return parsed
+
+
+@pytest.fixture(scope="session")
+def apicurio() -> Iterator[RealRegistry]:
+    """Start a real registry, once for all files."""
+    registry = RealRegistry()
+    registry.start()
+    yield registry
+    registry.remove()
+
+
+@pytest.fixture(
+    params=[
+        "fake",
+        pytest.param("apicurio", marks=[pytest.mark.services, pytest.mark.xdist_group("registry")]),
+    ]
+)
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    """Give the fake, then the real one."""
+    if request.param == "apicurio":
+        yield Registry(request.getfixturevalue("apicurio").url)
+        return
+    with running(FakeRegistry()) as fake:
+        yield Registry(fake.url)
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    """Give the fake alone."""
+    with running(FakeRegistry()) as served:
+        yield served

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -12,56 +11,9 @@ from typer.testing import CliRunner, Result
 from bridge.cli import app
 from bridge.cli.schema_registration import draft_07
 from tests.rig.certificates import Authority
-from tests.rig.schema_registry import FakeRegistry, RealRegistry, running
+from tests.rig.schema_registry import FakeRegistry, running
 from tests.schemas.reading import NAMES, schema
-
-
-class Registry:
-    """A registry under test: its URL, and what a person would ask it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-
-    def ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Send one request of the API and give the answer."""
-        content = None if body is None else json.dumps(body).encode()
-        request = Request(f"{self.url}{path}", content, {"Content-Type": "application/json"}, method=method)  # noqa: S310 - loopback
-        with urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
-            return json.load(response)
-
-    def last_schema(self, subject: str) -> Any:  # noqa: ANN401 - JSON
-        """Give the last version of a subject."""
-        return json.loads(self.ask("GET", f"/subjects/{subject}/versions/latest")["schema"])
-
-    def add(self, subject: str, schema: object, mode: str) -> None:
-        """Register a schema by hand, as an earlier release did, and set the mode."""
-        body = {"schemaType": "JSON", "schema": json.dumps(schema)}
-        self.ask("POST", f"/subjects/{subject}/versions", body)
-        self.ask("PUT", f"/config/{subject}", {"compatibility": mode})
-
-
-@pytest.fixture(scope="module")
-def apicurio() -> Iterator[RealRegistry]:
-    """Start a real registry, once for this file."""
-    registry = RealRegistry()
-    registry.start()
-    yield registry
-    registry.remove()
-
-
-@pytest.fixture(
-    params=[
-        "fake",
-        pytest.param("apicurio", marks=[pytest.mark.services, pytest.mark.xdist_group("registry")]),
-    ]
-)
-def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
-    """Give the fake, then the real one."""
-    if request.param == "apicurio":
-        yield Registry(request.getfixturevalue("apicurio").url)
-        return
-    with running(FakeRegistry()) as fake:
-        yield Registry(fake.url)
+from tests.schemas.registry import Registry, register
 
 
 @pytest.fixture(scope="module")
@@ -70,18 +22,6 @@ def authority() -> Iterator[Authority]:
     one = Authority()
     yield one
     one.remove()
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeRegistry]:
-    """Give the fake alone."""
-    with running(FakeRegistry()) as served:
-        yield served
-
-
-def register(url: str, *options: str) -> Result:
-    """Run the command."""
-    return CliRunner().invoke(app, ["schemas", "--register", url, *options])
 
 
 def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(registry: Registry) -> None:
@@ -224,6 +164,7 @@ def test_a_registry_that_fails_is_an_error_with_what_was_registered_before(fake:
         (["{url}", "--subject", "{name}"], 2, "{topic} and {type}"),
         (["{url}", "--subject", "one"], 2, "would be that of NewFileUpload and of ProcedureStateChanged"),
         (["{url}", "TranscodeComplete"], 2, "one of a type"),
+        (["{url}", "--ids", "ids.json", "--dry-run"], 2, "--ids is for --register"),
     ],
 )
 def test_what_cannot_work_is_one_error_with_what_to_do(
@@ -238,6 +179,7 @@ def test_what_cannot_work_is_one_error_with_what_to_do(
 
 def test_a_dry_run_without_a_registry_is_wrong() -> None:
     assert CliRunner().invoke(app, ["schemas", "--dry-run"]).exit_code == 2
+    assert CliRunner().invoke(app, ["schemas", "--ids", "ids.json"]).exit_code == 2
 
 
 def test_types_that_share_a_topic_have_a_subject_each(

@@ -10,7 +10,6 @@ from typing import Annotated
 import aiohttp
 import typer
 from msgspec import Struct
-from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -21,48 +20,36 @@ from bridge.cli.audit.vendor import FinishedTasks
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
 from bridge.cli.support.time_arg import parse_duration
+from bridge.cli.support.vendor_account import (
+    AccountOptions,
+    AppOption,
+    EndpointOption,
+    SecretIdOption,
+    SecretKeyOption,
+    SubAppIdOption,
+    account_of,
+)
 from bridge.io.kafka.client import kafka_options
-from bridge.io.vod.account import Account, Credential
+from bridge.io.vod.account import Account
 from bridge.io.vod.api import FinishedTask, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
-from bridge.operations.check.vendor import api_error_remedy, env_prefix
+from bridge.operations.check.vendor import api_error_remedy
 from bridge.operations.kafka_errors import explain_error, silence_aiokafka
-from bridge.settings.settings import AppSettings, Settings
-from bridge.wiring import build_routing, vendor_account
+from bridge.settings.settings import Settings
+from bridge.wiring import build_routing
 
 _SINCE_MAX = timedelta(hours=72)
 _CLOCK_MARGIN = timedelta(minutes=5)  # clocks differ, and an event may be faster than the listed time
 
 _INTERRUPTED = "interrupted: the same command goes on, and finds what was brought in until now"
 
-_App = Annotated[str, typer.Option("--app", help="The application.", show_default=False)]
 _Since = Annotated[str, typer.Option(help="Tasks that finished at most so long ago: 72h, 90m; at most 72h.")]
 _Until = Annotated[
     str, typer.Option(help="Tasks that finished at least so long ago; later events may still be coming.")
 ]
 _Backfill = Annotated[bool, typer.Option("--backfill", help="Publish the missing events.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")]
-_SecretId = Annotated[
-    str,
-    typer.Option(
-        envvar="VOD_SECRET_ID",
-        help="SecretId for the vendor's API; mode push has none set.",
-        show_default=False,
-    ),
-]
-_SecretKey = Annotated[
-    str,
-    typer.Option(
-        envvar="VOD_SECRET_KEY", help="Its SecretKey; better given by the variable.", show_default=False
-    ),
-]
-_Endpoint = Annotated[
-    str, typer.Option(help="Endpoint of the vendor's API, in place of the setting.", show_default=False)
-]
-_SubAppId = Annotated[
-    int | None, typer.Option(help="SubAppId, in place of the setting.", min=0, show_default=False)
-]
 
 
 class _AuditWindow(Struct, frozen=True):
@@ -76,15 +63,15 @@ class _AuditStoppedError(Exception):
 
 def audit(  # noqa: PLR0913 - one parameter is one option of the command
     *,
-    app: _App,
+    app: AppOption,
     since: _Since = "24h",
     until: _Until = "0h",
     backfill: _Backfill = False,
     as_json: _Json = False,
-    secret_id: _SecretId = "",
-    secret_key: _SecretKey = "",
-    endpoint: _Endpoint = "",
-    sub_app_id: _SubAppId = None,
+    secret_id: SecretIdOption = "",
+    secret_key: SecretKeyOption = "",
+    endpoint: EndpointOption = "",
+    sub_app_id: SubAppIdOption = None,
     config: ConfigFile = None,
 ) -> None:
     """Compare the vendor's finished tasks with Kafka; name those without an event, and bring them in.
@@ -100,15 +87,10 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     settings = load_settings_or_exit(config)
     mask_secrets_of(settings, secret_key)
     window = _audit_window(since, until)
-    if app not in settings.applications():
-        fail(f"--app {app}: not configured; there is {', '.join(settings.applications())}", EXIT_USAGE)
-    account = _account(settings.apps.get(app, AppSettings()), secret_id, secret_key)
-    account = replace(
-        account,
-        endpoint=endpoint or account.endpoint,
-        sub_app_id=account.sub_app_id if sub_app_id is None else sub_app_id,
+    options = AccountOptions(
+        app=app, secret_id=secret_id, secret_key=secret_key, endpoint=endpoint, sub_app_id=sub_app_id
     )
-    prefix = "VOD_" if secret_id else env_prefix(app)
+    account, prefix = account_of(settings, options), options.variable_prefix
     report = AuditReport(app=app, since=_format_time(window.since), until=_format_time(window.until))
     with _progress_bar() as progress, suppress(KeyboardInterrupt):
         report.stop_reason = _INTERRUPTED  # replaced when the run ends by itself
@@ -200,22 +182,6 @@ def _audit_window(since: str, until: str) -> _AuditWindow:
     if end >= begin:
         fail(f"--until {until}: must be less than --since {since}", EXIT_USAGE)
     return _AuditWindow(now - begin, now - end)
-
-
-def _account(app: AppSettings, secret_id: str, secret_key: str) -> Account:
-    """Return the vendor account: with the key that was typed, else with the application's."""
-    account = vendor_account(app, wait_for_credential=True)
-    if bool(secret_id) != bool(secret_key):
-        fail("--secret-id and --secret-key (VOD_SECRET_ID, VOD_SECRET_KEY) belong together", EXIT_USAGE)
-    if secret_id:
-        typed = Credential(secret_id=secret_id, secret_key=secret_key)
-        return replace(account, credential=lambda: typed)
-    if app.mode == "push":
-        fail(
-            "a pushed application has no key of the vendor's API: set VOD_SECRET_ID and VOD_SECRET_KEY",
-            EXIT_USAGE,
-        )
-    return account
 
 
 def _format_time(time: datetime) -> str:

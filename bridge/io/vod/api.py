@@ -3,7 +3,7 @@
 Bytes of events come out as the vendor sent them. When to call, and again, is the caller's to decide.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import aiohttp
@@ -33,6 +33,15 @@ class EventConfig(Struct, frozen=True, kw_only=True):
     upload: bool
     delete: bool
     persistence: bool
+
+    @property
+    def events(self) -> dict[str, bool]:
+        """The events that are sent only where they are switched on, and whether they are."""
+        return {
+            "NewFileUpload": self.upload,
+            "FileDeleted": self.delete,
+            "PersistenceComplete": self.persistence,
+        }
 
 
 class FinishedTask(Struct, frozen=True, kw_only=True):
@@ -137,6 +146,10 @@ class VodApi:
             delete=response.delete_media_complete_event_switch == "ON",
             persistence=response.persistence_complete_event_switch == "ON",
         )
+
+    async def modify_event_config(self, parameters: Mapping[str, str]) -> None:
+        """Change these parameters of the application's set-up; the vendor leaves all others."""
+        await self._call("ModifyEventConfig", **parameters)
 
     async def queue_depth(self) -> int:
         """Ask how many events wait to be pulled: about, and some minutes ago."""

@@ -109,7 +109,10 @@ def _check_mode(name: str, config: EventConfig) -> Finding:
         f"{name}: mode pull is configured, and at the vendor it is {config.mode}: nothing will be pulled"
     )
     prefix = env_prefix(name)
-    remedy = f"ModifyEventConfig Mode=PULL ({_DELAY_NOTE}), or set {prefix}MODE=push and its callback URL"
+    remedy = (
+        f"`vod-bridge vendor --app {name} --set` (ModifyEventConfig Mode=PULL; {_DELAY_NOTE}), or set"
+        f" {prefix}MODE=push and its callback URL"
+    )
     return failed("vendor mode", message, remedy)
 
 
@@ -128,11 +131,12 @@ def _check_switches(name: str, config: EventConfig) -> Finding:
     message = (
         f"{name}: switched off at the vendor, as it is by default, and never sent: {', '.join(switched_off)}"
     )
+    command = f"`vod-bridge vendor --app {name} --events {','.join(switched_off)} --set`"
     switches = " ".join(f"{switch}=ON" for switch in switched_off.values())
     return warning(
         "vendor events",
         message,
-        f"where wanted, ModifyEventConfig {switches}, or in its console ({_DELAY_NOTE})",
+        f"where wanted, {command} (ModifyEventConfig {switches}), or in its console ({_DELAY_NOTE})",
     )
 
 

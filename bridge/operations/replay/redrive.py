@@ -1,8 +1,8 @@
 """Gives a consumer group's dead letters back to that group alone, by its retry topic.
 
 The other groups of the topic do not see them. Kafka keeps which are done, as for the bridge's own dead
-letters. A record's headers count how often it was redriven: from a limit on it is set aside, so that none
-loops.
+letters. A record's headers count how often it was redriven, and an `AttemptCounter` how often its retry topic
+refused it: from a limit on it is set aside, so that none loops.
 """
 
 import asyncio
@@ -21,15 +21,16 @@ from bridge.core.group_dead_letter import (
     retry_topic_of,
 )
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
+from bridge.core.plural import counted
 from bridge.core.progress import Progress
 from bridge.core.record import TYPE_PREFIX
 from bridge.io.kafka.client import kafka_options
 from bridge.operations.found_record import headers_of
 from bridge.operations.kafka_admin import NewTopic, create_topics, describe_cluster, topic_settings
 from bridge.operations.pipeline_session import DELIVERY_TIMEOUT_S, PipelineSession, open_session
-from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS, set_aside_reason
+from bridge.operations.replay.attempt_counter import MAX_ATTEMPTS, AttemptCounter, set_aside_reason
 from bridge.operations.replay.common import ReplayStoppedError, chunks
-from bridge.operations.replay.report import ItemResult, Reporter
+from bridge.operations.replay.report import ItemResult, ReplaySummary, Reporter
 from bridge.operations.replay.topic_progress import TopicProgress
 from bridge.operations.topic_range import FetchedBatch, TimeRange, TopicRangeReader, open_range
 from bridge.settings.settings import Settings
@@ -78,12 +79,13 @@ class GroupRedrive:
         self._retry_topic = retry_topic_of(self._topic)
         progress_group = redrive_progress_group(selection.progress_group, selection.group)
         self._progress = TopicProgress(self._options, progress_group, restart=selection.restart)
+        self._attempts = AttemptCounter(self._options, progress_group)
 
     async def plan(self, reporter: Reporter) -> None:
         """Report what would be done; write nothing."""
         await self._require_dead_letter_topic()
         async with open_range(self._options, [self._topic], self._selection.time_range) as reader:
-            await self._progress.load(reader, reporter, self._resume)
+            await self._load(reader, reporter)
             async for batch in reader.batches():
                 for record in self._select(batch, reporter):
                     reporter.add_result(_item_result(record, DeliveryOutcome.PUBLISHED))
@@ -97,14 +99,36 @@ class GroupRedrive:
             open_range(self._options, [self._topic], self._selection.time_range) as reader,
             open_session(self._settings, fail_open=True) as session,
         ):
-            await self._progress.load(reader, reporter, self._resume)
+            await self._load(reader, reporter)
             async with self._progress.stored():
-                await self._process(reader, session, reporter, stop_event)
-        if reporter.summary.processed:
-            reporter.summary.note = (
-                f"they are on {self._retry_topic}: the group reads it within a minute, where its program is a"
-                " Consumer of bridge.consumer"
+                try:
+                    await self._process(reader, session, reporter, stop_event)
+                finally:
+                    await self._attempts.save()
+        reporter.summary.note = "; ".join(filter(None, (reporter.summary.note, self._note(reporter.summary))))
+
+    def _note(self, summary: ReplaySummary) -> str:
+        """Return in words where they are, and what can be done about those that were refused."""
+        if summary.outcomes[DeliveryOutcome.REJECTED]:
+            limit = self._selection.max_attempts
+            set_aside = f"; after {counted(limit, 'refusal')} one is set aside" if limit else ""
+            return (
+                f"{self._retry_topic} refused what was rejected: where it was too_large, raise the topic's"
+                f" max.message.bytes{set_aside}"
             )
+        if not summary.processed:
+            return ""
+        return (
+            f"they are on {self._retry_topic}: the group reads it within a minute, where its program is a"
+            " Consumer of bridge.consumer"
+        )
+
+    async def _load(self, reader: TopicRangeReader, reporter: Reporter) -> None:
+        is_whole = self._selection.time_range.since_ms is None
+        begin = reader.start_offsets if is_whole else dict.fromkeys(reader.start_offsets, 0)
+        await self._attempts.load(begin, reader.end_offsets)
+        reporter.summary.note = self._attempts.problem
+        await self._progress.load(reader, reporter, self._resume)
 
     async def _require_dead_letter_topic(self) -> None:
         if self._selection.group.endswith(RETRY_SUFFIX):
@@ -168,7 +192,8 @@ class GroupRedrive:
             return f"of reason {reason or 'none'}"
         if not selection.time_range.contains(record):
             return "outside of the time"
-        is_set_aside = 0 < selection.max_attempts <= redrives_of(record.headers)
+        refusals = self._attempts.count_of(_topic_partition(record), record.offset)
+        is_set_aside = 0 < selection.max_attempts <= max(refusals, redrives_of(record.headers))
         return set_aside_reason(selection.max_attempts) if is_set_aside else ""
 
     async def _process(
@@ -206,6 +231,7 @@ class GroupRedrive:
                 async with asyncio.timeout_at(until):
                     await write.durable
             except RejectedError as rejected:
+                self._attempts.add_failure(_topic_partition(record), record.offset)
                 reporter.add_result(_item_result(record, DeliveryOutcome.REJECTED, str(rejected.reason)))
             except (TimeoutError, UnavailableError, KafkaError) as error:
                 write.withdraw()
@@ -213,6 +239,7 @@ class GroupRedrive:
                 stop_error = stop_error or ReplayStoppedError(reason)
             else:
                 done[_topic_partition(record)].add(record.offset)
+                self._attempts.remove(_topic_partition(record), record.offset)
                 reporter.add_result(_item_result(record, DeliveryOutcome.PUBLISHED))
         if stop_error is not None:
             raise stop_error

@@ -32,6 +32,12 @@
     defaultMode: 0440
   {{- end }}
 {{- end }}
+{{- with .Values.schemaIds.configMap }}
+- name: schema-ids
+  configMap:
+    name: {{ . | quote }}
+    defaultMode: 0440
+{{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
 {{- end }}
@@ -46,6 +52,9 @@
 {{- end }}
 {{- range .Values.certificates }}
 - {name: certificates-{{ .name }}, mountPath: /etc/vod-event-bridge/certificates/{{ .name }}, readOnly: true}
+{{- end }}
+{{- if .Values.schemaIds.configMap }}
+- {name: schema-ids, mountPath: /etc/vod-event-bridge/schema-ids, readOnly: true}
 {{- end }}
 {{- with .Values.extraVolumeMounts }}
 {{ toYaml . }}

@@ -14,6 +14,13 @@
 BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- end }}
 
+{{/* Of (list apps name place): fails where `apps` has no such one. A typing error would make a second application, and leave the meant one open. */}}
+{{- define "bridge.requireApp" -}}
+{{- if not (hasKey (default dict (first .)) (index . 1)) }}
+{{- fail (printf "\n\n%s: there is no application %s under `apps`. Correct the name, or add it:\n  apps:\n    %s: {}\n" (index . 2) (index . 1) (index . 1)) }}
+{{- end }}
+{{- end }}
+
 {{/* All variables as YAML, name: text. */}}
 {{- define "bridge.variables" -}}
 {{- $sections := deepCopy .Values.settings }}
@@ -45,11 +52,18 @@ BRIDGE_{{ . | replace "." "__" | replace "-" "_" | upper }}
 {{- end }}
 {{- end }}
 {{- range .Values.secrets }}
+{{- if hasPrefix "apps." .setting }}
+{{- include "bridge.requireApp" (list $.Values.apps (index (splitList "." .setting) 1) (printf "secrets: setting %s" .setting)) }}
+{{- end }}
 {{- /* What names a file by itself ends so; all others take one with _FILE. */}}
 {{- $_ := set $all (printf "%s%s" (include "bridge.variable" .setting) (ternary "" "_FILE" (hasSuffix "file" .setting))) (printf "/etc/vod-event-bridge/secrets/%s" .setting) }}
 {{- end }}
 {{- range .Values.credentials }}
+{{- include "bridge.requireApp" (list $.Values.apps .app (printf "credentials: app %s" .app)) }}
 {{- $_ := set $all (include "bridge.variable" (printf "apps.%s.credentials_dir" .app)) (printf "/etc/vod-event-bridge/credentials/%s" .app) }}
+{{- end }}
+{{- with .Values.schemaIds }}
+{{- if .configMap }}{{ $_ := set $all (include "bridge.variable" "schemas.ids_file") (printf "/etc/vod-event-bridge/schema-ids/%s" .key) }}{{ end }}
 {{- end }}
 {{- range $needed, $example := dict "kafka.bootstrap_servers" "my-cluster-kafka-bootstrap.kafka:9092" "redis.url" "redis://my-redis-master.redis:6379/0" }}
 {{- $variable := include "bridge.variable" $needed }}
