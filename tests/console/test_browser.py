@@ -75,6 +75,17 @@ async def test_every_page_shows_hostile_texts_as_text_fits_the_window_and_is_acc
         assert {path: found for path, found in wrong.items() if found} == {}
 
 
+async def test_a_button_works_after_its_part_of_the_page_was_fetched_again(environment: Environment) -> None:
+    async with running(environment) as program, page_of() as watched:
+        page = watched.page
+        await page.goto(program.admin_url)
+        await page.evaluate("document.querySelector('button[data-copy]').id = 'old'")
+        fetched_again = await page.wait_for_selector("button[data-copy]:not(#old)")
+        assert fetched_again is not None
+        assert await fetched_again.is_enabled()
+        assert watched.wrongs == []
+
+
 async def test_what_is_delivered_appears_live_until_paused_and_a_filter_holds_it_back(
     environment: Environment,
 ) -> None:
