@@ -48,7 +48,7 @@ def app(vendor: Vendor) -> Application:
 @pytest.fixture
 def api(vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> VodApi:
     assert app.behaviour.poll_s == 0
-    account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY)
+    account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY, timeout_s=WITHIN_S)
     return VodApi(account, session, time.time)
 
 
