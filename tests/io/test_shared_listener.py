@@ -115,6 +115,24 @@ async def test_a_worker_that_hangs_keeps_nobody_waiting() -> None:
     counts.close()
 
 
+async def test_a_worker_that_lives_and_accepts_nothing_is_not_waited_for_for_ever() -> None:
+    class IdleOther(ConnectionCounts):
+        def fewest_of_others(self, slot: int) -> int:  # noqa: ARG002 - there is one other
+            return 0
+
+    (sock,) = await listen("127.0.0.1", 0)
+    counts = IdleOther.create(2)
+    worker = Worker(sock, counts, 0)
+    clients = await connect(sock.getsockname()[1], 128)
+
+    await eventually(lambda: len(worker.clients) == 128, "all are accepted")
+
+    worker.close()
+    for each in (*clients, sock):
+        each.close()
+    counts.close()
+
+
 async def test_the_table_is_seen_by_who_has_its_descriptor() -> None:
     counts = ConnectionCounts.create(3)
     other = ConnectionCounts(counts.fd, counts.slots)

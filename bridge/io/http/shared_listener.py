@@ -101,8 +101,9 @@ class SharedListener:
 
     def _is_patient(self) -> bool:
         """Whether the worker that has fewer connections is still given the chance to accept the next one."""
-        if self._limit != self._awaited_limit:  # it has got more: it runs
-            self._awaited_limit, self._pauses = self._limit, 0
+        if self._limit > self._awaited_limit:  # it has got more: it runs
+            self._pauses = 0
+        self._awaited_limit = self._limit
         now_s = self._loop.time()
         if self._pauses == _PATIENCE_PAUSES:
             self._impatient_until_s, self._pauses = now_s + _IMPATIENT_S, 0
