@@ -77,7 +77,7 @@ def test_a_signal_wakes_a_loop_that_waits_for_nothing_else() -> None:
         run_interruptible(main())
 
 
-def test_what_nobody_interrupts_returns_its_result_and_what_is_cancelled_otherwise_says_so() -> None:
+def test_the_result_is_returned_and_another_cancellation_is_passed_on() -> None:
     async def result() -> int:
         return 17
 
