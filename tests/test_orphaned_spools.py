@@ -116,15 +116,19 @@ def test_a_disk_that_does_not_answer_holds_up_no_end(tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_can_never_be_emptied_is_read_again_only_once_it_changes(tmp_path: Path) -> None:
-    unreadable = tmp_path / "2" / f"{1:016}-{'a' * 16}.log"
+    root, made = tmp_path / "root", tmp_path / "made"
+    await leave_records(made, 3)
+    unreadable = root / "2" / f"{1:016}-{'a' * 16}.log"
     unreadable.mkdir(parents=True)
-    parts = Parts(tmp_path, workers=2)
+    parts = Parts(root, workers=2)
     await eventually(lambda: parts.built, "it is adopted")
     await parts.some_scans()
-    assert parts.built == [tmp_path / "2"]
+    assert parts.built == [root / "2"]
 
+    # Moved there: to write there would need the lock, which a scan may hold.
+    (segment,) = made.glob("*.log")
+    segment.rename(root / "2" / segment.name)
     unreadable.rmdir()
-    await leave_records(tmp_path / "2", 3)
-    await eventually(lambda: not (tmp_path / "2").exists(), "it is drained and removed")
+    await eventually(lambda: not (root / "2").exists(), "it is drained and removed")
     assert len(parts.publisher.written) == 3
     await parts.stop()

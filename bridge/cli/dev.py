@@ -4,14 +4,14 @@ The settings of the environment are ignored on purpose: a demonstration must not
 variable happens to name.
 """
 
-import asyncio
 import signal
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from types import FrameType
+from typing import Annotated, Any, NoReturn
 
 import aiohttp
 import typer
@@ -26,6 +26,7 @@ from bridge.cli.dev_services import Services
 from bridge.cli.dev_vendor import Twin, introduce_pull
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
 from bridge.cli.support.follow import following
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.signing import sign_body
 from bridge.cli.support.terminal import mask_secrets_of
 from bridge.cli.topics import expected_topics
@@ -146,12 +147,15 @@ def _run(dev_options: DevOptions, *, once: bool, open_console: bool) -> None:
     silence_aiokafka()
     configure_logging("warning" if dev_options.pull else "error", "console")
     console = Console(highlight=False, soft_wrap=True)
-    _interrupt_on_signals()
+    _handle_signals(signal.default_int_handler)  # KeyboardInterrupt, so that the services are stopped
     try:
         dev_options.check()
         with ExitStack() as stack:
-            services = Services(dev_options, stack, console)
-            asyncio.run(_run_bridge(services, console, once=once, open_console=open_console))
+            try:
+                services = Services(dev_options, stack, console)
+                run_interruptible(_run_bridge(services, console, once=once, open_console=open_console))
+            finally:
+                _handle_signals(signal.SIG_IGN)  # one more must not leave a service behind; it takes seconds
     except OptionError as error:
         fail(str(error), EXIT_USAGE)
     except SettingsError as error:
@@ -164,10 +168,9 @@ def _run(dev_options: DevOptions, *, once: bool, open_console: bool) -> None:
         console.print("stopped; nothing of it is left", style="dim")
 
 
-def _interrupt_on_signals() -> None:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that the services started here are stopped."""
+def _handle_signals(handler: signal.Handlers | Callable[[int, FrameType | None], NoReturn]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, handler)
 
 
 async def _run_bridge(services: Services, console: Console, *, once: bool, open_console: bool) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bridge.cli.support.exit import EXIT_FAILED, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_nested
 from bridge.core.plural import counted
 from bridge.io.kafka.publisher import KafkaPublisher
@@ -64,7 +65,7 @@ def _drain_folder(settings: Settings, spool: Path, idle_timeout_s: float) -> Non
     )
     settings = settings.model_copy(update={"spool": spool_settings})
     try:
-        reason = asyncio.run(_drain_all(settings, idle_timeout_s))
+        reason = run_interruptible(_drain_all(settings, idle_timeout_s))
     except SpoolLockedError as error:
         fail(f"{error}: a living bridge drains by itself as soon as Kafka takes records")
     damaged = sorted(spool.glob("*.damaged"))

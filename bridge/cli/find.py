@@ -1,6 +1,5 @@
 """``vod-bridge find``: the records of a file, task, event or session over all topics, as a timeline."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.render import OUTCOME_STYLES, safe_text
 from bridge.cli.support.terminal import mask_nested
 from bridge.cli.support.time_arg import parse_time
@@ -72,9 +72,9 @@ def find(
         text=text, since_ms=parse_time("--since", since, now), now_ms=now, everywhere=everywhere
     )
     try:
-        found = asyncio.run(_find(settings, request, as_json=as_json))
+        found = run_interruptible(_find(settings, request, as_json=as_json))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(kafka_options(settings.kafka), error))))
+        fail(str(run_interruptible(explain_error(kafka_options(settings.kafka), error))))
     if not found:
         raise typer.Exit(EXIT_FAILED)
 

@@ -1,6 +1,5 @@
 """``vod-bridge record``: saves the notification of a record as a fixture, which ``fire`` sends again."""
 
-import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
 from bridge.cli.support.fixtures import DEFAULT_DIR, Directory, Source, fixture_path, save_fixture
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.render import ShownRecord, render_line
 from bridge.cli.support.time_arg import parse_time
 from bridge.cli.tail_filter import require_known_apps, require_known_types
@@ -110,13 +110,13 @@ def _find(request: TailRequest, settings: Settings) -> ShownRecord | None:
     try:
         if request.follow:
             print_note("waiting for the next record that matches; Ctrl-C ends it")
-        return asyncio.run(find())
+        return run_interruptible(find())
     except KeyboardInterrupt:
         return None
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(request.options, error))))
+        fail(str(run_interruptible(explain_error(request.options, error))))
 
 
 def _save(found: ShownRecord, path: Path, settings: Settings, *, force: bool) -> None:

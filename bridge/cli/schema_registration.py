@@ -1,6 +1,5 @@
 """``vod-bridge schemas --register``: subjects, login and connection, and what is done or would be."""
 
-import asyncio
 import os
 import ssl
 from base64 import b64encode
@@ -19,6 +18,7 @@ from msgspec import Struct
 from bridge.cli.schema_ids_file import write_schema_ids
 from bridge.cli.schema_options import Draft, RegistrationOptions
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_secrets, safe_text
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped
@@ -72,7 +72,7 @@ def register_and_exit(
     subjects = subjects_of(options.subject, schemas, apps)
     outcomes: list[_Outcome] = []
     try:
-        asyncio.run(_register_all(options, subjects, outcomes))
+        run_interruptible(_register_all(options, subjects, outcomes))
     except RegistryError as error:
         done = f"; before that: {_summary(outcomes)}" if outcomes else ""
         fail(f"{error}{done}")

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.pipe import discard_stdout, watch_broken_pipe
 from bridge.cli.support.render import ShownRecord, render_json, render_line, safe_text
 from bridge.cli.support.time_arg import parse_time
@@ -163,13 +164,15 @@ def _run(request: TailRequest, settings: Settings, print_record: Callable[[Shown
         await _tail(request, print_record)
 
     try:
-        asyncio.run(run_all())
+        run_interruptible(run_all())
     except BrokenPipeError:
         discard_stdout()
+    except KeyboardInterrupt:
+        return  # before the first record was looked for
     except typer.Exit:
         raise
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(f"{asyncio.run(explain_error(request.options, error))}\n  {_API_HINT}")
+        fail(f"{run_interruptible(explain_error(request.options, error))}\n  {_API_HINT}")
 
 
 def _printer(wanted: TailOptions, *, with_date: bool) -> Callable[[ShownRecord], None]:

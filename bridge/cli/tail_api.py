@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_USAGE, fail
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.pipe import discard_stdout, watch_broken_pipe
 from bridge.cli.support.render import DELIVERY_STYLES, safe_text
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
@@ -94,7 +95,7 @@ def tail_api(
     mask_secrets_of(settings, token)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        asyncio.run(_show_until_cancelled(_Request(address.url, record_filter, options), headers))
+        run_interruptible(_show_until_cancelled(_Request(address.url, record_filter, options), headers))
     except _ApiError as error:
         fail(str(error))
     except BrokenPipeError:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.render import Style, safe_text
 from bridge.core.printable import json_escaped
 from bridge.operations.admin_api import AdminApiError, admin_url, open_admin, read_status
@@ -55,7 +56,7 @@ def top(
             EXIT_USAGE,
         )
     try:
-        asyncio.run(_show(address, settings, once=once or as_json, as_json=as_json))
+        run_interruptible(_show(address, settings, once=once or as_json, as_json=as_json))
     except AdminApiError as error:
         fail(str(error))
     except KeyboardInterrupt:

@@ -1,6 +1,5 @@
 """``vod-bridge topics``: lists the topics that the bridge writes to, and creates missing ones."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import safe_text
 from bridge.cli.support.time_arg import parse_duration_ms
 from bridge.core.plural import counted
@@ -88,9 +88,9 @@ def topics(  # noqa: PLR0913 - an option each
 def _described(options: Mapping[str, Any]) -> ClusterInfo:
     """Ask the cluster; where it cannot be asked, the command ends with the reason."""
     try:
-        return asyncio.run(describe_cluster(options))
+        return run_interruptible(describe_cluster(options))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(options, error))))
+        fail(str(run_interruptible(explain_error(options, error))))
 
 
 def _list_or_create(settings: Settings, defaults: TopicDefaults, *, create: bool, dry_run: bool) -> None:
@@ -115,7 +115,7 @@ def _create_topics(wanted: Sequence[NewTopic], cluster: ClusterInfo, options: Ma
     if not wanted:
         return
     try:
-        creation = asyncio.run(create_missing(wanted, cluster, options))
+        creation = run_interruptible(create_missing(wanted, cluster, options))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
         fail(f"Kafka did not make the topics: {type(error).__name__}: {error}")
     for concession in creation.concessions:

@@ -1,6 +1,5 @@
 """``vod-bridge vendor``: shows how an application is set up at the vendor, and sets it up by the settings."""
 
-import asyncio
 import sys
 import time
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import typer
 from msgspec import Struct
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of, safe_text
 from bridge.cli.support.vendor_account import (
     AccountOptions,
@@ -134,7 +134,7 @@ def vendor(  # noqa: PLR0913 - one parameter is one option of the command
 def _ask(account: Account, request: _Request, prefix: str) -> _Report:
     """Return what the vendor says. ``prefix`` begins the names of the variables that the key is from."""
     try:
-        return asyncio.run(_run(account, request))
+        return run_interruptible(_run(account, request))
     except ApiError as error:
         remedy = api_error_remedy(error.code, prefix, "--sub-app-id")
         fail(f"the vendor refuses: {error} - {remedy}")

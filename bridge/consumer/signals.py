@@ -21,10 +21,13 @@ def stop_on_signals(signals: Sequence[signal.Signals], stop: Callable[[], None])
         loop.remove_signal_handler(signal.SIGINT)
         stop()
 
+    handlers = {number: signal.getsignal(number) for number in signals}
     for number in signals:
         loop.add_signal_handler(number, on_sigint if number == signal.SIGINT else stop)
     try:
         yield
     finally:
-        for number in signals:
+        for number, handler in handlers.items():
             loop.remove_signal_handler(number)
+            if handler is not None:  # else Ctrl-C would raise within the loop, which `asyncio.run` avoids
+                signal.signal(number, handler)

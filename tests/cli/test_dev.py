@@ -41,17 +41,26 @@ async def test_the_demonstration_shows_each_response_and_each_event_and_exits_wi
     assert "Unclosed" not in result.out + result.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [signal.SIGINT],
+        [signal.SIGTERM],
+        [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGINT],
+    ],
+    ids=["SIGINT", "SIGTERM", "several"],
+)
 @pytest.mark.services
 async def test_it_shows_what_arrives_until_a_signal_and_leaves_nothing(
-    number: signal.Signals,
+    numbers: list[signal.Signals],
 ) -> None:
     async with dev_process() as dev:
         async with aiohttp.ClientSession() as session, session.post(dev.url, data=UPLOADED) as response:
             assert (await response.json())["outcome"] == "published"
         assert "file 17" in await read_line_with(dev.out, "NewFileUpload")
         children = await _children(dev.process.pid)
-        dev.process.send_signal(number)
+        for number in numbers:
+            dev.process.send_signal(number)
         rest = (await dev.out.read()).decode()
         assert await dev.process.wait() == 0
     assert children

@@ -14,25 +14,26 @@ from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim
 from tests.rig.redis import RealRedis
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
 CONNECTIONS = 4
+PATIENT = DedupLimits(call_timeout_s=WITHIN_S)
 
 
 @pytest.fixture
 async def client(redis: RealRedis) -> AsyncIterator[Redis]:
-    """Give a client of an empty Redis that gives up what is silent soon."""
+    """Give a client of an empty Redis; a busy machine gets its time."""
     redis.flush()
-    client = redis_client(RedisSettings(url=redis.url), CONNECTIONS, timeout_s=0.1)
+    client = redis_client(RedisSettings(url=redis.url), CONNECTIONS, timeout_s=WITHIN_S)
     assert isinstance(client, Redis)
     yield client
     await client.aclose()
 
 
 async def test_calls_one_after_another_share_a_connection(redis: RealRedis, client: Redis) -> None:
-    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client, Telemetry(), Clock(), PATIENT)
     before = redis.ask("INFO", "stats").split("total_connections_received:")[1].split()[0]
     for n in range(20):
         await dedup.commit(await dedup.claim(make_claim(f"Type:t{n}", token=ONE)))
@@ -43,14 +44,20 @@ async def test_calls_one_after_another_share_a_connection(redis: RealRedis, clie
 async def test_a_connection_that_redis_closed_meanwhile_costs_no_result(
     redis: RealRedis, client: Redis
 ) -> None:
-    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client, Telemetry(), Clock(), PATIENT)
     await dedup.claim(make_claim("warm", token=ONE))
     for n in range(5):
         assert redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")[:1] == b":"
         await eventually(lambda: redis.ask("CLIENT", "LIST").count("\n") == 1, "nobody but who asks is left")
-        for _ in range(5):  # turns of the loop, which reads that the connection has ended
-            await asyncio.sleep(0)
+        await eventually(lambda: _have_ended(client), "the loop has read that the connection has ended")
         assert (await dedup.claim(make_claim(f"Type:t{n}", token=ONE))).status is ClaimStatus.ACQUIRED
+
+
+def _have_ended(client: Redis) -> bool:
+    """Whether the end of each connection has been read; idle ones of the store are in use to the pool."""
+    pool = client.connection_pool
+    readers = [one._reader for one in (*pool._available_connections, *pool._in_use_connections)]  # noqa: SLF001
+    return all(reader is None or reader.at_eof() for reader in readers)
 
 
 async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
@@ -98,7 +105,7 @@ async def test_the_callback_of_a_call_runs_once_and_a_later_reply_is_ignored() -
 
 
 async def test_the_settlements_of_a_call_are_visible_to_its_claims(client: Redis) -> None:
-    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client, Telemetry(), Clock(), PATIENT)
     committed, released = [await dedup.claim(make_claim(name, token=ONE)) for name in ("Type:a", "Type:b")]
     dedup.commit(committed)
     dedup.release(released)

@@ -11,6 +11,7 @@ from bridge.core.outcome import DeliveryResult
 from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.server import IngressLimits
 from tests.io.http_server import PUBLISHED, HttpTestServer, RawClient, post, running_server, until
+from tests.rig.waiting import WITHIN_S
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -44,7 +45,7 @@ async def test_heads_that_promise_bodies_keep_no_honest_one_out(number: int, beg
         await start_many(server, number, beginning)
         for _ in range(5):
             for body in (b"x" * 300, b"x" * 100_000, b"x" * (4 * MIB)):
-                assert (await asyncio.wait_for(server.post(body), 3)).status == 200
+                assert (await asyncio.wait_for(server.post(body), WITHIN_S)).status == 200
 
 
 async def test_a_compressed_request_is_charged_its_received_size() -> None:
@@ -97,7 +98,7 @@ async def test_whole_requests_do_not_wait_for_those_that_are_not() -> None:
             client.send(b"x" * KIB)
         await until(lambda: read_budget.is_exhausted)
         for _ in range(5):
-            assert (await asyncio.wait_for(server.post(b"x" * 300), 3)).status == 200
+            assert (await asyncio.wait_for(server.post(b"x" * 300), WITHIN_S)).status == 200
         for client in waiting:
             client.send(b"x" * (33 * KIB))
         assert [(await client.response()).status for client in waiting] == [200] * 40

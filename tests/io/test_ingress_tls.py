@@ -14,6 +14,7 @@ from bridge.io.http.server import IngressLimits
 from bridge.io.tls import ReloadingSSLContext, ServerTlsFiles
 from tests.io.http_server import HttpTestServer, RawClient, post, running_server, until
 from tests.rig.certificates import Authority, Mount
+from tests.rig.waiting import WITHIN_S
 
 RUNS_ON_BOTH_LOOPS = True  # transports differ, and the program runs on uvloop's
 BODY = b'{"EventType":"NewFileUpload"}'
@@ -222,7 +223,7 @@ async def test_stopping_ends_handshakes_too(authority: Authority) -> None:
     async with running_server(tls=server_context(authority)) as server:
         client = await server.connect()
         await until(lambda: len(server.ingress.connections) == 1)
-        await asyncio.wait_for(server.ingress.stop(1), 5)
+        await asyncio.wait_for(server.ingress.stop(1), WITHIN_S)
         assert await client.reads_eof()
         assert server.rejected_count("shutdown") == 0
 

@@ -274,4 +274,4 @@ async def test_metadata_is_read_when_it_changes_and_not_in_between(
         assert reads == 1
         with suppress(AttributeError):
             del client.cluster.topics
-        assert publisher.accepting
+        await eventually(lambda: publisher.accepting, "it is used")

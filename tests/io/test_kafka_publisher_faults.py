@@ -16,7 +16,7 @@ from bridge.observability.telemetry import Telemetry
 from tests.delivery_contracts import RecordingCallbacks
 from tests.io.kafka_helpers import StalledTopics, consumed, record
 from tests.rig.kafka import RealKafka
-from tests.rig.waiting import WITHIN_S
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -61,6 +61,11 @@ async def _publish_all(publisher: KafkaPublisher, topic: str, keys: str) -> list
     return all_callbacks
 
 
+def _ends(callbacks: RecordingCallbacks) -> list[str]:
+    """Give all calls but that it takes long, which may precede the one end: a busy machine takes long."""
+    return [call for call in callbacks.calls if call != "stalled"]
+
+
 async def test_a_request_whose_response_is_lost_is_sent_again_and_published_once(
     kafka: RealKafka,
     topic: str,
@@ -74,7 +79,7 @@ async def test_a_request_whose_response_is_lost_is_sent_again_and_published_once
 
     interceptor.on_produce = lose_the_response
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
-    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 8
+    assert [_ends(callbacks) for callbacks in all_callbacks] == [["delivered"]] * 8
     assert sorted(found.key or b"" for found in await consumed(kafka, topic)) == [
         b"%c" % key for key in b"abcdefgh"
     ]
@@ -103,7 +108,7 @@ async def test_partitions_that_have_another_leader_are_sent_again_and_the_others
 
     interceptor.on_produce = move_one_leader
     all_callbacks = await _publish_all(publisher, topic, "abcdefgh")
-    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 8
+    assert [_ends(callbacks) for callbacks in all_callbacks] == [["delivered"]] * 8
     assert len(await consumed(kafka, topic)) == 8
     assert b"vod_bridge_kafka_producer_replacements_total 0.0" in telemetry.render()
 
@@ -150,7 +155,7 @@ async def test_what_is_in_flight_at_the_stop_is_waited_for(topic: str, publisher
     for _ in range(3):
         await asyncio.sleep(0)  # fed, and not yet answered
     await publisher.stop(5)
-    assert [callbacks.calls for callbacks in all_callbacks] == [["delivered"]] * 50
+    assert [_ends(callbacks) for callbacks in all_callbacks] == [["delivered"]] * 50
 
 
 async def test_the_library_of_this_environment_is_one_whose_internals_are_known(
@@ -164,4 +169,4 @@ async def test_the_library_of_this_environment_is_one_whose_internals_are_known(
     assert stalled_topics.senders
     assert await writer.send(record(topic, "k")).durable
     assert [one.name for one in stalled_topics.senders] == [sender_name], aiokafka.__version__
-    assert publisher.accepting
+    await eventually(lambda: publisher.accepting, "it is used")

@@ -16,6 +16,7 @@ from bridge.io.vod.errors import ApiError, TransportError
 from bridge.io.vod.event_queue import PulledEvent
 from bridge.vendor_twin.application import element
 from bridge.vendor_twin.server import Application, Vendor
+from tests.rig.waiting import WITHIN_S
 
 KEY = Credential("AKIDvod", "s3cret-key-of-the-application")
 SUB_APP = 1500000001
@@ -47,7 +48,7 @@ def app(vendor: Vendor) -> Application:
 @pytest.fixture
 def api(vendor: Vendor, app: Application, session: aiohttp.ClientSession) -> VodApi:
     assert app.behaviour.poll_s == 0
-    account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY)
+    account = Account(endpoint=vendor.url, sub_app_id=SUB_APP, credential=lambda: KEY, timeout_s=WITHIN_S)
     return VodApi(account, session, time.time)
 
 
@@ -90,11 +91,11 @@ async def test_an_empty_queue_is_no_error_in_any_of_its_forms(
 
 
 async def test_an_event_that_comes_during_the_long_poll_is_pulled(app: Application, api: VodApi) -> None:
-    app.behaviour.poll_s = 5
+    app.behaviour.poll_s = 2 * WITHIN_S
     pulling = asyncio.create_task(api.pull())
     await asyncio.sleep(0)
     app.put(b"{}")
-    assert len(await asyncio.wait_for(pulling, 2)) == 1
+    assert len(await asyncio.wait_for(pulling, WITHIN_S)) == 1
 
 
 @pytest.mark.parametrize(

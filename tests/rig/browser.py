@@ -51,19 +51,22 @@ class WatchedPage:
     async def unreachable(self) -> list[str]:
         """Press Tab through the page; give what can be clicked and was not focused on the way."""
         script = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
-        number: int = await self.page.evaluate(
-            "selector => { window.wanted = [...document.querySelectorAll(selector)].filter("
-            "  one => one.checkVisibility({visibilityProperty: true}));"
-            "  const keys = one => one.type === 'datetime-local' ? 9 : 1;"  # one for each of its parts
-            "  return window.wanted.reduce((sum, one) => sum + keys(one), 0); }",
-            script,
-        )
-        await self.page.evaluate("document.body.focus()")
-        for _ in range(number + 3):
-            await self.page.keyboard.press("Tab")
-            await self.page.evaluate(
-                "window.wanted = window.wanted.filter(x => x !== document.activeElement)"
+        while True:
+            number: int = await self.page.evaluate(
+                "selector => { window.wanted = [...document.querySelectorAll(selector)].filter("
+                "  one => one.checkVisibility({visibilityProperty: true}));"
+                "  const keys = one => one.type === 'datetime-local' ? 9 : 1;"  # one for each of its parts
+                "  return window.wanted.reduce((sum, one) => sum + keys(one), 0); }",
+                script,
             )
+            await self.page.evaluate("document.body.focus()")
+            for _ in range(number + 3):
+                await self.page.keyboard.press("Tab")
+                await self.page.evaluate(
+                    "window.wanted = window.wanted.filter(x => x !== document.activeElement)"
+                )
+            if await self.page.evaluate("window.wanted.every(one => one.isConnected)"):
+                break  # else the page has refreshed a part of itself meanwhile
         left: list[str] = await self.page.evaluate("window.wanted.map(one => one.outerHTML)")
         return left
 

@@ -5,7 +5,7 @@ import socket
 
 from bridge.workers.channel import MESSAGE_MAX_BYTES, Channel
 from bridge.workers.messages import Family, FromWorker, MetricsReply, WorkerStatus
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 STATUS = WorkerStatus(ready=True, stopping=False, degraded=["kafka: not answering"])
 
@@ -66,4 +66,4 @@ async def test_an_end_that_is_promised_more_than_any_message_has_is_closed() -> 
 async def test_an_end_that_was_never_opened_sends_nothing() -> None:
     end = End()
     end.channel.send(STATUS)
-    await asyncio.wait_for(end.channel.close(1), 1)
+    await asyncio.wait_for(end.channel.close(WITHIN_S), WITHIN_S / 2)

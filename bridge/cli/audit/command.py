@@ -1,6 +1,5 @@
 """``vod-bridge audit``: compares the vendor's finished tasks with Kafka, and publishes missing events."""
 
-import asyncio
 import sys
 import time
 from contextlib import suppress
@@ -18,6 +17,7 @@ from bridge.cli.audit.kafka import AuditScan, tasks_without_event
 from bridge.cli.audit.report import AuditReport, MissingTask, print_report_and_exit
 from bridge.cli.audit.vendor import FinishedTasks
 from bridge.cli.support.exit import EXIT_USAGE, ConfigFile, fail, load_settings_or_exit
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_nested, mask_secrets_of
 from bridge.cli.support.time_arg import parse_duration
 from bridge.cli.support.vendor_account import (
@@ -95,7 +95,7 @@ def audit(  # noqa: PLR0913 - one parameter is one option of the command
     with _progress_bar() as progress, suppress(KeyboardInterrupt):
         report.stop_reason = _INTERRUPTED  # replaced when the run ends by itself
         audit_run = _AuditRun(settings, window, report, progress)
-        report.stop_reason = asyncio.run(audit_run.run(account, prefix, backfill=backfill))
+        report.stop_reason = run_interruptible(audit_run.run(account, prefix, backfill=backfill))
     print_report_and_exit(report, as_json=as_json, backfill=backfill)
 
 

@@ -1,6 +1,5 @@
 """``vod-bridge check``: what is wrong with the installation, and how to fix it."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bridge.cli.support.exit import EXIT_FAILED, ConfigFile
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_secrets_of
 from bridge.core.plural import counted
 from bridge.core.printable import json_escaped, printable
@@ -36,7 +36,7 @@ def check(
     try:
         settings = load(config)
         mask = mask_secrets_of(settings)
-        findings = asyncio.run(run_checks(settings, mask))
+        findings = run_interruptible(run_checks(settings, mask))
     except SettingsError as error:
         findings = [
             failed("settings", printable(str(mistake)), "mend this setting; the rest is checked then")

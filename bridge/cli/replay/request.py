@@ -1,6 +1,5 @@
 """A replay as requested: checks the options, builds the replay, asks for confirmation, runs it."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from bridge.cli.replay.report import print_summary_and_exit, reporting
 from bridge.cli.replay.time_range import RangeReplay, RangeSelection
 from bridge.cli.support.exit import EXIT_USAGE, fail, load_settings_or_exit
 from bridge.cli.support.input_files import require_files
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.terminal import mask_nested
 from bridge.cli.support.time_arg import parse_time
 from bridge.core.outcome import Reason
@@ -99,13 +99,13 @@ def _run_or_stop(replay: Replay, reporter: Reporter, settings: Settings) -> str:
     """Run or plan it; return why it stopped, or ""."""
     try:
         if reporter.summary.dry_run:
-            asyncio.run(replay.plan(reporter))
+            run_interruptible(replay.plan(reporter))
         else:
-            asyncio.run(_run_until_signal(replay, reporter))
+            run_interruptible(_run_until_signal(replay, reporter))
     except ReplayStoppedError as stopped:
         return str(stopped)
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        return str(asyncio.run(explain_error(kafka_options(settings.kafka), error)))
+        return str(run_interruptible(explain_error(kafka_options(settings.kafka), error)))
     return ""
 
 
@@ -116,7 +116,7 @@ async def _run_until_signal(replay: Replay, reporter: Reporter) -> None:
 
 def _require_redis(settings: Settings) -> None:
     """End the command where Redis is unavailable: nothing would be deduplicated."""
-    found = asyncio.run(diagnose(settings.redis))
+    found = run_interruptible(diagnose(settings.redis))
     if found:
         fail(f"Redis at {found[1]}; --without-dedup goes on without it, and may publish repeats")
 
@@ -263,9 +263,9 @@ def _range_replay(request: ReplayRequest, settings: Settings) -> Replay:
 def _require_topics(topics: Sequence[str], settings: Settings) -> None:
     options = kafka_options(settings.kafka)
     try:
-        cluster = asyncio.run(describe_cluster(options))
+        cluster = run_interruptible(describe_cluster(options))
     except Exception as error:  # noqa: BLE001 - whatever Kafka's library raises becomes one line
-        fail(str(asyncio.run(explain_error(options, error))))
+        fail(str(run_interruptible(explain_error(options, error))))
     missing = [topic for topic in topics if topic not in cluster.topics]
     if missing:
         fail(f"{missing[0]}: there is no such topic")

@@ -23,6 +23,7 @@ from rich.progress import (
 
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, fail
 from bridge.cli.support.input_files import InputNotification
+from bridge.cli.support.interrupt import run_interruptible
 from bridge.cli.support.render import render_response, safe_text
 from bridge.cli.support.signing import SignatureLocation, mask_callback_url, sign_body
 from bridge.core.printable import json_escaped
@@ -137,7 +138,9 @@ def _post_with_progress(
             progress.update(task, advance=read, description=summary_text, rate=rate)
 
         try:
-            asyncio.run(_post_all(post_options, _items(notifications, post_options.skip, skipped), posted))
+            run_interruptible(
+                _post_all(post_options, _items(notifications, post_options.skip, skipped), posted)
+            )
         except* _SendStoppedError as stopped:
             counts.stop_reason = str(stopped.exceptions[0])
         except* KeyboardInterrupt:

@@ -16,6 +16,11 @@ function showTimes(within) {
   }
 }
 
+// Disabled in the page: until this script runs, a click on them would be lost.
+function enableButtons(within) {
+  for (const button of within.querySelectorAll("button[disabled]")) button.disabled = false;
+}
+
 function element(name, text, className) {
   const made = document.createElement(name);
   if (text !== undefined && text !== null) made.textContent = safe(String(text));
@@ -79,9 +84,10 @@ if (refreshed) {
       if (!response.ok) return;
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById("refresh");
-      if (fresh) {
+      if (fresh && !refreshed.contains(document.activeElement)) {
         refreshed.replaceChildren(...fresh.childNodes);
         showTimes(refreshed);
+        enableButtons(refreshed);
       }
     } catch { /* the next turn tries again */ }
   }, 1000 * Number(refreshed.dataset.refresh));
@@ -359,5 +365,4 @@ if (callback && document.getElementById("callback-run")) {
 }
 
 showTimes(document);
-// Disabled in the page: until this script runs, a click on them would be lost.
-for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
+enableButtons(document);

@@ -1,7 +1,7 @@
 """Accepts from a listening socket that several worker processes share, so that each gets its share.
 
 Few connections are accepted in a turn of the loop, and none while another worker has clearly fewer: that one
-is woken as well. A worker that hangs keeps a client waiting for `_PATIENCE_S`, and after a second nobody.
+is woken as well. A worker that hangs keeps a client waiting for about 0.2 s, and after a second nobody.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ from bridge.io.http.connection_counts import ConnectionCounts
 
 _ACCEPTS_AT_ONCE = 8
 _LIMIT_LASTS_S = _PAUSE_S = 0.002
-_PATIENCE_S = 0.2
+# So many pauses another worker is waited for that gets no connection. Counted, not timed: on a busy machine
+# this process is late, too, and has not waited while it did not run.
+_PATIENCE_PAUSES = 100
 _IMPATIENT_S = 0.02  # for so long all is accepted once patience has ended
 _PUBLISH_INTERVAL_S = 0.1
 _NO_DESCRIPTOR_PAUSE_S = 0.1
@@ -50,8 +52,8 @@ class SharedListener:
         self._counts = shared.counts
         self._slot = shared.slot
         self._loop = asyncio.get_running_loop()
-        self._patient_until_s = self._limit_until_s = 0.0
-        self._limit = 0
+        self._impatient_until_s = self._limit_until_s = 0.0
+        self._limit = self._awaited_limit = self._pauses = 0
         self._closed = False
         self._resume_timer: asyncio.TimerHandle | None = None
         self._publish()
@@ -99,10 +101,16 @@ class SharedListener:
 
     def _is_patient(self) -> bool:
         """Whether the worker that has fewer connections is still given the chance to accept the next one."""
+        if self._limit > self._awaited_limit:  # it has got more: it runs
+            self._pauses = 0
+        self._awaited_limit = self._limit
         now_s = self._loop.time()
-        if now_s >= self._patient_until_s + _IMPATIENT_S:
-            self._patient_until_s = now_s + _PATIENCE_S
-        return now_s < self._patient_until_s
+        if self._pauses == _PATIENCE_PAUSES:
+            self._impatient_until_s, self._pauses = now_s + _IMPATIENT_S, 0
+        if now_s < self._impatient_until_s:
+            return False
+        self._pauses += 1
+        return True
 
     def _pause(self, seconds: float) -> None:
         self._loop.remove_reader(self._sock)

@@ -45,13 +45,15 @@ class Replay(Protocol):
 async def stop_event_on_signals() -> AsyncIterator[asyncio.Event]:
     """Yield an event that Ctrl-C and SIGTERM set, instead of ending the program."""
     loop, stop_event = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
         loop.add_signal_handler(number, stop_event.set)
     try:
         yield stop_event
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number, handler in handlers.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)  # else Ctrl-C would raise within the loop from here on
 
 
 def chunks(items: Sequence[T], size: Callable[[T], int]) -> Iterator[Sequence[T]]:
