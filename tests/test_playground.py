@@ -32,6 +32,7 @@ def test_the_page_begins_with_dev_and_shows_every_command_of_the_playground() ->
     assert {"vod-bridge send", "vod-bridge record", "vod-bridge fire", "vod-bridge tail"} <= words
 
 
+@pytest.mark.long
 @pytest.mark.services
 async def test_every_command_of_the_page_works_as_typed(tmp_path: Path) -> None:
     async with dev_process("--vendor") as dev:

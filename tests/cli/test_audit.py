@@ -171,6 +171,7 @@ async def test_what_cannot_be_rebuilt_is_reported_and_the_others_are_backfilled(
     assert "of these 2 cannot be rebuilt, 1 published" in result.out
 
 
+@pytest.mark.long
 async def test_ctrl_c_reports_how_many_were_backfilled_and_the_same_command_continues(
     audit_env: AuditEnvironment, shop: Application
 ) -> None:

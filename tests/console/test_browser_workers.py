@@ -11,6 +11,7 @@ from tests.end_to_end.workers import with_workers
 from tests.rig.parts import free_port
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [1280, NARROW])
 async def test_pages_of_two_workers_with_a_replica_that_is_missing_fit_and_are_accessible(
     environment: Environment, width: int

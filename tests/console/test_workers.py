@@ -117,6 +117,7 @@ async def test_a_worker_that_hangs_is_named_and_not_waited_for(environment: Envi
         assert "does not answer" in page
 
 
+@pytest.mark.long
 async def test_workers_that_are_replaced_or_killed_leave_the_console_and_its_counts(
     environment: Environment,
 ) -> None:
@@ -139,6 +140,7 @@ async def test_workers_that_are_replaced_or_killed_leave_the_console_and_its_cou
         )
 
 
+@pytest.mark.long
 async def test_a_roll_gives_the_console_the_new_settings_but_for_its_own(
     environment: Environment, tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ async def traffic(program: Program, queue: Application) -> None:
     queue.put(edited(new_task()))
 
 
+@pytest.mark.long
 async def test_every_panel_shows_data_while_a_bridge_meets_a_little_of_everything(
     own_environment: Environment, tools: Callable[[str], Path]
 ) -> None:

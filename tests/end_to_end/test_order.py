@@ -31,6 +31,7 @@ async def in_kafka(environment: Environment) -> list[str]:
     return [event["id"] for event in await environment.published()]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("frozen", [["kafka"], ["redis", "kafka"]], ids=" and ".join)
 async def test_events_of_one_file_that_had_to_wait_keep_their_order(
     own_environment: Environment, frozen: list[str]
@@ -51,6 +52,7 @@ async def test_events_of_one_file_that_had_to_wait_keep_their_order(
     assert of_the_file == list(map(edited_id, tasks))
 
 
+@pytest.mark.long
 async def test_events_around_one_that_is_too_large_keep_their_order(own_environment: Environment) -> None:
     narrow = Environment(
         kafka=own_environment.kafka, redis=own_environment.redis, name=f"{own_environment.name}-narrow"

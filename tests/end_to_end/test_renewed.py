@@ -72,6 +72,7 @@ async def restart(kafka: RealKafka) -> None:
     await asyncio.to_thread(kafka.start)
 
 
+@pytest.mark.long
 async def test_kafkas_authority_and_our_certificate_are_renewed(
     secured: SecuredKafka, over_secured: Environment, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ async def forgets(program: Program) -> bool:
     return not known and await program.metric("vod_bridge_dedup_degraded") == 1
 
 
+@pytest.mark.long
 async def test_passwords_in_files_are_read_again_at_the_next_login(
     secured: SecuredKafka, over_secured: Environment, tmp_path: Path
 ) -> None:

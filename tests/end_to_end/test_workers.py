@@ -91,6 +91,7 @@ async def test_a_killed_worker_costs_only_what_was_on_its_connections_and_is_sta
     assert (answer.status, answer.json["status"]) == (200, "ready")
 
 
+@pytest.mark.long
 async def test_sighup_replaces_every_worker_without_a_refused_post(environment: Environment) -> None:
     async with running(environment, with_workers(2)) as program:
         first = worker_pids(program)
@@ -111,6 +112,7 @@ async def test_sighup_replaces_every_worker_without_a_refused_post(environment: 
     assert await has_all(environment, heard)
 
 
+@pytest.mark.long
 async def test_sighup_reads_the_files_of_settings_again_and_a_wrong_one_changes_nothing(
     environment: Environment, tmp_path: Path
 ) -> None:
@@ -164,6 +166,7 @@ async def test_workers_whose_supervisor_was_killed_end_in_order_and_free_the_por
     assert await has_all(environment, heard)
 
 
+@pytest.mark.long
 async def test_the_pulls_of_one_queue_are_spread_over_the_workers_and_not_multiplied(
     environment: Environment, vendor: Vendor
 ) -> None:
@@ -184,6 +187,7 @@ async def test_the_pulls_of_one_queue_are_spread_over_the_workers_and_not_multip
     assert await environment.ids() == sorted(map(edited_id, tasks))
 
 
+@pytest.mark.long
 async def test_a_worker_that_hangs_is_killed_and_started_again_and_nobody_waits_for_it(
     environment: Environment,
 ) -> None:

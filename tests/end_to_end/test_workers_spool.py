@@ -14,6 +14,7 @@ from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("numbers", [(4, 2, 4), (1, 2, 1)])
 async def test_another_number_of_workers_at_the_next_start_loses_nothing_of_a_full_spool(
     own_environment: Environment, tmp_path: Path, numbers: tuple[int, ...]
@@ -60,6 +61,7 @@ async def post(program: Program, url: str) -> SendResult:
     return SendResult(task=task, started_at=began, ended_at=time.monotonic(), status=answer.status)
 
 
+@pytest.mark.long
 async def test_workers_are_replaced_while_kafka_is_unavailable_and_what_they_had_spooled_is_drained(
     own_environment: Environment, tmp_path: Path
 ) -> None:
