@@ -10,7 +10,7 @@ import pytest
 from bridge.io.spool import SpoolEntry
 from bridge.io.spool.writer import SegmentWriter, WriteJob, WriteResult
 from tests.io.spools import numbers_after_restart, record, spool_in
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -84,3 +84,22 @@ async def test_a_write_that_the_kernel_cuts_short_is_ended(
     await asyncio.wait([entry.durable for entry in entries])
     await spool.stop()
     assert await numbers_after_restart(tmp_path) == list(range(2_000))
+
+
+async def test_a_bug_in_who_waits_for_one_record_keeps_no_other_from_the_disk(tmp_path: Path) -> None:
+    reported: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    spool, followers = spool_in(tmp_path), list[SpoolEntry]()
+
+    def append_and_fail(_: object) -> None:
+        followers.append(spool.append(record(40)))
+        raise ValueError("a bug")
+
+    entries = [spool.append(record(number)) for number in range(40)]
+    entries[0].on_durable(append_and_fail)
+    await asyncio.wait_for(asyncio.gather(*(entry.durable for entry in entries)), WITHIN_S)
+    followers.append(spool.append(record(41)))
+    await asyncio.wait_for(asyncio.gather(*(entry.durable for entry in followers)), WITHIN_S)
+    assert [str(one["exception"]) for one in reported] == ["a bug"]
+    await spool.stop()
+    assert len(await numbers_after_restart(tmp_path)) == 42
