@@ -1,15 +1,17 @@
 """Which records leave for the disk together, and that none of them is missing there."""
 
 import asyncio
+import gc
 import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from bridge.io.spool import SpoolEntry
 from bridge.io.spool.writer import SegmentWriter, WriteJob, WriteResult
-from tests.io.spools import numbers_after_restart, record, spool_in
+from tests.io.spools import append_durably, numbers_after_restart, record, spool_in
 from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
@@ -103,3 +105,30 @@ async def test_a_bug_in_who_waits_for_one_record_keeps_no_other_from_the_disk(tm
     assert [str(one["exception"]) for one in reported] == ["a bug"]
     await spool.stop()
     assert len(await numbers_after_restart(tmp_path)) == 42
+
+
+async def test_a_disk_that_answers_after_the_end_is_given_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute, hangs, goes_on = SegmentWriter.execute, threading.Event(), threading.Event()
+
+    def execute_late(writer: SegmentWriter, job: WriteJob) -> WriteResult:
+        if job.batch is not None and len(job.batch.entries) == 2:
+            hangs.set()
+            goes_on.wait(WITHIN_S)
+        return execute(writer, job)
+
+    monkeypatch.setattr(SegmentWriter, "execute", execute_late)
+    reported: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    spool = spool_in(tmp_path)
+    (first, kept) = await append_durably(spool, range(1)) + await append_durably(spool, range(1, 2))
+    late = [spool.append(record(number)) for number in (2, 3)]
+    await asyncio.to_thread(hangs.wait, WITHIN_S)
+    first.remove()  # its acknowledgement waits behind the job
+    await spool.stop(0.05)
+    assert [str(entry.error) for entry in late] == ["spool: it was stopped"] * 2
+    goes_on.set()
+    await eventually(lambda: spool._group_commit._task is None, "the last job has ended")  # noqa: SLF001
+    gc.collect()
+    assert (reported, kept.error) == ([], None)
