@@ -32,7 +32,7 @@ class ThreadExecutor(Executor):
         /,
         *args: Any,  # noqa: ANN401 - as there
     ) -> "asyncio.Future[Any]":
-        """Run ``fn`` behind what was submitted before. Raises RuntimeError after `shutdown`.
+        """Run ``fn`` behind what was submitted before. Raises RuntimeError after `shutdown`, and where no thread starts.
 
         A future that is cancelled does not keep ``fn`` from being run.
         """
@@ -40,8 +40,9 @@ class ThreadExecutor(Executor):
             raise RuntimeError(f"{self._name} was shut down, and runs nothing more")
         if self._thread is None:
             # A daemon: a disk that is silent does not hold up the end of the process.
-            self._thread = Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
         future: asyncio.Future[Any] = self._loop.create_future()
         self._calls.put((future, fn, args))
         return future

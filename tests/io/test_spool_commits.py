@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bridge.core.outcome import UnavailableError
 from bridge.io.spool import SpoolEntry
 from bridge.io.spool.writer import SegmentWriter, WriteJob, WriteResult
 from tests.io.spools import append_durably, numbers_after_restart, record, spool_in
@@ -132,3 +133,25 @@ async def test_a_disk_that_answers_after_the_end_is_given_nothing_more(
     await eventually(lambda: spool._group_commit._task is None, "the last job has ended")  # noqa: SLF001
     gc.collect()
     assert (reported, kept.error) == ([], None)
+
+
+async def test_where_no_thread_starts_records_fail_until_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, may_start = threading.Thread.start, list[bool]()
+
+    def start_if_possible(thread: threading.Thread) -> None:
+        if thread.name == "spool-writer" and not may_start:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_if_possible)
+    spool = spool_in(tmp_path)
+    with pytest.raises(UnavailableError, match="can't start new thread"):
+        await asyncio.wait_for(spool.append(record(0)).durable, WITHIN_S)
+    assert "can't start" in spool.unavailable_reason
+    may_start.append(True)
+    await eventually(lambda: not spool.unavailable_reason, "it takes records again")
+    await append_durably(spool, range(1, 2))
+    await spool.stop()
+    assert await numbers_after_restart(tmp_path) == [1]

@@ -164,8 +164,18 @@ class GroupCommit:
         job = None if self._submitted or self._is_thread_ended else self._next_job()
         if job is not None:
             self._waits_since = self._loop.time() if job.batch is None else job.batch.queued_at
-            self._submitted = (job, self._loop.run_in_executor(self._thread, self._writer.execute, job))
+            self._submitted = (job, self._execute(job))
         return self._submitted
+
+    def _execute(self, job: WriteJob) -> asyncio.Future[WriteResult]:
+        try:
+            return self._loop.run_in_executor(self._thread, self._writer.execute, job)
+        except RuntimeError as error:  # no thread can be started now
+            failed = WriteResult(error=str(error), failed_acks=list(job.acks))
+            failed.quarantined = [(position, str(error)) for position in job.to_quarantine]
+            done: asyncio.Future[WriteResult] = self._loop.create_future()
+            done.set_result(failed)
+            return done
 
     def _next_job(self) -> WriteJob | None:
         batch = None
