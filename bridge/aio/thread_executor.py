@@ -32,9 +32,9 @@ class ThreadExecutor(Executor):
         /,
         *args: Any,  # noqa: ANN401 - as there
     ) -> "asyncio.Future[Any]":
-        """Run ``fn`` behind what was submitted before. Raises RuntimeError after `shutdown`, and where no thread starts.
+        """Run ``fn`` behind what was submitted before, also where the future is cancelled meanwhile.
 
-        A future that is cancelled does not keep ``fn`` from being run.
+        Raises RuntimeError after `shutdown`, and where no thread can be started.
         """
         if self._is_shut_down:
             raise RuntimeError(f"{self._name} was shut down, and runs nothing more")
