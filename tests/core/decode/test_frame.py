@@ -1,6 +1,7 @@
 """The siblings of the payload that vary: what is cut out of a frame changes the speed only."""
 
 import json
+import sys
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -134,6 +135,16 @@ def test_so_many_frames_are_remembered(frames: Frames) -> None:
     for number in range(1_000):
         assert v3.decode_fast(body_of([(f'"name {number}"', "1")])) is not None
     assert len(frames._judged) <= 512  # noqa: SLF001
+
+
+def test_an_integer_beside_a_sibling_that_varies_may_be_longer_than_python_converts(frames: Frames) -> None:
+    learn(frames, "A")
+    body, before = body_of([('"A"', "3"), ('"B"', "1" * 1_000)]), sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+    try:
+        assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
+    finally:
+        sys.set_int_max_str_digits(before)
 
 
 class Interrupted(dict[str, Raw]):
