@@ -24,6 +24,7 @@ class ThreadExecutor(Executor):
         self._name = name
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._thread: Thread | None = None
+        self._is_shut_down = False
 
     def submit(  # type: ignore[override]  # the loop's future instead of one that must be copied into it
         self,
@@ -31,17 +32,24 @@ class ThreadExecutor(Executor):
         /,
         *args: Any,  # noqa: ANN401 - as there
     ) -> "asyncio.Future[Any]":
-        """Run ``fn`` behind what was submitted before."""
+        """Run ``fn`` behind what was submitted before, also where the future is cancelled meanwhile.
+
+        Raises RuntimeError after `shutdown`, and where no thread can be started.
+        """
+        if self._is_shut_down:
+            raise RuntimeError(f"{self._name} was shut down, and runs nothing more")
         if self._thread is None:
             # A daemon: a disk that is silent does not hold up the end of the process.
-            self._thread = Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, name=self._name, daemon=True)
+            thread.start()
+            self._thread = thread
         future: asyncio.Future[Any] = self._loop.create_future()
         self._calls.put((future, fn, args))
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 - as there
         """End the thread behind what was submitted; ``cancel_futures``: behind what it is doing now."""
+        self._is_shut_down = True
         if cancel_futures:
             with suppress(Empty):
                 while (call := self._calls.get_nowait()) is not None:

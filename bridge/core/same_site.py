@@ -23,4 +23,4 @@ def is_same_site(
         name = (found.hostname or "").lower()
     except ValueError:
         return False
-    return found.netloc.lower() == host.lower() or name in allowed_hosts
+    return bool(found.netloc) and (found.netloc.lower() == host.lower() or name in allowed_hosts)

@@ -54,9 +54,7 @@ async def dead_letter_overview(
         progress = await GroupOffsetStore(options, REPLAY_GROUP).read(reader.start_offsets)
         done = {(one.topic, one.partition): stored for one, stored in progress.items()}
         attempts = AttemptCounter(options, REPLAY_GROUP)
-        is_whole = time_range.since_ms is None
-        first = reader.start_offsets if is_whole else dict.fromkeys(reader.start_offsets, 0)
-        await attempts.load(first, reader.end_offsets)
+        await attempts.load(reader.first_offsets, reader.end_offsets)
         async for batch in reader.batches():
             for record in filter(time_range.contains, batch.records):
                 found = found_record(record)

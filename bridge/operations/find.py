@@ -9,7 +9,6 @@ import re
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
-import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import Struct
@@ -20,7 +19,14 @@ from bridge.core.partition import hash_key, partition_for
 from bridge.core.plural import counted
 from bridge.core.record import timestamp
 from bridge.io.kafka.client import kafka_options
-from bridge.operations.found_record import FoundRecord, GroupDistance, found_record, has_id, summary_of
+from bridge.operations.found_record import (
+    FoundRecord,
+    GroupDistance,
+    found_record,
+    has_id,
+    json_forms,
+    summary_of,
+)
 from bridge.operations.replay.attempt_counter import REPLAY_GROUP
 from bridge.operations.start_offsets import Offsets
 from bridge.operations.topic_lag import committed_offsets
@@ -101,11 +107,7 @@ def with_groups(records: Sequence[FoundRecord], offsets: Sequence[GroupOffset]) 
 
 def needles_of(text: str) -> list[bytes]:
     """Return what stands in the bytes of each record of an id: in its key, or in its value as JSON."""
-    return [*{text.encode(), _as_json(text)}]
-
-
-def _as_json(text: str) -> bytes:
-    return msgspec.json.encode(text)[1:-1]  # as it stands in a value: quotes, controls escaped
+    return [*{text.encode(), *json_forms(text)}]
 
 
 class _Match:
@@ -115,14 +117,15 @@ class _Match:
         self._text = text
         self._ids_only = ids_only
         self._bytes = text.encode()
-        self._json = _as_json(text)
-        self._token = re.compile(rb"(?<![0-9A-Za-z_-])" + re.escape(self._json) + rb"(?![0-9A-Za-z_-])")
+        self._forms = json_forms(text)
+        any_form = b"|".join(map(re.escape, self._forms))
+        self._token = re.compile(rb"(?<![0-9A-Za-z_-])(?:" + any_form + rb")(?![0-9A-Za-z_-])")
 
     def __call__(self, record: ConsumerRecord) -> bool:
         value = record.value or b""
         if record.key == self._bytes:
             return True
-        if self._json not in value:  # an event's headers repeat what its value has
+        if not any(form in value for form in self._forms):  # an event's headers repeat what its value has
             return False
         event = summary_of(value)
         ids = () if event is None else (event.id, event.task_id, event.file_id, event.session_id)

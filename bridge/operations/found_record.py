@@ -183,6 +183,22 @@ def masked_value(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return _MASK
 
 
+def json_forms(text: str) -> tuple[bytes, ...]:
+    """Return how a text stands in JSON: as we write it, and as others do, who escape ``/`` and non-ASCII."""
+    plain = msgspec.json.encode(text)[1:-1].decode()
+    lower, upper = ("".join(_escaped(one, form) for one in plain) for form in ("\\u%04x", "\\u%04X"))
+    forms = (plain, lower, upper)
+    return tuple({one.encode(): None for form in forms for one in (form, form.replace("/", "\\/"))})
+
+
+def _escaped(character: str, form: str) -> str:
+    """Return a character by the numbers of its UTF-16, unless it is of ASCII."""
+    if character.isascii():
+        return character
+    encoded = character.encode("utf-16-be")
+    return "".join(form % int.from_bytes(encoded[at : at + 2]) for at in range(0, len(encoded), 2))
+
+
 def has_id(value: bytes, text: str) -> bool:
     """Whether ``text`` is an id in a record's value, at any depth; what is not JSON is searched as text."""
     try:
@@ -193,8 +209,8 @@ def has_id(value: bytes, text: str) -> bool:
 
 def _has_id_as_text(value: bytes, text: str) -> bool:
     """Whether ``text`` follows the key of an id: a dead letter may be cut off, or not JSON at all."""
-    as_json = re.escape(msgspec.json.encode(text)[1:-1])
-    return re.search(_ID_BEFORE + as_json + rb"(?![0-9A-Za-z_-])", value) is not None
+    as_json = b"|".join(map(re.escape, json_forms(text)))
+    return re.search(_ID_BEFORE + b"(?:" + as_json + b")" + rb"(?![0-9A-Za-z_-])", value) is not None
 
 
 def _has_id(value: Any, text: str) -> bool:  # noqa: ANN401 - any JSON value

@@ -12,7 +12,7 @@ from aiokafka.record.util import calc_crc32c
 
 _HEAD = struct.Struct(">qi4xbIh")  # base offset, length of what follows, magic, CRC, attributes
 _LENGTH_FROM = 12  # the length counts from here
-_CRC_FROM = 21  # the CRC is of what stands from here on
+_CRC_FROM, _ATTRIBUTES_END = 21, 23  # the CRC is of what stands from here on: first, the attributes
 _COUNT_FROM, _HEAD_END = 57, 61  # the number of records, the last member of the head
 _MAGIC = 2
 _COMPRESSION_BITS = 0x07
@@ -82,7 +82,11 @@ def _may_hold(compressed: bytes, compression: int, needles: Sequence[bytes]) -> 
 
 
 def _without_records(head: bytes) -> bytes:
-    """Return a batch of no records that ends where the one of this head did, as a compaction leaves it."""
-    checked = head[_CRC_FROM:_COUNT_FROM] + bytes(_HEAD_END - _COUNT_FROM)
+    """Return a batch of no records that ends where the one of this head did, as a compaction leaves it.
+
+    It is not compressed: but for gzip's, no decoder takes an empty text.
+    """
+    attributes = int.from_bytes(head[_CRC_FROM:_ATTRIBUTES_END]) & ~_COMPRESSION_BITS
+    checked = attributes.to_bytes(2) + head[_ATTRIBUTES_END:_COUNT_FROM] + bytes(_HEAD_END - _COUNT_FROM)
     base = head[:8] + struct.pack(">i", _HEAD_END - _LENGTH_FROM) + head[_LENGTH_FROM:17]
     return base + struct.pack(">I", calc_crc32c(checked)) + checked

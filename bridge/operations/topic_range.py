@@ -48,8 +48,9 @@ class FetchedBatch(Struct, frozen=True):
 class TopicRangeReader:
     """The offsets of a range; created by `open_range`. ``start_offsets`` may be changed before `batches`.
 
-    ``end_offsets`` are those of the topics themselves. Where the broker has no lookup by time
-    (``is_by_time`` is False), the range begins with the topics.
+    ``end_offsets`` are those of the topics themselves. So are ``first_offsets`` where the range has no first
+    time; else they are 0. Where the broker has no lookup by time (``is_by_time`` is False), the range begins
+    with the topics.
     """
 
     def __init__(
@@ -61,6 +62,8 @@ class TopicRangeReader:
         self.stop_offsets = offsets.stop_offsets
         self.end_offsets = offsets.end_offsets
         self.is_by_time = offsets.is_by_time
+        begin = offsets.start_offsets
+        self.first_offsets: Offsets = dict(begin) if offsets.is_whole else dict.fromkeys(begin, 0)
 
     @property
     def total(self) -> int:
@@ -165,6 +168,7 @@ class _RangeOffsets(Struct, frozen=True):
     stop_offsets: Offsets = {}
     end_offsets: Offsets = {}
     is_by_time: bool = True
+    is_whole: bool = True  # from the topics' beginning on
 
 
 async def _find_range(
@@ -180,4 +184,5 @@ async def _find_range(
             consumer, topic_partitions, time_range.until_ms + _CLOCK_SKEW_MS
         )
     found = await find_start_offsets(consumer, topic_partitions, stop_offsets, time_range.since_ms or 0)
-    return _RangeOffsets(found.start_offsets, stop_offsets, end_offsets, found.is_by_time)
+    is_whole = time_range.since_ms is None
+    return _RangeOffsets(found.start_offsets, stop_offsets, end_offsets, found.is_by_time, is_whole)

@@ -59,6 +59,13 @@ async def test_the_end_waits_for_what_was_submitted() -> None:
     ThreadExecutor("unused").shutdown()
 
 
+async def test_behind_the_end_nothing_is_taken_that_nobody_would_ever_run() -> None:
+    loop, executor = asyncio.get_running_loop(), ThreadExecutor("one")
+    executor.shutdown()
+    with pytest.raises(RuntimeError, match="one was shut down"):
+        loop.run_in_executor(executor, int)
+
+
 async def test_a_closed_loop_does_not_stop_the_thread() -> None:
     goes_on, ended = threading.Event(), threading.Event()
 

@@ -163,10 +163,15 @@ async def running_server(
     """Start an ingress for a test, with TLS if its context is given."""
     server = HttpTestServer(limits)
     server.port = await server.ingress.start("127.0.0.1", 0, tls)
+    errors: list[dict[str, object]] = []
+    loop, before = asyncio.get_running_loop(), asyncio.get_running_loop().get_exception_handler()
+    loop.set_exception_handler(lambda _, context: errors.append(context))
     try:
         yield server
     finally:
         await server.ingress.stop(within_s=0)
+        loop.set_exception_handler(before)
+    assert not errors
 
 
 @contextlib.asynccontextmanager

@@ -80,6 +80,22 @@ async def test_a_pass_of_the_collector_comes_before_new_objects_are_very_many() 
     assert left[1] < 1_000
 
 
+async def test_passes_before_turns_do_not_keep_the_collector_from_older_garbage() -> None:
+    turns, lives_on = ReadTurns(), list[list[object]]()
+    thresholds = gc.get_threshold()
+    gc.collect()
+    before = gc.get_stats()[1]["collections"]
+    gc.set_threshold(10_000, 3, 1_000)
+    try:
+        for _ in range(30):
+            lives_on += [[] for _ in range(5_000)]
+            Client(turns, []).data_received(b"1")
+            await asyncio.sleep(0)
+        assert gc.get_stats()[1]["collections"] > before
+    finally:
+        gc.set_threshold(*thresholds)
+
+
 async def test_a_bug_in_one_keeps_none_of_the_others_waiting() -> None:
     turns, handled = ReadTurns(), list[bytes]()
     clients = [Client(turns, handled) for _ in range(40)]

@@ -4,6 +4,8 @@ import asyncio
 import socket
 from contextlib import suppress
 
+import pytest
+
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
@@ -106,3 +108,23 @@ async def test_what_the_kernel_may_keep_of_answers_is_bounded_from_the_start() -
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7_000
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.0\r\n\r\n",
+        post(b"{}").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+    ],
+)
+async def test_a_connection_ends_without_an_error_behind_an_answer_that_is_given_at_once(
+    server: HttpTestServer, closing: bytes
+) -> None:
+    errors: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    client = await server.connect()
+    client.send(closing)
+    assert (await client.response()).headers["connection"] == "close"
+    assert await client.reads_eof()
+    assert not errors

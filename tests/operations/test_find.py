@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from bridge.operations.find import FindProgress, FindRequest, _Match, _Search, _topics_for
+from bridge.operations.find import FindProgress, FindRequest, _Match, _Search, _topics_for, needles_of
 from bridge.operations.found_record import masked_value
 from bridge.operations.topic_range import FetchedBatch, TopicRangeReader
 from bridge.settings.settings import load
@@ -151,6 +151,17 @@ def test_the_ids_of_a_body_that_is_cut_off_are_found_and_nothing_else_of_it() ->
     assert [text for text in ("7000001", "815") if not _Match(text, ids_only=True)(found)] == []
     guessed = ("700000", "81", "private", "4711", "4712", "Price")
     assert [text for text in guessed if _Match(text, ids_only=True)(found)] == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['"a\\/b-\\u4e2d\\ud83d\\ude00"', '"a/b-\\u4E2D\\uD83D\\uDE00"', '"a\\/b-\u4e2d\U0001f600"'],
+)
+def test_an_id_is_found_as_the_sender_s_serializer_escaped_it(written: str) -> None:
+    text, found = "a/b-\u4e2d\U0001f600", record(A, 0, 0)
+    for found.value in (f'{{"SessionId":{written}}}'.encode(), f'{{"SessionId":{written},"Na'.encode()):
+        assert any(needle in found.value for needle in needles_of(text))
+        assert _Match(text, ids_only=True)(found)
 
 
 def test_an_event_id_names_its_topic_and_any_other_id_may_be_anywhere() -> None:

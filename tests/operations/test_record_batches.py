@@ -66,6 +66,12 @@ def test_only_the_batches_that_hold_one_of_the_needles_are_decoded(compression: 
     assert end == 12
 
 
+def test_a_batch_that_is_emptied_is_not_compressed() -> None:
+    emptied = batches_with(batch(0, [b"aaa"], GZIP), [b"needle"])
+    assert (len(emptied), emptied[22]) == (61, 0)  # the attributes: no decoder but gzip's takes an empty text
+    assert read(emptied) == ([], 1)
+
+
 def test_what_cannot_be_decompressed_is_kept_and_fails_where_it_is_decoded() -> None:
     damaged = bytearray(batch(0, [b"aaa"], GZIP))
     damaged[70:80] = bytes(10)

@@ -78,7 +78,11 @@ _VaryingSibling = tuple[bytes, bytes]
 
 
 class Frames:
-    """Judges frames. Remembers up to 512 that it judged, and which siblings vary."""
+    """Judges frames. Remembers up to 512 that it judged, and which siblings vary.
+
+    For several threads at once, of which each may go on between any two lines here: then one more is
+    remembered, or a sibling is learned later.
+    """
 
     def __init__(self) -> None:
         self._varying: tuple[_VaryingSibling, ...] = ()
@@ -104,7 +108,7 @@ class Frames:
         parts = (before, after, *cut) if cut else (before, after)
         frame = self._judged.get(parts, _NEW)
         if frame is _NEW:
-            if len(self._judged) == _JUDGED_MAX:
+            if len(self._judged) >= _JUDGED_MAX:
                 self._judged.clear()
             frame = self._judged[parts] = self._judge(before, after, parts[2:])
         return frame, cut
@@ -132,16 +136,17 @@ class Frames:
 
     def _learn(self, members: Mapping[str, Raw]) -> None:
         """Cut out, from now on, each sibling whose value differs from the one that it had before."""
-        known = {*_NOT_SIBLINGS, *(name.decode() for name, _ in self._varying)}
+        varying = self._varying  # read once: a name that stood in it twice would be cut out twice, and lost
+        known = {*_NOT_SIBLINGS, *(name.decode() for name, _ in varying)}
         for name, raw in members.items():
             if name in known or not _NAME.fullmatch(name) or not _is_plain(raw):
                 continue
-            if name not in self._seen and len(self._seen) == _SIBLINGS_SEEN_MAX:
+            if name not in self._seen and len(self._seen) >= _SIBLINGS_SEEN_MAX:
                 continue
             value = bytes(raw)
-            varies = self._seen.setdefault(name, value) != value
-            if varies and len(self._varying) < VARYING_SIBLINGS_MAX:
-                self._varying += ((name.encode(), b'"%b"' % name.encode()),)
+            if self._seen.setdefault(name, value) != value and len(varying) < VARYING_SIBLINGS_MAX:
+                varying += ((name.encode(), b'"%b"' % name.encode()),)
+        self._varying = varying
 
 
 def _cut_out(part: bytes, at: int, sibling: _VaryingSibling, cut: Values) -> bytes:
@@ -163,7 +168,7 @@ def _stand_once(cut: tuple[bytes, ...], text: bytes) -> bool:
     def note(pairs: list[tuple[str, Any]]) -> None:
         keys[:] = [key for key, _ in pairs]  # the last call is that for the whole
 
-    json.loads(text, object_pairs_hook=note)
+    json.loads(text, object_pairs_hook=note, parse_int=str)  # Python may be set to refuse long integers
     return all(keys.count(name.decode()) == 1 for name in cut)
 
 

@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
                 self._process_queue(reader)
             finally:
                 self._is_processing = False
-            if self._request is None and reader.is_done:
+            if self._reader is reader and self._request is None and reader.is_done:
                 reader.close()
                 self._reader = None
         if self._request is not None or self.state.is_over:

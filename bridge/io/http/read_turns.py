@@ -70,7 +70,9 @@ class ReadTurns:
     def _next_turn(self) -> None:
         """Handle as many as may be handled in one turn; new ones wait behind those that still wait."""
         self._handled = 0
-        if gc.get_count()[0] > _NEW_OBJECTS_MAX:
+        new_objects, passes, _ = gc.get_count()
+        # The collector looks at older objects only in a pass of its own, when these passes are enough.
+        if new_objects > _NEW_OBJECTS_MAX and passes <= gc.get_threshold()[1]:
             gc.collect(0)
         try:
             while self._waiting and self._handled < _LARGE_READS_MAX:

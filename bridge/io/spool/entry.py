@@ -63,7 +63,10 @@ class SpoolEntry(Struct, eq=False, gc=False):
             self._callback = callback
 
     def resolve(self, failure_reason: str = "") -> None:
-        """Resolve as durable, or as failed with a reason. The index must be up to date by now."""
+        """Resolve as durable, or as failed with a reason. The index must be up to date by now.
+
+        A bug in the callback does not keep others from being resolved.
+        """
         self.is_resolved = True
         if failure_reason:
             self.error = UnavailableError(f"spool: {failure_reason}")
@@ -72,7 +75,11 @@ class SpoolEntry(Struct, eq=False, gc=False):
             self._resolve_future(self._durable)
         callback, self._callback = self._callback, None
         if callback is not None:
-            callback(self.error)
+            try:
+                callback(self.error)
+            except Exception as error:  # noqa: BLE001 - it is reported, and counted as a bug
+                context = {"message": "a callback of a spooled record failed", "exception": error}
+                asyncio.get_running_loop().call_exception_handler(context)
 
     def _resolve_future(self, durable: "asyncio.Future[None]") -> None:
         if durable.done():  # a waiter may have cancelled it

@@ -52,6 +52,7 @@ class GroupCommit:
         self._obsolete: dict[Segment, None] = {}
         self._ack_writes_failing = False
         self._stopped = False
+        self._is_thread_ended = False
         self.index = SpoolIndex()
         self.wake = asyncio.Event()
 
@@ -129,6 +130,7 @@ class GroupCommit:
             closing = self._loop.run_in_executor(self._thread, self._writer.close)
             closed = bool((await asyncio.wait((closing,), timeout=seconds))[0])
         self._fail_all("it was stopped")
+        self._is_thread_ended = True
         self._thread.shutdown(wait=False)
         return closed
 
@@ -158,12 +160,22 @@ class GroupCommit:
             self._task = None
 
     def _submit_next(self) -> tuple[WriteJob, asyncio.Future[WriteResult]] | None:
-        """Hand the next job, if there is one, to the writer's thread, unless it has one."""
-        job = None if self._submitted else self._next_job()
+        """Hand the next job, if there is one, to the writer's thread, unless it has one or has ended."""
+        job = None if self._submitted or self._is_thread_ended else self._next_job()
         if job is not None:
             self._waits_since = self._loop.time() if job.batch is None else job.batch.queued_at
-            self._submitted = (job, self._loop.run_in_executor(self._thread, self._writer.execute, job))
+            self._submitted = (job, self._execute(job))
         return self._submitted
+
+    def _execute(self, job: WriteJob) -> asyncio.Future[WriteResult]:
+        try:
+            return self._loop.run_in_executor(self._thread, self._writer.execute, job)
+        except RuntimeError as error:  # no thread can be started now
+            failed = WriteResult(error=str(error), failed_acks=list(job.acks))
+            failed.quarantined = [(position, str(error)) for position in job.to_quarantine]
+            done: asyncio.Future[WriteResult] = self._loop.create_future()
+            done.set_result(failed)
+            return done
 
     def _next_job(self) -> WriteJob | None:
         batch = None

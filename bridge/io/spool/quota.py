@@ -12,7 +12,9 @@ _MIN_SEGMENT_BYTES = 128 * 1024
 _MAX_SEGMENT_BYTES = 1024 * _MIB  # offsets in it have 32 bits
 _HYSTERESIS_BYTES = 64 * 1024  # with less than that it counts as full: no flapping at the brim
 _LOCK_FILE_BYTES = 16
-_RECORD_OVERHEAD = 3 * ACK_BYTES  # what a frame takes beside itself, where it begins a segment
+
+RECORD_OVERHEAD_BYTES = 3 * ACK_BYTES
+"""What a frame takes on disk beside itself, where it begins a segment."""
 
 
 class SpoolLimits(Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ class DiskQuota:
 
         It is refused as `reason_to_refuse` says, where it would begin a segment.
         """
-        needed = frame_bytes + _RECORD_OVERHEAD
+        needed = frame_bytes + RECORD_OVERHEAD_BYTES
         if (
             needed > self._above_floor
             or needed > self._cap - self.used

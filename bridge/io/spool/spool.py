@@ -17,7 +17,6 @@ from bridge.core.partition import hash_key
 from bridge.io.spool.directory import SpoolDirectory, SpoolLockedError
 from bridge.io.spool.entry import EntryActions, SpoolEntry
 from bridge.io.spool.frames import (
-    ACK_BYTES,
     FRAME_HEADER_BYTES,
     CorruptFrameError,
     body_bound,
@@ -26,7 +25,7 @@ from bridge.io.spool.frames import (
 )
 from bridge.io.spool.group_commit import GroupCommit
 from bridge.io.spool.index import ReadSelection, Skip
-from bridge.io.spool.quota import DiskQuota, SpoolLimits
+from bridge.io.spool.quota import RECORD_OVERHEAD_BYTES, DiskQuota, SpoolLimits
 from bridge.io.spool.read_errors import ReadErrors
 from bridge.io.spool.recovery import Corruption, Recovery
 from bridge.io.spool.segment import PENDING, READY
@@ -35,8 +34,7 @@ from bridge.observability.telemetry import Telemetry
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-# What a record takes beside its body, where it begins a segment.
-_FRAME_OVERHEAD = FRAME_HEADER_BYTES + 3 * ACK_BYTES
+_BODY_OVERHEAD_BYTES = FRAME_HEADER_BYTES + RECORD_OVERHEAD_BYTES
 _HEADERS_ESTIMATE = 512  # more than a topic's name, and the lengths of the parts, take
 _STOP_S = 5.0
 _STALLED_REASON = "the disk does not answer"
@@ -124,11 +122,11 @@ class Spool:
 
     def accepts_size(self, size: int) -> bool:
         """Whether a record of about ``size`` bytes would be tried now."""
-        return not self._reason_to_refuse(size + _FRAME_OVERHEAD + _HEADERS_ESTIMATE)
+        return not self._reason_to_refuse(size + _BODY_OVERHEAD_BYTES + _HEADERS_ESTIMATE)
 
     def accepts(self, record: Record) -> bool:
         """Whether `append` would try ``record`` now: never True if it would refuse it."""
-        return not self._reason_to_refuse(body_bound(record) + _FRAME_OVERHEAD)
+        return not self._reason_to_refuse(body_bound(record) + _BODY_OVERHEAD_BYTES)
 
     def has_pending(self, record: Record) -> bool:
         """Whether records of its topic and key are here, durable or not: it must queue behind them."""

@@ -124,9 +124,7 @@ class GroupRedrive:
         )
 
     async def _load(self, reader: TopicRangeReader, reporter: Reporter) -> None:
-        is_whole = self._selection.time_range.since_ms is None
-        begin = reader.start_offsets if is_whole else dict.fromkeys(reader.start_offsets, 0)
-        await self._attempts.load(begin, reader.end_offsets)
+        await self._attempts.load(reader.first_offsets, reader.end_offsets)
         reporter.summary.note = self._attempts.problem
         await self._progress.load(reader, reporter, self._resume)
 

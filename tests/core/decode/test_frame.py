@@ -1,15 +1,19 @@
 """The siblings of the payload that vary: what is cut out of a frame changes the speed only."""
 
 import json
+import sys
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from bridge.core.decode import v3
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.decode.frame import VARYING_SIBLINGS_MAX, Frames
+from bridge.core.decode.frame import VARYING_SIBLINGS_MAX, Frame, Frames
 from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.examples import examples
@@ -131,3 +135,52 @@ def test_so_many_frames_are_remembered(frames: Frames) -> None:
     for number in range(1_000):
         assert v3.decode_fast(body_of([(f'"name {number}"', "1")])) is not None
     assert len(frames._judged) <= 512  # noqa: SLF001
+
+
+def test_an_integer_beside_a_sibling_that_varies_may_be_longer_than_python_converts(frames: Frames) -> None:
+    learn(frames, "A")
+    body, before = body_of([('"A"', "3"), ('"B"', "1" * 1_000)]), sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(sys.int_info.str_digits_check_threshold)
+    try:
+        assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
+    finally:
+        sys.set_int_max_str_digits(before)
+
+
+class Interrupted(dict[str, Raw]):
+    """Members of a body at which another thread goes on before each one."""
+
+    def __init__(self, members: dict[str, Raw], goes_on: Callable[[], None]) -> None:
+        super().__init__(members)
+        self._goes_on = goes_on
+
+    def items(self) -> Any:  # noqa: ANN401 - a generator, not a view
+        """Give one after the other."""
+        for item in super().items():
+            self._goes_on()
+            yield item
+
+
+def test_a_sibling_that_two_threads_learn_at_once_is_cut_out_once(frames: Frames) -> None:
+    frames._learn({"A": Raw(b"1")})  # noqa: SLF001
+    frames._learn(Interrupted({"A": Raw(b"2")}, lambda: frames._learn({"A": Raw(b"3")})))  # noqa: SLF001
+    body = body_of([('"A"', '"precious"')])
+    assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
+
+
+def test_no_more_is_remembered_where_two_threads_judge_at_once(
+    frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = frames._judge  # noqa: SLF001
+
+    def judge_while_another_does(before: bytes, after: bytes, cut: tuple[bytes, ...]) -> Frame | None:
+        monkeypatch.setattr(frames, "_judge", judge)
+        frames.find(b"another" + before, after)
+        monkeypatch.setattr(frames, "_judge", judge_while_another_does)
+        return judge(before, after, cut)
+
+    frames.find(b'{"so that their number is odd":', b"}")
+    monkeypatch.setattr(frames, "_judge", judge_while_another_does)
+    for number in range(2_000):
+        frames.find(b'{"name %d":' % number, b"}")
+    assert len(frames._judged) <= 513  # noqa: SLF001
