@@ -46,6 +46,7 @@ SHORT_TASKS = {
     "workers.keeper:event.wait": "one wait, cancelled by who made it",
     "workers.keeper:self._watch": "until one process has ended",
     "workers.supervisor:self._stop_requested.wait": "one wait, for as long as the supervisor runs",
+    "console.peers:self._fetch_statuses": "one question to each replica, within its time-out",
     "console.live:peers.fetch_deliveries": "one question to each replica, within its time-out",
     "consumer.testing.fake_group:self._rebalance": "one rebalance, in a test of somebody else",
     "workers.supervisor:keeper.wait_for_end": "one wait, within its time-out",
