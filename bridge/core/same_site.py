@@ -23,4 +23,5 @@ def is_same_site(
         name = (found.hostname or "").lower()
     except ValueError:
         return False
-    return found.netloc.lower() == host.lower() or name in allowed_hosts
+    # "null", the origin of a page that may not say where it is from, has no host, as a request may have none.
+    return (bool(host) and found.netloc.lower() == host.lower()) or name in allowed_hosts

@@ -24,3 +24,7 @@ def test_a_page_of_another_site_is_recognized(
     sec_fetch_site: str, origin: str, *, expected: bool | None
 ) -> None:
     assert is_same_site(sec_fetch_site, origin, "bridge:9090", {"ops.example"}) is expected
+
+
+def test_a_page_without_an_address_is_not_that_of_a_request_without_a_host() -> None:
+    assert is_same_site("", "null", "") is False
