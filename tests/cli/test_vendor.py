@@ -150,7 +150,7 @@ async def test_without_a_sub_app_id_it_is_shown_whose_set_up_that_is_and_nothing
     assert main.notification_url == "http://main.example/hook"
 
 
-async def test_a_change_without_a_response_is_said_to_be_unknown(
+async def test_a_change_without_a_response_is_reported_as_unknown(
     command: Command, shop: Application, vendor: Vendor
 ) -> None:
     vendor.faults.next.extend((Fault.NONE, Fault.LOST))
