@@ -30,7 +30,7 @@ from bridge.io.vod.api import EventConfig, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
 from bridge.operations.callback_probe import callback_url
-from bridge.operations.check.vendor import api_error_remedy, env_prefix
+from bridge.operations.check.vendor import api_error_remedy, env_prefix, unreachable_remedy
 from bridge.operations.vendor_config import SWITCHES, ConfigChange, config_changes
 from bridge.operations.vendor_states import without_token
 from bridge.settings.sections import HttpSettings
@@ -164,7 +164,9 @@ def _ask(account: Account, request: _Request, prefix: str) -> _Report:
             f"it is not known whether the vendor has changed it: {error} - see without --set what it has; to"
             " run the same command again does no harm"
         )
-    except (TransportError, ValueError) as error:
+    except TransportError as error:
+        fail(f"the vendor cannot be asked: {error} - {unreachable_remedy(request.application.name, error)}")
+    except ValueError as error:
         fail(f"the vendor cannot be asked: {error}")
 
 

@@ -199,6 +199,10 @@ async def test_what_the_vendor_refuses_and_an_unavailable_vendor_are_one_line(co
     assert (refused.code, "check VOD_SECRET_KEY" in refused.err, "wr0ng" in refused.err) == (1, True, False)
     away = await command.run("--endpoint", f"http://127.0.0.1:{free_port()}")
     assert (away.code, away.err.startswith("error: the vendor cannot be asked: ")) == (1, True), away
+    assert "check BRIDGE_APPS__MY_SHOP__ENDPOINT, then the way out" in away.err
+    command.settings |= {"VOD_SECRET_ID": "AKIDofAnotherSite"}
+    assert "at the endpoint vod.intl.tencentcloudapi.com" in (await command.run()).err
+    command.settings |= {"VOD_SECRET_ID": KEY_ID}
     assert (await command.run(app="no-shop")).code == 2
     key = command.settings.pop("BRIDGE_APPS__MY_SHOP__SIGN_KEY")
     command.settings |= {"BRIDGE_APPS__MY_SHOP__SIGN_KEYS": f"{key},other"}
