@@ -1,8 +1,9 @@
 """``vod-bridge vendor``: shows how an application is set up at the vendor, and sets it up by the settings."""
 
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import aiohttp
@@ -29,7 +30,7 @@ from bridge.io.vod.api import EventConfig, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
 from bridge.operations.callback_probe import callback_url
-from bridge.operations.check.vendor import api_error_remedy
+from bridge.operations.check.vendor import api_error_remedy, env_prefix, unreachable_remedy
 from bridge.operations.vendor_config import SWITCHES, ConfigChange, config_changes
 from bridge.operations.vendor_states import without_token
 from bridge.settings.sections import HttpSettings
@@ -42,6 +43,11 @@ _NO_URL = (
     "the callback URL is not compared: set http.public_url, or give --url: the URL by which the vendor"
     " reaches the bridge"
 )
+_PUSH_WITHOUT_URL = (
+    "the mode would become PUSH, and the callback URL is not known: set http.public_url, or give --url"
+)
+_QUEUE_NOTE = "events that wait in its queue are not posted; this finds those of finished tasks"
+_MAIN_APPLICATION = "none: the vendor takes the account's main application"
 
 _Set = Annotated[bool, typer.Option("--set", help="Change what differs from the settings.")]
 _Url = Annotated[
@@ -65,8 +71,16 @@ _SignKey = Annotated[
 _Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
+_SIGN_KEY = re.compile(r"[A-Za-z0-9]{1,32}")  # ModifyEventConfig takes no other
+
+
+class _UnknownChangeError(Exception):
+    """The vendor was asked to change it, and gave no response."""
+
+
 class _Request(Struct, frozen=True, kw_only=True):
     application: Application
+    sub_app_id: int | None
     callback_url: str
     events: Sequence[str]
     sign_key: str
@@ -77,11 +91,13 @@ class _Report(Struct, kw_only=True):
     """What the vendor has, what differs, and whether that was changed."""
 
     application: str
+    sub_app_id: int | None
     mode: str
     callback_url: str
     events: dict[str, str]
     differences: list[dict[str, str]]
     changed: bool = False
+    sign_key_sent: bool = False
 
 
 def vendor(  # noqa: PLR0913 - one parameter is one option of the command
@@ -100,7 +116,7 @@ def vendor(  # noqa: PLR0913 - one parameter is one option of the command
 ) -> None:
     """Show how an application is set up at the vendor: mode, callback URL, events; change it with --set.
 
-    An application has one callback URL there: --set replaces the one that it shows.
+    An application has one callback URL there: --set replaces the one that it shows, and needs a SubAppId.
 
     Ends with 1 where something differs from the settings and was not changed.
 
@@ -118,8 +134,13 @@ def vendor(  # noqa: PLR0913 - one parameter is one option of the command
     application = settings.applications()[app]
     if application.mode == "pull-legacy":
         fail(f"--app {app}: the v2 interface says nothing of its set-up; see the VOD console", EXIT_USAGE)
+    if do_set and account.sub_app_id is None:
+        fail(_no_sub_app_id(options), EXIT_USAGE)
+    if url and application.mode != "push":
+        fail(f"--url: {app} is pulled, and has no callback URL", EXIT_USAGE)
     request = _Request(
         application=application,
+        sub_app_id=account.sub_app_id,
         callback_url=callback_url(_with_url(settings, url), application),
         events=_events(events),
         sign_key=_sign_key(application, do_set=do_set) if sign_key else "",
@@ -138,7 +159,14 @@ def _ask(account: Account, request: _Request, prefix: str) -> _Report:
     except ApiError as error:
         remedy = api_error_remedy(error.code, prefix, "--sub-app-id")
         fail(f"the vendor refuses: {error} - {remedy}")
-    except (TransportError, ValueError) as error:
+    except _UnknownChangeError as error:
+        fail(
+            f"it is not known whether the vendor has changed it: {error} - see without --set what it has; to"
+            " run the same command again does no harm"
+        )
+    except TransportError as error:
+        fail(f"the vendor cannot be asked: {error} - {unreachable_remedy(request.application.name, error)}")
+    except ValueError as error:
         fail(f"the vendor cannot be asked: {error}")
 
 
@@ -151,8 +179,17 @@ async def _run(account: Account, request: _Request) -> _Report:
         if request.sign_key:
             parameters["SignKey"] = request.sign_key
         if request.do_set and parameters:
-            await api.modify_event_config(parameters)
+            await _change(api, parameters)
         return _report(config, changes, request, changed=request.do_set and bool(parameters))
+
+
+async def _change(api: VodApi, parameters: Mapping[str, str]) -> None:
+    if parameters.get("Mode") == "PUSH" and "NotificationUrl" not in parameters:
+        fail(f"--set: nothing was changed: {_PUSH_WITHOUT_URL}")
+    try:
+        await api.modify_event_config(parameters)
+    except TransportError as error:
+        raise _UnknownChangeError(str(error)) from None
 
 
 def _report(
@@ -160,6 +197,7 @@ def _report(
 ) -> _Report:
     return _Report(
         application=request.application.name,
+        sub_app_id=request.sub_app_id,
         mode=config.mode,
         callback_url=without_token(config.notification_url),
         events={event: "on" if is_on else "off" for event, is_on in config.events.items()},
@@ -167,30 +205,42 @@ def _report(
             {"name": change.name, "before": change.before, "after": change.after} for change in changes
         ],
         changed=changed,
+        sign_key_sent=changed and bool(request.sign_key),
     )
 
 
 def _print(report: _Report, request: _Request, *, as_json: bool) -> None:
+    if request.application.mode == "push" and not request.callback_url:
+        typer.echo(_NO_URL, err=True)
     if as_json:
         text: bytes = msgspec.json.format(msgspec.json.encode(report), indent=2)
         typer.echo(json_escaped(text.decode()))
         return
     found = {
+        "SubAppId": _MAIN_APPLICATION if report.sub_app_id is None else str(report.sub_app_id),
         "mode": report.mode,
         "callback URL": report.callback_url or "none",
         **report.events,
     }
     for name, value in found.items():
         typer.echo(safe_text(f"{name:<20}{value}"))
-    if request.application.mode == "push" and not request.callback_url:
-        typer.echo(_NO_URL, err=True)
     done = "changed" if report.changed else "differs, --set changes it"
     for one in report.differences:
         typer.echo(safe_text(f"{done}: {one['name']}: {one['before']} -> {one['after']}"))
+        if (one["name"], one["after"]) == ("mode", "PUSH"):
+            typer.echo(f"{_QUEUE_NOTE}: vod-bridge audit --app {report.application} --since 72h --backfill")
     if report.changed:
-        typer.echo(f"{'the SignKey was sent; ' if request.sign_key else ''}{_DELAY_NOTE}")
+        typer.echo(f"{'the SignKey was sent; ' if report.sign_key_sent else ''}{_DELAY_NOTE}")
     elif not report.differences:
         typer.echo("nothing differs from the settings")
+
+
+def _no_sub_app_id(options: AccountOptions) -> str:
+    return (
+        "--set: without a SubAppId the vendor would change the account's main application: set"
+        f" {env_prefix(options.app)}SUB_APP_ID, or give --sub-app-id; the VOD console lists the applications"
+        " with their ids"
+    )
 
 
 def _with_url(settings: Settings, url: str) -> Settings:
@@ -199,7 +249,9 @@ def _with_url(settings: Settings, url: str) -> Settings:
     try:
         public = HttpSettings(public_url=url)
     except ValueError:
-        fail(f"--url {url}: must be an http(s) URL without login and query", EXIT_USAGE)
+        fail(f"--url {without_token(url)}: must be an http(s) URL without login and query", EXIT_USAGE)
+    if url.rstrip("/").endswith("/callbacks"):
+        fail(f"--url {url}: give it without /callbacks, which is appended", EXIT_USAGE)
     return settings.model_copy(update={"http": public})
 
 
@@ -219,4 +271,6 @@ def _sign_key(application: Application, *, do_set: bool) -> str:
     if len(application.sign_keys) != 1:
         problem = "has several sign keys: give one alone" if application.sign_keys else "has no sign key"
         fail(f"--sign-key: {application.name} {problem} in the settings", EXIT_USAGE)
+    if not _SIGN_KEY.fullmatch(application.sign_keys[0]):
+        fail("--sign-key: the vendor takes 1 to 32 letters and digits; set another key", EXIT_USAGE)
     return application.sign_keys[0]

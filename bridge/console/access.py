@@ -110,9 +110,14 @@ class Access:
         """
         site, origin, host = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin", "Host"))
         is_ours = is_same_site(site, origin, host, self._allowed_hosts)
-        if is_ours is None:
-            is_ours = request.headers.get("Authorization", "").lower().startswith("bearer ")
-        if not is_ours:
+        if is_ours is None and not request.headers.get("Authorization", "").lower().startswith("bearer "):
+            raise ForbiddenError(
+                403,
+                "a program needs a bearer token",
+                "the request comes from no browser, and has no Authorization: Bearer",
+                "send the token; where none is set, any text shows what a dry run does",
+            )
+        if is_ours is False:
             raise ForbiddenError(
                 403,
                 "asked for by another site",

@@ -200,7 +200,8 @@ class _ConsumerRun:
     async def _call(self, handle: Handler[Any], event: Event[Any]) -> object:
         """Call the handler within the middleware, and return what it gave.
 
-        An error that a middleware suppresses is raised all the same: they watch, and decide nothing.
+        An error that a middleware suppresses is raised all the same, to those around it too: they watch, and
+        decide nothing.
         """
         errors: list[BaseException] = []
 
@@ -209,16 +210,20 @@ class _ConsumerRun:
                 errors.append(error)
             return False
 
+        def raise_suppressed(_: object, error: BaseException | None, __: object) -> bool:
+            if error is None and errors:
+                raise errors[-1]
+            return False
+
         work: object = None
         with ExitStack() as stack:
             for middleware in self._config.middleware:
+                stack.push(raise_suppressed)  # called after this one's exit
                 stack.enter_context(middleware(event))
                 stack.push(keep)  # called before this one's exit
             work = handle(event)
             if isawaitable(work):
                 await work
-        if errors:
-            raise errors[-1]
         return work
 
     def _wait_for_other(self, job: HandlerJob) -> float:

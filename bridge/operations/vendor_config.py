@@ -46,7 +46,7 @@ def config_changes(
                 value=callback_url,
                 name="callback URL",
                 before=before or "none",
-                after=f"{after} (another token)" if before == after else after,
+                after=f"{after} (another token, login or query)" if before == after else after,
             )
         )
     found += [

@@ -75,5 +75,5 @@ async def _state_of(settings: Settings, app: Application, session: aiohttp.Clien
 
 def without_token(url: str) -> str:
     """Return a URL without login and query, and without the token of a callback path."""
-    url = re.sub(r"//[^/@]*@", "//", url.partition("?")[0])
+    url = re.sub(r"//[^/]*@", "//", url.partition("?")[0])
     return re.sub(r"(/callbacks/+[^/]+/+)[^/]+", r"\1***", url)

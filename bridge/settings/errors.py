@@ -151,7 +151,11 @@ def _display_value(location: Sequence[object], value: object, secrets: Collectio
         return ""  # a whole section: its values may be secrets
     if str(location[2] if location[0] == "apps" and len(location) > 2 else location[-1]) in secrets:  # noqa: PLR2004 - apps, name, field
         return _MASK
-    if isinstance(value, str | Path) and str(location[-1]).endswith(_PATH_SUFFIXES):
+    if (
+        isinstance(value, str | Path)
+        and str(location[-1]).endswith(_PATH_SUFFIXES)
+        and location[-1] not in _OPEN_FILES
+    ):
         return mask_path(str(value))
     text = repr(mask_url(value)) if isinstance(value, str) else repr(value)
     return text if len(text) <= _DISPLAY_MAX else text[:_DISPLAY_MAX] + "…"
@@ -207,6 +211,7 @@ _VALUES_OF_KIND = {
     "bool_parsing": "must be true or false",
 }
 _PATH_SUFFIXES = ("_file", "credentials_dir")
+_OPEN_FILES = ("ids_file",)  # nobody has a secret for them: a name in the working directory is shown
 
 
 def _allowed(problem: Any) -> str:  # noqa: ANN401 - pydantic's ErrorDetails

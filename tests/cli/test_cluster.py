@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaProducer
 from bridge.cli.topics import expected_topics
 from bridge.settings.settings import load
 from tests.cli.cli_process import CommandResult, vod_bridge
+from tests.cli.topic_count import TOPICS
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
@@ -47,17 +48,17 @@ async def test_topics_are_listed_made_once_and_as_promised(kafka: RealKafka, red
     before = await vod_bridge("topics", settings=settings)
     assert before.code == 1
     assert "made.NewFileUpload" in before.out
-    assert "missing: 39 of 39 topics; `vod-bridge topics --create`" in before.err
+    assert f"missing: {TOPICS} of {TOPICS} topics; `vod-bridge topics --create`" in before.err
     planned = await vod_bridge("topics", "--dry-run", settings=settings)
     assert planned.code == 0
     assert "would make made.dead: partitions=4, replication=1" in planned.out
     assert "retention.ms=2592000000" in planned.out
     assert (
         await vod_bridge("topics", "--create", settings=settings)
-    ).out == "39 topics made, 0 there before\n"
+    ).out == f"{TOPICS} topics made, 0 there before\n"
     assert (
         await vod_bridge("topics", "--create", settings=settings)
-    ).out == "0 topics made, 39 there before\n"
+    ).out == f"0 topics made, {TOPICS} there before\n"
     assert (await vod_bridge("topics", settings=settings)).code == 0
     listed = await vod_bridge("topics", "--json", settings=settings)
     entry = {"topic": "made.dead", "exists": True, "partitions": 4, "replication": 1}
@@ -75,9 +76,9 @@ async def test_check_names_missing_topics_and_the_command_that_makes_them(
     settings = _settings(kafka, redis, **_own_topics("checked"))
     state, words = (await _findings(settings))["kafka topics"]
     assert state == "failed"
-    assert "39 of 39 are missing: checked.AigcHunyuan3DTaskComplete" in words
+    assert f"{TOPICS} of {TOPICS} are missing: checked.AigcHunyuan3DTaskComplete" in words
     assert "`vod-bridge topics --create`" in words
-    assert (await vod_bridge("topics", "--create", settings=settings)).out.startswith("39 topics made")
+    assert (await vod_bridge("topics", "--create", settings=settings)).out.startswith(f"{TOPICS} topics made")
     found = await _findings(settings)
     assert [f"{check}: {text}" for check, (state, text) in found.items() if state == "failed"] == []
     # One broker cannot do better, and an unsigned application without a token is open to the world.
@@ -210,7 +211,7 @@ async def test_tail_reports_why_kafka_cannot_be_reached_and_what_else_can_be_ask
 
 def test_the_topics_are_one_a_type_and_those_for_the_rest() -> None:
     expected = expected_topics(load(None, {}))
-    assert len(expected) == 39
+    assert len(expected) == TOPICS
     assert {"vod.other", "vod.dead-letter", "vod.NewFileUpload"} < set(expected)
 
 

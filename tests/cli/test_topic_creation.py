@@ -10,6 +10,7 @@ import pytest
 from bridge.operations.kafka_admin import CreateFailure, NewTopic, describe_cluster, topic_settings
 from bridge.operations.topic_creation import create_with_fallbacks
 from tests.cli.cli_process import vod_bridge
+from tests.cli.topic_count import TOPICS
 from tests.rig.kafka import RealKafka
 from tests.rig.kafka_jars import java_command
 
@@ -143,7 +144,7 @@ async def test_on_a_real_cluster_whose_policy_caps_the_size_all_topics_are_made(
         result = await vod_bridge(
             "topics", "--create", "--partitions", "2", "--retention", "3d", settings=settings
         )
-        assert (result.code, result.out) == (0, "39 topics made, 0 there before\n")
+        assert (result.code, result.out) == (0, f"{TOPICS} topics made, 0 there before\n")
         assert result.err.count("\n") == 1
         assert "warning: max.message.bytes=8388608 instead of 16777216" in result.err
         assert "dead letter, reason too_large" in result.err

@@ -114,6 +114,9 @@ def test_a_request_that_another_site_may_have_made_is_refused(headers: Mapping[s
     with pytest.raises(ProblemError) as refused:
         access().require_same_site(asked(headers))
     assert refused.value.problem.status == 403
+    by_browser = headers.keys() & {"Sec-Fetch-Site", "Origin"}
+    title = "asked for by another site" if by_browser else "a program needs a bearer token"
+    assert refused.value.problem.title == title
 
 
 @pytest.mark.parametrize(

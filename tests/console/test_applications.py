@@ -203,6 +203,13 @@ async def test_the_vendors_view_of_a_pulled_application_is_shown_without_tokens(
 
 
 @pytest.mark.parametrize(
+    "url", ["https://u:p@ss@a.example/callbacks/shop/t?key=t", "https://a.example/callbacks/shop/t"]
+)
+def test_a_url_is_shown_without_login_query_and_token(url: str) -> None:
+    assert without_token(url) == "https://a.example/callbacks/shop/***"
+
+
+@pytest.mark.parametrize(
     ("application", "base", "url"),
     [
         (Application(name="default"), "https://a.example/", "https://a.example/callbacks"),

@@ -168,6 +168,25 @@ async def test_an_error_that_a_middleware_suppresses_is_tried_again_and_a_dead_l
     assert (headers["detail"], headers["attempts"]) == (detail.encode(), b"2")
 
 
+async def test_an_error_that_an_inner_middleware_suppresses_is_seen_by_the_outer_ones() -> None:
+    kafka = FakeKafka()
+    kafka.publish(example_event("TranscodeComplete"))
+    kafka.create_topic("dead")
+    registry = CollectorRegistry()
+
+    async def handle(_event: Event[Any]) -> None:
+        raise ZeroDivisionError
+
+    middleware = [ConsumerMetrics("g", registry).observe, _suppressing]
+    await _handle_all(kafka, handle, attempts=2, dead_letter_topic="dead", middleware=middleware)
+    labels = {"group": "g", "type": "TranscodeComplete"}
+    counted = {
+        result: registry.get_sample_value("vod_consumer_handler_seconds_count", labels | {"result": result})
+        for result in ("ok", "failed")
+    }
+    assert counted == {"ok": None, "failed": 2}
+
+
 async def test_an_event_of_which_nothing_fails_is_done_within_a_suppressing_middleware() -> None:
     kafka = FakeKafka()
     kafka.publish(example_event("TranscodeComplete"))

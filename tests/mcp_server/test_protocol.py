@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bridge.core.catalogue import EVENT_TYPES
 from tests.cli.cli_process import start_command, vod_bridge, wait_for_exit
 from tests.console.console_client import HOSTILE, transcoded
 from tests.mcp_server.agent import agent
@@ -64,7 +65,7 @@ async def test_schemas_of_all_types_and_of_one() -> None:
         one = await client.call("schemas", {"type": "TranscodeComplete"})
         largest = await client.call("schemas", {"type": "ProcedureStateChanged"})
         unknown = await client.error("schemas", {"type": "TranscodeComplet"})
-    assert len(types) == 37
+    assert len(types) == len(EVENT_TYPES)
     assert one["schema"]["title"]
     assert largest["type"] == "ProcedureStateChanged"
     assert "is it TranscodeComplete?" in unknown

@@ -15,6 +15,8 @@ from tests.rig.schema_registry import FakeRegistry, running
 from tests.schemas.reading import NAMES, schema
 from tests.schemas.registry import Registry, register
 
+ALL = len(NAMES)
+
 
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
@@ -27,9 +29,13 @@ def authority() -> Iterator[Authority]:
 def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(registry: Registry) -> None:
     prefix = ("--subject", "all.{topic}-value")
     before = register(registry.url, "--dry-run", *prefix)
-    assert before.output.endswith("40 schemas: 40 would be registered; nothing was changed\n"), before.output
+    assert before.output.endswith(f"{ALL} schemas: {ALL} would be registered; nothing was changed\n"), (
+        before.output
+    )
     first = register(registry.url, "--compatibility", "forward", *prefix)
-    assert (first.exit_code, first.stdout.splitlines()[-1]) == (0, "40 schemas: 40 registered"), first.output
+    assert (first.exit_code, first.stdout.splitlines()[-1]) == (0, f"{ALL} schemas: {ALL} registered"), (
+        first.output
+    )
     for name in NAMES:
         topic = {"event": "vod.other"}.get(name, f"vod.{name}")
         subject = "vod-event-bridge-headers" if name == "headers" else f"all.{topic}-value"
@@ -37,7 +43,7 @@ def test_all_are_registered_and_read_back_and_a_second_run_changes_nothing(regis
         assert registry.ask("GET", f"/config/{subject}")["compatibilityLevel"] == "FORWARD"
     for options in (["--dry-run"], [], ["--compatibility", "FORWARD"]):
         again = register(registry.url, *options, *prefix)
-        assert again.stdout.splitlines()[-1].startswith("40 schemas: 40 there before"), again.output
+        assert again.stdout.splitlines()[-1].startswith(f"{ALL} schemas: {ALL} there before"), again.output
         assert "compatibility" not in again.stdout
 
 
@@ -93,7 +99,7 @@ def test_a_login_and_a_token_come_from_files_or_the_environment(
             assert register(served.url, option, str(secret)).exit_code == 0
             with monkeypatch.context() as environment:
                 environment.setenv(variable, text)
-                assert "40 there before" in register(served.url).stdout
+                assert f"{ALL} there before" in register(served.url).stdout
     monkeypatch.setenv("VOD_REGISTRY_LOGIN", "key:s3cret")
     monkeypatch.setenv("VOD_REGISTRY_TOKEN", "s3cret")
     both = register("http://127.0.0.1:1")
@@ -108,7 +114,7 @@ def test_a_certificate_of_an_authority_of_one_s_own_is_trusted_where_it_is_named
         assert (refused.exit_code, "is not trusted" in refused.stderr) == (1, True), refused.output
         assert "--ca" in refused.stderr
         assert register(served.url, "--ca", str(authority.ca)).exit_code == 0
-    assert len(served.subjects) == 40
+    assert len(served.subjects) == ALL
 
 
 def test_the_environment_s_proxy_leads_to_it(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +122,7 @@ def test_the_environment_s_proxy_leads_to_it(fake: FakeRegistry, monkeypatch: py
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", fake.url)
     assert register("http://registry.invalid").exit_code == 0
-    assert len(fake.subjects) == 40
+    assert len(fake.subjects) == ALL
     monkeypatch.setenv("VOD_REGISTRY_TOKEN", "t0ken")
     assert "warning: the login is sent unencrypted" in register("http://registry.invalid").stderr
     assert "warning" not in register(fake.url).stderr

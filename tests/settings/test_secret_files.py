@@ -18,6 +18,11 @@ def test_a_secret_where_a_files_name_belongs_is_not_shown() -> None:
     assert "'/run/secrets/none'" in error
 
 
+def test_a_file_of_no_secrets_is_shown_also_by_a_name_alone() -> None:
+    (error,) = issues({"BRIDGE_SCHEMAS__IDS_FILE": "no-ids.json"})
+    assert ("'no-ids.json'" in error, "not point to a file" in error) == (True, True), error
+
+
 @pytest.mark.parametrize(
     "written", ["k3y", "\ufeffk3y\n", "k3y\r\n\r\n", " \tk3y \n", "\n\nk3y", "\ufeff \u00a0k3y\u200b"]
 )

@@ -19,7 +19,8 @@ _DELAY_NOTE = "it takes about 10 minutes"
 # Remedies by the beginning of the vendor's error code; the longest match counts.
 _REMEDIES = {
     "AuthFailure": "check {its}SECRET_ID and {its}SECRET_KEY",
-    "AuthFailure.SecretIdNotFound": "check {its}SECRET_ID: this key is unknown there, or disabled",
+    "AuthFailure.SecretIdNotFound": "check {its}SECRET_ID: this key is unknown there, or disabled; that of an"
+    " international account is known at the endpoint vod.intl.tencentcloudapi.com",
     "AuthFailure.SignatureFailure": "check {its}SECRET_KEY: it does not belong to this SecretId",
     "AuthFailure.SignatureExpire": "set this machine's clock",
     "AuthFailure.TokenFailure": "renew the token in the folder that {its}CREDENTIALS_DIR names",
@@ -59,6 +60,13 @@ def api_error_remedy(code: str, prefix: str, number: str = "") -> str:
     return _REMEDIES[max(matching, key=len)].format(its=prefix, number=number or f"{prefix}SUB_APP_ID")
 
 
+def unreachable_remedy(app: str, error: TransportError) -> str:
+    """Return the remedy where no response came."""
+    if str(error).startswith("no credential"):
+        return f"mend what {env_prefix(app)}CREDENTIALS_DIR or …CREDENTIALS_PROVIDER names"
+    return f"check {env_prefix(app)}ENDPOINT, then the way out: DNS, HTTPS_PROXY and NO_PROXY, firewalls"
+
+
 async def _check_app(name: str, app: AppSettings, session: aiohttp.ClientSession) -> list[Finding]:
     if app.mode == "pull-legacy":
         return [ok("vendor", f"{name}: not asked: the v2 interface tells nothing of its set-up")]
@@ -94,12 +102,7 @@ async def call_api(name: str, call: Awaitable[T]) -> T | Finding:
             api_error_remedy(api_error.code, env_prefix(name)),
         )
     except TransportError as error:
-        remedy = (
-            f"check {env_prefix(name)}ENDPOINT, then the way out: DNS, HTTPS_PROXY and NO_PROXY, firewalls"
-        )
-        if str(error).startswith("no credential"):
-            remedy = f"mend what {env_prefix(name)}CREDENTIALS_DIR or …CREDENTIALS_PROVIDER names"
-        return failed("vendor address", f"{name}: {error}", remedy)
+        return failed("vendor address", f"{name}: {error}", unreachable_remedy(name, error))
 
 
 def _check_mode(name: str, config: EventConfig) -> Finding:
