@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import ClientSession, web
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
 from tests.console.group_dead_letters import write_group_dead_letters
@@ -25,7 +26,10 @@ HOSTILE_TYPE = {"EventType": HOSTILE, "HostileEvent": {"FileId": HOSTILE, "TaskI
 
 async def searched(page: Page) -> str:
     """Wait until the search of this page has ended; give what its state says then."""
-    await page.wait_for_selector(SEARCHED, timeout=HELPER_WAIT_MS)
+    try:
+        await page.wait_for_selector(SEARCHED, timeout=HELPER_WAIT_MS)
+    except PlaywrightTimeoutError as error:
+        raise AssertionError(f"{page.url} shows: {await page.inner_text('body')}") from error
     return await page.inner_text("#find-state")
 
 
