@@ -35,13 +35,13 @@ run: $(VENV)/.run ## Start broker, Redis and bridge on this machine and show eve
 unit: $(VENV)/.test ## Run the tests that need Python alone: no Kafka, no Redis, no other program (1 min on two cores)
 	@$(BIN)/pytest -n $(UNIT_WORKERS) --dist worksteal -m unit $(ARGS)
 
-services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (6 min)
+services: $(VENV)/.test ## Run the tests of the real parts alone: Kafka, Redis, Node, openssl (5 min)
 	@$(PYTEST) -m "services and not long" $(ARGS)
 
-test: $(VENV)/.test ## Run what this machine can run but the long scenarios (8 to 10 min on two cores)
+test: $(VENV)/.test ## Run what this machine can run but the long scenarios (7 min on two cores)
 	@$(PYTEST) -m "not long" $(ARGS)
 
-test-long: $(VENV)/.test ## Run all that this machine can run, with the full number of examples (13 min)
+test-long: $(VENV)/.test ## Run all that this machine can run, with the full number of examples (15 min)
 	@BRIDGE_TEST_EXAMPLES=full $(PYTEST) $(ARGS)
 
 coverage: $(VENV)/.test ## Hold the core, and all that decides whether an event is kept, to 100 % of their branches (2 min)

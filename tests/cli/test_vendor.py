@@ -9,6 +9,8 @@ from bridge.vendor_twin.server import Application, Vendor
 from tests.cli.cli_process import CommandResult, vod_bridge
 from tests.rig.parts import free_port
 
+pytestmark = pytest.mark.services  # each starts the command
+
 KEY_ID, KEY, NUMBER = "AKIDvendor", "c0rrect-key", 1500000001
 TOKEN, SIGN_KEY = "t0ken-of-sixteen-characters", "s1gnKeyOfTheShop"
 URL = f"https://bridge.example/callbacks/my-shop/{TOKEN}"

@@ -17,6 +17,8 @@ from tests.rig.parts import free_port
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
+pytestmark = pytest.mark.services  # each starts the helper process
+
 
 async def test_anybody_leaves_questions_for_readers_and_both_leave_one_for_operators() -> None:
     helper = HelperClient(load(environment={"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": f"127.0.0.1:{free_port()}"}))
