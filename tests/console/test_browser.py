@@ -24,6 +24,14 @@ HELPER_WAIT_MS = 300_000
 HOSTILE_TYPE = {"EventType": HOSTILE, "HostileEvent": {"FileId": HOSTILE, "TaskId": HOSTILE}}
 
 
+async def search(page: Page, text: str) -> None:
+    """Go to the page and search; Enter does nothing while the button behind the field is still to come."""
+    await page.click("nav >> text=Find")
+    await page.wait_for_url("**/find")
+    await page.fill("input[name=q]", text)
+    await page.keyboard.press("Enter")
+
+
 async def searched(page: Page) -> str:
     """Wait until the search of this page has ended; give what its state says then."""
     try:
@@ -129,9 +137,7 @@ async def test_a_file_is_found_by_its_box_and_its_record_is_one_click_further(
         await program.post(transcoded())
         page = watched.page
         await page.goto(program.admin_url)
-        await page.click("nav >> text=Find")
-        await page.fill("input[name=q]", FILE_ID)
-        await page.keyboard.press("Enter")
+        await search(page, FILE_ID)
         assert (await searched(page)).startswith("2 found; looked at")
         items = await page.locator("#timeline li strong").all_inner_texts()
         assert items == ["TranscodeComplete", "NewFileUpload"]
@@ -238,9 +244,7 @@ async def test_the_console_works_below_a_path_that_a_proxy_gives_it(environment:
         await page.keyboard.press("Enter")
         await page.wait_for_selector("text=You may act")
         assert page.url == url
-        await page.click("nav >> text=Find")
-        await page.fill("input[name=q]", FILE_ID)
-        await page.keyboard.press("Enter")
+        await search(page, FILE_ID)
         assert (await searched(page)).startswith("1 found; looked at")
         await page.click("#timeline li a >> nth=0")
         await page.wait_for_selector("h2:text('Why')")
