@@ -60,8 +60,11 @@ class Call(Struct, frozen=True, kw_only=True):
     path_args: Mapping[str, str]
 
     def query(self, name: str) -> str:
-        """Return a query parameter; empty where it is not given."""
-        return self.request.query.get(name, "")
+        """Return a query parameter; empty where it is not given. Raises `ProblemError` where it is twice."""
+        values = self.request.query.getall(name, [""])
+        if len(values) > 1:
+            raise ProblemError(400, f"{name} is given more than once")
+        return values[0]
 
     def query_number(self, name: str, default: int, most: int = _LIMIT_MAX, *, least: int = 0) -> int:
         """Return a query parameter as a number from ``least`` to ``most``. Raises `ProblemError`."""

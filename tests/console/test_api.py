@@ -132,6 +132,7 @@ async def test_what_is_published_shows_live_and_only_what_the_filter_lets_throug
                 refused = await client.get(f"/api/v1/deliveries?{query}", {"Accept": accept})
                 assert refused.status == 400, (accept, query)
         assert (await client.get("/api/v1/deliveries?limit=many")).status == 400
+        assert (await client.get("/api/v1/deliveries?limit=1&limit=2")).status == 400
 
 
 async def test_a_payload_is_masked_unless_the_settings_show_it(environment: Environment) -> None:
