@@ -26,12 +26,12 @@ from bridge.cli.support.vendor_account import (
 from bridge.core.application import Application
 from bridge.core.printable import json_escaped
 from bridge.io.vod.account import Account
-from bridge.io.vod.api import EventConfig, VodApi
+from bridge.io.vod.api import EVENT_SWITCHES, EventConfig, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.observability.logging import configure_logging
 from bridge.operations.callback_probe import callback_url
 from bridge.operations.check.vendor import api_error_remedy, env_prefix, unreachable_remedy
-from bridge.operations.vendor_config import SWITCHES, ConfigChange, config_changes
+from bridge.operations.vendor_config import ConfigChange, config_changes
 from bridge.operations.vendor_states import without_token
 from bridge.settings.sections import HttpSettings
 from bridge.settings.settings import Settings
@@ -60,7 +60,7 @@ _Events = Annotated[
     str,
     typer.Option(
         metavar="TYPES",
-        help=f"Events to switch on, comma-separated, or all: {', '.join(SWITCHES)}.",
+        help=f"Events to switch on, comma-separated, or all: {', '.join(EVENT_SWITCHES)}.",
         show_default=False,
     ),
 ]
@@ -258,10 +258,10 @@ def _with_url(settings: Settings, url: str) -> Settings:
 def _events(text: str) -> Sequence[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if names == ["all"]:
-        return list(SWITCHES)
+        return list(EVENT_SWITCHES)
     for name in names:
-        if name not in SWITCHES:
-            fail(f"--events {name}: cannot be switched; what can: {', '.join(SWITCHES)}", EXIT_USAGE)
+        if name not in EVENT_SWITCHES:
+            fail(f"--events {name}: cannot be switched; what can: {', '.join(EVENT_SWITCHES)}", EXIT_USAGE)
     return names
 
 

@@ -1,19 +1,12 @@
 """How an application should be set up at the vendor by the settings, and what has to change there."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from msgspec import Struct
 
 from bridge.core.application import Application
-from bridge.io.vod.api import EventConfig
+from bridge.io.vod.api import EVENT_SWITCHES, EventConfig
 from bridge.operations.vendor_states import without_token
-
-SWITCHES: Mapping[str, str] = {
-    "NewFileUpload": "UploadMediaCompleteEventSwitch",
-    "FileDeleted": "DeleteMediaCompleteEventSwitch",
-    "PersistenceComplete": "PersistenceCompleteEventSwitch",
-}
-"""The events that are sent only where they are switched on, and their parameters of ModifyEventConfig."""
 
 
 class ConfigChange(Struct, frozen=True, kw_only=True):
@@ -50,8 +43,8 @@ def config_changes(
             )
         )
     found += [
-        ConfigChange(parameter=SWITCHES[event], value="ON", name=event, before="off", after="on")
-        for event in SWITCHES
-        if event in events and not config.events[event]
+        ConfigChange(parameter=EVENT_SWITCHES[event], value="ON", name=event, before="off", after="on")
+        for event, is_on in config.events.items()
+        if event in events and not is_on
     ]
     return found

@@ -11,7 +11,7 @@ from msgspec import Struct
 from bridge.core.application import Application
 from bridge.io.vod.api import VodApi
 from bridge.operations.check.finding import Finding
-from bridge.operations.check.vendor import call_api, env_prefix
+from bridge.operations.check.vendor import DELAY_NOTE, call_api, env_prefix
 from bridge.settings.settings import Settings
 from bridge.wiring import vendor_account
 
@@ -60,7 +60,7 @@ async def _state_of(settings: Settings, app: Application, session: aiohttp.Clien
     if isinstance(config, Finding):
         return VendorState(application=name, is_asked=True, problem=config.message, remedy=config.remedy)
     is_pulled = config.mode == "PULL"
-    remedy = f"`vod-bridge vendor --app {name} --set` (it takes about 10 minutes)"
+    remedy = f"`vod-bridge vendor --app {name} --set` ({DELAY_NOTE})"
     return VendorState(
         application=name,
         is_asked=True,

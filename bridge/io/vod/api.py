@@ -25,6 +25,14 @@ _PAGE_SIZE = 100
 T = TypeVar("T")
 
 
+EVENT_SWITCHES: Mapping[str, str] = {
+    "NewFileUpload": "UploadMediaCompleteEventSwitch",
+    "FileDeleted": "DeleteMediaCompleteEventSwitch",
+    "PersistenceComplete": "PersistenceCompleteEventSwitch",
+}
+"""The events that are sent only where they are switched on, and their parameters of ModifyEventConfig."""
+
+
 class EventConfig(Struct, frozen=True, kw_only=True):
     """How the application is set up at the vendor: ``mode`` PUSH or PULL, and which events it sends."""
 
@@ -36,12 +44,8 @@ class EventConfig(Struct, frozen=True, kw_only=True):
 
     @property
     def events(self) -> dict[str, bool]:
-        """The events that are sent only where they are switched on, and whether they are."""
-        return {
-            "NewFileUpload": self.upload,
-            "FileDeleted": self.delete,
-            "PersistenceComplete": self.persistence,
-        }
+        """The events of `EVENT_SWITCHES`, and whether they are switched on."""
+        return dict(zip(EVENT_SWITCHES, (self.upload, self.delete, self.persistence), strict=True))
 
 
 class FinishedTask(Struct, frozen=True, kw_only=True):

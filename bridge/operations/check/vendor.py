@@ -8,14 +8,14 @@ from typing import TypeVar
 import aiohttp
 
 from bridge.core.plural import counted
-from bridge.io.vod.api import EventConfig, VodApi
+from bridge.io.vod.api import EVENT_SWITCHES, EventConfig, VodApi
 from bridge.io.vod.errors import ApiError, TransportError
 from bridge.operations.check.finding import Finding, failed, ok, warning
 from bridge.settings.apps import AppSettings
 from bridge.wiring import vendor_account
 
 _QUEUE_WARNING_EVENTS = 10_000
-_DELAY_NOTE = "it takes about 10 minutes"
+DELAY_NOTE = "it takes about 10 minutes"
 # Remedies by the beginning of the vendor's error code; the longest match counts.
 _REMEDIES = {
     "AuthFailure": "check {its}SECRET_ID and {its}SECRET_KEY",
@@ -113,22 +113,14 @@ def _check_mode(name: str, config: EventConfig) -> Finding:
     )
     prefix = env_prefix(name)
     remedy = (
-        f"`vod-bridge vendor --app {name} --set` (ModifyEventConfig Mode=PULL; {_DELAY_NOTE}), or set"
+        f"`vod-bridge vendor --app {name} --set` (ModifyEventConfig Mode=PULL; {DELAY_NOTE}), or set"
         f" {prefix}MODE=push and its callback URL"
     )
     return failed("vendor mode", message, remedy)
 
 
 def _check_switches(name: str, config: EventConfig) -> Finding:
-    switched_off = {
-        event: switch
-        for event, switch, is_on in (
-            ("NewFileUpload", "UploadMediaCompleteEventSwitch", config.upload),
-            ("FileDeleted", "DeleteMediaCompleteEventSwitch", config.delete),
-            ("PersistenceComplete", "PersistenceCompleteEventSwitch", config.persistence),
-        )
-        if not is_on
-    }
+    switched_off = {event: EVENT_SWITCHES[event] for event, is_on in config.events.items() if not is_on}
     if not switched_off:
         return ok("vendor events", f"{name}: uploads, deletions and persistence are sent")
     message = (
@@ -139,7 +131,7 @@ def _check_switches(name: str, config: EventConfig) -> Finding:
     return warning(
         "vendor events",
         message,
-        f"where wanted, {command} (ModifyEventConfig {switches}), or in its console ({_DELAY_NOTE})",
+        f"where wanted, {command} (ModifyEventConfig {switches}), or in its console ({DELAY_NOTE})",
     )
 
 
