@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -20,6 +20,7 @@ from bridge.console.requests import (
     ReplayArgs,
     ReplayState,
 )
+from bridge.core.unix_time import unix_ms
 from bridge.diagnostics.redis import diagnose
 from bridge.observability.masking import Mask
 from bridge.operations.callback_probe import post_probe
@@ -39,7 +40,6 @@ from bridge.settings.settings import Settings
 
 _REPORT_INTERVAL_S = 0.25
 _ITEMS_SHOWN_MAX = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Answer = AsyncIterator[tuple[str, object]]
 
@@ -93,7 +93,7 @@ def _time_range(since: datetime | None, until: datetime | None) -> TimeRange:
 
 
 def _unix_ms(at: datetime | None) -> int | None:
-    return None if at is None else max(0, (at - _EPOCH) // timedelta(milliseconds=1))
+    return None if at is None else max(0, unix_ms(at))
 
 
 async def _check(context: QuestionContext, _: Raw) -> Answer:

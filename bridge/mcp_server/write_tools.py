@@ -1,12 +1,13 @@
 """The tools that write: dry first. Each call is logged, whether it is done or refused."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import structlog
 from msgspec.structs import replace
 
 from bridge.console.requests import ReplayArgs, ReplayState
 from bridge.core.plural import counted
+from bridge.core.unix_time import from_unix_ms
 from bridge.io.kafka.client import kafka_options
 from bridge.mcp_server.answers import CreateTopicsAnswer, ReplayAnswer
 from bridge.mcp_server.arguments import CreateTopicsArguments, ReplayArguments
@@ -24,7 +25,6 @@ from bridge.operations.topic_plan import (
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPLAY, CREATE_TOPICS = "replay_dead_letters", "create_topics"
 
 
@@ -34,7 +34,7 @@ async def replay_dead_letters(context: ToolContext, arguments: ReplayArguments) 
         if replace(arguments, plan="") != ReplayArguments():
             raise _not_alone()
         return await _replay(context, arguments.plan)
-    now = _EPOCH + timedelta(milliseconds=context.now_ms())
+    now = from_unix_ms(context.now_ms())
     args = ReplayArgs(
         dry_run=True,
         reasons=arguments.reasons,

@@ -4,10 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from bridge.cli.support.exit import EXIT_USAGE, fail
+from bridge.core.unix_time import unix_ms, whole_ms
 
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_time(option: str, text: str, now_ms: int) -> int:
@@ -17,9 +17,9 @@ def parse_time(option: str, text: str, now_ms: int) -> int:
     """
     try:
         if match := _DURATION.fullmatch(text):
-            return max(0, now_ms - _to_ms(timedelta(**{_UNITS[match[2]]: int(match[1])})))
+            return max(0, now_ms - whole_ms(timedelta(**{_UNITS[match[2]]: int(match[1])})))
         time = datetime.fromisoformat(text)
-        found = _to_ms((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH)
+        found = unix_ms(time if time.tzinfo else time.replace(tzinfo=UTC))
     except (ValueError, OverflowError):
         found = -1
     if found < 0:
@@ -45,8 +45,4 @@ def parse_duration_ms(option: str, text: str) -> int:
         return -1
     if found is None or int(found[1]) == 0:
         fail(f"{option} {text}: must be like 7d, 12h, 30m, or unlimited", EXIT_USAGE)
-    return _to_ms(timedelta(**{_UNITS[found[2]]: int(found[1])}))
-
-
-def _to_ms(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)
+    return whole_ms(timedelta(**{_UNITS[found[2]]: int(found[1])}))
