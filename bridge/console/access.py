@@ -108,8 +108,7 @@ class Access:
 
         By Sec-Fetch-Site, else by Origin. A request with neither is no browser's: it needs a bearer token.
         """
-        site, origin, host = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin", "Host"))
-        is_ours = is_same_site(site, origin, host, self._allowed_hosts)
+        is_ours = is_same_site(request.headers, self._allowed_hosts)
         if is_ours is None and not request.headers.get("Authorization", "").lower().startswith("bearer "):
             raise ForbiddenError(
                 403,

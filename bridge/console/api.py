@@ -177,11 +177,15 @@ async def dead_letters(call: Call) -> DeadLetters:
     return DeadLetters(msgspec.json.decode(found, type=list[DeadLetterGroup]))
 
 
+def times_of(call: Call) -> dict[str, str]:
+    """Return what the query has of ``since`` and ``until``, as it is written there."""
+    return {name: text for name in ("since", "until") if (text := call.query(name))}
+
+
 def dead_letters_args(call: Call) -> DeadLettersArgs:
     """Read the query. Raises `ProblemError`."""
-    given = {name: text for name in ("since", "until") if (text := call.query(name))}
     try:
-        return msgspec.convert(given, DeadLettersArgs)
+        return msgspec.convert(times_of(call), DeadLettersArgs)
     except msgspec.ValidationError:
         raise ProblemError(
             400,

@@ -107,8 +107,7 @@ async def event(call: Call) -> web.Response:
 async def dead_letters(call: Call) -> web.Response:
     """Show the dead letters, by reason and application."""
     answer = _plain(call, await api.dead_letters(call))
-    within = {name: text for name in ("since", "until") if (text := call.query(name))}
-    return _render(call, "dead_letters.html", answer=answer, within=within)
+    return _render(call, "dead_letters.html", answer=answer, within=api.times_of(call))
 
 
 async def applications(call: Call) -> web.Response:

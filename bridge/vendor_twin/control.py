@@ -68,8 +68,7 @@ class _Control:
         return web.json_response({"outcome": self._emit(application, body)})
 
     def _application_of_post(self, request: web.Request) -> Application:
-        site, origin, host = (request.headers.get(name, "") for name in ("Sec-Fetch-Site", "Origin", "Host"))
-        if is_same_site(site, origin, host) is False:
+        if is_same_site(request.headers) is False:
             raise web.HTTPForbidden(
                 text=json.dumps({"error": "a page of another site asked for this; use curl"}),
                 content_type="application/json",
