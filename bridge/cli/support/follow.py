@@ -12,7 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from bridge.cli.support.render import ShownRecord
-from bridge.core.schema_ids import header_text
+from bridge.operations.found_record import headers_of
 from bridge.operations.kafka_admin import describe_cluster
 from bridge.operations.start_offsets import Offsets, find_start_offsets
 
@@ -126,6 +126,6 @@ def shown_record(record: ConsumerRecord) -> ShownRecord:
         partition=record.partition,
         offset=record.offset,
         key=record.key or b"",
-        headers={name: header_text(name, value or b"") for name, value in record.headers},
+        headers=headers_of(record),
         value=record.value or b"",
     )
