@@ -7,6 +7,7 @@ from playwright.async_api import Page
 
 from tests.console.console_client import TOKEN, ConsoleClient
 from tests.console.group_dead_letters import write_group_dead_letters
+from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import published_payloads
 from tests.rig.browser import chromium
@@ -102,10 +103,7 @@ async def shoot(program: Program) -> None:
 
 async def shoot_actions(page: Page, program: Program) -> None:
     """Take pictures of what needs the token: the test of a callback URL, a replay and a redrive, both dry."""
-    await page.goto(f"{program.admin_url}/login")
-    await page.fill("input[name=token]", TOKEN)
-    await page.keyboard.press("Enter")
-    await page.wait_for_selector("text=You may act")
+    await log_in(page, program.admin_url)
     await page.goto(f"{program.admin_url}/applications")
     await page.click("text=Show the test of my-shop")
     await page.click("#callback-run:visible")

@@ -12,6 +12,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
 from tests.console.group_dead_letters import write_group_dead_letters
+from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
 from tests.rig.browser import WatchedPage, chromium
 from tests.rig.program import Program
@@ -212,10 +213,7 @@ async def test_a_group_s_dead_letters_are_redriven_from_the_page_of_topics(envir
         page_of(NARROW) as watched,
     ):
         page = watched.page
-        await page.goto(f"{program.admin_url}/login")
-        await page.fill("input[name=token]", TOKEN)
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("text=Log out")
+        await log_in(page, program.admin_url)
         await page.goto(f"{program.admin_url}/topics")
         assert await watched.violations() == []
         assert await watched.overflow_px() <= 0

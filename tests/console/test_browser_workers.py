@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.console.console_client import TOKEN, uploaded
+from tests.console.console_client import uploaded
+from tests.console.login import log_in
 from tests.console.test_applications import reached_at
 from tests.console.test_browser import NARROW, page_of
 from tests.console.test_workers import post_to_both
@@ -54,10 +55,7 @@ async def test_a_callback_url_is_tested_dry_by_anyone_and_really_after_a_login(
         await page.wait_for_selector("#callback-state:has-text('nothing was')")
         assert "/callbacks/shop/***" in await page.inner_text("#callback-shown")
         assert await page.is_hidden("#callback-run")
-        await page.goto(f"{program.admin_url}/login")
-        await page.fill("input[name=token]", TOKEN)
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("text=Log out")
+        await log_in(page, program.admin_url)
         await page.goto(f"{program.admin_url}/applications")
         await page.click("text=Show the test of shop")
         await page.click("#callback-run")

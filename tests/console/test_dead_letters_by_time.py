@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from tests.console.console_client import TOKEN, ConsoleClient, transcoded
+from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
 from tests.rig.browser import WatchedPage, chromium
 from tests.rig.waiting import eventually
@@ -102,10 +103,7 @@ async def test_what_failed_last_night_is_replayed_with_a_few_keys_in_the_reader_
         watched = WatchedPage(await context.new_page())
         page = watched.page
         await page.clock.set_fixed_time(today)
-        await page.goto(f"{program.admin_url}/login")
-        await page.fill("input[name=token]", TOKEN)
-        await page.keyboard.press("Enter")
-        await page.wait_for_selector("text=Log out")
+        await log_in(page, program.admin_url)
         await page.goto(f"{program.admin_url}/dead-letters")
         await page.locator("text=Last night").press("Enter")
         await page.wait_for_selector("text=The counts and replays below are of these alone.")

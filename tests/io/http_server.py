@@ -193,3 +193,12 @@ async def running_worker_server(tls: ssl.SSLContext | None = None) -> AsyncItera
 async def until(condition: Callable[[], object]) -> None:
     """Let the loop run until something has come about."""
     await eventually(condition, "it comes about", every_s=0.001)
+
+
+async def start_many(server: HttpTestServer, number: int, data: bytes) -> list[RawClient]:
+    """Let so many clients send the same beginning, and wait until it has come."""
+    clients = [await server.connect() for _ in range(number)]
+    for client in clients:
+        client.send(data)
+    await until(lambda: server.reading_count() == number)
+    return clients

@@ -9,7 +9,7 @@ import pytest
 from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
-from tests.io.http_server import PUBLISHED, HeldDelivery, RawClient, post, running_server, until
+from tests.io.http_server import PUBLISHED, HeldDelivery, RawClient, post, running_server, start_many, until
 from tests.rig.waiting import WITHIN_S
 
 MIB = 1024 * 1024
@@ -105,10 +105,7 @@ async def test_time_spent_on_a_request_is_not_held_against_the_one_behind_it() -
 
 async def test_of_many_that_are_too_slow_a_turn_closes_some_and_the_next_ones_the_others() -> None:
     async with running_server() as server:
-        clients = [await server.connect() for _ in range(40)]
-        for client in clients:
-            client.send(b"POST /call")
-        await until(lambda: server.reading_count() == 40)
+        await start_many(server, 40, b"POST /call")
         assert server.ingress.connections.close_slow(10)
         assert server.reading_count() == 8
         assert not server.ingress.connections.close_slow(10)
@@ -117,10 +114,7 @@ async def test_of_many_that_are_too_slow_a_turn_closes_some_and_the_next_ones_th
 
 async def test_the_next_look_closes_all_that_are_too_slow() -> None:
     async with running_server() as server:
-        clients = [await server.connect() for _ in range(40)]
-        for client in clients:
-            client.send(b"POST /call")
-        await until(lambda: server.reading_count() == 40)
+        clients = await start_many(server, 40, b"POST /call")
         server.now_s = 11
         assert all([await client.reads_eof() for client in clients])
         assert server.rejected_count("read_timeout") == 40

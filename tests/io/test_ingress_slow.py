@@ -10,7 +10,7 @@ from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.server import IngressLimits
-from tests.io.http_server import PUBLISHED, HttpTestServer, RawClient, post, running_server, until
+from tests.io.http_server import PUBLISHED, post, running_server, start_many, until
 from tests.rig.waiting import WITHIN_S
 
 KIB = 1024
@@ -20,15 +20,6 @@ HEAD = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
 SMALL_BUDGET = IngressLimits(
     body_max_bytes=256 * KIB, bodies_max_bytes=4 * MIB, hold_s=60, read_timeout_s=300
 )
-
-
-async def start_many(server: HttpTestServer, number: int, data: bytes) -> list[RawClient]:
-    """Let so many clients send the same beginning, and wait until it has come."""
-    clients = [await server.connect() for _ in range(number)]
-    for client in clients:
-        client.send(data)
-    await until(lambda: server.reading_count() == number)
-    return clients
 
 
 @pytest.mark.parametrize(
