@@ -71,7 +71,7 @@ async def test_a_folder_left_behind_is_drained_and_removed_and_then_the_search_e
     await parts.stop()
 
 
-async def test_a_root_that_cannot_be_read_at_the_start_is_searched_once_it_can(tmp_path: Path) -> None:
+async def test_a_root_that_cannot_be_read_or_is_not_there_is_searched_once_it_can(tmp_path: Path) -> None:
     root, whole = tmp_path / "root", tmp_path / "whole"
     await leave_records(whole / "2", 3)
     root.symlink_to("x" * 300)  # longer than a name may be: each look at it fails
@@ -79,6 +79,8 @@ async def test_a_root_that_cannot_be_read_at_the_start_is_searched_once_it_can(t
     await parts.some_scans()
     assert not parts.task.done()
     root.unlink()
+    await parts.some_scans()
+    assert not parts.task.done()  # what is not there now, as a volume that is mounted anew, may have records
     root.symlink_to(whole)
     await asyncio.wait_for(parts.task, 60)
 

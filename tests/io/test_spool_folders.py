@@ -101,6 +101,13 @@ async def test_a_folder_that_cannot_be_read_stops_no_start_and_its_spool_tries_a
             mine.left_behind(folder)
 
 
+def test_in_a_folder_that_is_not_there_now_it_is_not_known_what_was_left(tmp_path: Path) -> None:
+    root = tmp_path / "unmounted"
+    for number, workers in ((0, 1), (1, 2)):
+        with pytest.raises(FileNotFoundError):
+            folders(root, number, workers).left_behind(root / "1" if number else root)
+
+
 async def test_a_supervisors_folder_that_cannot_be_locked_stops_no_start(tmp_path: Path) -> None:
     (tmp_path / SUPERVISOR_FOLDER / "lock").mkdir(parents=True)
     folder, spool = folders(tmp_path, 0, 1).claim_own(build)

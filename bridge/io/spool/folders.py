@@ -59,7 +59,8 @@ class SpoolFolders(Struct, frozen=True):
     def left_behind(self, own: Path) -> list[Path]:
         """List the folders with records that are not ``own``, whether in use or not; remove empty ones.
 
-        Raises OSError where the root cannot be read: what lies in it is not known then.
+        Raises OSError where the root cannot be read, or is not there now, as a volume that is mounted anew:
+        what lies in it is not known then.
         """
         left = []
         for folder in (self.root, *_numbered(self.root)):
@@ -123,8 +124,7 @@ def _segments(folder: Path) -> Iterator[Path]:
 
 
 def _numbered(root: Path) -> list[Path]:
-    if not root.is_dir():
-        return []
+    """List the folders of workers in ``root``. Raises OSError where it cannot be read or is not there now."""
     found = [folder for folder in root.iterdir() if folder.name.isdecimal() and folder.is_dir()]
     return sorted(found, key=lambda folder: int(folder.name))
 
