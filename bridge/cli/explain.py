@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from msgspec import UNSET
 from rich.console import Console
@@ -17,13 +16,12 @@ from rich.text import Text
 from bridge.cli.support.exit import EXIT_FAILED, EXIT_USAGE, ConfigFile, fail
 from bridge.cli.support.input_files import InputNotification, list_files, read_notifications, require_paths
 from bridge.cli.support.offline_settings import effective_applications, effective_routing
-from bridge.cli.support.render import OUTCOME_STYLES, render_failure, safe_text
+from bridge.cli.support.render import OUTCOME_STYLES, json_line, render_failure, safe_text
 from bridge.core.application import Application
 from bridge.core.event import Notification
 from bridge.core.explanation import Explanation
 from bridge.core.explanation import explain as explained
 from bridge.core.plural import counted
-from bridge.core.printable import json_escaped
 
 _MAX_SHOWN = 20
 
@@ -67,7 +65,7 @@ def explain(
         explanation = explained(notification, routing, partitions)
         rejected += explanation.delivery_outcome == "rejected"
         if as_json:
-            typer.echo(json_escaped(msgspec.json.encode(explanation).decode()))
+            typer.echo(json_line(explanation))
         else:
             _print_explanation(console, found, explanation, first=number == 1)
     if not number:

@@ -115,6 +115,13 @@ def test_every_one_of_many_is_explained(tmp_path: Path) -> None:
     assert _output(str(many)).count("goes to the topic for others") == 2
 
 
+def test_a_notification_on_several_lines_is_one_line_of_json(tmp_path: Path) -> None:
+    payload = {"TaskId": "t", "Text": "a\nb", "Set": [1, {}]}
+    (tmp_path / "one.json").write_text(json.dumps({"EventType": "X", "Y": payload}, indent=2))
+    (line,) = _output(str(tmp_path), "--json").splitlines()
+    assert json.loads(line)["event"]["payload"] == payload
+
+
 def test_topics_and_numbers_are_those_of_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,7 @@ Uses headers and the canonical value only; no I/O here.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -181,8 +181,6 @@ def render_json(record: ShownRecord) -> str:
         value = msgspec.Raw(record.value)
     except _DECODE_ERRORS:
         value = record.value.decode("utf-8", "replace")
-    if isinstance(value, msgspec.Raw) and (b"\n" in record.value or b"\r" in record.value):
-        value = msgspec.Raw(msgspec.json.format(record.value, indent=-1))
     line = _RecordJson(
         topic=record.topic,
         partition=record.partition,
@@ -191,7 +189,15 @@ def render_json(record: ShownRecord) -> str:
         headers=record.headers,
         value=value,
     )
-    return json_escaped(msgspec.json.encode(line).decode())
+    return json_line(line)
+
+
+def json_line(value: Any) -> str:  # noqa: ANN401 - anything that is JSON
+    """Write JSON on one line, without control characters; JSON text in it may stand on several."""
+    text = msgspec.json.encode(value)
+    if b"\n" in text or b"\r" in text:
+        text = msgspec.json.format(text, indent=-1)
+    return json_escaped(text.decode())
 
 
 def render_failure(error: _EventError | FailedResult, payload_label: str = "") -> str:
