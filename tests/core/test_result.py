@@ -26,6 +26,8 @@ def task(**keys: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     return {"Type": "Transcode", "TranscodeTask": keys}
 
 
+FAILED = {"Status": "FAIL", "ErrCode": 9}
+WITH_FILES = {"Status": "SUCCESS", "Output": {"OutputFiles": [FAILED]}}
 GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000, Message="no")
 
 
@@ -117,6 +119,23 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
             "failed",
         ),
         ("TranscodeComplete", {"ErrCode": 0, "PlayInfoSet": [{"ErrCode": 9}]}, "succeeded"),
+        # sets inside elements, and in place of an element or an object
+        ("ProcedureStateChanged", {"ErrCode": 0, "MediaProcessResultSet": [[BAD]]}, "failed"),
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [GOOD, [[BAD, GOOD]]]}, "partial"),
+        ("ProcedureStateChanged", {"MediaProcessResultSet": [{"TranscodeTask": [FAILED]}, GOOD]}, "partial"),
+        (
+            "ProcedureStateChanged",
+            {"MediaProcessResultSet": [task(Status="SUCCESS", ErrCode=0, SubTaskSet=[FAILED])]},
+            "partial",
+        ),
+        ("ProcedureStateChanged", {"NewSet": [{"NewTask": {"ErrCode": 0, "Parts": [FAILED]}}]}, "partial"),
+        ("ComposeMediaComplete", {"ErrCode": 0, "NewSet": [{"Parts": [[FAILED]]}]}, "failed"),
+        ("New", {"Set": [{"ErrCode": 0, "Parts": [1, {"Task": FAILED}]}]}, "partial"),
+        ("New", {"Set": [[[[[FAILED]]]]]}, "failed"),
+        ("New", {"Set": [[[[[[FAILED]]]]]]}, "unknown"),  # too deep to be a result
+        # an array of the catalogue that reports no results, read as a struct and as a dict
+        ("ProcessMediaByMPSComplete", {"SubTaskSet": [WITH_FILES]}, "succeeded"),
+        ("ProcessMediaByMPSComplete", {"SubTaskSet": [WITH_FILES], "NewKey": 1}, "succeeded"),
         ("New", {"ErrCode": 0}, "succeeded"),
         ("New", {"Set": [{"ErrCode": 0}, {"Task": {"Status": "FAIL"}}]}, "partial"),
         ("New", {"Task": {"ErrCode": 1}}, "unknown"),
@@ -180,6 +199,21 @@ def test_the_results_vote(name: str, payload: dict[str, Any], outcome: str) -> N
             ],
         ),
         ("NewFileUpload", {"ErrCode": 5}, []),
+        (
+            "ProcedureStateChanged",
+            {
+                "MediaProcessResultSet": [
+                    {"ATask": {"Parts": [FAILED]}, "TranscodeTask": [FAILED], "ErrCode": 3},
+                    [BAD],
+                ],
+            },
+            [
+                {"path": "MediaProcessResultSet[0]", "code": 3},
+                {"path": "MediaProcessResultSet[0].ATask.Parts[0]", "code": 9},
+                {"path": "MediaProcessResultSet[0].TranscodeTask[0]", "code": 9},
+                {"path": "MediaProcessResultSet[1][0].TranscodeTask", "code": 40000, "message": "no"},
+            ],
+        ),
     ],
 )
 def test_each_failure_has_its_path_and_code(

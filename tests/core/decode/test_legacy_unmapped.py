@@ -119,6 +119,77 @@ def test_what_reports_no_failure_changes_nothing(value: object) -> None:
     assert event.repairs == ("data.newKey: no 3.0 field",)
 
 
+@pytest.mark.parametrize(
+    ("lists", "path"),
+    [
+        ({"processTaskList": {"taskType": "Transcode", **BAD}}, "data.processTaskList"),
+        ({"processTaskList": {"0": BAD}}, "data.processTaskList.0"),
+        ({"processTaskList": [[BAD]]}, "data.processTaskList[0][0]"),
+        ({"processTaskList": [GOOD, "x", [], [5, BAD]]}, "data.processTaskList[3][1]"),
+        ({"contentReviewList": {"taskType": "Porn", **BAD}}, "data.contentReviewList"),
+        ({"aIAnalysisList": {"taskType": "Tag", **BAD}}, "data.aIAnalysisList"),
+        ({"metaData": [BAD]}, "data.metaData[0]"),
+        (
+            {"processTaskList": [{"taskType": "Transcode", "output": [BAD]}]},
+            "data.processTaskList[0].output[0]",
+        ),
+    ],
+)
+def test_a_failed_subtask_counts_where_the_table_has_another_type(lists: dict[str, Any], path: str) -> None:
+    event = procedure(**lists)
+    assert event.outcome in ("failed", "partial")
+    assert failures(event) == [{"path": path, "code": 30009, "message": "source"}]
+    assert event.conformance == "nonconforming"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "outcome", "paths"),
+    [
+        ("ConcatComplete", {"fileInfo": {"status": 5}}, "failed", ["data.fileInfo"]),
+        (
+            "ConcatComplete",
+            {"fileInfo": [[{"status": 5}], {"status": 0}]},
+            "partial",
+            ["data.fileInfo[0][0]"],
+        ),
+        ("ClipComplete", {"fileInfo": [{"status": 0}, {"status": 5}]}, "partial", ["data.fileInfo[1]"]),
+        ("ClipComplete", {"fileInfo": [[{"status": 5}]]}, "failed", ["data.fileInfo[0][0]"]),
+        ("CreateSnapshotByTimeOffsetComplete", {"picInfo": {"status": 5}}, "failed", ["data.picInfo"]),
+        ("TranscodeComplete", {"status": 0, "playSet": {"url": "u"}}, "succeeded", []),
+        ("FileDeleted", {"fileInfo": [[{"status": 5}]]}, "succeeded", []),
+    ],
+)
+def test_a_code_counts_where_the_table_has_another_type(
+    event_type: str, data: dict[str, Any], outcome: str, paths: list[str]
+) -> None:
+    event = event_of(event_type, vodTaskId="t", **data)
+    assert (event.outcome, [one["path"] for one in failures(event)]) == (outcome, paths)
+    assert event.conformance == "nonconforming"
+
+
+@pytest.mark.parametrize(
+    ("result_set", "outcome", "path"),
+    [
+        (
+            [{"Type": "Transcode", "TranscodeTask": {"Status": "SUCCESS"}}],
+            "partial",
+            "data.processTaskList[0]",
+        ),
+        ([], "failed", "data.processTaskList[0]"),
+        ("x", "failed", "data.processTaskList[0]"),
+        ("", "failed", "MediaProcessResultSet[0].TranscodeTask"),
+        (None, "failed", "MediaProcessResultSet[0].TranscodeTask"),
+    ],
+)
+def test_a_list_whose_field_has_a_value_of_its_own_counts(
+    result_set: object, outcome: str, path: str
+) -> None:
+    event = procedure(processTaskList=[{"taskType": "Transcode", **BAD}], MediaProcessResultSet=result_set)
+    assert (event.outcome, [one["path"] for one in failures(event)]) == (outcome, [path])
+    if type(result_set) is list:
+        assert event.repairs == ("data.processTaskList[0]: no 3.0 field",)
+
+
 def test_lists_of_types_without_a_successor_count_too() -> None:
     event = event_of("SomethingComplete", vodTaskId="t", status=0, parts=[{"status": 0}, BAD])
     assert event.outcome == "partial"

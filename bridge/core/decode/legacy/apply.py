@@ -34,12 +34,21 @@ class MappingReport(Struct):
     """What `apply` could not map.
 
     ``unknown_paths``: the paths of keys without a row. ``unmapped_members``: (path of the object, members)
-    for members with no 3.0 field. ``nonconforming``: a value had a type that its table cannot map.
+    for members with no 3.0 field. ``unmapped_values``: (path, object or array) for values that have a row and
+    yet are not in the payload: of a type that the table cannot map, or there is another one for the field.
+    ``nonconforming``: a value had a type that its table cannot map.
     """
 
     unknown_paths: list[str] = []
     unmapped_members: list[tuple[JsonPath | str, dict[str, object]]] = []
+    unmapped_values: list[tuple[JsonPath, object]] = []
     nonconforming: bool = False
+
+    def record_misfit(self, path: JsonPath, value: object) -> None:
+        """Report a value of a type that its table cannot map."""
+        self.nonconforming = True
+        if value and type(value) in CONTAINER_TYPES:
+            self.unmapped_values.append((path, value))
 
 
 def apply(
@@ -116,7 +125,7 @@ def _map_fields(
         if convert is not None:
             value = convert(rule, value, (path, key), report)
             if value is UNSET:
-                report.nonconforming = True
+                report.record_misfit((path, key), data[key])
                 continue
         into = mapped
         for parent in parents:
@@ -147,6 +156,8 @@ def _copy_known_keys(
         if value is None or key in table.rows:
             continue
         if key in table.struct.__struct_fields__:
+            if value != "" and type(mapped.get(key)) is list:
+                _record_replaced(table, key, data, path, report)
             mapped[key] = _prefer(value, mapped.get(key))
         else:
             unmapped_members[key] = value
@@ -154,6 +165,16 @@ def _copy_known_keys(
                 report.unknown_paths.append(format_path((path, key)))
     if unmapped_members:
         report.unmapped_members.append((path, unmapped_members))
+
+
+def _record_replaced(
+    table: MappingTable, name: str, data: Mapping[str, object], path: JsonPath | str, report: MappingReport
+) -> None:
+    """Report the arrays of objects that were mapped to the field ``name``: ``data`` has its own value."""
+    for key, rule in table.rows.items():
+        if not isinstance(rule, MapObjects) or rule.to != name or type(data.get(key)) is not list:
+            continue
+        report.unmapped_values.append(((path, key), data[key]))
 
 
 def format_path(path: JsonPath | str) -> str:
@@ -233,7 +254,8 @@ def _map_elements(
         else:
             # An element that is no object becomes {}: the indexes in the paths of errors must not shift.
             elements.append({})
-            report.nonconforming |= value is not None
+            if value is not None:
+                report.record_misfit((path, index), value)
     return elements
 
 

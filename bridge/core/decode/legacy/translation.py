@@ -65,7 +65,9 @@ def _translate_known(legacy_type: LegacyType, data: Mapping[str, Any]) -> Transl
     if legacy_type.fold_status_into:
         report.nonconforming |= code is None and data.get("status") is not None
         _fold_status(payload, legacy_type.fold_status_into, code)
-    results = tuple(_unmapped_results(legacy_type, data, report)) if report.unmapped_members else ()
+    results: tuple[SubtaskResult, ...] = ()
+    if report.unmapped_members or report.unmapped_values:
+        results = tuple(_unmapped_results(legacy_type, data, report))
     return Translation(
         type=legacy_type.type,
         known=True,
@@ -91,6 +93,9 @@ def _unmapped_results(
             yield from find_results(
                 UnmappedPart(position or format_path(path), format_path(path), members, is_element)
             )
+    for value_path, value in report.unmapped_values:
+        where = format_path(value_path)
+        yield from find_results(UnmappedPart(where, where, value, is_element=True))
 
 
 def nested_results(members: Mapping[str, Any]) -> Iterator[SubtaskResult]:
