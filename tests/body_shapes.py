@@ -1,4 +1,4 @@
-"""Bodies that are dear to read: forty shapes of any size, which no sender has reason to send.
+"""Bodies that are dear to read: some fifty shapes of any size, which no sender has reason to send.
 
 Each is what one unsigned request may hold. They stand where an event's payload stands, so that all of the
 reading is asked for: numbers with unusual exponents, escapes, very many keys, empty containers, depth.
@@ -112,6 +112,9 @@ SHAPES: Mapping[str, Maker] = {
     "empty arrays": _elements(b"[]"),
     "empty objects": _elements(b"{}"),
     "empty arrays of an unknown type": _repeated(_NEW + b'"N":[', b"[]", b"]}}"),
+    "arrays in arrays": _repeated(_NEW + b'"N":[', b"[[1]]", b"]}}"),
+    "arrays in elements": _repeated(_NEW + b'"N":[', b'{"a":[{"b":[1]}]}', b"]}}"),
+    "arrays for objects of legacy ConcatComplete": _repeated(_LEGACY + b'"fileInfo":[', b"[[1]]", b"]}}"),
     "empty objects of legacy ConcatComplete": _repeated(_LEGACY + b'"fileInfo":[', b"{}", b"]}}"),
     "empty objects, then a code": _repeated(_LEGACY + b'"status":1,"fileInfo":[', b"{}", b"]}}"),
     "objects of one key": _repeated(_NEW + b'"N":[', b'{"a":1}', b"]}}"),

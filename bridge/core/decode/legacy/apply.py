@@ -44,10 +44,11 @@ class MappingReport(Struct):
     unmapped_values: list[tuple[JsonPath, object]] = []
     nonconforming: bool = False
 
-    def record_misfit(self, path: JsonPath, value: object) -> None:
+    def record_unmappable(self, path: JsonPath, value: object) -> None:
         """Report a value of a type that its table cannot map."""
         self.nonconforming = True
-        if value and type(value) in CONTAINER_TYPES:
+        is_array = type(value) is list and not CONTAINER_TYPES.isdisjoint(map(type, value))
+        if is_array or type(value) is dict:  # an array of numbers or texts holds no result
             self.unmapped_values.append((path, value))
 
 
@@ -125,7 +126,7 @@ def _map_fields(
         if convert is not None:
             value = convert(rule, value, (path, key), report)
             if value is UNSET:
-                report.record_misfit((path, key), data[key])
+                report.record_unmappable((path, key), data[key])
                 continue
         into = mapped
         for parent in parents:
@@ -255,7 +256,7 @@ def _map_elements(
             # An element that is no object becomes {}: the indexes in the paths of errors must not shift.
             elements.append({})
             if value is not None:
-                report.record_misfit((path, index), value)
+                report.record_unmappable((path, index), value)
     return elements
 
 
