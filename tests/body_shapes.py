@@ -1,4 +1,4 @@
-"""Bodies that are dear to read: some fifty shapes of any size, which no sender has reason to send.
+"""Bodies that are dear to read: fifty shapes of any size, which no sender has reason to send.
 
 Each is what one unsigned request may hold. They stand where an event's payload stands, so that all of the
 reading is asked for: numbers with unusual exponents, escapes, very many keys, empty containers, depth.

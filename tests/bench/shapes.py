@@ -1,4 +1,4 @@
-"""What the largest body costs, in some fifty shapes: ``python -m tests.bench.shapes [--size BYTES] [SHAPE ...]``.
+"""What the largest body costs, in fifty shapes: ``python -m tests.bench.shapes [--size BYTES] [SHAPE ...]``.
 
 For each shape: CPU until an unsigned one is refused, inflating included, and the memory for it beside the
 body; then, on an open application, CPU until it is read, the most of it between two turns of the event loop
