@@ -41,6 +41,8 @@ from bridge.settings.settings import Settings
 from bridge.workers.limits import batches_of
 
 _MS_PER_DAY = 86_400_000
+# A connection to Redis that is silent for so long, or so many times as long as a call may take, is closed.
+_REDIS_TIMEOUT_S, _REDIS_PATIENCE = 1.0, 3
 _ORPHAN_MAX_BYTES = 1 << 40
 
 
@@ -85,7 +87,9 @@ def build_dedup(settings: Settings, telemetry: Telemetry) -> RedisDedup:
     )
     # Two lines an application, and what a silent Redis still holds while it is probed.
     apps = [*settings.applications()]
-    redis = redis_client(settings.redis, 2 * len(apps) + 8)
+    # A call is limited by the store, which gives it up to twice as long where our own loop stood still.
+    timeout_s = max(_REDIS_TIMEOUT_S, _REDIS_PATIENCE * limits.call_timeout_s)
+    redis = redis_client(settings.redis, 2 * len(apps) + 8, timeout_s)
     return RedisDedup(redis, telemetry, now_ms, limits, apps)
 
 

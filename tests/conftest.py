@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+from msgspec.structs import replace
 
 from bridge.vendor_twin.server import Vendor
 from tests.deliveries import Rig
@@ -160,7 +161,8 @@ def redis_cluster(redis: RealRedis) -> Iterator[RealCluster]:
 @pytest.fixture
 async def environment(kafka: RealKafka, redis: RealRedis) -> Environment:
     """Give an environment whose topics exist."""
-    made = Environment(kafka=kafka, redis=redis, name=f"end-to-end-{uuid.uuid4().hex[:8]}")
+    name = f"end-to-end-{uuid.uuid4().hex[:8]}"
+    made = Environment(kafka=kafka, redis=redis, name=name, is_kafka_well=True)
     redis.flush()
     await kafka.create_topics(made.topics)
     return made
@@ -170,7 +172,7 @@ async def environment(kafka: RealKafka, redis: RealRedis) -> Environment:
 async def own_environment(own_kafka: RealKafka, environment: Environment) -> Environment:
     """Give the same for tests that freeze Kafka or cut it off."""
     assert own_kafka is environment.kafka
-    return environment
+    return replace(environment, is_kafka_well=False)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from bridge.core.event import Record
 from bridge.core.outcome import DeliveryOutcome, RejectedError, UnavailableError
 from bridge.delivery.ports import Publisher, RecordWriter, SpoolHandle, SpoolStore
-from tests.rig.waiting import WITHIN_S
+from tests.rig.waiting import WITHIN_S, eventually
 
 
 class AwaitableHandle(SpoolHandle, Protocol):
@@ -97,10 +97,13 @@ class PublisherContract:
 
     async def test_what_it_accepts_is_written_and_the_callbacks_are_called_once(self) -> None:
         callbacks = RecordingCallbacks()
-        sent = self.publisher.try_send(make_record(self.taking), callbacks)
+        sent = await eventually(
+            lambda: self.publisher.try_send(make_record(self.taking), callbacks), "it is taken"
+        )
         assert sent is not None
         await asyncio.wait_for(callbacks.finished.wait(), WITHIN_S)
-        assert callbacks.calls == ["delivered"]
+        # Where the machine is busy nothing may have been heard for a while before.
+        assert [call for call in callbacks.calls if call != "stalled"] == ["delivered"]
         assert not sent.withdraw()
 
     async def test_what_would_have_to_wait_is_not_taken_by_try_send(self) -> None:

@@ -12,7 +12,7 @@ from bridge.observability.telemetry import Telemetry
 from bridge.orphaned_spools import OrphanedSpools
 from tests.delivery_fakes import FakePublisher
 from tests.io.spools import LIMITS, NOW_MS, append_durably, spool_in
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 MAX_BYTES = 8 << 20
 INTERVAL_S = 0.01
@@ -111,7 +111,7 @@ def test_a_disk_that_does_not_answer_holds_up_no_end(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    in_time = ended.wait(20)
+    in_time = ended.wait(WITHIN_S)
     answers.set()
     thread.join()
     assert in_time

@@ -1,12 +1,12 @@
 """What a test started does not outlive it, also where it is killed at once."""
 
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from tests.rig.parts import ROOT
+from tests.rig.reaper import is_running
 from tests.rig.waiting import eventually
 
 _STARTS = """
@@ -34,23 +34,14 @@ time.sleep(1_000)
 """
 
 
-def lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-
-
 async def test_processes_what_they_started_and_folders_go_when_a_run_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _STARTS, str(tmp_path / "log")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:  # noqa: ASYNC220, S603 - it is ours
         assert run.stdout is not None
         folder, *pids = run.stdout.readline().split()
         assert len(pids) == 3
-        assert all(lives(int(pid)) for pid in pids)
+        assert all(is_running(int(pid)) for pid in pids)
         assert (Path(folder) / "file").exists()
         run.send_signal(signal.SIGKILL)
-    await eventually(lambda: not any(lives(int(pid)) for pid in pids), "all of them end")
+    await eventually(lambda: not any(is_running(int(pid)) for pid in pids), "all of them end")
     await eventually(lambda: not Path(folder).exists(), "the folder goes")

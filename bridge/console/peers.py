@@ -104,9 +104,15 @@ def parse_addresses(text: str, default_port: int) -> list[Address]:
 
 
 class Peers:
-    """Asks the other replicas. ``token`` is sent to each; ``instance`` is our own."""
+    """Asks the other replicas. ``token`` is sent to each; ``instance`` is our own.
 
-    def __init__(self, addresses: Sequence[Address], token: str, instance: str) -> None:
+    One that has not answered after ``timeout_s`` is left out.
+    """
+
+    def __init__(
+        self, addresses: Sequence[Address], token: str, instance: str, timeout_s: float = _TIMEOUT_S
+    ) -> None:
+        self._timeout_s = timeout_s
         self._addresses = addresses
         self._headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if token:
@@ -225,18 +231,21 @@ class Peers:
     async def _ask_host(
         self, host: str, port: int, path: str, params_of: Callable[[str], Mapping[str, str]]
     ) -> list[Fetched]:
-        deadline_s = asyncio.get_running_loop().time() + _TIMEOUT_S
+        deadline_s = asyncio.get_running_loop().time() + self._timeout_s
         try:
             async with asyncio.timeout_at(deadline_s):
                 addresses = await self._resolve(host, port)
         except TimeoutError:
-            return [Fetched(address=_shown(host, port), reason="the name server did not answer within 1 s")]
+            return [Fetched(address=_shown(host, port), reason=self._late("the name server did not answer"))]
         except (OSError, UnicodeError, RuntimeError) as error:  # RuntimeError: we are stopping
             reason = f"the name cannot be resolved: {getattr(error, 'strerror', None) or error}"
             return [Fetched(address=_shown(host, port), reason=reason)]
         return await asyncio.gather(
             *(self._ask(one, path, params_of(one), deadline_s) for one in addresses if one not in self._own)
         )
+
+    def _late(self, what: str) -> str:
+        return f"{what} within {self._timeout_s:g} s"
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         loop = asyncio.get_running_loop()
@@ -268,7 +277,7 @@ class Peers:
                         return Fetched(address=address, reason="its answer is too large")
                 return Fetched(address=address, body=bytes(body))
         except TimeoutError:
-            return Fetched(address=address, reason="no answer within 1 s")
+            return Fetched(address=address, reason=self._late("no answer"))
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             return Fetched(address=address, reason=f"cannot be reached: {reason}")

@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from bridge.aio.thread_executor import ThreadExecutor
+from tests.rig.waiting import WITHIN_S
 
 pytestmark = pytest.mark.asyncio
 
@@ -37,7 +38,7 @@ async def test_who_no_longer_waits_gets_nothing_and_what_is_cancelled_is_not_run
 
     def wait() -> None:
         begun.set()
-        goes_on.wait(10)
+        goes_on.wait(WITHIN_S)
 
     running = loop.run_in_executor(executor, wait)
     waiting = [loop.run_in_executor(executor, calls.append, number) for number in range(3)]

@@ -52,7 +52,9 @@ async def dev_process(*words: str) -> AsyncIterator[DevProcess]:
     assert out
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            yield await _read_hints(process, out)
+            started = await _read_hints(process, out)
+        async with asyncio.timeout(TIMEOUT_S):
+            yield started
     finally:
         if process.returncode is None:
             process.terminate()  # it ends its Redis too

@@ -1,8 +1,12 @@
 """``check`` with several Redis: its findings about sentinels and clusters."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 from pydantic import SecretStr
 
+from bridge.operations.check import redis as checked
 from bridge.operations.check.redis import check_redis
 from bridge.settings.sections import RedisSettings
 from tests.rig.parts import free_port
@@ -101,3 +105,18 @@ async def test_a_redis_that_refuses_writes_is_named_and_its_user_is_not_blamed(
     finally:
         server.remove()
     assert (state, words in text, "grant" in text) == ("failed", True, False)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("asked_s", "answered_s", "state"),
+    [(0, 0, "ok"), (-20, 20, "ok"), (20, 20, "warning"), (-20, -20, "warning")],
+    ids=["the same time", "a late answer", "ahead", "behind"],
+)
+async def test_a_clock_that_differs_is_told_from_an_answer_that_is_late(
+    redis: RealRedis, monkeypatch: pytest.MonkeyPatch, asked_s: int, answered_s: int, state: str
+) -> None:
+    moments = iter((asked_s, answered_s))
+    monkeypatch.setattr(checked, "time", SimpleNamespace(time=lambda: time.time() + next(moments)))
+    found, words = (await _findings(RedisSettings(url=redis.url)))["clock"]
+    assert (found, "differs from Redis" in words) == (state, state == "warning")

@@ -113,7 +113,7 @@ async def test_a_vendor_that_nothing_answers_for_is_unreachable_and_others_are_c
 
 
 async def test_a_rate_that_was_exceeded_is_no_failure(vendor: Vendor, shop: Application) -> None:
-    shop.behaviour.calls_s = 1
+    shop.behaviour.calls_s, shop.clock = 1, lambda: 0.0  # all calls are of one second
     found = await _findings(shop=_settings(vendor.url))
     assert found["vendor mode"][0] == "ok"
     assert found["vendor login"][0] == "warning"

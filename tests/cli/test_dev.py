@@ -17,6 +17,7 @@ from bridge.cli.dev_ports import PortAllocator, PortInUseError
 from tests.cli.cli_process import environment, vod_bridge
 from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
 from tests.cli.topic_count import TOPICS
+from tests.rig.parts import free_port
 
 pytestmark = pytest.mark.services
 
@@ -153,7 +154,7 @@ async def test_a_requested_port_in_use_is_reported_in_one_line_that_names_the_op
 
 
 def test_a_default_port_in_use_is_replaced_by_the_one_10000_higher_with_a_notice() -> None:
-    default = _two_free_ports()
+    default = free_port(also=10_000)
     with _listener(default):
         ports = PortAllocator()
         assert ports.allocate("Kafka", "--kafka-port", None, default) == default + 10_000
@@ -165,7 +166,7 @@ def test_a_default_port_in_use_is_replaced_by_the_one_10000_higher_with_a_notice
 
 
 def test_a_port_on_which_only_ipv6_is_listened_is_in_use_too() -> None:
-    default = _two_free_ports()
+    default = free_port(also=10_000)
     with socket.socket(socket.AF_INET6) as other:
         try:
             other.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -182,16 +183,6 @@ def _listener(port: int = 0) -> Iterator[int]:
         other.bind(("127.0.0.1", port))
         other.listen()
         yield other.getsockname()[1]
-
-
-def _two_free_ports() -> int:
-    """Give a port such that it and the one 10000 higher are free."""
-    return next(
-        port
-        for port in range(20_100, 22_000)
-        if PortAllocator().allocate("", "", None, port) == port
-        and PortAllocator().allocate("", "", None, port + 10_000) == port + 10_000
-    )
 
 
 async def _children(pid: int) -> list[int]:

@@ -2,10 +2,11 @@
 
 import json
 
-from tests.cli.cli_process import vod_bridge
+from tests.cli.cli_process import CommandResult, vod_bridge
 from tests.console.console_client import FILE_ID, HOSTILE, READ_TOKEN, transcoded, uploaded
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.workers import with_workers
+from tests.rig.waiting import eventually
 
 
 async def test_a_file_s_records_are_found_from_the_newest_on_with_how_far_it_looked(
@@ -54,7 +55,17 @@ async def test_top_shows_what_the_bridge_s_first_page_shows(environment: Environ
 async def test_top_shows_workers_and_the_replicas_that_do_not_answer(environment: Environment) -> None:
     settings = with_workers(2) | {"BRIDGE_ADMIN__PEERS": "127.0.0.1:1"}
     async with running(environment, settings) as program:
-        shown = await vod_bridge("top", "--once", "--url", program.admin_url)
+
+        async def with_both() -> CommandResult | None:  # each has a second for its answer
+            shown = await vod_bridge("top", "--once", "--url", program.admin_url)
+            return (
+                shown
+                if all(f"worker {number}  ready" in shown.out for number in (1, 2)) or shown.code
+                else None
+            )
+
+        shown = await eventually(with_both, "both workers answer in time")
+    assert shown is not None
     assert shown.code == 0, shown
     assert "worker 1  ready   0.0 events/s   in flight 0" in shown.out
     assert "worker 2  ready" in shown.out

@@ -88,7 +88,8 @@ class ConsumerEnvironment(Struct, frozen=True, kw_only=True):
             "topic_other": self.routing.topic_other,
             "commit_interval_s": 0.05,
             "heartbeat_interval_ms": 100,
-            "session_timeout_ms": 6_000,
+            # A member that is well may be silent for seconds on a busy machine.
+            "session_timeout_ms": 30_000,
         }
 
     @property

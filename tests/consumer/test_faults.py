@@ -21,7 +21,8 @@ async def test_a_kill_in_the_middle_of_ten_thousand_events_loses_none(
 ) -> None:
     await consumer_env.create("TranscodeComplete")
     await consumer_env.publish_transcoded(range(EVENTS))
-    first = readers.start("first", form=form, options=consumer_env.options, hold=MIDDLE)
+    options = consumer_env.options | {"session_timeout_ms": 6_000}  # so long the second one waits
+    first = readers.start("first", form=form, options=options, hold=MIDDLE)
     await _until_held(readers)
     await eventually(consumer_env.committed, "it has committed something")
     first.kill()

@@ -11,6 +11,7 @@ from bridge import aiokafka_internals
 from bridge.aiokafka_internals import ended_consumer_task, install_reset_safe_connections
 from bridge.consumer import Subscription, subscribe
 from tests.consumer.records import ConsumerEnvironment
+from tests.rig.waiting import WITHIN_S
 
 
 def _task_of(events: Subscription[Any], name: str) -> "asyncio.Task[None]":
@@ -37,7 +38,7 @@ async def test_a_background_task_that_has_ended_is_an_error(
                 _task_of(events, name).cancel()
 
     with pytest.raises((KafkaError, asyncio.CancelledError)):
-        await asyncio.wait_for(read(), 30)
+        await asyncio.wait_for(read(), WITHIN_S)
 
 
 async def test_of_a_version_that_is_not_known_nothing_private_is_touched(

@@ -187,7 +187,7 @@ async def test_bodies_that_take_longer_than_a_poll_interval_together_keep_the_pa
     await consumer_env.create("TranscodeComplete", partitions=1)
     await consumer_env.publish_transcoded(range(30))
     taken = []
-    options = consumer_env.options | {"max_poll_interval_ms": 1_000, "commit_interval_s": 0.2}
+    options = consumer_env.options | {"max_poll_interval_ms": 4_000, "commit_interval_s": 0.2}
     async with subscribe("TranscodeComplete", **options) as events:
         async for event in events:
             taken.append(event.task_id)
@@ -230,4 +230,4 @@ async def test_it_stops_cleanly_while_kafka_is_unavailable(own_kafka: RealKafka)
 
 def _call_other_service() -> None:
     """Take about as long as a call to another service."""
-    time.sleep(0.1)
+    time.sleep(0.2)

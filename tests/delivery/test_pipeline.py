@@ -9,7 +9,6 @@ import pytest
 from bridge.core.application import Application
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from bridge.delivery import pipeline
-from tests.body_shapes import SHAPES
 from tests.contracts import NOW_MS
 from tests.deliveries import POLICY, Rig, edited
 
@@ -88,7 +87,7 @@ async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_lea
     began = asyncio.get_running_loop().time()
     outcome = await rig.deliver(body)
     assert (outcome.outcome, outcome.detail) == (DeliveryOutcome.DEFERRED, "a bug of the bridge; see its log")
-    assert asyncio.get_running_loop().time() - began >= POLICY.hold_s - 0.05
+    assert asyncio.get_running_loop().time() - began == pytest.approx(POLICY.hold_s, abs=0.05)
     value = rig.telemetry.registry.get_sample_value
     assert value("vod_bridge_deliveries_in_flight") == 0
     assert value("vod_bridge_internal_errors_total") == (2 if body == edited() else 1)
@@ -152,35 +151,6 @@ async def test_half_a_signature_of_another_kind_is_no_unsigned_delivery(rig: Rig
     assert (await rig.deliver(odd, application=app)).outcome is DeliveryOutcome.UNAUTHORIZED
 
 
-async def test_a_large_body_is_read_while_others_are_served(rig: Rig) -> None:
-    many = b",".join([b"{}"] * 300_000)
-    large = (
-        b'{"EventType":"ProcedureStateChanged","ProcedureStateChangeEvent":{"TaskId":"big","Status":"FINISH",'
-    )
-    large += b'"MediaProcessResultSet":[' + many + b"]}}"
-    first = rig.deliver(large)
-    second = rig.deliver(edited())
-    assert (await second).outcome is DeliveryOutcome.PUBLISHED
-    assert not first.done()
-    assert (await first).outcome is DeliveryOutcome.PUBLISHED
-    assert (await rig.deliver(b"x" * 300_000)).reason == "malformed"
-
-
-async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_deferred(rig: Rig) -> None:
-    body = SHAPES["empty objects, then a code"](1024 * 1024)  # half a second each
-    posts = [rig.deliver(body) for _ in range(3)]
-    await asyncio.sleep(0)
-    await rig.pipeline.stop(0)
-    outcome = await posts[-1]
-    assert (outcome.outcome, outcome.detail) == (
-        DeliveryOutcome.DEFERRED,
-        "the bridge stops, and has not read it",
-    )
-    late = await rig.deliver(body)
-    assert (late.outcome, late.detail) == (DeliveryOutcome.DEFERRED, "the bridge stops, and has not read it")
-    assert rig.telemetry.registry.get_sample_value("vod_bridge_internal_errors_total") == 0
-
-
 async def test_of_an_unsigned_body_no_payload_is_read(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     app = Application(name="shop", sign_keys=("secret",))
 
@@ -226,15 +196,6 @@ async def test_a_signed_body_with_a_byte_order_mark_or_half_a_pair_is_an_event(r
     odd = b"\xef\xbb\xbf" + signed.replace(b"@", rb"\ud800")
     assert (await rig.deliver(odd, application=app)).outcome is DeliveryOutcome.PUBLISHED
     assert rig.values()[0]["conformance"] == "repaired"
-
-
-async def test_a_middling_body_of_very_many_parts_is_read_while_others_are_served(rig: Rig) -> None:
-    body = b'{"version":"4.0","eventType":"ConcatComplete","data":{"vodTaskId":"big","fileInfo":[%b]}}'
-    first = rig.deliver(body % b",".join([b"{}"] * 80_000))
-    second = rig.deliver(edited())
-    assert (await second).outcome is DeliveryOutcome.PUBLISHED
-    assert not first.done()
-    assert (await first).outcome is DeliveryOutcome.PUBLISHED
 
 
 async def test_compressed_bytes_that_are_no_event_are_kept_as_they_came(rig: Rig) -> None:

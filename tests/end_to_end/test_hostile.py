@@ -15,7 +15,7 @@ from tests.rig.waiting import WITHIN_S
 MIB = 1024 * 1024
 MEMORY_MAX = 150 * MIB
 BODIES_MAX = 128 * MIB
-READ_TIMEOUT_S = 3.0
+READ_TIMEOUT_S = 8.0
 HEAD = b"POST /callbacks HTTP/1.1\r\nHost: bridge\r\n"
 
 

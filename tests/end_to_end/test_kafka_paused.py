@@ -12,6 +12,7 @@ from tests.end_to_end.notifications import edited_id, new_task
 from tests.end_to_end.senders import (
     ANSWERED_WITHIN_S,
     HOLD_S,
+    LONG_HOLD_SETTINGS,
     SendResult,
     run_load,
     send,
@@ -47,7 +48,7 @@ async def pause_under_load(
 async def test_kafka_paused_for_3_s_under_load_costs_nobody_a_second_send(
     own_environment: Environment,
 ) -> None:
-    async with running(own_environment, NO_SPOOL) as program:
+    async with running(own_environment, NO_SPOOL | LONG_HOLD_SETTINGS) as program:
 
         async def once(task: str) -> list[SendResult]:
             return [await send(program, task)]

@@ -8,6 +8,7 @@ from tests.end_to_end.environment import NO_SPOOL, Environment, running
 from tests.end_to_end.notifications import edited_id, new_task
 from tests.end_to_end.senders import (
     ANSWERED_WITHIN_S,
+    SLOW_BREAKER_SETTINGS,
     SendResult,
     run_load,
     send,
@@ -51,7 +52,8 @@ async def all_wait(program: Program) -> bool:
 
 
 async def test_answers_lost_with_their_connections_double_nothing(own_environment: Environment) -> None:
-    settings = NO_SPOOL | {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_environment.kafka.proxied}
+    settings = NO_SPOOL | SLOW_BREAKER_SETTINGS
+    settings |= {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_environment.kafka.proxied}
     enough, results = asyncio.Event(), list[SendResult]()
     with own_environment.kafka.open_proxy() as network:
         async with running(own_environment, settings) as program:

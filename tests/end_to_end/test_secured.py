@@ -119,6 +119,7 @@ async def test_a_sentinels_failover_under_traffic_loses_nothing_and_redeliveries
 
         passing = asyncio.create_task(run_load(tasks_until(enough), one, at_once=16, results=sent))
         await eventually(lambda: len(sent) > 100, "events pass")
+        sentinel.watch_closely()
         sentinel.master.kill()
         await eventually(sentinel.promoted, "the replica is the master")
         await eventually(lambda: remembers(program), "redeliveries are known")

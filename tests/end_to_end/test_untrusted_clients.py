@@ -3,15 +3,18 @@
 import asyncio
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import median
 
 import aiohttp
 import pytest
 
 from tests.end_to_end.environment import Environment, running
 from tests.end_to_end.notifications import edited, new_task
+from tests.end_to_end.senders import ANSWERED_WITHIN_S
 from tests.rig.certificates import Authority
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
@@ -24,7 +27,7 @@ HOSTILE_CONNECTIONS = [
     (520, HEAD % (64 * KIB), b""),
     (500, HEAD % (64 * KIB) + b"x", b"x"),
 ]
-HONEST_WITHIN_S = 3.0
+HONEST_WITHIN_S = 3.0  # most of them; a busy machine may delay a few
 
 
 async def hold_connection(program: Program, opening: bytes, each_second: bytes) -> None:
@@ -49,12 +52,16 @@ async def test_many_connections_that_promise_bodies_keep_no_honest_event_out(
                 task = asyncio.create_task(hold_connection(program, opening, each_second))
                 stack.callback(task.cancel)
         expected = sum(number for number, _, _ in HOSTILE_CONNECTIONS)
-        await eventually(lambda: _connected(program, expected), "they are connected", within_s=30)
+        await eventually(lambda: _connected(program, expected), "they are connected")
+        took: list[float] = []
         for size in (300, 100 * KIB) * 5:
             body = edited(new_task())
             body += b" " * (size - len(body))
-            answer = await asyncio.wait_for(program.post(body), HONEST_WITHIN_S)
+            began = time.monotonic()
+            answer = await asyncio.wait_for(program.post(body), ANSWERED_WITHIN_S)
+            took.append(time.monotonic() - began)
             assert answer.status in (200, 202)
+        assert median(took) < HONEST_WITHIN_S
 
 
 async def _connected(program: Program, number: int) -> bool:
@@ -100,16 +107,21 @@ async def test_it_requires_tls_and_explains_that_to_plain_clients(
                 url = f"https://localhost:{program.port}/callbacks"
                 async with session.post(url, data=edited(new_task())) as answer:
                     assert answer.status == 200
-        with pytest.raises(aiohttp.ClientError):
-            await program.post(edited(new_task()))
-        with pytest.raises(aiohttp.ClientError):
-            await program.post(edited(new_task()))
-        await eventually(lambda: "suppressed" in program.log(), "the second one is logged")
+        posts = 0
+
+        async def suppressed() -> bool:  # of two within a second the second one
+            nonlocal posts
+            with pytest.raises(aiohttp.ClientError):
+                await program.post(edited(new_task()))
+            posts += 1
+            return any("suppressed" in line for line in program.log_lines())
+
+        await eventually(suppressed, "one is left out, and that is logged", every_s=0.2)
         lines = [line for line in program.log_lines() if line["event"] == "http_request_rejected"]
         (listening,) = [line for line in program.log_lines() if line["event"] == "listening"]
         assert "Traceback" not in program.log()
     assert listening["url"] == f"https://*:{program.port}/callbacks"
     assert {line["reason"] for line in lines} == {"plaintext"}
     assert "https://" in lines[0]["detail"]
-    assert len(lines) == 2, json.dumps(lines)
+    assert 2 <= len(lines) <= posts, json.dumps(lines)
     assert len(await environment.ids()) == 3

@@ -19,7 +19,6 @@ from tests.end_to_end.workers import (
     STARTS_WITHIN_S,
     by_worker,
     has_all,
-    is_running,
     replaced,
     under_load,
     with_workers,
@@ -27,6 +26,7 @@ from tests.end_to_end.workers import (
 )
 from tests.rig.connection_pool import ConnectionPool
 from tests.rig.program import Program
+from tests.rig.reaper import is_running
 from tests.rig.waiting import eventually
 
 CONNECTIONS = 128

@@ -25,14 +25,6 @@ def worker_pids(program: Program) -> list[int]:
     return sorted(int(pid) for pid in children.read_text(encoding="ascii").split())
 
 
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 async def by_worker(program: Program, name: str, workers: int) -> list[float]:
     return [await program.metric(name, worker=str(number + 1)) for number in range(workers)]
 

@@ -87,13 +87,15 @@ class RawClient:
 
 
 class HeldDelivery:
-    """A deliver that tells when it has begun, and ends when it is told to."""
+    """A deliver that tells when it has begun, and ends when it is told to. ``count``: how many have begun."""
 
     def __init__(self) -> None:
+        self.count = 0
         self.started, self.release = asyncio.Event(), asyncio.Event()
 
     async def __call__(self, _: Notification) -> DeliveryResult:
         """Take one delivery, and keep it."""
+        self.count += 1
         self.started.set()
         await self.release.wait()
         return PUBLISHED
@@ -134,6 +136,10 @@ class HttpTestServer:
     def reading_count(self) -> int:
         """Return how many requests have begun to arrive and not ended."""
         return len(self.ingress.connections._reading)  # noqa: SLF001 - seen from outside only once it is too late
+
+    def write_stalled_count(self) -> int:
+        """Return how many connections do not read their answers."""
+        return len(self.ingress.connections._write_stalled)  # noqa: SLF001 - it is not seen from outside
 
     async def connect(self) -> RawClient:
         return RawClient(*await asyncio.open_connection("127.0.0.1", self.port))

@@ -13,7 +13,7 @@ from aiohttp import ClientSession
 from bridge.io.admin import Admin, Readiness
 from bridge.io.admin.connections import bind_all
 from bridge.observability.telemetry import Telemetry
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 
 class AdminServer:
@@ -114,7 +114,7 @@ class LimitedAdminServer(AdminServer):
     async def request(self, request: bytes) -> bytes:
         reader, writer = await self.open(request)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(WITHIN_S):
                 return await reader.read()
         finally:
             writer.close()
@@ -261,7 +261,7 @@ async def test_who_does_not_take_its_answer_is_cut() -> None:
                 return not piece
             return True
 
-        await eventually(has_ended, "the connection is cut", within_s=30)
+        await eventually(has_ended, "the connection is cut")
         assert taken < 32_000_000
         writer.close()
     finally:

@@ -1,6 +1,7 @@
 """The memory against a real Redis: its contract, and Redis away, silent, flushed, forbidding."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,11 +10,10 @@ from msgspec.structs import replace
 from redis.asyncio import Connection, ConnectionPool, Redis
 
 from bridge.core.claim import Claim, ClaimStatus
-from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.observability.telemetry import Telemetry
-from bridge.settings.sections import RedisSettings
 from tests.contracts import NOW_MS, ONE, OTHER, TWO, Clock, DedupStoreContract, make_claim
+from tests.io.patient_dedup import PATIENT, patient_client
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.asyncio
 @pytest.fixture
 async def client(redis: RealRedis) -> AsyncIterator[Redis]:
     """Give an empty Redis."""
-    client = redis_client(RedisSettings(url=redis.url), 8)
-    assert isinstance(client, Redis)
+    client = patient_client(redis.url)
     await client.flushall()
     yield client
     await client.aclose()
@@ -33,7 +32,7 @@ async def client(redis: RealRedis) -> AsyncIterator[Redis]:
 @pytest.fixture
 async def dedup(client: Redis) -> AsyncIterator[RedisDedup]:
     """Give a memory that was started; its clock stands still."""
-    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits(probe_interval_s=0.05))
+    dedup = RedisDedup(client, Telemetry(), Clock(), PATIENT)
     dedup.start()
     yield dedup
     await dedup.stop()
@@ -65,7 +64,7 @@ async def test_claims_of_one_turn_are_sent_in_one_call(dedup: RedisDedup, client
 
 
 async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client: Redis) -> None:
-    short = DedupLimits(lease_ms=50, probe_interval_s=9)
+    short = replace(PATIENT, lease_ms=50, probe_interval_s=9)
     dead, alive = (RedisDedup(client, Telemetry(), Clock(), short) for _ in range(2))
     await dead.claim(make_claim("FileDeleted#1", token=ONE, recurring=True))
 
@@ -81,7 +80,7 @@ async def test_a_claim_whose_owner_died_is_taken_over_with_its_first_time(client
 async def test_an_audit_takes_over_what_an_owner_that_died_left_undone_whatever_its_content(
     client: Redis,
 ) -> None:
-    short = DedupLimits(lease_ms=50, probe_interval_s=9)
+    short = replace(PATIENT, lease_ms=50, probe_interval_s=9)
     dead, alive = (RedisDedup(client, Telemetry(), Clock(), short) for _ in range(2))
     await dead.claim(make_claim(token=ONE))
     audit = make_claim(token=TWO, digest=OTHER, audit=True)
@@ -97,7 +96,7 @@ async def test_an_audit_takes_over_what_an_owner_that_died_left_undone_whatever_
 
 
 async def test_a_renewed_claim_stays(client: Redis) -> None:
-    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits(lease_ms=300_000))
+    dedup = RedisDedup(client, Telemetry(), Clock(), PATIENT)
     held = await dedup.claim(make_claim(token=ONE))
     await client.setrange(held.key, 15, f"{1:013d}")
     await dedup.renew([held])
@@ -144,13 +143,13 @@ async def test_what_recurs_after_an_outage_of_redis_is_no_duplicate_of_what_was_
     redis: RealRedis, client: Redis
 ) -> None:
     clock = Clock()
-    dedup = RedisDedup(client, Telemetry(), clock, DedupLimits(probe_interval_s=0.05))
-    dedup.start()
+    dedup = RedisDedup(client, Telemetry(), clock, PATIENT)
     redis.stop()
     await dedup.commit(make_claim("FileDeleted#0", token=ONE, recurring=True))
     await dedup.commit(make_claim("EditMediaComplete:t1:FINISH", token=ONE))
     clock.now_ms += 60_001
     redis.start()
+    dedup.start()  # not before: no try of the time before may be on its way to Redis
     await eventually(lambda: client.exists(make_claim().key), "Redis is told what was finished meanwhile")
     again = await dedup.claim(make_claim("FileDeleted#0", token=TWO, recurring=True, at_ms=clock.now_ms))
     assert (again.status, again.first_ms) == (ClaimStatus.ACQUIRED, clock.now_ms)
@@ -158,9 +157,10 @@ async def test_what_recurs_after_an_outage_of_redis_is_no_duplicate_of_what_was_
 
 
 async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_when_it_answers(
-    redis: RealRedis, dedup: RedisDedup
+    redis: RealRedis, client: Redis
 ) -> None:
-    await dedup.claim(make_claim("before", token=ONE))
+    dedup = RedisDedup(client, Telemetry(), Clock(), DedupLimits(probe_interval_s=0.05))
+    dedup.start()
     redis.pause()
     for n in range(3):
         assert (await dedup.claim(make_claim(f"t{n}", token=ONE))).status is ClaimStatus.UNAVAILABLE
@@ -171,22 +171,21 @@ async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_w
     assert fourth.done()
     assert fourth.result().status is ClaimStatus.UNAVAILABLE
     redis.resume()
-    await eventually(lambda: not dedup.unavailable, "Redis is used again")
-    assert (await dedup.claim(make_claim("t5", token=ONE))).status is ClaimStatus.ACQUIRED
+
+    async def acquired() -> bool:
+        return (await dedup.claim(make_claim("t5", token=ONE))).status is ClaimStatus.ACQUIRED
+
+    await eventually(acquired, "Redis is used again")
+    await dedup.stop()
 
 
-async def test_a_stall_of_our_own_loop_is_no_timeout(dedup: RedisDedup) -> None:
+async def test_a_stall_of_our_own_loop_is_no_timeout(dedup: RedisDedup, client: Redis) -> None:
     await dedup.claim(make_claim("warm", token=ONE))
+    limited = RedisDedup(client, Telemetry(), Clock(), replace(PATIENT, call_timeout_s=1.5))
     loop = asyncio.get_running_loop()
-
-    def stall() -> None:
-        until = loop.time() + 0.3
-        while loop.time() < until:
-            pass
-
-    for n in range(10):
-        pending_claim = asyncio.ensure_future(dedup.claim(make_claim(f"s{n}", token=ONE)))
-        loop.call_later(0.0005, stall)
+    for n in range(3):
+        pending_claim = asyncio.ensure_future(limited.claim(make_claim(f"s{n}", token=ONE)))
+        loop.call_later(0.0005, time.sleep, 2.0)  # meanwhile Redis has the machine
         assert (await pending_claim).status is ClaimStatus.ACQUIRED
 
 
@@ -199,7 +198,7 @@ async def test_whatever_goes_wrong_with_a_call_claims_are_unavailable_and_nobody
             return results.pop() if "timeout" in options else answer  # not while it connects
 
     results = [b"fmore", b"t12345", b"nonsense", b""]  # and then an IndexError
-    dedup = RedisDedup(client_with(client, Broken), Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client_with(client, Broken), Telemetry(), Clock(), PATIENT)
     for _ in range(5):
         assert (await dedup.claim(make_claim(token=ONE))).status is ClaimStatus.UNAVAILABLE
     await dedup.commit(make_claim(token=ONE))
@@ -214,7 +213,7 @@ async def test_a_call_has_at_most_256_keys_whatever_waits(client: Redis) -> None
                 sizes.append(int(command.split(b"\r\n")[6]))
             await super().send_packed_command(command, check_health)
 
-    dedup = RedisDedup(client_with(client, Counting), Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client_with(client, Counting), Telemetry(), Clock(), PATIENT)
     held = await asyncio.gather(*(dedup.claim(make_claim(f"Type:t{n}", token=ONE)) for n in range(300)))
     settled = [dedup.commit(claim) for claim in held]
     results = [dedup.claim(make_claim(f"Type:u{n}", token=ONE)) for n in range(100)]
@@ -239,7 +238,7 @@ async def test_no_claim_overtakes_those_in_the_batcher_when_the_breaker_opens(cl
         async def connect(self) -> None:
             raise ConnectionError
 
-    dedup = RedisDedup(client_with(client, Refusing), Telemetry(), Clock(), DedupLimits())
+    dedup = RedisDedup(client_with(client, Refusing), Telemetry(), Clock(), PATIENT)
     claims = [dedup.claim(make_claim(f"Type:t{n}", token=ONE)) for n in range(4 * 256)]
     await claims[3 * 256 - 1]
     assert dedup.unavailable

@@ -6,28 +6,27 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from bridge.core.claim import ClaimStatus
+from bridge.core.claim import Claim, ClaimStatus
 from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.io.dedup.timed_call import TimedCall
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim
+from tests.io.patient_dedup import PATIENT, patient_client
 from tests.rig.redis import RealRedis
-from tests.rig.waiting import WITHIN_S, eventually
+from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
 
 CONNECTIONS = 4
-PATIENT = DedupLimits(call_timeout_s=WITHIN_S)
 
 
 @pytest.fixture
 async def client(redis: RealRedis) -> AsyncIterator[Redis]:
     """Give a client of an empty Redis; a busy machine gets its time."""
     redis.flush()
-    client = redis_client(RedisSettings(url=redis.url), CONNECTIONS, timeout_s=WITHIN_S)
-    assert isinstance(client, Redis)
+    client = patient_client(redis.url, CONNECTIONS)
     yield client
     await client.aclose()
 
@@ -72,11 +71,14 @@ async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
             DedupLimits(call_timeout_s=0.02, probe_interval_s=0.02),
         )
         dedup.start()
-        held = await dedup.claim(make_claim("Silent:before", token=ONE))
-        while (
-            held.status is not ClaimStatus.ACQUIRED
-        ):  # the limit is short: a busy machine may miss it at first
-            held = await dedup.claim(make_claim("Silent:before", token=ONE))
+
+        # The limits are short: a busy machine misses them now and then.
+        async def claimed(token: str, status: ClaimStatus) -> Claim | None:
+            claim = await dedup.claim(make_claim("Silent:before", token=token))
+            return claim if claim.status is status else None
+
+        held = await eventually(lambda: claimed(ONE, ClaimStatus.ACQUIRED), "it is claimed")
+        assert held is not None
         opened = proxy.connections
         proxy.stall()
         for n in range(3):
@@ -86,7 +88,7 @@ async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
         proxy.resume()
         await eventually(lambda: not dedup.unavailable, "Redis is used again")
         await dedup.commit(held)
-        assert (await dedup.claim(make_claim("Silent:before", token=TWO))).status is ClaimStatus.DUPLICATE
+        await eventually(lambda: claimed(TWO, ClaimStatus.DUPLICATE), "it is remembered")
         await dedup.stop()
 
 

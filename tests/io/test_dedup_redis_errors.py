@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import structlog
+from msgspec.structs import replace
 from redis import exceptions
 
 from bridge.core.claim import ClaimStatus
-from bridge.io.dedup.redis_client import redis_client
 from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code, parse_error_code
-from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.dedup.store import RedisDedup
 from bridge.observability.telemetry import Telemetry
-from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim
+from tests.io.patient_dedup import PATIENT, patient_client
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -43,10 +43,10 @@ async def dedup(own_redis: RealRedis, telemetry: Telemetry) -> AsyncIterator[Red
 
 def start_dedup(url: str, telemetry: Telemetry, apps: Sequence[str] = ("shop", "film")) -> RedisDedup:
     dedup = RedisDedup(
-        redis_client(RedisSettings(url=url), 8),
+        patient_client(url),
         telemetry,
         Clock(),
-        DedupLimits(call_timeout_s=2.0, probe_interval_s=0.02),
+        replace(PATIENT, probe_interval_s=0.02),
         apps,
     )
     dedup.start()

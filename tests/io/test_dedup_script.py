@@ -9,7 +9,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ReadOnlyError
 
 from bridge.io.dedup.script import Script
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -46,7 +46,7 @@ class FakePool(ConnectionPool):
     """A pool that hands out fakes."""
 
     def __init__(self) -> None:
-        super().__init__(socket_timeout=5)
+        super().__init__(socket_timeout=WITHIN_S)
         self.made: list[FakeConnection] = []
 
     async def get_connection(self, *_: object, **__: object) -> Any:  # noqa: ANN401 - the library means its own

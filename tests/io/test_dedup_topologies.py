@@ -14,16 +14,19 @@ from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import NOW_MS, ONE, TWO, Clock, DedupStoreContract, make_claim
+from tests.io.patient_dedup import PATIENT
 from tests.rig.redis import RealRedis
 from tests.rig.redis_topologies import SERVICE, RealCluster, RealSentinel
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
 
 @asynccontextmanager
-async def _running_dedup(settings: RedisSettings) -> AsyncIterator[RedisDedup]:
-    dedup = RedisDedup(redis_client(settings, 8), Telemetry(), Clock(), DedupLimits(probe_interval_s=0.1))
+async def _running_dedup(
+    settings: RedisSettings, limits: DedupLimits = PATIENT, timeout_s: float = WITHIN_S
+) -> AsyncIterator[RedisDedup]:
+    dedup = RedisDedup(redis_client(settings, 8, timeout_s), Telemetry(), Clock(), limits)
     dedup.start()
 
     async def is_connected() -> bool:
@@ -77,12 +80,22 @@ async def test_the_store_finds_the_new_master_by_itself(how: str, redis: RealRed
     servers = RealSentinel()
     try:
         servers.start()
-        async with _running_dedup(RedisSettings(url=servers.url, sentinel_service=SERVICE)) as dedup:
-            before = await dedup.claim(make_claim("before", token=ONE))
+        settings = RedisSettings(url=servers.url, sentinel_service=SERVICE)
+        limits = DedupLimits(call_timeout_s=1.0, probe_interval_s=0.1)
+        async with _running_dedup(settings, limits, timeout_s=1.0) as dedup:
+
+            async def claimed(token: str, status: ClaimStatus) -> Claim | None:
+                claim = await dedup.claim(make_claim("before", token=token))
+                return claim if claim.status is status else None
+
+            before = await eventually(lambda: claimed(ONE, ClaimStatus.ACQUIRED), "it is claimed")
+            assert before is not None
             await dedup.commit(before)
             await eventually(
                 lambda: servers.replica.ask("GETRANGE", before.key, "0", "1") == "1d", "it is copied"
             )
+            if how != "demoted":
+                servers.watch_closely()
             if how == "killed":
                 servers.master.kill()
             elif how == "frozen":
@@ -91,7 +104,7 @@ async def test_the_store_finds_the_new_master_by_itself(how: str, redis: RealRed
                 await eventually(servers.change_over, "the sentinel takes the order")
             await eventually(servers.promoted, "the replica is the master")
             await _wait_for_claims(dedup)
-            assert (await dedup.claim(make_claim("before", token=TWO))).status is ClaimStatus.DUPLICATE
+            await eventually(lambda: claimed(TWO, ClaimStatus.DUPLICATE), "it is remembered")
     finally:
         servers.remove()
 
@@ -131,7 +144,7 @@ async def test_a_slot_that_moves_is_followed(redis_cluster: RealCluster, in_clus
     second.command("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[0])
     first.command("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[1])
     assert (await in_cluster.claim(claim)).status is ClaimStatus.DUPLICATE  # still where it was
-    assert first.command("MIGRATE", "127.0.0.1", str(second.port), claim.key, "0", "1000") == b"+OK"
+    assert first.command("MIGRATE", "127.0.0.1", str(second.port), claim.key, "0", "60000") == b"+OK"
     await in_cluster.claim(claim)  # sent on by ASK
     for node in (second, first, third):
         assert node.command("CLUSTER", "SETSLOT", slot, "NODE", ids[1]) == b"+OK"

@@ -84,7 +84,7 @@ async def test_a_body_over_budget_stays_with_its_client_and_small_ones_pass_it()
 
 async def test_a_body_of_unknown_size_is_charged_more_as_it_grows() -> None:
     async with running_server(
-        IngressLimits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=0.2)
+        IngressLimits(body_max_bytes=MIB, bodies_max_bytes=4 * MIB, hold_s=60)
     ) as server:
         clients = [await server.connect() for _ in range(40)]
         for client in clients:  # of which each might become a large one
@@ -107,8 +107,9 @@ async def test_a_connection_that_was_over_budget_goes_on() -> None:
     ) as server:
         server.deliver = held = HeldDelivery()
         earlier = [await server.connect() for _ in range(MIB // 20_000)]
-        for client in earlier:
+        for number, client in enumerate(earlier, start=1):
             await client.send_all(post(b"x" * 20_000))
+            await until(lambda count=number: held.count == count)  # type: ignore[misc]
         late = await server.connect()
         await late.send_all(post(b"x" * 20_000))
         assert (await late.response()).status == 503
@@ -121,7 +122,7 @@ async def test_a_connection_that_was_over_budget_goes_on() -> None:
 
 async def test_a_connection_whose_body_waited_goes_on_and_so_does_a_large_body_behind_a_small_one() -> None:
     async with running_server(
-        IngressLimits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=2)
+        IngressLimits(body_max_bytes=MIB // 4, bodies_max_bytes=MIB, hold_s=60)
     ) as server:
         server.deliver = held = HeldDelivery()
         large = post(gzip.compress(b"y" * 200_000), **{"Content-Encoding": "gzip"})

@@ -140,10 +140,7 @@ async def test_at_the_limit_a_client_that_does_not_read_is_closed_too() -> None:
     async with running_server(IngressLimits(connections_max=1)) as server:
         not_reading = await server.connect()
         flooding = asyncio.create_task(flood(not_reading, post(b"{}") * 1000))
-        size = -1
-        while size != len(server.notifications):
-            size = len(server.notifications)
-            await asyncio.sleep(0.1)
+        await until(lambda: server.write_stalled_count() == 1)
         assert (await server.post(b"{}")).status == 200
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(flooding, WITHIN_S)

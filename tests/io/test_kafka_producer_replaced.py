@@ -12,6 +12,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
+from msgspec.structs import replace
 
 from bridge.aiokafka_internals import install_reset_safe_connections
 from bridge.core.outcome import DeliveryOutcome
@@ -25,10 +26,8 @@ from tests.io.kafka_helpers import StalledTopics, consumed, record
 from tests.rig.consume import read_all
 from tests.rig.kafka import RealKafka
 from tests.rig.proxy import Proxy
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
-FOUND_WITHIN_S = 60.0
-REPLACED_WITHIN_S = 15.0
 # The same as in production, at a third of its pace.
 FAST_LIMITS = PublisherLimits(
     ack_timeout_s=0.7,
@@ -50,7 +49,7 @@ async def running_publisher(
     )
     publisher.start()
     try:
-        await eventually(lambda: not publisher.missing_topics([topic]), "the topic is listed", within_s=30)
+        await eventually(lambda: not publisher.missing_topics([topic]), "the topic is listed")
         yield publisher, telemetry
     finally:
         await publisher.stop(2)
@@ -80,11 +79,11 @@ async def test_a_bootstrap_address_that_leads_to_another_cluster_now_is_followed
         try:
             proxy.retarget(port_of(new))
             held = writer.send(record(topic, "held")) if holds else None
-            await eventually(lambda: not publisher.accepting, "it is known to be unavailable", within_s=30)
-            await eventually(lambda: publisher.accepting, "it is found", within_s=FOUND_WITHIN_S)
+            await eventually(lambda: not publisher.accepting, "it is known to be unavailable")
+            await eventually(lambda: publisher.accepting, "it is found")
             after = writer.send(record(topic, "after"))
             for sent in filter(None, (held, after)):
-                assert await asyncio.wait_for(sent.durable, 10) is DeliveryOutcome.PUBLISHED
+                assert await asyncio.wait_for(sent.durable, WITHIN_S) is DeliveryOutcome.PUBLISHED
             assert replacements(telemetry) == 1
         finally:
             await context.__aexit__(None, None, None)
@@ -110,7 +109,7 @@ async def test_brokers_that_all_got_new_addresses_are_found_behind_the_old_boots
                 await asyncio.to_thread(kafka.move)
                 proxy.retarget(port_of(kafka.bootstrap))
                 for one in held:
-                    assert await asyncio.wait_for(one.durable, FOUND_WITHIN_S) is DeliveryOutcome.PUBLISHED
+                    assert await asyncio.wait_for(one.durable, WITHIN_S) is DeliveryOutcome.PUBLISHED
                 assert replacements(telemetry) == 1
         found = [one.value for one in await consumed(kafka, topic) if one.key == b"held"]
         assert found == [b"%d" % n for n in range(20)]
@@ -131,7 +130,7 @@ async def _failed(producer: AIOKafkaProducer, task: "asyncio.Task[None]") -> Non
     producer._sender._maybe_wait_for_pid = fail  # noqa: SLF001
     producer.client.force_metadata_update()
     producer._message_accumulator._waiter_future.set_result(None)  # noqa: SLF001
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task], timeout=WITHIN_S)
 
 
 @pytest.mark.parametrize("kill", [_cancelled, _failed], ids=["cancelled", "failed"])
@@ -147,7 +146,7 @@ async def test_a_producer_whose_background_task_has_ended_is_replaced(
         producer = stalled_topics.senders[0].producer
         sender = producer._sender.sender_task  # noqa: SLF001
         await kill(producer, producer.client._sync_task if name == "metadata" else sender)  # noqa: SLF001
-        await eventually(lambda: replacements(telemetry), "it is replaced", within_s=REPLACED_WITHIN_S)
+        await eventually(lambda: replacements(telemetry), "it is replaced")
         await DurableWriter(publisher, FakeSpool(full=True)).send(record(topic, "k")).durable
     assert [found.key for found in await consumed(kafka, topic)] == [b"k"]
 
@@ -155,12 +154,14 @@ async def test_a_producer_whose_background_task_has_ended_is_replaced(
 async def test_a_connection_whose_reader_has_ended_costs_no_producer(
     kafka: RealKafka, topic: str, stalled_topics: StalledTopics
 ) -> None:
-    async with running_publisher(kafka.bootstrap, topic, request_timeout_ms=3_000) as (publisher, telemetry):
+    patient = replace(FAST_LIMITS, replace_grace_s=WITHIN_S)
+    running = running_publisher(kafka.bootstrap, topic, patient, request_timeout_ms=3_000)
+    async with running as (publisher, telemetry):
         writer = DurableWriter(publisher, FakeSpool(full=True))
         await writer.send(record(topic, "before")).durable
         for connection in stalled_topics.senders[0].producer.client._conns.values():  # noqa: SLF001
             connection._read_task.cancel()  # noqa: SLF001
-        await asyncio.wait_for(writer.send(record(topic, "after")).durable, REPLACED_WITHIN_S)
+        await asyncio.wait_for(writer.send(record(topic, "after")).durable, WITHIN_S)
         assert not replacements(telemetry)
     assert sorted(found.key or b"" for found in await consumed(kafka, topic)) == [b"after", b"before"]
 
@@ -180,7 +181,7 @@ async def test_a_lost_metadata_task_of_a_version_that_is_not_known_is_found_by_a
             await eventually(lambda: not publisher.accepting, "nothing is heard")
             proxy.cut()
             proxy.resume()
-            await asyncio.wait_for(held.durable, FOUND_WITHIN_S)
+            await asyncio.wait_for(held.durable, WITHIN_S)
             assert replacements(telemetry) == 1
 
 
@@ -202,7 +203,7 @@ def test_a_write_to_a_connection_that_was_just_reset_fails_as_the_library_expect
     async def resets() -> None:
         with own_kafka.open_proxy() as proxy:
             for _ in range(20):
-                await asyncio.wait_for(write_until_broken(proxy), 10)
+                await asyncio.wait_for(write_until_broken(proxy), WITHIN_S)
 
     for new_loop in (uvloop.new_event_loop, asyncio.new_event_loop):
         with asyncio.Runner(loop_factory=new_loop) as runner:
@@ -221,7 +222,7 @@ def test_connections_that_are_reset_under_load_cost_no_producer_and_no_duplicate
             number += 5
             await asyncio.sleep(0.005)
         for one in sent:
-            assert await asyncio.wait_for(one.durable, 30) is DeliveryOutcome.PUBLISHED
+            assert await asyncio.wait_for(one.durable, WITHIN_S) is DeliveryOutcome.PUBLISHED
         return number
 
     async def play() -> None:

@@ -154,7 +154,7 @@ async def test_what_is_in_flight_at_the_stop_is_waited_for(topic: str, publisher
         publisher.send(record(topic, f"k{n}"), callbacks)
     for _ in range(3):
         await asyncio.sleep(0)  # fed, and not yet answered
-    await publisher.stop(5)
+    await publisher.stop(WITHIN_S)
     assert [_ends(callbacks) for callbacks in all_callbacks] == [["delivered"]] * 50
 
 

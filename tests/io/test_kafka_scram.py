@@ -14,6 +14,7 @@ from bridge.io.kafka.client import kafka_options
 from bridge.io.kafka.scram import install_scram_limit
 from bridge.settings.settings import load
 from tests.io.sasl_broker import SaslBroker
+from tests.rig.waiting import WITHIN_S
 
 SETTINGS = {
     "BRIDGE_KAFKA__SECURITY_PROTOCOL": "SASL_PLAINTEXT",
@@ -62,7 +63,7 @@ async def test_a_broker_that_asks_for_too_many_is_reported_in_time() -> None:
 
     server = await asyncio.start_server(SaslBroker("SCRAM-SHA-256", answer).serve, "127.0.0.1", 0)
     address = server.sockets[0].getsockname()[:2]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         problem = await diagnose_broker(address, kafka_options(load(None, SETTINGS).kafka))
     server.close()
     assert problem is not None

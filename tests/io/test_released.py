@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 from crc32c import crc32c
 from msgspec import msgpack
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from bridge.core.claim import Claim, ClaimStatus
 from bridge.core.event import Record
 from bridge.core.partition import hash_key
-from bridge.io.dedup.redis_client import redis_client
-from bridge.io.dedup.store import DedupLimits, RedisDedup
+from bridge.io.dedup.store import RedisDedup
 from bridge.io.spool.frames import VERSION, encode_ack, encode_body, encode_frame, encode_seal, scan
 from bridge.observability.telemetry import Telemetry
-from bridge.settings.sections import RedisSettings
 from tests.contracts import TWO, Clock, make_claim
+from tests.io.patient_dedup import PATIENT, patient_client
 from tests.io.spools import (
     append_durably,
     counted_corruptions,
@@ -77,8 +77,7 @@ def add_frame(log: Path, version: int, body: bytes) -> bytes:
 @pytest.fixture
 async def client(redis: RealRedis) -> AsyncIterator[Redis]:
     """Give an empty Redis."""
-    client = redis_client(RedisSettings(url=redis.url), 8)
-    assert isinstance(client, Redis)
+    client = patient_client(redis.url)
     await client.flushall()
     yield client
     await client.aclose()
@@ -86,7 +85,7 @@ async def client(redis: RealRedis) -> AsyncIterator[Redis]:
 
 def new_dedup(client: Redis) -> RedisDedup:
     """Make a memory of this release."""
-    return RedisDedup(client, Telemetry(), Clock(), DedupLimits(window_ms=1_000))
+    return RedisDedup(client, Telemetry(), Clock(), replace(PATIENT, window_ms=1_000))
 
 
 async def put(client: Redis, value: str) -> Claim:

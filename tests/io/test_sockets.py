@@ -8,6 +8,7 @@ import pytest
 
 from bridge.io.sockets import listen
 from tests.io.http_server import HttpTestServer, post
+from tests.rig.waiting import WITHIN_S
 
 V6 = socket.has_dualstack_ipv6()
 
@@ -15,7 +16,7 @@ V6 = socket.has_dualstack_ipv6()
 def accepts(port: int, host: str) -> bool:
     """Tell whether a connection comes about."""
     try:
-        socket.create_connection((host, port), timeout=5).close()
+        socket.create_connection((host, port), timeout=WITHIN_S).close()
     except OSError:
         return False
     return True
@@ -89,7 +90,7 @@ async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port() -> No
 async def test_the_ingress_answers_on_both(server: HttpTestServer) -> None:
     port = await server.ingress.start("", 0)
     for host in ["127.0.0.1", "::1"][: 1 + V6]:
-        sock = socket.create_connection((host, port), timeout=5)
+        sock = socket.create_connection((host, port), timeout=WITHIN_S)
         server.port = port
         sock.close()
     assert (await server.request(post(b"{}"))).status == 200

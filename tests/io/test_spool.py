@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from bridge.core.outcome import UnavailableError
 from bridge.core.partition import murmur2
@@ -147,7 +148,7 @@ async def test_a_read_takes_at_least_one_record_and_at_most_so_many_bytes(tmp_pa
 
 
 async def test_the_cap_is_never_passed_on_disk_and_space_is_freed_again(tmp_path: Path) -> None:
-    limits = SpoolLimits(max_bytes=1 << 20, free_min_bytes=0)
+    limits = replace(LIMITS, max_bytes=1 << 20)
     spool = spool_in(tmp_path, limits)
     entries: list[SpoolEntry] = []
     while spool.accepts_size(3_000):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from crc32c import crc32c
 from msgspec import msgpack
+from msgspec.structs import replace
 
 from bridge.io.spool import SpoolLimits
 from bridge.io.spool.frames import decode_acks, encode_ack, encode_seal
@@ -44,7 +45,7 @@ async def fill_spool(folder: Path, count: int, limits: SpoolLimits = LIMITS) -> 
 
 async def test_a_flipped_byte_anywhere_costs_one_of_ten_thousand_records_at_most(tmp_path: Path) -> None:
     pristine = tmp_path / "pristine"
-    await fill_spool(pristine, MANY, SpoolLimits(free_min_bytes=0, segment_bytes=200_000))
+    await fill_spool(pristine, MANY, replace(LIMITS, segment_bytes=200_000))
     files = sorted(file for file in pristine.iterdir() if file.stat().st_size)
     positions = [(file.name, at) for file in files for at in range(file.stat().st_size)]
     whole = set(range(MANY))
@@ -203,7 +204,7 @@ async def test_a_record_can_be_quarantined(tmp_path: Path) -> None:
 
 
 async def test_corruption_that_cannot_be_quarantined_stays_where_it_is(tmp_path: Path) -> None:
-    limits = SpoolLimits(max_bytes=1 << 20, free_min_bytes=0)
+    limits = replace(LIMITS, max_bytes=1 << 20)
     spool = spool_in(tmp_path, limits)
     for number in range(7):
         await spool.append(record(number, 140_000)).durable

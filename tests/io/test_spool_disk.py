@@ -31,7 +31,7 @@ from tests.io.spools import (
 )
 from tests.rig.parts import MissingPartError
 from tests.rig.reaper import watch_mount
-from tests.rig.waiting import eventually
+from tests.rig.waiting import WITHIN_S, eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -216,7 +216,7 @@ async def test_a_failed_commit_leaves_nothing_of_the_batches_behind_it(
         if goes_on.is_set():
             real(file)
         else:
-            goes_on.wait(10)
+            goes_on.wait(WITHIN_S)
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fdatasync", fails_late)
@@ -271,7 +271,7 @@ async def test_a_disk_that_does_not_answer_accepts_nothing_until_it_does(
     answers, fdatasync = threading.Event(), os.fdatasync
 
     def slow(file: int) -> None:
-        answers.wait(10)
+        answers.wait(WITHIN_S)
         fdatasync(file)
 
     monkeypatch.setattr(os, "fdatasync", slow)

@@ -10,6 +10,7 @@ import structlog
 
 from bridge.io.spool.directory import describe_exposure
 from tests.io.spools import LIMITS, append_durably, numbers_after_restart, numbers_in, spool_in
+from tests.rig.waiting import WITHIN_S
 
 SEGMENT = "0000000000000001-00000000000000aa"
 
@@ -34,7 +35,7 @@ async def test_a_pipe_in_the_folder_blocks_nothing(tmp_path: Path, name: str) ->
     folder = tmp_path / "spool"
     folder.mkdir(0o700)
     os.mkfifo(folder / name)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         spool = await asyncio.to_thread(asyncio.run, _append_and_read(folder)) if name != "lock" else None
     assert spool in (None, [0, 1, 2])
 

@@ -141,7 +141,7 @@ async def test_one_void_handle_confirms_nothing(app: Application, api: VodApi) -
 
 
 async def test_a_refusal_carries_the_vendors_code(vendor: Vendor, app: Application, api: VodApi) -> None:
-    app.behaviour.calls_s = 1
+    app.behaviour.calls_s, app.clock = 1, lambda: 0.0  # both calls are of one second
     await api.pull()
     with pytest.raises(ApiError) as excinfo:
         await api.pull()

@@ -34,7 +34,7 @@ TIMES = st.floats(min_value=0, max_value=4e9)
 
 
 def sdk(endpoint: str, credential: Credential, sign: str = "TC3-HMAC-SHA256") -> Any:  # noqa: ANN401 - untyped
-    http = SDK_HTTP(protocol="http", endpoint=endpoint, reqMethod="POST", reqTimeout=5)
+    http = SDK_HTTP(protocol="http", endpoint=endpoint, reqMethod="POST", reqTimeout=60)
     key = SDK_CREDENTIAL(credential.secret_id, credential.secret_key, credential.token or None)
     return SDK_COMMON("vod", "2018-07-17", key, "", SDK_PROFILE(sign, http))
 

@@ -27,6 +27,9 @@ TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
 
 
+PATIENT = replace(POLICY, hold_s=3)
+
+
 class TracedRig(Rig):
     """The same pipeline and fakes, with spans that a test can read."""
 
@@ -37,7 +40,7 @@ class TracedRig(Rig):
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
         tracing = OtelTracing(provider)
         dedup, writer = tracing.dedup(self.dedup), tracing.writer(self.writer)
-        self.pipeline = Pipeline(dedup, writer, Routing(), Telemetry(), POLICY)
+        self.pipeline = Pipeline(dedup, writer, Routing(), Telemetry(), PATIENT)
         self.take = tracing.deliver(self.pipeline.deliver)
 
     async def outcome(self, body: bytes, **about: str) -> DeliveryResult:

@@ -51,6 +51,10 @@ class WatchedPage:
     async def unreachable(self) -> list[str]:
         """Press Tab through the page; give what can be clicked and was not focused on the way."""
         script = "a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']"
+        # A page that is not seen refreshes no part of itself, which would have to be gone through anew.
+        await self.page.evaluate(
+            "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+        )
         while True:
             number: int = await self.page.evaluate(
                 "selector => { window.wanted = [...document.querySelectorAll(selector)].filter("
@@ -66,8 +70,10 @@ class WatchedPage:
                     "window.wanted = window.wanted.filter(x => x !== document.activeElement)"
                 )
             if await self.page.evaluate("window.wanted.every(one => one.isConnected)"):
-                break  # else the page has refreshed a part of itself meanwhile
-        left: list[str] = await self.page.evaluate("window.wanted.map(one => one.outerHTML)")
+                break  # else a part that was on its way has come meanwhile
+        left: list[str] = await self.page.evaluate(
+            "delete document.hidden, window.wanted.map(one => one.outerHTML)"
+        )
         return left
 
     def _on_console(self, message: ConsoleMessage) -> None:

@@ -25,6 +25,8 @@ from tests.rig.waiting import eventually, eventually_blocking
 
 STARTS_WITHIN_S = 180.0
 _ARCHIVED_WITHIN_S = 180.0
+# What a broker of a busy machine is given to make or delete topics, and who asks it to wait for its answer.
+_WITHIN_MS, _PATIENCE_MS = 60_000, 90_000
 
 _QUICK = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 _API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # size, key, version, correlation, no client id
@@ -152,7 +154,7 @@ class RealKafka:
         wanted = [
             NewTopic(name, partitions, replication, topic_configs=dict(configs or {})) for name in names
         ]
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=30_000)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=_PATIENCE_MS)
         await admin.start()
         client = admin._client  # noqa: SLF001 - it trips over a listing that names no controller
 
@@ -161,7 +163,7 @@ class RealKafka:
 
         try:
             await eventually(is_led, "the broker names a controller")
-            response = await admin.create_topics(wanted, timeout_ms=20_000)
+            response = await admin.create_topics(wanted, timeout_ms=_WITHIN_MS)
             failed = [(name, code, message) for name, code, message in response.topic_errors if code]
             if failed:
                 raise RuntimeError(f"topics not created: {failed}")
@@ -177,14 +179,14 @@ class RealKafka:
     async def delete_topics(self, names: Iterable[str]) -> None:
         """Delete topics, and wait until the broker lists them no more: that comes later on a busy machine."""
         gone = set(names)
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=_PATIENCE_MS)
 
         async def are_gone() -> bool:
             return gone.isdisjoint(await admin.list_topics())
 
         await admin.start()
         try:
-            await admin.delete_topics(list(gone), timeout_ms=20_000)
+            await admin.delete_topics(list(gone), timeout_ms=_WITHIN_MS)
             await eventually(are_gone, "the topics are deleted")
         finally:
             await admin.close()

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
-from tests.rig.reaper import watch_process
+from tests.rig.reaper import state_of, watch_process
 from tests.rig.waiting import eventually_blocking
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -144,9 +144,7 @@ class Process:
         tasks = Path(f"/proc/{self.pid}/task")
         if not tasks.is_dir():  # a system without /proc: take its word
             return True
-        stats = [(task / "stat").read_text(encoding="utf-8") for task in tasks.iterdir()]
-        states = [stat.rpartition(")")[2].split()[0] for stat in stats]
-        return all(state in "TtZX" for state in states)
+        return all(state_of(task) in ("", *"TtZX") for task in tasks.iterdir())
 
     def terminate(self) -> None:
         """Send SIGTERM without waiting."""

@@ -112,9 +112,9 @@ class Program:
         return self.process.log()
 
     def log_lines(self) -> list[dict[str, Any]]:
-        """Give the JSON lines of its log."""
-        lines = [line for line in self.log().splitlines() if line.startswith("{")]
-        return [json.loads(line) for line in lines]
+        """Give the JSON lines of its log; of one that it is writing nothing yet."""
+        *whole, _being_written = self.log().split("\n")
+        return [json.loads(line) for line in whole if line.startswith("{")]
 
     async def post(
         self,

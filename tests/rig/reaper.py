@@ -69,12 +69,26 @@ def temporary_folder(prefix: str) -> Path:
 
 
 def _stat(pid: int | str) -> list[str]:
-    """Give what the system tells of a process, behind its name; nothing where there is none."""
+    return _stat_in(_PROC / str(pid))
+
+
+def _stat_in(folder: Path) -> list[str]:
+    """Give what the system tells of a process or thread, behind its name; nothing where there is none."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
     return text.rpartition(")")[2].split()
+
+
+def state_of(folder: Path) -> str:
+    """Give the letter of the state of the process or thread of a folder of /proc, "" where it is gone."""
+    return next(iter(_stat_in(folder)), "")
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs: one that ended may still be listed, or go while it is looked at."""
+    return state_of(_PROC / str(pid)) not in ("", "Z")
 
 
 def _started(pid: int | str) -> str:

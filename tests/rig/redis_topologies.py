@@ -12,10 +12,11 @@ _BUS = 10_000  # a node of a cluster listens on this many ports higher, too
 
 
 class RealSentinel:
-    """A master, a replica that has all of it, and a sentinel that makes the one the other within seconds.
+    """A master, a replica that has all of it, and a sentinel that may make the one the other.
 
     ``users`` are ACL users of the two, ``asking`` those of the sentinel. With ``tls`` all of them speak it to
-    each other and to clients, at ``tls_url``.
+    each other and to clients, at ``tls_url``. Nobody is taken for dead before `watch_closely`: a master of a
+    busy machine is silent for seconds.
     """
 
     def __init__(self, users: Sequence[str] = (), asking: Sequence[str] = (), tls: Tls | None = None) -> None:
@@ -29,7 +30,7 @@ class RealSentinel:
             own
             | {
                 f"sentinel monitor {SERVICE}": f"127.0.0.1 {port} 1",
-                f"sentinel down-after-milliseconds {SERVICE}": "300",
+                f"sentinel down-after-milliseconds {SERVICE}": "600000",
                 f"sentinel failover-timeout {SERVICE}": "3000",
             },
             asking,
@@ -54,6 +55,12 @@ class RealSentinel:
             lambda: _info_contains(self.sentinel, "slaves=1"), "the sentinel knows of the replica"
         )
 
+    def watch_closely(self) -> None:
+        """Let the sentinel make the replica the master when the master does not answer for 300 ms."""
+        order = ("SENTINEL", "SET", SERVICE, "down-after-milliseconds", "300")
+        if self.sentinel.command(*order) != b"+OK":
+            raise RuntimeError("the sentinel refuses the order")
+
     def change_over(self) -> bool:
         """Tell the sentinel to make the replica the master; not at once it knows the replica well enough."""
         return self.sentinel.command("SENTINEL", "FAILOVER", SERVICE) == b"+OK"
@@ -72,7 +79,7 @@ class RealCluster:
     """Three masters that share the slots; ``users`` and ``tls`` as a single one has them."""
 
     def __init__(self, users: Sequence[str] = (), tls: Tls | None = None) -> None:
-        settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000"}
+        settings = {"cluster-enabled": "yes", "cluster-node-timeout": "60000"}
         settings |= {"tls-cluster": "yes"} if tls else {}
         ports = [free_port(also=_BUS) for _ in range(6)]
         pairs = zip(ports[:3], ports[3:], strict=True)
