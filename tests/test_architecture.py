@@ -4,8 +4,9 @@
 """
 
 import ast
+import gc
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -125,10 +126,29 @@ def _name(file: Path) -> str:
     return ".".join(parts)
 
 
+def parsed(files: Iterable[Path]) -> dict[Path, ast.Module]:
+    """Parse files without the garbage collector, which would walk all trees so far again and again."""
+    gc.disable()
+    try:
+        return {file: ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    finally:
+        gc.enable()
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all that is or holds a statement; an expression, which most of a tree is, holds none."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, field, ())
+
+
 @cache
 def sources() -> dict[str, ast.Module]:
     """Parse the package, when a test first asks: each worker imports this file, and one of them runs it."""
-    return {_name(file): ast.parse(file.read_text(encoding="utf-8")) for file in files_of("bridge")}
+    return {_name(file): tree for file, tree in parsed(files_of("bridge")).items()}
 
 
 def _layer_of(module: str) -> str | None:
@@ -138,7 +158,7 @@ def _layer_of(module: str) -> str | None:
 
 def _imports(tree: ast.AST) -> Iterator[str]:
     """Every module a file imports, wherever the statement stands, typing-only ones included."""
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -214,7 +234,7 @@ def test_imports_are_absolute() -> None:
     relative = [
         f"{module}:{node.lineno}"
         for module, tree in sources().items()
-        for node in ast.walk(tree)
+        for node in statements(tree)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert not relative, "\n".join(relative)
@@ -229,11 +249,11 @@ def test_nothing_imports_in_a_circle() -> None:
 
 def test_nothing_outgrows_its_file_or_its_function() -> None:
     wrong: list[str] = []
-    for file in files_of("bridge", "tests", "schemas"):
+    for file, tree in parsed(files_of("bridge", "tests", "schemas")).items():
         text, where = file.read_text(encoding="utf-8"), file.relative_to(ROOT).as_posix()
         if (lines := len(text.splitlines())) > LINES_A_FILE and where not in GENERATED:
             wrong.append(f"{where} has {lines} lines, over {LINES_A_FILE}")
-        for node in ast.walk(ast.parse(text)):
+        for node in statements(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
                 if lines > LINES_A_FUNCTION:
@@ -244,9 +264,8 @@ def test_nothing_outgrows_its_file_or_its_function() -> None:
 def test_a_package_file_holds_a_docstring_and_re_exports_alone() -> None:
     wrong = [
         f"{file.relative_to(ROOT)}:{node.lineno}"
-        for file in files_of("bridge")
-        if file.name == "__init__.py"
-        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        for file, tree in parsed(one for one in files_of("bridge") if one.name == "__init__.py").items()
+        for node in tree.body
         if not isinstance(node, ast.Import | ast.ImportFrom | ast.Expr) and not _is_plain_assignment(node)
     ]
     assert not wrong, "\n".join(wrong)

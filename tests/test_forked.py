@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.cli_process import environment, start_command, vod_bridge
+from tests.cli.cli_process import environment, start_command, vod_bridge, wait_for_exit
 from tests.examples import FULL
 from tests.rig.waiting import eventually
 
@@ -41,6 +41,18 @@ async def test_a_forked_command_has_no_setting_but_those_it_is_given() -> None:
     second = await vod_bridge("serve", settings={"BRIDGE_ADMIN__PORT": "no number"})
     assert ("BRIDGE_HTTP__PORT" in first.err, "BRIDGE_ADMIN__PORT" in first.err) == (True, False)
     assert ("BRIDGE_HTTP__PORT" in second.err, "BRIDGE_ADMIN__PORT" in second.err) == (False, True)
+
+
+async def test_a_forked_command_has_no_callback_url_but_the_one_it_is_given() -> None:
+    sent = await vod_bridge("send", "-", stdin=b"{}", settings={"VOD_CALLBACK_URL": "ftp://one"})
+    again = await vod_bridge("send", "-", stdin=b"{}", settings={"VOD_CALLBACK_URL": ""})
+    assert (sent.code, "ftp://one" in sent.err, "ftp://one" in again.err) == (2, True, False)
+
+
+async def test_a_command_that_is_given_an_account_is_forked() -> None:
+    process = await start_command("explain", "-", settings={"VOD_SECRET_ID": "AKIDx"})
+    assert "fork_server" in _command_line(process.pid)
+    assert "rejected" in (await wait_for_exit(process, b"{}")).out
 
 
 async def test_a_forked_command_is_our_child_and_ends_by_a_signal() -> None:

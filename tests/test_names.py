@@ -6,7 +6,7 @@ import re
 from bridge.observability.metrics import METRICS
 from bridge.observability.worker_metrics import WORKER_METRICS
 from bridge.settings.settings import describe
-from tests.test_architecture import GENERATED, ROOT, files_of, set_of, sources
+from tests.test_architecture import GENERATED, ROOT, files_of, parsed, set_of, sources, statements
 
 # Metaphors that the field has terms for; docs and commit messages avoid them too.
 RETIRED = set_of(
@@ -28,7 +28,7 @@ def _retired(name: str) -> bool:
 
 def test_no_module_class_or_function_bears_a_retired_name() -> None:
     wrong: list[str] = []
-    for file in files_of("bridge", "tests", "schemas"):
+    for file, tree in parsed(files_of("bridge", "tests", "schemas")).items():
         where = file.relative_to(ROOT).as_posix()
         if where in GENERATED or "/released/" in where:
             continue
@@ -36,7 +36,7 @@ def test_no_module_class_or_function_bears_a_retired_name() -> None:
             wrong.append(where)
         wrong += [
             f"{where}:{node.lineno} {node.name}"
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            for node in statements(tree)
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and _retired(node.name)
         ]
     assert not wrong, "\n".join(wrong)

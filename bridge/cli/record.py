@@ -40,6 +40,7 @@ _Last = Annotated[
     bool, typer.Option("--last", help="Save the newest that is there; else the next that comes.")
 ]
 _Since = Annotated[str, typer.Option(metavar="WHEN", help="How far --last looks back: 2h, 30d, RFC 3339.")]
+_WAITING_NOTE = "waiting for the next record that matches; Ctrl-C ends it"
 _Force = Annotated[bool, typer.Option("--force", help="Replace a fixture of this name.")]
 
 
@@ -99,7 +100,8 @@ def _find(request: TailRequest, settings: Settings) -> ShownRecord | None:
     async def find() -> ShownRecord | None:
         await require_known_types(request.record_filter, settings, request.options)
         found = None
-        async with aclosing((followed_records if request.follow else existing_records)(request)) as records:
+        reads = followed_records(request, _WAITING_NOTE) if request.follow else existing_records(request)
+        async with aclosing(reads) as records:
             async for one in records:
                 if request.record_filter.matches(one):
                     found = one
@@ -108,8 +110,6 @@ def _find(request: TailRequest, settings: Settings) -> ShownRecord | None:
         return found
 
     try:
-        if request.follow:
-            print_note("waiting for the next record that matches; Ctrl-C ends it")
         return run_interruptible(find())
     except KeyboardInterrupt:
         return None

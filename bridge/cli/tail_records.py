@@ -105,9 +105,14 @@ def print_note(text: str) -> None:
     typer.echo(text, err=True)
 
 
-async def followed_records(request: TailRequest) -> AsyncGenerator[ShownRecord, None]:
-    """Yield the records from ``since_ms`` on, and go on with what comes."""
+async def followed_records(request: TailRequest, note: str = "") -> AsyncGenerator[ShownRecord, None]:
+    """Yield the records from ``since_ms`` on, and go on with what comes.
+
+    ``note`` is printed once it is known where that begins: what is written from then on is yielded.
+    """
     async with following(request.options, request.topics, request.since_ms) as follower:
+        if note:
+            print_note(note)
         if not follower.topics:
             print_note(_NO_TOPICS_NOTE)
         if not follower.is_by_time:

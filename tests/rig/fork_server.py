@@ -3,6 +3,7 @@
 ``python -m tests.rig.fork_server FD``: FD is a socket, and it ends when that does.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -10,12 +11,16 @@ import runpy
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 from importlib import import_module
 from io import TextIOWrapper
 
 from bridge.cli.commands import COMMANDS
 from tests.rig.forked import LENGTH_BYTES, OF_PYTEST, SETTINGS
 from tests.rig.parts import ROOT
+
+# What a command imports when it runs, of an extra: imported here once that command is first asked for.
+LATE_IMPORTS = {"mcp": ("bridge.mcp_server.server", "bridge.mcp_server.calls")}
 
 
 def main() -> None:
@@ -24,6 +29,7 @@ def main() -> None:
     server = socket.socket(fileno=int(sys.argv[1]))
     for module in ("bridge.app", *(command.module for command in COMMANDS.values())):
         import_module(module)
+    late = dict(LATE_IMPORTS)
     gc.collect()
     gc.freeze()
     while True:
@@ -31,10 +37,20 @@ def main() -> None:
         if not head:
             return
         request = server.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL)
+        if modules := late.pop(next(iter(json.loads(request)[0]), ""), ()):
+            _import_late(modules)
         pid = _fork_twice(server, request, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         server.sendall(pid.to_bytes(LENGTH_BYTES, "big"))
+
+
+def _import_late(modules: Iterable[str]) -> None:
+    for module in modules:
+        with contextlib.suppress(ImportError):  # of an extra; the command says so itself
+            import_module(module)
+    gc.collect()
+    gc.freeze()
 
 
 def _fork_twice(server: socket.socket, request: bytes, descriptors: list[int]) -> int:

@@ -2,8 +2,8 @@
 
 `fork_commands` lets `subprocess` and asyncio do so from then on. What it starts is a process like any other,
 and a child of ours: own pid, pipes, environment, signals, exit code. Where a call asks for anything that
-decides at the start of Python or of a library (another program, another variable than ``BRIDGE_...``, another
-folder), and where the system is no Linux, the program is started anew as ever.
+decides at the start of Python or of a library (another program, another variable than ``BRIDGE_...`` and
+``VOD_...``, another folder), and where the system is no Linux, the program is started anew as ever.
 """
 
 import ctypes
@@ -22,7 +22,7 @@ from tests.rig.reaper import watch_process
 COMMAND = [os.fsencode(part) for part in (sys.executable, "-m", "bridge")]
 LENGTH_BYTES = 4
 # Variables that may differ from one start to another; what pytest sets is kept from the program.
-SETTINGS = ("BRIDGE_", "PYTHONIOENCODING")
+SETTINGS = ("BRIDGE_", "VOD_", "PYTHONIOENCODING")
 OF_PYTEST = ("PYTEST_", "COV_")
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER, see prctl(2)
 # Positions in the call of `_posixsubprocess.fork_exec`.

@@ -78,15 +78,15 @@ class RealKafka:
             return
         java, jars = java_command()
         options = self._java or list(_QUICK)
-        if self._classes is not None:  # no archive: it would be of these classes alone
-            jars = os.pathsep.join([str(self._classes), jars])
-        elif not self._java:
+        if not self._java:
             options += class_archive(java, jars, _run_once)
         if self._folder is None:
             folder = temporary_folder("rig-kafka-")
             self._format(java, jars, folder)
             self._folder = folder
-        command = [java, *options, "-cp", jars, "kafka.Kafka", str(self._folder / "server.properties")]
+        # What comes behind the archive's own path leaves the archive valid.
+        path = os.pathsep.join([jars, *([str(self._classes)] if self._classes else [])])
+        command = [java, *options, "-cp", path, "kafka.Kafka", str(self._folder / "server.properties")]
         self._process = process = Process(command, self._folder / "kafka.log")
         eventually_blocking(
             lambda: process.exit_code is not None or self._is_ready(),

@@ -45,7 +45,9 @@ class RealRegistry:
         jar = _jar(maven)
         folder = temporary_folder("registry")
         where = ["-Dquarkus.http.host=127.0.0.1", f"-Dquarkus.http.port={self._port}"]
-        command = [java, "-Xmx384m", *where, "-jar", jar]
+        # It lives for half a minute: what the better compiler costs never comes back.
+        quick = ["-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+        command = [java, *quick, *where, "-jar", jar]
         self._process = process = Process(command, folder / "log")
         eventually_blocking(
             lambda: process.exit_code is not None or self._answers(),
