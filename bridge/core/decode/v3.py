@@ -12,9 +12,15 @@ from msgspec.json import encode
 
 from bridge.core.catalogue import BY_NAME, BY_PAYLOAD_FIELD, UNKNOWN_TYPE, EventType
 from bridge.core.decode.decoded import DecodedBody
-from bridge.core.decode.frame import FRAME_PART_MAX_BYTES, Frames
+from bridge.core.decode.frame import Frames
 from bridge.core.decode.json_values import canonical, decode, is_null, is_object
 from bridge.core.decode.normalize import decode_strict, normalize
+from bridge.core.decode.siblings import (
+    BRACED_BODY_MAX_BYTES,
+    FRAME_PART_MAX_BYTES,
+    Values,
+    make_canonical,
+)
 from bridge.core.outcome import Reason, RejectedError
 
 Members = Mapping[str, Raw]
@@ -22,15 +28,29 @@ Members = Mapping[str, Raw]
 # The member that holds the payload, and the repairs that were needed to find it.
 _PayloadLocation = tuple[str, tuple[str, ...]]
 
-_find_frame = Frames().find
+_frames = Frames()
 _CLOSING_BRACE = ord("}")
 
 
 def decode_fast(body: bytes) -> DecodedBody | None:
     """Fast path: decode a conforming payload in a known frame; None where `read` is needed.
 
-    The payload is taken to end before the last brace but one: if it does not, no whole object is there. The
-    strict decoder skips nothing in it, so no further check is needed. `read` gives the same result.
+    `read` gives the same result.
+    """
+    siblings = _frames.learner.siblings
+    if siblings.braced and len(body) <= BRACED_BODY_MAX_BYTES:
+        cut: Values = {}
+        rest, first_cut = siblings.cut_braced(body, cut)
+        if cut and (decoded := _decode_framed(body, rest, cut, first_cut)) is not None:
+            return decoded
+    return _decode_framed(body, body, {}, len(body))
+
+
+def _decode_framed(whole: bytes, body: bytes, cut: Values, payload_end_max: int) -> DecodedBody | None:
+    """Decode ``body``: the ``whole`` one, less ``cut``. The payload must not go beyond ``payload_end_max``.
+
+    It is taken to end before the last brace but one: if it does not, no whole object is there. The strict
+    decoder skips nothing in it, so no further check is needed.
     """
     start = body.find(b"{", 1)
     if not 0 < start <= FRAME_PART_MAX_BYTES:
@@ -38,9 +58,9 @@ def decode_fast(body: bytes) -> DecodedBody | None:
     size = len(body)
     last = size - 1 if body[-1] == _CLOSING_BRACE else body.rfind(b"}")
     end = body.rfind(b"}", start, last) + 1
-    if not end or size - end > FRAME_PART_MAX_BYTES:
+    if not 0 < end <= payload_end_max or size - end > FRAME_PART_MAX_BYTES:
         return None
-    frame, cut = _find_frame(body[:start], body[end:])
+    frame = _frames.find(body[:start], body[end:], cut)
     if frame is None:
         return None
     row = frame.row
@@ -50,8 +70,11 @@ def decode_fast(body: bytes) -> DecodedBody | None:
         return None
     content, original = encode(value), b""
     if frame.original is not None and frame.content is not None:
-        cut[frame.field] = payload
-        original = frame.original.fill(cut)
+        original = whole if frame.is_compact else frame.original.fill({frame.field: payload, **cut})
+        try:
+            make_canonical(cut)
+        except (RejectedError, UnicodeDecodeError, msgspec.DecodeError):
+            return None
         cut[frame.field] = content
         content = frame.content.fill(cut)
     return DecodedBody(
@@ -83,6 +106,8 @@ def read(members: Members, name: str) -> DecodedBody:
     content = normalized.content
     if extra_members:
         content = canonical({key: Raw(content), **extra_members})
+        if not repairs and row.field == key:  # else there is no frame to cut anything out of
+            _frames.learner.learn(members)
     return DecodedBody(
         format="v3",
         type=row.name or name,

@@ -4,6 +4,7 @@ import pytest
 
 from bridge.core.decode import v3
 from bridge.core.decode.envelope import open_envelope, read_event
+from bridge.core.decode.frame import Frames
 from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.core.decode.test_read_event import original, read, rejection
@@ -163,7 +164,8 @@ def test_the_fast_path_gives_the_same_event_as_the_slow_path(body: bytes) -> Non
         b'{"EventType":"TranscodeComplete","TranscodeCompleteEvent"}',
     ],
 )
-def test_anything_else_takes_the_slow_path(body: bytes) -> None:
+def test_anything_else_takes_the_slow_path(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(v3, "_frames", Frames())  # one that knows no sibling yet
     assert v3.decode_fast(body) is None
 
 

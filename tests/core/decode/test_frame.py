@@ -13,7 +13,8 @@ from msgspec import Raw
 
 from bridge.core.decode import v3
 from bridge.core.decode.envelope import open_envelope, read_event
-from bridge.core.decode.frame import VARYING_SIBLINGS_MAX, Frame, Frames
+from bridge.core.decode.frame import Frame, Frames
+from bridge.core.decode.siblings import BRACED_BODY_MAX_BYTES, SIBLINGS_MAX
 from bridge.core.event import DecodedEvent
 from bridge.core.outcome import RejectedError
 from tests.examples import examples
@@ -45,8 +46,41 @@ VALUES = st.one_of(
             '"\x7f"',
             '"é"',
             '"a\nb"',
+            "1E5",
+            "1.50",
+            "1e999",
+            "-",
+            "12345678901234567890123",
+            '"中"',
+            '"\\ud800"',
+            '"\\u007b"',
+            '"{"',
+            '"}"',
+            '"a\\"}{"',
+            '{"x":"}"}',
+            '{"x":"{"}',
+            '{"z":[{"y":null}],"a":1.50,"n":null}',
+            '{"d":1,"d":2}',
+            '{"A":{"B":1}}',
+            '{"中":"é"}',
+            '{"x":"\\ud800"}',
+            '{"a":}',
+            "{}5",
+            "[].5",
+            "[1, 2]",
+            '[{"a":"]"}]',
+            "[[[[",
+            "{" * 20 + "}" * 20,
         ]
     ),
+)
+PAYLOADS = st.sampled_from(
+    [
+        PAYLOAD,
+        '{"TaskId":"t","FileId":"f","A":{"B":1},"ErrCode":0}',
+        '{"TaskId":"t","SessionContext":",\\"A\\":{}"}',
+        '{"TaskId":"t","B":{"A":{}}}',
+    ]
 )
 KEYS = st.sampled_from(
     [
@@ -67,11 +101,11 @@ KEYS = st.sampled_from(
 MEMBERS = st.lists(st.tuples(KEYS, VALUES), max_size=4)
 
 
-def body_of(members: list[tuple[str, str]], seed: int = 0) -> bytes:
+def body_of(members: list[tuple[str, str]], seed: int = 0, payload: str = PAYLOAD) -> bytes:
     """Put the payload of a type, and the type, somewhere among members."""
     parts = [f"{key}:{value}" for key, value in members]
     random = Random(seed)  # noqa: S311 - no secret hangs on it
-    for part in ('"EventType":"TranscodeComplete"', f'"TranscodeCompleteEvent":{PAYLOAD}'):
+    for part in ('"EventType":"TranscodeComplete"', f'"TranscodeCompleteEvent":{payload}'):
         parts.insert(random.randint(0, len(parts)), part)
     return ("{" + random.choice((",", " , ")).join(parts) + "}").encode()
 
@@ -88,30 +122,34 @@ def read(body: bytes, *, try_fast_path: bool) -> DecodedEvent | str:
 def frames(monkeypatch: pytest.MonkeyPatch) -> Frames:
     """Give frames that know nothing yet, in place of those of the process."""
     frames = Frames()
-    monkeypatch.setattr(v3, "_find_frame", frames.find)
+    monkeypatch.setattr(v3, "_frames", frames)
     return frames
 
 
 def learn(frames: Frames, *names: str) -> None:
-    """Show siblings with two values each."""
+    """Show siblings with two values each, in bodies that take the fast path."""
     for value in ("1", "2"):
         for name in names:
             body = body_of([(f'"{name}"', value)])
             start, end = body.find(b"{", 1), body.rfind(b"}", 0, -1) + 1
-            frames.find(body[:start], body[end:])
+            frames.find(body[:start], body[end:], {})
 
 
 @settings(max_examples=examples(150, full=2_000))
-@given(st.lists(st.tuples(MEMBERS, st.integers(0, 99)), min_size=1, max_size=5))
+@given(
+    st.lists(st.tuples(MEMBERS, st.integers(0, 99), PAYLOADS), min_size=1, max_size=5),
+    st.sampled_from(["", "A", "B", "AB", "ABC"]),
+)
 def test_a_sibling_that_varies_is_read_as_on_the_slow_path(
-    bodies: list[tuple[list[tuple[str, str]], int]],
+    bodies: list[tuple[list[tuple[str, str]], int, str]], braced: str
 ) -> None:
     frames = Frames()
     learn(frames, "A", "B")
+    frames.learner.learn({name: Raw(b"{}") for name in braced})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(v3, "_find_frame", frames.find)
-        for members, seed in bodies:
-            body = body_of(members, seed)
+        patch.setattr(v3, "_frames", frames)
+        for members, seed, payload in bodies:
+            body = body_of(members, seed, payload)
             assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
 
 
@@ -128,7 +166,103 @@ def test_from_its_third_value_on_a_sibling_makes_no_new_frame(frames: Frames) ->
 
 def test_only_so_many_siblings_are_cut_out(frames: Frames) -> None:
     learn(frames, *(f"Name{number}" for number in range(100)), "EventType2", "x", "FileUploadEvent")
-    assert [name for name, _ in frames._varying] == [b"Name%d" % n for n in range(VARYING_SIBLINGS_MAX)]  # noqa: SLF001
+    frames.learner.learn({"Braced": Raw(b"{}")})
+    assert frames.learner.siblings.braced == ()
+    found = [one.name for one in frames.learner.siblings.varying]
+    assert found == [b"Name%d" % number for number in range(SIBLINGS_MAX)]
+
+
+FIELD = f'"EventType":"TranscodeComplete","TranscodeCompleteEvent":{PAYLOAD}'
+
+
+@pytest.mark.parametrize(
+    ("first", "body"),
+    [
+        ('{"A":{"n":"}"}}', f'{{{FIELD},"A":%s}}'),
+        ('{"A":{"n":"}"}}', f'{{"A":%s,{FIELD}}}'),
+        ('{"A":{},"B":[{}]}', f'{{"A":%s,"B":[{{"a":1}}],{FIELD}}}'),
+        ('{"B":[{}],"A":{}}', f'{{"A":%s,"B":{{"a":1}},{FIELD}}}'),
+        ('{"A":{},"B":{}}', f'{{{FIELD},"A":%s,"B":{{"a":1}} }}'),
+        ('{"A":{},"B":{}}', f'{{"B":{{"a":1}}, {FIELD},"A":%s}}'),
+        ('{"A":"{}"}', f'{{{FIELD},"A" : %s,"B":null}}'),
+    ],
+)
+def test_a_sibling_with_braces_takes_the_fast_path(frames: Frames, first: str, body: str) -> None:
+    open_braced = f"{first[:-1]},{FIELD}}}".encode()
+    assert v3.decode_fast(open_braced) is None
+    read(open_braced, try_fast_path=True)
+    known = len(frames._judged)  # noqa: SLF001
+    for number, value in enumerate(
+        ['{"a":1}', '{"b":"{\\"}"}', '"{中}"', "5", '[{"n":null}]', '{"a":{"b":{}}}']
+    ):
+        one = (body % value).encode()
+        assert v3.decode_fast(one) is not None, one
+        assert read(one, try_fast_path=True) == read(one, try_fast_path=False)
+        assert len(frames._judged) <= known + 3, number  # noqa: SLF001
+
+
+@pytest.mark.parametrize("order", ["AB", "BA"])
+@pytest.mark.parametrize(
+    "siblings",
+    [
+        '"A":"x","B":{"A":{"B":1}}',
+        '"A":{"B":[{}]},"B":["A",{"A":1}]',
+        '"B":{"A":1},"A":{"B":2}',
+        '"B":{"A":1}',
+        '"B":{"C":{"A":[]}},"C":{"A":1}',
+    ],
+)
+def test_a_member_of_a_sibling_is_not_cut_out_of_it(frames: Frames, order: str, siblings: str) -> None:
+    frames.learner.learn({name: Raw(b"{}") for name in order})
+    for body in (f"{{{FIELD},{siblings}}}", f"{{{siblings},{FIELD}}}"):
+        assert read(body.encode(), try_fast_path=True) == read(body.encode(), try_fast_path=False)
+
+
+def test_a_sibling_that_is_braced_at_times_is_cut_out_once(frames: Frames) -> None:
+    learn(frames, "A")
+    assert [one.name for one in frames.learner.siblings.varying] == [b"A"]
+    frames.learner.learn({"A": Raw(b"{}")})
+    frames.learner.learn({"A": Raw(b"5")})
+    assert ([one.name for one in frames.learner.siblings.braced], frames.learner.siblings.varying) == (
+        [b"A"],
+        (),
+    )
+
+
+def test_what_another_thread_cuts_out_in_its_own_way_is_not_cut_out_again(frames: Frames) -> None:
+    learn(frames, "A")
+    siblings = frames.learner.siblings
+    found = {b"A": Raw(b"{}")}
+    for cut in (siblings.cut_varying, siblings.search_varying):
+        assert cut(b'{"A":0,', b',"A":0}', found) == (b'{"A":0,', b',"A":0}')  # type: ignore[arg-type]
+    assert found == {b"A": Raw(b"{}")}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{{FIELD},"A":%s}}' % ('{"a":"' + "x" * BRACED_BODY_MAX_BYTES + '"}'),
+        f'{{{FIELD},"A":%s}}' % ("[{}" + ",{}" * 20 + "]"),
+        f'{{{FIELD},"A":%s}}' % ('{"a":' * 20 + "0" + "}" * 20),
+        f'{{{FIELD},"A":%s}}' % ('{"a":' * 500 + "0" + "}" * 500),
+        f'{{{FIELD},"A":{{"a":"{{"}}}}',
+        f'{{{FIELD},"A":{{"a":"}}{{"}}}}',
+        f'{{{FIELD},"A":"\\ud800{{}}"}}',
+        f'{{{FIELD},"A":tru}}',
+        f'{{"A":tru{{,{FIELD}}}',
+    ],
+)
+def test_a_value_whose_end_is_not_found_is_read_on_the_slow_path(frames: Frames, body: str) -> None:
+    frames.learner.learn({"A": Raw(b"{}")})
+    assert read(body.encode(), try_fast_path=True) == read(body.encode(), try_fast_path=False)
+
+
+def test_bytes_that_are_no_text_in_a_sibling_are_refused_as_on_the_slow_path(frames: Frames) -> None:
+    frames.learner.learn({"A": Raw(b"{}")})
+    body = body_of([]).removesuffix(b"}") + b',"A":"\xff"}'
+    assert (
+        read(body, try_fast_path=True) == read(body, try_fast_path=False) == "malformed: not UTF-8 (byte 103)"
+    )
 
 
 def test_so_many_frames_are_remembered(frames: Frames) -> None:
@@ -162,8 +296,8 @@ class Interrupted(dict[str, Raw]):
 
 
 def test_a_sibling_that_two_threads_learn_at_once_is_cut_out_once(frames: Frames) -> None:
-    frames._learn({"A": Raw(b"1")})  # noqa: SLF001
-    frames._learn(Interrupted({"A": Raw(b"2")}, lambda: frames._learn({"A": Raw(b"3")})))  # noqa: SLF001
+    frames.learner.learn({"A": Raw(b"1")})
+    frames.learner.learn(Interrupted({"A": Raw(b"2")}, lambda: frames.learner.learn({"A": Raw(b"3")})))
     body = body_of([('"A"', '"precious"')])
     assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
 
@@ -175,12 +309,12 @@ def test_no_more_is_remembered_where_two_threads_judge_at_once(
 
     def judge_while_another_does(before: bytes, after: bytes, cut: tuple[bytes, ...]) -> Frame | None:
         monkeypatch.setattr(frames, "_judge", judge)
-        frames.find(b"another" + before, after)
+        frames.find(b"another" + before, after, {})
         monkeypatch.setattr(frames, "_judge", judge_while_another_does)
         return judge(before, after, cut)
 
-    frames.find(b'{"so that their number is odd":', b"}")
+    frames.find(b'{"so that their number is odd":', b"}", {})
     monkeypatch.setattr(frames, "_judge", judge_while_another_does)
     for number in range(2_000):
-        frames.find(b'{"name %d":' % number, b"}")
+        frames.find(b'{"name %d":' % number, b"}", {})
     assert len(frames._judged) <= 513  # noqa: SLF001
