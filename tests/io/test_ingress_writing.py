@@ -90,7 +90,8 @@ async def test_what_is_pipelined_behind_a_request_is_bounded() -> None:
         (connection,) = server.ingress.connections
         queued = connection._reader.queued_bytes  # type: ignore[attr-defined] # noqa: SLF001 - it is not seen from outside
         read_budget = server.ingress._handler.body_budget.reading_small  # noqa: SLF001 - as above
-        assert 0 < queued == read_budget._shared_bytes <= 100 * KIB  # noqa: SLF001 - as above
+        # A read takes all that the kernel has: twice the window, where we stood still while that came.
+        assert 0 < queued == read_budget._shared_bytes <= 160 * KIB  # noqa: SLF001 - as above
         hold.set()
         await until(lambda: len(server.notifications) > 1)
         sock.close()
