@@ -63,12 +63,12 @@ class Siege(Struct, frozen=True):
 async def overload(stage: Stage) -> Table:
     """Measure live traffic beside 10,000 idle connections, 500 slow senders, 2,000 held bodies of 4 MiB.
 
-    A program that keeps no body has the same clients first: it is the floor, what the kernel and the clients
-    take of this machine. What one writes first has them last: it leaves gigabytes that are to be freed.
+    A program that reads no large body on has the same clients first: it is the floor, what the kernel and
+    the clients take. What one writes first has them last: it leaves gigabytes that are to be freed.
     """
     idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
     settings = await _settings(stage)
-    async with stage.discarding() as target:
+    async with stage.silent() as target:
         floor = await _besiege(stage, target)
     async with Program(settings, wait_for="/livez") as program:
         pid = program.process.pid

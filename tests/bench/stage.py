@@ -122,9 +122,9 @@ class Stage(Struct, frozen=True, kw_only=True):
             yield target
 
     @asynccontextmanager
-    async def discarding(self) -> AsyncIterator[Target]:
+    async def silent(self) -> AsyncIterator[Target]:
         """Run the floor of the case overload, on the same core."""
-        async with self._yardstick("discarding", [self.kafka.bootstrap, self.redis.url]) as target:
+        async with self._yardstick("silent", [self.kafka.bootstrap, self.redis.url]) as target:
             yield target
 
     @asynccontextmanager
