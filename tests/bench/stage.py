@@ -122,6 +122,12 @@ class Stage(Struct, frozen=True, kw_only=True):
             yield target
 
     @asynccontextmanager
+    async def silent(self) -> AsyncIterator[Target]:
+        """Run the floor of the case overload, on the same core."""
+        async with self._yardstick("silent", [self.kafka.bootstrap, self.redis.url]) as target:
+            yield target
+
+    @asynccontextmanager
     async def go(self, settings: Mapping[str, str] | None = None) -> AsyncIterator[Target]:
         """Run the Go service on the same core, beside the Kafka and Redis of these settings."""
         given = {BOOTSTRAP: self.kafka.bootstrap, REDIS_URL: self.redis.url} | dict(settings or {})

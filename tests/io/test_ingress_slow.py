@@ -211,7 +211,30 @@ async def test_of_many_whose_time_is_over_at_once_a_turn_ends_the_wait_of_some_t
         await asyncio.sleep(0)
         numbers.append(len(ended))
     assert ended == list(range(40))
-    assert max(after - before for before, after in pairwise(numbers)) == 16
+    assert max(after - before for before, after in pairwise(numbers)) == 8
+
+
+async def test_of_many_for_which_there_is_budget_at_once_a_turn_resumes_some_the_longest_first() -> None:
+    mib = 1024 * 1024
+    read_budget = ReadBudget(8 * mib, mib, lambda: 0.0)
+    first = read_budget.start(FakeBodySource())
+    read_budget.charge(first, 8 * mib)
+    resumed: list[int] = []
+
+    async def wait(number: int) -> None:
+        assert await read_budget.wait(read_budget.start(FakeBodySource()), 60)
+        resumed.append(number)
+
+    # As many as may go beside the limit are read to their end in any case: they are the first.
+    waits = asyncio.gather(*(wait(number) for number in range(40)))
+    await until(lambda: len(resumed) == 4)
+    read_budget.release(first)
+    numbers = [len(resumed)]
+    while not waits.done():
+        await asyncio.sleep(0)
+        numbers.append(len(resumed))
+    assert resumed == list(range(40))
+    assert max(after - before for before, after in pairwise(numbers)) == 4
 
 
 async def test_whoever_brought_enough_is_not_slow_and_who_waited_starts_a_new_interval() -> None:

@@ -14,7 +14,7 @@ from bridge.io.http.rejection_log import RejectionLog
 from bridge.io.http.request import Request
 
 # Hundreds of clients that began to be slow at once are to be closed at once: so many in one turn.
-_CLOSED_MAX = 32
+_CLOSED_MAX = 8
 
 
 class TrackedConnection(Protocol):

@@ -20,7 +20,9 @@ _RATE_INTERVAL_S = 1.0
 _STEP_BYTES = 32 * 1024
 # Thousands of bodies that came at once have waited long enough at once, too: so many are answered in one turn
 # of the event loop.
-_TIMED_OUT_MAX = 16
+_TIMED_OUT_MAX = 8
+# Of those that wait, so many are resumed in one turn: each has up to a window to be read in the next one.
+_RESUMED_IN_TURN_MAX = 4
 # How many may have the large window at once: what they send ahead of our reading is memory of the kernel's.
 _LARGE_WINDOWS_MAX = 8
 
@@ -100,6 +102,7 @@ class ReadBudget:
         self._bodies: dict[IncomingBody, None] = {}  # the longest first
         self._waiters: list[tuple[int, IncomingBody]] = []  # a heap of the same order
         self._timed_out: deque[asyncio.Future[bool]] = deque()  # they wait for a turn, to be answered
+        self._resumed_in_turn = 0
         self._sequence = count()
         self.large_windows = 0
         self._monotonic = monotonic
@@ -208,24 +211,38 @@ class ReadBudget:
 
     def _grant(self) -> None:
         """Resume the bodies that wait longest, while there is budget for their next bytes."""
-        while self._waiters:
+        while self._waiters and self._resumed_in_turn < _RESUMED_IN_TURN_MAX:
             body = self._waiters[0][1]
             waiter = body.waiter
             if waiter is None or waiter.done():
                 heappop(self._waiters)
                 continue
-            expected_bytes = len(self._resumed) * _STEP_BYTES
-            if self._shared_bytes + expected_bytes < self._shared_max_bytes:
-                body.is_resumed = True
-                self._resumed.add(body)
-            elif self._priority_slots > 0:
-                self._priority_slots -= 1
-                body.is_priority = True
-                self._shared_bytes -= body.received_bytes
-            else:
+            if not self._resume(body):
                 return
             heappop(self._waiters)
+            if not self._resumed_in_turn:
+                waiter.get_loop().call_soon(self._next_turn)
+            self._resumed_in_turn += 1
             waiter.set_result(True)
+
+    def _resume(self, body: IncomingBody) -> bool:
+        """Give a body the budget for its next bytes, or for all of it. Returns whether there was some."""
+        expected_bytes = len(self._resumed) * _STEP_BYTES
+        if self._shared_bytes + expected_bytes < self._shared_max_bytes:
+            body.is_resumed = True
+            self._resumed.add(body)
+        elif self._priority_slots > 0:
+            self._priority_slots -= 1
+            body.is_priority = True
+            self._shared_bytes -= body.received_bytes
+        else:
+            return False
+        return True
+
+    def _next_turn(self) -> None:
+        """Resume those for which there was budget, and no turn."""
+        self._resumed_in_turn = 0
+        self._grant()
 
 
 def _time_out(waiter: asyncio.Future[bool]) -> None:
