@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.kube import boundary, containers, control_plane
+from tests.kube import containers, control_plane, isolation
 from tests.kube.binaries import Refused
 from tests.kube.checks import Check, Checks, draw, read_checks
 from tests.kube.cluster import Cluster
@@ -59,14 +59,14 @@ def _control_plane(_per_s: float, *, keep: bool) -> list[Check]:
 
 
 def _containers(per_s: float, *, keep: bool) -> list[Check]:
-    boundary.check_machine()
-    java_command()  # fetches what Kafka needs: inside the fence there is no way out
+    isolation.check_machine()
+    java_command()  # fetches what Kafka needs: inside there is no way out
     with tempfile.TemporaryDirectory(prefix="kube-containers-", ignore_cleanup_errors=True) as name:
         folder, checks = Path(name), Checks(containers.PART)
         try:
             build_image(folder, checks)
             parser = [containers.__name__, name, str(per_s), *(["--keep"] if keep else [])]
-            code = boundary.enter(folder, parser)
+            code = isolation.enter(folder, parser)
             if code:
                 checks.note(containers.TO_THE_END, good=False, figures=f"ended with {code}, see above")
         except (Refused, ConditionTimeoutError) as failed:

@@ -1,6 +1,6 @@
 """Part 2: the image and the chart with real containers, a real Kafka and a real Redis beside them.
 
-``python -m tests.kube.containers FOLDER PER_S [--keep]`` is what `boundary.enter` runs: it works inside only.
+``python -m tests.kube.containers FOLDER PER_S [--keep]`` is what `isolation.enter` runs; only there it works.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from msgspec import Struct
 
 from tests.end_to_end.environment import Environment
 from tests.kube.binaries import Refused
-from tests.kube.boundary import HOST, OUTSIDE, furnish
 from tests.kube.checks import Checks
 from tests.kube.cluster import Cluster
+from tests.kube.disruptions import Disruptions, Installation
 from tests.kube.image import IMAGE
+from tests.kube.isolation import HOST, OUTSIDE, furnish
 from tests.kube.names import serve_names
 from tests.kube.node import OWNER, Node
 from tests.kube.release import Release, values_of
-from tests.kube.siege import Scene, Siege
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.redis import RealRedis
@@ -52,7 +52,7 @@ class Asked(Struct, frozen=True, kw_only=True):
 
 
 def main() -> None:
-    """Play it inside the fence; checks go to the folder."""
+    """Play it inside the namespaces; checks go to the folder."""
     folder = Path(sys.argv[1])
     asked = Asked(
         images=sorted(folder.glob("*.tar")), per_s=float(sys.argv[2]), keep="--keep" in sys.argv[3:]
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 async def _play_to_the_end(folder: Path, asked: Asked) -> NoReturn:
-    """Whatever happens, leave the checks. With this process everything inside the fence ends."""
+    """Whatever happens, leave the checks. With this process everything inside the namespaces ends."""
     checks = Checks(PART)
     try:
         await _play(Cluster(folder / "cluster"), checks, asked)
@@ -96,7 +96,7 @@ async def _play(cluster: Cluster, checks: Checks, asked: Asked) -> None:
         release = Release(cluster=cluster, values=values_of(environment, address, IMAGE))
         try:
             await _hold_against(
-                Scene(node=node, release=release, environment=environment, checks=checks), asked.per_s
+                Installation(node=node, release=release, environment=environment, checks=checks), asked.per_s
             )
         except (Refused, ConditionTimeoutError) as failed:
             checks.note(TO_THE_END, good=False, figures=str(failed))
@@ -120,29 +120,29 @@ def _kafka() -> tuple[RealKafka, str]:
     return kafka, pods
 
 
-async def _hold_against(scene: Scene, per_s: float) -> None:
-    checks, release = scene.checks, scene.release
+async def _hold_against(installation: Installation, per_s: float) -> None:
+    checks, release = installation.checks, installation.release
     said = await asyncio.to_thread(release.install)
     good = said.good and not said.warnings
     figures = f"{said.seconds:.1f} s" if good else said.last
     if not checks.note("helm install --wait is ready, topics made by its Job, no warning", good, figures):
-        _print_pods(scene)
+        _print_pods(installation)
         return
-    _look_inside(scene)
-    await _start_anew(scene)
+    _look_inside(installation)
+    await _start_anew(installation)
     said = await asyncio.to_thread(release.test)
     if not checks.note("helm test passes", said.good, f"{said.seconds:.1f} s" if said.good else said.last):
         checks.report(said.out + said.err)
-    await Siege(scene, per_s).play()
+    await Disruptions(installation, per_s).play()
     for pod in release.pods():
         name = pod["metadata"]["name"]
         log = release.cluster.kubectl("logs", name).out
         checks.note(f"no traceback in the log of {name}", "Traceback" not in log, f"{len(log):,} bytes")
 
 
-def _look_inside(scene: Scene) -> None:
+def _look_inside(installation: Installation) -> None:
     """See from inside who the program is and what it may write."""
-    release, checks = scene.release, scene.checks
+    release, checks = installation.release, installation.checks
     pod = release.pods()[0]["metadata"]["name"]
     status = " ".join(release.inside(pod, "sh", "-c", STATUS).out.split())
     good = f"Uid: {OWNER} {OWNER}" in status and "CapEff: 0000000000000000" in status
@@ -154,11 +154,11 @@ def _look_inside(scene: Scene) -> None:
     release.inside(pod, "rm", "/var/lib/vod-event-bridge/x")
 
 
-async def _start_anew(scene: Scene) -> None:
+async def _start_anew(installation: Installation) -> None:
     """Kill a pod's program and take the time from the next one's begin to its first 200 of /readyz."""
-    pod = scene.release.pods()[0]
-    before = scene.node.pid_of(pod)
-    scene.node.kill(pod)
+    pod = installation.release.pods()[0]
+    before = installation.node.pid_of(pod)
+    installation.node.kill(pod)
     url = f"http://{pod['status']['podIP']}:9090/readyz"
 
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=1)) as session:
@@ -173,17 +173,17 @@ async def _start_anew(scene: Scene) -> None:
         await eventually(ready, "the killed pod's program is ready again", within_s=60, every_s=0.02)
     now = time.clock_gettime(time.CLOCK_BOOTTIME)
     name = pod["metadata"]["name"]
-    pid = await eventually(lambda: _another(scene, name, before), "its process is known", within_s=20)
+    pid = await eventually(lambda: _another(installation, name, before), "its process is known", within_s=20)
     begun, busy = _times(pid)
     figures = f"{now - begun:.2f} s, of them {busy:.2f} s of one core"
-    scene.checks.note("the image starts to ready in under 3 s", now - begun < READY_WITHIN_S, figures)
-    scene.release.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
+    installation.checks.note("the image starts to ready in under 3 s", now - begun < READY_WITHIN_S, figures)
+    installation.release.cluster.kubectl("wait", "--for=condition=Ready", f"pod/{name}", "--timeout=60s")
 
 
-def _another(scene: Scene, name: str, before: int) -> int:
+def _another(installation: Installation, name: str, before: int) -> int:
     """Give the process of the container's next life, 0 as long as the cluster does not know it."""
     with contextlib.suppress(ProcessLookupError):
-        pid = scene.node.pid_of(scene.release.cluster.get("pod", name))
+        pid = installation.node.pid_of(installation.release.cluster.get("pod", name))
         return pid if pid != before else 0
     return 0
 
@@ -195,13 +195,13 @@ def _times(pid: int) -> tuple[float, float]:
     return int(fields[19]) / tick, (int(fields[11]) + int(fields[12])) / tick
 
 
-def _print_pods(scene: Scene) -> None:
+def _print_pods(installation: Installation) -> None:
     """Say how the pods are, where the installation failed."""
-    cluster = scene.release.cluster
+    cluster = installation.release.cluster
     for words in (["get", "pods", "-o", "wide"], ["get", "events", "--sort-by=.lastTimestamp"]):
-        scene.checks.report(cluster.kubectl(*words, must=False).out)
+        installation.checks.report(cluster.kubectl(*words, must=False).out)
     for pod in cluster.get("pods")["items"]:
-        scene.checks.report(cluster.kubectl("logs", pod["metadata"]["name"], must=False).out)
+        installation.checks.report(cluster.kubectl("logs", pod["metadata"]["name"], must=False).out)
 
 
 async def _hold(cluster: Cluster) -> None:

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
-from tests.kube.boundary import HOST
 from tests.kube.cluster import Cluster
+from tests.kube.isolation import HOST
 from tests.kube.watch import follow
 
 DOMAIN = "svc.cluster.local"

@@ -1,4 +1,4 @@
-"""A real node: containerd, a kubelet and kube-proxy inside the fence, and what is asked of its containers."""
+"""A real node: containerd, a kubelet and kube-proxy in the namespaces, and what its containers are asked."""
 
 import os
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.kube.binaries import run
-from tests.kube.boundary import HOST
 from tests.kube.cluster import FILES, Cluster
+from tests.kube.isolation import HOST
 from tests.rig.parts import MissingPartError
 from tests.rig.waiting import eventually_blocking
 

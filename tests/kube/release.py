@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from tests.end_to_end.environment import Environment
 from tests.kube.binaries import Output
-from tests.kube.boundary import HOST
 from tests.kube.cluster import Cluster
+from tests.kube.isolation import HOST
 from tests.rig.parts import ROOT
 
 CHART = str(ROOT / "deploy" / "chart")

@@ -1,4 +1,4 @@
-"""The fence around part 2: namespaces of its own, so that nothing of it touches this machine, or outlives it.
+"""The isolation of part 2: namespaces of its own, so that nothing of it touches this machine, or outlives it.
 
 Network, mounts and processes are the part's alone: addresses, iptables, ip_forward, CNI, mounts and every
 process are gone with the first process inside, however that ends. Two things are in no namespace: some of the
@@ -35,8 +35,8 @@ SETTINGS = {
 COVERED = ("/run", "/var/log", "/var/lib/cni")
 OUTSIDE = "outside.pid"
 """The file in the part's folder that holds the first process's id as this machine knows it."""
-# Should we be killed, the fence is, and with it all that is inside.
-FENCE = "setpriv --pdeathsig KILL unshare --fork --kill-child --net --mount --propagation private --pid"
+# Should we be killed, it is, and with it all that is inside.
+ISOLATED = "setpriv --pdeathsig KILL unshare --fork --kill-child --net --mount --propagation private --pid"
 ENDS_WITHIN_S = 30.0
 EMPTY_WITHIN_S = 5.0
 GROUPS = Path("/sys/fs/cgroup")
@@ -61,7 +61,7 @@ def enter(folder: Path, arguments: list[str]) -> int:
     made = [Path(path) for path in COVERED if not Path(path).exists()]
     for path in made:
         path.mkdir(parents=True)
-    command = [*FENCE.split(), "--mount-proc", sys.executable, "-m", *arguments]
+    command = [*ISOLATED.split(), "--mount-proc", sys.executable, "-m", *arguments]
     # What is left of temporary files is gone with the folder, however the inside ends.
     env = {**os.environ, "TMPDIR": str(folder)}
     # In a session of its own, so that Ctrl-C comes to us alone: what runs inside ends in good order.
@@ -103,10 +103,10 @@ def furnish() -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
 
 
-def _first_inside(fence: int) -> int:
+def _first_inside(process: int) -> int:
     """Give the id of the one child that ``unshare`` has, as soon as it has it."""
-    children = Path(f"/proc/{fence}/task/{fence}/children")
-    return int(eventually_blocking(lambda: children.read_text().split(), "the boundary is made")[0])
+    children = Path(f"/proc/{process}/task/{process}/children")
+    return int(eventually_blocking(lambda: children.read_text().split(), "the namespaces are made")[0])
 
 
 def _groups() -> Iterator[Path]:

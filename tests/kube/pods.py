@@ -44,7 +44,7 @@ class Member(Struct, kw_only=True):
         return str(self.pod["status"].get("podIP", ""))
 
 
-class Fleet:
+class Pods:
     """All pods of the release, by number. ``service`` is the one whose ready endpoints take notifications."""
 
     def __init__(self, cluster: Cluster, service: str, ledger: Ledger) -> None:
@@ -121,7 +121,7 @@ class Fleet:
             self._amend(number, ended=now)
         self._count_restarts(member)
 
-    async def calm(self, replicas: int, within_s: float) -> None:
+    async def until_stable(self, replicas: int, within_s: float) -> None:
         """Wait until so many are ready, and none keeps anything back."""
 
         def quiet() -> bool:
@@ -130,7 +130,7 @@ class Fleet:
             return len(members) == len(self.ready()) == replicas and well
 
         try:
-            await eventually(quiet, f"{replicas} pods are calm", within_s=within_s, every_s=0.5)
+            await eventually(quiet, f"{replicas} pods are stable", within_s=within_s, every_s=0.5)
         except ConditionTimeoutError as late:
             looks = {number: member.look for number, member in self.members.items()}
             raise ConditionTimeoutError(f"{late}: {looks}") from None

@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.end_to_end.chaos.ledger import Cause, Ledger
 from tests.kube.cluster import Cluster
-from tests.kube.fleet import Fleet
+from tests.kube.pods import Pods
 
 
 def pod(*, ready: bool, restarts: int = 0, ending: bool = False) -> dict[str, Any]:
@@ -20,13 +20,13 @@ def pod(*, ready: bool, restarts: int = 0, ending: bool = False) -> dict[str, An
     return {"metadata": metadata, "status": status}
 
 
-def fleet(folder: Path) -> tuple[Fleet, Ledger]:
+def pods(folder: Path) -> tuple[Pods, Ledger]:
     ledger = Ledger()
-    return Fleet(Cluster(folder), "bridge", ledger), ledger
+    return Pods(Cluster(folder), "bridge", ledger), ledger
 
 
 def test_a_kill_lasts_until_the_pod_is_ready_again(tmp_path: Path) -> None:
-    seen, ledger = fleet(tmp_path)
+    seen, ledger = pods(tmp_path)
     seen.see_pod("ADDED", pod(ready=True))
     seen.expect_kill(1)
     seen.see_pod("MODIFIED", pod(ready=True))  # nobody has noticed yet
@@ -38,7 +38,7 @@ def test_a_kill_lasts_until_the_pod_is_ready_again(tmp_path: Path) -> None:
 
 
 def test_a_pod_that_ends_may_hold_until_it_is_gone(tmp_path: Path) -> None:
-    seen, ledger = fleet(tmp_path)
+    seen, ledger = pods(tmp_path)
     seen.see_pod("ADDED", pod(ready=True))
     seen.see_pod("MODIFIED", pod(ready=True, ending=True))
     assert [(mark.cause, mark.held_until) for mark in ledger.marks] == [(Cause.ENDED, -inf)]
@@ -48,7 +48,7 @@ def test_a_pod_that_ends_may_hold_until_it_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_restart_that_nobody_caused_is_complained_of(tmp_path: Path) -> None:
-    seen, ledger = fleet(tmp_path)
+    seen, ledger = pods(tmp_path)
     seen.see_pod("ADDED", pod(ready=True, restarts=1))  # of before
     assert not ledger.problems
     seen.see_pod("MODIFIED", pod(ready=False, restarts=2))
@@ -56,7 +56,7 @@ def test_a_restart_that_nobody_caused_is_complained_of(tmp_path: Path) -> None:
 
 
 def test_only_ready_endpoints_are_sent_something(tmp_path: Path) -> None:
-    seen, _ledger = fleet(tmp_path)
+    seen, _ledger = pods(tmp_path)
     ends = [
         {"addresses": [f"10.99.0.{n}"], "conditions": {"ready": n == 2}, "targetRef": {"name": f"bridge-{n}"}}
         for n in (1, 2)

@@ -1,4 +1,4 @@
-"""What is in front of the pods answers nothing of its own."""
+"""What balances the load over the pods answers nothing of its own."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from tests.end_to_end.chaos.ledger import UNKNOWN
-from tests.kube.front import Front
+from tests.kube.load_balancer import LoadBalancer
 from tests.rig.parts import free_port
 
 BODY = b'{"TaskId":"chaos-0a1b2c-0000001"}'
@@ -42,38 +42,38 @@ def refusing() -> Iterator[list[str]]:
 
 async def test_a_pod_that_refuses_is_passed_over(refusing: list[str]) -> None:
     runner, address = await pod(202)
-    front = Front(lambda: [(0, refusing[0]), (1, address)])
-    async with front.open() as url, aiohttp.ClientSession() as session:
+    balancer = LoadBalancer(lambda: [(0, refusing[0]), (1, address)])
+    async with balancer.open() as url, aiohttp.ClientSession() as session:
         for _ in range(2):  # each of the two is first once
             async with session.post(url, data=BODY) as answer:
                 assert (answer.status, await answer.text()) == (202, "answered")
     await runner.cleanup()
-    assert (front.took[TASK], front.passed_over) == ([1, 1], 1)
+    assert (balancer.took[TASK], balancer.passed_over) == ([1, 1], 1)
 
 
 async def test_of_many_at_once_each_comes_to_the_pod_that_takes_it(refusing: list[str]) -> None:
     runner, address = await pod(200)
-    front = Front(lambda: [*enumerate(refusing), (2, address)])
-    async with front.open() as url, aiohttp.ClientSession() as session:
+    balancer = LoadBalancer(lambda: [*enumerate(refusing), (2, address)])
+    async with balancer.open() as url, aiohttp.ClientSession() as session:
         answers = await asyncio.gather(*(session.post(url, data=BODY) for _ in range(50)))
         assert {answer.status for answer in answers} == {200}
     await runner.cleanup()
-    assert front.took[TASK] == [2] * 50
+    assert balancer.took[TASK] == [2] * 50
 
 
 async def test_a_line_that_breaks_breaks_the_senders() -> None:
     runner, address = await pod(0)
-    front = Front(lambda: [(0, address)])
-    async with front.open() as url, aiohttp.ClientSession() as session:
+    balancer = LoadBalancer(lambda: [(0, address)])
+    async with balancer.open() as url, aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientError):
             await session.post(url, data=BODY)
     await runner.cleanup()
-    assert front.took[TASK] == [0]
+    assert balancer.took[TASK] == [0]
 
 
 async def test_where_nobody_is_ready_the_line_breaks_too() -> None:
-    front = Front(list)
-    async with front.open() as url, aiohttp.ClientSession() as session:
+    balancer = LoadBalancer(list)
+    async with balancer.open() as url, aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientError):
             await session.post(url, data=BODY)
-    assert front.took[TASK] == [UNKNOWN]
+    assert balancer.took[TASK] == [UNKNOWN]

@@ -1,4 +1,4 @@
-"""What is in front of the pods, as an ingress controller would: every request to one of the ready ones.
+"""Balances the load over the pods as an ingress controller would: every request to one of the ready ones.
 
 A pod that refuses the connection is passed over; a line that breaks later breaks the sender's line too, for
 what this would answer in a pod's stead the vendor would take for a yes. It notes which pod took what.
@@ -21,7 +21,7 @@ ANSWERS_WITHIN_S = 30.0
 Endpoints = Callable[[], list[tuple[int, str]]]
 
 
-class Front:
+class LoadBalancer:
     """``ready`` gives the number and the address (host:port) of each pod that may be sent something."""
 
     def __init__(self, ready: Endpoints) -> None:
@@ -70,6 +70,6 @@ class Front:
 
     async def _post(self, url: str, body: bytes) -> web.Response:
         if self._session is None:
-            raise RuntimeError("the front is not open")
+            raise RuntimeError("the load balancer is not open")
         async with self._session.post(url, data=body) as answer:
             return web.Response(status=answer.status, body=await answer.read())

@@ -16,9 +16,9 @@ from tests.end_to_end.chaos.records import read_published
 from tests.end_to_end.chaos.vendor import Load, Vendor
 from tests.end_to_end.environment import Environment
 from tests.kube.checks import Checks
-from tests.kube.fleet import Fleet
-from tests.kube.front import Front
+from tests.kube.load_balancer import LoadBalancer
 from tests.kube.node import Node
+from tests.kube.pods import Pods
 from tests.kube.release import SERVICE, Release
 from tests.rig.waiting import eventually
 
@@ -26,12 +26,12 @@ LASTS_S = 180.0
 KEYS = 1500
 KAFKA_DOWN_S = 20.0
 SPOOLED_FIRST = 100
-CALM_WITHIN_S = 90.0
+STABLE_WITHIN_S = 90.0
 SHOWN = 25
 TEST_EVENT = "BridgeChartTest#"
 
 
-class Scene(Struct, frozen=True, kw_only=True):
+class Installation(Struct, frozen=True, kw_only=True):
     """Where it is played."""
 
     node: Node
@@ -40,22 +40,22 @@ class Scene(Struct, frozen=True, kw_only=True):
     checks: Checks
 
 
-class Siege:
+class Disruptions:
     """One run; `play` makes its checks. ``per_s`` is how many notifications a second."""
 
-    def __init__(self, scene: Scene, per_s: float) -> None:
+    def __init__(self, installation: Installation, per_s: float) -> None:
         self._per_s = per_s
-        self._scene = scene
-        self._checks = scene.checks
+        self._installation = installation
+        self._checks = installation.checks
         self._ledger = Ledger()
-        self._fleet = Fleet(scene.release.cluster, SERVICE, self._ledger)
-        self._front = Front(self._fleet.ready)
+        self._pods = Pods(installation.release.cluster, SERVICE, self._ledger)
+        self._balancer = LoadBalancer(self._pods.ready)
 
     async def play(self) -> None:
         """Load, faults, and the audit."""
         enough, load = asyncio.Event(), Load(per_s=self._per_s, keys=KEYS)
-        async with self._fleet.watched(), self._front.open() as url:
-            await self._fleet.calm(2, CALM_WITHIN_S)
+        async with self._pods.watched(), self._balancer.open() as url:
+            await self._pods.until_stable(2, STABLE_WITHIN_S)
             vendor = Vendor({UNKNOWN: url}, self._ledger, load, Random(6))  # noqa: S311 - a seed is no secret
             begun = time.monotonic()
             telling = asyncio.create_task(vendor.run(enough))
@@ -69,8 +69,8 @@ class Siege:
                 telling.cancel()
                 saying.cancel()
             self._lasted = time.monotonic() - begun
-            await self._fleet.calm(2, CALM_WITHIN_S)
-            left = self._fleet.spooled
+            await self._pods.until_stable(2, STABLE_WITHIN_S)
+            left = self._pods.spooled
             self._checks.note("the spools of the pods that live are drained", not left, f"{left} records")
         await self._conclude()
 
@@ -82,9 +82,9 @@ class Siege:
         await self._upgrade("a rolling upgrade", "settings.http.hold_s=6.5")
         await self._upgrade("scaled from 2 to 3", "replicas=3")
         await asyncio.sleep(5)
-        spool = await asyncio.to_thread(self._scene.node.volume_of, f"spool-{SERVICE}-2")
+        spool = await asyncio.to_thread(self._installation.node.volume_of, f"spool-{SERVICE}-2")
         await self._stop_kafka_for_a_while()
-        await self._fleet.calm(2, CALM_WITHIN_S)
+        await self._pods.until_stable(2, STABLE_WITHIN_S)
         self._checks.report("Kafka is back; the pods that live have drained their spools")
         left = _bytes_in(spool)
         self._checks.note("the pod that went left records in its volume", left, f"{left:,} bytes")
@@ -96,17 +96,17 @@ class Siege:
 
     async def _stop_kafka_for_a_while(self) -> None:
         """Stop Kafka; while it is down remove one pod, and kill another."""
-        kafka, ledger = self._scene.environment.kafka, self._ledger
+        kafka, ledger = self._installation.environment.kafka, self._ledger
         gone = time.time()
         ledger.begin(Cause.KAFKA, gone)
         await asyncio.to_thread(kafka.stop)
-        third = self._fleet.members[2]
+        third = self._pods.members[2]
         await eventually(lambda: third.look.spooled > SPOOLED_FIRST, "it spools", within_s=KAFKA_DOWN_S)
-        self._checks.report(f"Kafka is stopped; {self._fleet.spooled} records are spooled; scaling to 2")
-        await asyncio.to_thread(self._scene.release.scale, 2)
+        self._checks.report(f"Kafka is stopped; {self._pods.spooled} records are spooled; scaling to 2")
+        await asyncio.to_thread(self._installation.release.scale, 2)
         await self._kill(1)
         # The third pod must be gone before Kafka comes back, or it would drain its spool itself.
-        members = self._fleet.members
+        members = self._pods.members
         await eventually(lambda: 2 not in members, "the third pod is gone", within_s=60)
         await asyncio.sleep(max(0.0, gone + KAFKA_DOWN_S - time.time()))
         await asyncio.to_thread(kafka.start)
@@ -117,18 +117,18 @@ class Siege:
         )
 
     async def _kill(self, number: int) -> None:
-        self._fleet.expect_kill(number)
-        await asyncio.to_thread(self._scene.node.kill, self._fleet.members[number].pod)
+        self._pods.expect_kill(number)
+        await asyncio.to_thread(self._installation.node.kill, self._pods.members[number].pod)
 
     async def _well(self, what: str, replicas: int) -> None:
-        """See that what was done has an end: as many pods as wanted, ready and calm."""
+        """See that what was done has an end: as many pods as wanted, ready and stable."""
         begun = time.monotonic()
         await asyncio.sleep(1)
-        await self._fleet.calm(replicas, CALM_WITHIN_S)
+        await self._pods.until_stable(replicas, STABLE_WITHIN_S)
         self._checks.note(what, good=True, figures=f"well again after {time.monotonic() - begun:.0f} s")
 
     async def _upgrade(self, what: str, *values: str) -> None:
-        said = await asyncio.to_thread(self._scene.release.upgrade, *values)
+        said = await asyncio.to_thread(self._installation.release.upgrade, *values)
         good = said.good and not said.warnings
         self._checks.note(
             f"helm upgrade --wait: {what}", good, f"{said.seconds:.0f} s" if good else said.last
@@ -144,15 +144,15 @@ class Siege:
             reported = len(sends)
             counted = ", ".join(f"{word} {count}" for word, count in answers.most_common())
             going_on = {mark.cause.value for mark in self._ledger.marks if mark.ended == inf}
-            ready = " ".join(str(number) for number, _address in self._fleet.ready())
-            spooled, faults = self._fleet.spooled, ", ".join(sorted(going_on))
+            ready = " ".join(str(number) for number, _address in self._pods.ready())
+            spooled, faults = self._pods.spooled, ", ".join(sorted(going_on))
             self._checks.report(f"{counted}; spooled {spooled}; ready {ready or '-'}; {faults}")
 
     async def _conclude(self) -> None:
         """Hold what Kafka has against the ledger."""
         self._name_replicas()
         # `helm test` has left an event of a type of its own.
-        found = await read_published(self._scene.environment)
+        found = await read_published(self._installation.environment)
         landed = [record for record in found if not record.event_id.startswith(TEST_EVENT)]
         verdict = audit(self._ledger, landed, Damage())
         sends, notifications = self._ledger.sends, len(self._ledger.notifications)
@@ -175,23 +175,23 @@ class Siege:
         repeats = ", ".join(f"{count} {reason}" for reason, count in verdict.repeats.items())
         broken = sum(send.broken for send in self._ledger.sends)
         for finding in verdict.findings[:SHOWN]:
-            pods = self._front.took.get(finding.task)
+            pods = self._balancer.took.get(finding.task)
             self._checks.report(f"{finding.kind} {finding.task} (given to pods {pods}): {finding.text}")
         kinds = [kind for kind in FindingKind if kind is not FindingKind.LOST]
         counts = {kind: verdict.count(kind) for kind in kinds}
         text = ", ".join(f"{count} {kind.lower()}" for kind, count in counts.items())
         figures = f"{landed:,} records; {text}; repeats: {repeats or 'none'}; lines broken {broken}"
         excused = ", ".join(f"{count} {reason}" for reason, count in verdict.excused.items())
-        figures += f"; order excused: {excused or 'none'}; refused and passed on {self._front.passed_over}"
+        figures += f"; order excused: {excused or 'none'}; refused and passed on {self._balancer.passed_over}"
         self._checks.note("the audit explains every record", not any(counts.values()), figures)
 
     def _name_replicas(self) -> None:
-        """Record of each send which pod took it: the vendor knew one address, the front knew them all."""
-        took = {task: list(pods) for task, pods in self._front.took.items()}
+        """Record of each send which pod took it: the vendor knew one address only."""
+        took = {task: list(pods) for task, pods in self._balancer.took.items()}
         for index, send in sorted(enumerate(self._ledger.sends), key=lambda pair: pair[1].begun):
             pods = took.get(send.task)
             if not pods:
-                self._ledger.problems.append(f"the front never saw a send of {send.task}")
+                self._ledger.problems.append(f"the load balancer never saw a send of {send.task}")
                 continue
             self._ledger.sends[index] = replace(send, replica=pods.pop(0))
 
