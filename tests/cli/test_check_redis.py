@@ -113,7 +113,7 @@ async def test_a_redis_that_refuses_writes_is_named_and_its_user_is_not_blamed(
     [(0, 0, "ok"), (-20, 20, "ok"), (20, 20, "warning"), (-20, -20, "warning")],
     ids=["the same time", "a late answer", "ahead", "behind"],
 )
-async def test_a_clock_that_differs_is_told_from_an_answer_that_is_late(
+async def test_a_clock_that_differs_is_distinguished_from_an_answer_that_is_late(
     redis: RealRedis, monkeypatch: pytest.MonkeyPatch, asked_s: int, answered_s: int, state: str
 ) -> None:
     moments = iter((asked_s, answered_s))
