@@ -153,7 +153,7 @@ class SegmentWriter:
                 self.close()
                 self._log_fd = self._directory.create(batch.segment.name)
                 self._segment = batch.segment
-            _write_parts(self._log_fd, batch.parts, batch.offset)
+            _write_parts(self._log_fd, batch)
             # A death up to here leaves a torn tail, of which nobody was told that it is durable.
             os.fdatasync(self._log_fd)
         except OSError as error:
@@ -204,11 +204,14 @@ class SegmentWriter:
         return True
 
 
-def _write_parts(file: int, parts: Sequence[bytes], offset: int) -> None:
-    """Write all of ``parts``, one behind the other, without joining them first."""
+def _write_parts(file: int, batch: CommitBatch) -> None:
+    """Write all of a batch, one part behind the other, without joining them first."""
+    parts, offset = batch.parts, batch.offset
     for start in range(0, len(parts), _PARTS_MAX):
         some = parts[start : start + _PARTS_MAX]
-        size, written = sum(map(len, some)), os.pwritev(file, some, offset)
+        # The event loop waits for the interpreter meanwhile: what is known is not counted.
+        size = batch.size if len(some) == len(parts) else sum(map(len, some))
+        written = os.pwritev(file, some, offset)
         if written < size:
             write(file, b"".join(some)[written:], offset + written)
         offset += size
