@@ -41,7 +41,7 @@ class Phase(Struct, frozen=True):
         return 1000 * statistics.quantiles([seconds for seconds, _ in self.live], n=100)[percent - 1]
 
 
-class Siege(Struct, frozen=True):
+class Phases(Struct, frozen=True):
     """One program without the clients, with them, and when they have gone; the answers to the held bodies."""
 
     before: Phase
@@ -69,19 +69,19 @@ async def overload(stage: Stage) -> Table:
     idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
     settings = await _settings(stage)
     async with stage.silent() as target:
-        floor = await _besiege(stage, target)
+        floor = await _measure(stage, target)
     async with Program(settings, wait_for="/livez") as program:
         pid = program.process.pid
         pin(pid, stage.core)
-        bridge = await _besiege(stage, Target(name="bridge", url=program.url, pid=pid), "/live")
+        bridge = await _measure(stage, Target(name="bridge", url=program.url, pid=pid), "/live")
         program.kill()
     async with stage.naive() as target:
-        naive = await _besiege(stage, target)
-    sieges = {"": bridge, "floor": floor, "naive": naive}
+        naive = await _measure(stage, target)
+    measured = {"": bridge, "floor": floor, "naive": naive}
     peak_mb = bridge.during.peak_mb
     return Table(
         title=f"{idle:,} idle, {slow} slow, {held:,} held bodies of 4 MiB; {LIVE_PER_S} live events/s",
-        rows=[row for name, siege in sieges.items() for row in _rows(name, siege)],
+        rows=[row for name, phases in measured.items() for row in _rows(name, phases)],
         results={
             "p99_overloaded_to_before": bridge.to_before,
             "p99_overloaded_to_calm": bridge.to_calm,
@@ -97,7 +97,7 @@ async def overload(stage: Stage) -> Table:
     )
 
 
-async def _besiege(stage: Stage, target: Target, application: str = "") -> Siege:
+async def _measure(stage: Stage, target: Target, application: str = "") -> Phases:
     """Post live events without, with, and again without the clients."""
     idle, slow, held = QUICK_LOAD if stage.quick else FULL_LOAD
     seconds = 6 if stage.quick else 14
@@ -115,7 +115,7 @@ async def _besiege(stage: Stage, target: Target, application: str = "") -> Siege
     during = await _phase(target, url, seconds)
     answers = [tuple(pair) for pair in json.loads((await client.communicate())[0])]
     await asyncio.sleep(SETTLE_S)  # twelve thousand connections are closed
-    return Siege(before, during, await _phase(target, url, seconds), answers)
+    return Phases(before, during, await _phase(target, url, seconds), answers)
 
 
 async def _phase(target: Target, url: str, seconds: float) -> Phase:
@@ -168,8 +168,8 @@ async def _live(url: str, seconds: float) -> LiveResponses:
     return responses
 
 
-def _rows(name: str, siege: Siege) -> list[dict[str, Cell]]:
-    phases = {"before": siege.before, "overloaded": siege.during, "after": siege.after}
+def _rows(name: str, program: Phases) -> list[dict[str, Cell]]:
+    phases = {"before": program.before, "overloaded": program.during, "after": program.after}
     return [_row(f"{name}, {when}" if name else when, phase) for when, phase in phases.items()]
 
 
