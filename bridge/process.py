@@ -18,7 +18,7 @@ _MMAP_THRESHOLD_BYTES = 256 * 1024
 _TRIM_THRESHOLD_BYTES = 8 * 1024 * 1024
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # as malloc.h has them
 # The second counts passes over new objects, which are more where many bodies wait (`io.http.read_turns`).
-_GC_THRESHOLDS = (20_000, 100, 100)
+_GC_THRESHOLDS = (5_000, 400, 100)
 # How long the event loop waits for a thread that decodes a large body. It waits some ten times an event, with
 # Python's 5 ms 50 ms in all.
 _SWITCH_INTERVAL_S = 0.0001

@@ -20,9 +20,9 @@ _RATE_INTERVAL_S = 1.0
 _STEP_BYTES = 32 * 1024
 # Thousands of bodies that came at once have waited long enough at once, too: so many are answered in one turn
 # of the event loop.
-_TIMED_OUT_MAX = 8
+_TIMED_OUT_MAX = 4
 # Of those that wait, so many are resumed in one turn: each has up to a window to be read in the next one.
-_RESUMED_IN_TURN_MAX = 4
+_RESUMED_IN_TURN_MAX = 2
 # How many may have the large window at once: what they send ahead of our reading is memory of the kernel's.
 _LARGE_WINDOWS_MAX = 8
 

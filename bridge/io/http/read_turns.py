@@ -11,8 +11,9 @@ from typing import Protocol
 TURN_OVER = 16
 """Why a connection is not read, beside the reasons in `client_socket`."""
 LARGE_READ_BYTES = 8 * 1024
-# Each takes up to a quarter of a millisecond, where it is the beginning of a body.
-_LARGE_READS_MAX = 4
+# Each takes up to half a millisecond: the beginning of a body, or a window of 256 KB. An event takes some
+# fifteen turns from its first byte to its response.
+_LARGE_READS_MAX = 2
 # A body that waits has fifty objects for the garbage collector to look at. With thousands of them a pass
 # takes 10 ms and more: from so many new objects on it is made here, while it takes a fifth of that.
 _NEW_OBJECTS_MAX = 4_000

@@ -45,6 +45,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 # Descriptors that are not the ingress's: Kafka, Redis, files, the admin endpoint.
 _RESERVED_FDS = 256
 _MAINTENANCE_INTERVAL_S = 0.25
+# Between one turn that closes slow clients and the next.
+_CLOSING_PAUSE_S = 0.002
 _CANCEL_TIMEOUT_S = 1.0
 _EVICT_INTERVAL_S = 10.0
 
@@ -211,7 +213,7 @@ class Ingress:
             now_s = self._clock.monotonic()
             self.date = http_date(self._clock.now_ms() // 1000)
             while self.connections.close_slow(now_s):  # noqa: ASYNC110 - others have their turns
-                await asyncio.sleep(0)
+                await asyncio.sleep(_CLOSING_PAUSE_S)
             self._handler.body_budget.check_rates()
             self.rejections.log_suppressed()
             if now_s >= forget_at_s:
