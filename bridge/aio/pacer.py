@@ -1,4 +1,4 @@
-"""Rests of a thread between calls that take long, so that the event loop does not meet one after another.
+"""Pacer of a thread between calls that take long, so that the event loop does not meet one after another.
 
 A call that holds the interpreter for milliseconds delays what the loop does meanwhile. Two in a row delay the
 same events twice.
@@ -12,8 +12,8 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class Rests:
-    """The thread rests for ``factor`` times as long as its last call took, for ``max_s`` seconds at most."""
+class Pacer:
+    """The thread pauses for ``factor`` times as long as its last call took, for ``max_s`` seconds at most."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Rests:
         self._until_s = 0.0
 
     def call(self, function: Callable[_P, _R], /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        """Call ``function`` once the rest is over, from the thread that rests. Raises what it raises."""
+        """Call ``function`` once the pause is over, from the thread that pauses. Raises what it raises."""
         began_s = self._monotonic()
         if began_s < self._until_s:
             self._sleep(self._until_s - began_s)
