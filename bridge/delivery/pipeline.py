@@ -15,7 +15,7 @@ import structlog
 from msgspec.structs import replace
 
 from bridge.aio.inline_task import start_inline, wait
-from bridge.aio.pacer import Pacer
+from bridge.aio.paced_calls import PacedCalls
 from bridge.aio.promise import Promise
 from bridge.core.authorization import is_slow_to_decode, read_authorized
 from bridge.core.claim import Claim, ClaimStatus, new_claim
@@ -70,7 +70,7 @@ class Pipeline:
         self._claim_seq = 0
         self._is_stopped = False
         self._decode_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
-        self._decode_pacer = Pacer(_PAUSE_FACTOR, _PAUSE_MAX_S)
+        self._paced_decodes = PacedCalls(_PAUSE_FACTOR, _PAUSE_MAX_S)
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -221,7 +221,7 @@ class Pipeline:
         Events of one key keep their order but for those that overtake such a one while it is read.
         """
         if not self._is_stopped:  # else the executor accepts nothing more
-            decode, notification = self._decode_pacer.call, delivery.notification
+            decode, notification = self._paced_decodes.call, delivery.notification
             work = self._loop.run_in_executor(
                 self._decode_executor, decode, read_authorized, notification, delivery.size
             )

@@ -78,27 +78,33 @@ async def test_the_question_of_a_client_that_left_is_cancelled() -> None:
         program = await stack.enter_async_context(Program(settings, wait_for="/livez"))
         session = await stack.enter_async_context(aiohttp.ClientSession())
 
-        async def is_refused(within_s: float) -> bool:
+        async def refusal(within_s: float) -> str:
+            """Ask; return why it was refused, nothing where no answer came in time."""
             wait = aiohttp.ClientTimeout(total=within_s)
             try:
                 async with session.get(f"{program.admin_url}/api/v1/topics", timeout=wait) as response:
-                    assert (response.status, (await response.json())["title"]) == (503, "busy")
+                    title: str = (await response.json())["title"]
             except TimeoutError:
-                return False
-            return True
+                return ""
+            # On a busy machine the console may have had its share of the CPU, too.
+            assert (response.status, title) in ((503, "busy"), (503, "too many requests"))
+            return title
 
         async def keep_asking() -> None:
-            while await is_refused(600):
+            while await refusal(600):
                 pass
 
+        async def is_busy() -> bool:
+            return await refusal(1) == "busy"
+
         asking = [asyncio.create_task(keep_asking()) for _ in range(Caller.ANYBODY)]
-        await eventually(lambda: is_refused(1), "anybody's questions are all being answered")
+        await eventually(is_busy, "anybody's questions are all being answered")
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
 
         async def is_taken() -> bool:
-            return not await is_refused(1)
+            return not await refusal(1)
 
         await eventually(is_taken, "those of who left are given up")
 

@@ -1,8 +1,8 @@
-"""Pacer of a thread between calls that take long."""
+"""Pauses of a thread between calls that take long."""
 
 import pytest
 
-from bridge.aio.pacer import Pacer
+from bridge.aio.paced_calls import PacedCalls
 
 
 class Clock:
@@ -30,31 +30,31 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def pacer(clock: Clock) -> Pacer:
+def paced(clock: Clock) -> PacedCalls:
     """Give pauses of twice a call, 50 ms at most."""
-    return Pacer(2, 0.05, lambda: clock.now_s, clock.sleep)
+    return PacedCalls(2, 0.05, lambda: clock.now_s, clock.sleep)
 
 
-def test_a_call_waits_in_proportion_to_the_last_one_up_to_a_limit(clock: Clock, pacer: Pacer) -> None:
-    assert [pacer.call(clock.work, seconds) for seconds in (0.01, 0.5, 0.001)] == [0.01, 0.5, 0.001]
+def test_a_call_waits_in_proportion_to_the_last_one_up_to_a_limit(clock: Clock, paced: PacedCalls) -> None:
+    assert [paced.call(clock.work, seconds) for seconds in (0.01, 0.5, 0.001)] == [0.01, 0.5, 0.001]
     assert clock.slept == [0.02, 0.05]
 
 
-def test_a_call_that_comes_later_waits_no_more(clock: Clock, pacer: Pacer) -> None:
-    pacer.call(clock.work, 0.01)
+def test_a_call_that_comes_later_waits_no_more(clock: Clock, paced: PacedCalls) -> None:
+    paced.call(clock.work, 0.01)
     clock.now_s += 0.015
-    pacer.call(clock.work, 0.01)
+    paced.call(clock.work, 0.01)
     clock.now_s += 0.03
-    pacer.call(clock.work, 0.01)
+    paced.call(clock.work, 0.01)
     assert clock.slept == [0.005]
 
 
-def test_a_call_that_fails_is_followed_by_a_pause_as_well(clock: Clock, pacer: Pacer) -> None:
+def test_a_call_that_fails_is_followed_by_a_pause_as_well(clock: Clock, paced: PacedCalls) -> None:
     def fail() -> None:
         clock.work(0.01)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        pacer.call(fail)
-    pacer.call(clock.work, 0.01)
+        paced.call(fail)
+    paced.call(clock.work, 0.01)
     assert clock.slept == [0.02]

@@ -1,4 +1,4 @@
-"""Pacer of a thread between calls that take long, so that the event loop does not meet one after another.
+"""Pauses of a thread between calls that take long, so that the event loop does not meet one after another.
 
 A call that holds the interpreter for milliseconds delays what the loop does meanwhile. Two in a row delay the
 same events twice.
@@ -12,7 +12,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
-class Pacer:
+class PacedCalls:
     """The thread pauses for ``factor`` times as long as its last call took, for ``max_s`` seconds at most."""
 
     def __init__(
