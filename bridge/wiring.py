@@ -19,7 +19,7 @@ from bridge.core.probe_notification import PROBE_EVENT_TYPE
 from bridge.core.record import RECORD_MAX_BYTES, Routing, dead_letter_for_record
 from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.hold import HoldPolicy
-from bridge.io.dedup.redis_client import redis_client
+from bridge.io.dedup.redis_client import TIMEOUT_S, redis_client
 from bridge.io.dedup.store import DedupLimits, RedisDedup
 from bridge.io.http.server import Clock, Ingress, IngressLimits
 from bridge.io.kafka.client import kafka_options
@@ -41,8 +41,8 @@ from bridge.settings.settings import Settings
 from bridge.workers.limits import batches_of
 
 _MS_PER_DAY = 86_400_000
-# A connection to Redis that is silent for so long, or so many times as long as a call may take, is closed.
-_REDIS_TIMEOUT_S, _REDIS_PATIENCE = 1.0, 3
+# A connection to Redis that is silent for so many times as long as a call may take is closed.
+_REDIS_TIMEOUT_FACTOR = 3
 _ORPHAN_MAX_BYTES = 1 << 40
 
 
@@ -88,7 +88,7 @@ def build_dedup(settings: Settings, telemetry: Telemetry) -> RedisDedup:
     # Two lines an application, and what a silent Redis still holds while it is probed.
     apps = [*settings.applications()]
     # A call is limited by the store, which gives it up to twice as long where our own loop stood still.
-    timeout_s = max(_REDIS_TIMEOUT_S, _REDIS_PATIENCE * limits.call_timeout_s)
+    timeout_s = max(TIMEOUT_S, _REDIS_TIMEOUT_FACTOR * limits.call_timeout_s)
     redis = redis_client(settings.redis, 2 * len(apps) + 8, timeout_s)
     return RedisDedup(redis, telemetry, now_ms, limits, apps)
 

@@ -125,17 +125,17 @@ class Siblings(Struct, frozen=True):
         Else what was cut out there is a part of it.
         """
         hidden = list(self.braced)
-        is_any_found = True
-        while is_any_found and hidden:  # one that stands before the payload hides the next one
-            is_any_found = False
+        while hidden:  # one that stands before the payload hides the next one
+            before_end = body.find(b"{", 1) + 1
             for sibling in hidden:
-                at = body.find(sibling.key, 1, body.find(b"{", 1) + 1)
-                if at > 0:
-                    hidden.remove(sibling)
-                    if found := sibling.match(body, at):
-                        body = sibling.cut_out(body, found, values)
-                        is_any_found = True
+                if (at := body.find(sibling.key, 1, before_end)) > 0:
                     break
+            else:
+                break
+            hidden.remove(sibling)
+            if not (found := sibling.match(body, at)):
+                break
+            body = sibling.cut_out(body, found, values)
         return self._cut_behind(body, hidden, values) if hidden else (body, len(body))
 
     def _cut_behind(self, body: bytes, hidden: list[Sibling], values: Values) -> tuple[bytes, int]:

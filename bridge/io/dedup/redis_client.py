@@ -21,6 +21,9 @@ from bridge.settings.redis_url import host_urls
 from bridge.settings.secret_files import reread_secret
 from bridge.settings.sections import RedisSettings
 
+TIMEOUT_S = 1.0
+"""Of connecting, and of each command, where the caller says nothing else."""
+
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
 _VERIFY_MODES = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL}
@@ -57,7 +60,9 @@ class _SentinelMasterClient(Redis):
         await pool.sentinel_manager.aclose()
 
 
-def redis_client(redis: RedisSettings, max_connections: int, timeout_s: float = 1.0) -> Redis | RedisCluster:
+def redis_client(
+    redis: RedisSettings, max_connections: int, timeout_s: float = TIMEOUT_S
+) -> Redis | RedisCluster:
     """Return a client that fails at once instead of retrying for a minute: callers have their own limits.
 
     It serves one Redis, the master that the sentinels name, or a cluster, and finds a new master when it has
