@@ -1,6 +1,7 @@
 """Diagnoses connections to Redis, Sentinel and Cluster: DNS, refused connections, time-outs, TLS, logins."""
 
 import asyncio
+import errno
 import re
 import socket
 import ssl
@@ -23,6 +24,8 @@ _PROBE_TIMEOUT_S = 1.0
 _URL = "BRIDGE_REDIS__URL"
 _NO_REDIS = "it may be no Redis, but Kafka or another server"
 _CLUSTER_ACL = "grant the user +cluster|slots +command +asking"
+# As the libraries write it where no cause is kept; a file's name in a text may hold a number or a word of it.
+_REFUSED = re.compile(rf"\b(?:Error|Errno) {errno.ECONNREFUSED}\b|Connection refused")
 
 Address = tuple[str, int]
 
@@ -152,7 +155,7 @@ def _connection_error(error: Exception, location: str, text: str) -> Problem:
         return Problem(
             message=f"{location}: the name is not known here", remedy="check its spelling and the DNS"
         )
-    if find_cause(error, ConnectionRefusedError) is not None or "refused" in text or "111" in text:
+    if find_cause(error, ConnectionRefusedError) is not None or _REFUSED.search(text):
         return Problem(
             message=f"{location}: refused", remedy="nothing listens there; check the port, start Redis"
         )

@@ -1,6 +1,7 @@
 """How this program logs in: what is in files is followed, and what cannot be meant is refused."""
 
 import asyncio
+import errno
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,9 @@ def test_a_secrets_file_that_holds_no_text_stops_the_start_and_is_named(
 async def test_a_secrets_file_that_turns_into_no_text_is_a_connection_problem_and_no_bug(
     tmp_path: Path,
 ) -> None:
-    file = tmp_path / "secret"
+    folder = tmp_path / f"{errno.ECONNREFUSED} refused"  # in the error's text, and no refusal
+    folder.mkdir()
+    file = folder / "secret"
     file.write_text("hidden", encoding="utf-8")
     password = FilePassword(partial(reread_secret, file))
     server = RealRedis()
