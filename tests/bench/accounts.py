@@ -37,7 +37,7 @@ def _memory(pid: int, name: str) -> int:
     return int(line.split()[1]) * 1024
 
 
-def pin(pid: int, core: int) -> None:
-    """Keep a process, with the threads it has by now, on one core."""
+def pin(pid: int, *cores: int) -> None:
+    """Keep a process, with the threads it has by now, on these cores."""
     for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {core})
+        os.sched_setaffinity(int(task.name), set(cores))

@@ -33,6 +33,7 @@ from tests.bench.soak import soak
 from tests.bench.spooling import outage, spool
 from tests.bench.stage import BOOTSTRAP, REDIS_URL, Stage
 from tests.bench.table import Table
+from tests.bench.workers import workers
 
 # A duplicate comes so many events after its first, when that is long over.
 LATER = (500, 5_000)  # quick, full
@@ -184,6 +185,7 @@ CASES: dict[str, Case] = {
     "idle": idle,
     "live": live,
     "soak": soak,
+    "workers": workers,
     "profile": profile,
     "core": core,
     "spool": spool,

@@ -105,7 +105,7 @@ class Stage(Struct, frozen=True, kw_only=True):
         async with Program(given, module=module) as program:
             pin(program.process.pid, self.core)
             yield Target(name="bridge", url=program.url, pid=program.process.pid, admin_url=program.admin_url)
-            await eventually(lambda: _is_done(program), "all it took is in Kafka", within_s=60, every_s=0.1)
+            await all_is_in_kafka(program)
             program.kill()  # an orderly end takes its 5 s, and nothing is in flight
 
     @asynccontextmanager
@@ -223,6 +223,11 @@ def _cores() -> tuple[int, set[int]]:
             "bench", "the bench needs two cores: one for the program, one for everything else"
         )
     return cores[0], set(cores[1:])
+
+
+async def all_is_in_kafka(program: Program) -> None:
+    """Wait until a bridge has nothing left of what it took."""
+    await eventually(lambda: _is_done(program), "all it took is in Kafka", within_s=60, every_s=0.1)
 
 
 async def _is_done(program: Program) -> bool:
