@@ -116,8 +116,7 @@ def event_record(
         event.original,
     )
     record_template = _template_for(event, app.name, routing)
-    subject = event.file_id or event.task_id
-    key = (subject or event.cast_id or app.name).encode()
+    key = _key_of(event, app.name)
     headers = [  # CloudEvents 1.0 in binary mode; ce_outcome is our extension
         _SPEC_VERSION_HEADER,
         ("ce_id", stamp.id.encode()),
@@ -128,11 +127,20 @@ def event_record(
         _CONTENT_TYPE_HEADER,
         _OUTCOME_HEADERS[event.outcome],
     ]
-    if subject:
+    if event.file_id or event.task_id:
         headers.insert(_SUBJECT_INDEX, ("ce_subject", key))
     if record_template.schema_id is not None:
         headers.append(record_template.schema_id)
     return Record(record_template.topic, key, _encode(value), headers)
+
+
+def topic_and_key(event: DecodedEvent, app: str, routing: Routing) -> tuple[str, bytes]:
+    """Return topic and key of the record that publishes an event of an application, without encoding it."""
+    return routing.topic_of(event, app), _key_of(event, app)
+
+
+def _key_of(event: DecodedEvent, app: str) -> bytes:
+    return (event.file_id or event.task_id or event.cast_id or app).encode()
 
 
 _SPEC_VERSION_HEADER = ("ce_specversion", b"1.0")

@@ -22,7 +22,7 @@ from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES
 from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
-from bridge.core.record import Routing, dead_letter, event_record
+from bridge.core.record import Routing, dead_letter, event_record, topic_and_key
 from bridge.delivery.context import DeliveryContext, NotDurable, Rejection
 from bridge.delivery.hold import HoldLimiter, HoldPolicy, wait_for
 from bridge.delivery.in_flight import InFlightRegistry
@@ -277,9 +277,9 @@ class Pipeline:
         event = delivery.event
         if event is None or delivery.retry or delivery.is_over or delivery.rejection:
             return
-        record = event_record(event, DedupStamp(""), delivery.notification, self._routing)
-        request = new_claim(delivery.notification.application.name, event.identity, event.format, 0, "")
-        delivery.retry = Retry((record.topic, record.key), request, delivery.number)
+        app = delivery.notification.application.name
+        request = new_claim(app, event.identity, event.format, 0, "")
+        delivery.retry = Retry(topic_and_key(event, app, self._routing), request, delivery.number)
         self._retries.add(delivery.retry)
 
     def _unregister_retry(self, delivery: DeliveryContext, retry: Retry) -> None:

@@ -7,7 +7,14 @@ from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.event import DedupStamp, Notification, Record
-from bridge.core.record import Routing, dead_letter, dead_letter_for_record, event_record, timestamp
+from bridge.core.record import (
+    Routing,
+    dead_letter,
+    dead_letter_for_record,
+    event_record,
+    timestamp,
+    topic_and_key,
+)
 from bridge.core.schema_ids import parse_schema_ids
 
 BODY = {
@@ -27,8 +34,10 @@ def recorded(body: Any, routing: Routing | None = None, **stamp: Any) -> Record:
     text = json.dumps(body).encode()
     app = Application(name="live-eu", sub_app_id=1500000000)
     notification = Notification(application=app, body=text, received_ms=1_767_225_600_007, mode="pull")
-    event = read_event(open_envelope(text))
-    return event_record(event, DedupStamp(id="the-id", **stamp), notification, routing or Routing())
+    event, routing = read_event(open_envelope(text)), routing or Routing()
+    record = event_record(event, DedupStamp(id="the-id", **stamp), notification, routing)
+    assert topic_and_key(event, app.name, routing) == (record.topic, record.key)
+    return record
 
 
 def test_the_canonical_event_has_the_contracts_order() -> None:

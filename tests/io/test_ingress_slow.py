@@ -141,10 +141,13 @@ async def test_who_leaves_while_waiting_gives_back_what_it_has() -> None:
 
 
 class FakeBodySource:
-    """A sender that can only be cut."""
+    """A sender that can only be cut; it is its own socket."""
+
+    gathered_bytes = 0
 
     def __init__(self) -> None:
         self.abort_reasons: list[str] = []
+        self.client = self
 
     def abort(self, reason: str) -> None:
         """Note why."""
@@ -252,5 +255,15 @@ async def test_whoever_brought_enough_is_not_slow_and_who_waited_starts_a_new_in
     read_budget.charge(fast[0], 10_000)
     read_budget.check_rates()
     assert [source.abort_reasons for source in sources[:2]] == [[], ["below_min_rate"]]
+    now[0] = 6.5  # what was read counts when it is read, and once: it is charged later
+    read_budget.charge(fast[0], 800)
+    sources[0].gathered_bytes = 224
+    read_budget.check_rates()
+    assert sources[0].abort_reasons == []
+    now[0] = 7.5
+    read_budget.charge(fast[0], 1_247)
+    sources[0].gathered_bytes = 0
+    read_budget.check_rates()
+    assert sources[0].abort_reasons == ["below_min_rate"]
     for wait in waits:
         wait.cancel()

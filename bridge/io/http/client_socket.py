@@ -27,7 +27,15 @@ class ClientSocket:
     byte is read when it comes, and two system calls are a tenth of what a connection for one event costs.
     """
 
-    __slots__ = ("_discarded_bytes", "_has_small_window", "_holds", "_peer_host", "_server", "_transport")
+    __slots__ = (
+        "_discarded_bytes",
+        "_has_small_window",
+        "_holds",
+        "_peer_host",
+        "_server",
+        "_transport",
+        "gathered_bytes",
+    )
 
     def __init__(self, server: ServerContext, transport: asyncio.Transport) -> None:
         self._server = server
@@ -36,6 +44,7 @@ class ClientSocket:
         self._has_small_window = False
         self._discarded_bytes = 0
         self._peer_host = ""
+        self.gathered_bytes = 0  # of a body, read and not parsed yet
 
     # Reading
 

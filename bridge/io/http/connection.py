@@ -18,8 +18,7 @@ from bridge.io.http.request import Request
 from bridge.io.http.request_reader import RequestReader
 from bridge.io.http.responses import INTERNAL_ERROR, OVERLOADED, HttpResponse
 
-_OPEN = ConnectionState.OPEN
-_INPUT_ENDED = ConnectionState.INPUT_ENDED
+_OPEN, _INPUT_ENDED = ConnectionState.OPEN, ConnectionState.INPUT_ENDED
 
 
 class Connection(asyncio.Protocol):
@@ -70,6 +69,8 @@ class Connection(asyncio.Protocol):
             self._connections.mark_busy(self)
             return
         request, reader = self._request, self._reader
+        if reader is not None and reader.gathers(data):
+            return
         head, self._known_head = self._known_head, b""
         data = head + data  # as it is, if there is no head
         if request is not None and request.target is not None and request.head.closes:
@@ -161,10 +162,6 @@ class Connection(asyncio.Protocol):
         """Read the rest of a body, if that waited for budget."""
         if self._reader is not None:
             self._reader.resume_body()
-
-    def has_unread_bytes(self) -> bool:
-        """Whether bytes of the client are here that were not read yet."""
-        return self.client.has_unread_bytes()
 
     # One request after the other
 

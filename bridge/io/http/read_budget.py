@@ -27,14 +27,24 @@ _RESUMED_IN_TURN_MAX = 2
 _LARGE_WINDOWS_MAX = 8
 
 
-class BodySource(Protocol):
-    """What is asked of a connection on which a body arrives."""
+class UnreadInput(Protocol):
+    """What is asked of a client's socket."""
 
-    def abort(self, reason: str) -> None:
-        """Close it now; ``reason`` is what is counted."""
+    gathered_bytes: int  # of the body, read and not charged yet
 
     def has_unread_bytes(self) -> bool:
         """Whether bytes of it are here that nobody has read yet."""
+
+
+class BodySource(Protocol):
+    """What is asked of a connection on which a body arrives."""
+
+    @property
+    def client(self) -> UnreadInput:
+        """Its socket."""
+
+    def abort(self, reason: str) -> None:
+        """Close it now; ``reason`` is what is counted."""
 
 
 class IncomingBody:
@@ -69,7 +79,7 @@ class IncomingBody:
 
     def reset_rate(self, now_s: float) -> None:
         """Count its rate from here on: before, it was not read."""
-        self._checked_at_s, self._checked_bytes = now_s, self.received_bytes
+        self._checked_at_s, self._checked_bytes = now_s, self._read_bytes()
 
     def cancel_wait(self) -> None:
         """Wait no longer: nothing more will come."""
@@ -83,11 +93,14 @@ class IncomingBody:
             return False
         if self.waiter is not None:  # it is not read on: that it is slow is seen by what lies unread
             self._checked_at_s = now_s
-            return not self.source.has_unread_bytes()
-        if self.received_bytes - self._checked_bytes < _MIN_BYTES_PER_S * seconds:
+            return not self.source.client.has_unread_bytes()
+        if self._read_bytes() - self._checked_bytes < _MIN_BYTES_PER_S * seconds:
             return True
         self.reset_rate(now_s)
         return False
+
+    def _read_bytes(self) -> int:
+        return self.received_bytes + self.source.client.gathered_bytes
 
 
 class ReadBudget:

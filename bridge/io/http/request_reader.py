@@ -21,6 +21,7 @@ from bridge.io.http.leftover import TAIL_BYTES, leftover_behind, leftover_behind
 from bridge.io.http.read_budget import ReadBudget
 from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request, RequestHead
 from bridge.io.http.responses import BAD_REQUEST, HEADER_TOO_LARGE, HttpResponse
+from bridge.io.http.tiny_reads import TinyReads
 
 # Of requests that stand behind another one: so many, with so many bytes of bodies, then no more is read.
 _PIPELINED_MAX = 32
@@ -49,6 +50,7 @@ class RequestReader:
         "_parser",
         "_read_budget",
         "_tail",
+        "_tiny_reads",
         "is_ended",
         "queued_bytes",
         "requests",
@@ -72,6 +74,7 @@ class RequestReader:
         self._read_budget = read_budget
         self._is_unconsumed = False  # the parser still counts the request in work
         self._body: BodyStream | None = None  # of the last request
+        self._tiny_reads = TinyReads()  # of that body
         self._is_at_start = True  # of a request: surely, as far as the parser's bytes go
         self._head_bytes = 0  # of the head that is under way
         self._framing_bytes = 0  # of the body that is under way
@@ -99,12 +102,24 @@ class RequestReader:
         """Whether something of a request is here that is not in work."""
         return self._head_bytes > 0 or bool(self.requests)
 
+    def gathers(self, data: bytes) -> bool:
+        """Whether ``data`` waits here for more: it is little of a body that comes byte by byte."""
+        body = self._body
+        # A parser that lags has more of the body than it counts: the last bytes would wait.
+        if body is None or self.is_ended or self._parser.is_lagging:
+            return False
+        if not self._tiny_reads.gather(data, body.total_bytes):
+            return False
+        self._client.gathered_bytes += len(data)
+        return True
+
     def feed(self, data: bytes) -> None:
         """Read bytes, until there are some that are no HTTP, or over a limit."""
         if self.is_ended:
             return
+        self._client.gathered_bytes = 0
         try:
-            self._feed(data)
+            self._feed(self._tiny_reads.take() + data)
             self.is_ended = self._parser.is_upgraded
         except ParseError as error:
             self.is_ended = True
@@ -170,7 +185,9 @@ class RequestReader:
         self._head_bytes = extra if is_whole else 0
         self._framing_bytes = 0 if is_whole or self._is_chunked else extra
         self._enqueue(requests, head_bytes, check_size=check_size)
-        if body is not None and not body.is_eof() and _is_large(requests[-1][0]):
+        size = 0 if is_whole else _announced_size(requests[-1][0])
+        self._tiny_reads.begin(size)
+        if not is_whole and (not size or size > tcp_window.SMALL_WINDOW):
             self._client.hold(BODY_WAITS)  # until there is budget for it
         if self._is_full():
             self._client.hold(QUEUE_FULL)
@@ -259,7 +276,7 @@ class RequestReader:
         return self._is_full() or size > _PIPELINED_MAX_BYTES or (size > 0 and self._read_budget.is_exhausted)
 
 
-def _is_large(head: RequestHead) -> bool:
-    """Whether a body is larger than the small TCP window, or of unknown size."""
+def _announced_size(head: RequestHead) -> int:
+    """Return how many bytes a body will have; 0 where the head does not say."""
     size = head.headers.get("Content-Length", "")
-    return not size.isdecimal() or int(size) > tcp_window.SMALL_WINDOW
+    return int(size) if size.isdecimal() else 0
