@@ -153,7 +153,10 @@ def _run(dev_options: DevOptions, *, once: bool, open_console: bool) -> None:
         with ExitStack() as stack:
             try:
                 services = Services(dev_options, stack, console)
-                run_interruptible(_run_bridge(services, console, once=once, open_console=open_console))
+                # The bridge stops within its budget: cut off by one more signal, it would leave connections.
+                run_interruptible(
+                    _run_bridge(services, console, once=once, open_console=open_console), only_once=True
+                )
             finally:
                 _handle_signals(signal.SIG_IGN)  # one more must not leave a service behind; it takes seconds
     except OptionError as error:

@@ -63,6 +63,25 @@ def test_every_signal_cancels_also_those_in_the_middle_of_the_clean_up(
     assert [signal.getsignal(one) for one in INTERRUPTING] == [signal.default_int_handler] * 3
 
 
+def test_with_only_once_the_clean_up_behind_the_first_signal_is_not_cut_off() -> None:
+    steps: list[str] = []
+
+    async def main() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+        finally:
+            for number in INTERRUPTING:
+                signal.raise_signal(number)
+                await asyncio.sleep(0)
+            steps.append("ended")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_interruptible(main(), only_once=True)
+    assert steps == ["ended"]
+
+
 def test_a_signal_wakes_a_loop_that_waits_for_nothing_else() -> None:
     async def main() -> None:
         asyncio.get_running_loop().run_in_executor(None, signal_the_main_thread)
