@@ -116,7 +116,7 @@ def event_record(
         event.original,
     )
     record_template = _template_for(event, app.name, routing)
-    key = _key_of(event, app.name)
+    subject, key = _subject_and_key(event, app.name)
     headers = [  # CloudEvents 1.0 in binary mode; ce_outcome is our extension
         _SPEC_VERSION_HEADER,
         ("ce_id", stamp.id.encode()),
@@ -127,7 +127,7 @@ def event_record(
         _CONTENT_TYPE_HEADER,
         _OUTCOME_HEADERS[event.outcome],
     ]
-    if event.file_id or event.task_id:
+    if subject:
         headers.insert(_SUBJECT_INDEX, ("ce_subject", key))
     if record_template.schema_id is not None:
         headers.append(record_template.schema_id)
@@ -136,11 +136,12 @@ def event_record(
 
 def topic_and_key(event: DecodedEvent, app: str, routing: Routing) -> tuple[str, bytes]:
     """Return topic and key of the record that publishes an event of an application, without encoding it."""
-    return routing.topic_of(event, app), _key_of(event, app)
+    return routing.topic_of(event, app), _subject_and_key(event, app)[1]
 
 
-def _key_of(event: DecodedEvent, app: str) -> bytes:
-    return (event.file_id or event.task_id or event.cast_id or app).encode()
+def _subject_and_key(event: DecodedEvent, app: str) -> tuple[str, bytes]:
+    subject = event.file_id or event.task_id
+    return subject, (subject or event.cast_id or app).encode()
 
 
 _SPEC_VERSION_HEADER = ("ce_specversion", b"1.0")

@@ -1,8 +1,9 @@
 """Several worker processes on all cores: CPU time an event, how even they share, memory over many events."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +15,7 @@ from tests.bench.stage import BOOTSTRAP, REDIS_URL, Stage, Target, all_is_in_kaf
 from tests.bench.table import Cell, Table
 from tests.end_to_end.workers import STARTS_WITHIN_S, by_worker, with_workers, worker_pids
 from tests.rig.program import Program
+from tests.rig.reaper import is_running
 from tests.rig.waiting import eventually
 
 WORKERS = (1, 2, 4)
@@ -53,9 +55,9 @@ async def workers(stage: Stage) -> Table:
             idle_mb = running.rss_mb()
             costs[number], shares[number] = await _cost(stage, running), await _greatest_share(running)
             failed += costs[number].failed
+            rows.append(_row(number, costs[number], shares[number], idle_mb, running))
             if number == LASTING:
                 lasting = [max(idle_mb), *await _rss_over_events(stage, running)]
-            rows.append(_row(number, costs[number], shares[number], idle_mb, running))
     results = {f"cpu_{number}_to_1": ratio(costs[number].cpu_us, costs[1].cpu_us) for number in WORKERS[1:]}
     results |= {f"greatest_share_of_{number}": shares[number] for number in WORKERS[1:]}
     results |= {"rss_mb_idle": lasting[0], "rss_mb_end": lasting[1], "rss_mb_growth_of_last_half": lasting[2]}
@@ -85,6 +87,10 @@ async def _running(stage: Stage, number: int) -> AsyncIterator[_Running]:
         yield _Running(program, Target(name="bridge", url=program.url, pid=pid), pids)
         await all_is_in_kafka(program)
         program.kill()
+        for one in pids:  # without their supervisor they would stop in order, beside the next ones
+            with suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL)
+        await eventually(lambda: not any(map(is_running, pids)), "the workers are gone")
 
 
 async def _cost(stage: Stage, running: _Running) -> Cost:

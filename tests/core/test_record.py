@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from bridge.core.application import Application
 from bridge.core.catalogue import EVENT_TYPES
 from bridge.core.decode.envelope import open_envelope, read_event
@@ -34,10 +36,8 @@ def recorded(body: Any, routing: Routing | None = None, **stamp: Any) -> Record:
     text = json.dumps(body).encode()
     app = Application(name="live-eu", sub_app_id=1500000000)
     notification = Notification(application=app, body=text, received_ms=1_767_225_600_007, mode="pull")
-    event, routing = read_event(open_envelope(text)), routing or Routing()
-    record = event_record(event, DedupStamp(id="the-id", **stamp), notification, routing)
-    assert topic_and_key(event, app.name, routing) == (record.topic, record.key)
-    return record
+    event = read_event(open_envelope(text))
+    return event_record(event, DedupStamp(id="the-id", **stamp), notification, routing or Routing())
 
 
 def test_the_canonical_event_has_the_contracts_order() -> None:
@@ -138,6 +138,23 @@ def test_the_key_is_the_file_else_the_task_else_the_cast_else_the_application() 
     assert key({"TaskId": ""}) == b"live-eu"
     subjects = dict(recorded({"EventType": "New", "Some": {"TaskId": "t"}}).headers)
     assert subjects["ce_subject"] == b"t"
+
+
+@pytest.mark.parametrize(
+    ("body", "template"),
+    [
+        (BODY, "{app}.vod.{type}"),
+        ({"EventType": "New", "Some": {"FileId": "f", "TaskId": "t"}}, "vod.{type}"),
+        ({"EventType": "New", "Some": {"TaskId": "t"}}, "{app}"),
+        ({"EventType": "New", "Some": {"CastId": "c"}}, "vod.{type}"),
+        ({"EventType": "New", "Some": {}}, "vod.{type}"),
+    ],
+)
+def test_topic_and_key_are_known_without_the_record(body: Any, template: str) -> None:  # noqa: ANN401 - any JSON value
+    routing = Routing(topic=template)
+    event = read_event(open_envelope(json.dumps(body).encode()))
+    record = recorded(body, routing)
+    assert topic_and_key(event, "live-eu", routing) == (record.topic, record.key)
 
 
 def test_the_topic_is_filled_in_from_the_template() -> None:

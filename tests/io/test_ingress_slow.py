@@ -143,7 +143,7 @@ async def test_who_leaves_while_waiting_gives_back_what_it_has() -> None:
 class FakeBodySource:
     """A sender that can only be cut; it is its own socket."""
 
-    gathered_bytes = 0
+    read_bytes = 0
 
     def __init__(self) -> None:
         self.abort_reasons: list[str] = []
@@ -255,14 +255,14 @@ async def test_whoever_brought_enough_is_not_slow_and_who_waited_starts_a_new_in
     read_budget.charge(fast[0], 10_000)
     read_budget.check_rates()
     assert [source.abort_reasons for source in sources[:2]] == [[], ["below_min_rate"]]
-    now[0] = 6.5  # what was read counts when it is read, and once: it is charged later
+    now[0] = 6.5  # what was read counts when it is read: it may be charged later
     read_budget.charge(fast[0], 800)
-    sources[0].gathered_bytes = 224
+    sources[0].read_bytes = 1_024
     read_budget.check_rates()
     assert sources[0].abort_reasons == []
-    now[0] = 7.5
-    read_budget.charge(fast[0], 1_247)
-    sources[0].gathered_bytes = 0
+    now[0] = 7.5  # and once
+    read_budget.charge(fast[0], 224)
+    sources[0].read_bytes = 2_047
     read_budget.check_rates()
     assert sources[0].abort_reasons == ["below_min_rate"]
     for wait in waits:

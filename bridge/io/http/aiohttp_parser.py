@@ -157,8 +157,15 @@ def _to_head(message: RawRequestMessage) -> RequestHead:
         is_http10=message.version == HttpVersion10,
         is_http11=message.version == HttpVersion11,
         is_chunked=message.chunked,
+        content_length=_content_length(message),
         closes=message.should_close or message.upgrade,
     )
+
+
+def _content_length(message: RawRequestMessage) -> int:
+    digits = message.headers.get("Content-Length", "")
+    # The parser takes any number of zeros before the at most twenty digits; Python's conversion does not.
+    return int(digits.lstrip("0") or "0") if digits else -1
 
 
 class _NoFlow:
@@ -191,7 +198,7 @@ def parse_complete_requests(data: bytes, loop: asyncio.AbstractEventLoop) -> lis
             lines += 1
             end = data.find(_END_OF_LINE, start) + len(_END_OF_LINE)
         else:
-            end = start + int(current[0].headers.get("Content-Length", "0"))
+            end = start + max(0, current[0].content_length)
         if not start < end <= len(data):
             break
         try:

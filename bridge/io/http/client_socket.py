@@ -34,7 +34,7 @@ class ClientSocket:
         "_peer_host",
         "_server",
         "_transport",
-        "gathered_bytes",
+        "read_bytes",
     )
 
     def __init__(self, server: ServerContext, transport: asyncio.Transport) -> None:
@@ -44,7 +44,7 @@ class ClientSocket:
         self._has_small_window = False
         self._discarded_bytes = 0
         self._peer_host = ""
-        self.gathered_bytes = 0  # of a body, read and not parsed yet
+        self.read_bytes = 0  # of what was no whole request
 
     # Reading
 

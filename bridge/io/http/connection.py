@@ -69,7 +69,7 @@ class Connection(asyncio.Protocol):
             self._connections.mark_busy(self)
             return
         request, reader = self._request, self._reader
-        if reader is not None and reader.gathers(data):
+        if reader is not None and reader.coalesces(data):
             return
         head, self._known_head = self._known_head, b""
         data = head + data  # as it is, if there is no head

@@ -16,8 +16,9 @@ TAIL_BYTES = len(_END_OF_HEAD) - 1
 def leftover_behind(data: bytes, requests: Sequence[tuple[RequestHead, BodyStream | None]]) -> int:
     """Return how many bytes of ``data`` come after the last of these requests, whose bodies are whole.
 
-    ``data`` begins with the last `TAIL_BYTES` of earlier reads and has the end of each of their heads. It is
-    exact but where a body in chunks comes before one with a length, of which it returns too few.
+    ``data`` begins with the first of them, or with the last `TAIL_BYTES` of earlier reads, and has the end of
+    each of their heads. It is exact but where a body in chunks comes before one with a length, of which it
+    returns too few.
     """
     position = 0
     for head, body in requests:
@@ -26,6 +27,15 @@ def leftover_behind(data: bytes, requests: Sequence[tuple[RequestHead, BodyStrea
         position = data.find(_END_OF_HEAD, position) + len(_END_OF_HEAD)
         position += body.total_bytes if body is not None else 0
     return max(0, len(data) - position)
+
+
+def leftover_behind_last(data: bytes, request: tuple[RequestHead, BodyStream | None]) -> int:
+    """Return the same where ``data`` begins in a body in chunks: too few if the last body has blank lines."""
+    head, body = request
+    if head.is_chunked:
+        return leftover_behind_chunks(data)
+    size = body.total_bytes if body is not None else 0
+    return len(data) - size - (data.rfind(_END_OF_HEAD, 0, len(data) - size) + len(_END_OF_HEAD))
 
 
 def leftover_behind_chunks(data: bytes) -> int:

@@ -27,10 +27,11 @@ _RESUMED_IN_TURN_MAX = 2
 _LARGE_WINDOWS_MAX = 8
 
 
-class UnreadInput(Protocol):
+class ClientInput(Protocol):
     """What is asked of a client's socket."""
 
-    gathered_bytes: int  # of the body, read and not charged yet
+    read_bytes: int
+    """How many bytes were read: of a body some are charged only later."""
 
     def has_unread_bytes(self) -> bool:
         """Whether bytes of it are here that nobody has read yet."""
@@ -40,7 +41,7 @@ class BodySource(Protocol):
     """What is asked of a connection on which a body arrives."""
 
     @property
-    def client(self) -> UnreadInput:
+    def client(self) -> ClientInput:
         """Its socket."""
 
     def abort(self, reason: str) -> None:
@@ -53,6 +54,7 @@ class IncomingBody:
     __slots__ = (
         "_checked_at_s",
         "_checked_bytes",
+        "_checked_read_bytes",
         "has_large_window",
         "is_complete",
         "is_priority",
@@ -76,10 +78,12 @@ class IncomingBody:
         self.waiter: asyncio.Future[bool] | None = None  # while it waits
         self._checked_at_s = since_s
         self._checked_bytes = 0
+        self._checked_read_bytes = source.client.read_bytes
 
     def reset_rate(self, now_s: float) -> None:
         """Count its rate from here on: before, it was not read."""
-        self._checked_at_s, self._checked_bytes = now_s, self._read_bytes()
+        self._checked_at_s, self._checked_bytes = now_s, self.received_bytes
+        self._checked_read_bytes = self.source.client.read_bytes
 
     def cancel_wait(self) -> None:
         """Wait no longer: nothing more will come."""
@@ -94,13 +98,12 @@ class IncomingBody:
         if self.waiter is not None:  # it is not read on: that it is slow is seen by what lies unread
             self._checked_at_s = now_s
             return not self.source.client.has_unread_bytes()
-        if self._read_bytes() - self._checked_bytes < _MIN_BYTES_PER_S * seconds:
+        charged_bytes = self.received_bytes - self._checked_bytes
+        read_bytes = self.source.client.read_bytes - self._checked_read_bytes
+        if max(charged_bytes, read_bytes) < _MIN_BYTES_PER_S * seconds:
             return True
         self.reset_rate(now_s)
         return False
-
-    def _read_bytes(self) -> int:
-        return self.received_bytes + self.source.client.gathered_bytes
 
 
 class ReadBudget:

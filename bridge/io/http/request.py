@@ -26,8 +26,8 @@ class Headers(Protocol):
 class RequestHead(Struct, frozen=True, eq=False):
     """The head of a request. ``raw_target`` is its target as it came, ``fields`` are the names and values.
 
-    ``path`` and ``query`` are empty where the target names nothing (``CONNECT``). ``closes``: no other
-    request may follow it on its connection.
+    ``path`` and ``query`` are empty where the target names nothing (``CONNECT``). ``content_length`` is in
+    bytes, -1 where there is none. ``closes``: no other request may follow it on its connection.
     """
 
     method: str
@@ -39,6 +39,7 @@ class RequestHead(Struct, frozen=True, eq=False):
     is_http10: bool
     is_http11: bool
     is_chunked: bool
+    content_length: int
     closes: bool
 
     @property
@@ -110,7 +111,7 @@ class Request(Struct, eq=False):
             return len(self.body)
         if self.stream.is_eof():
             return self.stream.total_bytes
-        return int(self.head.headers.get("Content-Length", "-1"))
+        return self.head.content_length
 
     @property
     def received_bytes(self) -> int:

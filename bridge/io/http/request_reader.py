@@ -17,11 +17,16 @@ from bridge.io.http.aiohttp_parser import (
 )
 from bridge.io.http.client_socket import ALL_HOLDS, BODY_FULL, BODY_WAITS, QUEUE_FULL, ClientSocket
 from bridge.io.http.head_cache import complete_head
-from bridge.io.http.leftover import TAIL_BYTES, leftover_behind, leftover_behind_chunks
+from bridge.io.http.leftover import (
+    TAIL_BYTES,
+    leftover_behind,
+    leftover_behind_chunks,
+    leftover_behind_last,
+)
 from bridge.io.http.read_budget import ReadBudget
-from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request, RequestHead
+from bridge.io.http.read_coalescing import ReadCoalescer
+from bridge.io.http.request import HEADER_MAX_BYTES, BodyStream, IncompleteBodyError, Request
 from bridge.io.http.responses import BAD_REQUEST, HEADER_TOO_LARGE, HttpResponse
-from bridge.io.http.tiny_reads import TinyReads
 
 # Of requests that stand behind another one: so many, with so many bytes of bodies, then no more is read.
 _PIPELINED_MAX = 32
@@ -40,6 +45,7 @@ class RequestReader:
     __slots__ = (
         "_body",
         "_client",
+        "_coalescer",
         "_framing_bytes",
         "_head_bytes",
         "_is_at_start",
@@ -50,7 +56,6 @@ class RequestReader:
         "_parser",
         "_read_budget",
         "_tail",
-        "_tiny_reads",
         "is_ended",
         "queued_bytes",
         "requests",
@@ -74,7 +79,7 @@ class RequestReader:
         self._read_budget = read_budget
         self._is_unconsumed = False  # the parser still counts the request in work
         self._body: BodyStream | None = None  # of the last request
-        self._tiny_reads = TinyReads()  # of that body
+        self._coalescer = ReadCoalescer()  # of that body's small reads
         self._is_at_start = True  # of a request: surely, as far as the parser's bytes go
         self._head_bytes = 0  # of the head that is under way
         self._framing_bytes = 0  # of the body that is under way
@@ -102,24 +107,21 @@ class RequestReader:
         """Whether something of a request is here that is not in work."""
         return self._head_bytes > 0 or bool(self.requests)
 
-    def gathers(self, data: bytes) -> bool:
+    def coalesces(self, data: bytes) -> bool:
         """Whether ``data`` waits here for more: it is little of a body that comes byte by byte."""
+        self._client.read_bytes += len(data)
         body = self._body
-        # A parser that lags has more of the body than it counts: the last bytes would wait.
+        # A parser that lags may have more of the body than it counts: the last bytes would wait.
         if body is None or self.is_ended or self._parser.is_lagging:
             return False
-        if not self._tiny_reads.gather(data, body.total_bytes):
-            return False
-        self._client.gathered_bytes += len(data)
-        return True
+        return self._coalescer.coalesce(data, body.total_bytes)
 
     def feed(self, data: bytes) -> None:
         """Read bytes, until there are some that are no HTTP, or over a limit."""
         if self.is_ended:
             return
-        self._client.gathered_bytes = 0
         try:
-            self._feed(self._tiny_reads.take() + data)
+            self._feed(self._coalescer.take() + data)
             self.is_ended = self._parser.is_upgraded
         except ParseError as error:
             self.is_ended = True
@@ -136,18 +138,38 @@ class RequestReader:
             requests = self._parser.feed(data)
         except ParseError as error:
             requests = error.requests
-            if not requests and self._is_at_start and not self._parser.is_lagging:
-                requests = parse_complete_requests(data, self._loop)
+            start = self._start_of_requests(arriving, bytes_before)
+            if not requests and start is not None and not self._parser.is_lagging:
+                requests = parse_complete_requests(data[start:], self._loop)
             self._enqueue(requests, b"", check_size=False)
             raise
         if requests:
-            self._on_requests(requests, data)
+            self._on_requests(requests, data, self._leftover(requests, data, arriving, bytes_before))
         elif arriving is None:
             self._on_head_bytes(len(data))
         else:
             self._on_body_bytes(arriving, data, len(data) - (arriving.total_bytes - bytes_before))
         if not self._is_at_start:
             self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
+
+    def _start_of_requests(self, arriving: BodyStream | None, bytes_before: int) -> int | None:
+        """Return where in a read the first request begins, if that is known; the body before it is whole."""
+        if arriving is None:
+            return 0 if self._is_at_start else None
+        return arriving.total_bytes - bytes_before if arriving.is_eof() and not self._is_chunked else None
+
+    def _leftover(
+        self,
+        requests: Sequence[ParsedRequest],
+        data: bytes,
+        arriving: BodyStream | None,
+        bytes_before: int,
+    ) -> int:
+        """Return how many bytes of ``data`` come behind these requests."""
+        if arriving is not None and self._is_chunked:
+            return leftover_behind_last(data, requests[-1])
+        start = self._start_of_requests(arriving, bytes_before)
+        return leftover_behind(data[start:] if start else self._tail + data, requests)
 
     def _on_head_bytes(self, size: int) -> None:
         if size:
@@ -169,7 +191,7 @@ class RequestReader:
             if self._framing_bytes > max_bytes and not self._parser.is_stopped:
                 raise ParseError
 
-    def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes) -> None:
+    def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes, leftover: int) -> None:
         if len(requests) > 1 or self.requests:
             self._parser.is_lagging = True  # of very many the parser keeps some for later
         # Sure to be so only where nothing but one request came since the last one's end.
@@ -180,14 +202,14 @@ class RequestReader:
         self._is_at_start = bool(head_bytes)
         check_size = self._head_bytes + len(data) > HEADER_MAX_BYTES
         self._is_chunked = requests[-1][0].is_chunked
-        extra = 0 if head_bytes else leftover_behind(self._tail + data, requests)
+        extra = 0 if head_bytes else leftover
         is_whole = body is None or body.is_eof()
         self._head_bytes = extra if is_whole else 0
         self._framing_bytes = 0 if is_whole or self._is_chunked else extra
         self._enqueue(requests, head_bytes, check_size=check_size)
-        size = 0 if is_whole else _announced_size(requests[-1][0])
-        self._tiny_reads.begin(size)
-        if not is_whole and (not size or size > tcp_window.SMALL_WINDOW):
+        size = requests[-1][0].content_length
+        self._coalescer.begin(0 if is_whole else max(0, size))
+        if not is_whole and not 0 <= size <= tcp_window.SMALL_WINDOW:
             self._client.hold(BODY_WAITS)  # until there is budget for it
         if self._is_full():
             self._client.hold(QUEUE_FULL)
@@ -274,9 +296,3 @@ class RequestReader:
         """Whether too much is here that nobody has taken, on this connection or on all."""
         size = self.queued_bytes
         return self._is_full() or size > _PIPELINED_MAX_BYTES or (size > 0 and self._read_budget.is_exhausted)
-
-
-def _announced_size(head: RequestHead) -> int:
-    """Return how many bytes a body will have; 0 where the head does not say."""
-    size = head.headers.get("Content-Length", "")
-    return int(size) if size.isdecimal() else 0
