@@ -21,7 +21,8 @@ _Result = TypeVar("_Result")
 class Pacer:
     """Lets requests through as what was spent on earlier ones allows.
 
-    ``clock`` gives seconds that never go back.
+    ``clock`` gives seconds that never go back, ``work_clock`` those that this thread computed: on a machine
+    that gives it no core for a while, nobody is refused for that.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class Pacer:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
+        work_clock: Callable[[], float] = time.thread_time,
         wait_max_s: float = _WAIT_MAX_S,
     ) -> None:
         self._wait_max_s = wait_max_s
         self._clock = clock
+        self._work_clock = work_clock
         self._sleep = sleep
         self._next_at_s = 0.0
 
@@ -52,14 +55,14 @@ class Pacer:
         """Do ``work`` and return its result; each step of it is charged, from one await to the next."""
         step: Callable[[], Any] = partial(work.send, None)
         while True:
-            begun_s = self._clock()
+            begun_s, work_begun_s = self._clock(), self._work_clock()
             try:
                 awaited = step()
             except StopIteration as end:
                 result: _Result = end.value
                 return result
             finally:
-                spent_s = self._clock() - begun_s
+                spent_s = self._work_clock() - work_begun_s
                 self._next_at_s = max(self._next_at_s, begun_s) + (1 + _PAUSE_PARTS) * spent_s
             try:
                 sent = yield awaited

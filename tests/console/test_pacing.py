@@ -32,7 +32,7 @@ class ManualTime:
 
 async def test_who_asks_in_a_loop_gets_a_tenth_of_the_loop() -> None:
     time = ManualTime()
-    pacer, worked_s = Pacer(time, time.sleep), 0.0
+    pacer, worked_s = Pacer(time, time.sleep, work_clock=time), 0.0
     for _ in range(200):
         await pacer.wait()
         await pacer.charge(time.work(0.008))
@@ -42,11 +42,20 @@ async def test_who_asks_in_a_loop_gets_a_tenth_of_the_loop() -> None:
 
 async def test_one_who_looks_now_and_then_does_not_wait() -> None:
     time = ManualTime()
-    pacer = Pacer(time, time.sleep)
+    pacer = Pacer(time, time.sleep, work_clock=time)
     for _ in range(5):
         await pacer.wait()
         await pacer.charge(time.work(0.008))
         time.now_s += 1
+    assert time.slept_s == 0
+
+
+async def test_nobody_is_refused_because_the_machine_gave_no_core_for_a_while() -> None:
+    time = ManualTime()
+    pacer = Pacer(time, time.sleep, work_clock=lambda: 0.0)
+    assert await pacer.wait()
+    await pacer.charge(time.work(2.0))
+    assert await pacer.wait()
     assert time.slept_s == 0
 
 
@@ -63,7 +72,7 @@ async def test_those_who_ask_at_once_come_one_after_the_other() -> None:
 
 async def test_each_step_of_work_is_charged_and_what_is_waited_for_is_not() -> None:
     time = ManualTime()
-    pacer = Pacer(time, time.sleep)
+    pacer = Pacer(time, time.sleep, work_clock=time)
 
     async def work() -> int:
         done = await time.work(0.002, 0.003, 0.005)
@@ -108,7 +117,7 @@ async def _awaited(pacer: Pacer, work: Coroutine[Any, Any, None]) -> None:
 
 async def test_nobody_waits_longer_than_a_connection_lasts() -> None:
     time = ManualTime()
-    pacer = Pacer(time, time.sleep)
+    pacer = Pacer(time, time.sleep, work_clock=time)
     await pacer.charge(time.work(0.5))
     assert await pacer.wait() is False
     assert time.slept_s == 0
