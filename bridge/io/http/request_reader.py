@@ -192,12 +192,14 @@ class RequestReader:
                 raise ParseError
 
     def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes, leftover: int) -> None:
-        if len(requests) > 1 or self.requests:
+        is_alone = len(requests) == 1 and not self.requests
+        if len(requests) + len(self.requests) >= _PIPELINED_MAX // 2:
             self._parser.is_lagging = True  # of very many the parser keeps some for later
         # Sure to be so only where nothing but one request came since the last one's end.
         head_bytes = b""
         self._body = body = requests[-1][1]
-        if self._is_at_start and not self._parser.is_lagging and (body is None or body.is_eof()):
+        is_surely_one = is_alone and self._is_at_start and not self._parser.is_lagging
+        if is_surely_one and (body is None or body.is_eof()):
             head_bytes = complete_head(data, body.total_bytes if body is not None else 0)
         self._is_at_start = bool(head_bytes)
         check_size = self._head_bytes + len(data) > HEADER_MAX_BYTES
