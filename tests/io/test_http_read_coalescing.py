@@ -98,11 +98,16 @@ async def test_a_blank_line_in_a_body_is_no_head_of_what_stands_behind_it() -> N
     assert (one.take(), one.reader.is_ended) == (b"third", False)
 
 
-async def test_behind_the_last_chunk_a_whole_request_leaves_nothing_under_way() -> None:
+CHUNKED = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "second", [post(b"second"), CHUNKED + b"6\r\nsecond\r\n0\r\n\r\n"], ids=["length", "chunks"]
+)
+async def test_behind_the_last_chunk_a_whole_request_leaves_nothing_under_way(second: bytes) -> None:
     one = _Reader()
-    chunked = b"POST /callbacks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-    one.read(chunked + b"5\r\n\r\n\r\nx\r\n")
-    one.read(b"1\r\ny\r\n0\r\n\r\n" + post(b"second"))
+    one.read(CHUNKED + b"5\r\n\r\n\r\nx\r\n")
+    one.read(b"1\r\ny\r\n0\r\n\r\n" + second)
     assert not one.reader.is_request_arriving
     assert (one.take(), one.take()) == (b"\r\n\r\nxy", b"second")
 
