@@ -144,7 +144,7 @@ class RequestReader:
             self._enqueue(requests, b"", check_size=False)
             raise
         if requests:
-            self._on_requests(requests, data, self._leftover(requests, data, arriving, bytes_before))
+            self._on_requests(requests, data, arriving, bytes_before)
         elif arriving is None:
             self._on_head_bytes(len(data))
         else:
@@ -159,11 +159,7 @@ class RequestReader:
         return arriving.total_bytes - bytes_before if arriving.is_eof() and not self._is_chunked else None
 
     def _leftover(
-        self,
-        requests: Sequence[ParsedRequest],
-        data: bytes,
-        arriving: BodyStream | None,
-        bytes_before: int,
+        self, requests: Sequence[ParsedRequest], data: bytes, arriving: BodyStream | None, bytes_before: int
     ) -> int:
         """Return how many bytes of ``data`` come behind these requests."""
         if arriving is not None and self._is_chunked:
@@ -191,7 +187,9 @@ class RequestReader:
             if self._framing_bytes > max_bytes and not self._parser.is_stopped:
                 raise ParseError
 
-    def _on_requests(self, requests: Sequence[ParsedRequest], data: bytes, leftover: int) -> None:
+    def _on_requests(
+        self, requests: Sequence[ParsedRequest], data: bytes, arriving: BodyStream | None, bytes_before: int
+    ) -> None:
         is_alone = len(requests) == 1 and not self.requests
         if len(requests) + len(self.requests) >= _PIPELINED_MAX // 2:
             self._parser.is_lagging = True  # of very many the parser keeps some for later
@@ -203,8 +201,8 @@ class RequestReader:
             head_bytes = complete_head(data, body.total_bytes if body is not None else 0)
         self._is_at_start = bool(head_bytes)
         check_size = self._head_bytes + len(data) > HEADER_MAX_BYTES
+        extra = 0 if head_bytes else self._leftover(requests, data, arriving, bytes_before)
         self._is_chunked = requests[-1][0].is_chunked
-        extra = 0 if head_bytes else leftover
         is_whole = body is None or body.is_eof()
         self._head_bytes = extra if is_whole else 0
         self._framing_bytes = 0 if is_whole or self._is_chunked else extra
