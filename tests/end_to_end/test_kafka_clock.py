@@ -13,26 +13,31 @@ from tests.rig.kafka import RealKafka
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
-# As one of a machine whose clock is an hour ahead would be, each record is refused: all are older than this.
-REFUSING = {"message.timestamp.before.max.ms": "0"}
+# As one of a machine whose clock is an hour ahead would be, each record is refused: on its way it gets older
+# than this.
+REFUSING = {"message.timestamp.before.max.ms": "1"}
+NETWORK_DELAY_S = 0.05
 EVENTS = 5
 
 
 @pytest.mark.services
 async def test_a_clock_that_kafka_refuses_is_named_and_the_events_wait_in_the_spool(
-    kafka: RealKafka, redis: RealRedis
+    own_kafka: RealKafka, redis: RealRedis
 ) -> None:
-    environment = Environment(kafka=kafka, redis=redis, name=f"clock-{uuid.uuid4().hex[:8]}")
-    await kafka.create_topics([environment.events], configs=REFUSING)
-    await kafka.create_topics([environment.other, environment.dead_letters])
+    environment = Environment(kafka=own_kafka, redis=redis, name=f"clock-{uuid.uuid4().hex[:8]}")
+    await own_kafka.create_topics([environment.events], configs=REFUSING)
+    await own_kafka.create_topics([environment.other, environment.dead_letters])
     tasks = [new_task() for _ in range(EVENTS)]
-    async with running(environment) as program:
-        assert [(await send(program, task)).outcome for task in tasks] == ["spooled"] * EVENTS
-        assert (await program.post(b"no event")).json["outcome"] == "rejected"  # its topic is not concerned
-        lines = [line for line in program.log_lines() if "set the clock" in str(line)]
-        replaced = await program.metric("vod_bridge_kafka_producer_replacements_total")
-        await allow(environment)
-        await eventually(lambda: _is_drained(environment), "the spool is drained")
+    proxied = {"BRIDGE_KAFKA__BOOTSTRAP_SERVERS": own_kafka.proxied}
+    with own_kafka.open_proxy() as network:
+        network.delay(NETWORK_DELAY_S)
+        async with running(environment, proxied) as program:
+            assert [(await send(program, task)).outcome for task in tasks] == ["spooled"] * EVENTS
+            assert (await program.post(b"no event")).json["outcome"] == "rejected"  # another topic
+            lines = [line for line in program.log_lines() if "set the clock" in str(line)]
+            replaced = await program.metric("vod_bridge_kafka_producer_replacements_total")
+            await allow(environment)
+            await eventually(lambda: _is_drained(environment), "the spool is drained")
     assert lines
     assert replaced < EVENTS  # each refusal costs a producer, and blocks the topic for longer and longer
     assert await environment.ids() == sorted(map(edited_id, tasks))
