@@ -13,7 +13,7 @@ from bridge.io.dedup.timed_call import TimedCall
 from bridge.observability.telemetry import Telemetry
 from bridge.settings.sections import RedisSettings
 from tests.contracts import ONE, TWO, Clock, make_claim
-from tests.io.patient_dedup import PATIENT, patient_client
+from tests.io.patient_dedup import PATIENT, new_breaker, patient_client, timed_call
 from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
@@ -92,15 +92,19 @@ async def test_connections_that_stay_silent_are_closed_and_block_no_new_one(
         await dedup.stop()
 
 
+def _call(limit_s: float, results: list[str | None]) -> TimedCall:
+    return timed_call(limit_s, new_breaker(), results.append)
+
+
 async def test_the_callback_of_a_call_runs_once_and_a_later_reply_is_ignored() -> None:
     results: list[str | None] = []
-    late = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    late = _call(0.001, results)
     await eventually(lambda: results, "it is given up")
     late.finish("too late")
-    early = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    early = _call(0.001, results)
     early.finish("in time")
     early.finish("again")
-    given_up = TimedCall(asyncio.get_running_loop(), 0.001, lambda reply, _: results.append(reply))
+    given_up = _call(0.001, results)
     await eventually(lambda: len(results) == 3, "it is given up")
     given_up.finish("too late")
     assert results == [None, "in time", None]
@@ -132,7 +136,7 @@ async def test_the_settlements_of_a_call_are_visible_to_its_claims(client: Redis
 async def test_a_reply_within_a_few_turns_of_the_loop_after_the_limit_is_in_time(turns: int) -> None:
     results: list[str | None] = []
     loop = asyncio.get_running_loop()
-    call = TimedCall(loop, 0.01, lambda reply, _: results.append(reply))
+    call = _call(0.01, results)
 
     def stand_still() -> None:
         until = loop.time() + 0.1

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from redis import exceptions
 
 from bridge.core.claim import ClaimStatus
+from bridge.io.dedup.breaker import FAILURES_TO_OPEN
 from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code, parse_error_code
 from bridge.io.dedup.store import RedisDedup
 from bridge.observability.telemetry import Telemetry
@@ -35,8 +36,10 @@ def telemetry() -> Telemetry:
 
 @pytest.fixture
 async def dedup(own_redis: RealRedis, telemetry: Telemetry) -> AsyncIterator[RedisDedup]:
-    """Give a memory of two applications that asks often."""
+    """Give one of two applications that probes often; its probes of the start are answered."""
     dedup = start_dedup(own_redis.url, telemetry)
+    probes = FAILURES_TO_OPEN * 2
+    await eventually(lambda: calls(telemetry) >= probes, "the start is over")
     yield dedup
     await dedup.stop()
 
@@ -53,12 +56,12 @@ def start_dedup(url: str, telemetry: Telemetry, apps: Sequence[str] = ("shop", "
     return dedup
 
 
-def degraded(telemetry: Telemetry) -> float:
-    return next(
-        float(line.split()[1])
-        for line in telemetry.render().decode().splitlines()
-        if line.startswith("vod_bridge_dedup_degraded ")
-    )
+def degraded(telemetry: Telemetry) -> float | None:
+    return telemetry.registry.get_sample_value("vod_bridge_dedup_degraded")
+
+
+def calls(telemetry: Telemetry) -> float:
+    return telemetry.registry.get_sample_value("vod_bridge_dedup_call_seconds_count") or 0
 
 
 def changes(logs: Sequence[object]) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from aiokafka.errors import InvalidTimestampError, TopicAuthorizationFailedError
 
 from bridge.core.partition import hash_key, partition_for
 from bridge.io.kafka.accumulator import RecordAccumulator
-from bridge.io.kafka.buffer_budget import BufferLimits
+from bridge.io.kafka.limits import BufferLimits
 from bridge.io.kafka.metadata import TopicMetadata
 from bridge.io.kafka.pending import PartitionQueue, RecordBatch
 from bridge.io.kafka.topic_backoff import describe_batch_error, is_topic_error

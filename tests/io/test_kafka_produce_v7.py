@@ -9,9 +9,8 @@ from hypothesis import strategies as some
 
 from bridge.io.kafka.produce_v7 import (
     FastProduceRequest,
+    FastProduceRequestV7,
     FastProduceResponse,
-    decode_response,
-    encode_request,
 )
 
 _number = some.integers(-(2**63), 2**63 - 1)
@@ -28,7 +27,10 @@ _topic_batches = some.lists(
 def test_a_request_is_encoded_as_the_library_encodes_it(
     acks: int, timeout: int, topics: list[tuple[str, list[tuple[int, bytes]]]]
 ) -> None:
-    assert encode_request(acks, timeout, topics) == ProduceRequest_v7(None, acks, timeout, topics).encode()
+    request, library_request = (
+        kind(None, acks, timeout, topics) for kind in (FastProduceRequestV7, ProduceRequest_v7)
+    )
+    assert request.encode() == library_request.encode()
 
 
 @given(topics=_topic_responses, throttled=_partition)
@@ -36,15 +38,16 @@ def test_a_response_is_decoded_as_the_library_decodes_it(
     topics: list[tuple[str, list[tuple[int, int, int, int, int]]]], throttled: int
 ) -> None:
     data = ProduceResponse_v7(topics, throttled).encode()
-    assert decode_response(data) == (topics, throttled)
-    assert FastProduceResponse.decode(data) == ProduceResponse_v7.decode(data)
+    response = FastProduceResponse.decode(data)
+    assert (response.topics, response.throttle_time_ms) == (topics, throttled)
+    assert response == ProduceResponse_v7.decode(data)
 
 
 def test_a_response_that_is_truncated_or_too_long_is_an_error() -> None:
     data = ProduceResponse_v7([("t", [(1, 0, 2, 3, 4)])], 0).encode()
     for damaged in (data[:-1], data[:-20], data[:3], data + b"0"):
         with pytest.raises((ValueError, error)):
-            decode_response(damaged)
+            FastProduceResponse.decode(damaged)
 
 
 def test_only_the_version_that_is_known_is_encoded_here() -> None:

@@ -5,7 +5,6 @@ The content of a call is in `store`.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from operator import attrgetter
 
 from msgspec import Struct
 
@@ -15,8 +14,6 @@ from bridge.io.dedup.breaker import CircuitBreaker
 
 _MAX_BATCH = 256
 _LINGER_MIN_BATCH = 8
-
-_KEY, _STATE_GROUP = attrgetter("key"), attrgetter("state_group")
 
 
 class ClaimBatch(Struct):
@@ -28,12 +25,6 @@ class ClaimBatch(Struct):
     claims: list[Claim] = []
     encoded_claims: list[str] = []
     results: list[Promise[Claim]] = []
-
-    def keys(self) -> list[str]:
-        """List all keys, in the order in which dedup.lua reads them."""
-        claims = self.claims
-        state_groups = filter(None, map(_STATE_GROUP, claims))
-        return [*map(_KEY, self.settlements), *map(_KEY, claims), *state_groups]
 
     def split(self) -> tuple["ClaimBatch", "ClaimBatch"]:
         """Split it into what fits into one call, and the rest."""

@@ -10,11 +10,15 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import structlog
 from hiredis import pack_command
 from redis.asyncio import Connection, ConnectionPool, Redis, RedisCluster
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from bridge.io.dedup.redis_errors import error_code
+from bridge.io.dedup.timed_call import TimedCall
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ExecuteCommand = Callable[..., Coroutine[Any, Any, bytes]]
 
@@ -34,27 +38,38 @@ class Script:
             else PersistentConnections(redis.connection_pool).execute_command
         )
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[str | int]) -> str:
-        """Run it on ``keys``, which share a slot. Raises what the library raises.
-
-        A READONLY drops all connections. Calls under way on them fail with READONLY too: their own error, a
-        lost connection, would hide the reason.
-        """
+    async def run(self, keys: Sequence[str], arguments: Sequence[str | int], call: TimedCall) -> None:
+        """Run it on ``keys``, which share a slot. Its reply, or why there is none, ends ``call``."""
         drop_count = self._drop_count
+        reply, reason = None, ""
         try:
             try:
-                reply = await self._execute("EVALSHA", self._sha, len(keys), *keys, *arguments)
+                answer = await self._execute("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                reply = await self._execute("EVAL", self._text, len(keys), *keys, *arguments)
-        except Exception as error:
-            code = error_code(error)
-            if code == "READONLY":
-                self._drop_count += 1
+                answer = await self._execute("EVAL", self._text, len(keys), *keys, *arguments)
+            reply = str(answer, "ascii")
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no reply
+            reason = await self._on_failure(error, drop_count)
+            log.debug("dedup_call_failed", app=call.breaker.app, error=reason)
+        finally:
+            call.finish(reply, reason)
+
+    async def _on_failure(self, error: Exception, drop_count: int) -> str:
+        """Return why a call failed: a code or the error's type; not its text, which may repeat what was sent.
+
+        A READONLY drops all connections. Calls under way on them fail with READONLY too: their own error, a
+        lost connection, would hide the reason. ``drop_count`` is that of the call's begin.
+        """
+        code = error_code(error)
+        if code == "READONLY":
+            self._drop_count += 1
+            try:
                 await self._redis.aclose()  # it was the master: who connects anew is led to the one that is
-            elif drop_count != self._drop_count and not code and isinstance(error, RedisError | OSError):
-                raise ReadOnlyError from error
-            raise
-        return str(reply, "ascii")
+            except Exception as close_error:  # noqa: BLE001 - as above
+                error, code = close_error, error_code(close_error)
+        elif drop_count != self._drop_count and not code and isinstance(error, RedisError | OSError):
+            return "READONLY"
+        return code or type(error).__name__
 
 
 class PersistentConnections:

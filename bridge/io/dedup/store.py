@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 import structlog
 from msgspec import Struct
@@ -19,7 +20,7 @@ from bridge.aio.supervisor import supervise
 from bridge.core.claim import COMMIT, RELEASE, RENEW, Claim, ClaimStatus, UnsyncedCommits, decode_results
 from bridge.io.dedup.batcher import ClaimBatch, ClaimBatcher
 from bridge.io.dedup.breaker import FAILURES_TO_OPEN, CircuitBreaker
-from bridge.io.dedup.redis_errors import ERROR_ADVICE, error_code
+from bridge.io.dedup.redis_errors import ERROR_ADVICE
 from bridge.io.dedup.script import Script
 from bridge.io.dedup.timed_call import TimedCall
 from bridge.observability.telemetry import Telemetry
@@ -32,6 +33,7 @@ _PROBE_TTL_MS = "1000"
 # of a full Redis carries so much more with it, which Redis counts before it decides whether it is full.
 _FULL_PROBE_PADDING = "-" * (256 * 1024)
 _OnReply = Callable[[str | None], None]
+_KEY, _STATE_GROUP, _STATUS = attrgetter("key"), attrgetter("state_group"), attrgetter("status")
 
 
 class DedupLimits(Struct, frozen=True, kw_only=True):
@@ -88,6 +90,7 @@ class RedisDedup:
         self._unsynced = UnsyncedCommits(window_ms=limits.window_ms)
         self._apps = tuple(apps)
         self._loop = asyncio.get_running_loop()  # asked once: asking costs a system call
+        self._start_call = partial(TimedCall, self._loop, limits.call_timeout_s, telemetry.dedup_call_seconds)
         self._probe_tasks: set[asyncio.Task[None]] = set()
         self._prober: asyncio.Task[None] | None = None
 
@@ -151,29 +154,30 @@ class RedisDedup:
         if batcher.breaker.is_open:
             self._deliver_results(batcher, batch, None)
             return
-        settlements, claims = "".join(batch.encoded_settlements), "".join(batch.encoded_claims)
-        counts = len(batch.settlements), len(batch.claims)
-        arguments: list[str | int] = [*counts, *self._ttl_args, settlements, claims]
-        await self._call(
-            batcher.breaker, batch.keys(), arguments, partial(self._deliver_results, batcher, batch)
-        )
+        settlements, claims = batch.settlements, batch.claims
+        # Both in the order in which dedup.lua reads them.
+        keys = [*map(_KEY, settlements), *map(_KEY, claims), *filter(None, map(_STATE_GROUP, claims))]
+        encoded = "".join(batch.encoded_settlements), "".join(batch.encoded_claims)
+        arguments: list[str | int] = [len(settlements), len(claims), *self._ttl_args, *encoded]
+        on_reply = partial(self._deliver_results, batcher, batch)
+        await self._script.run(keys, arguments, self._start_call(batcher.breaker, on_reply))
 
     def _deliver_results(self, batcher: ClaimBatcher, batch: ClaimBatch, reply: str | None) -> None:
         is_acknowledged = reply is not None
-        try:
-            results = (
-                decode_results(batch.claims, reply[len(batch.settlements) :]) if reply is not None else None
-            )
-        except (LookupError, ValueError):  # a reply that no script of ours wrote
-            results = None
-        if results is None:
-            results = [replace(claim, status=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
+        results: list[Claim] = []
+        if batch.claims:
+            try:
+                if reply is not None:
+                    results = decode_results(batch.claims, reply[len(batch.settlements) :])
+            except (LookupError, ValueError):  # a reply that no script of ours wrote
+                pass
+            results = results or [replace(claim, status=ClaimStatus.UNAVAILABLE) for claim in batch.claims]
         try:
             if not is_acknowledged:
                 self._remember_unsynced(batch)
             for settled in batch.settled:
                 settled.set_result(is_acknowledged)
-            statuses = [claim.status for claim in results]
+            statuses = [*map(_STATUS, results)]
             for status in set(statuses):
                 self._telemetry.count_claims(status, statuses.count(status))
             if reply and not reply.islower():  # capital letters are results of revisions
@@ -190,44 +194,6 @@ class RedisDedup:
             if encoded == claim.encode_settlement(COMMIT):
                 remember_ms = limits.remember_recurring_ms if claim.identity.recurring else limits.remember_ms
                 self._unsynced.add(claim, self._now_ms() + remember_ms)
-
-    async def _call(
-        self, breaker: CircuitBreaker, keys: list[str], arguments: list[str | int], on_reply: _OnReply
-    ) -> None:
-        """Run the script; ``on_reply`` gets its reply, or None if there is none within the time limit."""
-        reply = None
-        reasons: list[str] = []
-        call = TimedCall(
-            self._loop, self._limits.call_timeout_s, partial(self._on_reply, breaker, reasons, on_reply)
-        )
-        try:
-            reply = await self._script(keys, arguments)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, there is no reply
-            reasons.append(_failure_reason(error))
-            log.debug("dedup_call_failed", app=breaker.app, error=reasons[-1])
-        finally:
-            call.finish(reply)
-
-    def _on_reply(
-        self,
-        breaker: CircuitBreaker,
-        reasons: list[str],
-        on_reply: _OnReply,
-        reply: str | None,
-        elapsed_s: float,
-    ) -> None:
-        try:
-            self._telemetry.dedup_call_seconds.observe(elapsed_s)
-            if reply is None:
-                breaker.record_failure(
-                    reasons[-1]
-                    if reasons
-                    else f"no answer within {self._limits.call_timeout_s * 1000:.0f} ms"
-                )
-            elif breaker.consecutive_failures:
-                breaker.record_success()
-        finally:  # the waiters of this call, and the calls behind it, must not wait for ever
-            on_reply(reply)
 
     def _on_breaker_change(self, breaker: CircuitBreaker) -> None:
         """Log the change, once. The gauge is 1 while any application is not served."""
@@ -273,7 +239,8 @@ class RedisDedup:
         key = f"vod:{{{breaker.app}}}:@probe:{os.getpid()}:{token}"  # no id begins with @
         encoded_claim = f"{self._now_ms():013}{token}v{token}-"
         padding = _FULL_PROBE_PADDING if breaker.reason == "OOM" else ""
-        await self._call(breaker, [key], [0, 1, *self._probe_ttl_args, "", encoded_claim, padding], on_reply)
+        arguments: list[str | int] = [0, 1, *self._probe_ttl_args, "", encoded_claim, padding]
+        await self._script.run([key], arguments, self._start_call(breaker, on_reply))
 
     async def _resync_commits(self) -> bool:
         """Commit again what Redis did not acknowledge. Returns whether it acknowledged any of it.
@@ -286,8 +253,3 @@ class RedisDedup:
             if acknowledged:
                 self._unsynced.discard(claim)
         return any(settled)
-
-
-def _failure_reason(error: Exception) -> str:
-    """Return why a call failed: a code or the error's type; not its text, which may repeat what was sent."""
-    return error_code(error) or type(error).__name__

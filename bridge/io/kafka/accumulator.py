@@ -14,10 +14,11 @@ from bridge.core.outcome import Reason, RejectedError, UnavailableError
 from bridge.core.partition import hash_key
 from bridge.delivery.ports import DeliveryCallbacks
 from bridge.io.kafka.batch_sender import BatchSender
-from bridge.io.kafka.buffer_budget import BufferBudget, BufferLimits
+from bridge.io.kafka.limits import BufferLimits
 from bridge.io.kafka.metadata import TopicMetadata, TopicPartition
 from bridge.io.kafka.pending import (
     BatchResults,
+    BufferBudget,
     PartitionQueue,
     PendingRecord,
     RecordQueue,
@@ -99,7 +100,7 @@ class RecordAccumulator:
         return pending_record
 
     def update_metadata(
-        self, partitions: Mapping[str, int], leaderless: Iterable[tuple[str, int]] = ()
+        self, partitions: Mapping[str, int], leaderless: Iterable[TopicPartition] = ()
     ) -> None:
         """Apply a full listing of topics. Records that waited for a new topic move to its queues.
 
@@ -134,8 +135,7 @@ class RecordAccumulator:
         """Send one batch of each ready queue that has none in flight. Returns the number of records sent."""
         ready, self._ready = self._ready, {}
         cluster, is_blocked = sender.producer.client.cluster, self._metadata.is_blocked
-        now, now_ms = self.loop.time(), int(time.time() * 1000)
-        sent = 0
+        now, now_ms, sent = self.loop.time(), int(time.time() * 1000), 0
         for queue in ready:
             if not queue.pending or queue.in_flight or is_blocked(queue.topic_partition):
                 continue
@@ -263,9 +263,7 @@ class RecordAccumulator:
         else:
             for pending_record in records:
                 pending_record.attempts += 1
-            should_back_off = is_topic_error(error) or any(
-                pending_record.attempts >= _MAX_ATTEMPTS for pending_record in records
-            )
+            should_back_off = is_topic_error(error) or any(one.attempts >= _MAX_ATTEMPTS for one in records)
             self._requeue(queue, records)
             if should_back_off:
                 self._back_off_topic(queue, UnavailableError(f"{queue.topic}: {reason}"))

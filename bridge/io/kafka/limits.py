@@ -3,6 +3,13 @@
 from msgspec import Struct
 
 
+class BufferLimits(Struct, frozen=True, kw_only=True):
+    """How much may be on its way to Kafka at once."""
+
+    max_bytes: int
+    max_records: int
+
+
 class PublisherLimits(Struct, frozen=True, kw_only=True):
     """Limits of the publisher; times in seconds.
 

@@ -1,4 +1,4 @@
-"""A record on its way to Kafka, its callbacks, and the queue of its partition.
+"""A record on its way to Kafka, the budget it takes, its callbacks, and the queue of its partition.
 
 A waiting record can be withdrawn; one that has entered the producer cannot: the broker may have it.
 """
@@ -11,10 +11,27 @@ from msgspec import Struct
 
 from bridge.core.event import Record
 from bridge.delivery.ports import DeliveryCallbacks
-from bridge.io.kafka.buffer_budget import BufferBudget
+
+_RECORD_OVERHEAD_BYTES = 256  # what a waiting record costs beside its value and key
 
 # Waiting records in order; a dictionary, because withdrawn ones leave from the middle.
 RecordQueue = dict["PendingRecord", None]
+
+
+class BufferBudget(Struct):
+    """The bytes and records that are still free. A record gives its share back (`PendingRecord.release`)."""
+
+    free_bytes: int
+    free_records: int
+
+    def try_acquire(self, record: Record) -> int:
+        """Reserve what ``record`` takes. Returns its bytes; 0 if the budget is used up."""
+        size = len(record.value) + 2 * len(record.key) + _RECORD_OVERHEAD_BYTES
+        if size > self.free_bytes or not self.free_records:
+            return 0
+        self.free_bytes -= size
+        self.free_records -= 1
+        return size
 
 
 class PendingRecord(Struct, eq=False):

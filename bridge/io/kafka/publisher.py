@@ -23,8 +23,7 @@ from bridge.io.kafka.accumulator_sender import choose_sender
 from bridge.io.kafka.batch_sender import BatchSender
 from bridge.io.kafka.broker_health import BrokerHealth, Probe, ProbeResult
 from bridge.io.kafka.broker_probe import any_broker_responds, cluster_is_reachable
-from bridge.io.kafka.buffer_budget import BufferLimits
-from bridge.io.kafka.limits import PublisherLimits
+from bridge.io.kafka.limits import BufferLimits, PublisherLimits
 from bridge.io.kafka.metadata import TopicMetadata, read_cluster
 from bridge.io.kafka.pending import PendingRecord
 from bridge.io.kafka.producers import close_producer, create_producer
