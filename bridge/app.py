@@ -22,6 +22,7 @@ from bridge.diagnostics.monitor import ConnectivityMonitor
 from bridge.io.admin import Admin, Readiness
 from bridge.io.spool import Spool
 from bridge.io.spool.folders import SpoolFolders
+from bridge.malloc import reuse_heap
 from bridge.observability.masking import mask_for
 from bridge.orphaned_spools import OrphanedSpools
 from bridge.process import exit_despite_threads
@@ -96,10 +97,8 @@ class Bridge:
         self._drain = build_drain(settings, self._publisher, self._spool, self.telemetry)
         self._orphans = OrphanedSpools(folders, folder, self._build_orphan, self._spool.set_limit)
         self._tracing = tracing = build_tracing(settings)
-        dedup, writer = (
-            tracing.dedup(self._dedup),
-            tracing.writer(DurableWriter(self._publisher, self._spool)),
-        )
+        dedup = tracing.dedup(self._dedup)
+        writer = tracing.writer(DurableWriter(self._publisher, self._spool))
         policy = hold_policy(settings)
         self._pipeline = Pipeline(dedup, writer, self._routing, self.telemetry, policy)
         deliver = tracing.deliver(self._pipeline.deliver)
@@ -168,6 +167,7 @@ class Bridge:
             self._connectivity_monitor.run,
             partial(log_missing_topics, self._report.missing_topics),
             self._orphans.run,
+            reuse_heap,
         ]
         if self._role is None:
             await self._listen()

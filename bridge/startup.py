@@ -8,9 +8,10 @@ import structlog
 
 from bridge import __version__
 from bridge.core.application import Application
+from bridge.malloc import tune_malloc
 from bridge.observability.logging import configure_logging
 from bridge.observability.masking import header_secrets, mask_for
-from bridge.process import disable_core_dumps, share_interpreter, tune_gc, tune_malloc
+from bridge.process import disable_core_dumps, share_interpreter, tune_gc
 from bridge.settings.settings import Settings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

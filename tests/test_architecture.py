@@ -45,8 +45,8 @@ LAYERS = {
     ),
     "worker": _layer("app workers io.http io.spool settings", "msgspec"),
     "app": _layer(
-        "console readiness startup orphaned_spools process wiring workers diagnostics io.admin io.http "
-        f"io.spool {_LOWER}",
+        "console readiness startup orphaned_spools malloc process wiring workers diagnostics io.admin "
+        f"io.http io.spool {_LOWER}",
         "aiohttp structlog uvloop",
     ),
     "mcp_server": _layer(
@@ -66,8 +66,9 @@ LAYERS = {
     ),
     "readiness": _layer("startup io observability settings core", "msgspec"),
     "orphaned_spools": _layer("delivery io.spool", "msgspec structlog"),
-    "startup": _layer("__init__ process observability settings core", "structlog"),
+    "startup": _layer("__init__ malloc process observability settings core", "structlog"),
     "process": _layer("", "structlog"),
+    "malloc": _layer(),
     "wiring": _layer("workers.limits io observability delivery aio settings core", "aiohttp msgspec"),
     "workers.limits": _layer("settings core", "pydantic"),
     "observability.tracing": _layer("__init__ delivery aio core", "msgspec opentelemetry structlog"),

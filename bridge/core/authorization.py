@@ -4,9 +4,8 @@ from bridge.core.decode.envelope import Envelope, open_envelope, read_event
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES, has_many_containers
 from bridge.core.event import DecodedEvent, Notification
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError
+from bridge.core.pieces import LARGE_BYTES
 from bridge.core.signature import NO_SIGNATURE, check_signature, read_signature_params
-
-_SLOW_BYTES = 256 * 1024
 
 
 def read_authorized(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
@@ -24,7 +23,7 @@ def read_authorized(notification: Notification, size: int) -> DecodedEvent | Del
 
 def is_slow_to_decode(body: bytes) -> bool:
     """Whether decoding a body may take so long that it should not run on the event loop."""
-    return len(body) > _SLOW_BYTES or has_many_containers(body)
+    return len(body) > LARGE_BYTES or has_many_containers(body)
 
 
 def _read_signed(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:

@@ -1,6 +1,6 @@
 """Encodes an event as a Kafka record; the only module that knows topics, keys and headers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import get_args
@@ -30,8 +30,6 @@ SOURCE_PREFIX = "/vod/"
 """Before an application's name in ``ce_source``."""
 TYPE_PREFIX = "com.tencentcloud.vod."
 """Before an event's type in ``ce_type``."""
-
-_encode = msgspec.json.encode
 
 
 class Routing(Struct, frozen=True):
@@ -89,9 +87,13 @@ class _Canonical(Struct, omit_defaults=True, gc=False):
 
 
 def event_record(
-    event: DecodedEvent, stamp: DedupStamp, notification: Notification, routing: Routing
+    event: DecodedEvent,
+    stamp: DedupStamp,
+    notification: Notification,
+    routing: Routing,
+    encode: Callable[[Struct], bytes] = msgspec.json.encode,
 ) -> Record:
-    """Encode the record that publishes an event."""
+    """Encode the record that publishes an event, its value by ``encode``."""
     app = notification.application
     time = timestamp(notification.received_ms)
     value = _Canonical(  # positional, in the fields' order: 19 keywords cost 0.6 us more, measured
@@ -131,7 +133,7 @@ def event_record(
         headers.insert(_SUBJECT_INDEX, ("ce_subject", key))
     if record_template.schema_id is not None:
         headers.append(record_template.schema_id)
-    return Record(record_template.topic, key, _encode(value), headers)
+    return Record(record_template.topic, key, encode(value), headers)
 
 
 def topic_and_key(event: DecodedEvent, app: str, routing: Routing) -> tuple[str, bytes]:

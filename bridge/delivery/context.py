@@ -29,7 +29,7 @@ class DeliveryContext(Struct, eq=False):
     each attempt     ``number``: the order of receipt, 0 before the first claim; ``ack_s``: seconds from
                      send to Kafka's acknowledgement
     a failed attempt ``backoff_s``: the next pause; ``rejection``, if it goes to the dead letters now
-    retries          ``retry``: its entry in `RetryOrder`; ``is_over``: nothing is tried any more
+    retry, encoding  ``retry``: its entry in `RetryOrder`; ``is_over``: nothing is tried any more
     ================ ==================================================================================
     """
 

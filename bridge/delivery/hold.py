@@ -63,17 +63,24 @@ class TimeoutQueue:
     def __init__(self, timeout_s: float) -> None:
         self.timeout_s = timeout_s
         self._entries: deque[tuple[float, Promise[None]]] = deque()
+        self._resolved: Promise[None] = Promise(pending=False)
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
-    def with_timeout(self, promise: AnyPromise) -> Promise[None]:
-        """Return a promise that resolves when ``promise`` does or after ``timeout_s``."""
+    def with_timeout(self, promise: AnyPromise, deadline: float) -> Promise[None]:
+        """Return a promise that resolves when ``promise`` does or after ``timeout_s``.
+
+        It is resolved already if ``deadline`` (monotonic seconds) is nearer than that.
+        """
+        now = self._loop.time()
+        if not promise.pending or deadline - now <= self.timeout_s:
+            return self._resolved
         timeout: Promise[None] = Promise()
         promise.on_done(timeout.try_set_result)
         entries = self._entries
         while entries and not entries[0][1].pending:
             entries.popleft()
-        entries.append((self._loop.time() + self.timeout_s, timeout))
+        entries.append((now + self.timeout_s, timeout))
         if self._timer is None:
             self._timer = self._loop.call_later(self.timeout_s, self._fire)
         return timeout
@@ -87,26 +94,21 @@ class TimeoutQueue:
 
 
 class HoldLimiter:
-    """Limits the held deliveries. Beyond the limit the body is dropped; the connection stays silent."""
+    """Limits the held deliveries. Beyond the limit the body is dropped; the connection stays silent.
+
+    ``until_slow(promise, deadline)`` returns what resolves with ``promise``, or once a delivery that waits
+    for it counts as held: from the start if ``deadline`` (monotonic seconds) is nearer than that.
+    """
 
     def __init__(self, policy: HoldPolicy, telemetry: Telemetry) -> None:
         self._policy = policy
         self._telemetry = telemetry
         # A little longer than Kafka is given: what it did not take is in the spool by then, and not held.
-        self._timeouts = TimeoutQueue(min(1.25 * policy.slow_after_s, policy.deadline_s / 2))
-        self._resolved: Promise[None] = Promise(pending=False)
+        timeouts = TimeoutQueue(min(1.25 * policy.slow_after_s, policy.deadline_s / 2))
+        self.until_slow = timeouts.with_timeout
         self._loop = asyncio.get_running_loop()
         self._held_count = 0
         self._held_bytes = 0
-
-    def until_slow(self, promise: AnyPromise, deadline: float) -> Promise[None]:
-        """Return what resolves with ``promise``, or once a delivery that waits for it counts as held.
-
-        If ``deadline`` (monotonic seconds) is nearer than that, it counts as held from the start.
-        """
-        if promise.pending and deadline - self._loop.time() > self._timeouts.timeout_s:
-            return self._timeouts.with_timeout(promise)
-        return self._resolved
 
     async def wait(self, promise: AnyPromise, deadline: float, size: int, *, slow: bool) -> bool:
         """Wait for ``promise`` until ``deadline`` (monotonic seconds). Returns whether it is done.

@@ -87,8 +87,10 @@ class InFlightRegistry(Generic[D]):
         `UnavailableError` at ``deadline`` (monotonic seconds). ``size`` bytes are held meanwhile.
         """
         while True:
-            other = self._find(request)
-            if other is None:
+            other = self._by_key.get(request.key)
+            group = request.state_group
+            # Of a group, only the latest state can be repeated (vod-domain §8).
+            if other is None or (group and self._latest_by_group.get(group) != request.key):
                 in_flight = self._register(request)
                 try:
                     claim = await wait(self._dedup.claim(request))
@@ -135,18 +137,14 @@ class InFlightRegistry(Generic[D]):
             raise UnavailableError("another delivery of this event is still under way")
         return other.done.result() and other.claim.format == request.format
 
-    def track(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
-        """Commit or release the claim when ``durable`` is done, even after the delivery gave up waiting."""
-        durable.on_done(partial(self._on_sent, in_flight, durable, delivery))
-
     async def abandon(self, in_flight: InFlightEvent) -> None:
         """Release the claim of an event whose record was not sent; a waiting delivery takes over."""
         released = self._dedup.release(in_flight.claim)
         released.on_done(partial(self._finish, in_flight))
         await wait(released)
 
-    def _on_sent(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
-        """Commit or release the claim before anyone who waits for the event is notified."""
+    def on_sent(self, in_flight: InFlightEvent, durable: Promise[DeliveryOutcome], delivery: D) -> None:
+        """Commit or release the claim once ``durable`` is done, before who waits for the event goes on."""
         in_flight.sent_at = self._loop.time()
         in_flight.durable = durable.exception is None
         try:
@@ -181,12 +179,6 @@ class InFlightRegistry(Generic[D]):
         if claim.state_group:
             self._latest_by_group[claim.state_group] = claim.key
         return in_flight
-
-    def _find(self, claim: Claim) -> InFlightEvent | None:
-        """Find the event that ``claim`` repeats; of a group, only the latest state's (vod-domain §8)."""
-        if claim.state_group and self._latest_by_group.get(claim.state_group) != claim.key:
-            return None
-        return self._by_key.get(claim.key)
 
     def _finish(self, in_flight: InFlightEvent) -> None:
         claim = in_flight.claim

@@ -5,27 +5,27 @@ one `DeliveryOutcome`; 2xx outcomes are durable.
 """
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from contextvars import Context
 from enum import Enum
+from functools import partial
 from secrets import token_hex
 
 import structlog
 from msgspec.structs import replace
 
 from bridge.aio.inline_task import start_inline, wait
-from bridge.aio.paced_calls import PacedCalls
 from bridge.aio.promise import Promise
 from bridge.core.authorization import is_slow_to_decode, read_authorized
 from bridge.core.claim import Claim, ClaimStatus, new_claim
 from bridge.core.decode.exact_json import CONTAINER_COUNT_MIN_BYTES
 from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
+from bridge.core.pieces import LARGE_BYTES
 from bridge.core.record import Routing, dead_letter, event_record, topic_and_key
 from bridge.delivery.context import DeliveryContext, NotDurable, Rejection
 from bridge.delivery.hold import HoldLimiter, HoldPolicy, wait_for
 from bridge.delivery.in_flight import InFlightRegistry
+from bridge.delivery.large_bodies import LargeBodies
 from bridge.delivery.ports import DedupStore, RecordWriter, WriteHandle
 from bridge.delivery.retry_order import Retry, RetryOrder
 from bridge.observability.telemetry import Telemetry
@@ -35,8 +35,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _BUG = "a bug of the bridge; see its log"
 _COMMIT_WAIT_S = 1.0  # the dedup store answers sooner
-# Between two large bodies small events are served: twice as long as the first took to decode, and no longer.
-_PAUSE_FACTOR, _PAUSE_MAX_S = 2.0, 0.05
 
 
 class SendState(Enum):
@@ -48,7 +46,7 @@ class SendState(Enum):
 
 
 class Pipeline:
-    """Processes deliveries. For the event loop's thread; large bodies are decoded in a thread of its own."""
+    """Processes deliveries. For the event loop's thread; large bodies have threads of their own."""
 
     def __init__(
         self,
@@ -68,9 +66,7 @@ class Pipeline:
         self._retries = RetryOrder()
         self._process_id = token_hex(4)
         self._claim_seq = 0
-        self._is_stopped = False
-        self._decode_executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
-        self._paced_decodes = PacedCalls(_PAUSE_FACTOR, _PAUSE_MAX_S)
+        self._large_bodies = LargeBodies(routing)
         self._loop = asyncio.get_running_loop()
 
     def start(self) -> None:
@@ -80,8 +76,7 @@ class Pipeline:
     async def stop(self, seconds: float) -> None:
         """Wait at most ``seconds`` for the events in flight."""
         await self._in_flight.stop(seconds)
-        self._is_stopped = True
-        self._decode_executor.shutdown(wait=False, cancel_futures=True)
+        self._large_bodies.stop()
 
     def deliver(self, notification: Notification, context: Context | None = None) -> Promise[DeliveryResult]:
         """Process one delivery, in ``context`` if one is given.
@@ -165,7 +160,11 @@ class Pipeline:
         if event is None:
             notification, size = delivery.notification, delivery.size
             is_slow = size > CONTAINER_COUNT_MIN_BYTES and is_slow_to_decode(notification.body)
-            decoded = await self._read_in_thread(delivery) if is_slow else read_authorized(notification, size)
+            decoded = (
+                await self._large_bodies.decode(notification, size)
+                if is_slow
+                else read_authorized(notification, size)
+            )
             if isinstance(decoded, DeliveryResult):
                 return decoded
             event = delivery.event = decoded
@@ -177,16 +176,19 @@ class Pipeline:
             return DeliveryResult(DeliveryOutcome.DUPLICATE, claim.event_id, event.type, topic)
         stamp = DedupStamp(claim.event_id, claim.status is not ClaimStatus.UNAVAILABLE, claim.revision)
         try:
-            record = event_record(event, stamp, delivery.notification, self._routing)
-            if self._retries.by_key:
-                await self._wait_for_earlier(delivery, record, claim)
-            sent_at = self._loop.time()
-            write = self._writer.send(record)
+            if delivery.size > LARGE_BYTES:
+                record, write = await self._send_large(delivery, event, stamp, claim)
+            else:
+                record = event_record(event, stamp, delivery.notification, self._routing)
+                if self._retries.by_key:
+                    await self._wait_for_earlier(delivery, record, claim)
+                write = self._writer.send(record)
         except BaseException:
             await self._in_flight.abandon(in_flight)
             raise
+        sent_at = self._loop.time()
         # From here on its claim is committed or released when the write ends, even after we gave up.
-        self._in_flight.track(in_flight, write.durable, delivery)
+        write.durable.on_done(partial(self._in_flight.on_sent, in_flight, write.durable, delivery))
         if self._writer.accepting:  # then it is nearly always done before it counts as slow
             await wait(self._hold.until_slow(in_flight.done, delivery.deadline))
         if in_flight.done.pending or write.durable.pending:
@@ -194,8 +196,7 @@ class Pipeline:
             if state is not SendState.DONE:
                 return NotDurable(state.value)
         outcome = write.durable.result()
-        if outcome is DeliveryOutcome.PUBLISHED:
-            delivery.ack_s = in_flight.sent_at - sent_at
+        delivery.ack_s = in_flight.sent_at - sent_at if outcome is DeliveryOutcome.PUBLISHED else None
         return DeliveryResult(outcome, stamp.id, event.type, record.topic)
 
     async def _dead_letter(self, delivery: DeliveryContext) -> DeliveryResult | NotDurable:
@@ -215,20 +216,18 @@ class Pipeline:
 
     # Steps
 
-    async def _read_in_thread(self, delivery: DeliveryContext) -> DecodedEvent | DeliveryResult:
-        """Decode a large body, whose small parts may take seconds, in a thread: others are served meanwhile.
-
-        Events of one key keep their order but for those that overtake such a one while it is read.
-        """
-        if not self._is_stopped:  # else the executor accepts nothing more
-            decode, notification = self._paced_decodes.call, delivery.notification
-            work = self._loop.run_in_executor(
-                self._decode_executor, decode, read_authorized, notification, delivery.size
-            )
-            del notification  # whoever holds the delivery may free the body
-            with suppress(asyncio.CancelledError):
-                return await work
-        return DeliveryResult(DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it")
+    async def _send_large(
+        self, delivery: DeliveryContext, event: DecodedEvent, stamp: DedupStamp, claim: Claim
+    ) -> tuple[Record, WriteHandle]:
+        """Encode a record in a thread, and send it. Until then later events of its key wait."""
+        is_retried = delivery.retry is not None
+        self._register_retry(delivery)
+        record = await self._large_bodies.encode(event, stamp, delivery.notification)
+        await self._wait_for_earlier(delivery, record, claim)
+        write = self._writer.send(record)
+        if delivery.retry and not is_retried and write.durable.exception is None:
+            self._unregister_retry(delivery, delivery.retry)
+        return record, write
 
     def _new_claim(self, delivery: DeliveryContext, event: DecodedEvent) -> Claim:
         self._claim_seq += 1
@@ -270,10 +269,10 @@ class Pipeline:
         await self._hold.withhold_response(delivery.deadline)
         return DeliveryResult(DeliveryOutcome.DEFERRED, event_type=event_type, detail=detail)
 
-    # Order per key while deliveries are retried
+    # Order per key while deliveries are retried, or encoded in a thread
 
     def _register_retry(self, delivery: DeliveryContext) -> None:
-        """Register a failed delivery so that later events of its key wait for it while it is retried."""
+        """Register a delivery that failed, or is encoded: later events of its key wait for it meanwhile."""
         event = delivery.event
         if event is None or delivery.retry or delivery.is_over or delivery.rejection:
             return
@@ -288,7 +287,10 @@ class Pipeline:
         delivery.retry = None
 
     async def _wait_for_earlier(self, delivery: DeliveryContext, record: Record, claim: Claim) -> None:
-        """Wait until no earlier event of the key is retried. Raises `UnavailableError` at the deadline."""
+        """Wait until no earlier event of the key is retried or encoded.
+
+        Raises `UnavailableError` at the deadline.
+        """
         while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
             if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
                 raise UnavailableError("an earlier event of its key is not durable yet")

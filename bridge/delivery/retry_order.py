@@ -1,6 +1,7 @@
 """Order per key while deliveries are retried: a later event of the key waits until the earlier one has ended.
 
-Empty unless something fails: the common path only checks whether it is empty.
+So it does for one whose record is encoded in a thread, until it is sent. Empty unless something fails or is
+large: the common path only checks whether it is empty.
 """
 
 from bisect import insort
@@ -18,9 +19,10 @@ _number = attrgetter("number")
 
 
 class Retry(Struct, eq=False):
-    """A delivery that failed and may be retried. ``number`` is its position in the order of receipt.
+    """A delivery that failed and may be retried, or is encoded.
 
-    ``request`` is the claim of its event. ``done`` resolves once it is durable, or given up.
+    ``number`` is its position in the order of receipt, ``request`` the claim of its event. ``done`` resolves
+    once it is sent, durable, or given up.
     """
 
     key: TopicKey
@@ -30,7 +32,7 @@ class Retry(Struct, eq=False):
 
 
 class RetryOrder:
-    """All deliveries that wait for a retry. ``by_key``: in the order of receipt; empty if there are none."""
+    """All deliveries that are retried or encoded. ``by_key``: in the order of receipt; empty if none are."""
 
     def __init__(self) -> None:
         self.by_key: dict[TopicKey, list[Retry]] = {}

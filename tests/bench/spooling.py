@@ -23,8 +23,9 @@ from bridge.core.event import Record
 from bridge.core.partition import hash_key
 from bridge.io.spool import Spool, SpoolLimits
 from bridge.io.spool.frames import SALT_BYTES, encode_body, encode_header
+from bridge.malloc import tune_malloc
 from bridge.observability.telemetry import Telemetry
-from bridge.process import share_interpreter, tune_gc, tune_malloc
+from bridge.process import share_interpreter, tune_gc
 from tests.bench.accounts import rss_bytes
 from tests.bench.stage import Stage
 from tests.bench.table import Cell, Table

@@ -1,6 +1,7 @@
 """What is not durable yet: how long it is kept silent, and what becomes of its send."""
 
 import asyncio
+from math import inf
 
 import msgspec
 import pytest
@@ -154,19 +155,19 @@ async def test_stopping_waits_for_what_is_in_flight(rig: Rig) -> None:
 async def test_what_is_done_is_not_waited_for() -> None:
     done = Promise[DeliveryOutcome]()
     done.set_result(DeliveryOutcome.PUBLISHED)
-    await TimeoutQueue(60).with_timeout(done)
+    await TimeoutQueue(60).with_timeout(done, inf)
     assert await start_inline(wait_for(done, 60))
 
 
 async def test_each_timeout_fires_in_its_turn_and_resolves_nothing_else() -> None:
     queue = TimeoutQueue(0.05)
     promises = [Promise[DeliveryOutcome]() for _ in range(3)]
-    timeouts = [queue.with_timeout(promise) for promise in promises]
+    timeouts = [queue.with_timeout(promise, inf) for promise in promises]
     promises[1].set_result(DeliveryOutcome.PUBLISHED)
     assert [timeout.done() for timeout in timeouts] == [False, True, False]
     await asyncio.gather(*timeouts)
     assert [promise.done() for promise in promises] == [False, True, False]
-    await asyncio.gather(*(queue.with_timeout(promise) for promise in promises))
+    await asyncio.gather(*(queue.with_timeout(promise, inf) for promise in promises))
     assert not promises[0].done()
 
 
@@ -175,7 +176,7 @@ async def test_entries_that_are_done_are_not_kept() -> None:
     for _ in range(3):
         promise = Promise[DeliveryOutcome]()
         asyncio.get_running_loop().call_soon(promise.set_result, DeliveryOutcome.PUBLISHED)
-        await queue.with_timeout(promise)
+        await queue.with_timeout(promise, inf)
         assert promise.done()
 
 

@@ -13,7 +13,7 @@ from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.durable_writer import DurableWriter
 from bridge.delivery.retry_order import Retry, RetryOrder
 from bridge.io.kafka.accumulator import RecordAccumulator
-from bridge.io.kafka.buffer_budget import BufferLimits
+from bridge.io.kafka.limits import BufferLimits
 from bridge.io.kafka.metadata import TopicMetadata
 from bridge.observability.telemetry import Telemetry
 from tests.deliveries import Rig

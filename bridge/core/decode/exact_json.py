@@ -13,6 +13,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from bridge.core.pieces import PIECE_BYTES, byte_pieces
+
 # Decoding so many slow numbers takes 20 ms at most.
 _SLOW_NUMBERS_MAX = 2000
 # A shorter text cannot hold more: each takes four characters and a comma.
@@ -27,24 +29,33 @@ def has_slow_numbers(text: bytes | memoryview | Raw) -> bool:
     """Whether there may be more than 2,000 numbers with exponents of two digits or more.
 
     Strings are not told from numbers: 80 KB of hexadecimal digits look the same, which only costs speed.
-    Takes 2 ms/MiB, piece by piece, so that other threads get the GIL in between. A number that two pieces
-    share may not be counted.
+    Takes 2 ms/MiB at most, piece by piece, so that other threads get the GIL in between. A number that two
+    pieces share may not be counted.
     """
-    size = len(text)
-    if size <= SLOW_NUMBER_SCAN_MIN_BYTES:
+    if len(text) <= SLOW_NUMBER_SCAN_MIN_BYTES or not _has_many_exponents(text):
         return False
-    found, view = 0, memoryview(text)
-    for start in range(0, size, _PIECE_BYTES):
-        piece = bytes(view[start : start + _PIECE_BYTES])
-        found += piece.translate(_CLASSES, _SIGNS).count(b"e00")
+    found = sum(piece.translate(_CLASSES, _SIGNS).count(b"e00") for piece in byte_pieces(text))
     return found > _SLOW_NUMBERS_MAX
+
+
+def _has_many_exponents(text: bytes | memoryview | Raw) -> bool:
+    """Whether an ``e`` stands there more than 2,000 times. Most texts show it in their first 100 KB.
+
+    A text of few of them, as a list of small numbers, needs no more than this count.
+    """
+    found = 0
+    for piece in byte_pieces(text):
+        # To find that there is none takes a tenth of a count.
+        found += sum(piece.count(letter) for letter in (b"e", b"E") if letter in piece)
+        if found > _SLOW_NUMBERS_MAX:
+            return True
+    return False
 
 
 # Nothing in a shorter text takes long to decode.
 CONTAINER_COUNT_MIN_BYTES = 16 * 1024
 _MANY_CONTAINERS = 5_000
 _PIECEWISE_CONTAINERS = 100_000
-_PIECE_BYTES = 64 * 1024
 _BRACE, _BRACKET = b"{["
 
 
@@ -58,7 +69,10 @@ def _count_containers(text: bytes) -> int:
 
 
 def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
-    """Decode valid JSON text. Numbers that fit no Python number are returned as `Raw`."""
+    """Decode JSON text. Numbers that fit no Python number are returned as `Raw`.
+
+    Raises `msgspec.DecodeError` where it is none.
+    """
     size = len(text)
     if size <= SLOW_NUMBER_SCAN_MIN_BYTES or not has_slow_numbers(text):
         in_pieces = size > _PIECEWISE_CONTAINERS and _count_containers(bytes(text)) > _PIECEWISE_CONTAINERS
@@ -66,12 +80,15 @@ def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any
             return _decode_in_pieces(text) if in_pieces else msgspec.json.decode(text)
         except msgspec.ValidationError:
             pass
-    return json.loads(bytes(text), parse_int=_integer, parse_float=_float)
+    try:
+        return json.loads(bytes(text), parse_int=_integer, parse_float=_float)
+    except json.JSONDecodeError as error:  # msgspec saw a number that is too large, and nothing behind it
+        raise msgspec.DecodeError(str(error)) from None
 
 
 def _decode_in_pieces(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
     """Decode large objects and arrays member by member, so that other threads get the GIL in between."""
-    if len(text) > _PIECE_BYTES:
+    if len(text) > PIECE_BYTES:
         first = memoryview(text)[0]
         if first == _BRACE:
             return {key: _decode_in_pieces(member) for key, member in _split_members(text).items()}

@@ -56,6 +56,12 @@ def test_a_number_that_no_python_number_holds_stays_its_text() -> None:
     assert [bytes(found[0]), bytes(found[1]["a"]), found[2]] == [b"1e999", b"-" + b"7" * 5000, 1]
 
 
+@pytest.mark.parametrize("text", [b"[1e999,2", b"[1e999,{", b'{"a":1e999'])
+def test_a_text_that_breaks_off_behind_a_number_too_large_is_no_json(text: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_exactly(text)
+
+
 def test_what_is_read_in_pieces_is_the_same() -> None:
     text = b'{"a":[' + b",".join([b'[{},{"k":[]}]'] * 60_000) + b'],"b":{"c":"' + b"x" * 70_000 + b'"},"d":5}'
     assert decode_exactly(text) == msgspec.json.decode(text)

@@ -14,7 +14,7 @@ from bridge.core.decode.envelope import open_envelope, read_event
 from bridge.core.decode.frame import Frame, Frames
 from bridge.core.decode.siblings import BRACED_BODY_MAX_BYTES, SIBLINGS_MAX
 from bridge.core.event import DecodedEvent
-from bridge.core.outcome import RejectedError
+from bridge.core.outcome import Reason, RejectedError
 from tests.core.decode.sibling_bodies import MEMBERS, PAYLOAD, PAYLOADS, body_of
 from tests.examples import examples
 
@@ -227,3 +227,15 @@ def test_no_more_is_remembered_where_two_threads_judge_at_once(
     for number in range(2_000):
         frames.find(b'{"name %d":' % number, b"}", {})
     assert len(frames._judged) <= 513  # noqa: SLF001
+
+
+@pytest.mark.parametrize("sibling", [b"[1e999,2", b"[1e999,{", b'{"a":1e999'])
+@pytest.mark.usefixtures("frames")
+def test_a_sibling_that_breaks_off_behind_a_number_too_large_is_malformed(sibling: bytes) -> None:
+    payload = b'{"TaskId":"t","Status":"FINISH"}'
+    body = b'{"EventType":"EditMediaComplete","EditMediaCompleteEvent":%b,"Extra":{"a":%b}}'
+    for value in (b"1", b"2"):  # now its frame is known, and the sibling's place in it
+        read_event(open_envelope(body % (payload, value)))
+    with pytest.raises(RejectedError) as rejected:
+        open_envelope(body % (payload, sibling))
+    assert rejected.value.reason is Reason.MALFORMED

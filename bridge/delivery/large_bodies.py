@@ -1,0 +1,69 @@
+"""What takes long for a large body, in threads: other events are served meanwhile."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from threading import Lock
+from typing import TypeVar
+
+from bridge.aio.paced_calls import PacedCalls
+from bridge.core.authorization import read_authorized
+from bridge.core.encode_in_pieces import encode_in_pieces
+from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
+from bridge.core.outcome import DeliveryOutcome, DeliveryResult
+from bridge.core.record import Routing, event_record
+
+_R = TypeVar("_R")
+
+# Between two bodies small events are served: twice as long as the first took to decode, and no longer.
+_PAUSE_FACTOR, _PAUSE_MAX_S = 2.0, 0.05
+
+
+class LargeBodies:
+    """Two threads, one for each step; only one of them computes at a time. For the event loop's thread."""
+
+    def __init__(self, routing: Routing) -> None:
+        self._routing = routing
+        self._decoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-bodies")
+        # Behind all the bodies that wait to be decoded a record would come too late: it waits for one.
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large-records")
+        self._computing = Lock()
+        self._paced_decodes = PacedCalls(_PAUSE_FACTOR, _PAUSE_MAX_S)
+        self._is_stopped = False
+        self._loop = asyncio.get_running_loop()
+
+    async def decode(self, notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
+        """Decode as `read_authorized` does. Its small parts may take seconds.
+
+        Its key is not known before: events of the same key that come meanwhile overtake it.
+        """
+        decode = partial(read_authorized, notification, size)
+        paced = partial(self._paced_decodes.call, self._compute, decode)
+        return await self._run(self._decoder, paced) or DeliveryResult(
+            DeliveryOutcome.DEFERRED, detail="the bridge stops, and has not read it"
+        )
+
+    async def encode(self, event: DecodedEvent, stamp: DedupStamp, notification: Notification) -> Record:
+        """Encode the record of an event; on the event loop once the bridge stops."""
+        encode = partial(event_record, event, stamp, notification, self._routing, encode_in_pieces)
+        return await self._run(self._encoder, partial(self._compute, encode)) or encode()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._is_stopped = True
+        for executor in (self._decoder, self._encoder):
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _compute(self, work: Callable[[], _R]) -> _R:
+        """Do ``work``, in a thread, while the other one waits: the event loop has one rival for the GIL."""
+        with self._computing:
+            return work()
+
+    async def _run(self, executor: ThreadPoolExecutor, work: Callable[[], _R]) -> _R | None:
+        """Do ``work`` in a thread; None where that is stopped before. Raises what it raises."""
+        if not self._is_stopped:
+            with suppress(asyncio.CancelledError):
+                return await self._loop.run_in_executor(executor, work)
+        return None
