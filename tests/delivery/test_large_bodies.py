@@ -154,6 +154,27 @@ async def test_large_bodies_that_come_together_are_all_published(rig: Rig, gate:
     assert sorted(str(value["task_id"]) for value in rig.values()) == ["large", "second", "third"]
 
 
+async def test_a_large_body_does_not_wait_for_one_of_very_many_parts(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = SHAPES["empty objects, then a code"]
+    opened = threading.Event()
+
+    def read_at_the_gate(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
+        if notification.body.count(b"{") > 10_000:
+            opened.wait(WITHIN_S)
+        return read_authorized(notification, size)
+
+    monkeypatch.setattr(large_bodies, "read_authorized", read_at_the_gate)
+    slow = [rig.deliver(parts(size)) for size in (200_000, 1024 * 1024)]
+    try:
+        assert (await rig.deliver(edited("large", LONG))).outcome is DeliveryOutcome.PUBLISHED
+        assert not any(one.done() for one in slow)
+    finally:
+        opened.set()
+    assert [(await one).outcome for one in slow] == [DeliveryOutcome.PUBLISHED] * 2
+
+
 async def test_large_bodies_that_nobody_has_read_when_the_bridge_stops_are_deferred(rig: Rig) -> None:
     body = SHAPES["empty objects, then a code"](1024 * 1024)  # half a second each
     posts = [rig.deliver(body) for _ in range(3)]

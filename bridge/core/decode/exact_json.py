@@ -61,10 +61,11 @@ _BRACE, _BRACKET = b"{["
 
 def has_many_containers(text: bytes) -> bool:
     """Whether there are more than 5,000 objects and arrays, so that walking them takes long."""
-    return len(text) > CONTAINER_COUNT_MIN_BYTES and _count_containers(text) > _MANY_CONTAINERS
+    return len(text) > CONTAINER_COUNT_MIN_BYTES and count_containers(text) > _MANY_CONTAINERS
 
 
-def _count_containers(text: bytes) -> int:
+def count_containers(text: bytes) -> int:
+    """Return how many objects and arrays a text has, those in strings too: each takes 1 to 2 us to decode."""
     return text.count(b"{") + text.count(b"[")
 
 
@@ -75,7 +76,7 @@ def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any
     """
     size = len(text)
     if size <= SLOW_NUMBER_SCAN_MIN_BYTES or not has_slow_numbers(text):
-        in_pieces = size > _PIECEWISE_CONTAINERS and _count_containers(bytes(text)) > _PIECEWISE_CONTAINERS
+        in_pieces = size > _PIECEWISE_CONTAINERS and count_containers(bytes(text)) > _PIECEWISE_CONTAINERS
         try:
             return _decode_in_pieces(text) if in_pieces else msgspec.json.decode(text)
         except msgspec.ValidationError:
