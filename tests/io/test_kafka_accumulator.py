@@ -26,6 +26,7 @@ async def test_records_of_a_deleted_topic_stay_queued_until_it_returns() -> None
     first = accumulator.send(record("t", "a"), 1, callbacks)
     accumulator.update_metadata({})
     assert callbacks.calls == ["stalled"]
+    assert accumulator.needs_metadata
     second = accumulator.send(record("t", "a"), 1, RecordingCallbacks())
     assert list(accumulator.unassigned["t"]) == [first, second]
     accumulator.ready_event.clear()

@@ -232,6 +232,7 @@ class RecordAccumulator:
             pending_record.enqueue_in(unassigned)
         if unassigned:
             self.unassigned[queue.topic] = unassigned
+            self._metadata.unknown_topics.add(queue.topic)  # its return is looked for
         queue.pending = {}
         if not queue.in_flight:
             del self._queues[queue.topic_partition]
