@@ -137,8 +137,10 @@ class InFlightRegistry(Generic[D]):
             raise UnavailableError("another delivery of this event is still under way")
         return other.done.result() and other.claim.format == request.format
 
-    async def abandon(self, in_flight: InFlightEvent) -> None:
-        """Release the claim of an event whose record was not sent; a waiting delivery takes over."""
+    async def abandon(self, in_flight: InFlightEvent, delivery: D, error: BaseException) -> None:
+        """Release the claim of an event that was not sent, by ``error``; a waiting delivery takes over."""
+        if isinstance(error, UnavailableError):  # a later event of its key is not to be sent meanwhile
+            self._on_failure(delivery)
         released = self._dedup.release(in_flight.claim)
         released.on_done(partial(self._finish, in_flight))
         await wait(released)

@@ -14,14 +14,13 @@ from bridge.core.decode.exact_json import count_containers
 from bridge.core.encode_in_pieces import encode_in_pieces
 from bridge.core.event import DecodedEvent, DedupStamp, Notification, Record
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult
-from bridge.core.pieces import LARGE_BYTES
 from bridge.core.record import Routing, event_record
 
 _R = TypeVar("_R")
 
 # Between two bodies small events are served: twice as long as the first took to decode, and no longer.
 _PAUSE_FACTOR, _PAUSE_MAX_S = 2.0, 0.05
-# So many objects and arrays take 0.1 s to decode; nothing else in a body of 4 MiB takes longer than 0.5 s.
+# So many objects and arrays take 0.1 s to decode; nothing else in a body of 4 MiB takes over about 0.5 s.
 _SLOW_CONTAINERS = 50_000
 
 
@@ -49,10 +48,8 @@ class LargeBodies:
 
         Its key is not known before: events of the same key that come meanwhile overtake it.
         """
-        decoded = None
-        if size > LARGE_BYTES:  # a smaller one comes here only for its many parts
-            decode = partial(self._compute, partial(_decode_unless_slow, notification, size))
-            decoded = await self._run(self._decoder, partial(self._paced_decodes.call, decode))
+        decode = partial(self._compute, partial(_decode_unless_slow, notification, size))
+        decoded = await self._run(self._decoder, partial(self._paced_decodes.call, decode))
         if decoded is None:
             paced = partial(self._paced_slow_decodes.call, read_authorized, notification, size)
             decoded = await self._run(self._slow_decoder, paced)
@@ -72,7 +69,7 @@ class LargeBodies:
             executor.shutdown(wait=False, cancel_futures=True)
 
     def _compute(self, work: Callable[[], _R]) -> _R:
-        """Do ``work``, in a thread, while the other one waits: the event loop has one rival for the GIL."""
+        """Do ``work``, in a thread, while the other one waits: one of both contends for the GIL."""
         with self._computing:
             return work()
 

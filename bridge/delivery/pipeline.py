@@ -183,8 +183,8 @@ class Pipeline:
                 if self._retries.by_key:
                     await self._wait_for_earlier(delivery, record, claim)
                 write = self._writer.send(record)
-        except BaseException:
-            await self._in_flight.abandon(in_flight)
+        except BaseException as error:
+            await self._in_flight.abandon(in_flight, delivery, error)
             raise
         sent_at = self._loop.time()
         # From here on its claim is committed or released when the write ends, even after we gave up.

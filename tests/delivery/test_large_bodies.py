@@ -129,6 +129,51 @@ async def test_later_events_of_its_key_wait_for_a_large_record_that_was_not_take
     assert messages(rig) == [LONG, "revised"]
 
 
+class WatchedLock:
+    """A lock that notes whether a thread has waited for it."""
+
+    def __init__(self) -> None:
+        self._lock, self.was_waited_for = threading.Lock(), threading.Event()
+
+    def __enter__(self) -> None:
+        """Take it."""
+        if not self._lock.acquire(blocking=False):
+            self.was_waited_for.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self._lock.release()
+
+
+async def test_while_a_body_is_decoded_no_record_is_encoded(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, decoding, opened = WatchedLock(), threading.Event(), threading.Event()
+
+    def read_at_the_gate(notification: Notification, size: int) -> DecodedEvent | DeliveryResult:
+        decoding.set()
+        opened.wait(WITHIN_S)
+        return read_authorized(notification, size)
+
+    notification = Notification(application=APP, body=edited("large", LONG), received_ms=0)
+    event = read_authorized(notification, notification.size)
+    assert isinstance(event, DecodedEvent)
+    monkeypatch.setattr(large_bodies, "Lock", lambda: lock)
+    monkeypatch.setattr(large_bodies, "read_authorized", read_at_the_gate)
+    bodies = large_bodies.LargeBodies(Routing())
+    decoded = asyncio.ensure_future(bodies.decode(notification, notification.size))
+    await eventually(decoding.is_set, "it is decoded")
+    encoded = asyncio.ensure_future(bodies.encode(event, STAMP, notification))
+    await eventually(lock.was_waited_for.is_set, "the record waits")
+    assert not gate.reached.is_set()
+    gate.opened.set()
+    opened.set()
+    assert await decoded == event
+    assert await encoded == event_record(event, STAMP, notification, Routing())
+    bodies.stop()
+
+
 async def test_large_records_that_are_not_encoded_when_the_bridge_stops_are_encoded_at_once(
     gate: Gate,
 ) -> None:
@@ -167,8 +212,10 @@ async def test_a_large_body_does_not_wait_for_one_of_very_many_parts(
 
     monkeypatch.setattr(large_bodies, "read_authorized", read_at_the_gate)
     slow = [rig.deliver(parts(size)) for size in (200_000, 1024 * 1024)]
+    others = [edited("large", LONG), parts(20_000), parts(25_000)]  # the last have some 7,000 and 8,000 parts
     try:
-        assert (await rig.deliver(edited("large", LONG))).outcome is DeliveryOutcome.PUBLISHED
+        for body in others:
+            assert (await rig.deliver(body)).outcome is DeliveryOutcome.PUBLISHED
         assert not any(one.done() for one in slow)
     finally:
         opened.set()

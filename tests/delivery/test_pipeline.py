@@ -1,16 +1,20 @@
 """One delivery from its arrival to its outcome: how each ends."""
 
 import asyncio
+from functools import partial
 from hashlib import md5
 
 import msgspec
 import pytest
 
+from bridge.aio.promise import Promise
 from bridge.core.application import Application
+from bridge.core.claim import Claim
 from bridge.core.outcome import DeliveryOutcome, DeliveryResult, Reason, RejectedError, UnavailableError
 from bridge.delivery import pipeline
 from tests.contracts import NOW_MS
 from tests.deliveries import POLICY, Rig, edited
+from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.asyncio
 
@@ -117,6 +121,19 @@ async def test_a_bug_while_a_retry_is_registered_is_rejected_as_internal_and_its
         assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
+async def test_a_bug_while_a_record_is_encoded_is_rejected_as_internal_and_its_claim_let_go(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def buggy(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "event_record", buggy)
+        outcome = await rig.deliver(edited())
+    assert (outcome.outcome, outcome.reason) == (DeliveryOutcome.REJECTED, "internal")
+    assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
+
+
 async def test_a_signature_is_asked_for_where_the_application_has_keys(rig: Rig) -> None:
     app = Application(name="shop", sign_keys=("secret",))
     t = str(NOW_MS // 1000 + 600)
@@ -204,3 +221,26 @@ async def test_compressed_bytes_that_are_no_event_are_kept_as_they_came(rig: Rig
     (record,) = rig.writer.records
     assert record.value == b"\x1f\x8b as it came"
     assert dict(record.headers)["content-encoding"] == b"gzip"
+
+
+async def test_a_later_event_of_the_key_waits_while_the_claim_of_a_failed_one_is_released(rig: Rig) -> None:
+    release, asked, answered = rig.dedup.release, Promise[None](), Promise[bool]()
+
+    def release_late(claim: Claim) -> Promise[bool]:
+        release(claim).on_done(asked.try_set_result)
+        return answered
+
+    rig.dedup.release = release_late  # type: ignore[method-assign] # the answer is late
+    body = (
+        b'{"EventType":"EditMediaComplete","EditMediaCompleteEvent":{"TaskId":"%b","Output":{"FileId":"f"}}}'
+    )
+    rig.writer.full = True
+    posts = [rig.deliver(body % b"first")]
+    await asked
+    rig.writer.full = False
+    posts.append(rig.deliver(body % b"second"))
+    held = partial(rig.telemetry.registry.get_sample_value, "vod_bridge_deliveries_held")
+    await eventually(lambda: rig.writer.records or held(), "the second waits, or is sent")
+    answered.set_result(True)
+    assert [(await one).outcome for one in posts] == [DeliveryOutcome.PUBLISHED] * 2
+    assert [value["task_id"] for value in rig.values()] == ["first", "second"]

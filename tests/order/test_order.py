@@ -11,7 +11,7 @@ from tests.order.mutations import MUTATIONS
 from tests.order.scenario import violations_of
 
 # A change of the code may change what a seed does: then the next ones are tried, as `make order` does.
-KNOWN_SEEDS = {"a": 83, "b": 466, "c": 42, "d": 277, "e": 96, "revision": 107, "retry": 1}
+KNOWN_SEEDS = {"a": 108, "b": 466, "c": 42, "d": 473, "e": 96, "revision": 107, "retry": 1}
 SEEDS_PER_MUTATION = 500
 
 

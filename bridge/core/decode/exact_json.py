@@ -81,10 +81,8 @@ def decode_exactly(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any
             return _decode_in_pieces(text) if in_pieces else msgspec.json.decode(text)
         except msgspec.ValidationError:
             pass
-    try:
-        return json.loads(bytes(text), parse_int=_integer, parse_float=_float)
-    except json.JSONDecodeError as error:  # msgspec saw a number that is too large, and nothing behind it
-        raise msgspec.DecodeError(str(error)) from None
+    _check(text)  # msgspec saw nothing behind a number that is too large, and json takes what is no JSON
+    return json.loads(bytes(text), parse_int=_integer, parse_float=_float)
 
 
 def _decode_in_pieces(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - any JSON value
@@ -98,6 +96,7 @@ def _decode_in_pieces(text: bytes | memoryview | Raw) -> Any:  # noqa: ANN401 - 
     return msgspec.json.decode(text)
 
 
+_check = msgspec.json.Decoder(Raw).decode
 _split_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _split_elements = msgspec.json.Decoder(list[Raw]).decode
 

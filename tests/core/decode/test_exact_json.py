@@ -56,8 +56,10 @@ def test_a_number_that_no_python_number_holds_stays_its_text() -> None:
     assert [bytes(found[0]), bytes(found[1]["a"]), found[2]] == [b"1e999", b"-" + b"7" * 5000, 1]
 
 
-@pytest.mark.parametrize("text", [b"[1e999,2", b"[1e999,{", b'{"a":1e999'])
-def test_a_text_that_breaks_off_behind_a_number_too_large_is_no_json(text: bytes) -> None:
+@pytest.mark.parametrize(
+    "text", [b"[1e999,2", b"[1e999,{", b'{"a":1e999', b"[1e999,NaN]", rb'[1e999,"\ud800"]']
+)
+def test_what_is_no_json_behind_a_number_too_large_is_refused(text: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_exactly(text)
 

@@ -229,13 +229,30 @@ def test_no_more_is_remembered_where_two_threads_judge_at_once(
     assert len(frames._judged) <= 513  # noqa: SLF001
 
 
-@pytest.mark.parametrize("sibling", [b"[1e999,2", b"[1e999,{", b'{"a":1e999'])
+_SIBLINGS_IN_A_FRAME = b'{"EventType":"EditMediaComplete","EditMediaCompleteEvent":%b,"Extra":{"a":%b}}'
+_EDITED = b'{"TaskId":"t","Status":"FINISH"}'
+
+
+def _know_frame() -> None:
+    for value in (b"1", b"2"):  # its frame is known then, and the sibling's place in it
+        read_event(open_envelope(_SIBLINGS_IN_A_FRAME % (_EDITED, value)))
+
+
+@pytest.mark.parametrize(
+    "sibling", [b"[1e999,2", b"[1e999,{", b'{"a":1e999', b"[1e999,NaN]", b"[1e999,-Infinity]", b"[1e999,01]"]
+)
 @pytest.mark.usefixtures("frames")
-def test_a_sibling_that_breaks_off_behind_a_number_too_large_is_malformed(sibling: bytes) -> None:
-    payload = b'{"TaskId":"t","Status":"FINISH"}'
-    body = b'{"EventType":"EditMediaComplete","EditMediaCompleteEvent":%b,"Extra":{"a":%b}}'
-    for value in (b"1", b"2"):  # now its frame is known, and the sibling's place in it
-        read_event(open_envelope(body % (payload, value)))
+def test_a_sibling_that_is_no_json_behind_a_number_too_large_is_malformed(sibling: bytes) -> None:
+    _know_frame()
     with pytest.raises(RejectedError) as rejected:
-        open_envelope(body % (payload, sibling))
+        open_envelope(_SIBLINGS_IN_A_FRAME % (_EDITED, sibling))
     assert rejected.value.reason is Reason.MALFORMED
+
+
+@pytest.mark.usefixtures("frames")
+def test_half_a_pair_in_a_sibling_behind_a_number_too_large_is_repaired_whatever_came_before() -> None:
+    body = _SIBLINGS_IN_A_FRAME % (_EDITED, rb'[1e999,"\ud800"]')
+    first = read_event(open_envelope(body))
+    _know_frame()
+    assert read_event(open_envelope(body)) == first
+    assert first.repairs
