@@ -1,6 +1,6 @@
 """One run: deliveries of a few files under random faults, then calm, then the account.
 
-``python -m tests.order [SEEDS] [FIRST]`` plays many.
+``make order ARGS="[SEEDS] [--first SEED]"`` plays many.
 """
 
 import asyncio
