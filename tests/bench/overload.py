@@ -199,14 +199,14 @@ def _rows(name: str, program: Phases) -> list[dict[str, Cell]]:
 def _row(name: str, phase: Phase) -> dict[str, Cell]:
     return {
         "": name,
-        "live events": len(phase.live),
+        "events": len(phase.live),
         "p50 ms": round(phase.p(50), 1),
         "p99 ms": round(phase.p(99), 1),
         "undisturbed": len(phase.undisturbed_s),
         "their p99 ms": round(phase.undisturbed_p99, 1),
         "max ms": round(1000 * max(seconds for seconds, _ in phase.live), 1),
         "CPU %": round(100 * phase.used_s / phase.seconds),
-        "waits for its core %": round(100 * phase.waited_s / phase.seconds),
+        "core waits %": round(100 * phase.waited_s / phase.seconds),
         "peak RSS MB": round(phase.peak_mb),
     }
 
