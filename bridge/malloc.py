@@ -55,8 +55,9 @@ async def reuse_heap(interval_s: float = _INTERVAL_S) -> None:
         with suppress(OSError):  # no descriptor is free for the moment
             unused_bytes = heap.unused_bytes()
             if unused_bytes > least_bytes + _UNUSED_MAX_BYTES:
-                unused_bytes = least_bytes = await asyncio.to_thread(heap.trim)
-            least_bytes = min(least_bytes, unused_bytes)
+                least_bytes = await asyncio.to_thread(heap.trim)
+            else:
+                least_bytes = min(least_bytes, unused_bytes)
 
 
 def _set_options(options: Mapping[int, int]) -> None:

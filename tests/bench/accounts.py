@@ -1,6 +1,7 @@
 """What Linux reports of a process: its CPU time and memory; and pinning it to a core."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -12,8 +13,20 @@ def cpu_seconds(pid: int) -> float:
 
 def fine_cpu_seconds(pid: int) -> float:
     """Give the same of the threads that it has now, to the nanosecond: `cpu_seconds` counts in 10 ms."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks) / 1e9
+    return sum(ran for ran, _ in thread_times_ns(pid).values()) / 1e9
+
+
+def thread_times_ns(pid: int) -> dict[int, tuple[int, int]]:
+    """Give of each thread of now how long it ran, and how long it could have run and had no core.
+
+    By thread ids, of which the first thread's is ``pid``; in nanoseconds.
+    """
+    times = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            ran, waited, _ = (task / "schedstat").read_text(encoding="ascii").split()
+            times[int(task.name)] = int(ran), int(waited)
+    return times
 
 
 def rss_bytes(pid: int) -> int:
@@ -23,7 +36,7 @@ def rss_bytes(pid: int) -> int:
 
 def core_wait_seconds(pid: int) -> float:
     """Give how long a process's first thread could have run and had no core."""
-    return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+    return thread_times_ns(pid)[pid][1] / 1e9
 
 
 def peak_bytes(pid: int) -> int:

@@ -1,16 +1,15 @@
 """When a program had to wait for its core while other programs had it: this machine's doing, not its own."""
 
 import asyncio
-import os
 import time
 from bisect import bisect_left
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import pairwise
-from pathlib import Path
+
+from tests.bench.accounts import thread_times_ns
 
 _INTERVAL_S = 0.005
-_THREADS_INTERVAL_S = 1.0
 # Less is what a turn of the scheduler takes.
 _LEAST_NS = 1_000_000
 
@@ -22,9 +21,7 @@ class CoreWaits:
     """
 
     def __init__(self, pid: int) -> None:
-        self._tasks = Path(f"/proc/{pid}/task")
-        self._first = str(pid)
-        self._files: dict[str, int] = {}
+        self._pid = pid
         self._samples: list[tuple[float, int]] = []  # monotonic seconds, nanoseconds waited so far for others
 
     def is_disturbed(self, began_s: float, ended_s: float) -> bool:
@@ -41,37 +38,19 @@ class CoreWaits:
             yield
         finally:
             watcher.cancel()
-            for file in self._files.values():
-                os.close(file)
-            self._files.clear()
 
     async def _watch(self) -> None:
-        waited_ns, ran_ns, others_ns, listed_s = 0, 0, 0, 0.0
+        others_ns, before = 0, thread_times_ns(self._pid)
         while True:
-            now_s = time.perf_counter()
-            if now_s - listed_s > _THREADS_INTERVAL_S:
-                listed_s = now_s
-                self._list_threads()
-                waited_ns, ran_ns = self._read()
-            waited_before, ran_before = waited_ns, ran_ns
-            waited_ns, ran_ns = self._read()
-            others_ns += max(0, waited_ns - waited_before - (ran_ns - ran_before))
-            self._samples.append((now_s, others_ns))
+            self._samples.append((time.perf_counter(), others_ns))
             await asyncio.sleep(_INTERVAL_S)
-
-    def _list_threads(self) -> None:
-        for task in self._tasks.iterdir():
-            if task.name not in self._files:
-                self._files[task.name] = os.open(task / "schedstat", os.O_RDONLY)
-
-    def _read(self) -> tuple[int, int]:
-        """Return how long the first thread waited for a core, and how long the others ran, in nanoseconds."""
-        waited_ns = ran_ns = 0
-        for thread, file in self._files.items():
-            with suppress(ProcessLookupError):  # it has ended
-                ran, waited = os.pread(file, 100, 0).split()[:2]
-                if thread == self._first:
-                    waited_ns = int(waited)
+            times = thread_times_ns(self._pid)
+            ran_ns = waited_ns = 0
+            for thread, (ran, waited) in times.items():
+                ran_before, waited_before = before.get(thread, (0, 0))
+                if thread == self._pid:
+                    waited_ns = waited - waited_before
                 else:
-                    ran_ns += int(ran)
-        return waited_ns, ran_ns
+                    ran_ns += ran - ran_before
+            others_ns += max(0, waited_ns - ran_ns)
+            before = times

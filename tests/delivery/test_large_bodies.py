@@ -129,6 +129,13 @@ async def test_later_events_of_its_key_wait_for_a_large_record_that_was_not_take
     assert messages(rig) == [LONG, "revised"]
 
 
+def read_large() -> tuple[Notification, DecodedEvent]:
+    notification = Notification(application=APP, body=edited("large", LONG), received_ms=0)
+    event = read_authorized(notification, notification.size)
+    assert isinstance(event, DecodedEvent)
+    return notification, event
+
+
 class WatchedLock:
     """A lock that notes whether a thread has waited for it."""
 
@@ -156,9 +163,7 @@ async def test_while_a_body_is_decoded_no_record_is_encoded(
         opened.wait(WITHIN_S)
         return read_authorized(notification, size)
 
-    notification = Notification(application=APP, body=edited("large", LONG), received_ms=0)
-    event = read_authorized(notification, notification.size)
-    assert isinstance(event, DecodedEvent)
+    notification, event = read_large()
     monkeypatch.setattr(large_bodies, "Lock", lambda: lock)
     monkeypatch.setattr(large_bodies, "read_authorized", read_at_the_gate)
     bodies = large_bodies.LargeBodies(Routing())
@@ -177,9 +182,7 @@ async def test_while_a_body_is_decoded_no_record_is_encoded(
 async def test_large_records_that_are_not_encoded_when_the_bridge_stops_are_encoded_at_once(
     gate: Gate,
 ) -> None:
-    notification = Notification(application=APP, body=edited("large", LONG), received_ms=0)
-    event = read_authorized(notification, notification.size)
-    assert isinstance(event, DecodedEvent)
+    notification, event = read_large()
     bodies = large_bodies.LargeBodies(Routing())
     first, waiting = (asyncio.ensure_future(bodies.encode(event, STAMP, notification)) for _ in range(2))
     await eventually(gate.reached.is_set, "the first is to be encoded")

@@ -79,13 +79,14 @@ async def test_a_bug_of_ours_is_rejected_as_internal_and_its_claim_let_go(rig: R
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
+def buggy(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 @pytest.mark.parametrize("body", [edited(), b"no event"])
 async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_leaves_nothing_behind(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, body: bytes
 ) -> None:
-    def buggy(*_: object) -> None:
-        raise ZeroDivisionError
-
     monkeypatch.setattr(pipeline, "dead_letter", buggy)
     rig.writer.scripted_results = [ZeroDivisionError()] if body == edited() else []
     began = asyncio.get_running_loop().time()
@@ -107,9 +108,6 @@ async def test_a_bug_while_a_dead_letter_is_written_is_held_and_deferred_and_lea
 async def test_a_bug_while_a_retry_is_registered_is_rejected_as_internal_and_its_claim_let_go(
     monkeypatch: pytest.MonkeyPatch, fails_at: str
 ) -> None:
-    def buggy(*_: object) -> None:
-        raise ZeroDivisionError
-
     async with Rig(msgspec.structs.replace(POLICY, fail_open=False)) as rig:
         rig.dedup.unavailable = fails_at == "claim"
         rig.writer.scripted_results = [UnavailableError("no")] if fails_at == "write" else []
@@ -124,9 +122,6 @@ async def test_a_bug_while_a_retry_is_registered_is_rejected_as_internal_and_its
 async def test_a_bug_while_a_record_is_encoded_is_rejected_as_internal_and_its_claim_let_go(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def buggy(*_: object) -> None:
-        raise ZeroDivisionError
-
     with monkeypatch.context() as patch:
         patch.setattr(pipeline, "event_record", buggy)
         outcome = await rig.deliver(edited())
