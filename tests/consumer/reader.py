@@ -1,8 +1,9 @@
 """A service downstream, as a process: writes down every transcoding it was given, in either form.
 
 Configured by one JSON object: ``form`` (loop or handlers), ``options``, ``seen`` (the file to write),
-``hold`` (the number of events after which one waits in the middle until the file ``go`` exists, and may be
-killed there). SIGTERM stops it. Only the standard library and `bridge.consumer`.
+``hold`` (the number of events of which the last one waits in the middle until the file ``go`` exists, and may
+be killed there; those that come `MORE_AT_MOST` behind it wait as well, so that it never reads all of them).
+SIGTERM stops it. Only the standard library and `bridge.consumer`.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from typing import Any
 
 from bridge.consumer import Consumer, Event, subscribe
 
+MORE_AT_MOST = 300  # of other keys, while one event is held
+
 
 class RecordingService:
     """What it does with an event."""
@@ -27,10 +30,11 @@ class RecordingService:
         self._count = 0
 
     async def record_event(self, event: Event[Any]) -> None:
-        """Write down an event; the one to hold waits for its time, having been written."""
+        """Write down an event; one that is held waits for its time, having been written."""
         self._count += 1
         os.write(self._file, f"{time.monotonic_ns()} {event.key} {event.payload.TaskId}\n".encode())
-        if self._count == self._hold_at_count:
+        behind = self._count - self._hold_at_count
+        if self._hold_at_count and (behind == 0 or behind >= MORE_AT_MOST):
             while not self._release_file.exists():  # noqa: ASYNC110 - another process makes it
                 await asyncio.sleep(0.02)
 
@@ -43,7 +47,6 @@ async def main(task: dict[str, Any]) -> None:
             async for event in events:
                 await service.record_event(event)
         return
-    # Few in flight: so that the events behind the one that is held soon stop the other keys, too.
     consumer = Consumer(dead_letter_topic=None, in_flight_max=40, **task["options"])
     consumer.on("TranscodeComplete")(service.record_event)
     await consumer.run()
