@@ -1,7 +1,6 @@
 """``vod-bridge dev`` as a person meets it: a process that shows, and leaves nothing."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
@@ -18,6 +17,7 @@ from tests.cli.cli_process import environment, vod_bridge
 from tests.cli.dev_process import ANY_PORTS, dev_process, read_line_with
 from tests.cli.topic_count import TOPICS
 from tests.rig.parts import free_port
+from tests.rig.reaper import is_running
 
 pytestmark = pytest.mark.services
 
@@ -66,7 +66,7 @@ async def test_it_shows_what_arrives_until_a_signal_and_leaves_nothing(
         rest = (await dev.out.read()).decode()
         assert await dev.process.wait() == 0
     assert children
-    assert not any(_is_alive(child) for child in children)
+    assert not any(is_running(child) for child in children)
     assert "Traceback" not in rest
     assert rest.splitlines()[-1:] == ["stopped; nothing of it is left"]
 
@@ -189,11 +189,3 @@ async def _children(pid: int) -> list[int]:
     pgrep = await asyncio.create_subprocess_exec("pgrep", "-P", str(pid), stdout=asyncio.subprocess.PIPE)
     result, _ = await pgrep.communicate()
     return [int(line) for line in result.split()]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

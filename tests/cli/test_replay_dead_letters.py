@@ -6,7 +6,6 @@ import json
 import signal
 import sys
 
-import pytest
 from msgspec.structs import replace
 
 from bridge.operations.replay.dead_letters import DeadLetterSelection
@@ -14,22 +13,13 @@ from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.cli_process import TIMEOUT_S, environment
 from tests.cli.replay_harness import GROUP, LONG_AGO, LONG_AGO_MS, ReplayHarness, edited_notifications
-from tests.end_to_end.environment import Environment
 from tests.end_to_end.notifications import edited_id
 from tests.rig.kafka import RealKafka
 from tests.rig.parts import free_port
 from tests.rig.reaper import watch_process
-from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
 RESTORED = b'{"EventType":"RestoreMediaComplete","RestoreMediaCompleteEvent":{"FileId":"%b","Status":0}}'
-
-
-@pytest.fixture
-async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
-    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(environment.topics)
-    return ReplayHarness(environment)
 
 
 async def test_what_a_fix_accepts_is_published_once_and_never_again(harness: ReplayHarness) -> None:

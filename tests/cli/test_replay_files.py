@@ -3,22 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from bridge.cli.replay.files import FileSelection
 from bridge.cli.support.input_files import list_files
 from tests.cli.replay_harness import ReplayHarness, edited_notifications
-from tests.end_to_end.environment import Environment
 from tests.end_to_end.notifications import edited_id
-from tests.rig.kafka import RealKafka
-from tests.rig.redis import RealRedis
-
-
-@pytest.fixture
-async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
-    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(environment.topics)
-    return ReplayHarness(environment)
 
 
 async def test_files_are_published_once_and_what_is_rejected_stays_in_them(

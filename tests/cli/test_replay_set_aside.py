@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 
-import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError
 from msgspec.structs import replace
@@ -15,17 +14,7 @@ from bridge.operations.replay.dead_letters import DeadLetterSelection
 from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.replay_harness import GROUP, ReplayHarness, edited_notifications
-from tests.end_to_end.environment import Environment
 from tests.end_to_end.notifications import edited_id
-from tests.rig.kafka import RealKafka
-from tests.rig.redis import RealRedis
-
-
-@pytest.fixture
-async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
-    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(environment.topics)
-    return ReplayHarness(environment)
 
 
 async def test_what_five_replays_reject_is_set_aside_until_it_is_asked_for(harness: ReplayHarness) -> None:

@@ -1,6 +1,5 @@
 """``vod-bridge replay --topic`` on a real Kafka: a time range again, as it was, once."""
 
-import pytest
 from aiokafka import AIOKafkaProducer
 from msgspec.structs import replace
 
@@ -9,18 +8,8 @@ from bridge.core.record import timestamp
 from bridge.operations.topic_range import TimeRange
 from bridge.wiring import now_ms
 from tests.cli.replay_harness import GROUP, ReplayHarness
-from tests.end_to_end.environment import Environment
 from tests.end_to_end.notifications import edited, edited_id, new_task
-from tests.rig.kafka import RealKafka
-from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
-
-
-@pytest.fixture
-async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
-    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(environment.topics)
-    return ReplayHarness(environment)
 
 
 async def test_a_range_is_copied_as_it_is_in_its_order_and_only_once(harness: ReplayHarness) -> None:

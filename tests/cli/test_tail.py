@@ -14,11 +14,8 @@ import pytest
 from tests.cli.cli_process import TIMEOUT_S, CommandResult, environment, vod_bridge
 from tests.cli.dev_process import dev_process
 from tests.cli.replay_harness import LONG_AGO, ReplayHarness
-from tests.end_to_end.environment import Environment
 from tests.end_to_end.notifications import edited, edited_id, new_task
-from tests.rig.kafka import RealKafka
 from tests.rig.reaper import watch_process
-from tests.rig.redis import RealRedis
 from tests.rig.waiting import eventually
 
 pytestmark = pytest.mark.services
@@ -27,13 +24,6 @@ UPLOADED = b'{"EventType":"NewFileUpload","FileUploadEvent":{"FileId":"up"}}'
 FAILED = (
     b'{"EventType":"ClipComplete","ClipCompleteEvent":{"TaskId":"c","ErrCode":70000,"Message":"no space"}}'
 )
-
-
-@pytest.fixture
-async def harness(request: pytest.FixtureRequest, kafka: RealKafka, redis: RealRedis) -> ReplayHarness:
-    environment = Environment(kafka=kafka, redis=redis, name=request.node.name.removeprefix("test_")[:60])
-    await kafka.create_topics(environment.topics)
-    return ReplayHarness(environment)
 
 
 async def _tail(harness: ReplayHarness, *words: str) -> CommandResult:
