@@ -19,9 +19,8 @@ from tests.rig.program import Program
 
 PAGES = ("", "live", "find", "dead-letters", "applications", "topics", "spool", "settings", "types", "check")
 NARROW = 390
-# It has ended, well or not: the helper process gives way to all else (nice 10), and its start is long then.
+# It has ended, well or not.
 SEARCHED = '#find-state:text-matches("^(?!looking).")'
-HELPER_WAIT_MS = 300_000
 HOSTILE_TYPE = {"EventType": HOSTILE, "HostileEvent": {"FileId": HOSTILE, "TaskId": HOSTILE}}
 
 
@@ -36,7 +35,7 @@ async def search(page: Page, text: str) -> None:
 async def searched(page: Page) -> str:
     """Wait until the search of this page has ended; give what its state says then."""
     try:
-        await page.wait_for_selector(SEARCHED, timeout=HELPER_WAIT_MS)
+        await page.wait_for_selector(SEARCHED)
     except PlaywrightTimeoutError as error:
         raise AssertionError(f"{page.url} shows: {await page.inner_text('body')}") from error
     return await page.inner_text("#find-state")

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from tests.console.console_client import TOKEN, ConsoleClient, transcoded
+from tests.console.console_client import HELPER_WITHIN_S, TOKEN, ConsoleClient, transcoded
 from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
 from tests.rig.browser import WatchedPage, chromium
@@ -65,7 +65,7 @@ async def test_the_time_of_the_list_is_that_of_the_dry_run_and_of_the_replay(
             job = await client.api(f"jobs/{started.json['id']}")
             return job if job["state"] != "running" else None
 
-        job = await eventually(done, "the replay is over")
+        job = await eventually(done, "the replay is over", within_s=HELPER_WITHIN_S)
         assert job["result"]["summary"]["endings"] == {"published": 1}, job
         assert await reasons() == {"earlier": 1, "after": 1, "within": 0}
         assert [event["file_id"] for event in await environment.published()] == ["7000002"]
