@@ -26,7 +26,7 @@ from tests.rig.parts import Process, free_port
 from tests.rig.reaper import temporary_folder
 from tests.rig.waiting import eventually
 
-PROBE_WITHIN_S = 1.0
+PROBE_WITHIN_S = 10.0  # a replica that is dead refuses at once; one that is only busy has its time
 _PROBE = b"GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
 
 
@@ -269,7 +269,8 @@ class _BalancerServer:
 def _reset(transport: asyncio.Transport) -> None:
     """Close it as a refusal or a crash looks from the other side, which is no farewell."""
     sock = transport.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    if sock is not None:  # else it is closed already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
 
 

@@ -68,6 +68,7 @@ class Program:
             limited = f'ulimit -n {descriptors}; exec "$@"'
             self._command = ["sh", "-c", limited, "sh", *self._command]
         self._metrics_at = 0.0
+        self._metrics_lock = asyncio.Lock()
         self._wait_for = wait_for
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -139,11 +140,13 @@ class Program:
 
     async def admin(self, path: str) -> ProgramResponse:
         """Ask the admin endpoint; for metrics once those that it keeps for a second are out of date."""
-        if path == "/metrics":
-            now = time.monotonic()
-            self._metrics_at, wait_s = max(now, self._metrics_at + 1.01), self._metrics_at + 1.01 - now
-            await asyncio.sleep(wait_s)
-        return await self._request("GET", self.admin_url + path, b"", None)
+        if path != "/metrics":
+            return await self._request("GET", self.admin_url + path, b"", None)
+        async with self._metrics_lock:
+            await asyncio.sleep(self._metrics_at + 1.01 - time.monotonic())
+            answer = await self._request("GET", self.admin_url + path, b"", None)
+            self._metrics_at = time.monotonic()  # its second began when they were rendered, which was before
+            return answer
 
     async def metric(self, name: str, **labels: str) -> float:
         """Sum the samples of this exact name whose labels match; 0 where there are none."""

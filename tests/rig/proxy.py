@@ -169,5 +169,7 @@ class Proxy:
 
 def _reset(writer: asyncio.StreamWriter) -> None:
     """Close it the way a crash looks from the other side: a reset, not a farewell."""
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock = writer.get_extra_info("socket")
+    with contextlib.suppress(OSError):  # the other side may have closed it already
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -40,9 +40,10 @@ async def eventually(
     within_s: float = WITHIN_S,
     every_s: float = POLL_S,
 ) -> T:
-    """Look until something true is seen and return it; `TooLate` names ``what`` was waited for.
+    """Call ``probe`` until it gives something true, and return that.
 
-    ``look`` may be plain or async. It is asked once more at the deadline, so a busy machine does not fail.
+    It may be plain or async, and is asked once more at the deadline, so that a busy machine does not fail.
+    Raises `ConditionTimeoutError`, which names ``what`` was waited for.
     """
     deadline = time.monotonic() + within_s
     while True:
