@@ -164,11 +164,11 @@ def post(body: bytes, path: str = "/callbacks", **headers: str) -> bytes:
 
 @contextlib.asynccontextmanager
 async def running_server(
-    limits: IngressLimits | None = None, tls: ssl.SSLContext | None = None
+    limits: IngressLimits | None = None, tls: ssl.SSLContext | None = None, *, port: int = 0
 ) -> AsyncIterator[HttpTestServer]:
-    """Start an ingress for a test, with TLS if its context is given."""
+    """Start an ingress for a test, with TLS if its context is given, on any free port unless one is given."""
     server = HttpTestServer(limits)
-    server.port = await server.ingress.start("127.0.0.1", 0, tls)
+    server.port = await server.ingress.start("127.0.0.1", port, tls)
     errors: list[dict[str, object]] = []
     loop, before = asyncio.get_running_loop(), asyncio.get_running_loop().get_exception_handler()
     loop.set_exception_handler(lambda _, context: errors.append(context))

@@ -13,12 +13,16 @@ class FakeEventQueue:
     """Gives the ``batches`` one after the other, then nothing; ``troubles`` happen first.
 
     ``void`` handles are refused with their whole group; ``lost`` counts confirmations that are done without
-    an answer, ``unanswered_calls`` those that are neither done nor answered.
+    an answer, ``unanswered_calls`` those that are neither done nor answered. While ``answers_pulls`` is
+    cleared, pulls wait.
     """
 
     def __init__(self, *batches: Sequence[PulledEvent]) -> None:
         self.batches = list(batches)
         self.pulls = 0
+        self.waiting_pulls = 0
+        self.answers_pulls = asyncio.Event()
+        self.answers_pulls.set()
         self.pull_errors: list[CallError] = []
         self.groups: list[list[str]] = []
         self.confirmed: list[str] = []
@@ -28,8 +32,11 @@ class FakeEventQueue:
         self.unanswered_calls = 0
 
     async def pull(self) -> list[PulledEvent]:
-        """Give the next batch."""
+        """Give the next batch, once pulls are answered."""
         await asyncio.sleep(0)
+        self.waiting_pulls += 1
+        await self.answers_pulls.wait()
+        self.waiting_pulls -= 1
         self.pulls += 1
         if self.pull_errors:
             raise self.pull_errors.pop(0)

@@ -179,9 +179,13 @@ async def test_a_silent_redis_costs_little_after_three_calls_and_is_used_again_w
     await dedup.stop()
 
 
-async def test_a_stall_of_our_own_loop_is_no_timeout(dedup: RedisDedup, client: Redis) -> None:
-    await dedup.claim(make_claim("warm", token=ONE))
+async def test_a_stall_of_our_own_loop_is_no_timeout(client: Redis) -> None:
     limited = RedisDedup(client, Telemetry(), Clock(), replace(PATIENT, call_timeout_s=1.5))
+
+    async def connected() -> bool:
+        return (await limited.claim(make_claim("warm", token=ONE))).status is not ClaimStatus.UNAVAILABLE
+
+    await eventually(connected, "it is connected")
     loop = asyncio.get_running_loop()
     for n in range(3):
         pending_claim = asyncio.ensure_future(limited.claim(make_claim(f"s{n}", token=ONE)))

@@ -10,6 +10,7 @@ from bridge.core.event import Notification
 from bridge.core.outcome import DeliveryResult
 from bridge.io.http.server import IngressLimits
 from tests.io.http_server import PUBLISHED, HeldDelivery, RawClient, post, running_server, start_many, until
+from tests.rig.parts import free_port
 from tests.rig.waiting import WITHIN_S
 
 MIB = 1024 * 1024
@@ -200,7 +201,8 @@ async def test_a_draining_ingress_still_answers_and_closes_behind_each_answer() 
 
 
 async def test_stopping_ends_what_is_under_way_and_lets_nobody_in() -> None:
-    async with running_server() as server:
+    # A port that the system gives to nobody else once it is closed.
+    async with running_server(port=free_port()) as server:
         server.deliver = held = HeldDelivery()
         idle, client = await server.connect(), await server.connect()
         client.send(post(b"{}"))

@@ -8,6 +8,7 @@ import pytest
 
 from bridge.io.sockets import listen
 from tests.io.http_server import HttpTestServer, post
+from tests.rig.parts import free_port
 from tests.rig.waiting import WITHIN_S
 
 V6 = socket.has_dualstack_ipv6()
@@ -80,7 +81,7 @@ async def test_a_port_in_use_is_an_error(host: str) -> None:
 
 
 async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port() -> None:
-    sockets = await listen("localhost", 0, options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+    sockets = await listen("localhost", free_port(), options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
     assert len({sock.getsockname()[1] for sock in sockets}) == 1
     assert all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for sock in sockets)
     for sock in sockets:

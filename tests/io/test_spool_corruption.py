@@ -196,8 +196,10 @@ async def test_a_record_can_be_quarantined(tmp_path: Path) -> None:
     entries = [spool.append(record(number)) for number in range(3)]
     entries[1].quarantine("nobody can read it")
     await entries[2].durable
-    await eventually(lambda: quarantined_files(tmp_path), "its bytes are kept")
-    assert b"%d" % 1 in quarantined_files(tmp_path)[0].read_bytes()
+    await eventually(
+        lambda: any(b"%d" % 1 in file.read_bytes() for file in quarantined_files(tmp_path)),
+        "its bytes are kept",
+    )
     assert not spool.has_pending(record(1))
     await spool.stop()
     assert await numbers_after_restart(tmp_path) == [0, 2]

@@ -210,18 +210,19 @@ async def test_a_failed_commit_leaves_nothing_of_the_batches_behind_it(
     spool = spool_in(tmp_path)
     await append_durably(spool, range(3))
     before = spool.bytes
-    goes_on, real = threading.Event(), os.fdatasync
+    at_disk, goes_on, real = threading.Event(), threading.Event(), os.fdatasync
 
     def fails_late(file: int) -> None:
         if goes_on.is_set():
             real(file)
         else:
+            at_disk.set()
             goes_on.wait(WITHIN_S)
             raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(os, "fdatasync", fails_late)
     first = spool.append(record(3))
-    await eventually(lambda: spool._group_commit._in_flight, "the first is at the disk")  # noqa: SLF001
+    await eventually(at_disk.is_set, "the first is at the disk")
     second = spool.append(record(4))
     pending: list[bool] = []
     for entry in (first, second):

@@ -147,9 +147,10 @@ async def test_a_stop_confirms_what_is_durable() -> None:
 async def test_lasting_refusals_are_logged_once_and_reported_as_failing() -> None:
     parts = Parts()
     parts.confirmer.start()
-    parts.queue.confirm_errors = [ApiError("UnauthorizedOperation", "no ConfirmEvents")] * 20
+    parts.queue.confirm_errors = [ApiError("UnauthorizedOperation", "no ConfirmEvents")] * 1_000_000
     parts.mark_durable(*range(5))
     await eventually(lambda: parts.confirmer.failing, "it is known")
+    parts.queue.confirm_errors.clear()
     await parts.wait_until_ended(5)
     assert not parts.confirmer.failing
     assert sorted(parts.queue.confirmed) == ["h0", "h1", "h2", "h3", "h4"]

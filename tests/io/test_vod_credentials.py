@@ -105,6 +105,7 @@ def test_a_request_that_hangs_is_abandoned_and_the_next_one_refreshes() -> None:
         with pytest.raises(OSError, match="its provider"):
             role()
         now[0] += 1
+        eventually_blocking(lambda: made, "the first is asked")
     assert len(made) == 1  # one at a time
     now[0] += 1
 

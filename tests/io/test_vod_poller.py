@@ -149,8 +149,11 @@ async def test_pulls_that_fail_together_are_one_failure() -> None:
 
     parts.poller.start()
     await eventually(lambda: len(parts.queue.confirmed) > 500, "several pull at once", every_s=0)
-    parts.queue.pull_errors = [TransportError("reset")] * 4
-    await eventually(lambda: failed() > 1, "several failed")
+    parts.queue.answers_pulls.clear()
+    await eventually(lambda: parts.queue.waiting_pulls == LIMITS.max_concurrency, "all workers pull")
+    parts.queue.pull_errors = [TransportError("reset")] * LIMITS.max_concurrency
+    parts.queue.answers_pulls.set()
+    await eventually(lambda: failed() == LIMITS.max_concurrency, "all of them failed")
     # A second failure would put it off by 30 s and more.
     assert parts.poller._next_pull_at - asyncio.get_running_loop().time() <= 30  # noqa: SLF001 - the pause itself
     await parts.poller.stop(1)

@@ -147,10 +147,13 @@ def test_no_control_character_is_printed(hostile: str) -> None:
 
 @pytest.mark.parametrize("shape", ["json", "console"])
 @pytest.mark.parametrize("library", [False, True])
-def test_no_secret_and_no_control_character_reaches_the_log(shape: str, library: bool) -> None:  # noqa: FBT001
-    out = io.StringIO()
+def test_no_secret_and_no_control_character_reaches_the_log(
+    log_stream: io.StringIO,
+    shape: str,
+    library: bool,  # noqa: FBT001
+) -> None:
     mask = Mask(["h1dden-h1dden"])
-    configure_logging("info", "json" if shape == "json" else "console", out, mask=mask.mask_nested)
+    configure_logging("info", "json" if shape == "json" else "console", log_stream, mask=mask.mask_nested)
     repeated = "".join(HOSTILE) + " h1dden-h1dden \r x"
     if library:
         logging.getLogger("redis").warning("it said %s", repeated)
@@ -164,7 +167,7 @@ def test_no_secret_and_no_control_character_reaches_the_log(shape: str, library:
             raw=repeated.encode(),
             error=error,
         )
-    text = out.getvalue()
+    text = log_stream.getvalue()
     assert "x" in text
     assert "h1dden" not in text
     assert not [sign for sign in text if sign != "\n" and printable(sign) != sign]

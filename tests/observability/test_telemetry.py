@@ -4,12 +4,10 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
-import structlog
 from msgspec import json
 
 from bridge.core.application import Application
@@ -40,16 +38,9 @@ REJECTED = DeliveryResult(outcome=DeliveryOutcome.REJECTED, reason="malformed", 
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    configure_logging("info", "json", stream)
-    yield stream
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def out(log_stream: io.StringIO) -> io.StringIO:
+    configure_logging("info", "json", log_stream)
+    return log_stream
 
 
 def telemetry(**settings: object) -> Telemetry:
