@@ -29,6 +29,18 @@ def test_a_short_text_forgets_the_lowest_counts_and_counts_none_too_high(
     assert not found or max(forgotten, default=0) <= max(found.values())
 
 
+def test_neighbours_that_failed_alike_are_one_run_and_a_record_that_never_failed_has_none() -> None:
+    counts = {3: 2, 4: 2, 5: 0, 6: 1}
+    text = encode_attempts(counts)
+    assert len(text) < len(encode_attempts({3: 2, 4: 3, 5: 1, 6: 2}))
+    assert decode_attempts(text, 0, 10) == {3: 2, 4: 2, 6: 1}
+
+
+def test_of_many_counts_the_highest_are_kept_in_a_short_text() -> None:
+    counts = {number * number * 7: 1 + number % 4 for number in range(16)}
+    assert decode_attempts(encode_attempts(counts, 40), 0, 2_000) == {63: 4, 343: 4, 847: 4, 1575: 4}
+
+
 def test_a_thousand_scattered_failures_fit() -> None:
     counts = {offset * 7: 1 + offset % 5 for offset in range(1_000)}
     text = encode_attempts(counts)

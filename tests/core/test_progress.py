@@ -23,6 +23,30 @@ def _advanced(steps: list[tuple[int, set[int]]]) -> tuple[Progress, set[int]]:
     return progress, done
 
 
+def test_done_offsets_split_a_gap_and_at_last_close_it() -> None:
+    begun = Progress().advance(10, {0, 3, 4, 9})
+    assert begun.gaps == ((1, 3), (5, 9))
+    assert [at for at in range(12) if begun.is_pending(at)] == [1, 2, 5, 6, 7, 8, 10, 11]
+    later = begun.advance(8, {1, 2, 4, 6, 20})
+    assert (later.high_watermark, later.gaps) == (10, ((5, 6), (7, 9)))
+    assert later.advance(12, {5, 7, 8, 10, 11}) == Progress(12)
+    assert later.advance(12, {5}).gaps == ((7, 9), (10, 12))
+    assert Progress(4, ((1, 3),)).advance(6, ()).gaps == ((1, 3), (4, 6))
+    assert Progress(4, ((1, 4),)).advance(6, ()).gaps == ((1, 6),)
+
+
+def test_gaps_before_the_beginning_of_the_partition_are_dropped() -> None:
+    progress = Progress(20, ((1, 3), (5, 9), (12, 13)))
+    assert progress.trim_before(7) == Progress(20, ((7, 9), (12, 13)))
+    assert progress.trim_before(30) == Progress(30)
+
+
+def test_in_a_short_text_the_nearest_gaps_become_one() -> None:
+    progress = Progress(1_000, ((0, 1), (2, 3), (4, 5), (500, 501), (502, 503), (504, 505)))
+    assert decode_progress(1_000, progress.encode(15)) == progress
+    assert decode_progress(1_000, progress.encode(14)).gaps == ((0, 5), (500, 505))
+
+
 @given(STEPS)
 def test_exactly_what_is_not_done_is_wanted(steps: list[tuple[int, set[int]]]) -> None:
     progress, done = _advanced(steps)

@@ -95,6 +95,7 @@ GOOD, BAD = task(Status="SUCCESS", ErrCode=0), task(Status="FAIL", ErrCode=40000
         # result sets
         ("ClipComplete", {"FileInfo": {"ErrCode": 0}}, "succeeded"),
         ("ClipComplete", {"FileInfo": {"ErrCode": 5}}, "failed"),
+        ("ClipComplete", {"FileInfo": {"ErrCode": 5, "NewKey": 1}}, "failed"),
         ("ClipComplete", {"FileInfo": "x"}, "unknown"),
         ("ConcatComplete", {"FileInfoSet": [{"ErrCode": 0}, {"ErrCode": 4}]}, "partial"),
         ("ConcatComplete", {"FileInfoSet": [{"ErrCode": 4}, {"FileId": "f"}]}, "failed"),

@@ -44,6 +44,7 @@ def test_people_are_shown_a_number_or_a_guid() -> None:
     ids = parse_schema_ids(f'{{"ClipComplete": 2147483647, "event": "{GUID}"}}'.encode())
     assert header_text(*(ids.header("ClipComplete") or ("", b""))) == "2147483647"
     assert header_text(*(ids.header("event") or ("", b""))) == GUID
+    assert header_text(NAME, b"\1" + b"x" * 15) == "\1" + "x" * 15  # cut short: it is no GUID
 
 
 @given(strategies.binary(max_size=20))

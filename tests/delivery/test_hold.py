@@ -61,6 +61,22 @@ async def test_a_record_that_only_waited_is_withdrawn_and_its_claim_released(rig
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
+async def test_what_is_written_as_its_time_ends_is_answered_once_its_claim_is_committed(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.writer.scripted_results, committing = [...], Promise[bool]()
+    monkeypatch.setattr(rig.dedup, "commit", lambda _: committing)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    post = rig.deliver(edited())
+    await eventually(lambda: rig.writer.writes, "it is being written")
+    rig.writer.finish(rig.writer.writes[0])
+    await eventually(lambda: loop.time() > started + POLICY.hold_s + 0.1, "its time is over")
+    assert not post.done()
+    committing.set_result(True)
+    assert (await post).outcome is DeliveryOutcome.PUBLISHED
+
+
 async def test_an_indeterminate_send_is_joined_by_redeliveries_and_ends_by_itself(rig: Rig) -> None:
     rig.writer.scripted_results = [...]
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.DEFERRED

@@ -18,6 +18,8 @@ from bridge.core.outcome import Reason, RejectedError
 from tests.core.decode.sibling_bodies import MEMBERS, PAYLOAD, PAYLOADS, body_of
 from tests.examples import examples
 
+FIELD = f'"EventType":"TranscodeComplete","TranscodeCompleteEvent":{PAYLOAD}'
+
 
 def read(body: bytes, *, try_fast_path: bool) -> DecodedEvent | str:
     """Read a body, in one go or member by member."""
@@ -62,6 +64,16 @@ def test_a_sibling_that_varies_is_read_as_on_the_slow_path(
             assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
 
 
+@pytest.mark.parametrize(
+    "form", [f'{{"A":%s,{FIELD}}}', f'{{{FIELD},"A":%s}}', f'{{"B":1,"A":%s,{FIELD},"B":2}}']
+)
+def test_a_sibling_that_varies_is_cut_out_before_and_behind_the_payload(frames: Frames, form: str) -> None:
+    learn(frames, "A")
+    for value in ("3", "4", "null", "5", "{}", "nonsense", '"6"'):
+        body = (form % value).encode()
+        assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
+
+
 def test_from_its_third_value_on_a_sibling_makes_no_new_frame(frames: Frames) -> None:
     learn(frames, "Trace", "SentAt")
     counts = set()
@@ -79,9 +91,6 @@ def test_only_so_many_siblings_are_cut_out(frames: Frames) -> None:
     assert frames.learner.siblings.braced == ()
     found = [one.name for one in frames.learner.siblings.varying]
     assert found == [b"Name%d" % number for number in range(SIBLINGS_MAX)]
-
-
-FIELD = f'"EventType":"TranscodeComplete","TranscodeCompleteEvent":{PAYLOAD}'
 
 
 @pytest.mark.parametrize(
