@@ -37,7 +37,7 @@ async def test_dropped_bodies_leave_their_pages_to_the_next() -> None:
 # Makes what a large body is made into, and drops it, some times; waits until what is unused is given back.
 # Prints the page faults of all but the first time, and MB: before, with all of it unused, at the end.
 _DROP_LARGE = """
-import asyncio, resource
+import asyncio, resource, threading
 from bridge.malloc import reuse_heap, tune_malloc
 
 def resident_mb():
@@ -56,7 +56,9 @@ async def main():
     first_mb, faults = resident_mb(), []
     for _ in range(6):
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
-        make_and_drop()  # without a turn of the loop, in which memory could be given back
+        thread = threading.Thread(target=make_and_drop)
+        thread.start()
+        thread.join()  # without a turn of the loop, in which memory could be given back
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
     unused_mb = resident_mb()
     while resident_mb() > first_mb + 20:

@@ -34,9 +34,7 @@ class ReplayHarness:
 
     def __init__(self, environment: Environment) -> None:
         self.environment = environment
-        self.settings = environment.settings | {
-            "BRIDGE_DEDUP__TIMEOUT_MS": "2000"
-        }  # whatever else this machine is at
+        self.settings = environment.settings
         self.routing = Routing(environment.events, environment.other, environment.dead_letters)
 
     async def replay(

@@ -12,12 +12,11 @@ from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 
 from bridge.console.openapi import openapi_document
-from tests.console.console_client import TOKEN, uploaded
+from tests.console.console_client import HELPER_WITHIN_S, TOKEN, uploaded
 from tests.end_to_end.environment import Environment, running
 from tests.examples import examples
 
 SEED = 18
-TIMEOUT_S = 300  # the process that asks Kafka starts with the lowest priority
 _HEALTH = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 
 
@@ -46,7 +45,7 @@ def check_operation(
         @given(case=operation.as_strategy(generation_mode=mode))
         def check(case: Case[Any]) -> None:
             assume(not any(map(_is_as_none, dict(case.query or {}).values())))
-            case.call_and_validate(base_url=url, session=session, headers=headers, timeout=TIMEOUT_S)
+            case.call_and_validate(base_url=url, session=session, headers=headers, timeout=HELPER_WITHIN_S)
 
         check()
 

@@ -10,7 +10,15 @@ from aiohttp import ClientSession, web
 from playwright.async_api import Page
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.console.console_client import FILE_ID, HOSTILE, TOKEN, ConsoleClient, transcoded, uploaded
+from tests.console.console_client import (
+    FILE_ID,
+    HELPER_WITHIN_S,
+    HOSTILE,
+    TOKEN,
+    ConsoleClient,
+    transcoded,
+    uploaded,
+)
 from tests.console.group_dead_letters import write_group_dead_letters
 from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
@@ -45,7 +53,7 @@ async def searched(page: Page) -> str:
 async def page_of(width: int = 1280) -> AsyncIterator[WatchedPage]:
     async with chromium() as browser:
         context = await browser.new_context(viewport={"width": width, "height": 900})
-        yield WatchedPage(await context.new_page())
+        yield WatchedPage(await context.new_page(), HELPER_WITHIN_S)
 
 
 async def fill(program: Program) -> None:

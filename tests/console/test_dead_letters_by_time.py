@@ -100,7 +100,7 @@ async def test_what_failed_last_night_is_replayed_with_a_few_keys_in_the_reader_
         context = await browser.new_context(
             viewport={"width": NARROW, "height": 900}, timezone_id="Asia/Tokyo", locale="en-GB"
         )
-        watched = WatchedPage(await context.new_page())
+        watched = WatchedPage(await context.new_page(), HELPER_WITHIN_S)
         page = watched.page
         await page.clock.set_fixed_time(today)
         await log_in(page, program.admin_url)

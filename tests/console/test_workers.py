@@ -13,12 +13,18 @@ import pytest
 from tests.console.console_client import READ_TOKEN, ConsoleClient, transcoded, uploaded
 from tests.console.test_api import validate
 from tests.end_to_end.environment import Environment, running
-from tests.end_to_end.workers import STARTS_WITHIN_S, by_worker, replaced, with_workers, worker_pids
+from tests.end_to_end.workers import (
+    DELIVERIES,
+    STARTS_WITHIN_S,
+    by_worker,
+    replaced,
+    with_workers,
+    worker_pids,
+)
 from tests.rig.parts import free_port
 from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
-DELIVERIES = "vod_bridge_worker_deliveries_total"
 NOBODY = "127.0.0.1:1"
 
 
@@ -107,7 +113,7 @@ async def test_what_comes_to_either_worker_shows_live_and_only_what_the_filter_l
         seen = [one for message in messages for one in message["deliveries"]]
         assert {one["type"] for one in seen} == {"NewFileUpload"}
         assert {one["worker"] for one in seen} == {1, 2}
-        assert len(seen) == posted
+        assert len({one["file_id"] for one in seen}) == len(seen) == posted
 
         reading = asyncio.create_task(client.events_until("/api/v1/deliveries?file=7200000", 1))
         await eventually(lambda: _posted_until(program, reading), "what comes is streamed")

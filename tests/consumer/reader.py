@@ -2,8 +2,8 @@
 
 Configured by one JSON object: ``form`` (loop or handlers), ``options``, ``seen`` (the file to write),
 ``hold`` (the number of events of which the last one waits in the middle until the file ``go`` exists, and may
-be killed there; those that come `MORE_AT_MOST` behind it wait as well, so that it never reads all of them).
-SIGTERM stops it. Only the standard library and `bridge.consumer`.
+be killed there; from `MORE_AT_MOST` events later on each one waits as well, so that it never reads all of
+them). SIGTERM stops it. Only the standard library and `bridge.consumer`.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ async def main(task: dict[str, Any]) -> None:
             async for event in events:
                 await service.record_event(event)
         return
+    # Few in flight: so that few events are read beyond those that are held.
     consumer = Consumer(dead_letter_topic=None, in_flight_max=40, **task["options"])
     consumer.on("TranscodeComplete")(service.record_event)
     await consumer.run()

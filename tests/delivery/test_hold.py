@@ -61,7 +61,7 @@ async def test_a_record_that_only_waited_is_withdrawn_and_its_claim_released(rig
     assert (await rig.deliver(edited())).outcome is DeliveryOutcome.PUBLISHED
 
 
-async def test_what_is_written_as_its_time_ends_is_answered_once_its_claim_is_committed(
+async def test_what_is_written_in_time_is_answered_once_its_claim_is_committed_even_after_the_hold(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig.writer.scripted_results, committing = [...], Promise[bool]()

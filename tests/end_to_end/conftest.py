@@ -4,7 +4,6 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
-from msgspec.structs import replace
 
 from tests.end_to_end.chaos.records import TOPIC_SETTINGS
 from tests.end_to_end.environment import Environment
@@ -18,7 +17,7 @@ async def over_secured(secured: SecuredKafka, environment: Environment) -> Async
     """Give an environment on the secured Kafka."""
     assert environment.redis.pid
     await secured.kafka.create_topics(environment.topics)
-    yield replace(environment, kafka=secured.kafka)
+    yield Environment(kafka=secured.kafka, redis=environment.redis, name=environment.name)
     secured.kafka.heal()
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import time
 
+from msgspec.structs import replace
+
 from tests.end_to_end.environment import NO_SPOOL, Environment, running
 from tests.end_to_end.notifications import edited_id, new_task
 from tests.end_to_end.senders import (
@@ -41,8 +43,8 @@ async def test_what_a_killed_owner_claimed_is_published_by_the_senders_next_send
     own_environment: Environment,
 ) -> None:
     task = new_task()
-    # Its own Kafka is well: one that is silent for seconds is only busy.
-    async with running(own_environment, {"BRIDGE_KAFKA__SLOW_AFTER_S": "5"}) as successor:
+    well = replace(own_environment, is_kafka_well=True)  # the dead one alone does not reach it
+    async with running(well) as successor:
         died_at = await claimed_by_the_dead(own_environment, task)
         assert await own_environment.ids() == []
         await eventually(lambda: time.monotonic() > died_at + VENDOR_WAITS_S, "the vendor sends again")

@@ -66,7 +66,7 @@ async def test_what_waits_at_the_vendor_is_published_as_it_came_and_confirmed(
         app.put(edited(task))
     async with running(environment, settings) as program:
         await all_confirmed(app)
-        assert (await program.admin("/readyz")).json["degraded"] == []
+        await eventually(program.is_well, "nothing is degraded")
         pulled = await program.metric("vod_bridge_pull_confirms_total", app="shop", outcome="confirmed")
 
     assert await environment.ids() == sorted(map(edited_id, tasks))

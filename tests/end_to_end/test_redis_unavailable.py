@@ -40,10 +40,7 @@ async def under_load(program: Program, fault: Callable[[], None]) -> tuple[list[
 
 
 async def is_back(program: Program) -> None:
-    async def whole() -> bool:
-        return not (await program.admin("/readyz")).json["degraded"]
-
-    await eventually(whole, "Redis is asked again")
+    await eventually(program.is_well, "Redis is asked again")
 
 
 async def test_redis_stopped_silent_flushed_and_restarted_while_2000_events_pass(

@@ -55,10 +55,6 @@ async def outlives_redis(program: Program, redis: SecuredRedis) -> str:
     return edited_id(task)
 
 
-async def is_well(program: Program) -> bool:
-    return bool((await program.admin("/readyz")).json["degraded"] == [])
-
-
 async def outlives_kafka(program: Program, kafka: RealKafka) -> str:
     """Freeze Kafka and thaw it; the event of the meantime waits in the spool. Give its id."""
     kafka.pause()
@@ -97,7 +93,7 @@ async def test_published_payloads_are_the_same_over_secured_links(
         ids = await publishes(program)
         ids.append(await outlives_redis(program, its_redis))
         ids.append(await outlives_kafka(program, secured.kafka))
-        await eventually(lambda: is_well(program), "nothing is degraded")
+        await eventually(program.is_well, "nothing is degraded")
 
     found = [event for event in await over_secured.published() if "-probe" not in event["id"]]
     assert sorted(event["id"] for event in found if event["id"] in ids) == sorted(ids)

@@ -30,12 +30,8 @@ async def publishes(program: Program) -> bool:
     return "not answering" not in await degraded(program)
 
 
-async def is_well(program: Program) -> bool:
-    return not await degraded(program)
-
-
 async def degraded(program: Program) -> str:
-    return " ".join((await program.admin("/readyz")).json["degraded"])
+    return " ".join(await program.degraded())
 
 
 async def test_a_paused_kafka_delays_no_response_and_nothing_is_published_twice(
@@ -62,7 +58,7 @@ async def test_a_paused_kafka_delays_no_response_and_nothing_is_published_twice(
         enough.set()
         await passing
         await emptied(program)
-        await eventually(lambda: is_well(program), "nothing is degraded")
+        await eventually(program.is_well, "nothing is degraded")
 
     assert {sent.status for sent in results} == {200, 202}
     assert max(sent.seconds for sent in results) < ANSWERED_WITHIN_S

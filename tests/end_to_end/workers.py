@@ -11,6 +11,7 @@ from tests.rig.program import Program
 from tests.rig.waiting import eventually
 
 AT_ONCE = 32
+DELIVERIES = "vod_bridge_worker_deliveries_total"
 # Starts of whole programs, one after the other: a machine that is busy with much else gets its time.
 STARTS_WITHIN_S = 240.0
 

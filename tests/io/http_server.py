@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from msgspec import Struct, json
@@ -19,6 +17,7 @@ from bridge.io.http.listening import listen_for_ingress
 from bridge.io.http.server import Clock, Ingress, IngressLimits
 from bridge.io.http.shared_listener import SharedSockets
 from bridge.observability.telemetry import Telemetry
+from tests.rig.reset import reset_connection
 from tests.rig.waiting import WITHIN_S, eventually
 
 APPS = {
@@ -65,9 +64,7 @@ class RawClient:
 
     def reset(self) -> None:
         """Be gone with a reset, not with a mere end of what is sent."""
-        sock = self.writer.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
+        reset_connection(self.writer.transport)
 
     async def response(self, *, omit_body: bool = False) -> RawResponse:
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), WITHIN_S)

@@ -10,11 +10,11 @@ CallError = ApiError | TransportError
 
 
 class FakeEventQueue:
-    """Gives the ``batches`` one after the other, then nothing; ``troubles`` happen first.
+    """Gives the ``batches`` one after the other, then nothing.
 
-    ``void`` handles are refused with their whole group; ``lost`` counts confirmations that are done without
-    an answer, ``unanswered_calls`` those that are neither done nor answered. While ``answers_pulls`` is
-    cleared, pulls wait.
+    ``pull_errors`` and ``confirm_errors`` happen first. ``void_handles`` are refused with their whole group;
+    ``lost_responses`` counts confirmations that are done without an answer, ``unanswered_calls`` those that
+    are neither done nor answered. While ``answers_pulls`` is cleared, pulls wait.
     """
 
     def __init__(self, *batches: Sequence[PulledEvent]) -> None:

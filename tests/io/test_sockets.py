@@ -1,5 +1,6 @@
 """Which addresses are listened on, also where the machine has no IPv6."""
 
+import asyncio
 import errno
 import socket
 from collections.abc import Callable
@@ -8,7 +9,6 @@ import pytest
 
 from bridge.io.sockets import listen
 from tests.io.http_server import HttpTestServer, post
-from tests.rig.parts import free_port
 from tests.rig.waiting import WITHIN_S
 
 V6 = socket.has_dualstack_ipv6()
@@ -80,8 +80,18 @@ async def test_a_port_in_use_is_an_error(host: str) -> None:
     in_use[0].close()
 
 
-async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port() -> None:
-    sockets = await listen("localhost", free_port(), options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+async def test_a_name_is_listened_on_by_all_of_its_addresses_at_one_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    addresses = ["127.0.0.1", "127.0.0.2"]
+
+    async def resolved(host: str, port: int, **_: object) -> list[object]:
+        assert host == "two-addresses"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolved)
+    sockets = await listen("two-addresses", 0, options=[(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+    assert [sock.getsockname()[0] for sock in sockets] == addresses
     assert len({sock.getsockname()[1] for sock in sockets}) == 1
     assert all(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) for sock in sockets)
     for sock in sockets:

@@ -13,8 +13,6 @@ import asyncio
 import contextlib
 import json
 import shutil
-import socket
-import struct
 import sys
 from types import TracebackType
 from typing import Any, Self, cast
@@ -24,9 +22,10 @@ from msgspec import Struct, to_builtins
 
 from tests.rig.parts import Process, free_port
 from tests.rig.reaper import temporary_folder
+from tests.rig.reset import reset_connection
 from tests.rig.waiting import eventually
 
-PROBE_WITHIN_S = 10.0  # a replica that is dead refuses at once; one that is only busy has its time
+PROBE_WITHIN_S = 3.0  # as the chart has it
 _PROBE = b"GET /readyz HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n"
 
 
@@ -146,7 +145,7 @@ class _Endpoint(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self.peer is not None and self.peer.transport is not None:
-            self.peer.transport.close() if exc is None else _reset(self.peer.transport)
+            self.peer.transport.close() if exc is None else reset_connection(self.peer.transport)
 
     def pause_writing(self) -> None:
         if self.peer is not None and self.peer.transport is not None:
@@ -180,13 +179,13 @@ class _ClientEndpoint(_Endpoint):
     async def _connect_backend(self, near: asyncio.Transport) -> None:
         backend = self._process.next_backend()
         if backend is None:
-            _reset(near)
+            reset_connection(near)
             return
         try:
             _, end = await asyncio.get_running_loop().create_connection(_Endpoint, "127.0.0.1", backend.port)
         except OSError:
             backend.refused += 1
-            _reset(near)
+            reset_connection(near)
             return
         end.peer, self.peer = self, end
         backend.accepted += 1
@@ -264,14 +263,6 @@ class _BalancerServer:
             backend.misses = 0 if good else backend.misses + 1
             backend.ready = good or (backend.ready and backend.misses < self._misses_max)
             await asyncio.sleep(self._every_s)
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close it as a refusal or a crash looks from the other side, which is no farewell."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:  # else it is closed already
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
 
 
 async def _is_ready(admin_port: int) -> bool:

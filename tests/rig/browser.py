@@ -9,9 +9,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Dialog, Page, async_playwright
 
 from tests.rig.parts import MissingPartError
-
-# What asks Kafka for a page has the lowest priority: on a busy machine it takes its time.
-WAIT_MS = 300_000.0
+from tests.rig.waiting import WITHIN_S
 
 
 def chromium_path() -> str:
@@ -25,12 +23,15 @@ def chromium_path() -> str:
 
 
 class WatchedPage:
-    """A page; ``wrongs`` are its errors, refused by the content security policy or not, and its dialogs."""
+    """A page; ``wrongs`` are its errors, refused by the content security policy or not, and its dialogs.
 
-    def __init__(self, page: Page) -> None:
+    What it is to show is waited for ``within_s``.
+    """
+
+    def __init__(self, page: Page, within_s: float = WITHIN_S) -> None:
         self.page = page
         self.wrongs: list[str] = []
-        page.set_default_timeout(WAIT_MS)
+        page.set_default_timeout(within_s * 1000)
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.wrongs.append(str(error)))
         page.on("dialog", self._on_dialog)
@@ -92,7 +93,7 @@ async def chromium() -> AsyncIterator[Browser]:
     path = chromium_path()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=WAIT_MS
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"], timeout=WITHIN_S * 1000
         )
         try:
             yield browser

@@ -144,9 +144,18 @@ class Program:
             return await self._request("GET", self.admin_url + path, b"", None)
         async with self._metrics_lock:
             await asyncio.sleep(self._metrics_at + 1.01 - time.monotonic())
-            answer = await self._request("GET", self.admin_url + path, b"", None)
-            self._metrics_at = time.monotonic()  # its second began when they were rendered, which was before
-            return answer
+            try:
+                return await self._request("GET", self.admin_url + path, b"", None)
+            finally:  # their second began when they were rendered, which was before
+                self._metrics_at = time.monotonic()
+
+    async def degraded(self) -> list[str]:
+        """Give what is degraded, as /readyz says it; empty where all is well."""
+        return list((await self.admin("/readyz")).json["degraded"])
+
+    async def is_well(self) -> bool:
+        """Tell whether nothing is degraded."""
+        return not await self.degraded()
 
     async def metric(self, name: str, **labels: str) -> float:
         """Sum the samples of this exact name whose labels match; 0 where there are none."""

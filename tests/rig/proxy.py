@@ -5,8 +5,6 @@ It runs in a thread with a loop of its own, so that a stall of the test's loop i
 
 import asyncio
 import contextlib
-import socket
-import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -14,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from tests.rig.parts import free_port
+from tests.rig.reset import reset_connection
 
 T = TypeVar("T")
 CHUNK = 64 * 1024
@@ -94,7 +93,7 @@ class Proxy:
 
     async def _cut(self) -> None:
         for line in list(self._open_writers):
-            _reset(line)
+            reset_connection(line.transport)
         self._open_writers.clear()
 
     async def _refuse(self) -> None:
@@ -165,11 +164,3 @@ class Proxy:
                 await writer.drain()
         self._open_writers.discard(writer)
         writer.close()
-
-
-def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close it the way a crash looks from the other side: a reset, not a farewell."""
-    sock = writer.get_extra_info("socket")
-    with contextlib.suppress(OSError):  # the other side may have closed it already
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()

@@ -64,12 +64,17 @@ def test_a_sibling_that_varies_is_read_as_on_the_slow_path(
             assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
 
 
-@pytest.mark.parametrize(
-    "form", [f'{{"A":%s,{FIELD}}}', f'{{{FIELD},"A":%s}}', f'{{"B":1,"A":%s,{FIELD},"B":2}}']
-)
+@pytest.mark.parametrize("form", [f'{{"A":%s,{FIELD}}}', f'{{{FIELD},"A":%s}}'])
 def test_a_sibling_that_varies_is_cut_out_before_and_behind_the_payload(frames: Frames, form: str) -> None:
     learn(frames, "A")
-    for value in ("3", "4", "null", "5", "{}", "nonsense", '"6"'):
+    counts = set()
+    for value in ("3", "4", '"5"', "true"):
+        body = (form % value).encode()
+        assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
+        assert v3.decode_fast(body) is not None
+        counts.add(len(frames._judged))  # noqa: SLF001
+    assert len(counts) == 1
+    for value in ("null", "6", "{}", "nonsense", "[7]"):
         body = (form % value).encode()
         assert read(body, try_fast_path=True) == read(body, try_fast_path=False)
 
