@@ -291,6 +291,10 @@ class Pipeline:
 
         Raises `UnavailableError` at the deadline.
         """
-        while earlier := self._retries.find_earlier((record.topic, record.key), claim, delivery.number):
-            if not await self._hold.wait(earlier.done, delivery.deadline, delivery.size, slow=True):
-                raise UnavailableError("an earlier event of its key is not durable yet")
+        waiter = self._retries.wait_for_earlier((record.topic, record.key), claim, delivery.number)
+        if waiter is not None:
+            try:
+                if not await self._hold.wait(waiter.turn, delivery.deadline, delivery.size, slow=True):
+                    raise UnavailableError("an earlier event of its key is not durable yet")
+            finally:
+                self._retries.forget(waiter)

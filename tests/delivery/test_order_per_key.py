@@ -5,13 +5,13 @@ import asyncio
 import msgspec
 import pytest
 
-from bridge.core.claim import Claim, new_claim
+from bridge.core.claim import new_claim
 from bridge.core.event import Identity, Record
 from bridge.core.outcome import DeliveryOutcome, UnavailableError
 from bridge.core.partition import hash_key
 from bridge.delivery.drain import Drain, DrainLimits
 from bridge.delivery.durable_writer import DurableWriter
-from bridge.delivery.retry_order import Retry, RetryOrder
+from bridge.delivery.retry_order import Retry
 from bridge.io.kafka.accumulator import RecordAccumulator
 from bridge.io.kafka.limits import BufferLimits
 from bridge.io.kafka.metadata import TopicMetadata
@@ -26,7 +26,6 @@ from tests.rig.waiting import eventually
 pytestmark = pytest.mark.asyncio
 
 SMALL = BufferLimits(max_bytes=1 << 20, max_records=100)
-KEY = ("t", b"k")
 
 
 class SpoolingCallbacks(RecordingCallbacks):
@@ -205,7 +204,9 @@ async def test_a_delivery_that_is_retried_is_not_passed_by_a_later_one_of_its_ke
 
 
 async def test_what_waits_for_a_retry_does_not_wait_beyond_its_own_deadline(rig: Rig) -> None:
-    retry = Retry(("vod.EditMediaComplete", b"f"), _claim_request("t0"), 0)
+    retry = Retry(
+        ("vod.EditMediaComplete", b"f"), new_claim("shop", Identity(key="t0", digest=""), "v3", 0, ""), 0
+    )
     rig.pipeline._retries.add(retry)  # noqa: SLF001 - one that does not end
     assert (await rig.deliver(edited("t1"))).outcome is DeliveryOutcome.DEFERRED
     rig.pipeline._retries.remove(retry)  # noqa: SLF001
@@ -234,40 +235,6 @@ async def test_a_revision_that_another_bridge_works_on_is_waited_for(rig: Rig) -
     assert (await second).outcome is DeliveryOutcome.DUPLICATE
 
 
-def _claim_request(task: str, digest: str = "0" * 16) -> Claim:
-    return new_claim("shop", Identity(key=task, digest=digest), "v3", 0, "a" * 16)
-
-
-async def test_a_retry_is_waited_for_by_later_events_of_its_key_and_by_no_others() -> None:
-    order = RetryOrder()
-    assert not order.by_key
-    second, first = Retry(KEY, _claim_request("b"), 2), Retry(KEY, _claim_request("a"), 1)
-    for retry in (second, first):
-        order.add(retry)
-    assert order.find_earlier(KEY, _claim_request("c"), 3) is first
-    assert order.find_earlier(("t", b"other"), _claim_request("c"), 3) is None
-    assert order.find_earlier(KEY, _claim_request("b"), 2) is first
-    assert order.find_earlier(KEY, _claim_request("a"), 1) is None
-    order.remove(first)
-    assert first.done.done()
-    assert order.find_earlier(KEY, _claim_request("c"), 3) is second
-    assert order.find_earlier(KEY, _claim_request("b"), 2) is None
-    order.remove(second)
-    assert not order.by_key
-
-
-async def test_another_delivery_of_what_is_retried_stands_in_for_it() -> None:
-    order = RetryOrder()
-    order.add(retry := Retry(KEY, _claim_request("a"), 1))
-    assert order.find_earlier(KEY, _claim_request("a"), 2) is None
-    assert (
-        order.find_earlier(KEY, _claim_request("a", "1" * 16), 2) is retry
-    )  # other content is another event
-    assert order.find_earlier(KEY, _claim_request("a", "1" * 16).as_revision(), 2) is retry
-    order.add(Retry(("t", b"l"), _claim_request("b", "1" * 16), 1))
-    assert order.find_earlier(("t", b"l"), _claim_request("b", "1" * 16).as_revision(), 2) is None
-
-
 async def test_the_spool_appends_what_it_accepts_whatever_the_headers() -> None:
     from bridge.io.spool.frames import body_bound, encode_body  # noqa: PLC0415
 
@@ -276,3 +243,20 @@ async def test_the_spool_appends_what_it_accepts_whatever_the_headers() -> None:
         one = Record("vod.T", b"k" * 300, b"v" * 70_000, headers)
         exact = len(encode_body(one))
         assert exact <= body_bound(one) <= exact + 21 + 11 * len(headers)
+
+
+async def test_of_two_that_wait_for_different_retries_the_earlier_one_is_sent_first(rig: Rig) -> None:
+    refused, published = UnavailableError("no"), DeliveryOutcome.PUBLISHED
+    rig.writer.scripted_results = [..., refused, ...]
+    first, second = rig.deliver(edited("first")), rig.deliver(edited("second"))
+    await eventually(lambda: len(rig.writer.writes) == 3, "the second is tried again")
+    third = rig.deliver(edited("third"))
+    for _ in range(10):  # turns of the loop: it is claimed, and waits for the second
+        await asyncio.sleep(0)
+    rig.writer.finish(rig.writer.writes[0], refused)
+    fourth = rig.deliver(edited("fourth"))
+    for _ in range(10):  # it waits for the first, which is tried again soon
+        await asyncio.sleep(0)
+    rig.writer.finish(rig.writer.writes[2])  # from now on the third waits for the first, too
+    assert [(await post).outcome for post in (first, second, third, fourth)] == [published] * 4
+    assert [value["task_id"] for value in rig.values()] == ["second", "first", "third", "fourth"]

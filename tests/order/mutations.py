@@ -111,7 +111,7 @@ def _unavailable(request: Claim) -> Claim:
 
 def a_retry_is_passed_by_later_events(patch: pytest.MonkeyPatch) -> None:
     """Let what came later pass a delivery that is tried again."""
-    patch.setattr(RetryOrder, "find_earlier", lambda *_: None)
+    patch.setattr(RetryOrder, "wait_for_earlier", lambda *_: None)
 
 
 MUTATIONS: dict[str, Mutation] = {
