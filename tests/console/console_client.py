@@ -66,6 +66,15 @@ class ConsoleClient:
         assert answer.status == 200, answer.text
         return answer.json
 
+    async def ended_job(self, job_id: str) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Wait until a replay or redrive has ended, well or not; give its job."""
+
+        async def ended() -> Any:  # noqa: ANN401 - whatever JSON holds
+            job = await self.api(f"jobs/{job_id}")
+            return job if job["state"] != "running" else None
+
+        return await eventually(ended, f"job {job_id} ends", within_s=HELPER_WITHIN_S)
+
     async def page(self, path: str) -> str:
         """Get a page as a browser asks for it."""
         answer = await self.get(path, {"Accept": "text/html"})

@@ -180,12 +180,7 @@ async def test_dead_letters_are_replayed_after_a_dry_run_that_writes_nothing(
         assert plan.json["summary"]["dry_run"] is True
         started = await client.replay({"dry_run": False})
         assert started.status == 202
-
-        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
-            job = await client.api(f"jobs/{started.json['id']}")
-            return job if job["state"] != "running" else None
-
-        job = await eventually(done, "the replay is over", within_s=HELPER_WITHIN_S)
+        job = await client.ended_job(started.json["id"])
         assert job["state"] == "done", job
         assert job["result"]["summary"]["endings"] == {"rejected": 2}
         unknown = await client.get("/api/v1/jobs/none")
@@ -216,12 +211,7 @@ async def test_a_group_s_dead_letters_are_redriven_to_its_retry_topic_after_a_dr
         assert (await reader.redrive("catalogue", {"dry_run": False}, SAME_SITE)).status == 401
         started = await client.redrive("catalogue", {"dry_run": False})
         assert (started.status, started.headers["Location"]) == (202, f"../../jobs/{started.json['id']}")
-
-        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
-            job = await client.api(f"jobs/{started.json['id']}")
-            return job if job["state"] != "running" else None
-
-        job = await eventually(done, "the redrive is over", within_s=HELPER_WITHIN_S)
+        job = await client.ended_job(started.json["id"])
         assert (job["state"], job["result"]["summary"]["endings"]) == ("done", {"published": 3}), job
         assert f"{letters}.retry" in job["result"]["summary"]["note"]
         assert len(await environment.records(f"{letters}.retry")) == 3

@@ -1,7 +1,6 @@
 """Dead letters by time: shown, tried and replayed are those of the time chosen, in the reader's zone."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -12,7 +11,6 @@ from tests.console.console_client import HELPER_WITHIN_S, TOKEN, ConsoleClient, 
 from tests.console.login import log_in
 from tests.end_to_end.environment import Environment, running
 from tests.rig.browser import WatchedPage, chromium
-from tests.rig.waiting import eventually
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 NARROW = 390
@@ -60,12 +58,7 @@ async def test_the_time_of_the_list_is_that_of_the_dry_run_and_of_the_replay(
         plan = await client.replay(within)
         assert plan.json["summary"]["endings"] == {"published": 1}
         started = await client.replay(within | {"dry_run": False})
-
-        async def done() -> Any:  # noqa: ANN401 - whatever JSON holds
-            job = await client.api(f"jobs/{started.json['id']}")
-            return job if job["state"] != "running" else None
-
-        job = await eventually(done, "the replay is over", within_s=HELPER_WITHIN_S)
+        job = await client.ended_job(started.json["id"])
         assert job["result"]["summary"]["endings"] == {"published": 1}, job
         assert await reasons() == {"earlier": 1, "after": 1, "within": 0}
         assert [event["file_id"] for event in await environment.published()] == ["7000002"]
